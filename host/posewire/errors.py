@@ -1,0 +1,63 @@
+"""The errors of Posewire: one small tree with stable codes.
+
+The codes go over the wire (``{"type":"error","code":...}``) and are listed in ``docs/wire.md`` section 2.1.
+"""
+
+
+class PosewireError(Exception):
+    """Base of all errors raised on purpose. ``code`` is stable; the message says what to do about it."""
+
+    code = "internal"
+
+
+class ConfigError(PosewireError):
+    """A setting is missing, unknown or out of range; the message names it."""
+
+    code = "bad_config"
+
+
+class WireError(PosewireError):
+    """What a peer sent is refused. The peer is told ``code`` and the message."""
+
+    code = "bad_message"
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+
+class FrameError(WireError):
+    """A binary message that does not parse."""
+
+    code = "bad_frame"
+
+
+class PoseError(WireError):
+    """A pose packet that does not parse or does not decode against what the decoder holds."""
+
+    code = "bad_pose"
+
+
+class RoomError(WireError):
+    """A room operation that is not possible; ``code`` says why."""
+
+    code = "room_denied"
+
+
+class ToolError(PosewireError):
+    """A device tool failed or did not answer in time."""
+
+    code = "tool_failed"
+
+
+class ProviderError(PosewireError):
+    """A voice engine is not installed, not configured, or failed."""
+
+    code = "not_available"
+
+
+class SimulatorError(PosewireError):
+    """The simulated board could not be started or stopped answering."""
+
+    code = "simulator"
