@@ -1,0 +1,1 @@
+"""The desktop side of a room: a socket, pose senders and receivers."""

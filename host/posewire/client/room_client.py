@@ -1,0 +1,181 @@
+"""A program in a room: receives other members' poses, and may publish its own."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from posewire.errors import PoseError, WireError
+from posewire.wire.frames import FrameType, build_frame, parse_frame
+from posewire.wire.messages import dump_text
+from posewire.wire.pose import Pose, PoseDecoder, key_request, read_header
+
+_PROTOCOL = 3
+_ANSWER_TIMEOUT = 10.0
+
+
+@dataclass
+class StreamCount:
+    """What was received of one stream: packets, bytes, packets missing in the sequence, packets that did not decode."""
+
+    packets: int = 0
+    bytes: int = 0
+    missing: int = 0
+    undecodable: int = 0
+    last_sequence: int | None = None
+
+
+@dataclass(frozen=True)
+class ReceivedPose:
+    """A pose of another member. ``packet_bytes`` is its size on the wire without framing."""
+
+    slot: int
+    device: str
+    pose: Pose
+    packet_bytes: int
+
+
+@dataclass
+class _Stream:
+    decoder: PoseDecoder = field(default_factory=PoseDecoder)
+    count: StreamCount = field(default_factory=StreamCount)
+    key_wanted: bool = False
+
+
+class RoomClient:
+    """Joins a room of a host. Use as an async context manager; iterate ``poses()``.
+
+    A packet that does not decode is a gap: the client asks the publisher for a key packet and goes on from there.
+    """
+
+    def __init__(
+        self, url: str, room: str, *, token: str = "", name: str = "desktop", publish: Sequence[str] = ()
+    ) -> None:
+        self._url = url
+        self._room = room
+        self._token = token
+        self._name = name
+        self._publish = list(publish)
+        self._socket: ClientConnection | None = None
+        self._streams: dict[tuple[int, int], _Stream] = {}
+        self.slot = 0
+        self.members: dict[int, dict[str, Any]] = {}
+        self.events: list[dict[str, Any]] = []
+        """Room events and errors, in order of arrival."""
+
+    async def __aenter__(self) -> "RoomClient":
+        headers = {"Device-Id": self._name, "Client-Id": str(uuid.uuid4()), "Protocol-Version": str(_PROTOCOL)}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        self._socket = await connect(
+            self._url, additional_headers=headers, compression=None, open_timeout=_ANSWER_TIMEOUT
+        )
+        async with asyncio.timeout(_ANSWER_TIMEOUT):
+            await self._send(
+                {"type": "hello", "version": _PROTOCOL, "transport": "websocket", "features": {"pose": True}}
+            )
+            await self._until("hello")
+            join = {
+                "type": "room",
+                "action": "join",
+                "room": self._room,
+                "subscribe": ["pose"],
+                "publish": self._publish,
+            }
+            await self._send(join)
+            await self._until("room")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._socket is not None:
+            await self._socket.close()
+
+    def counts(self) -> dict[tuple[int, int], StreamCount]:
+        """Return the counts by (slot, landmark set id)."""
+        return {key: stream.count for key, stream in self._streams.items()}
+
+    async def publish(self, packet: bytes) -> None:
+        """Send one pose packet of this client's own stream."""
+        await self._sock.send(build_frame(FrameType.POSE, packet, _PROTOCOL))
+
+    async def poses(self) -> AsyncIterator[ReceivedPose]:
+        """Yield decoded poses until the connection closes."""
+        try:
+            async for message in self._sock:
+                if isinstance(message, str):
+                    self._note(json.loads(message))
+                    continue
+                received = await self._take(message)
+                if received is not None:
+                    yield received
+        except ConnectionClosed:
+            return
+
+    # --- inside
+
+    @property
+    def _sock(self) -> ClientConnection:
+        assert self._socket is not None, "use the client as an async context manager"
+        return self._socket
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        await self._sock.send(dump_text(message))
+
+    async def _until(self, kind: str) -> None:
+        while True:
+            message = await self._sock.recv()
+            if isinstance(message, bytes):
+                # The catch-up of running streams follows the welcome; nothing binary comes before it.
+                continue
+            parsed = json.loads(message)
+            self._note(parsed)
+            if parsed.get("type") == kind:
+                return
+            if parsed.get("type") == "error":
+                raise WireError(parsed.get("message", "refused"), parsed.get("code"))
+
+    def _note(self, message: dict[str, Any]) -> None:
+        if message.get("type") not in ("room", "error"):
+            return
+        self.events.append(message)
+        match message.get("event"):
+            case "welcome":
+                self.slot = message["slot"]
+                self.members = {member["slot"]: member for member in message["members"]}
+            case "joined":
+                self.members[message["member"]["slot"]] = message["member"]
+            case "left":
+                self.members.pop(message["slot"], None)
+
+    async def _take(self, message: bytes) -> ReceivedPose | None:
+        frame = parse_frame(message, _PROTOCOL)
+        if frame.type != FrameType.POSE:
+            return None
+        header = read_header(frame.payload)
+        stream = self._streams.setdefault((frame.slot, header.set_id), _Stream())
+        count = stream.count
+        if count.last_sequence is not None:
+            count.missing += (header.sequence - count.last_sequence - 1) & 0xFFFF
+        count.last_sequence = header.sequence
+        count.packets += 1
+        count.bytes += len(frame.payload)
+        try:
+            pose = stream.decoder.decode(frame.payload)
+        except PoseError:
+            count.undecodable += 1
+            if not stream.key_wanted:
+                stream.key_wanted = True
+                packet = key_request(header.set_id, header.sequence)
+                await self._sock.send(build_frame(FrameType.POSE, packet, _PROTOCOL, frame.slot))
+            return None
+        stream.key_wanted = False
+        device = str(self.members.get(frame.slot, {}).get("device", ""))
+        return ReceivedPose(frame.slot, device, pose, len(frame.payload))

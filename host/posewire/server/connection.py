@@ -1,0 +1,330 @@
+"""One connection and everything that belongs to it."""
+
+import asyncio
+import uuid
+from collections.abc import Coroutine, Mapping
+from typing import Any
+
+import soxr
+
+from posewire.errors import ToolError, WireError
+from posewire.rooms.room import Member, Room, RoomFrame
+from posewire.server import router
+from posewire.server.authenticator import Identity
+from posewire.server.device_tools import DeviceTools
+from posewire.server.downlink import AudioDownlink
+from posewire.server.event_log import EventLog
+from posewire.server.registry import Held
+from posewire.server.services import Services
+from posewire.server.voice_out import ConnectionVoiceOut
+from posewire.server.websocket import WebSocket
+from posewire.voice.assistant import VoiceSession
+from posewire.wire.audio import FrameDecoder, frame_decoder
+from posewire.wire.frames import FrameType, build_frame
+from posewire.wire.messages import AudioParams, Hello, Message, RoomAction, dump_text, error_message
+
+REPLACED = 4000
+"""Close code for a connection whose device has connected again."""
+
+_VOICE_RATE = 16000
+_LOG_ERRORS = 3
+"""Refusals of one code that are logged per connection; the rest is only counted."""
+
+
+class ConnectionHandler:
+    """Owns one connection from authentication to close: identity, hello, voice session, tools, room, tasks.
+
+    The state lives and dies here. Other connections see it only through the registry (to replace it) and through its
+    room (as a link).
+    """
+
+    def __init__(self, websocket: WebSocket, identity: Identity, services: Services) -> None:
+        self.services = services
+        self.identity = identity
+        self.device_id = identity.device_id
+        self.session_id = str(uuid.uuid4())
+        self.protocol = identity.protocol or 1
+        self.hello: Hello | None = None
+        self.audio = AudioParams()
+        self.pose = False
+        self.voice: VoiceSession | None = None
+        self.tools = DeviceTools(self.send)
+        self.log = EventLog(device=self.device_id, session=self.session_id[:8])
+        self._websocket = websocket
+        self._decoder: FrameDecoder | None = None
+        self._resampler: soxr.ResampleStream | None = None
+        self._room: Room | None = None
+        self._member: Member | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._refusals: dict[str, int] = {}
+        self._leaving = False
+        self._hello_timer = asyncio.get_running_loop().call_later(
+            services.settings.server.hello_timeout, self._hello_missing
+        )
+        self.log.info("connected", peer=websocket.peer, client=identity.client_id)
+
+    # --- what arrives (websocket.Receiver)
+
+    def on_text(self, text: str) -> None:
+        """Take a text message."""
+        self._guard(router.route_text, text)
+
+    def on_binary(self, data: bytes) -> None:
+        """Take a binary message."""
+        self._guard(router.route_binary, data)
+
+    def on_congested(self, congested: bool) -> None:
+        """Log the start of a congestion; rooms look at ``congested`` themselves."""
+        if congested:
+            self.services.counters["congested"] += 1
+            self.log.warning("congested")
+
+    def on_closed(self, code: int, reason: str) -> None:
+        """Undo everything. A connection that broke off leaves its room membership for its return."""
+        self._hello_timer.cancel()
+        self.services.registry.closed()
+        self.services.registry.remove(self)
+        self.tools.close()
+        for task in self._tasks:
+            task.cancel()
+        if self.voice is not None:
+            voice, self.voice = self.voice, None
+            self.spawn(voice.close())
+        self._part(code)
+        self.log.info("closed", code=code, reason=reason)
+
+    # --- what is sent
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send a text message with this session's id."""
+        self._websocket.send_text(dump_text({**message, "session_id": self.session_id}))
+
+    def send_audio(self, frame: bytes) -> None:
+        """Send one encoded audio frame of the host's own voice."""
+        self._websocket.send_binary(build_frame(FrameType.AUDIO, frame, self.protocol))
+
+    def refuse(self, error: WireError) -> None:
+        """Tell the peer what was refused; the session goes on."""
+        self.services.counters[f"refused_{error.code}"] += 1
+        count = self._refusals[error.code] = self._refusals.get(error.code, 0) + 1
+        if count <= _LOG_ERRORS:
+            self.log.warning("refused", code=error.code, why=str(error))
+        self.send(error_message(error))
+
+    def close(self, code: int, reason: str) -> None:
+        """Close the connection with a code and a reason."""
+        self._websocket.close(code, reason)
+
+    def say_goodbye(self, reason: str) -> None:
+        """Tell the device that the host goes away, and close."""
+        self.send({"type": "goodbye", "reason": reason})
+        self.close(1001, reason)
+
+    # --- hello
+
+    def greet(self, hello: Hello, audio: AudioParams) -> None:
+        """Take the device's first hello: replace or resume an older session, then bring up audio, voice and tools."""
+        self._hello_timer.cancel()
+        self.hello = hello
+        self.protocol = self.identity.protocol or hello.version or 1
+        self.audio = audio
+        self.pose = hello.pose and self.protocol == 3
+        resumed = self._resume(hello.resume)
+        self.log = self.log.bind(session=self.session_id[:8])
+        older = self.services.registry.add(self)
+        if older is not None:
+            older.close(REPLACED, "replaced by a newer connection of this device")
+        self._decoder = frame_decoder(audio)
+        if audio.sample_rate != _VOICE_RATE:
+            self._resampler = soxr.ResampleStream(audio.sample_rate, _VOICE_RATE, 1, dtype="int16", quality="MQ")
+        if self.services.assistant is not None:
+            out = ConnectionVoiceOut(self.send, AudioDownlink(audio, self.send_audio), self.log)
+            self.voice = self.services.assistant.session(out, self.tools, device_name=self.device_id)
+        self.log.info(
+            "hello",
+            board=hello.board,
+            firmware=hello.firmware,
+            protocol=self.protocol,
+            format=audio.format,
+            rate=audio.sample_rate,
+            pose=self.pose,
+            resumed=resumed,
+        )
+        self.answer_hello(resumed)
+        if self._member is not None and self._room is not None:
+            self._room.welcome(self._member)
+        if hello.mcp:
+            self.spawn(self._discover_tools())
+
+    def answer_hello(self, resumed: bool = False) -> None:
+        """Send the host's hello."""
+        answer: Message = {
+            "type": "hello",
+            "version": self.protocol,
+            "transport": "websocket",
+            "features": {"pose": self.pose},
+            "audio_params": self.audio.as_dict(),
+        }
+        if resumed:
+            answer["resumed"] = True
+        self.send(answer)
+
+    # --- audio and pose in
+
+    def take_audio(self, payload: bytes) -> None:
+        """Decode one uplink frame for the voice session, and relay it as it is to the room.
+
+        Raises:
+            FrameError: the frame does not decode.
+        """
+        if not payload or self._decoder is None:
+            return
+        if self._room is not None and self._member is not None:
+            self._room.publish_audio(self._member, payload)
+        pcm = self._decoder.decode(payload)
+        if self._resampler is not None:
+            pcm = self._resampler.resample_chunk(pcm)
+        if self.voice is not None:
+            self.voice.feed(pcm)
+
+    def take_pose(self, packet: bytes, slot: int) -> None:
+        """Publish a pose packet into the room, or pass a key request (``slot`` not 0) to its publisher.
+
+        Raises:
+            WireError: pose was not agreed on, or the peer is in no room.
+            PoseError: the packet's header does not parse.
+        """
+        if not self.pose:
+            raise WireError('pose frames need frame protocol 3 and "features":{"pose":true} in the hello')
+        if self._room is None or self._member is None:
+            raise WireError("join a room before sending pose packets", "not_in_room")
+        if slot:
+            self._room.request_key(slot, packet)
+        else:
+            self._room.publish_pose(self._member, packet)
+
+    # --- rooms (rooms.room.Link)
+
+    @property
+    def congested(self) -> bool:
+        """Whether the send buffer is over its limit."""
+        return self._websocket.congested
+
+    def join_room(self, action: RoomAction) -> None:
+        """Join a room; a peer is in one room at a time.
+
+        Raises:
+            RoomError: the room or the host is full.
+            WireError: pose wanted without ``features.pose``.
+        """
+        if "pose" in action.publish | action.subscribe and not self.pose:
+            raise WireError('pose in a room needs frame protocol 3 and "features":{"pose":true} in the hello')
+        if self.protocol == 1 and "audio" in action.subscribe:
+            raise WireError("frame protocol 1 cannot tell a member's audio from the host's: use 2 or 3")
+        self.leave_room()
+        self._room, self._member = self.services.rooms.join(
+            action.room, self.device_id, action.publish, action.subscribe, self
+        )
+        self.log.info("joined", room=action.room, slot=self._member.slot, role=self._member.role)
+
+    def leave_room(self) -> None:
+        """Leave the room, if in one."""
+        if self._room is not None and self._member is not None:
+            self.log.info("left", room=self._room.name, dropped=sum(self._member.dropped.values()))
+            self.services.rooms.leave(self._room, self._member)
+        self._room = self._member = None
+
+    def send_room_event(self, event: Mapping[str, Any]) -> None:
+        """Send a ``room`` message."""
+        self.send(event)
+
+    def send_room_frame(self, frame: RoomFrame) -> None:
+        """Send another member's frame."""
+        self._websocket.send_binary(frame.message(self.protocol))
+
+    def send_pose_request(self, packet: bytes) -> None:
+        """Ask this device for a key packet."""
+        self._websocket.send_binary(build_frame(FrameType.POSE, packet, self.protocol))
+
+    # --- tasks
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine as a task of this connection: cancelled with it, its failure logged here."""
+        task = asyncio.create_task(self._run(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def leave_for_good(self) -> None:
+        """Note that the device said goodbye: nothing is kept for its return."""
+        self._leaving = True
+
+    # --- inside
+
+    def _guard(self, route: Any, data: str | bytes) -> None:
+        try:
+            route(self, data)
+        except WireError as error:
+            self.refuse(error)
+            if error.code == "unsupported_audio":
+                self.close(1003, str(error))
+        except Exception:
+            # A defect of ours must not take the connection down, let alone the host.
+            self.services.counters["internal_errors"] += 1
+            self.log.exception("internal_error")
+            self.send(error_message(WireError("the host failed on this message; its log says why", "internal")))
+
+    async def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception:
+            self.services.counters["internal_errors"] += 1
+            self.log.exception("task_failed")
+
+    async def _discover_tools(self) -> None:
+        try:
+            await self.tools.discover()
+        except ToolError as error:
+            self.log.warning("no_tools", why=str(error))
+        else:
+            self.log.info("tools", count=len(self.tools.available()))
+
+    def _resume(self, session_id: str | None) -> bool:
+        if session_id is None:
+            return False
+        registry = self.services.registry
+        held = registry.take_held(session_id, self.device_id)
+        if held is not None:
+            room, member = held.room, held.member
+        else:
+            older = registry.session(session_id)
+            if older is None or older.device_id != self.device_id:
+                return False
+            room, member = older._room, older._member
+            older._room = older._member = None
+            older.leave_for_good()
+        self.session_id = session_id
+        self._room, self._member = room, member
+        if member is not None:
+            member.link = self
+        return True
+
+    def _part(self, code: int) -> None:
+        gone_for_good = self._leaving or code in (1000, 1003, REPLACED) or self.hello is None
+        if gone_for_good or self.identity.anonymous:
+            self.leave_room()
+            return
+        if self._member is not None:
+            self._member.link = None
+        window = self.services.settings.server.resume_window
+        timer = asyncio.get_running_loop().call_later(window, self._expire)
+        self.services.registry.hold(self.session_id, Held(self.device_id, self._room, self._member, timer))
+
+    def _expire(self) -> None:
+        held = self.services.registry.drop_held(self.session_id)
+        if held is not None and held.room is not None and held.member is not None:
+            self.services.rooms.leave(held.room, held.member, "timeout")
+
+    def _hello_missing(self) -> None:
+        seconds = self.services.settings.server.hello_timeout
+        self.refuse(WireError(f"no hello within {seconds:.0f} s", "hello_timeout"))
+        self.close(1002, "no hello")

@@ -1,0 +1,84 @@
+"""Structured log lines: an event name, the device and session it belongs to, and fields.
+
+As text for people (``12:00:01.123 info  heard  device=… text="turn on the light"``) or one JSON object a line.
+"""
+
+import json
+import logging
+import sys
+import time
+from typing import Any, Literal
+
+LOGGER = "posewire"
+
+
+class EventLog:
+    """A logger with bound fields."""
+
+    def __init__(self, **bound: Any) -> None:
+        self._bound = bound
+        self._logger = logging.getLogger(LOGGER)
+
+    def bind(self, **fields: Any) -> "EventLog":
+        """Return a log with more fields bound."""
+        return EventLog(**{**self._bound, **fields})
+
+    def debug(self, event: str, **fields: Any) -> None:
+        """Log what only a developer of this project wants to see."""
+        self._log(logging.DEBUG, event, fields)
+
+    def info(self, event: str, **fields: Any) -> None:
+        """Log a step of normal life."""
+        self._log(logging.INFO, event, fields)
+
+    def warning(self, event: str, **fields: Any) -> None:
+        """Log what somebody should look at when it happens often."""
+        self._log(logging.WARNING, event, fields)
+
+    def exception(self, event: str, **fields: Any) -> None:
+        """Log an unexpected exception with its traceback."""
+        self._logger.error(event, exc_info=True, extra={"fields": {**self._bound, **fields}})
+
+    def _log(self, level: int, event: str, fields: dict[str, Any]) -> None:
+        if self._logger.isEnabledFor(level):
+            self._logger.log(level, event, extra={"fields": {**self._bound, **fields}})
+
+
+class _TextFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, Any] = getattr(record, "fields", {})
+        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+        parts = [f"{clock}.{int(record.msecs):03d} {record.levelname.lower():7} {record.getMessage()}"]
+        parts += [f"{name}={_show(value)}" for name, value in fields.items() if value not in (None, "")]
+        line = " ".join(parts)
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, Any] = {
+            "time": round(record.created, 3),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False, default=str)
+
+
+def configure_logging(style: Literal["text", "json"], level: str = "info") -> None:
+    """Send the host's log to standard error in the given style."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonFormatter() if style == "json" else _TextFormatter())
+    logger = logging.getLogger(LOGGER)
+    logger.handlers[:] = [handler]
+    logger.setLevel(level.upper())
+    logger.propagate = False
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.1f}"
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if " " in text or '"' in text else text

@@ -1,0 +1,87 @@
+"""The listening socket: plain HTTP requests, authentication, and the hand-over to a ConnectionHandler."""
+
+import asyncio
+import http
+import json
+import ssl
+from urllib.parse import urlsplit
+
+from websockets.http11 import Request
+
+from posewire.errors import ConfigError, WireError
+from posewire.server.authenticator import ConnectionAuthenticator
+from posewire.server.connection import ConnectionHandler
+from posewire.server.event_log import EventLog
+from posewire.server.services import Services
+from posewire.server.settings import ServerSettings
+from posewire.server.websocket import Receiver, Refusal, WebSocket
+from posewire.wire.messages import error_message
+
+
+class Listener:
+    """Accepts connections for one host."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._authenticator = ConnectionAuthenticator(services.settings.token)
+        self._server: asyncio.Server | None = None
+        self._log = EventLog()
+
+    async def start(self) -> tuple[str, int]:
+        """Start listening; returns the address and the real port.
+
+        Raises:
+            ConfigError: the address is taken or not ours, or the certificate cannot be read.
+        """
+        settings = self._services.settings.server
+        try:
+            self._server = await asyncio.get_running_loop().create_server(
+                lambda: WebSocket(self._admit, settings.max_message),
+                settings.host,
+                settings.port,
+                ssl=_tls_context(settings),
+            )
+        except OSError as exc:
+            raise ConfigError(f"cannot listen on {settings.host}:{settings.port}: {exc.strerror or exc}") from None
+        return settings.host, self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Stop accepting."""
+        if self._server is not None:
+            self._server.close()
+
+    def _admit(self, websocket: WebSocket, request: Request) -> Receiver | Refusal:
+        if "Upgrade" not in request.headers:
+            if urlsplit(request.path).path == "/healthz":
+                return Refusal(http.HTTPStatus.OK, "ok\n")
+            return Refusal(http.HTTPStatus.UPGRADE_REQUIRED, "this is a Posewire host: connect with WebSocket\n")
+        registry = self._services.registry
+        limit = self._services.settings.server.max_connections
+        if registry.open >= limit:
+            return self._refuse(
+                http.HTTPStatus.SERVICE_UNAVAILABLE,
+                WireError(f"this host takes at most {limit} connections", "too_many"),
+                websocket,
+            )
+        try:
+            identity = self._authenticator.authenticate(request)
+        except WireError as error:
+            return self._refuse(http.HTTPStatus.UNAUTHORIZED, error, websocket)
+        registry.opened()
+        return ConnectionHandler(websocket, identity, self._services)
+
+    def _refuse(self, status: http.HTTPStatus, error: WireError, websocket: WebSocket) -> Refusal:
+        self._services.counters[f"refused_{error.code}"] += 1
+        self._log.warning("refused", peer=websocket.peer, code=error.code)
+        return Refusal(status, json.dumps(error_message(error)) + "\n", "application/json")
+
+
+def _tls_context(settings: ServerSettings) -> ssl.SSLContext | None:
+    if not settings.certificate:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(settings.certificate, settings.key or None)
+    except OSError as exc:
+        raise ConfigError(f"[server] certificate {settings.certificate}: {exc.strerror or exc}") from None
+    return context

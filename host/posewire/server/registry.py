@@ -1,0 +1,95 @@
+"""The connections of a host: by session and by device; and what a lost one left behind, for its return."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from posewire.rooms.room import Member, Room
+
+if TYPE_CHECKING:
+    from posewire.server.connection import ConnectionHandler
+
+
+@dataclass
+class Held:
+    """What outlives a broken connection for the resume window."""
+
+    device_id: str
+    room: Room | None
+    member: Member | None
+    timer: asyncio.TimerHandle
+
+
+class ConnectionRegistry:
+    """Sessions that said hello. A device that connects again replaces its older session."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, ConnectionHandler] = {}
+        self._devices: dict[str, ConnectionHandler] = {}
+        self._held: dict[str, Held] = {}
+        self.open = 0
+        self._empty = asyncio.Event()
+
+    def opened(self) -> None:
+        """Count a connection that was let in."""
+        self.open += 1
+        self._empty.clear()
+
+    def closed(self) -> None:
+        """Count a connection that is gone."""
+        self.open -= 1
+        if not self.open:
+            self._empty.set()
+
+    async def drained(self) -> None:
+        """Wait until no connection is open."""
+        if self.open:
+            await self._empty.wait()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def __iter__(self) -> "Iterator[ConnectionHandler]":
+        return iter(list(self._sessions.values()))
+
+    def session(self, session_id: str) -> "ConnectionHandler | None":
+        """Return the live connection of a session."""
+        return self._sessions.get(session_id)
+
+    def device(self, device_id: str) -> "ConnectionHandler | None":
+        """Return the live connection of a device."""
+        return self._devices.get(device_id)
+
+    def add(self, handler: "ConnectionHandler") -> "ConnectionHandler | None":
+        """Register a session; returns the connection of the same device that it replaces, if there is one."""
+        older = self._devices.get(handler.device_id)
+        self._sessions[handler.session_id] = handler
+        self._devices[handler.device_id] = handler
+        return older if older is not handler else None
+
+    def remove(self, handler: "ConnectionHandler") -> None:
+        """Forget a connection; entries that another connection has taken over stay."""
+        if self._sessions.get(handler.session_id) is handler:
+            del self._sessions[handler.session_id]
+        if self._devices.get(handler.device_id) is handler:
+            del self._devices[handler.device_id]
+
+    def hold(self, session_id: str, held: Held) -> None:
+        """Keep what a lost session left until its timer fires or it is taken back."""
+        self._held[session_id] = held
+
+    def take_held(self, session_id: str, device_id: str) -> Held | None:
+        """Give a lost session back to its device; None when it is too late or was another device's."""
+        held = self._held.get(session_id)
+        if held is None or held.device_id != device_id:
+            return None
+        held.timer.cancel()
+        return self._held.pop(session_id)
+
+    def drop_held(self, session_id: str) -> Held | None:
+        """Forget a lost session for good."""
+        held = self._held.pop(session_id, None)
+        if held is not None:
+            held.timer.cancel()
+        return held

@@ -1,0 +1,62 @@
+"""Layer 1: what kind of frame is it. Layer 2, by ``type`` of a text message, is ``text_handlers``."""
+
+from typing import TYPE_CHECKING
+
+from posewire.errors import FrameError, WireError
+from posewire.server.text_handlers import HANDLERS
+from posewire.wire.frames import Frame, FrameType, parse_frame
+from posewire.wire.messages import parse_text
+
+if TYPE_CHECKING:
+    from posewire.server.connection import ConnectionHandler
+
+
+def route_text(conn: "ConnectionHandler", text: str | bytes) -> None:
+    """Parse a text message and pass it to the handler of its type.
+
+    Raises:
+        WireError: not a message, of an unknown type, or before hello.
+    """
+    conn.services.counters["text_in"] += 1
+    message = parse_text(text)
+    kind = message["type"]
+    handler = HANDLERS.get(kind)
+    if handler is None:
+        raise WireError(f'unknown message type "{kind[:40]}"', "unknown_type")
+    if conn.hello is None and kind != "hello":
+        raise WireError(f'say hello before "{kind}"', "hello_required")
+    handler(conn, message)
+
+
+def route_binary(conn: "ConnectionHandler", data: bytes) -> None:
+    """Parse a binary message by the frame protocol and pass it on by its type.
+
+    Raises:
+        WireError: before hello, not a frame, or of a type that this session did not agree on.
+    """
+    if conn.hello is None:
+        raise WireError("say hello before sending audio", "hello_required")
+    if not data:
+        return
+    frame = _parse(conn, data)
+    if frame.type == FrameType.AUDIO:
+        conn.services.counters["audio_in"] += 1
+        conn.take_audio(frame.payload)
+    elif frame.type == FrameType.POSE:
+        conn.services.counters["pose_in"] += 1
+        conn.take_pose(frame.payload, frame.slot)
+    elif frame.type == FrameType.JSON:
+        route_text(conn, frame.payload)
+    else:
+        raise FrameError(f"unknown frame type {frame.type}")
+
+
+def _parse(conn: "ConnectionHandler", data: bytes) -> Frame:
+    try:
+        return parse_frame(data, conn.protocol)
+    except FrameError:
+        # One client in the field says "version":3 in its hello, "Protocol-Version: 1" in its headers, and sends bare
+        # audio; without the header nobody can tell, so a message that is no frame is taken as bare audio.
+        if conn.identity.protocol is None and conn.audio.format == "opus":
+            return parse_frame(data, 1)
+        raise

@@ -1,0 +1,21 @@
+"""What all connections of a host share. Passed in, never imported as a global."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from posewire.rooms.directory import RoomDirectory
+from posewire.server.registry import ConnectionRegistry
+from posewire.server.settings import Settings
+from posewire.voice.assistant import Assistant
+
+
+@dataclass
+class Services:
+    """The shared services of one host process."""
+
+    settings: Settings
+    assistant: Assistant | None
+    registry: ConnectionRegistry = field(default_factory=ConnectionRegistry)
+    rooms: RoomDirectory = field(default_factory=RoomDirectory)
+    counters: Counter[str] = field(default_factory=Counter)
+    """Totals since start: messages and frames by kind, drops and errors by code."""

@@ -1,0 +1,130 @@
+"""Settings of the host: one TOML file, checked key by key; the command line overrides it."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, TypeVar
+
+from posewire.errors import ConfigError
+from posewire.voice.settings import VoiceSettings
+
+_T = TypeVar("_T")
+
+TOKEN_VARIABLE = "POSEWIRE_TOKEN"  # noqa: S105 - the name of a variable, not a secret
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    """Section ``[server]``: where to listen, and the limits."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    certificate: str = ""
+    key: str = ""
+    max_connections: int = 2000
+    max_message: int = 64 * 1024
+    hello_timeout: float = 10.0
+    resume_window: float = 30.0
+
+
+@dataclass(frozen=True)
+class AuthSettings:
+    """Section ``[auth]``: the file that holds the device token (or the variable POSEWIRE_TOKEN, or ``--token``)."""
+
+    token_file: str = ""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All of the host's settings."""
+
+    server: ServerSettings = field(default_factory=ServerSettings)
+    auth: AuthSettings = field(default_factory=AuthSettings)
+    voice: VoiceSettings | None = field(default_factory=VoiceSettings)
+    token: str = ""
+
+    def with_address(self, host: str | None, port: int | None) -> "Settings":
+        """Return the settings with the address of the command line, where given."""
+        server = self.server
+        if host is not None:
+            server = replace(server, host=host)
+        if port is not None:
+            server = replace(server, port=port)
+        return replace(self, server=server)
+
+
+def load_settings(path: Path | None = None, token: str | None = None) -> Settings:
+    """Read the settings file (none: all defaults) and the secrets.
+
+    Raises:
+        ConfigError: the file is missing or not TOML, a key is unknown, a value is of the wrong type.
+    """
+    data: dict[str, Any] = {}
+    if path is not None:
+        try:
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as exc:
+            raise ConfigError(f"cannot read {path}: {exc.strerror}") from None
+        except tomllib.TOMLDecodeError as exc:
+            raise ConfigError(f"{path} is not valid TOML: {exc}") from None
+    unknown = set(data) - {"server", "auth", "voice"}
+    if unknown:
+        raise ConfigError(f"{path}: unknown section [{sorted(unknown)[0]}]; there are [server], [auth] and [voice]")
+    auth = _section(AuthSettings, data.get("auth", {}), "auth")
+    voice = dict(data.get("voice", {}))
+    enabled = voice.pop("enabled", True)
+    return Settings(
+        server=_section(ServerSettings, data.get("server", {}), "server"),
+        auth=auth,
+        voice=VoiceSettings.from_mapping(voice) if enabled else None,
+        token=token or _read_token(auth) or os.environ.get(TOKEN_VARIABLE, ""),
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a listening address can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_exposure(settings: Settings) -> None:
+    """Refuse to listen on the network without authentication.
+
+    Raises:
+        ConfigError: the address is not loopback and there is no token.
+    """
+    if not settings.token and not is_loopback(settings.server.host):
+        raise ConfigError(
+            f"listening on {settings.server.host} needs a token: pass --token, set {TOKEN_VARIABLE}, "
+            "or name a file in [auth] token_file (on 127.0.0.1 none is needed)"
+        )
+
+
+def _section(kind: type[_T], values: Any, name: str) -> _T:
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"[{name}] must be a section")
+    known = {entry.name: entry for entry in fields(kind)}  # type: ignore[arg-type]
+    for key, value in values.items():
+        if key not in known:
+            raise ConfigError(f"[{name}] has no setting {key!r}; there are {', '.join(known)}")
+        wanted = known[key].type
+        fits = isinstance(value, (int, float)) if wanted is float else isinstance(value, wanted)  # type: ignore[arg-type]
+        if not fits or isinstance(value, bool):
+            raise ConfigError(f"[{name}] {key} must be {wanted.__name__}, is {value!r}")  # type: ignore[union-attr]
+    return kind(**values)
+
+
+def _read_token(auth: AuthSettings) -> str:
+    if not auth.token_file:
+        return ""
+    try:
+        return Path(auth.token_file).expanduser().read_text(encoding="utf-8").strip()
+    except OSError as exc:
+        raise ConfigError(f"[auth] token_file {auth.token_file}: {exc.strerror}") from None

@@ -1,0 +1,71 @@
+"""What a voice session says, turned into the messages and audio frames of a connection."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posewire.server.downlink import AudioDownlink
+from posewire.server.event_log import EventLog
+from posewire.wire.messages import Message
+
+_EMOJI = {
+    "neutral": "😐",
+    "happy": "🙂",
+    "laughing": "😆",
+    "sad": "😔",
+    "thinking": "🤔",
+    "confused": "🙄",
+    "confident": "😎",
+    "surprised": "😯",
+    "sleepy": "😴",
+}
+
+
+class ConnectionVoiceOut:
+    """The ``VoiceOut`` of one connection."""
+
+    def __init__(self, send: Callable[[Message], None], downlink: AudioDownlink, log: EventLog) -> None:
+        self._send = send
+        self._downlink = downlink
+        self._log = log
+
+    def heard(self, text: str) -> None:
+        """Tell the device what was recognised."""
+        self._log.info("heard", text=text)
+        self._send({"type": "stt", "text": text})
+
+    def emotion(self, name: str) -> None:
+        """Tell the device which face to show."""
+        self._send({"type": "llm", "emotion": name, "text": _EMOJI.get(name, _EMOJI["neutral"])})
+
+    def reply_started(self) -> None:
+        """Announce audio."""
+        self._send({"type": "tts", "state": "start"})
+
+    def sentence(self, text: str) -> None:
+        """Send the subtitle of what is spoken next."""
+        self._log.info("says", text=text)
+        self._send({"type": "tts", "state": "sentence_start", "text": text})
+
+    async def play(self, pcm: NDArray[np.int16]) -> None:
+        """Queue 16 kHz mono samples for the device; waits while the downlink is full."""
+        await self._downlink.play(pcm)
+
+    async def reply_ended(self) -> None:
+        """Wait until all audio has been sent, then tell the device that the reply is over."""
+        await self._downlink.finish()
+        self._send({"type": "tts", "state": "stop"})
+
+    def reply_cancelled(self) -> None:
+        """Drop what has not been sent and tell the device at once."""
+        self._downlink.cancel()
+        self._send({"type": "tts", "state": "stop"})
+
+    def speech_started(self) -> None:
+        """Log the onset of speech."""
+        self._log.debug("speech_started")
+
+    def stage(self, stage: str, milliseconds: float) -> None:
+        """Log how long a stage of the turn took."""
+        self._log.info("stage", stage=stage, ms=round(milliseconds, 1))

@@ -1,0 +1,234 @@
+"""One WebSocket on an asyncio transport: the `websockets` package's Sans-I/O protocol under our own protocol class.
+
+No task and no queue per connection: what arrives is handed to the receiver in the transport's callback, what is sent
+goes to the transport at once. Flow control is the transport's own: ``congested`` tells that its buffer is too full.
+"""
+
+import asyncio
+import http
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidState
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+
+OPENING_TIMEOUT = 10.0
+PING_AFTER = 20.0
+PONG_WITHIN = 20.0
+CLOSING_TIMEOUT = 5.0
+HIGH_WATER = 64 * 1024
+"""Bytes in a connection's send buffer above which it counts as congested."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An HTTP answer instead of the upgrade."""
+
+    status: http.HTTPStatus
+    body: str
+    content_type: str = "text/plain; charset=utf-8"
+
+
+class Receiver(Protocol):
+    """What a connection hands its messages to. Calls come from the event loop, one at a time."""
+
+    def on_text(self, text: str) -> None:
+        """Take a text message."""
+
+    def on_binary(self, data: bytes) -> None:
+        """Take a binary message."""
+
+    def on_congested(self, congested: bool) -> None:
+        """Learn that the send buffer is over the limit, or below it again."""
+
+    def on_closed(self, code: int, reason: str) -> None:
+        """Learn that the connection is gone. The last call."""
+
+
+Admit = Callable[["WebSocket", Request], "Receiver | Refusal"]
+
+
+class WebSocket(asyncio.Protocol):
+    """A server-side WebSocket. ``admit`` decides on the opening request: a receiver, or an HTTP refusal."""
+
+    def __init__(self, admit: Admit, max_message: int) -> None:
+        self.congested = False
+        self.peer = ""
+        self._admit = admit
+        self._protocol = ServerProtocol(max_size=max_message)
+        self._transport: asyncio.Transport | None = None
+        self._receiver: Receiver | None = None
+        self._parts: list[bytes] = []
+        self._parts_opcode: Opcode = Opcode.TEXT
+        self._timer: asyncio.TimerHandle | None = None
+        self._last_received = 0.0
+        self._close_reason = ""
+        self._closing = False
+
+    # --- sending
+
+    def send_text(self, text: str) -> None:
+        """Send a text message; nothing happens on a connection that is closing or closed."""
+        if self._protocol.state is OPEN:
+            self._protocol.send_text(text.encode())
+            self._flush()
+
+    def send_binary(self, data: bytes) -> None:
+        """Send a binary message; nothing happens on a connection that is closing or closed."""
+        if self._protocol.state is OPEN:
+            self._protocol.send_binary(data)
+            self._flush()
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Start the closing handshake; the TCP connection is cut if the peer does not finish it in 5 s."""
+        if self._protocol.state is OPEN:
+            self._close_reason = reason
+            # RFC 6455 section 5.5: a control frame holds 125 bytes, two of them the code.
+            self._protocol.send_close(code, reason.encode()[:123].decode(errors="ignore"))
+            self._flush()
+
+    # --- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport; the opening request must arrive in time."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=HIGH_WATER)
+        peername = transport.get_extra_info("peername")
+        self.peer = f"{peername[0]}:{peername[1]}" if isinstance(peername, tuple) else str(peername)
+        self._restart_timer(OPENING_TIMEOUT, self._abort)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, answer what the protocol answers by itself, and hand over complete messages."""
+        self._last_received = asyncio.get_running_loop().time()
+        self._protocol.receive_data(data)
+        for event in self._protocol.events_received():
+            if isinstance(event, Request):
+                self._open(event)
+            elif isinstance(event, Frame):
+                self._take(event)
+        self._flush()
+
+    def eof_received(self) -> bool:
+        """Pass the end of the stream to the protocol; the transport stays open for the answer."""
+        self._protocol.receive_eof()
+        self._flush()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the receiver, once, with the close code of whoever closed."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._protocol.receive_eof()
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            close = self._protocol.close_sent or self._protocol.close_rcvd
+            code = close.code if close is not None else 1006
+            receiver.on_closed(code, self._close_reason or (close.reason if close is not None else ""))
+
+    def pause_writing(self) -> None:
+        """Mark the connection congested."""
+        self.congested = True
+        if self._receiver is not None:
+            self._receiver.on_congested(True)
+
+    def resume_writing(self) -> None:
+        """Mark the connection writable again."""
+        self.congested = False
+        if self._receiver is not None:
+            self._receiver.on_congested(False)
+
+    # --- inside
+
+    def _open(self, request: Request) -> None:
+        verdict = self._admit(self, request)
+        if isinstance(verdict, Refusal):
+            self._refuse(verdict)
+            return
+        response = self._protocol.accept(request)
+        self._protocol.send_response(response)
+        if response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:
+            self._receiver = verdict
+            self._restart_timer(PING_AFTER, self._check_alive)
+        else:
+            verdict.on_closed(1002, "the opening handshake failed")
+
+    def _refuse(self, refusal: Refusal) -> None:
+        body = refusal.body.encode()
+        headers = Headers()
+        headers["Content-Type"] = refusal.content_type
+        headers["Content-Length"] = str(len(body))
+        headers["Connection"] = "close"
+        self._protocol.send_response(Response(refusal.status.value, refusal.status.phrase, headers, body))
+
+    def _take(self, frame: Frame) -> None:
+        if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
+            if frame.fin:
+                self._deliver(frame.opcode, bytes(frame.data))
+            else:
+                self._parts, self._parts_opcode = [bytes(frame.data)], frame.opcode
+        elif frame.opcode is Opcode.CONT:
+            self._parts.append(bytes(frame.data))
+            if frame.fin:
+                parts, self._parts = self._parts, []
+                self._deliver(self._parts_opcode, b"".join(parts))
+
+    def _deliver(self, opcode: Opcode, data: bytes) -> None:
+        receiver = self._receiver
+        if receiver is None:
+            return
+        if opcode is Opcode.BINARY:
+            receiver.on_binary(data)
+            return
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            self._protocol.fail(1007, "a text message must be UTF-8")
+            return
+        receiver.on_text(text)
+
+    def _flush(self) -> None:
+        transport = self._transport
+        if transport is None:
+            return
+        for data in self._protocol.data_to_send():
+            if data:
+                transport.write(data)
+            elif transport.can_write_eof():
+                transport.write_eof()
+            else:
+                transport.close()
+        if self._protocol.close_expected() and not self._closing:
+            self._closing = True
+            self._restart_timer(CLOSING_TIMEOUT, self._abort)
+
+    def _restart_timer(self, delay: float, callback: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(delay, callback)
+
+    def _check_alive(self) -> None:
+        idle = asyncio.get_running_loop().time() - self._last_received
+        if idle >= PING_AFTER + PONG_WITHIN:
+            self._close_reason = "keepalive ping timeout"
+            self._protocol.fail(1011, self._close_reason)
+            self._flush()
+            return
+        if idle >= PING_AFTER:
+            try:
+                self._protocol.send_ping(b"")
+            except InvalidState:
+                return
+            self._flush()
+            self._restart_timer(PING_AFTER + PONG_WITHIN - idle, self._check_alive)
+        else:
+            self._restart_timer(PING_AFTER - idle, self._check_alive)
+
+    def _abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()

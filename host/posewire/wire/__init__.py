@@ -1,0 +1,1 @@
+"""Bytes and messages of the wire. No I/O, and nothing imported from the rest of the host (``docs/wire.md``)."""

@@ -1,0 +1,71 @@
+"""Binary frames of the three frame protocols (``docs/wire.md`` section 3)."""
+
+import struct
+from enum import IntEnum
+from typing import NamedTuple
+
+from posewire.errors import FrameError
+
+PROTOCOLS = (1, 2, 3)
+
+_V2 = struct.Struct(">HHIII")
+_V3 = struct.Struct(">BBH")
+
+
+class FrameType(IntEnum):
+    """What a binary frame carries."""
+
+    AUDIO = 0
+    JSON = 1
+    POSE = 16
+
+
+class Frame(NamedTuple):
+    """One binary frame. ``slot`` is the room member it comes from (0: the device or the host itself)."""
+
+    type: int
+    payload: bytes
+    slot: int = 0
+    timestamp_ms: int = 0
+
+
+def parse_frame(message: bytes, protocol: int) -> Frame:
+    """Parse one binary WebSocket message of frame protocol 1, 2 or 3.
+
+    Raises:
+        FrameError: the header is cut short, or its payload size is not what follows.
+    """
+    if protocol == 1:
+        return Frame(FrameType.AUDIO, message)
+    if protocol == 3:
+        if len(message) < _V3.size:
+            raise FrameError(f"a protocol 3 frame has a 4-byte header; got {len(message)} bytes")
+        kind, slot, size = _V3.unpack_from(message)
+        timestamp, header = 0, _V3.size
+    else:
+        if len(message) < _V2.size:
+            raise FrameError(f"a protocol 2 frame has a 16-byte header; got {len(message)} bytes")
+        version, kind, reserved, timestamp, size = _V2.unpack_from(message)
+        if version != 2:
+            raise FrameError(f"the version field of a protocol 2 frame must be 2; got {version}")
+        slot, header = reserved & 0xFF, _V2.size
+    if size != len(message) - header:
+        raise FrameError(f"the frame announces {size} payload bytes; {len(message) - header} follow")
+    return Frame(kind, message[header:], slot, timestamp)
+
+
+def build_frame(kind: int, payload: bytes, protocol: int, slot: int = 0, timestamp_ms: int = 0) -> bytes:
+    """Build the binary message for one frame.
+
+    Raises:
+        FrameError: the payload does not fit (protocol 3: 65535 bytes), or protocol 1 cannot carry ``kind``.
+    """
+    if protocol == 1:
+        if kind != FrameType.AUDIO or slot:
+            raise FrameError("frame protocol 1 carries only the peer's own audio")
+        return payload
+    if protocol == 3:
+        if len(payload) > 0xFFFF:
+            raise FrameError(f"a protocol 3 payload is at most 65535 bytes; got {len(payload)}")
+        return _V3.pack(kind, slot, len(payload)) + payload
+    return _V2.pack(2, kind, slot, timestamp_ms & 0xFFFFFFFF, len(payload)) + payload

@@ -1,0 +1,214 @@
+"""Text messages: JSON in, typed and validated values out (``docs/wire.md`` section 2)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from posewire.errors import WireError
+
+MAX_TEXT = 64 * 1024
+"""Longest text message a peer may send, in bytes of UTF-8."""
+
+AUDIO_FORMATS = ("opus", "ima-adpcm", "pcm")
+
+ListenMode = Literal["auto", "manual", "realtime"]
+RoomKind = Literal["pose", "audio"]
+
+Message = dict[str, Any]
+_T = TypeVar("_T")
+
+
+def parse_text(text: str | bytes) -> Message:
+    """Parse a text message into a JSON object with a string ``type``.
+
+    Raises:
+        WireError: not JSON, not an object (``bad_json``), or without a ``type`` (``bad_message``).
+    """
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise WireError(f"the text message is not JSON: {exc}", "bad_json") from None
+    if not isinstance(message, dict):
+        raise WireError("a text message must be a JSON object", "bad_json")
+    if not isinstance(message.get("type"), str):
+        raise WireError('a text message needs a "type" of kind string')
+    return message
+
+
+def dump_text(message: Mapping[str, Any]) -> str:
+    """Serialise a message in the compact form that small devices like to parse."""
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+
+
+def field(message: Mapping[str, Any], name: str, kind: type[_T], default: _T | None = None) -> _T:
+    """Return a field of the wanted type; a missing (or null) field gives ``default`` if there is one.
+
+    Raises:
+        WireError: the field is missing without default, or of another type.
+    """
+    value = message.get(name)
+    if value is None:
+        if default is not None:
+            return default
+        raise WireError(f'"{message.get("type", "message")}" needs the field "{name}"')
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise WireError(f'the field "{name}" must be {_NAMES[kind]}; got {json.dumps(value)[:40]}')
+    return value
+
+
+_NAMES: dict[type, str] = {str: "a string", int: "an integer", dict: "an object", list: "a list", bool: "true or false"}
+
+
+@dataclass(frozen=True)
+class AudioParams:
+    """One direction's audio: format, rate in Hz, channels, frame duration in ms."""
+
+    format: str = "pcm"
+    sample_rate: int = 16000
+    channels: int = 1
+    frame_duration: int = 60
+
+    @property
+    def frame_samples(self) -> int:
+        """Samples in one frame of one channel."""
+        return self.sample_rate * self.frame_duration // 1000
+
+    def as_dict(self) -> Message:
+        """Return the JSON form."""
+        return {
+            "format": self.format,
+            "sample_rate": self.sample_rate,
+            "channels": self.channels,
+            "frame_duration": self.frame_duration,
+        }
+
+
+@dataclass(frozen=True)
+class Hello:
+    """A device's hello."""
+
+    version: int | None
+    audio: AudioParams | None
+    codecs: tuple[str, ...]
+    mcp: bool
+    pose: bool
+    resume: str | None
+    board: str
+    firmware: str
+
+
+def parse_hello(message: Message) -> Hello:
+    """Read a device's hello; everything but ``type`` may be missing (stock web clients send very little).
+
+    Raises:
+        WireError: a field is there but makes no sense.
+    """
+    features = field(message, "features", dict, {})
+    device = field(message, "device", dict, {})
+    audio = None
+    if message.get("audio_params") is not None:
+        params = field(message, "audio_params", dict)
+        audio = AudioParams(
+            field(params, "format", str, "opus"),
+            _between(field(params, "sample_rate", int, 16000), 8000, 48000, "sample_rate"),
+            _between(field(params, "channels", int, 1), 1, 2, "channels"),
+            _between(field(params, "frame_duration", int, 60), 5, 120, "frame_duration"),
+        )
+    codecs = tuple(name for name in field(features, "codecs", list, []) if isinstance(name, str))
+    if not codecs and audio is not None:
+        codecs = (audio.format,)
+    version = message.get("version")
+    return Hello(
+        version=version if isinstance(version, int) and version in (1, 2, 3) else None,
+        audio=audio,
+        codecs=codecs,
+        mcp=bool(features.get("mcp")),
+        pose=bool(features.get("pose")),
+        resume=field(message, "resume", str, "") or None,
+        board=field(device, "board", str, "")[:64],
+        firmware=field(device, "firmware", str, "")[:64],
+    )
+
+
+@dataclass(frozen=True)
+class Listen:
+    """``listen``: start with a mode, stop, or detect with a text."""
+
+    state: Literal["start", "stop", "detect"]
+    mode: ListenMode = "auto"
+    text: str = ""
+
+
+def parse_listen(message: Message) -> Listen:
+    """Read a ``listen`` message.
+
+    Raises:
+        WireError: ``state`` is none of start, stop, detect.
+    """
+    state = field(message, "state", str)
+    match state:
+        case "start":
+            mode = field(message, "mode", str, "auto")
+            return Listen("start", "manual" if mode == "manual" else "realtime" if mode == "realtime" else "auto")
+        case "stop":
+            return Listen("stop")
+        case "detect":
+            return Listen("detect", text=field(message, "text", str, "")[:2000])
+        case _:
+            raise WireError(f'"listen" state must be start, stop or detect; got "{state[:40]}"')
+
+
+@dataclass(frozen=True)
+class RoomAction:
+    """``room`` from a peer: join with the kinds to publish and to subscribe, or leave."""
+
+    action: Literal["join", "leave"]
+    room: str = ""
+    publish: frozenset[RoomKind] = frozenset()
+    subscribe: frozenset[RoomKind] = frozenset()
+
+
+def parse_room(message: Message) -> RoomAction:
+    """Read a ``room`` message of a peer.
+
+    Raises:
+        WireError: unknown action, a room name that is empty or longer than 64, an unknown kind.
+    """
+    action = field(message, "action", str)
+    if action == "leave":
+        return RoomAction("leave")
+    if action != "join":
+        raise WireError(f'"room" action must be join or leave; got "{action[:40]}"')
+    room = field(message, "room", str)
+    if not 1 <= len(room) <= 64 or not room.isprintable():
+        raise WireError("a room name has 1 to 64 printable characters")
+    return RoomAction(
+        "join",
+        room,
+        _kinds(field(message, "publish", list, []), "publish"),
+        _kinds(field(message, "subscribe", list, []), "subscribe"),
+    )
+
+
+def _kinds(names: Sequence[Any], where: str) -> frozenset[RoomKind]:
+    kinds: set[RoomKind] = set()
+    for name in names:
+        if name == "pose":
+            kinds.add("pose")
+        elif name == "audio":
+            kinds.add("audio")
+        else:
+            raise WireError(f'"{where}" lists kinds "pose" and "audio"; got {json.dumps(name)[:40]}')
+    return frozenset(kinds)
+
+
+def _between(value: int, low: int, high: int, name: str) -> int:
+    if not low <= value <= high:
+        raise WireError(f'"{name}" must be {low} to {high}; got {value}')
+    return value
+
+
+def error_message(error: WireError) -> Message:
+    """Return the ``error`` message that tells a peer what was refused."""
+    return {"type": "error", "code": error.code, "message": str(error)}
