@@ -1,0 +1,66 @@
+"""The ``posewire`` command: a table of subcommands, each in the module that does its work."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from posewire import __version__
+from posewire.errors import PosewireError
+
+# name (words separated by a space make groups): one line of help, module with add_arguments(parser) and run(args)
+COMMANDS = {
+    "serve": ("start the host that boards and programs connect to", "posewire.server.serve_command"),
+    "demo": ("show the whole thing on this machine: host, simulated board, voice, motion", "posewire.demo.command"),
+    "sim device": ("run one simulated board against any host", "posewire.sim.device_command"),
+    "doctor": ("check what this machine has and say what is missing", "posewire.doctor"),
+}
+_GROUPS = {"sim": "simulated boards"}
+
+_EPILOG = """\
+start here:
+  posewire doctor                      is everything there?
+  posewire demo                        see it work, without any hardware
+  posewire serve                       the host, on this machine only
+  posewire sim device --url ws://127.0.0.1:8000/posewire/v1/ --mic hello.wav
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="posewire",
+        description="Voice-and-motion nodes on ESP32 boards, and the host they talk to.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"posewire {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    groups: dict[str, argparse._SubParsersAction[argparse.ArgumentParser]] = {}
+    for name, (summary, module_name) in COMMANDS.items():
+        group, _, leaf = name.rpartition(" ")
+        target = commands
+        if group:
+            if group not in groups:
+                group_parser = commands.add_parser(group, help=_GROUPS[group], description=_GROUPS[group])
+                groups[group] = group_parser.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
+            target = groups[group]
+        sub = target.add_parser(leaf, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter)
+        module = import_module(module_name)
+        sub.description = module.__doc__
+        module.add_arguments(sub)
+        sub.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    args = build_parser().parse_args(argv)
+    try:
+        status: int = args.run(args)
+    except PosewireError as error:
+        print(f"posewire: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return status

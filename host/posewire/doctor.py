@@ -1,0 +1,73 @@
+"""Check what this machine has, and say in one line what to do about each thing that is missing.
+
+Exit status 0: everything that `posewire serve`, `posewire sim` and `posewire demo` need is there.
+"""
+
+import argparse
+import platform
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from typing import NamedTuple
+
+from posewire import __version__
+from posewire.errors import PosewireError
+
+
+class Check(NamedTuple):
+    """One finding: a name, whether it is fine, and what was found or what to do."""
+
+    name: str
+    fine: bool
+    text: str
+    needed: bool = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """``posewire doctor`` has no options."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print all findings; 1 when something needed is missing."""
+    sick = False
+    for check in _checks():
+        mark = "ok  " if check.fine else "FAIL" if check.needed else "note"
+        print(f"{mark} {check.name:12} {check.text}", flush=True)
+        sick |= check.needed and not check.fine
+    return int(sick)
+
+
+def _checks() -> Iterator[Check]:
+    system = f"{platform.system()} {platform.machine()}"
+    yield Check("posewire", True, f"{__version__} on Python {platform.python_version()}, {system}")
+    for package in ("websockets", "numpy", "soxr"):
+        yield _package(package)
+    yield _attempt("micropython", _micropython)
+    yield _attempt("voice", _voice)
+
+
+def _package(name: str) -> Check:
+    try:
+        return Check(name, True, version(name))
+    except PackageNotFoundError:
+        return Check(name, False, f"not installed: pip install {name}")
+
+
+def _attempt(name: str, find: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, find())
+    except PosewireError as error:
+        return Check(name, False, str(error))
+
+
+def _micropython() -> str:
+    from posewire.sim.interpreter import describe_micropython
+
+    return describe_micropython()
+
+
+def _voice() -> str:
+    from posewire.voice.assistant import Assistant
+    from posewire.voice.settings import VoiceSettings
+
+    parts = Assistant.create(VoiceSettings()).describe()
+    return ", ".join(f"{part}: {engine}" for part, engine in parts.items())

@@ -1,0 +1,41 @@
+"""Start the host.
+
+On 127.0.0.1 (the default) everybody on this machine may connect. On any other address the host starts only with a
+token, which devices send as "Authorization: Bearer <token>". It prints one line when it is ready; logs go to standard
+error. Stop it with Ctrl-C or SIGTERM: peers are told, and may come back later.
+
+examples:
+  posewire serve
+  posewire serve --host 0.0.0.0 --port 8000 --token "$(cat token.txt)"
+  posewire serve --config posewire.toml --log json
+"""
+
+import argparse
+import asyncio
+from pathlib import Path
+
+from posewire.server.event_log import configure_logging
+from posewire.server.settings import load_settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``posewire serve``."""
+    parser.add_argument("--host", metavar="ADDRESS", help="address to listen on (default 127.0.0.1)")
+    parser.add_argument("--port", type=int, metavar="N", help="port to listen on; 0 picks a free one (default 8000)")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML: [server], [auth], [voice]")
+    parser.add_argument("--token", help="what clients must send; better: the variable POSEWIRE_TOKEN, or a file")
+    parser.add_argument("--log", choices=("text", "json"), default="text", help="style of the log (default text)")
+    parser.add_argument(
+        "--log-level", choices=("debug", "info", "warning"), default="info", help="least level to log (default info)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until told to stop."""
+    # Imported here: the voice engines take a while, and `posewire --help` should not.
+    from posewire.server.host import run_host
+
+    configure_logging(args.log, args.log_level)
+    settings = load_settings(args.config, args.token).with_address(args.host, args.port)
+    asyncio.run(run_host(settings))
+    return 0

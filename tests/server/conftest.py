@@ -1,0 +1,93 @@
+"""A host inside the test, without voice, and peers that speak the wire by the `websockets` client."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest_asyncio
+from websockets.asyncio.client import ClientConnection, connect
+
+from posewire.server.host import Host
+from posewire.server.settings import ServerSettings, Settings
+
+
+class Peer:
+    """One client on the wire."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+
+    async def send(self, **message: Any) -> None:
+        await self.socket.send(json.dumps(message))
+
+    async def receive(self, kind: str | None = None, **fields: Any) -> dict[str, Any]:
+        """Return the next text message, or the next one of a type with these fields."""
+        while True:
+            raw = await self.socket.recv()
+            if isinstance(raw, bytes):
+                continue
+            message: dict[str, Any] = json.loads(raw)
+            if kind in (None, message["type"]) and all(message.get(key) == value for key, value in fields.items()):
+                return message
+
+    async def receive_binary(self) -> bytes:
+        while True:
+            raw = await self.socket.recv()
+            if isinstance(raw, bytes):
+                return raw
+
+    async def hello(self, **fields: Any) -> dict[str, Any]:
+        message: dict[str, Any] = {
+            "version": 3,
+            "transport": "websocket",
+            "features": {"pose": True},
+            "audio_params": {"format": "pcm", "sample_rate": 16000, "channels": 1, "frame_duration": 60},
+        }
+        await self.send(type="hello", **{**message, **fields})
+        return await self.receive("hello")
+
+    async def join(self, room: str = "studio", **fields: Any) -> dict[str, Any]:
+        await self.send(type="room", action="join", room=room, **fields)
+        return await self.receive("room", event="welcome")
+
+    async def echo(self) -> None:
+        """Be sure that the host has handled everything sent so far."""
+        await self.send(type="ping", id=1)
+        await self.receive("pong")
+
+
+class Peers:
+    """Opens peers to one host; closes them at the end."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._sockets: list[ClientConnection] = []
+
+    async def connect(self, device: str = "aa:bb:cc:00:00:01", **headers: str) -> Peer:
+        all_headers = {"Device-Id": device, "Client-Id": "test", "Protocol-Version": "3", **headers}
+        socket = await connect(self.url, additional_headers={k: v for k, v in all_headers.items() if v})
+        self._sockets.append(socket)
+        return Peer(socket)
+
+    async def close(self) -> None:
+        for socket in self._sockets:
+            await socket.close()
+
+
+def settings(**server: Any) -> Settings:
+    return Settings(server=ServerSettings(port=0, **server), voice=None)
+
+
+@pytest_asyncio.fixture
+async def host() -> AsyncIterator[Host]:
+    running = Host(settings(hello_timeout=0.5, resume_window=5.0, max_connections=8))
+    await running.start()
+    yield running
+    await running.stop()
+
+
+@pytest_asyncio.fixture
+async def peers(host: Host) -> AsyncIterator[Peers]:
+    opened = Peers(host.url)
+    yield opened
+    await opened.close()

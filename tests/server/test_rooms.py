@@ -1,0 +1,207 @@
+"""Rooms on the wire: who joins late, lags or comes back sees right poses."""
+
+import asyncio
+
+import numpy as np
+from numpy.typing import NDArray
+from server.conftest import Peer, Peers
+
+from posewire.client.room_client import RoomClient
+from posewire.server.host import Host
+from posewire.wire.frames import FrameType, build_frame, parse_frame
+from posewire.wire.pose import SETS, PacketKind, PoseDecoder, PoseEncoder, key_request, read_header
+
+BODY = SETS["body33"]
+POSE = {"publish": ["pose"]}
+WATCH = {"subscribe": ["pose"]}
+
+
+def body(step: int) -> NDArray[np.float32]:
+    return np.full(BODY.shape, step / 100, np.float32)
+
+
+async def publish(peer: Peer, encoder: PoseEncoder, step: int) -> None:
+    await peer.socket.send(build_frame(FrameType.POSE, encoder.encode(body(step), step), 3))
+
+
+async def member(peers: Peers, device: str, **kinds: object) -> Peer:
+    peer = await peers.connect(device)
+    await peer.hello()
+    await peer.join(**kinds)
+    return peer
+
+
+async def test_the_first_member_hosts_and_the_role_passes_on(peers: Peers) -> None:
+    first = await peers.connect("aa:00:00:00:00:01")
+    await first.hello()
+    assert (await first.join())["role"] == "host"
+    second = await peers.connect("aa:00:00:00:00:02")
+    await second.hello()
+    welcome = await second.join()
+    assert welcome["role"] == "member"
+    assert [entry["slot"] for entry in welcome["members"]] == [1, 2]
+    assert (await first.receive("room", event="joined"))["member"]["device"] == "aa:00:00:00:00:02"
+    await first.send(type="room", action="leave")
+    assert (await second.receive("room", event="left"))["slot"] == 1
+    assert (await second.receive("room", event="role"))["slot"] == 2
+
+
+async def test_poses_reach_subscribers_with_the_publishers_slot(peers: Peers) -> None:
+    publisher = await member(peers, "aa:00:00:00:00:01", **POSE)
+    watcher = await member(peers, "aa:00:00:00:00:02", **WATCH)
+    encoder, decoder = PoseEncoder(BODY), PoseDecoder()
+    for step in range(5):
+        await publish(publisher, encoder, step)
+    for step in range(5):
+        frame = parse_frame(await watcher.receive_binary(), 3)
+        assert frame.slot == 1
+        pose = decoder.decode(frame.payload)
+        assert np.abs(pose.values - body(step)).max() <= BODY.steps.max() / 2
+
+
+async def test_who_joins_late_sees_the_next_delta(peers: Peers) -> None:
+    publisher = await member(peers, "aa:00:00:00:00:01", **POSE)
+    encoder = PoseEncoder(BODY)
+    for step in range(10):
+        await publish(publisher, encoder, step)
+    await publisher.echo()
+    watcher = await member(peers, "aa:00:00:00:00:02", **WATCH)
+    await publish(publisher, encoder, 10)
+    decoder = PoseDecoder()
+    last = None
+    while last is None or last.sequence < 10:
+        last = decoder.decode(parse_frame(await watcher.receive_binary(), 3).payload)
+    assert np.abs(last.values - body(10)).max() <= BODY.steps.max() / 2
+
+
+async def test_a_key_request_reaches_the_publisher(peers: Peers) -> None:
+    publisher = await member(peers, "aa:00:00:00:00:01", **POSE)
+    watcher = await member(peers, "aa:00:00:00:00:02", **WATCH)
+    await publish(publisher, PoseEncoder(BODY), 0)
+    await watcher.receive_binary()
+    await watcher.socket.send(build_frame(FrameType.POSE, key_request(BODY.id), 3, slot=1))
+    frame = parse_frame(await publisher.receive_binary(), 3)
+    assert read_header(frame.payload).kind is PacketKind.KEY_REQUEST
+
+
+async def test_a_key_request_for_nobody_is_refused(peers: Peers) -> None:
+    watcher = await member(peers, "aa:00:00:00:00:02", **WATCH)
+    await watcher.socket.send(build_frame(FrameType.POSE, key_request(BODY.id), 3, slot=9))
+    assert (await watcher.receive("error"))["code"] == "not_in_room"
+
+
+async def test_who_did_not_join_to_publish_cannot(peers: Peers) -> None:
+    watcher = await member(peers, "aa:00:00:00:00:02", **WATCH)
+    await publish(watcher, PoseEncoder(BODY), 0)
+    assert (await watcher.receive("error"))["code"] == "room_denied"
+
+
+async def test_pose_needs_both_hellos(peers: Peers) -> None:
+    peer = await peers.connect()
+    assert (await peer.hello(features={}))["features"] == {"pose": False}
+    await peer.send(type="room", action="join", room="r", subscribe=["pose"])
+    assert (await peer.receive("error"))["code"] == "bad_message"
+
+
+async def test_audio_is_relayed_to_who_wants_it(peers: Peers) -> None:
+    speaker = await member(peers, "aa:00:00:00:00:01", publish=["audio"])
+    listener = await member(peers, "aa:00:00:00:00:02", subscribe=["audio"])
+    await speaker.socket.send(build_frame(FrameType.AUDIO, bytes(1920), 3))
+    assert parse_frame(await listener.receive_binary(), 3) == (FrameType.AUDIO, bytes(1920), 1, 0)
+
+
+async def test_a_broken_connection_comes_back_to_its_place(host: Host, peers: Peers) -> None:
+    watcher = await member(peers, "aa:00:00:00:00:02", **WATCH)
+    lost = await peers.connect("aa:00:00:00:00:01")
+    session = (await lost.hello())["session_id"]
+    slot = (await lost.join(**POSE))["slot"]
+    lost.socket.transport.abort()
+    back = await peers.connect("aa:00:00:00:00:01")
+    answer = await back.hello(resume=session)
+    assert (answer["resumed"], answer["session_id"]) == (True, session)
+    assert (await back.receive("room", event="welcome"))["slot"] == slot
+    await publish(back, PoseEncoder(BODY), 1)
+    assert parse_frame(await watcher.receive_binary(), 3).slot == slot
+    assert len(host.services.rooms.rooms["studio"].members) == 2
+
+
+async def test_a_resume_while_the_host_has_not_noticed_the_loss(host: Host, peers: Peers) -> None:
+    half_open = await peers.connect("aa:00:00:00:00:01")
+    session = (await half_open.hello())["session_id"]
+    slot = (await half_open.join(**POSE))["slot"]
+    back = await peers.connect("aa:00:00:00:00:01")
+    assert (await back.hello(resume=session))["resumed"] is True
+    assert (await back.receive("room", event="welcome"))["slot"] == slot
+    await half_open.socket.wait_closed()
+    await back.echo()
+    assert len(host.services.rooms.rooms["studio"].members) == 1
+    assert host.services.registry.session(session) is not None
+
+
+async def test_another_device_cannot_take_a_session(peers: Peers) -> None:
+    owner = await peers.connect("aa:00:00:00:00:01")
+    session = (await owner.hello())["session_id"]
+    thief = await peers.connect("aa:00:00:00:00:02")
+    answer = await thief.hello(resume=session)
+    assert "resumed" not in answer
+    assert answer["session_id"] != session
+
+
+async def test_a_slow_subscriber_gets_gaps_never_a_wrong_pose(host: Host, peers: Peers) -> None:
+    """The watcher does not read until the host has dropped packets for it; then it reads on."""
+    face = SETS["face468"]
+    publisher = await member(peers, "aa:00:00:00:00:01", **POSE)
+    watcher = await member(peers, "aa:00:00:00:00:02", **WATCH)
+    other = await member(peers, "aa:00:00:00:00:03", **WATCH)
+    slow = host.services.rooms.rooms["studio"].members[2]
+    random = np.random.default_rng(0)
+    encoder = PoseEncoder(face)
+    sent: list[NDArray[np.float32]] = []
+
+    async def publish_on() -> None:
+        while True:
+            sent.append(random.random(face.shape).astype(np.float32))
+            await publisher.socket.send(build_frame(FrameType.POSE, encoder.encode(sent[-1], len(sent)), 3))
+            await asyncio.sleep(0)
+
+    async def answer_requests() -> None:
+        while True:
+            await publisher.receive_binary()
+            encoder.request_key()
+
+    async def follow() -> None:
+        decoder = PoseDecoder()
+        while True:
+            decoder.decode(parse_frame(await other.receive_binary(), 3).payload)
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work) for work in (publish_on(), answer_requests(), follow())]
+        while slow.dropped["pose"] < 100:
+            await asyncio.sleep(0.01)
+        decoder = PoseDecoder()
+        sequence, gaps, shown_after_gap = -1, 0, 0
+        while shown_after_gap < 20:
+            packet = parse_frame(await watcher.receive_binary(), 3).payload
+            pose = decoder.decode(packet)
+            gaps += pose.sequence - sequence - 1
+            sequence = pose.sequence
+            shown_after_gap += gaps > 0
+            assert np.abs(pose.values - sent[sequence]).max() <= face.steps.max() / 2
+        assert not any(task.done() for task in tasks)
+        for task in tasks:
+            task.cancel()
+
+
+async def test_the_desktop_client_follows_a_stream(host: Host, peers: Peers) -> None:
+    publisher = await member(peers, "aa:00:00:00:00:01", **POSE)
+    encoder = PoseEncoder(BODY)
+    async with RoomClient(host.url, "studio", name="desk") as client:
+        for step in range(20):
+            await publish(publisher, encoder, step)
+        poses = client.poses()
+        for step in range(20):
+            received = await anext(poses)
+            assert received.device == "aa:00:00:00:00:01"
+            assert received.pose.time_ms == step
+        count = client.counts()[1, BODY.id]
+        assert (count.packets, count.missing, count.undecodable) == (20, 0, 0)

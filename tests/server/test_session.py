@@ -1,0 +1,216 @@
+"""A session on the wire: opening, hello, and everything a peer can get wrong."""
+
+import asyncio
+import json
+import urllib.request
+from dataclasses import replace
+
+import pytest
+from server.conftest import Peer, Peers, settings
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from posewire.errors import ConfigError
+from posewire.server.host import Host
+from posewire.wire.frames import FrameType, build_frame
+
+
+async def closed_with(peer: Peer) -> int:
+    with pytest.raises(ConnectionClosed):
+        while True:
+            await peer.socket.recv()
+    assert peer.socket.close_code is not None
+    return peer.socket.close_code
+
+
+async def test_hello_both_ways(peers: Peers) -> None:
+    answer = await (await peers.connect()).hello()
+    assert answer["transport"] == "websocket"
+    assert len(answer["session_id"]) == 36
+    assert answer["version"] == 3
+    assert answer["features"] == {"pose": True}
+    assert answer["audio_params"] == {"format": "pcm", "sample_rate": 16000, "channels": 1, "frame_duration": 60}
+
+
+async def test_a_second_hello_keeps_the_session(peers: Peers) -> None:
+    peer = await peers.connect()
+    assert (await peer.hello())["session_id"] == (await peer.hello())["session_id"]
+
+
+async def test_a_client_without_headers_or_audio_is_served(host: Host) -> None:
+    async with connect(host.url.replace("/posewire/v1/", "/any/path")) as socket:
+        await socket.send('{"type":"hello"}')
+        answer = json.loads(await socket.recv())
+        assert answer["version"] == 1
+        assert answer["features"] == {"pose": False}
+
+
+async def test_a_browser_says_who_it_is_in_the_query(host: Host) -> None:
+    async with connect(host.url + "?device-id=AA:BB:cc:00:00:09&client-id=page") as socket:
+        await socket.send('{"type":"hello"}')
+        await socket.recv()
+        assert host.services.registry.device("aa:bb:cc:00:00:09") is not None
+
+
+async def test_no_hello_in_time_closes(peers: Peers) -> None:
+    peer = await peers.connect()
+    assert (await peer.receive("error"))["code"] == "hello_timeout"
+    assert await closed_with(peer) == 1002
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        ("{", "bad_json"),
+        ("7", "bad_json"),
+        ("{}", "bad_message"),
+        ('{"type":"dance"}', "unknown_type"),
+        ('{"type":"listen"}', "bad_message"),
+        ('{"type":"listen","state":"start"}', "not_available"),
+        ('{"type":"mcp"}', "bad_message"),
+        ('{"type":"mcp","payload":{}}', "bad_message"),
+        ('{"type":"iot","descriptors":[{}]}', "bad_message"),
+        ('{"type":"room","action":"join"}', "bad_message"),
+        ('{"type":"room","action":"join","room":"r","publish":["smell"]}', "bad_message"),
+        (b"\x00", "bad_frame"),
+        (b"\x63\x00\x00\x00", "bad_frame"),
+        (build_frame(FrameType.AUDIO, b"abc", 3), "bad_frame"),
+        (build_frame(FrameType.POSE, b"abc", 3), "not_in_room"),
+    ],
+)
+async def test_what_is_wrong_is_answered_and_the_session_goes_on(peers: Peers, sent: str | bytes, code: str) -> None:
+    peer = await peers.connect()
+    await peer.hello()
+    await peer.socket.send(sent)
+    error = await peer.receive("error")
+    assert error["code"] == code
+    assert error["message"]
+    await peer.echo()
+
+
+async def test_nothing_but_hello_comes_first(peers: Peers) -> None:
+    peer = await peers.connect()
+    await peer.socket.send(build_frame(FrameType.AUDIO, bytes(64), 3))
+    assert (await peer.receive("error"))["code"] == "hello_required"
+    await peer.send(type="listen", state="start", mode="auto")
+    assert (await peer.receive("error"))["code"] == "hello_required"
+    await peer.hello()
+
+
+async def test_an_oversized_message_closes_only_its_sender(peers: Peers) -> None:
+    good, bad = await peers.connect("aa:00:00:00:00:01"), await peers.connect("aa:00:00:00:00:02")
+    await good.hello()
+    await bad.hello()
+    await bad.socket.send("x" * 100_000)
+    assert await closed_with(bad) == 1009
+    await good.echo()
+
+
+async def test_text_that_is_not_utf8_closes_1007(peers: Peers) -> None:
+    peer = await peers.connect()
+    await peer.hello()
+    await peer.socket.send(b"\xff\xfe", text=True)
+    assert await closed_with(peer) == 1007
+
+
+async def test_a_fragmented_message_is_put_together(peers: Peers) -> None:
+    peer = await peers.connect()
+    await peer.hello()
+    await peer.socket.send(['{"type":', '"ping",', '"id":5}'])
+    assert (await peer.receive("pong"))["id"] == 5
+
+
+async def test_a_format_that_the_host_lacks_is_refused_with_a_reason(peers: Peers) -> None:
+    peer = await peers.connect()
+    await peer.send(type="hello", audio_params={"format": "speex"})
+    assert (await peer.receive("error"))["code"] == "unsupported_audio"
+    assert await closed_with(peer) == 1003
+
+
+async def test_json_in_a_binary_frame_is_a_message(peers: Peers) -> None:
+    peer = await peers.connect()
+    await peer.hello()
+    await peer.socket.send(build_frame(FrameType.JSON, b'{"type":"ping","id":9}', 3))
+    assert (await peer.receive("pong"))["id"] == 9
+
+
+async def test_goodbye_ends_the_session(peers: Peers) -> None:
+    peer = await peers.connect()
+    await peer.hello()
+    await peer.send(type="goodbye")
+    assert await closed_with(peer) == 1000
+
+
+async def test_a_device_that_connects_twice_replaces_its_older_session(peers: Peers) -> None:
+    first = await peers.connect()
+    await first.hello()
+    second = await peers.connect()
+    await second.hello()
+    assert await closed_with(first) == 4000
+    await second.echo()
+
+
+async def test_one_connection_too_many_is_told_why(peers: Peers) -> None:
+    for number in range(8):
+        await (await peers.connect(f"aa:00:00:00:00:{number:02x}")).hello()
+    with pytest.raises(InvalidStatus) as caught:
+        await peers.connect("aa:00:00:00:00:ff")
+    assert caught.value.response.status_code == 503
+    assert json.loads(caught.value.response.body)["code"] == "too_many"
+
+
+async def test_nothing_is_left_of_a_closed_connection(host: Host, peers: Peers) -> None:
+    before = len(asyncio.all_tasks())
+    peer = await peers.connect()
+    await peer.hello()
+    await peer.join()
+    await peer.socket.close()
+    await asyncio.wait_for(host.services.registry.drained(), 5)
+    assert len(host.services.registry) == 0
+    assert host.services.rooms.rooms == {}
+    assert len(asyncio.all_tasks()) <= before
+
+
+async def test_peers_are_told_when_the_host_stops() -> None:
+    host = Host(settings())
+    await host.start()
+    async with connect(host.url) as socket:
+        peer = Peer(socket)
+        await peer.hello()
+        stopping = asyncio.create_task(host.stop())
+        assert (await peer.receive("goodbye"))["reason"]
+        assert await closed_with(peer) == 1001
+        await stopping
+
+
+async def test_health_is_plain_http(host: Host) -> None:
+    url = host.url.replace("ws://", "http://").replace("/posewire/v1/", "/healthz")
+
+    def get() -> tuple[int, bytes]:
+        with urllib.request.urlopen(url, timeout=5) as response:
+            return response.status, response.read()
+
+    assert await asyncio.to_thread(get) == (200, b"ok\n")
+
+
+async def test_a_wrong_token_is_refused_before_the_upgrade() -> None:
+    host = Host(replace(settings(), token="secret"))
+    await host.start()
+    try:
+        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "secret2"}):
+            with pytest.raises(InvalidStatus) as caught:
+                await connect(host.url, additional_headers=headers)
+            assert caught.value.response.status_code == 401
+            assert json.loads(caught.value.response.body)["code"] == "unauthorized"
+        async with connect(host.url, additional_headers={"Authorization": "Bearer secret"}) as socket:
+            await Peer(socket).hello()
+        async with connect(host.url + "?authorization=Bearer%20secret") as socket:
+            await Peer(socket).hello()
+    finally:
+        await host.stop()
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.5", "::", "example.org"])
+def test_off_loopback_there_is_no_host_without_a_token(address: str) -> None:
+    with pytest.raises(ConfigError, match="token"):
+        Host(settings(host=address))

@@ -1,0 +1,128 @@
+"""Text messages: whatever a peer sends is either understood or refused with a code."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posewire.errors import WireError
+from posewire.wire.audio import negotiate
+from posewire.wire.messages import (
+    AudioParams,
+    dump_text,
+    parse_hello,
+    parse_listen,
+    parse_room,
+    parse_text,
+)
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+FIELDS = st.dictionaries(
+    st.sampled_from(
+        ["type", "version", "features", "audio_params", "device", "resume", "state", "mode", "text", "action", "room",
+         "publish", "subscribe", "codecs", "format", "sample_rate"]
+    ),
+    JSON,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("{", "bad_json"),
+        ("", "bad_json"),
+        ("42", "bad_json"),
+        ("[]", "bad_json"),
+        ("[" * 100_000, "bad_json"),
+        ("{}", "bad_message"),
+        ('{"type":7}', "bad_message"),
+    ],
+)
+def test_what_is_no_message_is_refused_with_its_code(text: str, code: str) -> None:
+    with pytest.raises(WireError) as caught:
+        parse_text(text)
+    assert caught.value.code == code
+
+
+@given(FIELDS)
+def test_any_object_is_read_or_refused(message: dict[str, Any]) -> None:
+    for parse in (parse_hello, parse_listen, parse_room):
+        try:
+            parse(message)
+        except WireError as error:
+            assert error.code
+            assert str(error)
+
+
+def test_a_message_survives_the_way() -> None:
+    message = {"type": "stt", "text": "naïve 你好 🙂"}
+    assert parse_text(dump_text(message)) == message
+
+
+def hello(**fields: Any) -> dict[str, Any]:
+    return {"type": "hello", **fields}
+
+
+def test_a_stock_device_that_only_has_opus_learns_why_it_is_refused() -> None:
+    params = {"format": "opus", "sample_rate": 16000, "channels": 1, "frame_duration": 60}
+    with pytest.raises(WireError) as caught:
+        negotiate(parse_hello(hello(audio_params=params)))
+    assert caught.value.code == "unsupported_audio"
+    assert "opus" in str(caught.value)
+    assert "ima-adpcm" in str(caught.value)
+
+
+def test_the_first_common_codec_wins_at_the_devices_own_rate() -> None:
+    params = {"format": "opus", "sample_rate": 24000, "channels": 1, "frame_duration": 20}
+    parsed = parse_hello(hello(audio_params=params, features={"codecs": ["opus", "pcm", "ima-adpcm"]}))
+    assert negotiate(parsed) == AudioParams("pcm", 24000, 1, 20)
+
+
+def test_a_page_that_says_nothing_of_audio_gets_pcm() -> None:
+    assert negotiate(parse_hello(hello(device_id="x"))) == AudioParams("pcm", 16000, 1, 60)
+
+
+def test_stereo_is_refused() -> None:
+    with pytest.raises(WireError, match="mono"):
+        negotiate(parse_hello(hello(audio_params={"format": "pcm", "channels": 2})))
+
+
+def test_an_absurd_rate_is_refused_by_name() -> None:
+    with pytest.raises(WireError, match="sample_rate"):
+        parse_hello(hello(audio_params={"format": "pcm", "sample_rate": 10**9}))
+
+
+def test_an_unknown_listen_mode_is_auto() -> None:
+    assert parse_listen({"type": "listen", "state": "start", "mode": "ptt"}).mode == "auto"
+
+
+def test_listen_without_a_state_names_the_field() -> None:
+    with pytest.raises(WireError, match='"state"'):
+        parse_listen({"type": "listen"})
+
+
+@pytest.mark.parametrize("room", ["", "x" * 65, "a\nb", 7])
+def test_room_names_are_bounded(room: object) -> None:
+    with pytest.raises(WireError):
+        parse_room({"type": "room", "action": "join", "room": room})
+
+
+def test_room_kinds_are_checked() -> None:
+    with pytest.raises(WireError, match="video"):
+        parse_room({"type": "room", "action": "join", "room": "a", "publish": ["video"]})
+
+
+def test_errors_are_json() -> None:
+    from posewire.wire.messages import error_message
+
+    assert json.loads(dump_text(error_message(WireError("no", "busy")))) == {
+        "type": "error",
+        "code": "busy",
+        "message": "no",
+    }
