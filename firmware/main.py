@@ -1,0 +1,3 @@
+from posewire_fw.app import run
+
+run()

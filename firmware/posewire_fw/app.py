@@ -1,0 +1,264 @@
+"""The whole board, put together. main.py calls run(); user code calls on() and snapshot()."""
+
+import asyncio
+import gc
+import time
+
+import machine
+from micropython import const
+
+from posewire_fw import __version__, board, config, device_tools, log
+from posewire_fw.button import PRESSED, RELEASED, Button
+from posewire_fw.clock import Clock
+from posewire_fw.connection import Connection
+from posewire_fw.events import Events
+from posewire_fw.imu import Imu
+from posewire_fw.keypoints import KeypointReader
+from posewire_fw.led import open_led
+from posewire_fw.link import Link
+from posewire_fw.mic import Microphone, frame_bytes
+from posewire_fw.ring import Ring
+from posewire_fw.session import Session
+from posewire_fw.speaker import Speaker
+from posewire_fw.supervisor import Poller, Supervisor
+from posewire_fw.tools import Tools
+from posewire_fw.uplink import Uplink
+from posewire_fw.wifi import Wifi
+
+# About one second of microphone, and room for the host's first burst and more on the way down.
+_MIC_FRAMES = const(16)
+_SPEAKER_BYTES = const(11616)
+_SPEAKER_BYTES_PCM = const(23040)
+
+_AUDIO_POLL_MS = const(5)
+_FRONT_POLL_MS = const(10)
+_KEYPOINT_POLL_MS = const(5)
+_IMU_POLL_MS = const(2)
+_REBOOT_MS = const(500)
+_CRASH_PAUSE_MS = const(5000)
+
+_events = Events()
+_app = None
+
+
+class App:
+    def __init__(self):
+        settings, errors = config.load()
+        for error in errors:
+            log.error("config", "%s", str(error)[len("config: ") :])
+        if settings["client_id"] is None:
+            settings["client_id"] = config.new_client_id()
+            config.save_value("client_id", settings["client_id"])
+        self.config = settings
+        self.events = _events
+        self.board = board.load()
+        self.clock = Clock()
+        self.led = open_led(self.board)
+        self._reboot_at = None
+        audio = settings["audio"]
+
+        frame = frame_bytes(audio["format"], audio["frame_ms"])
+        self.ring = Ring(frame * _MIC_FRAMES, frame)
+        self.mic = None
+        if self.board.has_microphone():
+            self.mic = Microphone(
+                self.board.open_microphone, self.ring, audio["format"], audio["frame_ms"], audio["gain"]
+            )
+        self.speaker = None
+        if self.board.has_speaker():
+            jitter = Ring(_SPEAKER_BYTES_PCM if audio["format"] == "pcm" else _SPEAKER_BYTES, frame)
+            self.speaker = Speaker(self.board.open_speaker, jitter, audio["volume"])
+
+        self.uplink = Uplink(self.ring, self.clock)
+        self.keypoints = None
+        self.imu = None
+        if settings["pose"]["room"]:
+            self._open_pose_sources(settings["pose"])
+
+        self.wifi = Wifi(settings["wifi"])
+        self.tools = Tools(self.board.name)
+        self.tools.on_call = self._on_tool_call
+        device_tools.register(self)
+        self._register_user_tools()
+
+        self.session = Session(
+            settings,
+            self.board,
+            __version__,
+            self.uplink,
+            self.mic,
+            self.ring,
+            self.speaker,
+            self.tools,
+            self.events,
+        )
+        self.session.reboot = self.reboot
+        self.link = Link(self.session, self.uplink)
+        self.session.link = self.link
+        self.connection = Connection(settings, self.wifi, self.link, self.session, self._headers())
+        self.events.on("state", self.led.set_state)
+
+        pin = self.board.button_pin()
+        self.button = Button(pin) if pin is not None else None
+        self.supervisor = Supervisor(self._watchdog(), self._frames_sent, self._texts_moved)
+        self._add_workers()
+
+    def _open_pose_sources(self, pose):
+        uart = self.board.open_uart() if pose["keypoints"] else None
+        if uart is not None:
+            self.keypoints = KeypointReader(uart, self.uplink.add_source)
+            self.uplink.publishes = True
+        i2c = self.board.open_i2c() if pose["imu"] else None
+        if i2c is not None:
+            self.imu = Imu(i2c, pose["imu_hz"], self.clock)
+            self.uplink.add_source(self.imu.stream)
+
+    def _headers(self):
+        token = self.config["host"]["token"]
+        headers = [
+            ("Protocol-Version", str(self.config["protocol"])),
+            ("Device-Id", self.wifi.mac()),
+            ("Client-Id", self.config["client_id"]),
+        ]
+        if token:
+            headers.append(("Authorization", token if " " in token else "Bearer " + token))
+        return headers
+
+    def _watchdog(self):
+        settings = self.config["watchdog"]
+        return machine.WDT(timeout=settings["seconds"] * 1000) if settings["enabled"] else None
+
+    def _add_workers(self):
+        add = self.supervisor.add
+        if self.mic is not None:
+            add("mic", Poller(self.mic.poll, _AUDIO_POLL_MS))
+        if self.speaker is not None:
+            add("speaker", Poller(self.speaker.poll, _AUDIO_POLL_MS))
+        if self.keypoints is not None:
+            add("keypoints", Poller(self.keypoints.poll, _KEYPOINT_POLL_MS))
+        if self.imu is not None:
+            add("imu", Poller(self.imu.poll, _IMU_POLL_MS))
+        add("front", Poller(self._poll_front, _FRONT_POLL_MS))
+        add("connection", self.connection)
+
+    def _poll_front(self):
+        if self.button is not None:
+            change = self.button.poll()
+            if change == PRESSED:
+                self.session.press()
+            elif change == RELEASED:
+                self.session.release()
+        self.session.tick()
+        self.led.tick()
+        if self._reboot_at is not None and time.ticks_diff(time.ticks_ms(), self._reboot_at) > 0:
+            machine.reset()
+
+    def reboot(self):
+        """Reset the board in half a second: an answer that is being sent should get out first."""
+        self._reboot_at = time.ticks_add(time.ticks_ms(), _REBOOT_MS)
+
+    def _on_tool_call(self, name, arguments):
+        self.events.emit("tool", {"name": name, "arguments": arguments})
+
+    def _register_user_tools(self):
+        try:
+            import user_tools
+        except ImportError as exc:
+            if "user_tools" not in str(exc):
+                log.exception("tools", "user_tools.py cannot be imported", exc)
+            return
+        except Exception as exc:
+            log.exception("tools", "user_tools.py cannot be imported", exc)
+            return
+        try:
+            user_tools.register(self.tools, self.board)
+        except Exception as exc:
+            log.exception("tools", "register() in user_tools.py failed", exc)
+
+    def _frames_sent(self):
+        return self.uplink.sent_audio + self.uplink.sent_pose
+
+    def _texts_moved(self):
+        return self.session.sent_text + self.session.received_text
+
+    def snapshot(self):
+        """What the board has done so far, as a dict ready for JSON."""
+        session = self.session
+        skipped = 0
+        for source in self.uplink.sources:
+            skipped += source.skipped
+        result = {
+            "sent": {"audio": self.uplink.sent_audio, "pose": self.uplink.sent_pose, "text": session.sent_text},
+            "received": {
+                "audio": session.received_audio,
+                "pose": session.received_pose,
+                "text": session.received_text,
+            },
+            "dropped": {
+                "audio": self.ring.dropped,
+                "pose": skipped,
+                "bad_frames": session.bad_frames,
+                "bad_messages": session.bad_messages,
+            },
+            "reconnects": self.connection.reconnects(),
+            "restarts": self.supervisor.restarts,
+            "heap_free_min": self.supervisor.heap_free_min,
+            "alloc_per_frame": self.supervisor.alloc_per_frame(),
+            "state": session.public_state(),
+            "session_id": session.session_id,
+            "room_slot": session.room_slot,
+            "uptime_ms": self.clock.uptime_ms(),
+        }
+        if self.mic is not None:
+            result["mic"] = {
+                "frames": self.mic.frames,
+                "lost_samples": self.mic.lost_samples,
+                "level": self.mic.level,
+            }
+        if self.speaker is not None:
+            result["speaker"] = {
+                "frames": self.speaker.frames,
+                "late": self.speaker.late,
+                "undecodable": self.speaker.undecodable,
+                "underruns": self.speaker.underruns,
+                "volume": self.speaker.volume,
+            }
+        if self.keypoints is not None:
+            result["keypoints"] = {
+                "frames": self.keypoints.frames,
+                "bad_frames": self.keypoints.bad_frames,
+                "skipped_bytes": self.keypoints.skipped_bytes,
+            }
+        if self.imu is not None:
+            result["imu"] = {"samples": self.imu.samples, "errors": self.imu.errors}
+        return result
+
+
+def on(name, fn):
+    """Call fn(value) at each event of this name (events.NAMES); may be called before run()."""
+    _events.on(name, fn)
+
+
+def snapshot():
+    """Counters and state of the running board; empty before run()."""
+    return _app.snapshot() if _app is not None else {}
+
+
+def current():
+    """The running App, None before run()."""
+    return _app
+
+
+def run():
+    """Start the board and keep it running. After a crash it says what happened, waits, and resets."""
+    global _app
+    try:
+        _app = App()
+        gc.collect()
+        gc.threshold(gc.mem_free() // 4 + gc.mem_alloc())
+        log.info("app", "posewire %s on %s, %d bytes free", __version__, _app.board.name, gc.mem_free())
+        asyncio.run(_app.supervisor.run())
+    except Exception as exc:
+        log.exception("app", "crashed", exc)
+        time.sleep_ms(_CRASH_PAUSE_MS)
+        machine.reset()

@@ -1,0 +1,98 @@
+"""The board as board.json describes it: which part is on which pin, and how to open it.
+
+A part whose pins are missing from board.json is not there: the functions here return None for it.
+"""
+
+import json
+
+import machine
+from micropython import const
+
+from posewire_fw import log
+from posewire_fw.config import BOARD_FILE
+
+# Of the I2S driver, in bytes of internal memory: 128 ms of 32-bit stereo slots, 128 ms of 16-bit mono at 16 kHz.
+MIC_BUFFER = const(16384)
+SPEAKER_BUFFER = const(4096)
+
+UART_BUFFER = const(2048)
+
+
+class Board:
+    def __init__(self, data):
+        info = data.get("board", {})
+        self.name = info.get("name", "unknown")
+        self.features = info.get("features", [])
+        self.pins = data.get("pins", {})
+        self.uart_baud = data.get("uart", {}).get("baud", 921600)
+        # Where one I2S port serves both, the microphone and the speaker take turns.
+        self.half_duplex = "half_duplex" in self.features
+
+    def has(self, *names):
+        for name in names:
+            if self.pins.get(name) is None:
+                return False
+        return True
+
+    def pin(self, name, *args):
+        return machine.Pin(self.pins[name], *args)
+
+    def button_pin(self):
+        return self.pin("button", machine.Pin.IN, machine.Pin.PULL_UP) if self.has("button") else None
+
+    def has_microphone(self):
+        return self.has("mic_sck", "mic_ws", "mic_sd")
+
+    def has_speaker(self):
+        return self.has("spk_sck", "spk_ws", "spk_sd")
+
+    def open_microphone(self, rate):
+        """I2S in, 32-bit slots, left channel."""
+        return machine.I2S(
+            0,
+            sck=self.pin("mic_sck"),
+            ws=self.pin("mic_ws"),
+            sd=self.pin("mic_sd"),
+            mode=machine.I2S.RX,
+            bits=32,
+            format=machine.I2S.MONO,
+            rate=rate,
+            ibuf=MIC_BUFFER,
+        )
+
+    def open_speaker(self, rate):
+        """I2S out, 16-bit mono."""
+        return machine.I2S(
+            0 if self.half_duplex else 1,
+            sck=self.pin("spk_sck"),
+            ws=self.pin("spk_ws"),
+            sd=self.pin("spk_sd"),
+            mode=machine.I2S.TX,
+            bits=16,
+            format=machine.I2S.MONO,
+            rate=rate,
+            ibuf=SPEAKER_BUFFER,
+        )
+
+    def open_i2c(self):
+        if not self.has("i2c_scl", "i2c_sda"):
+            return None
+        return machine.I2C(0, scl=self.pin("i2c_scl"), sda=self.pin("i2c_sda"), freq=400000)
+
+    def open_uart(self):
+        if not self.has("uart_tx", "uart_rx"):
+            return None
+        return machine.UART(
+            1, baudrate=self.uart_baud, tx=self.pin("uart_tx"), rx=self.pin("uart_rx"), rxbuf=UART_BUFFER, timeout=0
+        )
+
+
+def load(path=BOARD_FILE):
+    """Read board.json; without a readable one the board comes up bare (network only) and says so."""
+    try:
+        with open(path) as file:
+            data = json.load(file)
+    except (OSError, ValueError) as exc:
+        log.error("board", "no usable %s (%s): no parts", path, exc)
+        data = {}
+    return Board(data)

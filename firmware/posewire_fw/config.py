@@ -1,0 +1,161 @@
+"""config.json: settings with defaults and validation. A bad setting is reported by name and its default used instead."""
+
+import binascii
+import json
+import os
+
+CONFIG_FILE = "config.json"
+BOARD_FILE = "board.json"
+
+
+class ConfigError(Exception):
+    """A setting that makes no sense; the message names it, says what it must be and what it is."""
+
+
+def _text(value):
+    return isinstance(value, str)
+
+
+def _optional_text(value):
+    return value is None or isinstance(value, str)
+
+
+def _boolean(value):
+    return value is True or value is False
+
+
+def _integer(low, high):
+    def check(value):
+        return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+    return check
+
+
+def _one_of(*choices):
+    def check(value):
+        return value in choices and not isinstance(value, bool)
+
+    return check
+
+
+def _url(value):
+    return isinstance(value, str) and value.split("://", 1)[0] in ("ws", "wss")
+
+
+def _networks(value):
+    if not isinstance(value, list):
+        return False
+    for entry in value:
+        if not isinstance(entry, dict) or not entry.get("ssid") or not isinstance(entry["ssid"], str):
+            return False
+        if not isinstance(entry.get("password", ""), str):
+            return False
+    return True
+
+
+def _room(value):
+    return value is None or (isinstance(value, str) and 1 <= len(value) <= 64)
+
+
+# (section, name, default, check, what it must be); section None is the top level
+_SETTINGS = (
+    ("host", "url", "ws://posewire.local:8000/posewire/v1/", _url, "a ws:// or wss:// URL"),
+    ("host", "token", "", _text, "a text"),
+    ("host", "ca", None, _optional_text, "a file name or null"),
+    (None, "wifi", [], _networks, 'a list of {"ssid": …, "password": …}'),
+    (None, "client_id", None, _optional_text, "a UUID or null"),
+    (None, "protocol", 3, _one_of(1, 2, 3), "1, 2 or 3"),
+    ("audio", "format", "ima-adpcm", _one_of("ima-adpcm", "pcm"), '"ima-adpcm" or "pcm"'),
+    ("audio", "volume", 70, _integer(0, 100), "0..100"),
+    ("audio", "gain", 4, _integer(0, 8), "0..8"),
+    ("audio", "frame_ms", 60, _one_of(20, 40, 60), "20, 40 or 60"),
+    ("listen", "mode", "auto", _one_of("auto", "realtime"), '"auto" or "realtime"'),
+    ("pose", "room", None, _room, "a name of 1 to 64 characters or null"),
+    ("pose", "keypoints", True, _boolean, "true or false"),
+    ("pose", "imu", True, _boolean, "true or false"),
+    ("pose", "imu_hz", 50, _integer(1, 200), "1..200"),
+    ("watchdog", "enabled", False, _boolean, "true or false"),
+    ("watchdog", "seconds", 20, _integer(5, 120), "5..120"),
+)
+
+
+def defaults():
+    """A fresh dict of all settings."""
+    config = {}
+    for section, name, default, _, _ in _SETTINGS:
+        target = config if section is None else config.setdefault(section, {})
+        target[name] = list(default) if isinstance(default, list) else default
+    return config
+
+
+def read(data):
+    """Merge settings over the defaults; return (config, list of ConfigError for what was left out)."""
+    config = defaults()
+    errors = []
+    if not isinstance(data, dict):
+        return config, [ConfigError("config: must be a JSON object")]
+    known = {}
+    for section, name, _, check, meaning in _SETTINGS:
+        known.setdefault(section, []).append(name)
+        source = data if section is None else data.get(section, {})
+        if not isinstance(source, dict):
+            continue
+        if name not in source:
+            continue
+        label = name if section is None else section + "." + name
+        value = source[name]
+        if check(value):
+            (config if section is None else config[section])[name] = value
+        else:
+            errors.append(ConfigError("config: %s must be %s, is %s" % (label, meaning, json.dumps(value))))
+    for name, value in data.items():
+        if name in known:
+            if not isinstance(value, dict):
+                errors.append(ConfigError("config: %s must be an object, is %s" % (name, json.dumps(value))))
+                continue
+            for inner in value:
+                if inner not in known[name]:
+                    errors.append(ConfigError("config: unknown setting %s.%s" % (name, inner)))
+        elif name not in known[None]:
+            errors.append(ConfigError("config: unknown setting %s" % name))
+    return config, errors
+
+
+def load(path=CONFIG_FILE):
+    """Read settings from a file; a missing or corrupt file gives the defaults (and says so in the errors)."""
+    try:
+        with open(path) as file:
+            data = json.load(file)
+    except OSError:
+        return defaults(), [ConfigError("config: no %s, using the defaults" % path)]
+    except (ValueError, UnicodeError):
+        return defaults(), [ConfigError("config: %s is not JSON, using the defaults" % path)]
+    return read(data)
+
+
+def save_value(name, value, path=CONFIG_FILE):
+    """Set one top-level setting in the file, leaving the rest of it as it is. A corrupt file is not touched.
+
+    The new file is complete before it takes the old one's place, so that losing power cannot leave half of it.
+    """
+    try:
+        with open(path) as file:
+            data = json.load(file)
+    except OSError:
+        data = {}
+    except (ValueError, UnicodeError):
+        return False
+    data[name] = value
+    with open(path + ".new", "w") as file:
+        json.dump(data, file)
+    os.rename(path + ".new", path)
+    return True
+
+
+def new_client_id():
+    """A random UUID (version 4)."""
+    raw = bytearray(os.urandom(16))
+    raw[6] = raw[6] & 0x0F | 0x40
+    raw[8] = raw[8] & 0x3F | 0x80
+    text = binascii.hexlify(raw).decode()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

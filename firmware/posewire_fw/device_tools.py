@@ -1,0 +1,60 @@
+"""The tools of the reference board (docs/wire.md section 2.3), each next to the part that it works on."""
+
+import gc
+
+from micropython import const
+
+from posewire_fw.tools import integer
+
+_IDENTIFY_MS = const(3000)
+_BEEP_MS = const(400)
+
+
+def register(app):
+    """Declare the tools that this board's parts allow."""
+    tools = app.tools
+    led = app.led
+    speaker = app.speaker
+
+    def status():
+        result = {
+            "led": {"red": led.color[0], "green": led.color[1], "blue": led.color[2]},
+            "network": {"type": "wifi", "rssi": app.wifi.rssi()},
+            "heap_free": gc.mem_free(),
+            "uptime_ms": app.clock.uptime_ms(),
+        }
+        if speaker is not None:
+            result["audio_speaker"] = {"volume": speaker.volume}
+        return result
+
+    def identify():
+        led.identify(_IDENTIFY_MS)
+        if speaker is not None:
+            speaker.beep(_BEEP_MS)
+
+    tools.tool(
+        "self.get_device_status",
+        "The board's present state: speaker volume, LED colour, signal strength, free memory, uptime.",
+        {},
+        status,
+    )
+    if speaker is not None:
+        tools.tool(
+            "self.audio_speaker.set_volume",
+            "Set the speaker's volume in percent.",
+            {"volume": integer(0, 100, "percent")},
+            lambda volume: speaker.set_volume(volume),
+        )
+        tools.value("audio_speaker", "volume", "volume in percent", "number", lambda: speaker.volume)
+    if app.board.has("led"):
+        tools.tool(
+            "self.led.set_color",
+            "Set the LED's colour.",
+            {"red": integer(0, 255), "green": integer(0, 255), "blue": integer(0, 255)},
+            lambda red, green, blue: led.set_color(red, green, blue),
+        )
+        tools.tool("self.led.turn_on", "Switch the LED on, in its last colour.", {}, lambda: led.turn_on())
+        tools.tool("self.led.turn_off", "Switch the LED off.", {}, lambda: led.turn_off())
+        tools.value("led", "on", "whether the LED is lit", "boolean", lambda: led.color != (0, 0, 0))
+    tools.tool("self.identify", "Blink the LED and beep, to find the board.", {}, identify)
+    tools.tool("self.restart", "Restart the board.", {}, lambda: app.reboot())

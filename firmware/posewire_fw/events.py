@@ -1,0 +1,23 @@
+"""What happens on the board, for user code: on(name, fn), then fn(value) at each emit(name, value)."""
+
+from posewire_fw import log
+
+NAMES = ("state", "stt", "tool", "emotion", "sentence", "connected", "disconnected")
+
+
+class Events:
+    def __init__(self):
+        self._listeners = {}
+
+    def on(self, name, fn):
+        if name not in NAMES:
+            raise ValueError("no such event: %s" % name)
+        self._listeners.setdefault(name, []).append(fn)
+
+    def emit(self, name, value=None):
+        """Call the listeners. An error in one is logged and does not reach the caller or the other listeners."""
+        for fn in self._listeners.get(name, ()):
+            try:
+                fn(value)
+            except Exception as exc:
+                log.exception("events", "a listener of %s failed" % name, exc)

@@ -1,0 +1,353 @@
+"""The socket under the WebSocket: one task owns it in both directions, and every wait has a time-out.
+
+Sending pulls: when nothing is under way, the link first sends what is queued (pong, close, text) and then asks the uplink to
+write its most urgent frame right into the transmit buffer. A frame goes out with one write; what the network did not take
+stays as it is and is offered again, the same bytes (TLS demands that).
+"""
+
+import asyncio
+import binascii
+import errno
+import os
+import select
+import socket
+import time
+
+from micropython import const
+
+from posewire_fw import log
+from posewire_fw.copy import copy
+from posewire_fw.url import parse_url
+from posewire_fw.websocket import (
+    BINARY,
+    CLOSE,
+    CONTROL_MAX,
+    HANDSHAKE_MAX,
+    LOST,
+    NEED_DATA,
+    NO_CODE,
+    NORMAL,
+    PING,
+    POLICY,
+    PONG,
+    TEXT,
+    FrameBuilder,
+    HandshakeError,
+    Receiver,
+    WebSocketError,
+    check_handshake,
+    handshake_request,
+)
+
+# The longest message that is taken and the longest frame that is sent, in bytes.
+MESSAGE_MAX = const(8192)
+FRAME_MAX = const(4608)
+
+_CHUNK = const(1460)
+_CHUNKS_A_TURN = const(8)
+_FRAMES_A_TURN = const(8)
+_QUEUE_MAX = const(16)
+
+_WAIT_MS = const(10)
+_CONNECT_MS = const(10000)
+_HANDSHAKE_MS = const(10000)
+_STALL_MS = const(10000)
+_CLOSE_MS = const(1000)
+_SILENCE_MS = const(15000)
+
+# "In progress" and its relatives: Linux 115, 114; lwIP 119, 118 (older ports), 120.
+_IN_PROGRESS = (errno.EINPROGRESS, 114, 115, 118, 119, 120)
+
+_IPPROTO_TCP = const(6)
+_TCP_NODELAY = const(1)
+
+
+class Link:
+    """One connection at a time: connect(), then turn() until it raises WebSocketError or OSError.
+
+    handler has on_text(message, count) and on_binary(message, count); uplink has fill(buf, at, space), which writes the next
+    binary message at an offset of buf and returns its length, 0 for none.
+    """
+
+    def __init__(self, handler, uplink):
+        self._handler = handler
+        self._uplink = uplink
+        self._receiver = Receiver(MESSAGE_MAX, _CHUNK)
+        self._builder = FrameBuilder(FRAME_MAX)
+        self._queue = []
+        self._pong = bytearray(CONTROL_MAX)
+        self._addresses = {}
+        self._sock = None
+        self._reset()
+
+    def _reset(self):
+        self._queue.clear()
+        self._at = 0
+        self._end = 0
+        self._pong_length = -1
+        self._ping_sent = False
+        self._close_code = 0
+        self._close_sent = False
+        now = time.ticks_ms()
+        self._heard = now  # when something was last received
+        self._moved = now  # when the network last took something of the frame under way
+        self._close_since = now
+
+    def open(self):
+        return self._sock is not None and not self._close_code
+
+    async def connect(self, url, headers, ca=None):
+        """Open the WebSocket. Raises OSError, HandshakeError or ValueError (the URL)."""
+        secure, host, port, path, netloc = parse_url(url)
+        self.drop()
+        self._receiver.reset()
+        self._builder.keys.reseed()
+        sock = None
+        try:
+            address = self._resolve(host, port)
+            sock = socket.socket(address[0], socket.SOCK_STREAM)
+            sock.setblocking(False)
+            sock.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
+            try:
+                sock.connect(address[-1])
+            except OSError as exc:
+                if exc.errno not in _IN_PROGRESS:
+                    raise
+            await self._wait_writable(sock)
+            if secure:
+                sock = _wrap_tls(sock, host, ca)
+            key = binascii.b2a_base64(os.urandom(16)).decode().strip()
+            await self._write_all(sock, handshake_request(netloc, path, key, headers))
+            await self._read_handshake(sock, key)
+        except BaseException as exc:
+            if sock is not None:
+                sock.close()
+            if isinstance(exc, OSError):
+                # The host may have moved: ask for its address again next time.
+                self._addresses.clear()
+            raise
+        self._reset()
+        self._sock = sock
+
+    def turn(self):
+        """Receive and send what can be now. Allocates nothing for audio and pose."""
+        try:
+            self._receive()
+        except WebSocketError as exc:
+            if exc.code != LOST and not self._close_sent:
+                self._try_close(exc.code)
+            raise
+        self._send()
+        self._check_silence()
+
+    def send_text(self, text):
+        """Queue a text message. Too many in the queue close the connection: control messages are never dropped."""
+        data = text.encode()
+        if len(data) > FRAME_MAX:
+            raise ValueError("a text message of %d bytes is too long to send" % len(data))
+        if not self.open():
+            return
+        if len(self._queue) >= _QUEUE_MAX:
+            log.error("link", "the text queue is full")
+            self.close(POLICY)
+            return
+        self._queue.append(data)
+
+    def idle(self):
+        """True when nothing queued or under way is left to send."""
+        return not self._queue and self._at == self._end
+
+    def close(self, code=NORMAL):
+        """Begin the closing handshake after what is queued; turn() raises WebSocketError when it is over."""
+        if self.open():
+            self._close_code = code
+            self._close_since = time.ticks_ms()
+
+    def drop(self):
+        """Close the socket now."""
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
+        self._queue.clear()
+
+    # opening
+
+    def _resolve(self, host, port):
+        # getaddrinfo() blocks the whole board, so its answer is kept until a connection fails.
+        address = self._addresses.get((host, port))
+        if address is None:
+            address = socket.getaddrinfo(host, port)[0]
+            self._addresses[(host, port)] = address
+        return address
+
+    async def _wait_writable(self, sock):
+        poller = select.poll()
+        poller.register(sock, select.POLLOUT)
+        deadline = time.ticks_add(time.ticks_ms(), _CONNECT_MS)
+        while not poller.poll(0):
+            await _pause(deadline, "connecting")
+
+    async def _write_all(self, sock, data):
+        deadline = time.ticks_add(time.ticks_ms(), _HANDSHAKE_MS)
+        while data:
+            count = sock.write(data)
+            if count:
+                data = data[count:]
+            else:
+                await _pause(deadline, "the handshake")
+
+    async def _read_handshake(self, sock, key):
+        deadline = time.ticks_add(time.ticks_ms(), _HANDSHAKE_MS)
+        chunk = self._receiver.chunk
+        head = b""
+        while True:
+            count = sock.readinto(chunk)
+            if count is None:
+                await _pause(deadline, "the handshake")
+                continue
+            if count == 0:
+                raise HandshakeError(0, "the host closed the connection in the handshake")
+            head += chunk[:count]
+            end = head.find(b"\r\n\r\n")
+            if end >= 0:
+                break
+            if len(head) > HANDSHAKE_MAX:
+                raise HandshakeError(0, "the handshake is longer than %d bytes" % HANDSHAKE_MAX)
+        check_handshake(head[:end], key)
+        # Frames may have come with it: put them where the receiver looks.
+        rest = head[end + 4 :]
+        chunk[: len(rest)] = rest
+        self._receiver.fed(len(rest))
+
+    # receiving
+
+    def _receive(self):
+        self._dispatch()
+        for _ in range(_CHUNKS_A_TURN):
+            count = self._sock.readinto(self._receiver.chunk)
+            if count is None:
+                return
+            if count == 0:
+                raise WebSocketError(LOST, "the host closed the connection")
+            self._heard = time.ticks_ms()
+            self._ping_sent = False
+            self._receiver.fed(count)
+            self._dispatch()
+
+    def _dispatch(self):
+        receiver = self._receiver
+        while True:
+            kind = receiver.step()
+            if kind == NEED_DATA:
+                return
+            if kind == BINARY:
+                self._handler.on_binary(receiver.message, receiver.length)
+            elif kind == TEXT:
+                self._handler.on_text(receiver.message, receiver.length)
+            elif kind == PING:
+                self._pong_length = receiver.control_length
+                copy(self._pong, 0, receiver.control, 0, self._pong_length)
+            elif kind == CLOSE:
+                self._on_close()
+
+    def _on_close(self):
+        receiver = self._receiver
+        if not self._close_sent:
+            self._try_close(NORMAL if receiver.close_code == NO_CODE else receiver.close_code)
+        raise WebSocketError(LOST, "the host closed: %d %s" % (receiver.close_code, receiver.close_reason()))
+
+    # sending
+
+    def _send(self):
+        for _ in range(_FRAMES_A_TURN):
+            if self._at == self._end and not self._next_frame():
+                return
+            if not self._flush():
+                return
+
+    def _flush(self):
+        """Offer the network what is under way; True when it took all of it."""
+        count = self._sock.write(self._builder.buffer, self._at, self._end - self._at)
+        now = time.ticks_ms()
+        if count:
+            self._at += count
+            self._moved = now
+        elif time.ticks_diff(now, self._moved) > _STALL_MS:
+            raise WebSocketError(LOST, "the network takes nothing")
+        return self._at == self._end
+
+    def _next_frame(self):
+        """Put the most urgent frame into the transmit buffer; False when there is none."""
+        builder = self._builder
+        if self._close_sent:
+            return False
+        if self._pong_length >= 0:
+            copy(builder.buffer, builder.PAYLOAD, self._pong, 0, self._pong_length)
+            builder.finish(PONG, self._pong_length)
+            self._pong_length = -1
+        elif self._queue:
+            builder.put(TEXT, self._queue.pop(0))
+        elif self._close_code:
+            self._put_close(self._close_code)
+        else:
+            count = self._uplink.fill(builder.buffer, builder.PAYLOAD, FRAME_MAX)
+            if not count:
+                return False
+            builder.finish(BINARY, count)
+        self._begin()
+        return True
+
+    def _begin(self):
+        self._at = self._builder.start
+        self._end = self._builder.end
+        self._moved = time.ticks_ms()
+
+    def _put_close(self, code):
+        builder = self._builder
+        builder.buffer[builder.PAYLOAD] = code >> 8
+        builder.buffer[builder.PAYLOAD + 1] = code & 0xFF
+        builder.finish(CLOSE, 2)
+        self._close_sent = True
+        self._close_code = code
+        self._close_since = time.ticks_ms()
+
+    def _try_close(self, code):
+        """One attempt at a close frame on a connection that is over anyway; not in the middle of another frame."""
+        if self._at == self._end:
+            self._put_close(code)
+            try:
+                self._sock.write(self._builder.buffer, self._builder.start, self._builder.end - self._builder.start)
+            except OSError:
+                pass
+
+    def _check_silence(self):
+        now = time.ticks_ms()
+        if self._close_code and time.ticks_diff(now, self._close_since) > _CLOSE_MS:
+            raise WebSocketError(LOST, "closed")
+        silence = time.ticks_diff(now, self._heard)
+        if silence > 2 * _SILENCE_MS:
+            raise WebSocketError(LOST, "the host does not answer")
+        if silence > _SILENCE_MS and not self._ping_sent and self._at == self._end:
+            self._ping_sent = True
+            self._builder.finish(PING, 0)
+            self._begin()
+
+
+async def _pause(deadline, what):
+    if time.ticks_diff(deadline, time.ticks_ms()) < 0:
+        raise OSError(errno.ETIMEDOUT, "time-out in " + what)
+    await asyncio.sleep_ms(_WAIT_MS)
+
+
+def _wrap_tls(sock, host, ca):
+    import tls
+
+    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    if ca:
+        with open(ca, "rb") as file:
+            context.load_verify_locations(file.read())
+        context.verify_mode = tls.CERT_REQUIRED
+    else:
+        log.warning("link", "TLS without host.ca: the host's certificate is not checked")
+        context.verify_mode = tls.CERT_NONE
+    return context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)

@@ -1,0 +1,63 @@
+"""The text messages that a device sends (docs/wire.md section 2), as dicts ready for json.dumps."""
+
+
+def hello(config, board_name, version, pose, resume):
+    """The first message. The codecs go best first: the configured one leads. resume is an earlier session's id or None."""
+    audio = config["audio"]
+    other = "pcm" if audio["format"] == "ima-adpcm" else "ima-adpcm"
+    message = {
+        "type": "hello",
+        "version": config["protocol"],
+        "transport": "websocket",
+        "features": {"mcp": True, "pose": pose, "codecs": [audio["format"], other]},
+        "audio_params": {
+            "format": audio["format"],
+            "sample_rate": 16000,
+            "channels": 1,
+            "frame_duration": audio["frame_ms"],
+        },
+        "device": {"board": board_name, "firmware": version},
+    }
+    if resume:
+        message["resume"] = resume
+    return message
+
+
+def listen_start(mode):
+    return {"type": "listen", "state": "start", "mode": mode}
+
+
+def listen_stop():
+    return {"type": "listen", "state": "stop"}
+
+
+def listen_detect(text):
+    return {"type": "listen", "state": "detect", "text": text}
+
+
+def abort(reason):
+    return {"type": "abort", "reason": reason}
+
+
+def room_join(room):
+    return {"type": "room", "action": "join", "room": room, "publish": ["pose"], "subscribe": []}
+
+
+def mcp(payload):
+    return {"type": "mcp", "payload": payload}
+
+
+def iot_descriptors(descriptors):
+    return {"type": "iot", "descriptors": descriptors}
+
+
+def iot_states(states):
+    return {"type": "iot", "states": states}
+
+
+def goodbye():
+    return {"type": "goodbye"}
+
+
+def error(code, text):
+    return {"type": "error", "code": code, "message": text}

@@ -1,0 +1,154 @@
+"""The microphone: I2S slots in, encoded frames in a ring out. Nothing waits and nothing is allocated while it runs."""
+
+import time
+
+from micropython import const
+
+from posewire_fw import adpcm, pcm
+
+RATE = const(16000)
+# The unit of conversion: 20 ms.
+PIECE = const(320)
+PIECE_MS = const(20)
+_PIECE_US = const(20000)
+
+# The driver holds 128 ms: what comes later than that (and one piece, and some air) has been overwritten, silently.
+_LATE_US = const(200000)
+
+
+def frame_bytes(format_name, frame_ms):
+    """The size of one encoded frame."""
+    samples = RATE // 1000 * frame_ms
+    return adpcm.HEADER_BYTES + samples // 2 if format_name == "ima-adpcm" else samples * 2
+
+
+class Microphone:
+    """open_port(rate) opens the I2S port; frames go into the ring (frame_bytes() each)."""
+
+    def __init__(self, open_port, ring, format_name, frame_ms, gain):
+        self._open_port = open_port
+        self._ring = ring
+        self._adpcm = format_name == "ima-adpcm"
+        self._pieces = frame_ms // PIECE_MS
+        self._frame_bytes = frame_bytes(format_name, frame_ms)
+        self.gain = gain
+        self._raw = (bytearray(PIECE * 4), bytearray(PIECE * 4))
+        self._pcm = bytearray(PIECE * 2)
+        self._state = bytearray(adpcm.STATE_BYTES)
+        self._port = None
+        self._callback = self._filled_one
+        self._filled = 0
+        self._taken = 0
+        self._held = False
+        self._piece = 0
+        self._at = 0
+        self._due_us = 0
+        self._last_us = 0
+        self.level = 0
+        self.frames = 0
+        self.lost_samples = 0
+
+    def running(self):
+        return self._port is not None
+
+    def start(self):
+        """Open the port and begin a new utterance."""
+        if self._port is not None:
+            return
+        for i in range(len(self._state)):
+            self._state[i] = 0
+        self._filled = 0
+        self._taken = 0
+        self._held = False
+        self._piece = 0
+        self._due_us = 0
+        self._last_us = time.ticks_us()
+        self._port = self._open_port(RATE)
+        self._port.irq(self._callback)
+        self._port.readinto(self._raw[0])
+
+    def stop(self):
+        """Close the port at once; a frame that is not complete is forgotten."""
+        if self._port is not None:
+            self._port.deinit()
+            self._port = None
+        self._piece = 0
+        self.level = 0
+
+    def finish(self):
+        """Take what has arrived, pad the last frame with silence, and close the port."""
+        self.poll()
+        if self._port is not None and self._piece:
+            pcm.silence(self._pcm, 0, PIECE)
+            while self._piece:
+                self._encode_silence()
+        self.stop()
+
+    def _filled_one(self, port):
+        # Scheduled by the driver when a raw buffer is full. Where poll() is late the driver's own buffer holds on.
+        if port is not self._port:
+            return
+        self._filled += 1
+        if self._filled - self._taken < 2:
+            port.readinto(self._raw[self._filled & 1])
+        else:
+            self._held = True
+
+    def poll(self):
+        """Convert and encode what has arrived."""
+        while self._taken < self._filled:
+            self._encode(self._raw[self._taken & 1])
+            self._taken += 1
+            if self._held:
+                self._held = False
+                self._port.readinto(self._raw[self._filled & 1])
+            self._count_lost()
+
+    def _encode(self, raw):
+        if not self._piece:
+            self._begin_frame()
+        if self._adpcm:
+            peak = pcm.from_slots(raw, self._pcm, 0, PIECE, self.gain)
+            self._encode_adpcm()
+        else:
+            at = (self._at >> 1) + self._piece * PIECE
+            peak = pcm.from_slots(raw, self._ring.buffer, at, PIECE, self.gain)
+        if peak > self.level:
+            self.level = peak
+        self._end_piece()
+
+    def _encode_silence(self):
+        if self._adpcm:
+            self._encode_adpcm()
+        else:
+            at = (self._at >> 1) + self._piece * PIECE
+            pcm.silence(self._ring.buffer, at, at + PIECE)
+        self._end_piece()
+
+    def _encode_adpcm(self):
+        at = self._at + adpcm.HEADER_BYTES + self._piece * (PIECE // 2)
+        adpcm.encode(self._state, adpcm.STEPS, self._pcm, self._ring.buffer, at, PIECE)
+
+    def _begin_frame(self):
+        self._at = self._ring.slot()
+        self.level = 0
+        if self._adpcm:
+            adpcm.start_frame(self._state, self._ring.buffer, self._at)
+
+    def _end_piece(self):
+        self._piece += 1
+        if self._piece == self._pieces:
+            self._piece = 0
+            self.frames += 1
+            self._ring.commit(self._frame_bytes)
+
+    def _count_lost(self):
+        # The driver says nothing when it overruns, so the clock has to.
+        now = time.ticks_us()
+        self._due_us += time.ticks_diff(now, self._last_us) - _PIECE_US
+        self._last_us = now
+        if self._due_us < 0:
+            self._due_us = 0
+        elif self._due_us > _LATE_US:
+            self.lost_samples += self._due_us // 1000 * (RATE // 1000)
+            self._due_us = 0

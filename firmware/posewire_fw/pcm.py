@@ -1,0 +1,77 @@
+"""Sample arithmetic: microphone slots to 16 bits, volume, level, a test tone."""
+
+import micropython
+
+
+@micropython.viper
+def from_slots(raw, pcm, at: int, count: int, gain: int) -> int:
+    """Turn count 32-bit I2S slots into 16-bit samples at sample offset `at`: slot >> (16 - gain), clipped. Returns the peak.
+
+    gain is in bits (0 ... 8): each doubles the amplitude.
+    """
+    slots = ptr32(raw)
+    out = ptr16(pcm)
+    shift = 16 - gain
+    peak = 0
+    i = 0
+    while i < count:
+        # A 64-bit port loads the slot without its sign; working on the upper half and the rest apart suits both.
+        v = int(slots[i])
+        high = ((v >> 16) & 0xFFFF ^ 0x8000) - 0x8000
+        v = (high << gain) | ((v & 0xFFFF) >> shift)
+        if v > 32767:
+            v = 32767
+        elif v < -32768:
+            v = -32768
+        out[at + i] = v & 0xFFFF
+        if v < 0:
+            v = 0 - v
+        if v > peak:
+            peak = v
+        i += 1
+    return peak
+
+
+@micropython.viper
+def scale(pcm, count: int, factor: int) -> int:
+    """Multiply count 16-bit samples by factor / 256 (0 ... 256) in place. Returns the peak."""
+    s = ptr16(pcm)
+    peak = 0
+    i = 0
+    while i < count:
+        v = (((int(s[i]) ^ 0x8000) - 0x8000) * factor) >> 8
+        s[i] = v & 0xFFFF
+        if v < 0:
+            v = 0 - v
+        if v > peak:
+            peak = v
+        i += 1
+    return peak
+
+
+@micropython.viper
+def silence(pcm: ptr16, start: int, end: int):
+    """Set the samples from start up to end to zero."""
+    while start < end:
+        pcm[start] = 0
+        start += 1
+
+
+@micropython.viper
+def tone(pcm: ptr16, count: int, phase: int, step: int, level: int) -> int:
+    """Fill count samples with a triangle wave. phase and step are in 1/65536 of a period; returns the phase to go on with."""
+    i = 0
+    while i < count:
+        phase = (phase + step) & 0xFFFF
+        v = phase
+        if v > 0x8000:
+            v = 0x10000 - v
+        v = ((v - 0x4000) * level) >> 14
+        pcm[i] = v & 0xFFFF
+        i += 1
+    return phase
+
+
+def volume_factor(volume):
+    """The factor for scale() of a volume in percent. Squared, because loudness is heard about logarithmically."""
+    return volume * volume * 256 // 10000

@@ -1,0 +1,227 @@
+"""The speaker: encoded frames into a jitter buffer, decoded piece by piece, out by I2S. Nothing waits, nothing is allocated."""
+
+import time
+
+from micropython import const
+
+from posewire_fw import adpcm, pcm
+from posewire_fw.copy import copy
+
+# What the speaker is doing.
+IDLE = const(0)
+FILLING = const(1)
+PLAYING = const(2)
+EMPTYING = const(3)
+
+# Longest piece decoded at once: 20 ms at 24 kHz.
+_PIECE_MAX = const(480)
+# Play when so many frames are there, or when the first of them has waited so long.
+_TARGET_FRAMES = const(3)
+_TARGET_MS = const(250)
+# At least so many frames must fit into the jitter buffer: the host sends five at once.
+_FRAMES_MIN = const(6)
+# What the I2S driver may still hold after the last piece: its buffer, and the block that it is sending.
+_DRIVER_MS = const(144)
+
+
+class Speaker:
+    """open_port(rate) opens the I2S port; ring is the jitter buffer; volume is 0 ... 100."""
+
+    def __init__(self, open_port, ring, volume):
+        self._open_port = open_port
+        self._ring = ring
+        self._buffers = (bytearray(_PIECE_MAX * 2), bytearray(_PIECE_MAX * 2))
+        self._state = bytearray(adpcm.STATE_BYTES)
+        self._callback = self._written_one
+        self._port = None
+        self._port_rate = 0
+        self.state = IDLE
+        self._finishing = False
+        self._since = 0
+        self._left = 0
+        self._data = 0
+        self._ready = 0
+        self._written = 0
+        self._writing = False
+        self._tone_left = 0
+        self._phase = 0
+        self.level = 0
+        self.frames = 0
+        self.late = 0
+        self.undecodable = 0
+        self.underruns = 0
+        self.set_volume(volume)
+        self.configure("ima-adpcm", 16000, 60)
+
+    def set_volume(self, volume):
+        self.volume = volume
+        self._factor = pcm.volume_factor(volume)
+
+    def configure(self, format_name, rate, frame_ms):
+        """Prepare for what the host will send. Of a format that is not known here every frame is counted and dropped."""
+        self.silence()
+        samples = rate * frame_ms // 1000
+        self._adpcm = format_name == "ima-adpcm"
+        size = adpcm.HEADER_BYTES + (samples + 1) // 2 if self._adpcm else samples * 2
+        self._known = format_name in ("ima-adpcm", "pcm") and size * _FRAMES_MIN <= len(self._ring.buffer)
+        if not self._known:
+            return
+        self._rate = rate
+        self._ring.configure(size)
+        pieces = (samples + _PIECE_MAX - 1) // _PIECE_MAX
+        if rate <= 16000:
+            pieces = max(pieces, frame_ms // 20)
+        self._piece = ((samples + pieces - 1) // pieces + 1) & -2
+        self._views = (
+            memoryview(self._buffers[0])[: self._piece * 2],
+            memoryview(self._buffers[1])[: self._piece * 2],
+        )
+
+    def active(self):
+        """True until the last sample has been heard."""
+        return self.state != IDLE
+
+    def begin(self):
+        """The host is about to speak."""
+        self._finishing = False
+        if self.state == IDLE:
+            self.state = FILLING
+            self._since = 0
+
+    def finish(self):
+        """The host has said everything: play what is there, then stop."""
+        self._finishing = True
+
+    def silence(self):
+        """Be silent at once: drop what is queued, and close the port so that what the driver holds is gone too."""
+        if self._port is not None:
+            self._port.deinit()
+            self._port = None
+        self._ring.clear()
+        self.state = IDLE
+        self._finishing = False
+        self._left = 0
+        self._ready = 0
+        self._written = 0
+        self._writing = False
+        self._tone_left = 0
+        self.level = 0
+
+    def beep(self, duration_ms):
+        """A short tone, unless something is being played."""
+        if self.state == IDLE:
+            self._tone_left = self._rate // 1000 * duration_ms
+            self._phase = 0
+            self.state = FILLING
+            self._finishing = True
+
+    def push(self, message, start, length):
+        """Queue one frame of message."""
+        if self.state == IDLE:
+            self.late += 1
+            return
+        if not self._known or length > self._ring.slot_size or length <= adpcm.HEADER_BYTES:
+            self.undecodable += 1
+            return
+        if self._ring.count == self._ring.slots:
+            self._left = 0  # the oldest frame, half played, makes room
+        at = self._ring.slot()
+        copy(self._ring.buffer, at, message, start, length)
+        self._ring.commit(length)
+        self.frames += 1
+
+    def poll(self):
+        """Go on playing; call it every few milliseconds."""
+        if self.state == FILLING:
+            self._fill()
+        if self.state == PLAYING:
+            self._play()
+        if self.state == EMPTYING and time.ticks_diff(time.ticks_ms(), self._since) > _DRIVER_MS:
+            self.silence()
+
+    def _fill(self):
+        count = self._ring.count
+        if self._tone_left or count >= _TARGET_FRAMES or self._finishing:
+            self.state = PLAYING
+        elif count:
+            now = time.ticks_ms()
+            if not self._since:
+                self._since = now | 1
+            elif time.ticks_diff(now, self._since) > _TARGET_MS:
+                self.state = PLAYING
+
+    def _play(self):
+        while self._ready - self._written < 2 and self._prepare(self._buffers[self._ready & 1]):
+            self._ready += 1
+            if not self._writing:
+                self._write()
+        if self._writing:
+            return
+        # Nothing is left to write.
+        if self._finishing and self._port is None:
+            self.silence()
+        elif self._finishing:
+            self.state = EMPTYING
+            self._since = time.ticks_ms()
+        else:
+            self.underruns += 1
+            self.state = FILLING
+            self._since = 0
+
+    def _write(self):
+        if self._port is None:
+            self._port = self._open_port(self._rate)
+            self._port.irq(self._callback)
+        self._writing = True
+        self._port.write(self._views[self._written & 1])
+
+    def _written_one(self, port):
+        # Scheduled by the driver when it has taken a whole piece.
+        if port is not self._port:
+            return
+        self._written += 1
+        if self._ready > self._written:
+            port.write(self._views[self._written & 1])
+        else:
+            self._writing = False
+
+    def _prepare(self, buf):
+        if self._tone_left:
+            self._phase = pcm.tone(buf, self._piece, self._phase, 65536 * 880 // self._rate, 8000)
+            self._tone_left = max(0, self._tone_left - self._piece)
+        else:
+            if not self._left and not self._next_frame():
+                return False
+            self._decode(buf, min(self._left, self._piece))
+        self.level = pcm.scale(buf, self._piece, self._factor)
+        return True
+
+    def _next_frame(self):
+        while True:
+            at = self._ring.front()
+            if at < 0:
+                return False
+            length = self._ring.length()
+            if not self._adpcm:
+                self._data = at
+                self._left = length >> 1
+                return True
+            if adpcm.open_frame(self._state, self._ring.buffer, at):
+                self._data = at + adpcm.HEADER_BYTES
+                self._left = (length - adpcm.HEADER_BYTES) << 1
+                return True
+            self.undecodable += 1
+            self._ring.release()
+
+    def _decode(self, buf, count):
+        if self._adpcm:
+            adpcm.decode(self._state, adpcm.STEPS, self._ring.buffer, self._data, buf, count)
+            self._data += count >> 1
+        else:
+            copy(buf, 0, self._ring.buffer, self._data, count << 1)
+            self._data += count << 1
+        if count < self._piece:
+            pcm.silence(buf, count, self._piece)
+        self._left -= count
+        if not self._left:
+            self._ring.release()

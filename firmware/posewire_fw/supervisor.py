@@ -1,0 +1,108 @@
+"""Runs the board's workers, restarts what fails or stalls, feeds the watchdog, and keeps the memory figures."""
+
+import asyncio
+import gc
+import time
+
+from micropython import const
+
+from posewire_fw import log
+
+_PERIOD_MS = const(1000)
+_RESTART_MS = const(1000)
+# A worker that has not moved for so long is restarted. Longer than any single wait of the connection (10 s for a DNS answer).
+_STALL_MS = const(15000)
+
+
+class Poller:
+    """A worker that calls poll() every so many milliseconds."""
+
+    def __init__(self, poll, period_ms):
+        self._poll = poll
+        self._period_ms = period_ms
+        self.beat = 0
+
+    async def run(self):
+        while True:
+            self.beat += 1
+            self._poll()
+            await asyncio.sleep_ms(self._period_ms)
+
+
+class _Watch:
+    def __init__(self, name, worker):
+        self.name = name
+        self.worker = worker
+        self.task = None
+        self.beat = -1
+        self.moved = time.ticks_ms()
+
+
+class Supervisor:
+    """add(name, worker): worker has run() (a coroutine that never ends) and beat (a count that goes up while it lives)."""
+
+    def __init__(self, watchdog, frames_sent, texts_moved):
+        self._watchdog = watchdog
+        self._frames_sent = frames_sent
+        self._texts_moved = texts_moved
+        self._watches = []
+        self.restarts = 0
+        self.heap_free_min = gc.mem_free()
+        self._allocated = 0
+        self._frames = 0
+
+    def add(self, name, worker):
+        self._watches.append(_Watch(name, worker))
+
+    def alloc_per_frame(self):
+        """Heap bytes for each frame sent, over the seconds in which frames went out and no text moved; None without such."""
+        return self._allocated / self._frames if self._frames else None
+
+    async def run(self):
+        for watch in self._watches:
+            self._start(watch)
+        while True:
+            frames = self._frames_sent()
+            texts = self._texts_moved()
+            before = gc.mem_alloc()
+            await asyncio.sleep_ms(_PERIOD_MS)
+            grown = gc.mem_alloc() - before
+            frames = self._frames_sent() - frames
+            # Text messages may allocate; and a negative growth says that a collection came between.
+            if frames and self._texts_moved() == texts and grown >= 0:
+                self._allocated += grown
+                self._frames += frames
+            free = gc.mem_free()
+            if free < self.heap_free_min:
+                self.heap_free_min = free
+            self._check()
+
+    def _check(self):
+        alive = True
+        now = time.ticks_ms()
+        for watch in self._watches:
+            if watch.worker.beat != watch.beat:
+                watch.beat = watch.worker.beat
+                watch.moved = now
+            elif time.ticks_diff(now, watch.moved) > _STALL_MS:
+                alive = False
+                log.error("supervisor", "%s has stalled", watch.name)
+                watch.task.cancel()
+                self.restarts += 1
+                self._start(watch)
+        if alive and self._watchdog is not None:
+            self._watchdog.feed()
+
+    def _start(self, watch):
+        watch.moved = time.ticks_ms()
+        watch.task = asyncio.create_task(self._guard(watch))
+
+    async def _guard(self, watch):
+        while True:
+            try:
+                await watch.worker.run()
+            except Exception as exc:
+                log.exception("supervisor", "%s failed" % watch.name, exc)
+            self.restarts += 1
+            await asyncio.sleep_ms(_RESTART_MS)
+            watch.worker.beat += 1

@@ -1,0 +1,278 @@
+"""The board's tools: one declaration each, offered as an MCP server (JSON-RPC 2.0) and as legacy iot descriptors."""
+
+import json
+
+from micropython import const
+
+from posewire_fw import __version__, log
+
+PROTOCOL_VERSION = "2024-11-05"
+
+# tools/list goes out in pages of about this many bytes: each must fit the transmit buffer.
+PAGE_BYTES = const(2048)
+
+INVALID_REQUEST = const(-32600)
+METHOD_NOT_FOUND = const(-32601)
+INVALID_PARAMS = const(-32602)
+INTERNAL_ERROR = const(-32603)
+
+
+class ParameterError(Exception):
+    """An argument is missing, unknown, of another type or out of range."""
+
+
+def integer(minimum, maximum, description=None, default=None):
+    """A whole number parameter."""
+    return _property({"type": "integer", "minimum": minimum, "maximum": maximum}, description, default)
+
+
+def string(description=None, default=None, choices=None):
+    """A text parameter, where given one of a list of choices."""
+    schema = {"type": "string"}
+    if choices:
+        schema["enum"] = list(choices)
+    return _property(schema, description, default)
+
+
+def boolean(description=None, default=None):
+    """A true or false parameter."""
+    return _property({"type": "boolean"}, description, default)
+
+
+def _property(schema, description, default):
+    if description:
+        schema["description"] = description
+    if default is not None:
+        schema["default"] = default
+    return schema
+
+
+class Tool:
+    def __init__(self, name, description, properties, fn):
+        self.name = name
+        self.description = description
+        self.properties = properties
+        self.fn = fn
+
+    def schema(self):
+        required = [name for name in self.properties if "default" not in self.properties[name]]
+        return {
+            "name": self.name,
+            "description": self.description,
+            "inputSchema": {"type": "object", "properties": self.properties, "required": required},
+        }
+
+    def call(self, arguments):
+        """Check the arguments, fill in defaults, call. Raises ParameterError and whatever the function raises."""
+        for name in arguments:
+            if name not in self.properties:
+                raise ParameterError("%s has no parameter %s" % (self.name, name))
+        checked = {}
+        for name, schema in self.properties.items():
+            if name in arguments:
+                checked[name] = _check(name, schema, arguments[name])
+            elif "default" in schema:
+                checked[name] = schema["default"]
+            else:
+                raise ParameterError("%s needs %s" % (self.name, name))
+        return self.fn(**checked)
+
+
+def _check(name, schema, value):
+    kind = schema["type"]
+    if kind == "boolean":
+        if value is not True and value is not False:
+            raise ParameterError("%s must be true or false" % name)
+    elif kind == "integer":
+        if isinstance(value, float) and value == int(value):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ParameterError("%s must be a whole number" % name)
+        low = schema.get("minimum")
+        high = schema.get("maximum")
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise ParameterError("%s must be %s..%s, is %s" % (name, low, high, value))
+    elif not isinstance(value, str):
+        raise ParameterError("%s must be a text" % name)
+    elif "enum" in schema and value not in schema["enum"]:
+        raise ParameterError("%s must be one of %s" % (name, ", ".join(schema["enum"])))
+    return value
+
+
+class Tools:
+    """The registry. on_call(name, arguments) is told of every call that was carried out."""
+
+    def __init__(self, board_name):
+        self._board_name = board_name
+        self._tools = []
+        self._values = []
+        self.on_call = None
+
+    def tool(self, name, description, properties, fn):
+        """Declare a tool. properties: {parameter: integer(…) | string(…) | boolean(…)}; fn gets them as keyword arguments.
+
+        What fn returns is the result: a text as it is, anything else as JSON; None counts as true.
+        """
+        if self._find(name) is not None:
+            raise ValueError("there is a tool %s already" % name)
+        for schema in properties.values():
+            if schema["type"] not in ("integer", "string", "boolean"):
+                raise ValueError("%s: a parameter is an integer, a string or a boolean" % name)
+        self._tools.append(Tool(name, description, properties, fn))
+
+    def value(self, thing, name, description, kind, fn):
+        """Declare something that can be read: shown in iot states. kind is "number", "boolean" or "string"."""
+        self._values.append((thing, name, description, kind, fn))
+
+    def _find(self, name):
+        for tool in self._tools:
+            if tool.name == name:
+                return tool
+        return None
+
+    # MCP
+
+    def handle_rpc(self, request):
+        """Answer one JSON-RPC request with a dict; None for notifications."""
+        if not isinstance(request, dict):
+            return _error(None, INVALID_REQUEST, "not a JSON-RPC request")
+        number = request.get("id")
+        method = request.get("method")
+        if request.get("jsonrpc") != "2.0" or not isinstance(method, str):
+            return _error(number, INVALID_REQUEST, "not a JSON-RPC 2.0 request")
+        if method.startswith("notifications/") or "id" not in request:
+            return None
+        params = request.get("params")
+        if params is None:
+            params = {}
+        if not isinstance(params, dict):
+            return _error(number, INVALID_PARAMS, "params must be an object")
+        if method == "initialize":
+            return _result(number, self._initialize())
+        if method == "ping":
+            return _result(number, {})
+        if method == "tools/list":
+            return self._list(number, params)
+        if method == "tools/call":
+            return self._call(number, params)
+        return _error(number, METHOD_NOT_FOUND, "no such method: %s" % method)
+
+    def _initialize(self):
+        return {
+            "protocolVersion": PROTOCOL_VERSION,
+            "capabilities": {"tools": {}},
+            "serverInfo": {"name": self._board_name, "version": __version__},
+        }
+
+    def _list(self, number, params):
+        cursor = params.get("cursor") or ""
+        start = 0
+        if cursor:
+            while start < len(self._tools) and self._tools[start].name != cursor:
+                start += 1
+            if start == len(self._tools):
+                return _error(number, INVALID_PARAMS, "no such cursor")
+        page = []
+        size = 0
+        for tool in self._tools[start:]:
+            schema = tool.schema()
+            size += len(json.dumps(schema)) + 2
+            if page and size > PAGE_BYTES:
+                return _result(number, {"tools": page, "nextCursor": tool.name})
+            page.append(schema)
+        return _result(number, {"tools": page})
+
+    def _call(self, number, params):
+        name = params.get("name")
+        arguments = params.get("arguments")
+        if arguments is None:
+            arguments = {}
+        tool = self._find(name)
+        if tool is None:
+            return _error(number, INVALID_PARAMS, "no such tool: %s" % name)
+        if not isinstance(arguments, dict):
+            return _error(number, INVALID_PARAMS, "arguments must be an object")
+        try:
+            text = _as_text(tool.call(arguments))
+        except ParameterError as exc:
+            return _error(number, INVALID_PARAMS, str(exc))
+        except Exception as exc:
+            log.exception("tools", "%s failed" % name, exc)
+            return _result(number, {"content": [{"type": "text", "text": "%s failed: %s" % (name, exc)}], "isError": True})
+        self._called(name, arguments)
+        return _result(number, {"content": [{"type": "text", "text": text}], "isError": False})
+
+    def _called(self, name, arguments):
+        log.info("tools", "%s %s", name, json.dumps(arguments))
+        if self.on_call is not None:
+            self.on_call(name, arguments)
+
+    # legacy iot: self.thing.method is method `method` of `thing`; self.method belongs to the thing "board"
+
+    def descriptors(self):
+        """The things that these tools and values make up, as iot descriptors."""
+        things = {}
+        for tool in self._tools:
+            thing, method = _split(tool.name)
+            parameters = {}
+            for name, schema in tool.properties.items():
+                kind = "number" if schema["type"] == "integer" else schema["type"]
+                parameters[name] = {"description": schema.get("description", name), "type": kind}
+            _thing(things, thing)["methods"][method] = {"description": tool.description, "parameters": parameters}
+        for thing, name, description, kind, _ in self._values:
+            _thing(things, thing)["properties"][name] = {"description": description, "type": kind}
+        return list(things.values())
+
+    def states(self):
+        """The present values, as iot states."""
+        states = {}
+        for thing, name, _, _, fn in self._values:
+            states.setdefault(thing, {})[name] = fn()
+        return [{"name": thing, "state": state} for thing, state in states.items()]
+
+    def handle_command(self, command):
+        """Carry out one iot command; what does not fit is logged."""
+        name = command.get("name")
+        method = command.get("method")
+        tool = self._find("self.%s" % method if name == "board" else "self.%s.%s" % (name, method))
+        if tool is None:
+            log.warning("tools", "no such iot method: %s.%s", name, method)
+            return
+        arguments = command.get("parameters") or {}
+        try:
+            tool.call(arguments)
+        except ParameterError as exc:
+            log.warning("tools", "iot: %s", exc)
+        except Exception as exc:
+            log.exception("tools", "%s failed" % tool.name, exc)
+        else:
+            self._called(tool.name, arguments)
+
+
+def _split(name):
+    parts = name.split(".")
+    if parts[0] == "self":
+        parts = parts[1:]
+    if len(parts) == 1:
+        return "board", parts[0]
+    return parts[0], ".".join(parts[1:])
+
+
+def _thing(things, name):
+    if name not in things:
+        things[name] = {"name": name, "description": name, "properties": {}, "methods": {}}
+    return things[name]
+
+
+def _as_text(value):
+    if isinstance(value, str):
+        return value
+    return json.dumps(True if value is None else value)
+
+
+def _result(number, result):
+    return {"jsonrpc": "2.0", "id": number, "result": result}
+
+
+def _error(number, code, message):
+    return {"jsonrpc": "2.0", "id": number, "error": {"code": code, "message": message}}
