@@ -4,12 +4,12 @@ import asyncio
 
 import numpy as np
 from numpy.typing import NDArray
-from server.conftest import Peer, Peers
 
 from posewire.client.room_client import RoomClient
 from posewire.server.host import Host
 from posewire.wire.frames import FrameType, build_frame, parse_frame
 from posewire.wire.pose import SETS, PacketKind, PoseDecoder, PoseEncoder, key_request, read_header
+from server.conftest import Peer, Peers
 
 BODY = SETS["body33"]
 POSE = {"publish": ["pose"]}

@@ -6,13 +6,13 @@ import urllib.request
 from dataclasses import replace
 
 import pytest
-from server.conftest import Peer, Peers, settings
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from posewire.errors import ConfigError
 from posewire.server.host import Host
 from posewire.wire.frames import FrameType, build_frame
+from server.conftest import Peer, Peers, settings
 
 
 async def closed_with(peer: Peer) -> int:

@@ -1,0 +1,37 @@
+# make demo   sets everything up and shows the main job on this machine, without hardware
+# make test   sets everything up and runs every check and test
+
+.PHONY: demo test lint unit coverage clean
+
+demo:
+	@tools/setup.sh espeak
+	@.venv/bin/posewire demo
+
+test: lint coverage
+
+lint: typings
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check host tests
+	.venv/bin/mypy
+	.venv/bin/pyright --project firmware
+
+coverage: .venv/bin/python
+	.venv/bin/coverage erase
+	.venv/bin/coverage run -m pytest
+	.venv/bin/coverage report --skip-covered --sort=cover
+
+# The fast part: no child processes, no MicroPython.
+unit: .venv/bin/python
+	.venv/bin/pytest tests/unit tests/server
+
+.PHONY: .venv/bin/python
+.venv/bin/python:
+	@tools/setup.sh dev,espeak
+
+# The ESP32's own modules, for pyright. Apart from .venv: they would shadow CPython's.
+typings: .venv/bin/python
+	@test -e typings/.installed || { .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --target typings "micropython-esp32-stubs~=1.26" "micropython-stdlib-stubs~=1.26" && touch typings/.installed; }
+
+clean:
+	rm -rf .venv typings build dist demo-out .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis

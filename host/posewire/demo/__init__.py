@@ -1,0 +1,1 @@
+"""The demo: everything at work on one machine, without hardware."""

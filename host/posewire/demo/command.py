@@ -1,0 +1,253 @@
+"""Show the whole thing on this machine: a host, a simulated board with the real firmware, voice, and motion.
+
+Takes about a minute, needs no hardware and no keys. What the board said, what the room received and a picture of the
+motion are left in a folder. Exit status 0 means that every step really happened.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posewire import __version__
+from posewire.demo.console import Console
+from posewire.demo.motion_picture import draw_motion
+from posewire.demo.story import StepFailed, Story
+from posewire.demo.watcher import RoomWatcher, Seen
+from posewire.errors import PosewireError
+from posewire.server.host_process import HostProcess
+from posewire.sim.board import SimBoard
+from posewire.wire.pose import SETS, quantise
+
+_DATA = Path(__file__).parent / "data"
+_ROOM = "demo"
+_BODY, _IMU = SETS["body33"], SETS["imu6"]
+_SILENCE_WITHIN_MS = 200
+_TILT = (0.5, 0.0, 0.866)
+"""Acceleration in g of a board that is tilted by 30 degrees."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``posewire demo``."""
+    parser.add_argument("--out", type=Path, default=Path("demo-out"), metavar="FOLDER", help="default: demo-out")
+    parser.add_argument("--heap", type=int, default=288 * 1024, metavar="BYTES", help="MicroPython heap of the board")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo."""
+    args.out.mkdir(parents=True, exist_ok=True)
+    console = Console(sys.stdout)
+    story = Story(console.say)
+    started = datetime.now(UTC)
+    session: dict[str, Any] = {"posewire": __version__, "started": started.isoformat(timespec="seconds")}
+    try:
+        console.say(f"Posewire {__version__}: host, simulated board, voice and motion on this machine")
+        with HostProcess(on_event=console.host_event) as host:
+            console.say(f"host ready on {host.url}")
+            with RoomWatcher(host.url, _ROOM) as watcher, SimBoard(url=host.url, heap=args.heap, room=_ROOM) as board:
+                _play(story, host, board, watcher, args.out, session)
+            session["host_events"] = host.events
+    except StepFailed:
+        console.say("stopped: the rest needs that step")
+    except PosewireError:
+        story.step("the demo runs", lambda details: _fail(str(error)))
+    session["ok"] = story.ok
+    session["steps"] = [vars(step) for step in story.steps]
+    (args.out / "session.json").write_text(json.dumps(session, indent=1, ensure_ascii=False, default=str) + "\n")
+    failed = [step.title for step in story.steps if not step.ok]
+    seconds = (datetime.now(UTC) - started).total_seconds()
+    console.say(f"\n{len(story.steps) - len(failed)} of {len(story.steps)} steps happened, in {seconds:.0f} s")
+    for name in sorted(path.name for path in args.out.iterdir()):
+        console.say(f"  {args.out / name}")
+    return int(bool(failed))
+
+
+def _play(
+    story: Story, host: HostProcess, board: SimBoard, watcher: RoomWatcher, out: Path, session: dict[str, Any]
+) -> None:
+    recording = _DATA / "body33.npz"
+
+    def connect(details: dict[str, Any]) -> str:
+        board.wait_connected(timeout=20)
+        board.wait(lambda: bool(host.logged("tools")), timeout=10, what="the host to list the board's tools")
+        hello = host.logged("hello", device=board.device_id)[-1]
+        details.update(hello)
+        session["session_id"] = board.snapshot()["session_id"]
+        return (
+            f"session {hello['session']}, frame protocol {hello['protocol']}, {hello['format']} at {hello['rate']} Hz, "
+            f"{host.logged('tools')[-1]['count']} tools on the board"
+        )
+
+    def move(details: dict[str, Any]) -> str:
+        board.imu.set(accel=_TILT, gyro=(0.0, 0.0, 0.0))
+        board.camera.play(recording, loop=True)
+        board.wait(lambda: len(watcher.counts()) >= 2, timeout=10, what="both pose streams to arrive in the room")
+        return "camera keypoints and IMU arrive in the room; the second client decodes them"
+
+    story.step("the board connects and both sides say hello", connect, needed=True)
+    story.step("motion begins to flow into the room", move)
+    story.step(
+        'somebody taps the button and a synthetic voice says "turn the light blue"',
+        lambda details: _ask_for_light(host, board, out, details),
+    )
+    story.step(
+        'somebody holds the button and a recorded human says "go forward ten meters"',
+        lambda details: _ask_to_drive(host, board, details),
+    )
+    story.step(
+        "a long answer is interrupted by the button",
+        lambda details: _interrupt(host, board, details),
+    )
+    story.step(
+        "the received motion is the recorded motion", lambda details: _compare(board, watcher, recording, details)
+    )
+    session["board"] = board.report()
+    _picture(watcher, out)
+
+
+def _ask_for_light(host: HostProcess, board: SimBoard, out: Path, details: dict[str, Any]) -> str:
+    board.mic.play(_DATA / "turn_the_light_blue.wav")
+    board.button.press(hold=0.1)
+    board.wait(lambda: board.led.color == (0, 0, 255), timeout=15, what="the LED to turn blue")
+    board.wait(lambda: board.speaker.audible_seconds > 0.3, timeout=10, what="an answer on the speaker")
+    _wait_for_end_of_turn(board)
+    board.speaker.save(out / "reply.wav")
+    details.update(_turn(host, board))
+    return (
+        f'heard "{board.stt[-1]}", called {board.tool_calls[-1]["name"]}, the LED is {board.led.color}, '
+        f"{board.speaker.audible_seconds:.1f} s of speech in reply.wav"
+    )
+
+
+def _ask_to_drive(host: HostProcess, board: SimBoard, details: dict[str, Any]) -> str:
+    before = len(board.tool_calls)
+    seconds = board.mic.play(_DATA / "go_forward_ten_meters.wav")
+    board.button.press(hold=seconds + 0.2)
+    board.wait(lambda: len(board.tool_calls) > before, timeout=15, what="a call of the robot's tool")
+    call = board.tool_calls[-1]
+    if call["name"] != "self.robot.drive" or call["arguments"] != {"direction": "forward", "meters": 10}:
+        _fail(f'heard "{board.stt[-1]}" and called {call}')
+    _wait_for_end_of_turn(board)
+    details.update(_turn(host, board))
+    return f'heard "{board.stt[-1]}", called {call["name"]} {call["arguments"]}'
+
+
+def _interrupt(host: HostProcess, board: SimBoard, details: dict[str, Any]) -> str:
+    before = board.speaker.audible_seconds
+    board.mic.play(_DATA / "what_can_you_do.wav")
+    board.button.press(hold=0.1)
+    board.wait(lambda: board.speaker.audible_seconds > before + 1.0, timeout=20, what="a second of the long answer")
+    pressed = time.monotonic()
+    board.button.press(hold=0.1)
+    board.wait(lambda: board.speaker.is_silent(last=0.6), timeout=10, what="silence")
+    silent_ms = max(0.0, (board.speaker.silent_since() - pressed) * 1000)
+    details["silent_after_ms"] = round(silent_ms)
+    if not host.logged("abort"):
+        _fail("the host never got the abort")
+    if silent_ms > _SILENCE_WITHIN_MS:
+        _fail(f"the speaker went on for {silent_ms:.0f} ms")
+    return f"the speaker is silent {silent_ms:.0f} ms after the press"
+
+
+def _compare(board: SimBoard, watcher: RoomWatcher, recording: Path, details: dict[str, Any]) -> str:
+    # Let what is on its way arrive: counts are compared while nothing moves.
+    board.camera.stop()
+    board.imu.stop()
+    time.sleep(0.5)
+    report = board.report()
+    counts = watcher.counts()
+    seen = list(watcher.poses)
+    bodies = [entry for entry in seen if entry.received.pose.landmarks == _BODY]
+    with np.load(recording) as data:
+        frames, fps = data["data"], float(data["fps"])
+    worst = _largest_error(bodies, frames, fps)
+    received = sum(count.packets for count in counts.values())
+    lost = sum(count.missing for count in counts.values())
+    undecodable = sum(count.undecodable for count in counts.values())
+    sent = report["sent"]["pose"]
+    body, imu = counts[_BODY.id], counts[_IMU.id]
+    details.update(
+        sent=sent, received=received, lost=lost, undecodable=undecodable, body_bytes=body.bytes / body.packets,
+        imu_bytes=imu.bytes / imu.packets, largest_error_steps=worst, body_hz=_rate(bodies),
+    )  # fmt: skip
+    tilt = [entry.received.pose.values[0] / 16384 for entry in seen if entry.received.pose.landmarks == _IMU][-1]
+    details["imu_g"] = tilt.tolist()
+    summary = (
+        f"{sent} packets sent, {received} received, {lost} lost, {undecodable} undecodable; "
+        f"body {body.bytes / body.packets:.0f} bytes a frame at {_rate(bodies):.1f} Hz, IMU {imu.bytes / imu.packets:.0f} bytes; "
+        f"largest error {worst:.3f} of a step"
+    )
+    if worst > 0.5 or lost or undecodable or not np.allclose(tilt, _TILT, atol=0.01):
+        _fail(summary)
+    return summary
+
+
+def _largest_error(bodies: Sequence[Seen], frames: NDArray[np.float32], fps: float) -> float:
+    """Return the largest difference to the recorded frame of the same time, in steps of the grid."""
+    worst = 0.0
+    period = len(frames) / fps
+    for entry in bodies:
+        pose = entry.received.pose
+        recorded = frames[round((pose.time_ms / 1000 % period) * fps) % len(frames)]
+        if not np.array_equal(quantise(recorded, _BODY), pose.integers):
+            worst = max(worst, float(np.nanmax(np.abs(pose.values - recorded) / _BODY.steps)))
+        else:
+            worst = max(worst, float(np.nanmax(np.abs(pose.values.astype(np.float64) - recorded) / _BODY.steps)))
+    return worst
+
+
+def _rate(seen: Sequence[Seen]) -> float:
+    return (len(seen) - 1) / (seen[-1].at - seen[0].at) if len(seen) > 1 else 0.0
+
+
+def _picture(watcher: RoomWatcher, out: Path) -> None:
+    poses = list(watcher.poses)
+    bodies = [entry.received.pose for entry in poses if entry.received.pose.landmarks == _BODY]
+    imu = [entry.received.pose for entry in poses if entry.received.pose.landmarks == _IMU]
+    if not bodies or not imu:
+        return
+    start = bodies[0].time_ms
+    times = [(pose.time_ms - start) / 1000 for pose in bodies]
+    values = np.stack([pose.values for pose in bodies])
+    wrists = values[:, [15, 16], :2].reshape(len(bodies), 4)
+    picture = draw_motion(
+        f"Motion received in the room: {len(bodies)} body frames, {len(imu)} IMU samples",
+        times[:91],
+        values[:91],
+        [
+            ("left and right wrist, x and y", times, wrists),
+            (
+                "accelerometer, g",
+                [(pose.time_ms - imu[0].time_ms) / 1000 for pose in imu],
+                np.stack([pose.values[0] / 16384 for pose in imu]),
+            ),
+        ],
+    )
+    (out / "motion.svg").write_text(picture, encoding="utf-8")
+
+
+def _wait_for_end_of_turn(board: SimBoard) -> None:
+    board.wait(lambda: board.snapshot()["state"] == "idle", timeout=20, what="the end of the turn")
+
+
+def _turn(host: HostProcess, board: SimBoard) -> dict[str, Any]:
+    """Return what happened in the last turn: texts, tools, milliseconds of each stage."""
+    heard = [entry for entry in host.events if entry.get("event") == "heard"][-1]
+    later = [entry for entry in host.events if entry.get("time", 0) >= heard["time"] - 2]
+    return {
+        "heard": heard["text"],
+        "says": [entry["text"] for entry in later if entry.get("event") == "says"],
+        "stages_ms": {entry["stage"]: entry["ms"] for entry in later if entry.get("event") == "stage"},
+        "led": board.led.color,
+    }
+
+
+def _fail(message: str) -> str:
+    raise StepFailed(message)

@@ -1,0 +1,78 @@
+"""The demo's terminal: the host's structured log as lines that a person likes to read."""
+
+import threading
+import time
+from typing import Any, TextIO
+
+_DIM, _BOLD, _RESET = "\x1b[2m", "\x1b[1m", "\x1b[0m"
+
+_STAGES = {
+    "endpoint": "end of speech",
+    "asr": "recognition",
+    "intent": "intent",
+    "tool": "tool on the board",
+    "tts_first_audio": "first audio",
+    "total": "end of speech to first audio",
+}
+
+
+class Console:
+    """Prints whole lines, from any thread, with the seconds since the start."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._colour = stream.isatty()
+        self._started = time.monotonic()
+        self._lock = threading.Lock()
+
+    def say(self, text: str) -> None:
+        """Print a line of the demo itself."""
+        self._print(text, _BOLD if text.startswith("\n──") else "")
+
+    def host_event(self, event: dict[str, Any]) -> None:
+        """Print one event of the host's log, if it is worth a line."""
+        text = _describe(event)
+        if text:
+            self._print(f"   {time.monotonic() - self._started:6.2f} s  {text}", _DIM)
+
+    def _print(self, text: str, style: str) -> None:
+        with self._lock:
+            self._stream.write(f"{style}{text}{_RESET}\n" if style and self._colour else f"{text}\n")
+            self._stream.flush()
+
+
+def _describe(event: dict[str, Any]) -> str:
+    who = event.get("device", "")
+    match event.get("event"):
+        case "voice":
+            parts = ("vad", "asr", "intent", "tts")
+            return "voice pipeline: " + ", ".join(f"{part}: {event[part]}" for part in parts if part in event)
+        case "connected":
+            return f"{who} connects from {event.get('peer')}"
+        case "hello":
+            return f"{who} says hello: board {event.get('board') or '-'}, {event.get('format')} {event.get('rate')} Hz"
+        case "tools":
+            return f"{who} offers {event.get('count')} tools"
+        case "joined":
+            return f"{who} is in room {event.get('room')} as {event.get('role')}"
+        case "listen":
+            return f"{who} listens ({event.get('mode')})"
+        case "heard":
+            return f'heard: "{event.get("text")}"'
+        case "tool":
+            return f"tool {event.get('name')} {event.get('arguments')} → {event.get('result')}"
+        case "says":
+            return f'says: "{event.get("text")}"'
+        case "stage":
+            stage = str(event.get("stage"))
+            return f"{_STAGES.get(stage, stage)}: {event.get('ms')} ms"
+        case "abort":
+            return f"{who} interrupts ({event.get('reason')})"
+        case "closed":
+            return f"{who} is gone ({event.get('code')} {event.get('reason')})"
+        case "refused" | "device_error" | "internal_error" | "task_failed" | "voice_off" | "no_tools":
+            return " ".join(f"{name}={value}" for name, value in event.items() if name not in ("time", "session"))
+        case "output":
+            return str(event.get("text", ""))
+        case _:
+            return ""

@@ -1,0 +1,71 @@
+"""A second client in the room: decodes what the board publishes, in a thread of its own."""
+
+import asyncio
+import contextlib
+import threading
+import time
+from dataclasses import dataclass
+from types import TracebackType
+
+from posewire.client.room_client import ReceivedPose, RoomClient, StreamCount
+
+_JOIN_TIMEOUT = 15.0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A received pose and when it arrived (seconds, monotonic)."""
+
+    at: float
+    received: ReceivedPose
+
+
+class RoomWatcher:
+    """Watches a room while the demo goes on. ``poses`` grows; ``counts`` are by landmark set id."""
+
+    def __init__(self, url: str, room: str) -> None:
+        self.poses: list[Seen] = []
+        self.error: BaseException | None = None
+        self._url = url
+        self._room = room
+        self._joined = threading.Event()
+        self._loop = asyncio.new_event_loop()
+        self._task: asyncio.Task[None] | None = None
+        self._client: RoomClient | None = None
+        self._thread = threading.Thread(target=self._run, name="room watcher", daemon=True)
+
+    def __enter__(self) -> "RoomWatcher":
+        self._thread.start()
+        self._joined.wait(_JOIN_TIMEOUT)
+        if self.error is not None:
+            raise self.error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._task.cancel)
+        self._thread.join(_JOIN_TIMEOUT)
+
+    def counts(self) -> dict[int, StreamCount]:
+        """Return the counts of every stream by landmark set id."""
+        return {} if self._client is None else {key[1]: count for key, count in self._client.counts().items()}
+
+    def _run(self) -> None:
+        self._task = self._loop.create_task(self._watch())
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                self._loop.run_until_complete(self._task)
+        except Exception as exc:
+            self.error = exc
+        finally:
+            self._joined.set()
+            self._loop.close()
+
+    async def _watch(self) -> None:
+        async with RoomClient(self._url, self._room, name="demo-watcher") as client:
+            self._client = client
+            self._joined.set()
+            async for received in client.poses():
+                self.poses.append(Seen(time.monotonic(), received))
