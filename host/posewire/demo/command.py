@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from posewire import __version__
 from posewire.demo.console import Console
 from posewire.demo.motion_picture import draw_motion
-from posewire.demo.story import StepFailed, Story
+from posewire.demo.story import StepError, Story
 from posewire.demo.watcher import RoomWatcher, Seen
 from posewire.errors import PosewireError
 from posewire.server.host_process import HostProcess
@@ -54,10 +54,11 @@ def run(args: argparse.Namespace) -> int:
             with RoomWatcher(host.url, _ROOM) as watcher, SimBoard(url=host.url, heap=args.heap, room=_ROOM) as board:
                 _play(story, host, board, watcher, args.out, session)
             session["host_events"] = host.events
-    except StepFailed:
+    except StepError:
         console.say("stopped: the rest needs that step")
-    except PosewireError:
-        story.step("the demo runs", lambda details: _fail(str(error)))
+    except PosewireError as error:
+        why = str(error)
+        story.step("the demo runs to its end", lambda details: _fail(why))
     session["ok"] = story.ok
     session["steps"] = [vars(step) for step in story.steps]
     (args.out / "session.json").write_text(json.dumps(session, indent=1, ensure_ascii=False, default=str) + "\n")
@@ -181,8 +182,8 @@ def _compare(board: SimBoard, watcher: RoomWatcher, recording: Path, details: di
     details["imu_g"] = tilt.tolist()
     summary = (
         f"{sent} packets sent, {received} received, {lost} lost, {undecodable} undecodable; "
-        f"body {body.bytes / body.packets:.0f} bytes a frame at {_rate(bodies):.1f} Hz, IMU {imu.bytes / imu.packets:.0f} bytes; "
-        f"largest error {worst:.3f} of a step"
+        f"body {body.bytes / body.packets:.0f} bytes a frame at {_rate(bodies):.1f} Hz, "
+        f"IMU {imu.bytes / imu.packets:.0f} bytes; largest error {worst:.3f} of a step"
     )
     if worst > 0.5 or lost or undecodable or not np.allclose(tilt, _TILT, atol=0.01):
         _fail(summary)
@@ -250,4 +251,4 @@ def _turn(host: HostProcess, board: SimBoard) -> dict[str, Any]:
 
 
 def _fail(message: str) -> str:
-    raise StepFailed(message)
+    raise StepError(message)

@@ -8,7 +8,7 @@ from typing import Any
 from posewire.errors import PosewireError
 
 
-class StepFailed(PosewireError):
+class StepError(PosewireError):
     """A step of the demo did not happen; the message says what was seen instead."""
 
     code = "demo"
@@ -41,7 +41,7 @@ class Story:
         """Run one step. ``work`` gets a dictionary for details and returns one line on what was found.
 
         Raises:
-            StepFailed: the step failed and the rest makes no sense without it (``needed``).
+            StepError: the step failed and the rest makes no sense without it (``needed``).
         """
         self._say(f"\n── {title}")
         details: dict[str, Any] = {}
@@ -54,4 +54,4 @@ class Story:
         self.steps.append(step)
         self._say(f"   {'✔' if ok else '✘'} {found}")
         if needed and not ok:
-            raise StepFailed(found)
+            raise StepError(found)

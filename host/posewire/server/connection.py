@@ -48,8 +48,8 @@ class ConnectionHandler:
         self.audio = AudioParams()
         self.pose = False
         self.voice: VoiceSession | None = None
-        self.tools = DeviceTools(self.send)
         self.log = EventLog(device=self.device_id, session=self.session_id[:8])
+        self.tools = DeviceTools(self.send, self.log)
         self._websocket = websocket
         self._decoder: FrameDecoder | None = None
         self._resampler: soxr.ResampleStream | None = None
@@ -130,7 +130,7 @@ class ConnectionHandler:
         self.audio = audio
         self.pose = hello.pose and self.protocol == 3
         resumed = self._resume(hello.resume)
-        self.log = self.log.bind(session=self.session_id[:8])
+        self.log = self.tools.log = self.log.bind(session=self.session_id[:8])
         older = self.services.registry.add(self)
         if older is not None:
             older.close(REPLACED, "replaced by a newer connection of this device")

@@ -8,6 +8,7 @@ from typing import Any
 
 from posewire import __version__
 from posewire.errors import ToolError, WireError
+from posewire.server.event_log import EventLog
 from posewire.voice.assistant import ToolInfo
 from posewire.wire.messages import Message, field
 
@@ -20,7 +21,8 @@ _PROTOCOL_VERSION = "2024-11-05"
 class DeviceTools:
     """Lists and calls a device's tools. Answers are matched by id; late or unknown ones are ignored."""
 
-    def __init__(self, send: Callable[[Message], None]) -> None:
+    def __init__(self, send: Callable[[Message], None], log: EventLog) -> None:
+        self.log = log
         self._send = send
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
@@ -65,6 +67,15 @@ class DeviceTools:
         Raises:
             ToolError: no such tool, the device answers with an error, or does not answer in 30 s.
         """
+        try:
+            text = await self._call(name, arguments)
+        except ToolError as error:
+            self.log.warning("tool", name=name, arguments=dict(arguments), error=str(error))
+            raise
+        self.log.info("tool", name=name, arguments=dict(arguments), result=text[:200])
+        return text
+
+    async def _call(self, name: str, arguments: Mapping[str, object]) -> str:
         if name in self._iot:
             thing, method = self._iot[name]
             command = {"name": thing, "method": method, "parameters": dict(arguments)}
