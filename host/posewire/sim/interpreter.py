@@ -30,7 +30,7 @@ print("MicroPython", *sys.implementation.version[:3], int(viper))
 
 
 class Interpreter(NamedTuple):
-    """A MicroPython that works: how to start it, its version, where it came from, whether it compiles viper functions."""
+    """A MicroPython that works: how to start it, its version, where it came from, whether it compiles viper."""
 
     argv: list[str]
     version: tuple[int, int, int]

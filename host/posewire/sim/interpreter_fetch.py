@@ -161,6 +161,7 @@ def _download(archive: _Archive, keyring: Path, folder: Path) -> list[Path]:
         "APT::Sandbox::User": pwd.getpwuid(os.getuid()).pw_name,
         "Acquire::Languages": "none",
         "Acquire::Retries": "1",
+        "APT::Update::Error-Mode": "any",
     }
     config = folder / "apt.conf"
     lines = [f'{name} "{value}";\n' for name, value in settings.items()]
