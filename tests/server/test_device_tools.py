@@ -1,0 +1,98 @@
+"""Tools of a device, asked for over its own connection."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from posewire.errors import ToolError
+from posewire.server.device_tools import DeviceTools
+from posewire.server.host import Host
+from server.conftest import Peer, Peers
+
+DEVICE = "aa:bb:cc:00:00:01"
+
+
+async def answer(peer: Peer, pages: list[list[str]]) -> list[dict[str, Any]]:
+    """Answer as a device does, until the connection closes; returns the calls."""
+    calls: list[dict[str, Any]] = []
+    while True:
+        payload = (await peer.receive("mcp"))["payload"]
+        reply: dict[str, Any] = {"jsonrpc": "2.0", "id": payload["id"]}
+        match payload["method"]:
+            case "initialize":
+                reply["result"] = {"protocolVersion": "2024-11-05", "capabilities": {"tools": {}}}
+            case "tools/list":
+                page = int(payload["params"].get("cursor", "0"))
+                tools = [{"name": name, "description": name, "inputSchema": {"type": "object"}} for name in pages[page]]
+                more = str(page + 1) if page + 1 < len(pages) else ""
+                reply["result"] = {"tools": tools, "nextCursor": more}
+            case "tools/call":
+                calls.append(payload["params"])
+                name = payload["params"]["name"]
+                if name == "self.broken":
+                    reply["error"] = {"message": "it is broken"}
+                elif name == "self.silent":
+                    continue
+                else:
+                    reply["result"] = {"content": [{"type": "text", "text": "done"}], "isError": name == "self.fails"}
+        await peer.send(type="mcp", payload=reply)
+
+
+async def tools_of(host: Host, count: int) -> DeviceTools:
+    handler = host.services.registry.device(DEVICE)
+    assert handler is not None
+    async with asyncio.timeout(5):
+        while len(handler.tools.available()) < count:
+            await asyncio.sleep(0.01)
+    return handler.tools
+
+
+async def test_all_pages_of_tools_are_listed_and_called(host: Host, peers: Peers) -> None:
+    peer = await peers.connect(DEVICE)
+    await peer.hello(features={"mcp": True})
+    device = asyncio.create_task(answer(peer, [["self.a", "self.b"], ["self.fails", "self.broken"]]))
+    tools = await tools_of(host, 4)
+    assert list(tools.available()) == ["self.a", "self.b", "self.fails", "self.broken"]
+    assert await tools.call("self.b", {"x": 1}) == "done"
+    with pytest.raises(ToolError, match="done"):
+        await tools.call("self.fails", {})
+    with pytest.raises(ToolError, match="it is broken"):
+        await tools.call("self.broken", {})
+    with pytest.raises(ToolError, match="no tool"):
+        await tools.call("self.other", {})
+    device.cancel()
+
+
+async def test_a_call_fails_when_the_device_goes(host: Host, peers: Peers) -> None:
+    peer = await peers.connect(DEVICE)
+    await peer.hello(features={"mcp": True})
+    device = asyncio.create_task(answer(peer, [["self.silent"]]))
+    tools = await tools_of(host, 1)
+    call = asyncio.create_task(tools.call("self.silent", {}))
+    await asyncio.sleep(0.05)
+    device.cancel()
+    peer.socket.transport.abort()
+    with pytest.raises(ToolError, match="gone"):
+        await call
+
+
+async def test_answers_nobody_waits_for_are_ignored(peers: Peers) -> None:
+    peer = await peers.connect(DEVICE)
+    await peer.hello()
+    await peer.send(type="mcp", payload={"jsonrpc": "2.0", "id": 99, "result": {}})
+    await peer.send(type="mcp", payload={"jsonrpc": "2.0", "method": "notifications/pose", "params": {}})
+    await peer.echo()
+
+
+async def test_legacy_descriptors_become_tools(host: Host, peers: Peers) -> None:
+    peer = await peers.connect(DEVICE)
+    await peer.hello()
+    parameters = {"on": {"type": "boolean", "description": "on or off"}}
+    lamp = {"name": "Lamp", "description": "a lamp", "methods": {"Turn": {"description": "", "parameters": parameters}}}
+    await peer.send(type="iot", descriptors=[lamp, {"name": "Bare"}])
+    tools = await tools_of(host, 1)
+    assert list(tools.available()) == ["Lamp_Turn"]
+    await tools.call("Lamp_Turn", {"on": True})
+    command = (await peer.receive("iot"))["commands"]
+    assert command == [{"name": "Lamp", "method": "Turn", "parameters": {"on": True}}]
