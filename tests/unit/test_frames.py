@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from posewire.errors import FrameError
 from posewire.wire.frames import Frame, FrameType, build_frame, parse_frame
 
-VECTORS = Path(__file__).parents[1] / "vectors" / "frames.json"
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "frames.json").read_text())
 
 
 @given(
@@ -59,11 +60,15 @@ def test_a_protocol_3_payload_has_a_limit() -> None:
         build_frame(FrameType.AUDIO, bytes(65536), 3)
 
 
-def test_shared_vectors() -> None:
-    for vector in json.loads(VECTORS.read_text()):
-        message = bytes.fromhex(vector["message"])
-        frame = parse_frame(message, vector["protocol"])
-        assert frame.type == vector["type"]
-        assert frame.slot == vector.get("slot", 0)
-        assert frame.payload.hex() == vector["payload"]
-        assert build_frame(frame.type, frame.payload, vector["protocol"], frame.slot, frame.timestamp_ms) == message
+@pytest.mark.parametrize("vector", VECTORS["good"])
+def test_shared_vectors(vector: dict[str, Any]) -> None:
+    message = bytes.fromhex(vector["message"])
+    frame = parse_frame(message, vector["protocol"])
+    assert (frame.type, frame.slot, frame.payload.hex()) == (vector["type"], vector["slot"], vector["payload"])
+    assert build_frame(frame.type, frame.payload, vector["protocol"], frame.slot, frame.timestamp_ms) == message
+
+
+@pytest.mark.parametrize("vector", VECTORS["bad"])
+def test_shared_vectors_to_refuse(vector: dict[str, Any]) -> None:
+    with pytest.raises(FrameError):
+        parse_frame(bytes.fromhex(vector["message"]), vector["protocol"])
