@@ -62,6 +62,27 @@ def test_pcm_is_exact(pcm: NDArray[np.int16]) -> None:
     assert np.array_equal(frame_decoder(params).decode(frame_encoder(params).encode(pcm)), pcm)
 
 
+def test_opus_keeps_speech_intelligible() -> None:
+    time = np.arange(16000) / 16000
+    speech = (8000 * np.sin(2 * np.pi * 300 * time)).astype(np.int16)
+    params = AudioParams("opus")
+    encoder, decoder = frame_encoder(params), frame_decoder(params)
+    packets = [encoder.encode(speech[start : start + 960]) for start in range(0, 15360, 960)]
+    assert max(map(len, packets)) < 300
+    heard = np.concatenate([decoder.decode(packet) for packet in packets])
+    # Opus delays by its look-ahead; what counts is that the tone is there.
+    spectrum = np.abs(np.fft.rfft(heard[4000:12000].astype(np.float64)))
+    assert abs(int(spectrum.argmax()) * 2 - 300) <= 4
+
+
+@given(st.binary(min_size=1, max_size=80))
+def test_opus_takes_or_refuses_any_bytes(packet: bytes) -> None:
+    try:
+        assert len(frame_decoder(AudioParams("opus")).decode(packet)) <= 1920
+    except FrameError as error:
+        assert "opus" in str(error)
+
+
 def test_half_a_pcm_sample_is_refused() -> None:
     with pytest.raises(FrameError, match="even"):
         frame_decoder(AudioParams("pcm")).decode(b"\x00\x01\x02")

@@ -69,18 +69,28 @@ def hello(**fields: Any) -> dict[str, Any]:
     return {"type": "hello", **fields}
 
 
-def test_a_stock_device_that_only_has_opus_learns_why_it_is_refused() -> None:
-    params = {"format": "opus", "sample_rate": 16000, "channels": 1, "frame_duration": 60}
+def test_a_device_whose_format_nobody_has_learns_why_it_is_refused() -> None:
+    params = {"format": "speex", "sample_rate": 16000, "channels": 1, "frame_duration": 60}
     with pytest.raises(WireError) as caught:
         negotiate(parse_hello(hello(audio_params=params)))
     assert caught.value.code == "unsupported_audio"
-    assert "opus" in str(caught.value)
+    assert "speex" in str(caught.value)
     assert "ima-adpcm" in str(caught.value)
+
+
+def test_a_stock_device_speaks_opus() -> None:
+    params = {"format": "opus", "sample_rate": 16000, "channels": 1, "frame_duration": 60}
+    assert negotiate(parse_hello(hello(audio_params=params))) == AudioParams("opus", 16000, 1, 60)
+
+
+def test_opus_falls_back_to_what_opus_has() -> None:
+    params = {"format": "opus", "sample_rate": 44100, "channels": 1, "frame_duration": 50}
+    assert negotiate(parse_hello(hello(audio_params=params))) == AudioParams("opus", 16000, 1, 60)
 
 
 def test_the_first_common_codec_wins_at_the_devices_own_rate() -> None:
     params = {"format": "opus", "sample_rate": 24000, "channels": 1, "frame_duration": 20}
-    parsed = parse_hello(hello(audio_params=params, features={"codecs": ["opus", "pcm", "ima-adpcm"]}))
+    parsed = parse_hello(hello(audio_params=params, features={"codecs": ["speex", "pcm", "ima-adpcm"]}))
     assert negotiate(parsed) == AudioParams("pcm", 24000, 1, 20)
 
 

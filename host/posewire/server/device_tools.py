@@ -43,7 +43,8 @@ class DeviceTools:
             "initialize",
             {
                 "protocolVersion": _PROTOCOL_VERSION,
-                "capabilities": {},
+                # Some clients in the field fail without a vision entry; an empty address means: no vision here.
+                "capabilities": {"vision": {"url": "", "token": ""}},
                 "clientInfo": {"name": "posewire", "version": __version__},
             },
             _LIST_TIMEOUT,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from posewire.errors import FrameError, WireError
 from posewire.wire.adpcm import AdpcmEncoder, adpcm_decode
 from posewire.wire.messages import AudioParams, Hello
+from posewire.wire.opus import DURATIONS, RATES, OpusDecoder, OpusEncoder, opus_available
 
 Pcm = NDArray[np.int16]
 
@@ -55,10 +56,12 @@ class AdpcmDecoder:
 
 
 _ENCODERS: dict[str, Callable[[AudioParams], FrameEncoder]] = {
+    "opus": lambda params: OpusEncoder(params.sample_rate),
     "pcm": lambda params: PcmCodec(),
     "ima-adpcm": lambda params: AdpcmEncoder(),
 }
 _DECODERS: dict[str, Callable[[AudioParams], FrameDecoder]] = {
+    "opus": lambda params: OpusDecoder(params.sample_rate),
     "pcm": lambda params: PcmCodec(),
     "ima-adpcm": lambda params: AdpcmDecoder(),
 }
@@ -85,13 +88,24 @@ def negotiate(hello: Hello) -> AudioParams:
     """
     if hello.audio is None and not hello.codecs:
         return AudioParams()
-    params = hello.audio or AudioParams()
-    if params.channels != 1:
+    offer = hello.audio or AudioParams()
+    if offer.channels != 1:
         raise WireError("this host takes mono audio only (channels 1)", "unsupported_audio")
+    here = [name for name in _ENCODERS if name != "opus" or opus_available()]
     for name in hello.codecs:
-        if name in _ENCODERS:
-            return AudioParams(name, params.sample_rate, 1, params.frame_duration)
+        if name in here:
+            params = AudioParams(name, offer.sample_rate, 1, offer.frame_duration)
+            return opus_params(params) if name == "opus" else params
+    hint = "" if "opus" in here else " (for opus, install libopus, or the extra posewire[opus])"
+    offered = ", ".join(hello.codecs)
     raise WireError(
-        f"no audio format in common: the device offers {', '.join(hello.codecs)}; this host has {', '.join(_ENCODERS)}",
+        f"no audio format in common: the device offers {offered}; this host has {', '.join(here)}{hint}",
         "unsupported_audio",
     )
+
+
+def opus_params(params: AudioParams) -> AudioParams:
+    """Return the nearest rate and duration that Opus has: 16 kHz and 60 ms where the wanted ones do not exist."""
+    rate = params.sample_rate if params.sample_rate in RATES else 16000
+    duration = params.frame_duration if params.frame_duration in DURATIONS else 60
+    return AudioParams("opus", rate, 1, duration)

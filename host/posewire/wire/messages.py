@@ -10,8 +10,6 @@ from posewire.errors import WireError
 MAX_TEXT = 64 * 1024
 """Longest text message a peer may send, in bytes of UTF-8."""
 
-AUDIO_FORMATS = ("opus", "ima-adpcm", "pcm")
-
 ListenMode = Literal["auto", "manual", "realtime"]
 RoomKind = Literal["pose", "audio"]
 
