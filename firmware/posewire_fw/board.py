@@ -37,6 +37,9 @@ class Board:
     def pin(self, name, *args):
         return machine.Pin(self.pins[name], *args)
 
+    def output_pin(self, name):
+        return self.pin(name, machine.Pin.OUT)
+
     def button_pin(self):
         return self.pin("button", machine.Pin.IN, machine.Pin.PULL_UP) if self.has("button") else None
 

@@ -1,7 +1,7 @@
 """The board's own millisecond clock modulo 2^32, kept as two 16-bit halves.
 
-time.ticks_ms() wraps after 2^30 ms, which a receiver of pose packets would see as a jump; and an integer above 30 bits is an
-object on the heap of a 32-bit chip.
+time.ticks_ms() wraps after 2^30 ms, which a receiver of pose packets would see as a jump; and an integer above
+30 bits is an object on the heap of a 32-bit chip.
 """
 
 import time

@@ -1,4 +1,7 @@
-"""config.json: settings with defaults and validation. A bad setting is reported by name and its default used instead."""
+"""config.json: settings with defaults and validation.
+
+A bad setting is reported by name, and its default used instead.
+"""
 
 import binascii
 import json

@@ -15,7 +15,7 @@ _PAUSE_MS = const(250)
 
 
 class Backoff:
-    """Waiting times between attempts: doubled from 0.5 s to 30 s, jittered so that many boards do not come back at once."""
+    """Waiting times between attempts: 0.5 s doubled up to 30 s, with jitter so that many boards do not come at once."""
 
     FIRST_MS = const(500)
     LAST_MS = const(30000)
@@ -26,7 +26,10 @@ class Backoff:
         self._next = self.FIRST_MS
 
     def after(self, connected_ms, failed):
-        """How long to wait, in ms, after a connection that lasted connected_ms (0: none) and failed or was closed in order."""
+        """How long to wait, in ms, after a connection that lasted connected_ms (0: none came about).
+
+        failed: it was not closed in order.
+        """
         if connected_ms >= self.STABLE_MS:
             self._next = self.FIRST_MS
         wait = self._next

@@ -9,7 +9,8 @@ def copy(target, at: int, source, start: int, count: int):
     t8 = ptr8(target)
     s8 = ptr8(source)
     i = 0
-    # By words where both ends allow it. A bytes object may start at any address, so the addresses themselves are looked at.
+    # By words where both ends allow it. A bytes object may start at any address, so the addresses themselves are
+    # looked at.
     if (at | start | int(t8) | int(s8)) & 3 == 0:
         t32 = ptr32(target)
         s32 = ptr32(source)

@@ -20,7 +20,7 @@ _CHANNELS_MAX = const(8)
 
 @micropython.viper
 def find_sync(data: ptr8, start: int, end: int) -> int:
-    """The offset of the first 0xA5 0x5A (or of an 0xA5 at the very end, whose partner may follow); end when there is none."""
+    """The offset of the first 0xA5 0x5A, or of an 0xA5 at the very end (0x5A may follow); end when there is none."""
     while start < end:
         if int(data[start]) == 0xA5:
             if start + 1 == end or int(data[start + 1]) == 0x5A:

@@ -2,7 +2,6 @@
 
 import time
 
-import machine
 from micropython import const
 
 _OFF = (0, 0, 0)
@@ -106,5 +105,5 @@ def open_led(board):
     """The board's LED; a board without one gets a Led that only remembers."""
     if not board.has("led"):
         return Led(None)
-    pin = board.pin("led", machine.Pin.OUT)
+    pin = board.output_pin("led")
     return Led(RgbLed(pin) if "neopixel" in board.features else PlainLed(pin))

@@ -1,8 +1,8 @@
 """The socket under the WebSocket: one task owns it in both directions, and every wait has a time-out.
 
-Sending pulls: when nothing is under way, the link first sends what is queued (pong, close, text) and then asks the uplink to
-write its most urgent frame right into the transmit buffer. A frame goes out with one write; what the network did not take
-stays as it is and is offered again, the same bytes (TLS demands that).
+Sending pulls: when nothing is under way, the link first sends what is queued (pong, text, close) and then asks the
+uplink to write its most urgent frame right into the transmit buffer. A frame goes out with one write; what the network
+did not take stays as it is and is offered again, the same bytes (TLS demands that).
 """
 
 import asyncio
@@ -65,8 +65,8 @@ _TCP_NODELAY = const(1)
 class Link:
     """One connection at a time: connect(), then turn() until it raises WebSocketError or OSError.
 
-    handler has on_text(message, count) and on_binary(message, count); uplink has fill(buf, at, space), which writes the next
-    binary message at an offset of buf and returns its length, 0 for none.
+    handler has on_text(message, count) and on_binary(message, count); uplink has fill(buf, at, space), which writes
+    the next binary message at an offset of buf and returns its length, 0 for none.
     """
 
     def __init__(self, handler, uplink):

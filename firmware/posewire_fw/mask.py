@@ -1,7 +1,7 @@
 """Masking of client frames (RFC 6455 section 5.3): the XOR, and the unpredictable keys that it needs.
 
-os.urandom() makes an object at every call, so keys come from a ChaCha20 key stream (RFC 8439) that os.urandom() seeds once
-a connection: as unpredictable, and without a byte of garbage.
+os.urandom() makes an object at every call, so keys come from a ChaCha20 key stream (RFC 8439) that os.urandom() seeds
+once a connection: as unpredictable, and without a byte of garbage.
 """
 
 import os

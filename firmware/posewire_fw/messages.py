@@ -2,7 +2,7 @@
 
 
 def hello(config, board_name, version, pose, resume):
-    """The first message. The codecs go best first: the configured one leads. resume is an earlier session's id or None."""
+    """The first message. Codecs go best first: the configured one leads. resume is an earlier session's id or None."""
     audio = config["audio"]
     other = "pcm" if audio["format"] == "ima-adpcm" else "ima-adpcm"
     message = {

@@ -5,9 +5,9 @@ import micropython
 
 @micropython.viper
 def from_slots(raw, pcm, at: int, count: int, gain: int) -> int:
-    """Turn count 32-bit I2S slots into 16-bit samples at sample offset `at`: slot >> (16 - gain), clipped. Returns the peak.
+    """Turn count 32-bit I2S slots into 16-bit samples at sample offset `at`. Returns the peak.
 
-    gain is in bits (0 ... 8): each doubles the amplitude.
+    A sample is slot >> (16 - gain), clipped; gain is in bits (0 ... 8), each doubles the amplitude.
     """
     slots = ptr32(raw)
     out = ptr16(pcm)
@@ -59,7 +59,7 @@ def silence(pcm: ptr16, start: int, end: int):
 
 @micropython.viper
 def tone(pcm: ptr16, count: int, phase: int, step: int, level: int) -> int:
-    """Fill count samples with a triangle wave. phase and step are in 1/65536 of a period; returns the phase to go on with."""
+    """Fill count samples with a triangle wave. phase, step: in 1/65536 of a period. Returns the phase to go on with."""
     i = 0
     while i < count:
         phase = (phase + step) & 0xFFFF

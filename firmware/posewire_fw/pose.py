@@ -36,7 +36,7 @@ SETS = {
 def quantise(source, at: int, values, landmarks: int, channels: int, bits):
     """Float32 at a byte offset (a multiple of 4) of source -> 16-bit integers with steps of 2^-bits[channel].
 
-    Half away from zero; too large and infinite values saturate to +-32767; a NaN makes its whole landmark -32768.
+    Half away from zero; too large and infinite values saturate to +-32767; NaN is -32768.
     """
     s = ptr32(source)
     q = ptr16(values)
@@ -44,8 +44,6 @@ def quantise(source, at: int, values, landmarks: int, channels: int, bits):
     i = 0
     word = at >> 2
     while landmarks:
-        first = i
-        missing = 0
         c = 0
         while c < channels:
             v = int(s[word])
@@ -53,9 +51,7 @@ def quantise(source, at: int, values, landmarks: int, channels: int, bits):
             e = (v >> 23) & 255
             m = v & 0x7FFFFF
             if e == 255:
-                if m:
-                    missing = 1
-                m = 32767
+                m = 0x8000 if m else 32767
             elif e == 0:
                 m = 0  # zero, or so small that it rounds to zero
             else:
@@ -70,20 +66,16 @@ def quantise(source, at: int, values, landmarks: int, channels: int, bits):
                 else:
                     m = 32767
             if (v >> 31) & 1:
-                m = 0 - m
+                m = 0 - m  # -32768 is its own negative in 16 bits
             q[i] = m & 0xFFFF
             i += 1
             c += 1
-        if missing:
-            while first < i:
-                q[first] = 0x8000
-                first += 1
         landmarks -= 1
 
 
 @micropython.viper
 def put_values(values, reference, count: int, delta: int, out, at: int) -> int:
-    """Write zigzag varints of count values (delta: minus the reference) and make them the reference. Returns the end."""
+    """Write count values (delta: minus the reference) as zigzag varints; they become the reference. Returns the end."""
     q = ptr16(values)
     r = ptr16(reference)
     o = ptr8(out)

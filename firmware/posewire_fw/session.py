@@ -90,7 +90,8 @@ _SENDING_AND_SPEAKING = (OPEN_SPEAKING,)
 
 HOLD_MS = const(300)
 _HELLO_MS = const(10000)
-# After an abort the host may still be sending what it had under way: until its tts stop comes (or this time passes) it is
+# After an abort the host may still be sending what it had under way: until its tts stop comes (or this time passes)
+# it is
 # not listened to.
 _DEAF_MS = const(1000)
 # A server that has not spoken MCP by then may know the older iot messages.

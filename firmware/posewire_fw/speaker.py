@@ -1,4 +1,7 @@
-"""The speaker: encoded frames into a jitter buffer, decoded piece by piece, out by I2S. Nothing waits, nothing is allocated."""
+"""The speaker: encoded frames into a jitter buffer, decoded piece by piece, out by I2S.
+
+Nothing waits, and nothing is allocated while it plays.
+"""
 
 import time
 
@@ -58,7 +61,7 @@ class Speaker:
         self._factor = pcm.volume_factor(volume)
 
     def configure(self, format_name, rate, frame_ms):
-        """Prepare for what the host will send. Of a format that is not known here every frame is counted and dropped."""
+        """Prepare for what the host will send. Frames of a format that is not known here are counted and dropped."""
         self.silence()
         samples = rate * frame_ms // 1000
         self._adpcm = format_name == "ima-adpcm"

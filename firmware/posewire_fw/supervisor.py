@@ -10,7 +10,8 @@ from posewire_fw import log
 
 _PERIOD_MS = const(1000)
 _RESTART_MS = const(1000)
-# A worker that has not moved for so long is restarted. Longer than any single wait of the connection (10 s for a DNS answer).
+# A worker that has not moved for so long is restarted. Longer than any single wait of the connection (10 s for a DNS
+# answer).
 _STALL_MS = const(15000)
 
 
@@ -39,7 +40,7 @@ class _Watch:
 
 
 class Supervisor:
-    """add(name, worker): worker has run() (a coroutine that never ends) and beat (a count that goes up while it lives)."""
+    """add(name, worker): worker has run(), which never ends, and beat, a count that goes up while it lives."""
 
     def __init__(self, watchdog, frames_sent, texts_moved):
         self._watchdog = watchdog
@@ -47,7 +48,7 @@ class Supervisor:
         self._texts_moved = texts_moved
         self._watches = []
         self.restarts = 0
-        self.heap_free_min = gc.mem_free()
+        self.heap_free_min = 0
         self._allocated = 0
         self._frames = 0
 
@@ -55,10 +56,15 @@ class Supervisor:
         self._watches.append(_Watch(name, worker))
 
     def alloc_per_frame(self):
-        """Heap bytes for each frame sent, over the seconds in which frames went out and no text moved; None without such."""
+        """Heap bytes for each frame sent, over the seconds in which frames went out and no text moved.
+
+        None when there was no such second.
+        """
         return self._allocated / self._frames if self._frames else None
 
     async def run(self):
+        gc.collect()
+        self.heap_free_min = gc.mem_free()
         for watch in self._watches:
             self._start(watch)
         while True:

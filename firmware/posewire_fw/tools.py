@@ -109,9 +109,10 @@ class Tools:
         self.on_call = None
 
     def tool(self, name, description, properties, fn):
-        """Declare a tool. properties: {parameter: integer(…) | string(…) | boolean(…)}; fn gets them as keyword arguments.
+        """Declare a tool. properties: {parameter: integer(…) | string(…) | boolean(…)}.
 
-        What fn returns is the result: a text as it is, anything else as JSON; None counts as true.
+        fn gets them as keyword arguments. What it returns is the result: a text as it is, anything else as JSON; None
+        counts as true.
         """
         if self._find(name) is not None:
             raise ValueError("there is a tool %s already" % name)
@@ -198,7 +199,9 @@ class Tools:
             return _error(number, INVALID_PARAMS, str(exc))
         except Exception as exc:
             log.exception("tools", "%s failed" % name, exc)
-            return _result(number, {"content": [{"type": "text", "text": "%s failed: %s" % (name, exc)}], "isError": True})
+            return _result(
+                number, {"content": [{"type": "text", "text": "%s failed: %s" % (name, exc)}], "isError": True}
+            )
         self._called(name, arguments)
         return _result(number, {"content": [{"type": "text", "text": text}], "isError": False})
 

@@ -1,11 +1,14 @@
-"""What goes up in binary frames, most urgent first: the oldest audio frame, then the newest sample of each pose source."""
+"""What goes up in binary frames: the oldest audio frame first, then the newest sample of each pose source."""
 
 from posewire_fw import frames
 from posewire_fw.copy import copy
 
 
 class Uplink:
-    """audio_open and pose_open say what may be sent now. Sources have fill(buf, at, space) -> bytes written, 0 for nothing."""
+    """audio_open and pose_open say what may be sent now.
+
+    A source has set_id, skipped, key_wanted(), and fill(buf, at, space) -> bytes written, 0 for nothing.
+    """
 
     def __init__(self, ring, clock):
         self._ring = ring
@@ -25,7 +28,7 @@ class Uplink:
         self.publishes = True
 
     def fill(self, buf, at, space):
-        """Write the next frame with its header at an offset of buf; return its length, 0 when there is nothing to send."""
+        """Write the next frame with its header at an offset of buf; return its length, 0 for nothing to send."""
         start = at + frames.HEADER[self.protocol]
         if self.audio_open:
             front = self._ring.front()

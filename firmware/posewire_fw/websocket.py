@@ -72,7 +72,7 @@ def accept_for(key):
 
 
 def check_handshake(head, key):
-    """Check the server's answer up to its empty line; raise HandshakeError unless it opens a WebSocket with this key."""
+    """Check the server's answer (up to its empty line); raise HandshakeError unless it opens a WebSocket."""
     try:
         lines = head.decode().split("\r\n")
     except UnicodeError:
@@ -101,9 +101,9 @@ def check_handshake(head, key):
 class Receiver:
     """Takes bytes as they come and gives complete messages and control frames.
 
-    Put bytes into `chunk`, tell `fed(n)`, then call `step()` until it returns NEED_DATA. After TEXT or BINARY the message is
-    `message[:length]`; after PING, PONG or CLOSE the payload is `control[:control_length]` (and `close_code`). Both are valid
-    until the next step(). WebSocketError carries the code to close with; after it the receiver is of no more use.
+    Put bytes into `chunk`, tell `fed(n)`, then call `step()` until it returns NEED_DATA. After TEXT or BINARY the
+    message is `message[:length]`; after PING, PONG or CLOSE the payload is `control[:control_length]` (and there is
+    `close_code`). Both are valid until the next step(). WebSocketError carries the code to close with; after it only reset() helps.
     """
 
     def __init__(self, limit, chunk_size):
@@ -253,7 +253,7 @@ class Receiver:
 
 
 class FrameBuilder:
-    """Builds one masked frame at a time in a fixed buffer: write the payload at PAYLOAD, finish(), send buffer[start:end]."""
+    """Builds one masked frame at a time: write the payload into buffer at PAYLOAD, finish(), send buffer[start:end]."""
 
     # Longest header of a frame up to 65535 bytes; a multiple of 4, which the masking wants.
     PAYLOAD = const(8)

@@ -13,7 +13,7 @@ _POLL_MS = const(100)
 
 
 class Wifi:
-    """networks: list of {"ssid", "password"}. With none configured the network is taken as given (wired, or set up elsewhere)."""
+    """networks: list of {"ssid", "password"}. With none configured the network is taken as given."""
 
     def __init__(self, networks):
         self._networks = networks

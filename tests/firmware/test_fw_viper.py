@@ -1,0 +1,250 @@
+"""Every viper function does what its plain twin does, on random input and at the edges."""
+
+import struct
+
+import twins
+from support import Random
+
+from posewire_fw import adpcm, copy, imu, keypoints, mask, pcm, pose, utf8
+
+
+def test_copy_at_every_alignment():
+    rng = Random(1)
+    for at in range(5):
+        for start in range(5):
+            for count in (0, 1, 3, 4, 7, 8, 33):
+                source = rng.bytes(48)
+                fast = bytearray(rng.bytes(48))
+                plain = bytearray(fast)
+                copy.copy(fast, at, source, start, count)
+                twins.copy(plain, at, source, start, count)
+                assert fast == plain
+
+
+def test_copy_moves_down_within_one_buffer():
+    for shift in (1, 2, 4, 7, 8):
+        fast = bytearray(range(100))
+        copy.copy(fast, 4, fast, 4 + shift, 60)
+        assert fast == bytes(range(4)) + bytes(range(4 + shift, 64 + shift)) + bytes(range(64, 100))
+
+
+def test_xor():
+    rng = Random(2)
+    for count in list(range(12)) + [63, 64, 1000]:
+        data = bytearray(rng.bytes(count + 12))
+        keys = rng.bytes(64)
+        key = 4 * rng.below(16)
+        plain = bytearray(data)
+        mask.xor(data, 8, count, keys, key)
+        twins.xor(plain, 8, count, keys, key)
+        assert data == plain
+
+
+def test_chacha_is_the_published_one():
+    # RFC 8439 section 2.3.2
+    nonce = bytes([0, 0, 0, 9, 0, 0, 0, 0x4A, 0, 0, 0, 0])
+    state = bytearray(b"expand 32-byte k" + bytes(range(32)) + b"\x01\x00\x00\x00" + nonce)
+    out = bytearray(64)
+    mask.chacha_block(state, out, mask._ORDER)
+    assert out[:16] == bytes(
+        [0x10, 0xF1, 0xE7, 0xE4, 0xD1, 0x3B, 0x59, 0x15, 0x50, 0x0F, 0xDD, 0x1F, 0xA3, 0x20, 0x71, 0xC4]
+    )
+    assert out[60:] == bytes([0xA2, 0x50, 0x3C, 0x4E])
+    assert state[48] == 2
+
+
+def test_chacha_block():
+    rng = Random(3)
+    for _ in range(10):
+        state = bytearray(rng.bytes(64))
+        plain_state = bytearray(state)
+        out = bytearray(64)
+        plain = bytearray(64)
+        mask.chacha_block(state, out, mask._ORDER)
+        twins.chacha_block(plain_state, plain)
+        assert out == plain
+        assert state == plain_state
+
+
+def test_masking_keys_do_not_repeat():
+    keys = mask.MaskKeys()
+    keys.reseed()
+    seen = set()
+    for _ in range(200):
+        at = keys.next()
+        assert at % 4 == 0
+        seen.add(bytes(keys.block[at : at + 4]))
+    assert len(seen) == 200
+    other = mask.MaskKeys()
+    other.reseed()
+    at = other.next()
+    assert bytes(other.block[at : at + 4]) not in seen
+
+
+def test_utf8():
+    rng = Random(4)
+    texts = ["", "plain", "Grüße", "日本語", "🙂🙂", "\u07ff\u0800\uffff\U00010000\U0010ffff"]
+    for text in texts:
+        data = text.encode()
+        assert utf8.is_utf8(data, len(data))
+        for cut in range(1, len(data)):
+            assert utf8.is_utf8(data, cut) == twins.is_utf8(data, cut)
+    leads = [
+        0x41,
+        0x7F,
+        0x80,
+        0xBF,
+        0xC0,
+        0xC1,
+        0xC2,
+        0xDF,
+        0xE0,
+        0xED,
+        0xEF,
+        0xF0,
+        0xF4,
+        0xF5,
+        0xFF,
+        0x9F,
+        0xA0,
+        0x8F,
+        0x90,
+    ]
+    for _ in range(3000):
+        data = bytes([leads[rng.below(len(leads))] for _ in range(1 + rng.below(6))])
+        assert utf8.is_utf8(data, len(data)) == twins.is_utf8(data, len(data)), data
+
+
+def _signal(rng, kind, count):
+    if kind == 0:
+        return [rng.below(65536) - 32768 for _ in range(count)]
+    if kind == 1:
+        return [rng.below(41) - 20 for _ in range(count)]
+    return [32767 if (i // 13) & 1 else -32768 for i in range(count)]
+
+
+def test_adpcm_encode_and_decode():
+    rng = Random(5)
+    for kind in range(3):
+        coder = twins.Adpcm()
+        state = bytearray(adpcm.STATE_BYTES)
+        for _ in range(3):
+            samples = _signal(rng, kind, 64)
+            pcm_bytes = bytearray(struct.pack("<64h", *samples))
+            out = bytearray(48)
+            adpcm.start_frame(state, out, 3)
+            adpcm.encode(state, adpcm.STEPS, pcm_bytes, out, 7, 64)
+            expected = coder.header() + coder.encode(samples)
+            assert bytes(out[3:39]) == expected
+            decoder_state = bytearray(adpcm.STATE_BYTES)
+            decoded = bytearray(128)
+            assert adpcm.open_frame(decoder_state, out, 3)
+            # in two pieces, as the speaker does
+            adpcm.decode(decoder_state, adpcm.STEPS, out, 7, decoded, 40)
+            second = bytearray(48)
+            adpcm.decode(decoder_state, adpcm.STEPS, out, 27, second, 24)
+            predictor, index, _ = struct.unpack("<hBB", expected[:4])
+            plain = twins.Adpcm(predictor, index).decode(expected[4:])
+            assert bytes(decoded[:80]) + bytes(second) == struct.pack("<64h", *plain)
+
+
+def test_adpcm_refuses_an_impossible_step_index():
+    state = bytearray(adpcm.STATE_BYTES)
+    assert adpcm.open_frame(state, b"\x00\x00\x58\x00", 0)
+    assert not adpcm.open_frame(state, b"\x00\x00\x59\x00", 0)
+
+
+def test_slots_to_samples():
+    rng = Random(6)
+    for gain in range(9):
+        slots = [((rng.below(65536) << 16) | rng.below(65536)) - (1 << 31) for _ in range(40)]
+        slots += [-(1 << 31), (1 << 31) - 1, 0, -1, 1, 1 << 20, -(1 << 20)]
+        raw = struct.pack("<%di" % len(slots), *slots)
+        out = bytearray(2 * len(slots) + 6)
+        peak = pcm.from_slots(raw, out, 3, len(slots), gain)
+        samples, plain_peak = twins.from_slots(slots, gain)
+        assert bytes(out[6:]) == struct.pack("<%dh" % len(slots), *samples)
+        assert peak == plain_peak
+
+
+def test_scale():
+    rng = Random(7)
+    samples = [rng.below(65536) - 32768 for _ in range(60)] + [-32768, 32767, 0, -1]
+    for factor in (0, 1, 100, 255, 256):
+        data = bytearray(struct.pack("<64h", *samples))
+        peak = pcm.scale(data, 64, factor)
+        plain = twins.scale(samples, factor)
+        assert bytes(data) == struct.pack("<64h", *plain)
+        assert peak == max(abs(value) for value in plain)
+
+
+def test_silence_and_tone():
+    data = bytearray(b"\x55" * 40)
+    pcm.silence(data, 5, 12)
+    assert bytes(data[10:24]) == bytes(14)
+    assert data[9] == 0x55
+    assert data[24] == 0x55
+    # 880 Hz at 16 kHz: as many zero crossings as there should be, and never louder than asked for
+    tone = bytearray(2 * 1600)
+    phase = pcm.tone(tone, 1600, 0, 65536 * 880 // 16000, 8000)
+    samples = struct.unpack("<1600h", bytes(tone))
+    crossings = sum(1 for a, b in zip(samples, samples[1:]) if (a < 0) != (b < 0))
+    assert 174 <= crossings <= 178
+    assert 7000 < max(samples) <= 8000
+    assert 0 <= phase < 65536
+
+
+def _float_bits(sign, exponent, mantissa):
+    return sign << 31 | exponent << 23 | mantissa
+
+
+def test_quantise_random_bit_patterns():
+    rng = Random(8)
+    patterns = [_float_bits(rng.below(2), 105 + rng.below(40), rng.below(1 << 23)) for _ in range(400)]
+    patterns += [_float_bits(s, e, m) for s in (0, 1) for e in (0, 1, 254, 255) for m in (0, 1, 0x7FFFFF)]
+    patterns += [_float_bits(s, 127 + e, 0x400000) for s in (0, 1) for e in range(-16, 10)]
+    patterns += [_float_bits(s, 127 + e, 0) for s in (0, 1) for e in range(-16, 20)]
+    for bits in (0, 6, 10, 12, 14, 15):
+        raw = bytearray(4) + b"".join([struct.pack("<I", pattern) for pattern in patterns])
+        out = bytearray(2 * len(patterns))
+        pose.quantise(raw, 4, out, len(patterns), 1, bytes([bits]))
+        floats = struct.unpack("<%df" % len(patterns), bytes(raw[4:]))
+        expected = [twins.quantise_value(value, bits) for value in floats]
+        assert list(struct.unpack("<%dh" % len(patterns), bytes(out))) == expected, bits
+
+
+def test_put_values_and_crc():
+    rng = Random(9)
+    for delta in (0, 1):
+        values = [rng.below(65536) - 32768 for _ in range(50)] + [-32768, 32767, 0]
+        reference = [rng.below(65536) - 32768 for _ in range(50)] + [32767, -32768, 0]
+        values_bytes = bytearray(struct.pack("<53h", *values))
+        reference_bytes = bytearray(struct.pack("<53h", *reference))
+        out = bytearray(200)
+        end = pose.put_values(values_bytes, reference_bytes, 53, delta, out, 7)
+        expected = b"".join([twins.zigzag_varint(v - r if delta else v) for v, r in zip(values, reference)])
+        assert bytes(out[7:end]) == expected
+        assert reference_bytes == values_bytes
+        assert pose.crc16(out, 7, end, 0x1234) == twins.crc16(expected, 0x1234)
+    assert pose.crc16(b"123456789", 0, 9, 0xFFFF) == 0x29B1  # the catalogue's check value
+
+
+def test_find_sync():
+    rng = Random(10)
+    for _ in range(300):
+        data = bytes([(0xA5, 0x5A, 0)[rng.below(3)] for _ in range(12)])
+        start = rng.below(12)
+        assert keypoints.find_sync(data, start, 12) == twins.find_sync(data, start, 12)
+
+
+def test_imu_registers():
+    rng = Random(11)
+    for _ in range(20):
+        raw = bytearray(rng.bytes(14))
+        if rng.below(2):
+            raw[0:2] = b"\x80\x00"
+        out = bytearray(12)
+        imu.unpack(raw, out)
+        words = struct.unpack(">7h", bytes(raw))
+        expected = [max(-32767, value) for value in words[:3] + words[4:]]
+        assert list(struct.unpack("<6h", bytes(out))) == expected

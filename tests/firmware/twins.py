@@ -1,0 +1,206 @@
+"""Plain twins of the firmware's viper functions: same arguments, same effect, written for clarity on any Python.
+
+They are also what the shared vectors in tests/vectors are made with, so they follow docs/wire.md, not the viper code.
+"""
+
+import struct
+
+STEPS = [
+    7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 21, 23, 25, 28, 31, 34, 37, 41, 45, 50, 55, 60, 66, 73, 80, 88, 97, 107,
+    118, 130, 143, 157, 173, 190, 209, 230, 253, 279, 307, 337, 371, 408, 449, 494, 544, 598, 658, 724, 796, 876, 963, 1060,
+    1166, 1282, 1411, 1552, 1707, 1878, 2066, 2272, 2499, 2749, 3024, 3327, 3660, 4026, 4428, 4871, 5358, 5894, 6484,
+    7132, 7845, 8630, 9493, 10442, 11487, 12635, 13899, 15289, 16818, 18500, 20350, 22385, 24623, 27086, 29794, 32767,
+]  # fmt: skip
+_INDEX = [-1, -1, -1, -1, 2, 4, 6, 8]
+
+
+def clamp(value, low, high):
+    return max(low, min(high, value))
+
+
+def copy(target, at, source, start, count):
+    target[at : at + count] = bytes(source[start : start + count])
+
+
+def xor(data, at, count, keys, key):
+    for i in range(count):
+        data[at + i] ^= keys[key + (i & 3)]
+
+
+def chacha_block(state, out, order=None):
+    def rotate(value, count):
+        return (value << count | value >> (32 - count)) & 0xFFFFFFFF
+
+    def quarter(a, b, c, d):
+        x[a] = (x[a] + x[b]) & 0xFFFFFFFF
+        x[d] = rotate(x[d] ^ x[a], 16)
+        x[c] = (x[c] + x[d]) & 0xFFFFFFFF
+        x[b] = rotate(x[b] ^ x[c], 12)
+        x[a] = (x[a] + x[b]) & 0xFFFFFFFF
+        x[d] = rotate(x[d] ^ x[a], 8)
+        x[c] = (x[c] + x[d]) & 0xFFFFFFFF
+        x[b] = rotate(x[b] ^ x[c], 7)
+
+    start = list(struct.unpack("<16I", bytes(state)))
+    x = list(start)
+    for _ in range(10):
+        for i in range(4):
+            quarter(i, 4 + i, 8 + i, 12 + i)
+        for i in range(4):
+            quarter(i, 4 + (i + 1) % 4, 8 + (i + 2) % 4, 12 + (i + 3) % 4)
+    for i in range(16):
+        struct.pack_into("<I", out, 4 * i, (x[i] + start[i]) & 0xFFFFFFFF)
+    start[12] = (start[12] + 1) & 0xFFFFFFFF
+    struct.pack_into("<I", state, 48, start[12])
+
+
+def is_utf8(data, count):
+    """By the table of RFC 3629 section 4."""
+    data = bytes(data[:count])
+    i = 0
+    while i < len(data):
+        lead = data[i]
+        for first, last, low, high, more in (
+            (0x00, 0x7F, 0, 0, 0),
+            (0xC2, 0xDF, 0x80, 0xBF, 1),
+            (0xE0, 0xE0, 0xA0, 0xBF, 2),
+            (0xE1, 0xEC, 0x80, 0xBF, 2),
+            (0xED, 0xED, 0x80, 0x9F, 2),
+            (0xEE, 0xEF, 0x80, 0xBF, 2),
+            (0xF0, 0xF0, 0x90, 0xBF, 3),
+            (0xF1, 0xF3, 0x80, 0xBF, 3),
+            (0xF4, 0xF4, 0x80, 0x8F, 3),
+        ):
+            if first <= lead <= last:
+                tail = data[i + 1 : i + 1 + more]
+                if len(tail) < more or (more and not low <= tail[0] <= high):
+                    return False
+                if any(byte & 0xC0 != 0x80 for byte in tail[1:]):
+                    return False
+                i += 1 + more
+                break
+        else:
+            return False
+    return True
+
+
+class Adpcm:
+    """The coder of docs/wire.md section 4."""
+
+    def __init__(self, predictor=0, index=0):
+        self.predictor = predictor
+        self.index = index
+
+    def header(self):
+        return struct.pack("<hBB", self.predictor, self.index, 0)
+
+    def _apply(self, nibble):
+        step = STEPS[self.index]
+        change = (step >> 3) + (step if nibble & 4 else 0) + (step >> 1 if nibble & 2 else 0)
+        change += step >> 2 if nibble & 1 else 0
+        self.predictor = clamp(self.predictor + (-change if nibble & 8 else change), -32768, 32767)
+        self.index = clamp(self.index + _INDEX[nibble & 7], 0, 88)
+
+    def _choose(self, sample):
+        step = STEPS[self.index]
+        left = abs(sample - self.predictor)
+        nibble = 8 if sample < self.predictor else 0
+        for bit in (4, 2, 1):
+            if left >= step:
+                nibble |= bit
+                left -= step
+            step >>= 1
+        return nibble
+
+    def encode(self, samples):
+        """An even number of samples -> half as many bytes."""
+        out = bytearray()
+        for i, sample in enumerate(samples):
+            nibble = self._choose(sample)
+            self._apply(nibble)
+            if i & 1:
+                out[-1] |= nibble << 4
+            else:
+                out.append(nibble)
+        return bytes(out)
+
+    def decode(self, data):
+        samples = []
+        for byte in data:
+            for nibble in (byte & 15, byte >> 4):
+                self._apply(nibble)
+                samples.append(self.predictor)
+        return samples
+
+
+def from_slots(slots, gain):
+    """-> (samples, peak)"""
+    samples = [clamp(slot >> (16 - gain), -32768, 32767) for slot in slots]
+    return samples, max(abs(sample) for sample in samples)
+
+
+def scale(samples, factor):
+    return [sample * factor >> 8 for sample in samples]
+
+
+def quantise_value(value, bits):
+    """One float of docs/wire.md section 5."""
+    if value != value:
+        return -32768
+    if value in (float("inf"), float("-inf")):
+        return 32767 if value > 0 else -32767
+    size = clamp(int(abs(value) * (1 << bits) + 0.5) if abs(value) < 1e6 else 32767, 0, 32767)
+    return -size if value < 0 else size
+
+
+def zigzag_varint(value):
+    value = value * 2 if value >= 0 else -2 * value - 1
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def crc16(data, crc=0xFFFF):
+    """CRC-16/CCITT-FALSE, bit by bit."""
+    for byte in data:
+        crc ^= byte << 8
+        for _ in range(8):
+            crc = crc << 1 ^ (0x1021 if crc & 0x8000 else 0)
+            crc &= 0xFFFF
+    return crc
+
+
+class PosePackets:
+    """The encoder of docs/wire.md section 5, for integers."""
+
+    def __init__(self, set_id, landmarks, channels, bits):
+        self.set_id = set_id
+        self.shape = struct.pack(">HBB", landmarks, channels, bits[0]) if set_id == 0 else b""
+        self.sequence = 0
+        self.reference = None
+        self.crc = 0xFFFF
+
+    def encode(self, integers, time_ms, key):
+        key = key or self.reference is None
+        packet = struct.pack(">BBHI", 0 if key else 1, self.set_id, self.sequence, time_ms) + self.shape
+        for i, value in enumerate(integers):
+            packet += zigzag_varint(value if key else value - self.reference[i])
+        self.crc = crc16(packet, 0xFFFF if key else self.crc)
+        self.sequence = (self.sequence + 1) & 0xFFFF
+        self.reference = list(integers)
+        return packet + struct.pack(">H", self.crc)
+
+
+def key_request(set_id, sequence, time_ms):
+    packet = struct.pack(">BBHI", 15, set_id, sequence, time_ms)
+    return packet + struct.pack(">H", crc16(packet))
+
+
+def find_sync(data, start, end):
+    for i in range(start, end):
+        if data[i] == 0xA5 and (i + 1 == end or data[i + 1] == 0x5A):
+            return i
+    return end
