@@ -124,11 +124,38 @@ def read(data):
     return config, errors
 
 
+def _complete(text):
+    """True when every bracket is closed: MicroPython's parser takes a file that was cut off for a whole one."""
+    depth = 0
+    quoted = False
+    escaped = False
+    for letter in text:
+        if escaped:
+            escaped = False
+        elif letter == '"':
+            quoted = not quoted
+        elif quoted:
+            escaped = letter == "\\"
+        elif letter in "{[":
+            depth += 1
+        elif letter in "}]":
+            depth -= 1
+    return depth == 0 and not quoted
+
+
+def _read_json(path):
+    """Raises OSError for a missing file, ValueError for a broken one."""
+    with open(path) as file:
+        text = file.read()
+    if not _complete(text):
+        raise ValueError("cut off")
+    return json.loads(text)
+
+
 def load(path=CONFIG_FILE):
     """Read settings from a file; a missing or corrupt file gives the defaults (and says so in the errors)."""
     try:
-        with open(path) as file:
-            data = json.load(file)
+        data = _read_json(path)
     except OSError:
         return defaults(), [ConfigError("config: no %s, using the defaults" % path)]
     except (ValueError, UnicodeError):
@@ -142,16 +169,18 @@ def save_value(name, value, path=CONFIG_FILE):
     The new file is complete before it takes the old one's place, so that losing power cannot leave half of it.
     """
     try:
-        with open(path) as file:
-            data = json.load(file)
+        data = _read_json(path)
     except OSError:
         data = {}
     except (ValueError, UnicodeError):
         return False
     data[name] = value
-    with open(path + ".new", "w") as file:
-        json.dump(data, file)
-    os.rename(path + ".new", path)
+    try:
+        with open(path + ".new", "w") as file:
+            json.dump(data, file)
+        os.rename(path + ".new", path)
+    except OSError:
+        return False
     return True
 
 

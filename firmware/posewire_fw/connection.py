@@ -41,12 +41,12 @@ class Backoff:
 
 
 class Connection:
-    def __init__(self, config, wifi, link, session, firmware_headers):
+    def __init__(self, config, wifi, link, session, headers):
         self._host = config["host"]
         self._wifi = wifi
         self._link = link
         self._session = session
-        self._headers = firmware_headers
+        self._headers = headers
         self._backoff = Backoff()
         self.beat = 0
         self.connections = 0
@@ -63,7 +63,7 @@ class Connection:
             try:
                 if not self._wifi.connected() and not await self._wifi.join(self._tick):
                     raise OSError("no Wi-Fi")
-                await self._link.connect(self._host["url"], self._headers, self._host["ca"])
+                await self._link.connect(self._host["url"], self._headers, self._host["ca"], self._tick)
                 started = time.ticks_ms()
                 opened = True
                 self.connections += 1

@@ -96,8 +96,8 @@ class Link:
     def open(self):
         return self._sock is not None and not self._close_code
 
-    async def connect(self, url, headers, ca=None):
-        """Open the WebSocket. Raises OSError, HandshakeError or ValueError (the URL)."""
+    async def connect(self, url, headers, ca, beat):
+        """Open the WebSocket, calling beat() while waiting. Raises OSError, HandshakeError, ValueError (the URL)."""
         secure, host, port, path, netloc = parse_url(url)
         self.drop()
         self._receiver.reset()
@@ -113,12 +113,12 @@ class Link:
             except OSError as exc:
                 if exc.errno not in _IN_PROGRESS:
                     raise
-            await self._wait_writable(sock)
+            await self._wait_writable(sock, beat)
             if secure:
                 sock = _wrap_tls(sock, host, ca)
             key = binascii.b2a_base64(os.urandom(16)).decode().strip()
-            await self._write_all(sock, handshake_request(netloc, path, key, headers))
-            await self._read_handshake(sock, key)
+            await self._write_all(sock, handshake_request(netloc, path, key, headers), beat)
+            await self._read_handshake(sock, key, beat)
         except BaseException as exc:
             if sock is not None:
                 sock.close()
@@ -141,17 +141,21 @@ class Link:
         self._check_silence()
 
     def send_text(self, text):
-        """Queue a text message. Too many in the queue close the connection: control messages are never dropped."""
+        """Queue a text message; False where the connection is not open. Raises ValueError for one that is too long.
+
+        Too many in the queue close the connection: control messages are never dropped.
+        """
         data = text.encode()
         if len(data) > FRAME_MAX:
             raise ValueError("a text message of %d bytes is too long to send" % len(data))
         if not self.open():
-            return
+            return False
         if len(self._queue) >= _QUEUE_MAX:
             log.error("link", "the text queue is full")
             self.close(POLICY)
-            return
+            return False
         self._queue.append(data)
+        return True
 
     def idle(self):
         """True when nothing queued or under way is left to send."""
@@ -180,30 +184,30 @@ class Link:
             self._addresses[(host, port)] = address
         return address
 
-    async def _wait_writable(self, sock):
+    async def _wait_writable(self, sock, beat):
         poller = select.poll()
         poller.register(sock, select.POLLOUT)
         deadline = time.ticks_add(time.ticks_ms(), _CONNECT_MS)
         while not poller.poll(0):
-            await _pause(deadline, "connecting")
+            await _pause(deadline, "connecting", beat)
 
-    async def _write_all(self, sock, data):
+    async def _write_all(self, sock, data, beat):
         deadline = time.ticks_add(time.ticks_ms(), _HANDSHAKE_MS)
         while data:
             count = sock.write(data)
             if count:
                 data = data[count:]
             else:
-                await _pause(deadline, "the handshake")
+                await _pause(deadline, "the handshake", beat)
 
-    async def _read_handshake(self, sock, key):
+    async def _read_handshake(self, sock, key, beat):
         deadline = time.ticks_add(time.ticks_ms(), _HANDSHAKE_MS)
         chunk = self._receiver.chunk
         head = b""
         while True:
             count = sock.readinto(chunk)
             if count is None:
-                await _pause(deadline, "the handshake")
+                await _pause(deadline, "the handshake", beat)
                 continue
             if count == 0:
                 raise HandshakeError(0, "the host closed the connection in the handshake")
@@ -333,7 +337,8 @@ class Link:
             self._begin()
 
 
-async def _pause(deadline, what):
+async def _pause(deadline, what, beat):
+    beat()
     if time.ticks_diff(deadline, time.ticks_ms()) < 0:
         raise OSError(errno.ETIMEDOUT, "time-out in " + what)
     await asyncio.sleep_ms(_WAIT_MS)

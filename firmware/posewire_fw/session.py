@@ -7,6 +7,7 @@ from micropython import const
 
 from posewire_fw import frames, log, messages
 from posewire_fw.frames import FrameReader
+from posewire_fw.tools import INTERNAL_ERROR, rpc_error
 
 # States. PUBLIC says what users (and the LED) see of them.
 OFFLINE = "offline"  # no connection, or no hello yet
@@ -295,8 +296,8 @@ class Session:
     def _send(self, message):
         if self.session_id and message["type"] != "hello":
             message["session_id"] = self.session_id
-        self.sent_text += 1
-        self.link.send_text(json.dumps(message))
+        if self.link.send_text(json.dumps(message)):
+            self.sent_text += 1
 
     # receiving
 
@@ -341,23 +342,23 @@ class Session:
         try:
             message = json.loads(bytes(data))
             kind = message["type"]
-        except (ValueError, TypeError, KeyError, IndexError):
+        except (ValueError, TypeError, KeyError, IndexError, MemoryError):
             self.bad_messages += 1
-            log.warning("session", "a message is not a JSON object with a type")
+            log.warning("session", "a message is not a JSON object with a type, or too large")
             return
         handler = self._handlers.get(kind)
         if handler is None:
             return
         try:
             handler(message)
-        except (ValueError, TypeError, KeyError, AttributeError) as exc:
+        except Exception as exc:
+            # Whatever the host got wrong, it costs this message and nothing more.
             self.bad_messages += 1
             log.exception("session", "a bad %s message" % kind, exc)
 
     def _on_hello(self, message):
         if message.get("transport", "websocket") != "websocket":
             raise ValueError("the host chose another transport")
-        self._waiting_hello = False
         resumed = bool(message.get("resumed"))
         self.session_id = message.get("session_id")
         params = message.get("audio_params") or {}
@@ -365,6 +366,7 @@ class Session:
             self._speaker.configure(
                 params.get("format", "opus"), params.get("sample_rate", 24000), params.get("frame_duration", 60)
             )
+        self._waiting_hello = False
         log.info("session", "hello from the host, session %s%s", self.session_id, " (resumed)" if resumed else "")
         self._iot_due = True
         self.event("hello")
@@ -402,8 +404,13 @@ class Session:
     def _on_mcp(self, message):
         self._iot_due = False
         reply = self._tools.handle_rpc(message["payload"])
-        if reply is not None:
+        if reply is None:
+            return
+        try:
             self._send(messages.mcp(reply))
+        except ValueError as exc:
+            # Too long to send: the host should not have to wait for it in vain.
+            self._send(messages.mcp(rpc_error(reply["id"], INTERNAL_ERROR, str(exc))))
 
     def _on_iot(self, message):
         self._iot_due = False

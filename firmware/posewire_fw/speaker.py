@@ -63,12 +63,15 @@ class Speaker:
     def configure(self, format_name, rate, frame_ms):
         """Prepare for what the host will send. Frames of a format that is not known here are counted and dropped."""
         self.silence()
+        self._known = False
+        if format_name not in ("ima-adpcm", "pcm") or not 8000 <= rate <= 48000 or not 10 <= frame_ms <= 120:
+            return
         samples = rate * frame_ms // 1000
         self._adpcm = format_name == "ima-adpcm"
         size = adpcm.HEADER_BYTES + (samples + 1) // 2 if self._adpcm else samples * 2
-        self._known = format_name in ("ima-adpcm", "pcm") and size * _FRAMES_MIN <= len(self._ring.buffer)
-        if not self._known:
+        if size * _FRAMES_MIN > len(self._ring.buffer):
             return
+        self._known = True
         self._rate = rate
         self._ring.configure(size)
         pieces = (samples + _PIECE_MAX - 1) // _PIECE_MAX

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import time
 
 from micropython import const
 
@@ -10,9 +9,9 @@ from posewire_fw import log
 
 _PERIOD_MS = const(1000)
 _RESTART_MS = const(1000)
-# A worker that has not moved for so long is restarted. Longer than any single wait of the connection (10 s for a DNS
-# answer).
-_STALL_MS = const(15000)
+# A worker that has not moved at so many checks in a row is restarted. Checks and not seconds: while a DNS answer blocks
+# the whole board nobody moves, and nobody is to blame.
+_STALL_CHECKS = const(15)
 
 
 class Poller:
@@ -36,7 +35,7 @@ class _Watch:
         self.worker = worker
         self.task = None
         self.beat = -1
-        self.moved = time.ticks_ms()
+        self.still = 0
 
 
 class Supervisor:
@@ -85,12 +84,13 @@ class Supervisor:
 
     def _check(self):
         alive = True
-        now = time.ticks_ms()
         for watch in self._watches:
             if watch.worker.beat != watch.beat:
                 watch.beat = watch.worker.beat
-                watch.moved = now
-            elif time.ticks_diff(now, watch.moved) > _STALL_MS:
+                watch.still = 0
+                continue
+            watch.still += 1
+            if watch.still > _STALL_CHECKS:
                 alive = False
                 log.error("supervisor", "%s has stalled", watch.name)
                 watch.task.cancel()
@@ -100,7 +100,7 @@ class Supervisor:
             self._watchdog.feed()
 
     def _start(self, watch):
-        watch.moved = time.ticks_ms()
+        watch.still = 0
         watch.task = asyncio.create_task(self._guard(watch))
 
     async def _guard(self, watch):

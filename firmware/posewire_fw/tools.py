@@ -136,27 +136,27 @@ class Tools:
     def handle_rpc(self, request):
         """Answer one JSON-RPC request with a dict; None for notifications."""
         if not isinstance(request, dict):
-            return _error(None, INVALID_REQUEST, "not a JSON-RPC request")
+            return rpc_error(None, INVALID_REQUEST, "not a JSON-RPC request")
         number = request.get("id")
         method = request.get("method")
         if request.get("jsonrpc") != "2.0" or not isinstance(method, str):
-            return _error(number, INVALID_REQUEST, "not a JSON-RPC 2.0 request")
+            return rpc_error(number, INVALID_REQUEST, "not a JSON-RPC 2.0 request")
         if method.startswith("notifications/") or "id" not in request:
             return None
         params = request.get("params")
         if params is None:
             params = {}
         if not isinstance(params, dict):
-            return _error(number, INVALID_PARAMS, "params must be an object")
+            return rpc_error(number, INVALID_PARAMS, "params must be an object")
         if method == "initialize":
-            return _result(number, self._initialize())
+            return rpc_result(number, self._initialize())
         if method == "ping":
-            return _result(number, {})
+            return rpc_result(number, {})
         if method == "tools/list":
             return self._list(number, params)
         if method == "tools/call":
             return self._call(number, params)
-        return _error(number, METHOD_NOT_FOUND, "no such method: %s" % method)
+        return rpc_error(number, METHOD_NOT_FOUND, "no such method: %s" % method)
 
     def _initialize(self):
         return {
@@ -172,16 +172,16 @@ class Tools:
             while start < len(self._tools) and self._tools[start].name != cursor:
                 start += 1
             if start == len(self._tools):
-                return _error(number, INVALID_PARAMS, "no such cursor")
+                return rpc_error(number, INVALID_PARAMS, "no such cursor")
         page = []
         size = 0
         for tool in self._tools[start:]:
             schema = tool.schema()
             size += len(json.dumps(schema)) + 2
             if page and size > PAGE_BYTES:
-                return _result(number, {"tools": page, "nextCursor": tool.name})
+                return rpc_result(number, {"tools": page, "nextCursor": tool.name})
             page.append(schema)
-        return _result(number, {"tools": page})
+        return rpc_result(number, {"tools": page})
 
     def _call(self, number, params):
         name = params.get("name")
@@ -190,20 +190,20 @@ class Tools:
             arguments = {}
         tool = self._find(name)
         if tool is None:
-            return _error(number, INVALID_PARAMS, "no such tool: %s" % name)
+            return rpc_error(number, INVALID_PARAMS, "no such tool: %s" % name)
         if not isinstance(arguments, dict):
-            return _error(number, INVALID_PARAMS, "arguments must be an object")
+            return rpc_error(number, INVALID_PARAMS, "arguments must be an object")
         try:
             text = _as_text(tool.call(arguments))
         except ParameterError as exc:
-            return _error(number, INVALID_PARAMS, str(exc))
+            return rpc_error(number, INVALID_PARAMS, str(exc))
         except Exception as exc:
             log.exception("tools", "%s failed" % name, exc)
-            return _result(
+            return rpc_result(
                 number, {"content": [{"type": "text", "text": "%s failed: %s" % (name, exc)}], "isError": True}
             )
         self._called(name, arguments)
-        return _result(number, {"content": [{"type": "text", "text": text}], "isError": False})
+        return rpc_result(number, {"content": [{"type": "text", "text": text}], "isError": False})
 
     def _called(self, name, arguments):
         log.info("tools", "%s %s", name, json.dumps(arguments))
@@ -273,9 +273,9 @@ def _as_text(value):
     return json.dumps(True if value is None else value)
 
 
-def _result(number, result):
+def rpc_result(number, result):
     return {"jsonrpc": "2.0", "id": number, "result": result}
 
 
-def _error(number, code, message):
+def rpc_error(number, code, message):
     return {"jsonrpc": "2.0", "id": number, "error": {"code": code, "message": message}}

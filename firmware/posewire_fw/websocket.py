@@ -103,7 +103,8 @@ class Receiver:
 
     Put bytes into `chunk`, tell `fed(n)`, then call `step()` until it returns NEED_DATA. After TEXT or BINARY the
     message is `message[:length]`; after PING, PONG or CLOSE the payload is `control[:control_length]` (and there is
-    `close_code`). Both are valid until the next step(). WebSocketError carries the code to close with; after it only reset() helps.
+    `close_code`). Both are valid until the next step(). A WebSocketError carries the code to close with; after it only
+    reset() helps.
     """
 
     def __init__(self, limit, chunk_size):

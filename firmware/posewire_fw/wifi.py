@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+import machine
 import network
 from micropython import const
 
@@ -25,7 +26,11 @@ class Wifi:
 
     def mac(self):
         """The station's address, lower case with colons."""
-        return ":".join(["%02x" % byte for byte in self._station.config("mac")])
+        try:
+            address = self._station.config("mac")
+        except (OSError, ValueError):
+            address = machine.unique_id()
+        return ":".join(["%02x" % byte for byte in address])
 
     def rssi(self):
         """Signal strength in dBm, None when there is none."""

@@ -1,4 +1,4 @@
-"""Runs test files on MicroPython: each test_ function of each file, one line a test; the exit status says whether all passed.
+"""Runs test files on MicroPython: each test_ function of each file, a line a test; the status says whether all passed.
 
 micropython tests/firmware/run_on_micropython.py test_fw_viper.py …
 """

@@ -2,10 +2,9 @@
 
 import binascii
 
-from support import vectors
-
 from posewire_fw import frames
 from posewire_fw.frames import FrameReader
+from support import vectors
 
 
 class FixedClock:

@@ -3,10 +3,9 @@
 import struct
 
 import twins
-from support import Random
-
 from posewire_fw.keypoints import KeypointReader
 from posewire_fw.pose import VALUES_MAX
+from support import Random
 
 
 class Line:

@@ -3,9 +3,8 @@
 import binascii
 import struct
 
-from support import vectors
-
 from posewire_fw.pose import DELTA, KEY, SETS, VALUES_MAX, PoseStream, crc16, quantise
+from support import vectors
 
 
 def feed(stream, packet):

@@ -3,9 +3,8 @@
 import struct
 
 import twins
-from support import Random
-
 from posewire_fw import adpcm, copy, imu, keypoints, mask, pcm, pose, utf8
+from support import Random
 
 
 def test_copy_at_every_alignment():

@@ -1,8 +1,6 @@
 """RFC 6455 on the client's side, byte by byte: what is taken, what is refused and with which close code."""
 
 import twins
-from support import Random, raises
-
 from posewire_fw.websocket import (
     BAD_DATA,
     BINARY,
@@ -22,6 +20,7 @@ from posewire_fw.websocket import (
     check_handshake,
     handshake_request,
 )
+from support import Random, raises
 
 LIMIT = 1000
 
