@@ -88,7 +88,7 @@ def test_unknown_settings_are_reported():
 
 
 def test_a_missing_or_broken_file_gives_the_defaults():
-    for text in (None, "", "{", "[1, 2", "nonsense", '{"audio": {"volume": 5', '{"audio": {"volume": }}'):
+    for text in (None, "", "{", "[1, 2", "nonsense", '{"audio": {"volume": 5', '{"audio": {"volume": @}}'):
         settings, errors = in_folder(text, config.load)
         assert settings == config.defaults()
         assert len(errors) == 1

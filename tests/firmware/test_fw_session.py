@@ -1,0 +1,542 @@
+"""The session's conversation with a host, as a script: what the board says after each thing that happens."""
+
+import json
+import time
+
+from posewire_fw import config
+from posewire_fw.events import Events
+from posewire_fw.ring import Ring
+from posewire_fw.session import HOLD_MS, TABLE, TIMEOUTS, Session
+from posewire_fw.tools import Tools, integer
+from posewire_fw.uplink import Uplink
+
+
+class Wire:
+    """The link's side towards the session: keeps what is said."""
+
+    def __init__(self):
+        self.said = []
+        self.closed = False
+
+    def send_text(self, text):
+        if len(text) > 4608:
+            raise ValueError("too long")
+        self.said.append(json.loads(text))
+        return True
+
+    def close(self, code=1000):
+        self.closed = True
+
+
+class Mic:
+    def __init__(self):
+        self.on = False
+        self.finished = 0
+
+    def start(self):
+        self.on = True
+
+    def stop(self):
+        self.on = False
+
+    def finish(self):
+        self.on = False
+        self.finished += 1
+
+
+class Player:
+    """A speaker whose playing ends when the test says so."""
+
+    def __init__(self):
+        self.configured = None
+        self.speaking = False
+        self.finishing = False
+        self.silenced = 0
+        self.pushed = []
+
+    def configure(self, *args):
+        self.configured = args
+
+    def active(self):
+        return self.speaking
+
+    def begin(self):
+        self.speaking = True
+
+    def finish(self):
+        self.finishing = True
+
+    def silence(self):
+        self.speaking = False
+        self.silenced += 1
+
+    def push(self, message, start, length):
+        if self.speaking:
+            self.pushed.append(bytes(message[start : start + length]))
+
+
+class Source:
+    set_id = 8
+    skipped = 0
+
+    def __init__(self):
+        self.keys = 0
+
+    def key_wanted(self):
+        self.keys += 1
+
+    def fill(self, buf, at, space):
+        return 0
+
+
+class Hardware:
+    name = "bench"
+    half_duplex = False
+
+
+class Scene:
+    """A session with everything around it that a test looks at."""
+
+    def __init__(self, mode="auto", room="studio", protocol=3):
+        settings = config.defaults()
+        settings["listen"]["mode"] = mode
+        settings["pose"]["room"] = room
+        settings["protocol"] = protocol
+        self.wire = Wire()
+        self.mic = Mic()
+        self.speaker = Player()
+        self.ring = Ring(484 * 4, 484)
+        self.uplink = Uplink(self.ring, None)
+        self.source = Source()
+        self.uplink.add_source(self.source)
+        self.tools = Tools("bench")
+        self.events = Events()
+        self.seen = []
+        for name in ("state", "stt", "emotion", "connected", "disconnected"):
+            self.events.on(name, lambda value, name=name: self.seen.append((name, value)))
+        self.session = Session(
+            settings, Hardware(), "0.0", self.uplink, self.mic, self.ring, self.speaker, self.tools, self.events
+        )
+        self.session.link = self.wire
+
+    def host(self, **message):
+        data = json.dumps(message).encode()
+        self.session.on_text(bytearray(data + b"x" * 10), len(data))
+
+    def audio(self, payload=b"abcdef"):
+        data = bytes([0, 0, 0, len(payload)]) + payload
+        self.session.on_binary(bytearray(data), len(data))
+
+    def online(self, **more):
+        self.session.opened()
+        self.host(
+            type="hello",
+            transport="websocket",
+            session_id="s1",
+            features={"pose": True},
+            audio_params={"format": "ima-adpcm", "sample_rate": 16000, "frame_duration": 60},
+            **more,
+        )
+        return self
+
+    def later(self, milliseconds):
+        """Let time pass: what the session remembers of the past moves back."""
+        session = self.session
+        for name in ("_since", "_pressed", "_deaf_since"):
+            setattr(session, name, time.ticks_add(getattr(session, name), -milliseconds))
+        session.tick()
+
+    def tap(self):
+        self.session.press()
+        self.session.release()
+
+    def said(self):
+        """What was said since the last time, without ids: [type, the rest …]."""
+        out = []
+        for message in self.wire.said:
+            message.pop("session_id", None)
+            kind = message.pop("type")
+            out.append([kind] + [message[name] for name in sorted(message)])
+        self.wire.said.clear()
+        return out
+
+    def state(self):
+        return self.session.public_state()
+
+
+def test_hello_introduces_the_board():
+    scene = Scene()
+    scene.session.opened()
+    hello = scene.wire.said[0]
+    assert hello["type"] == "hello"
+    assert hello["version"] == 3
+    assert hello["transport"] == "websocket"
+    assert hello["features"] == {"mcp": True, "pose": True, "codecs": ["ima-adpcm", "pcm"]}
+    assert hello["audio_params"] == {"format": "ima-adpcm", "sample_rate": 16000, "channels": 1, "frame_duration": 60}
+    assert hello["device"] == {"board": "bench", "firmware": "0.0"}
+    assert "resume" not in hello
+    assert scene.state() == "offline"
+
+
+def test_the_hosts_hello_brings_the_board_online_and_into_its_room():
+    scene = Scene().online()
+    assert scene.state() == "idle"
+    assert scene.speaker.configured == ("ima-adpcm", 16000, 60)
+    assert scene.said()[1] == ["room", "join", ["pose"], "studio", []]
+    assert not scene.uplink.pose_open
+    scene.host(type="room", event="welcome", room="studio", slot=4, role="member", members=[])
+    assert scene.uplink.pose_open
+    assert scene.source.keys > 0
+    assert ("connected", "s1") in scene.seen
+
+
+def test_no_pose_where_the_host_the_protocol_or_the_settings_do_not_allow_it():
+    for scene in (Scene(room=None), Scene(protocol=1), Scene(protocol=2)):
+        scene.session.opened()
+        assert scene.wire.said[0]["features"]["pose"] is False
+    scene = Scene()
+    scene.session.opened()
+    scene.said()
+    scene.host(type="hello", transport="websocket", session_id="s1", features={})
+    assert scene.said() == []
+    assert not scene.uplink.pose_open
+
+
+def test_a_tap_talks_until_the_host_has_heard_the_end():
+    scene = Scene().online()
+    scene.said()
+    scene.session.press()
+    assert scene.mic.on  # at once: nothing of what is said first is lost
+    assert not scene.uplink.audio_open
+    assert scene.said() == []
+    scene.session.release()
+    assert scene.said() == [["listen", "auto", "start"]]
+    assert scene.uplink.audio_open
+    scene.host(type="stt", text="hello board")
+    assert not scene.mic.on
+    assert not scene.uplink.audio_open
+    assert scene.state() == "thinking"
+    scene.host(type="tts", state="start")
+    scene.host(type="llm", emotion="happy", text="x")
+    scene.audio()
+    assert scene.state() == "speaking"
+    scene.host(type="tts", state="stop")
+    assert scene.speaker.finishing
+    assert scene.state() == "speaking"
+    scene.speaker.speaking = False
+    scene.session.tick()
+    assert scene.state() == "idle"
+    assert scene.speaker.pushed == [b"abcdef"]
+    assert ("stt", "hello board") in scene.seen
+    assert ("emotion", "happy") in scene.seen
+    assert [value for name, value in scene.seen if name == "state"] == [
+        "idle",
+        "listening",
+        "thinking",
+        "speaking",
+        "idle",
+    ]
+
+
+def test_holding_is_push_to_talk_and_stop_goes_out_after_the_last_frame():
+    scene = Scene().online()
+    scene.said()
+    scene.session.press()
+    scene.later(HOLD_MS + 1)
+    assert scene.said() == [["listen", "manual", "start"]]
+    scene.ring.commit(484)
+    scene.session.release()
+    assert scene.mic.finished == 1
+    scene.session.tick()
+    assert scene.said() == []  # a frame is still to be sent
+    scene.ring.release()
+    scene.session.tick()
+    assert scene.said() == [["listen", "stop"]]
+    assert scene.state() == "thinking"
+
+
+def test_what_was_in_the_ring_from_before_is_not_sent():
+    scene = Scene().online()
+    scene.ring.commit(484)
+    scene.session.press()
+    assert scene.ring.count == 0
+
+
+def test_a_press_while_the_host_speaks_silences_it_at_once():
+    scene = Scene().online()
+    scene.host(type="tts", state="start")
+    scene.said()
+    scene.session.press()
+    assert scene.speaker.silenced
+    assert scene.said() == [["abort", "button"]]
+    scene.audio()  # was under way
+    assert scene.speaker.pushed == []
+    scene.session.release()
+    assert scene.state() == "idle"
+    assert not scene.mic.on
+    scene.host(type="tts", state="stop")
+    scene.host(type="tts", state="stop")  # some servers say it twice
+    assert scene.state() == "idle"
+    assert scene.said() == []
+
+
+def test_a_press_that_goes_on_after_the_interruption_listens():
+    scene = Scene().online()
+    scene.host(type="tts", state="start")
+    scene.said()
+    scene.session.press()
+    scene.later(HOLD_MS + 1)
+    assert scene.said() == [["abort", "button"], ["listen", "manual", "start"]]
+    assert scene.mic.on
+    scene.host(type="tts", state="stop")
+    assert scene.state() == "listening"
+
+
+def test_a_reply_that_was_aborted_before_it_began_is_not_heard():
+    scene = Scene().online()
+    scene.tap()
+    scene.host(type="stt", text="x")
+    scene.tap()
+    assert scene.state() == "idle"
+    scene.host(type="tts", state="start")
+    scene.audio()
+    assert scene.state() == "idle"
+    assert scene.speaker.pushed == []
+    scene.host(type="tts", state="stop")
+    scene.host(type="tts", state="start")  # the next one counts again
+    assert scene.state() == "speaking"
+
+
+def test_deafness_ends_even_if_the_host_never_says_stop():
+    scene = Scene().online()
+    scene.host(type="tts", state="start")
+    scene.tap()
+    scene.later(2000)
+    scene.host(type="tts", state="start")
+    assert scene.state() == "speaking"
+
+
+def test_a_second_tap_ends_what_is_being_said():
+    scene = Scene().online()
+    scene.tap()
+    scene.said()
+    scene.tap()
+    scene.session.tick()
+    assert scene.said() == [["listen", "stop"]]
+    assert scene.state() == "thinking"
+
+
+def test_nothing_was_heard():
+    scene = Scene().online()
+    scene.tap()
+    scene.host(type="tts", state="start")
+    scene.host(type="tts", state="stop")
+    scene.speaker.speaking = False
+    scene.session.tick()
+    assert scene.state() == "idle"
+
+
+def test_every_waiting_ends_by_itself():
+    scene = Scene().online()
+    scene.tap()
+    scene.later(TIMEOUTS["listening"] + 1)
+    scene.session.tick()
+    assert scene.state() == "thinking"
+    scene.later(TIMEOUTS["waiting"] + 1)
+    assert scene.state() == "idle"
+    scene.host(type="tts", state="start")
+    scene.later(TIMEOUTS["speaking"] - 100)
+    scene.audio()  # still coming
+    scene.later(TIMEOUTS["speaking"] - 100)
+    assert scene.session.state == "speaking"
+    scene.later(200)
+    assert scene.session.state == "draining"
+    scene.later(TIMEOUTS["draining"] + 1)
+    assert scene.state() == "idle"
+    # every state that waits for somebody has a way out
+    for state, event in TABLE:
+        if event == "timeout":
+            assert state in TIMEOUTS
+    for state in TIMEOUTS:
+        assert (state, "timeout") in TABLE
+
+
+def test_realtime_keeps_the_microphone_open():
+    scene = Scene(mode="realtime").online()
+    scene.said()
+    scene.tap()
+    assert scene.said() == [["listen", "realtime", "start"]]
+    scene.host(type="stt", text="x")
+    scene.host(type="tts", state="start")
+    assert scene.mic.on
+    assert scene.uplink.audio_open
+    assert scene.state() == "speaking"
+    scene.host(type="tts", state="stop")
+    assert scene.state() == "listening"
+    scene.tap()
+    assert scene.said() == [["listen", "stop"], ["abort", "button"]]
+    assert scene.state() == "idle"
+    assert not scene.mic.on
+
+
+def test_realtime_needs_two_ports():
+    scene = Scene(mode="realtime").online()
+    scene.session._board.half_duplex = True
+    scene.said()
+    scene.tap()
+    assert scene.said() == [["listen", "auto", "start"]]
+    Hardware.half_duplex = False
+
+
+def test_text_instead_of_speech():
+    scene = Scene().online()
+    scene.said()
+    assert scene.session.say("turn on the light")
+    assert scene.said() == [["listen", "detect", "turn on the light"]]
+    assert scene.state() == "thinking"
+    assert not scene.session.say("again")
+
+
+def test_losing_the_connection_stops_everything_and_the_next_hello_resumes():
+    scene = Scene().online()
+    scene.session.press()
+    scene.session.lost()
+    assert not scene.mic.on
+    assert scene.state() == "offline"
+    assert ("disconnected", None) in scene.seen
+    scene.session.release()
+    scene.session.press()  # nobody is there
+    assert not scene.mic.on
+    scene.said()
+    scene.session.opened()
+    assert scene.wire.said[0]["resume"] == "s1"
+    scene.said()
+    scene.host(type="hello", transport="websocket", session_id="s1", features={"pose": True}, resumed=True)
+    assert scene.said() == []  # the room was kept
+    assert scene.uplink.pose_open
+
+
+def test_a_host_that_does_not_say_hello_is_left():
+    scene = Scene()
+    scene.session.opened()
+    scene.later(10001)
+    assert scene.wire.closed
+    scene = Scene()
+    scene.session.opened()
+    scene.host(type="hello", transport="websocket", audio_params={"sample_rate": "fast"}, features=7)
+    assert scene.session.bad_messages == 1
+    assert scene.state() != "offline" or not scene.wire.closed
+
+
+def test_nonsense_costs_one_message():
+    scene = Scene().online()
+    for text in (
+        b"{",
+        b"[]",
+        b"7",
+        b"nonsense",
+        b'{"type":7}',
+        b'{"no":"type"}',
+        b'{"type":"tts"}',
+        b'{"type":"mcp"}',
+        b'{"type":"mcp","payload":[1]}',
+    ):
+        scene.session.on_text(bytearray(text), len(text))
+    scene.host(type="nothing we know", x=1)
+    scene.host(type="iot", commands=7)
+    for data in (b"\x00", b"\x00\x00\x00\x09abc", b"\x10\x00\x00\x00", b"\x63\x00\x00\x01x", b""):
+        scene.session.on_binary(bytearray(data), len(data))
+    assert scene.state() == "idle"
+    assert scene.session.bad_frames == 2
+    scene.tap()
+    assert scene.state() == "listening"
+
+
+def test_a_json_message_may_come_as_a_binary_frame():
+    scene = Scene().online()
+    body = b'{"type":"tts","state":"start"}'
+    data = bytes([1, 0, 0, len(body)]) + body
+    scene.session.on_binary(bytearray(data), len(data))
+    assert scene.state() == "speaking"
+
+
+def test_another_members_voice_is_not_played():
+    scene = Scene().online()
+    scene.host(type="tts", state="start")
+    data = bytes([0, 3, 0, 2]) + b"xy"
+    scene.session.on_binary(bytearray(data), len(data))
+    assert scene.speaker.pushed == []
+
+
+def test_a_key_request_reaches_its_source():
+    scene = Scene().online()
+    before = scene.source.keys
+    for set_id in (1, 8):
+        packet = bytes([15, set_id, 0, 0, 0, 0, 0, 0, 0, 0])
+        data = bytes([16, 2, 0, len(packet)]) + packet
+        scene.session.on_binary(bytearray(data), len(data))
+    assert scene.source.keys == before + 1
+
+
+def test_tools_are_called_and_answered():
+    scene = Scene().online()
+    done = []
+    scene.tools.tool("self.led.set", "x", {"red": integer(0, 255)}, lambda red: done.append(red))
+    scene.said()
+    scene.host(
+        type="mcp",
+        payload={
+            "jsonrpc": "2.0",
+            "id": 3,
+            "method": "tools/call",
+            "params": {"name": "self.led.set", "arguments": {"red": 9}},
+        },
+    )
+    assert done == [9]
+    assert scene.said()[0][1]["id"] == 3
+    scene.host(type="mcp", payload={"jsonrpc": "2.0", "method": "notifications/initialized"})
+    assert scene.said() == []
+
+
+def test_a_result_too_long_to_send_is_answered_with_an_error():
+    scene = Scene().online()
+    scene.tools.tool("self.long", "x", {}, lambda: "x" * 9000)
+    scene.said()
+    scene.host(type="mcp", payload={"jsonrpc": "2.0", "id": 4, "method": "tools/call", "params": {"name": "self.long"}})
+    assert scene.said()[0][1]["error"]["code"] == -32603
+
+
+def test_a_server_without_mcp_gets_iot_descriptors():
+    scene = Scene().online()
+    scene.tools.tool("self.led.set", "x", {"red": integer(0, 255)}, lambda red: None)
+    scene.said()
+    scene.later(5001)
+    said = scene.said()
+    assert said[0][0] == "iot"
+    assert said[0][1][0]["name"] == "led"
+    assert said[-1] == ["iot", []]
+    other = Scene().online()
+    other.host(type="mcp", payload={"jsonrpc": "2.0", "id": 1, "method": "initialize"})
+    other.said()
+    other.later(5001)
+    assert other.said() == []
+
+
+def test_the_host_may_reboot_the_board_and_say_goodbye():
+    scene = Scene().online()
+    rebooted = []
+    scene.session.reboot = lambda: rebooted.append(1)
+    scene.host(type="system", command="dance")
+    scene.host(type="system", command="reboot")
+    assert rebooted == [1]
+    scene.host(type="goodbye", reason="shutting down")
+    assert scene.wire.closed
+
+
+def test_half_duplex_boards_stop_the_speaker_before_they_listen():
+    scene = Scene().online()
+    scene.session._board = Hardware()
+    scene.session._board.half_duplex = True
+    before = scene.speaker.silenced
+    scene.session.press()
+    assert scene.speaker.silenced == before + 1
