@@ -346,7 +346,7 @@ class Session:
             self.bad_messages += 1
             log.warning("session", "a message is not a JSON object with a type, or too large")
             return
-        handler = self._handlers.get(kind)
+        handler = self._handlers.get(kind) if isinstance(kind, str) else None
         if handler is None:
             return
         try:
@@ -361,7 +361,11 @@ class Session:
             raise ValueError("the host chose another transport")
         resumed = bool(message.get("resumed"))
         self.session_id = message.get("session_id")
-        params = message.get("audio_params") or {}
+        params = message.get("audio_params")
+        if not isinstance(params, dict):
+            params = {}
+        features = message.get("features")
+        pose = isinstance(features, dict) and bool(features.get("pose"))
         if self._speaker is not None:
             self._speaker.configure(
                 params.get("format", "opus"), params.get("sample_rate", 24000), params.get("frame_duration", 60)
@@ -371,7 +375,7 @@ class Session:
         self._iot_due = True
         self.event("hello")
         self._events.emit("connected", self.session_id)
-        if self._wants_pose() and (message.get("features") or {}).get("pose"):
+        if pose and self._wants_pose():
             self._uplink.reset_pose()
             if resumed:
                 self._uplink.pose_open = True

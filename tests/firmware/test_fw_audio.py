@@ -3,7 +3,6 @@
 import struct
 
 import twins
-from posewire_fw import adpcm
 from posewire_fw.mic import PIECE, Microphone, frame_bytes
 from posewire_fw.ring import Ring
 from posewire_fw.speaker import Speaker
@@ -336,7 +335,3 @@ def test_a_beep_is_heard_when_idle_only():
     player.beep(200)
     player.poll()
     assert ports.opened == []
-
-
-def test_state_bytes_are_enough():
-    assert adpcm.STATE_BYTES == 8

@@ -421,27 +421,31 @@ def test_a_host_that_does_not_say_hello_is_left():
     scene.session.opened()
     scene.later(10001)
     assert scene.wire.closed
+
+
+def test_a_hello_of_another_transport_is_none():
     scene = Scene()
     scene.session.opened()
-    scene.host(type="hello", transport="websocket", audio_params={"sample_rate": "fast"}, features=7)
-    assert scene.session.bad_messages == 1
-    assert scene.state() != "offline" or not scene.wire.closed
+    scene.host(type="hello", transport="udp", session_id="s1")
+    assert scene.state() == "offline"
+    scene.later(10001)
+    assert scene.wire.closed
+
+
+def test_a_hello_with_odd_extras_is_one():
+    scene = Scene()
+    scene.session.opened()
+    scene.host(type="hello", features=7, audio_params=[])
+    assert scene.state() == "idle"
+    assert scene.speaker.configured == ("opus", 24000, 60)
 
 
 def test_nonsense_costs_one_message():
     scene = Scene().online()
-    for text in (
-        b"{",
-        b"[]",
-        b"7",
-        b"nonsense",
-        b'{"type":7}',
-        b'{"no":"type"}',
-        b'{"type":"tts"}',
-        b'{"type":"mcp"}',
-        b'{"type":"mcp","payload":[1]}',
-    ):
-        scene.session.on_text(bytearray(text), len(text))
+    texts = ("{", "[]", "7", "nonsense", '{"type":7}', '{"no":"type"}', '{"type":"tts"}', '{"type":"mcp"}')
+    for text in texts + ('{"type":"mcp","payload":[1]}', '{"type":["tts"]}'):
+        data = bytearray(text.encode())
+        scene.session.on_text(data, len(data))
     scene.host(type="nothing we know", x=1)
     scene.host(type="iot", commands=7)
     for data in (b"\x00", b"\x00\x00\x00\x09abc", b"\x10\x00\x00\x00", b"\x63\x00\x00\x01x", b""):
