@@ -26,8 +26,8 @@ start here:
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Build the parser of the whole command line."""
+def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
+    """Build the parser of the whole command line; only the module of the command in ``argv`` is imported."""
     parser = argparse.ArgumentParser(
         prog="posewire",
         description="Voice-and-motion nodes on ESP32 boards, and the host they talk to.",
@@ -46,16 +46,19 @@ def build_parser() -> argparse.ArgumentParser:
                 groups[group] = group_parser.add_subparsers(dest="subcommand", metavar="COMMAND", required=True)
             target = groups[group]
         sub = target.add_parser(leaf, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter)
-        module = import_module(module_name)
-        sub.description = module.__doc__
-        module.add_arguments(sub)
-        sub.set_defaults(run=module.run)
+        words = name.split()
+        if list(argv[: len(words)]) == words:
+            module = import_module(module_name)
+            sub.description = module.__doc__
+            module.add_arguments(sub)
+            sub.set_defaults(run=module.run)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    args = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = build_parser(words).parse_args(words)
     try:
         status: int = args.run(args)
     except PosewireError as error:
