@@ -1,0 +1,408 @@
+"""A simulated board: the real firmware in a real MicroPython process, and the hardware around it as Python objects.
+
+with SimBoard("ws://127.0.0.1:8000/posewire/v1/", room="studio") as board:
+    board.wait_connected()
+    board.mic.play("hello.wav")
+    board.button.press()
+    board.wait(lambda: board.led.color == (0, 0, 255), what="the LED to turn blue")
+    board.speaker.save("reply.wav")
+"""
+
+import json
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from posewire.errors import SimulatorError
+from posewire.sim.bus import Kind, Record
+from posewire.sim.button import Button
+from posewire.sim.camera import Camera
+from posewire.sim.flash import copy_without_machine_code, merged, read_definition, write_flash
+from posewire.sim.imu import Imu
+from posewire.sim.interpreter import find_interpreter
+from posewire.sim.led import Led
+from posewire.sim.microphone import Microphone
+from posewire.sim.network import Network
+from posewire.sim.outputs import Outputs
+from posewire.sim.paths import HARDWARE, board_folder, firmware_folder
+from posewire.sim.process import BoardProcess
+from posewire.sim.speaker import Speaker
+from posewire.sim.wifi import PASSWORD, SSID, Wifi
+
+# What is asked of a 64-bit interpreter to stand for an ESP32: objects are twice as large there.
+ESP32_HEAP = 288 * 1024
+DEVICE_ID = "02:00:00:00:00:01"
+
+# As machine.reset_cause() has them.
+_POWER_ON = 1
+_WATCHDOG = 3
+
+_BOOT_SECONDS = 0.2
+_LOG_TAIL = 12
+_POLL_SECONDS = 0.01
+
+
+class Event(NamedTuple):
+    """Something that the firmware reported, at a ``time.monotonic()`` moment."""
+
+    at: float
+    name: str
+    value: Any
+
+
+class SimBoard:
+    """One simulated board. As a context manager it is switched on at the beginning and gone, with all its files, at the end.
+
+    Args:
+        url: the host, ``ws://`` or ``wss://``
+        token: what the host wants as proof, None for nothing
+        room: the room that the board publishes its motion in, None for none
+        heap: bytes of MicroPython heap that the firmware gets
+        audio_format: ``ima-adpcm`` or ``pcm``
+        protocol: how binary messages are framed: 1, 2 or 3
+        imu: whether the firmware reads the motion sensor
+        device_id: the board's MAC address
+        config: further settings of the firmware's config.json, merged over the ones above
+        board: the folder under boards/ that describes it
+        firmware: another folder than the firmware of this project; its main.py is run
+        on_line: called with each line that the firmware prints, in a thread of the board
+        on_event: called with each event, in a thread of the board
+
+    All times are ``time.monotonic()`` moments. What waits raises SimulatorError when it waited in vain or when the firmware
+    has ended, with the firmware's last lines in the message.
+    """
+
+    def __init__(
+        self,
+        url: str = "ws://127.0.0.1:8000/posewire/v1/",
+        *,
+        token: str | None = None,
+        room: str | None = None,
+        heap: int = ESP32_HEAP,
+        audio_format: str = "ima-adpcm",
+        protocol: int = 3,
+        imu: bool = True,
+        device_id: str = DEVICE_ID,
+        config: Mapping[str, Any] | None = None,
+        board: str = "sim",
+        firmware: Path | None = None,
+        on_line: Callable[[str], None] | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        self.url = url
+        self.device_id = device_id.lower()
+        self.log: list[str] = []
+        self.events: list[Event] = []
+        self.resets = 0
+        self._heap = heap
+        self._on_line = on_line
+        self._on_event = on_event
+        self._interpreter = find_interpreter()
+        folder = board_folder(board)
+        definition = read_definition(folder)
+        pins: dict[str, int] = definition.get("pins", {})
+        self._led_pin = pins.get("led")
+
+        self._changed = threading.Condition()
+        self._power = threading.RLock()
+        self._process: BoardProcess | None = None
+        self._failure: str | None = None
+        self._snapshot: dict[str, Any] = {}
+        self._snapshots = 0
+        self._watchdog_seconds = 0.0
+        self._fed = 0.0
+        self._closing = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="posewire-sim-watchdog", daemon=True)
+
+        self._folder = Path(tempfile.mkdtemp(prefix="posewire-sim-"))
+        self.flash = self._folder / "flash"
+        self.network = Network()
+        self.wifi = Wifi(self.network)
+        self.mic = Microphone(self._folder / "mic.pcm")
+        self.speaker = Speaker()
+        self.button = Button(pins.get("button"))
+        self.led = Led()
+        self.outputs = Outputs(pins)
+        self.imu = Imu()
+        self.camera = Camera()
+        self._parts = (self.wifi, self.mic, self.button, self.imu, self.camera)
+
+        settings = {
+            "host": {"url": url, "token": token or "", "ca": None},
+            "wifi": [{"ssid": SSID, "password": PASSWORD}],
+            "protocol": protocol,
+            "audio": {"format": audio_format},
+            "pose": {"room": room, "imu": imu},
+        }
+        write_flash(self.flash, definition, merged(settings, config or {}), folder / "user_tools.py")
+        self._firmware = firmware or firmware_folder()
+        self._hardware = HARDWARE
+        if not self._interpreter.viper:
+            self._firmware = copy_without_machine_code(self._firmware, self._folder / "firmware")
+            self._hardware = copy_without_machine_code(HARDWARE, self._folder / "hardware")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # power
+
+    def start(self) -> None:
+        """Switch the board on."""
+        if not self._watcher.is_alive():
+            self._watcher.start()
+        self._boot(_POWER_ON)
+
+    def kill(self) -> None:
+        """Pull the plug. What is in flash stays."""
+        with self._power:
+            process, self._process = self._process, None
+            self._watchdog_seconds = 0.0
+            if process is not None:
+                process.kill()
+            now = time.monotonic()
+            self.speaker.closed(now)
+            self.led.power_off()
+            self.outputs.power_off()
+            self.camera.uart_opened(0, 0)
+
+    def restart(self) -> None:
+        """Pull the plug and put it back."""
+        self.kill()
+        self._boot(_POWER_ON)
+
+    def close(self) -> None:
+        """Switch off for good and remove all traces."""
+        self._closing.set()
+        self.kill()
+        self.imu.stop()
+        self.camera.stop()
+        self.network.close()
+        if self._watcher.is_alive():
+            self._watcher.join()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def running(self) -> bool:
+        """Whether the firmware runs."""
+        process = self._process
+        return process is not None and process.alive()
+
+    # what the firmware reports
+
+    @property
+    def connected(self) -> bool:
+        """Whether the board has a session with the host (hello both ways)."""
+        links = (event.name for event in reversed(self.events) if event.name in ("connected", "disconnected"))
+        return next(links, None) == "connected"
+
+    @property
+    def session_id(self) -> str | None:
+        """The id that the host gave the session, also after it has ended; None before the first."""
+        return next((event.value for event in reversed(self.events) if event.name == "connected"), None)
+
+    @property
+    def state(self) -> str:
+        """What the session is doing (idle, listening, …), as the firmware last said; ``off`` before it said anything."""
+        return next((str(event.value) for event in reversed(self.events) if event.name == "state"), "off")
+
+    @property
+    def stt(self) -> list[str]:
+        """What the host heard, turn by turn."""
+        return self.values("stt")
+
+    @property
+    def sentences(self) -> list[str]:
+        """What the host said, sentence by sentence."""
+        return self.values("sentence")
+
+    @property
+    def tool_calls(self) -> list[dict[str, Any]]:
+        """The calls of the board's tools: name and arguments of each."""
+        return self.values("tool")
+
+    def values(self, name: str) -> list[Any]:
+        """The values of all events of one name."""
+        return [event.value for event in self.events if event.name == name]
+
+    @property
+    def errors(self) -> list[str]:
+        """The lines that the firmware printed as errors, and why it ended, if it did."""
+        lines = [line for line in self.log if " E " in line[:14]]
+        return lines + ([self._failure] if self._failure else [])
+
+    def snapshot(self, timeout: float = 5.0) -> dict[str, Any]:
+        """Ask the firmware for its counters; the last known ones when it does not run."""
+        process = self._process
+        if process is None or not process.alive():
+            return self._snapshot
+        before = self._snapshots
+        process.bus.send(Kind.SNAPSHOT)
+        self.wait(lambda: self._snapshots > before, timeout, "the firmware to report its counters")
+        return self._snapshot
+
+    def report(self) -> dict[str, Any]:
+        """All that is known of this run, ready for JSON."""
+        snapshot = self.snapshot() if self.running else self._snapshot
+        nothing = {"audio": 0, "pose": 0, "text": 0}
+        return {
+            "url": self.url,
+            "device_id": self.device_id,
+            "connected": self.session_id is not None,
+            "session_id": self.session_id,
+            "sent": snapshot.get("sent", nothing),
+            "received": snapshot.get("received", nothing),
+            "dropped": snapshot.get("dropped", {}),
+            "heap_free_min": snapshot.get("heap_free_min"),
+            "alloc_per_frame": snapshot.get("alloc_per_frame"),
+            "reconnects": snapshot.get("reconnects", 0),
+            "resets": self.resets,
+            "tool_calls": self.tool_calls,
+            "stt": self.stt,
+            "sentences": self.sentences,
+            "led": list(self.led.color),
+            "speaker_seconds": round(self.speaker.seconds, 3),
+            "camera": {"frames": self.camera.frames_sent, "skipped": self.camera.frames_skipped},
+            "errors": self.errors,
+            "firmware": snapshot,
+        }
+
+    # waiting
+
+    def wait(self, condition: Callable[[], Any], timeout: float = 10.0, what: str = "a condition") -> None:
+        """Wait until a condition holds; it is looked at whenever something happens, and every 10 ms."""
+        deadline = time.monotonic() + timeout
+        while not condition():
+            if self._failure is not None:
+                raise SimulatorError(f"waiting for {what}: {self._failure}")
+            if time.monotonic() >= deadline:
+                raise SimulatorError(f"waited {timeout:g} s for {what}; the board's last lines:\n{self._tail()}")
+            with self._changed:
+                self._changed.wait(_POLL_SECONDS)
+
+    def wait_connected(self, timeout: float = 10.0) -> None:
+        """Wait until the board has a session with the host."""
+        self.wait(lambda: self.connected, timeout, f"the board to connect to {self.url}")
+
+    # the process
+
+    def _boot(self, cause: int) -> None:
+        with self._power:
+            if self._process is not None or self._closing.is_set():
+                return
+            self._failure = None
+            settings = {
+                "mac": self.device_id,
+                "networks": {SSID: PASSWORD},
+                "mic": str(self._folder / "mic.pcm"),
+                "reset_cause": cause,
+                "bytecode": not self._interpreter.viper,
+            }
+            self._process = BoardProcess(
+                self._interpreter,
+                self._hardware,
+                self._firmware,
+                self.flash,
+                self._heap,
+                settings,
+                on_record=self._on_record,
+                on_line=self._on_log_line,
+                on_exit=self._on_exit,
+            )
+
+    def _reboot(self, process: BoardProcess, cause: int) -> None:
+        """As the chip does it, from a thread of its own: the process's threads cannot wait for themselves."""
+
+        def run() -> None:
+            with self._power:
+                if self._process is not process:
+                    return
+                self.kill()
+                self.resets += 1
+            if not self._closing.wait(_BOOT_SECONDS):
+                self._boot(cause)
+
+        threading.Thread(target=run, name="posewire-sim-reset", daemon=True).start()
+
+    def _watch(self) -> None:
+        """The watchdog: it works even when the firmware hangs in a loop."""
+        while not self._closing.wait(0.05):
+            process, limit = self._process, self._watchdog_seconds
+            if process is not None and limit and time.monotonic() - self._fed > limit:
+                self._watchdog_seconds = 0.0
+                self._on_log_line("(the watchdog was not fed in time)")
+                self._reboot(process, _WATCHDOG)
+
+    def _on_log_line(self, line: str) -> None:
+        self.log.append(line)
+        if self._on_line is not None:
+            self._on_line(line)
+        self._notify()
+
+    def _on_exit(self, process: BoardProcess, status: int) -> None:
+        if self._process is process:
+            self._failure = f"the firmware has ended with status {status}; its last lines:\n{self._tail()}"
+            self.speaker.closed(time.monotonic())
+        self._notify()
+
+    def _on_record(self, process: BoardProcess, record: Record) -> None:
+        bus = process.bus
+        match record.kind:
+            case Kind.READY:
+                for part in self._parts:
+                    part.attach(bus)
+            case Kind.PIN_OUT if record.port == self._led_pin:
+                self.led.level(record.a)
+            case Kind.PIN_OUT:
+                self.outputs.driven(record.port, float(record.a))
+            case Kind.LED if record.port == self._led_pin:
+                self.led.pixels(record.payload)
+            case Kind.PWM:
+                self.outputs.driven(record.port, record.a / 65535, record.b)
+            case Kind.I2S_OPEN if record.c & 4:
+                self.speaker.opened(record.a, record.c & 3)
+            case Kind.I2S_DATA:
+                self.speaker.written(bus.moment(record.b), record.payload)
+            case Kind.I2S_CLOSE:
+                self.speaker.closed(bus.moment(record.b))
+            case Kind.WLAN:
+                self.wifi.status = record.a
+            case Kind.UART_OPEN:
+                self.camera.uart_opened(record.port, record.a)
+            case Kind.RESOLVE:
+                port = self.network.resolve(record.payload.decode("utf-8", "replace"), record.a)
+                bus.send(Kind.RESOLVED, 0, port if port is not None else -1)
+            case Kind.EVENT:
+                event = Event(time.monotonic(), *json.loads(record.payload))
+                self.events.append(event)
+                if self._on_event is not None:
+                    self._on_event(event)
+            case Kind.STATUS:
+                self._snapshot = json.loads(record.payload)
+                self._snapshots += 1
+            case Kind.WDT:
+                self._fed = time.monotonic()
+                # The board reports no more often than every eighth of its time-out.
+                self._watchdog_seconds = record.a / 1000 * 1.125
+            case Kind.FEED:
+                self._fed = time.monotonic()
+            case Kind.RESET:
+                self._reboot(process, record.a)
+        self._notify()
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _tail(self) -> str:
+        return "\n".join(self.log[-_LOG_TAIL:]) or "(nothing was printed)"

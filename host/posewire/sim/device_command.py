@@ -1,0 +1,255 @@
+"""Run one simulated board against any host.
+
+It is the real firmware in a real MicroPython process; microphone, speaker, button, RGB LED, motion sensor and camera are
+simulated underneath and driven by the options.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+from posewire.errors import SimulatorError
+from posewire.sim.board import DEVICE_ID, ESP32_HEAP, Event, SimBoard
+from posewire.sim.camera import load_recording
+from posewire.sim.microphone import RATE
+from posewire.sim.recording import read_wav
+
+_TAP_SECONDS = 0.1
+_CONNECT_SECONDS = 15.0
+# Longer than any turn: the firmware gives up before that.
+_TURN_SECONDS = 120.0
+# The firmware must have seen the release before its state says anything.
+_SETTLE_SECONDS = 0.5
+
+_EPILOG = """\
+examples:
+  posewire sim device --url ws://127.0.0.1:8000/posewire/v1/ --mic hello.wav
+      tap the button, say what is in hello.wav, print what happens, stop when the reply is over
+  posewire sim device --mic question.wav --press 0:2.5 --speaker reply.wav --json
+      hold the button for 2.5 s while speaking; keep the reply; a report as JSON on stdout
+  posewire sim device --mic question.wav --press 0 --press 6
+      tap to ask, tap again 6 s after the start (while the host speaks, that interrupts it)
+  posewire sim device --pose dance.npz --room studio --for 30
+      publish recorded landmarks (and the motion sensor) in the room "studio"
+
+Times count from the moment when the board is connected. Every press that begins listening plays the microphone's file from
+its beginning.
+"""
+
+
+class Press(NamedTuple):
+    """A press of the button: when, and for how long, in seconds."""
+
+    at: float
+    hold: float
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``posewire sim device``."""
+    parser.epilog = _EPILOG
+    add = parser.add_argument
+    add("--url", default="ws://127.0.0.1:8000/posewire/v1/", help="the host, ws:// or wss:// (default: %(default)s)")
+    add("--token", help="proof that the host asks for (sent as Authorization: Bearer TOKEN)")
+    add(
+        "--mic", type=Path, metavar="FILE.wav", help="what is said into the microphone (PCM WAV, any rate and channels)"
+    )
+    add("--speaker", type=Path, metavar="OUT.wav", help="write what came out of the speaker (16 kHz mono)")
+    add(
+        "--pose",
+        type=Path,
+        metavar="FILE.npz",
+        help="landmarks from the camera: 'data' (frames, landmarks, channels), 'fps'",
+    )
+    add("--pose-loop", action="store_true", help="play the landmarks again and again; otherwise once")
+    add(
+        "--press",
+        type=_press,
+        action="append",
+        metavar="AT[:HOLD]",
+        help="press the button AT seconds after the board is connected, for HOLD seconds (default 0.1, a tap); may be "
+        "given several times. With --mic and no --press: one tap at once",
+    )
+    add(
+        "--heap",
+        type=int,
+        default=ESP32_HEAP,
+        metavar="BYTES",
+        help="MicroPython heap of the firmware (default: %(default)s, which stands for about half of that on an ESP32: "
+        "objects take twice the room on a 64-bit machine)",
+    )
+    add(
+        "--for",
+        dest="seconds",
+        type=float,
+        metavar="SECONDS",
+        help="stop so long after the board was switched on (default: when the last turn and the landmarks are over; "
+        "with nothing to do, at Ctrl-C)",
+    )
+    add(
+        "--room",
+        default="demo",
+        help="the room to publish landmarks and motion in; empty for none (default: %(default)s)",
+    )
+    add("--format", choices=("ima-adpcm", "pcm"), default="ima-adpcm", help="of the microphone (default: %(default)s)")
+    add("--protocol", type=int, choices=(1, 2, 3), default=3, help="framing of binary messages (default: %(default)s)")
+    add("--imu", action=argparse.BooleanOptionalAction, default=True, help="publish the motion sensor (default: yes)")
+    add("--device-id", default=DEVICE_ID, metavar="MAC", help="the board's address (default: %(default)s)")
+    add("--json", action="store_true", help="print a report as JSON on stdout at the end; all else goes to stderr")
+    add("--verbose", action="store_true", help="show every line that the firmware prints")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the board; 0 when it was connected, else 1. Raises SimulatorError for files that cannot be used."""
+    # Files first: a board is not started for a name that was mistyped.
+    if args.mic is not None:
+        read_wav(args.mic, RATE)
+    if args.pose is not None:
+        load_recording(args.pose)
+    presses = sorted(args.press or ([Press(0.0, _TAP_SECONDS)] if args.mic is not None else []))
+    story = _Story(sys.stderr if args.json else sys.stdout, args.verbose)
+    board = SimBoard(
+        args.url,
+        token=args.token,
+        room=args.room or None,
+        heap=args.heap,
+        audio_format=args.format,
+        protocol=args.protocol,
+        imu=args.imu,
+        device_id=args.device_id,
+        on_line=story.line,
+        on_event=story.event,
+    )
+    status = 0
+    story.board = board
+    with board:
+        try:
+            _run(board, args, presses, story)
+        except KeyboardInterrupt:
+            story.tell("stopped")
+        except SimulatorError as error:
+            status = 1
+            story.tell(f"failed: {error}")
+        report = board.report()
+        if args.speaker is not None:
+            board.speaker.save(args.speaker)
+    if args.json:
+        json.dump(report, sys.stdout, ensure_ascii=False)
+        print(flush=True)
+    else:
+        story.summary(report)
+    return 0 if report["connected"] and not status else 1
+
+
+def _run(board: SimBoard, args: argparse.Namespace, presses: list[Press], story: "_Story") -> None:
+    ends = float("inf") if args.seconds is None else time.monotonic() + args.seconds
+    limit = min(_CONNECT_SECONDS, ends - time.monotonic())
+    try:
+        board.wait_connected(limit)
+    except SimulatorError as error:
+        if not board.running:
+            raise
+        raise SimulatorError(f"no connection to {args.url} within {limit:g} s{_last_warning(board)}") from error
+    start = time.monotonic()
+    length = board.camera.play(args.pose, loop=args.pose_loop) if args.pose is not None else 0.0
+    for press in presses:
+        if not _sleep(board, start + press.at, ends):
+            return
+        story.mic = args.mic
+        board.button.down()
+        _sleep(board, time.monotonic() + press.hold, ends)
+        board.button.up()
+        _sleep(board, time.monotonic() + _SETTLE_SECONDS, ends)
+        story.mic = None
+    if args.seconds is not None or not (presses or length):
+        _sleep(board, ends, ends)
+    else:
+        board.wait(lambda: _over(board, args.pose_loop), _TURN_SECONDS + length, "the turn to be over")
+
+
+def _sleep(board: SimBoard, until: float, ends: float) -> bool:
+    """Sleep until a moment, but no longer than the run lasts; False when the run is over."""
+    board.wait(lambda: time.monotonic() >= min(until, ends), float("inf"), "the next step")
+    return time.monotonic() < ends
+
+
+def _over(board: SimBoard, pose_loops: bool) -> bool:
+    posing = board.camera.playing and not pose_loops
+    return board.state in ("idle", "offline") and board.speaker.is_silent(0.2) and not posing
+
+
+def _last_warning(board: SimBoard) -> str:
+    lines = [line for line in board.log if line[10:13] in (" W ", " E ")]
+    return f"; the board says: {lines[-1][13:].strip()}" if lines else ""
+
+
+def _press(text: str) -> Press:
+    at, _, hold = text.partition(":")
+    try:
+        press = Press(float(at), float(hold) if hold else _TAP_SECONDS)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"AT[:HOLD] in seconds, such as 0, 1.5 or 0:2.5; not {text!r}") from None
+    if press.at < 0 or press.hold <= 0:
+        raise argparse.ArgumentTypeError(f"seconds cannot be negative: {text!r}")
+    return press
+
+
+class _Story:
+    """Tells what happens, line by line, and speaks into the microphone when a press made the board listen."""
+
+    def __init__(self, out: TextIO, verbose: bool) -> None:
+        self._out = out
+        self._verbose = verbose
+        self._start = time.monotonic()
+        self.board: SimBoard | None = None
+        # What to say when the board begins to listen; None when no button was pressed just now.
+        self.mic: Path | None = None
+
+    def line(self, line: str) -> None:
+        """A line that the firmware printed."""
+        if self._verbose or line[10:13] in (" W ", " E "):
+            self.tell(f"board | {line.strip()}")
+
+    def event(self, event: Event) -> None:
+        """Something that the firmware reported."""
+        if event.name == "state" and event.value == "listening" and self.mic is not None and self.board is not None:
+            mic, self.mic = self.mic, None
+            length = self.board.mic.play(mic)
+            self.tell(f"listening; {mic.name} plays for {length:.1f} s")
+        else:
+            self.tell(_in_words(event))
+
+    def tell(self, text: str) -> None:
+        """One line, with the seconds since the start."""
+        print(f"{time.monotonic() - self._start:7.2f}  {text}", file=self._out, flush=True)
+
+    def summary(self, report: Mapping[str, Any]) -> None:
+        """The end of the story for people."""
+        sent, received = report["sent"], report["received"]
+        self.tell(
+            f"sent {sent['audio']} audio, {sent['pose']} pose, {sent['text']} text; "
+            f"received {received['audio']} audio, {received['pose']} pose, {received['text']} text"
+        )
+        self.tell(
+            f"speaker {report['speaker_seconds']:.1f} s, LED {tuple(report['led'])}, "
+            f"reconnects {report['reconnects']}, heap free at least {report['heap_free_min']} B"
+        )
+
+
+def _in_words(event: Event) -> str:
+    match event.name:
+        case "connected":
+            return f"connected, session {event.value}"
+        case "stt":
+            return f"heard: {event.value}"
+        case "sentence":
+            return f"says: {event.value}"
+        case "tool":
+            return f"tool {event.value['name']} {json.dumps(event.value['arguments'])}"
+        case "state" | "disconnected":
+            return str(event.value or event.name)
+        case _:
+            return f"{event.name}: {event.value}"

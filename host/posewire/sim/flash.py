@@ -1,0 +1,51 @@
+"""The board's file system as it is when the board is first switched on: its definition, its settings, the user's tools."""
+
+import json
+import re
+import shutil
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from posewire.errors import SimulatorError
+
+_VIPER = re.compile(rb"^([ \t]*)@micropython\.(viper|native)\b[^\n]*", re.MULTILINE)
+
+
+def read_definition(board: Path) -> dict[str, Any]:
+    """Read a board's board.toml. Raises SimulatorError."""
+    try:
+        return tomllib.loads((board / "board.toml").read_text("utf-8"))
+    except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
+        raise SimulatorError(f"{board / 'board.toml'}: {error}") from error
+
+
+def write_flash(flash: Path, definition: Mapping[str, Any], config: Mapping[str, Any], user_tools: Path) -> None:
+    """Write board.json, config.json and, where there is such a file, user_tools.py into a folder."""
+    flash.mkdir()
+    (flash / "board.json").write_text(json.dumps(definition))
+    (flash / "config.json").write_text(json.dumps(config))
+    if user_tools.is_file():
+        shutil.copy(user_tools, flash / "user_tools.py")
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with changes over them, section by section."""
+    result = dict(base)
+    for name, value in changes.items():
+        inner = result.get(name)
+        result[name] = merged(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
+    return result
+
+
+def copy_without_machine_code(firmware: Path, target: Path) -> Path:
+    """Copy MicroPython files for an interpreter that cannot compile for this processor: viper functions become bytecode.
+
+    Only the decorator lines are emptied, so line numbers stay.
+    """
+    for path in firmware.rglob("*.py"):
+        copy = target / path.relative_to(firmware)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(_VIPER.sub(rb"", path.read_bytes()))
+    return target

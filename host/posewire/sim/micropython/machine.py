@@ -1,0 +1,378 @@
+"""The stock machine module of an ESP32, as far as firmware uses it, on simulated hardware."""
+
+import errno
+import io
+import micropython
+import time
+
+import simbus
+from micropython import const
+from simi2s import I2S  # noqa: F401
+
+PWRON_RESET = const(1)
+HARD_RESET = const(2)
+WDT_RESET = const(3)
+DEEPSLEEP_RESET = const(4)
+SOFT_RESET = const(5)
+
+_PINS = const(64)
+
+# The level that the world outside puts on a pin: 0, 1, or nothing.
+_OPEN = const(2)
+_levels = bytearray(_PINS)
+for _i in range(_PINS):
+    _levels[_i] = _OPEN
+_pins = {}
+
+
+def _on_pin(number, a, b, c, length):
+    before = _levels[number]
+    _levels[number] = a
+    pin = _pins.get(number)
+    if pin is not None and before != a:
+        pin._changed()
+
+
+simbus.on(simbus.PIN, _on_pin)
+
+
+class Pin:
+    IN = 1
+    OUT = 3
+    OPEN_DRAIN = 7
+    PULL_DOWN = 1
+    PULL_UP = 2
+    IRQ_RISING = 1
+    IRQ_FALLING = 2
+
+    def __new__(cls, id, *args, **kwargs):
+        if isinstance(id, Pin):
+            return id
+        if not 0 <= id < _PINS:
+            raise ValueError("invalid pin")
+        pin = _pins.get(id)
+        if pin is None:
+            pin = super().__new__(cls)
+            pin.number = id
+            pin._mode = Pin.IN
+            pin._pull = None
+            pin._out = 0
+            pin._handler = None
+            pin._trigger = 0
+            pin._last = 0
+            _pins[id] = pin
+        return pin
+
+    def __init__(self, id, mode=-1, pull=-1, *, value=None, drive=None, hold=None):
+        self.init(mode, pull, value=value)
+
+    def init(self, mode=-1, pull=-1, *, value=None, drive=None, hold=None):
+        if mode != -1:
+            self._mode = mode
+        if pull != -1:
+            self._pull = pull
+        if value is not None:
+            self.value(value)
+        self._last = self._level()
+
+    def value(self, x=None):
+        simbus.poll()
+        if x is None:
+            return self._level()
+        x = 1 if x else 0
+        if x != self._out:
+            self._out = x
+            simbus.send(simbus.PIN_OUT, self.number, x)
+
+    def __call__(self, x=None):
+        return self.value(x)
+
+    def on(self):
+        self.value(1)
+
+    def off(self):
+        self.value(0)
+
+    def toggle(self):
+        self.value(1 - self._out)
+
+    def irq(self, handler=None, trigger=3, *, wake=None, hard=False):
+        self._handler = handler
+        self._trigger = trigger
+        self._last = self._level()
+        simbus.start()
+
+    def __repr__(self):
+        return "Pin(%d)" % self.number
+
+    def _level(self):
+        if self._mode == Pin.OUT:
+            return self._out
+        level = _levels[self.number]
+        if level == _OPEN:
+            return 1 if self._pull == Pin.PULL_UP else 0
+        return level
+
+    def _changed(self):
+        level = self._level()
+        if level == self._last:
+            return
+        self._last = level
+        if self._handler is not None and self._trigger & (Pin.IRQ_RISING if level else Pin.IRQ_FALLING):
+            self._handler(self)
+
+
+class PWM:
+    def __init__(self, dest, *, freq=5000, duty=None, duty_u16=None, duty_ns=None, invert=False):
+        self._pin = Pin(dest)
+        self._freq = freq
+        self._duty = 0x8000
+        self.init(freq=freq, duty=duty, duty_u16=duty_u16, duty_ns=duty_ns)
+
+    def init(self, *, freq=None, duty=None, duty_u16=None, duty_ns=None, invert=False):
+        if freq is not None:
+            self._freq = freq
+        if duty is not None:
+            self._duty = duty << 6
+        if duty_u16 is not None:
+            self._duty = duty_u16
+        if duty_ns is not None:
+            self._duty = duty_ns * self._freq * 65535 // 1000000000
+        self._tell()
+
+    def freq(self, value=None):
+        if value is None:
+            return self._freq
+        self._freq = value
+        self._tell()
+
+    def duty(self, value=None):
+        if value is None:
+            return self._duty >> 6
+        self._duty = value << 6
+        self._tell()
+
+    def duty_u16(self, value=None):
+        if value is None:
+            return self._duty
+        self._duty = value
+        self._tell()
+
+    def duty_ns(self, value=None):
+        if value is None:
+            return self._duty * 1000000000 // (self._freq * 65535)
+        self._duty = value * self._freq * 65535 // 1000000000
+        self._tell()
+
+    def deinit(self):
+        self._duty = 0
+        self._tell()
+
+    def _tell(self):
+        simbus.send(simbus.PWM, self._pin.number, self._duty, self._freq)
+
+
+class I2C:
+    """Both buses of the chip; the simulated IMU is on each of them."""
+
+    def __init__(self, id=0, *, scl=None, sda=None, freq=400000, timeout=50000):
+        from simmpu6050 import ADDRESS, Mpu6050
+
+        if not 0 <= id < 2:
+            raise ValueError("I2C(%d) doesn't exist" % id)
+        self._address = ADDRESS
+        self._device = Mpu6050()
+
+    def init(self, **kwargs):
+        pass
+
+    def deinit(self):
+        pass
+
+    def scan(self):
+        simbus.poll()
+        return [self._address] if self._device.present else []
+
+    def readfrom_mem_into(self, addr, memaddr, buf, *, addrsize=8):
+        self._select(addr)
+        self._device.point(memaddr)
+        self._device.read(buf, len(buf))
+
+    def readfrom_mem(self, addr, memaddr, nbytes, *, addrsize=8):
+        buf = bytearray(nbytes)
+        self.readfrom_mem_into(addr, memaddr, buf)
+        return bytes(buf)
+
+    def writeto_mem(self, addr, memaddr, buf, *, addrsize=8):
+        self._select(addr)
+        self._device.point(memaddr)
+        self._device.write(buf, 0)
+
+    def readfrom_into(self, addr, buf, stop=True):
+        self._select(addr)
+        self._device.read(buf, len(buf))
+
+    def readfrom(self, addr, nbytes, stop=True):
+        buf = bytearray(nbytes)
+        self.readfrom_into(addr, buf)
+        return bytes(buf)
+
+    def writeto(self, addr, buf, stop=True):
+        self._select(addr)
+        if len(buf):
+            self._device.point(buf[0])
+            self._device.write(buf, 1)
+        return len(buf)
+
+    def _select(self, addr):
+        simbus.poll()
+        if addr != self._address or not self._device.present:
+            raise OSError(errno.ENODEV)
+
+
+class SoftI2C(I2C):
+    def __init__(self, scl, sda, *, freq=400000, timeout=50000):
+        super().__init__(0, scl=scl, sda=sda, freq=freq)
+
+
+_uarts = {}
+
+
+def _on_uart(number, a, b, c, length):
+    uart = _uarts.get(number)
+    if uart is not None:
+        # What does not fit any more is lost, as in the chip's driver.
+        uart._received.write(simbus.payload, 0, length)
+
+
+simbus.on(simbus.UART, _on_uart)
+
+
+class UART(io.IOBase):
+    def __init__(
+        self,
+        id,
+        baudrate=115200,
+        bits=8,
+        parity=None,
+        stop=1,
+        *,
+        tx=None,
+        rx=None,
+        rxbuf=256,
+        txbuf=256,
+        timeout=0,
+        **options,
+    ):
+        if not 0 <= id < 3:
+            raise ValueError("UART(%d) doesn't exist" % id)
+        self._id = id
+        self._timeout = timeout
+        self._received = micropython.RingIO(rxbuf)
+        self._one = bytearray(1)
+        _uarts[id] = self
+        simbus.send(simbus.UART_OPEN, id, baudrate)
+        simbus.start()
+
+    def init(self, baudrate=115200, bits=8, parity=None, stop=1, **options):
+        simbus.send(simbus.UART_OPEN, self._id, baudrate)
+
+    def deinit(self):
+        _uarts.pop(self._id, None)
+        simbus.send(simbus.UART_OPEN, self._id, 0)
+
+    def any(self):
+        simbus.poll()
+        return self._received.any()
+
+    def readinto(self, buf, nbytes=-1):
+        """Returns what is there, None when nothing came within the time-out."""
+        if nbytes < 0 or nbytes > len(buf):
+            nbytes = len(buf)
+        if not self._wait():
+            return None
+        return self._received.readinto(buf, nbytes)
+
+    def read(self, nbytes=-1):
+        if not self._wait():
+            return None
+        return self._received.read(nbytes) if nbytes >= 0 else self._received.read()
+
+    def readline(self):
+        if not self._wait():
+            return None
+        return self._received.readline()
+
+    def write(self, buf):
+        data = memoryview(buf)
+        simbus.send_bytes(simbus.UART_DATA, self._id, 0, 0, 0, data, 0, len(data))
+        return len(data)
+
+    def ioctl(self, request, argument):
+        if request != 3:
+            return -1
+        return argument & (5 if self.any() else 4)
+
+    def flush(self):
+        pass
+
+    def txdone(self):
+        return True
+
+    def _wait(self):
+        if self.any():
+            return True
+        deadline = time.ticks_add(time.ticks_ms(), self._timeout)
+        while time.ticks_diff(deadline, time.ticks_ms()) > 0:
+            time.sleep_ms(1)
+            if self.any():
+                return True
+        return False
+
+
+class WDT:
+    """Python watches: a process that hangs in a loop could not reset itself."""
+
+    def __init__(self, id=0, timeout=5000):
+        self._between = max(1, timeout // 8)
+        self._fed = time.ticks_ms()
+        simbus.send(simbus.WDT, id, timeout)
+
+    def feed(self):
+        now = time.ticks_ms()
+        if time.ticks_diff(now, self._fed) >= self._between:
+            self._fed = now
+            simbus.send(simbus.FEED)
+
+
+def reset():
+    """Start again from nothing: Python ends this process and starts another."""
+    simbus.halt(simbus.RESET, HARD_RESET)
+
+
+def soft_reset():
+    simbus.halt(simbus.RESET, SOFT_RESET)
+
+
+def reset_cause():
+    return simbus.settings.get("reset_cause", PWRON_RESET)
+
+
+def unique_id():
+    return bytes.fromhex(simbus.settings.get("mac", "02:00:00:00:00:01").replace(":", ""))
+
+
+def freq(hz=None):
+    return 240000000 if hz is None else None
+
+
+def idle():
+    time.sleep_us(100)
+
+
+def disable_irq():
+    return 0
+
+
+def enable_irq(state):
+    pass

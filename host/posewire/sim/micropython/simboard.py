@@ -1,0 +1,61 @@
+"""Power on: the line to Python first, then what a board does: boot.py, then main.py."""
+
+import gc
+import time
+
+import simbus
+import sys
+
+# Machine code needs a compiler for this processor; without one the board's files come with the viper decorators taken out,
+# and the names that viper code uses must exist.
+if simbus.settings.get("bytecode"):
+    import simviper  # noqa: F401
+
+_EVENTS = ("state", "stt", "tool", "emotion", "sentence", "connected", "disconnected")
+
+_wanted = False
+
+
+class _Status:
+    """Answers Python's question for the firmware's own counters, from the event loop."""
+
+    def __init__(self, snapshot):
+        self._snapshot = snapshot
+        self._wanted = False
+        simbus.on(simbus.SNAPSHOT, self._ask)
+        simbus.tick_with(self)
+
+    def _ask(self, port, a, b, c, length):
+        self._wanted = True
+
+    def tick(self):
+        if self._wanted:
+            self._wanted = False
+            simbus.send_json(simbus.STATUS, self._snapshot())
+            # Leave the heap as it was found: the firmware measures what it allocates.
+            gc.collect()
+
+
+def _forward(name):
+    return lambda value: simbus.send_json(simbus.EVENT, [name, value])
+
+
+def _listen():
+    try:
+        from posewire_fw import app
+    except ImportError:
+        return
+    for name in _EVENTS:
+        app.on(name, _forward(name))
+    _Status(app.snapshot)
+
+
+simbus.start()
+gc.collect()
+simbus.send(simbus.READY, 0, gc.mem_alloc(), time.ticks_us())
+_listen()
+try:
+    import boot  # noqa: F401
+except ImportError:
+    pass
+import main  # noqa: E402, F401

@@ -1,0 +1,206 @@
+"""machine.I2S as on the ESP32: DMA buffers of 256 frames that time fills (microphone) or empties (speaker).
+
+Sources: the MicroPython driver (ports/esp32/machine_i2s.c) and the IDF driver under it. One buffer is being filled or played,
+and a queue holds the others: where nobody reads, the oldest is lost and nothing says so; where nobody writes, zeros are played.
+"""
+
+import io
+import time
+
+import simbus
+import simmic
+from micropython import const
+
+_FRAMES = const(256)
+_SECOND = const(1000000)
+
+_BLOCKING = const(0)
+_IRQ = const(1)
+_ASYNCIO = const(2)
+
+# Buffers that one turn of the event loop completes at most.
+_TURNS = const(4)
+
+_ports = {}
+
+
+class Receiver:
+    """The microphone's side: time fills the buffers."""
+
+    flag = 1
+
+    def __init__(self, rate, layout, ibuf):
+        if rate != simmic.RATE:
+            raise ValueError("the simulated microphone gives %d samples a second only" % simmic.RATE)
+        simmic.open_source()
+        self._rate = rate
+        self._layout = layout
+        self._size = simmic.layout_size(layout)
+        # The chip moves 32-bit stereo frames whatever was asked for.
+        self._queue = max(2, ibuf // (_FRAMES * 8)) - 1
+        self._zero = time.ticks_us()
+        self._next = 0
+        self._left = 0
+
+    def ready(self):
+        return self._left > 0 or self._filled() > self._next
+
+    def move(self, buf, at):
+        """Copy what there is into buf from that offset on; return the offset reached."""
+        end = len(buf)
+        while end - at >= self._size and (self._left or self._next_buffer()):
+            count = min(self._left, (end - at) // self._size)
+            simmic.hear(self._zero, self._next * _FRAMES - self._left, buf, at, count, self._layout)
+            self._left -= count
+            at += count * self._size
+        return at
+
+    def _filled(self):
+        return time.ticks_diff(time.ticks_us(), self._zero) * self._rate // (_SECOND * _FRAMES)
+
+    def _next_buffer(self):
+        filled = self._filled()
+        if filled == self._next:
+            return False
+        self._next = max(self._next, filled - self._queue) + 1
+        self._left = _FRAMES
+        return True
+
+
+class Transmitter:
+    """The speaker's side: time empties the buffers. All that is written goes to Python with the moment it will be heard."""
+
+    flag = 4
+
+    def __init__(self, rate, layout, ibuf, port):
+        self._rate = rate
+        self._size = simmic.layout_size(layout)
+        self._buffers = max(2, ibuf // (_FRAMES * self._size))
+        self._port = port
+        self._zero = time.ticks_us()
+        self._written = 0
+
+    def ready(self):
+        return self._space() > 0
+
+    def move(self, buf, at):
+        """Take what fits of buf from that offset on; return the offset reached."""
+        count = min(self._space(), (len(buf) - at) // self._size)
+        if count > 0:
+            heard = self._zero + self._written * _SECOND // self._rate
+            simbus.send_bytes(simbus.I2S_DATA, self._port, 0, heard, 0, buf, at, count * self._size)
+            self._written += count
+            at += count * self._size
+        return at
+
+    def _space(self):
+        playing = time.ticks_diff(time.ticks_us(), self._zero) * self._rate // (_SECOND * _FRAMES)
+        # After an underrun the next buffer to be played is the first that can still be written.
+        self._written = max(self._written, (playing + 1) * _FRAMES)
+        return (playing + self._buffers) * _FRAMES - self._written
+
+
+class I2S(io.IOBase):
+    """Signature and modes as in the MicroPython documentation: blocking, irq() (non-blocking), asyncio stream."""
+
+    RX = 9
+    TX = 10
+    MONO = 0
+    STEREO = 1
+
+    def __init__(self, id, *, sck, ws, sd, mode, bits, format, rate, ibuf):
+        if not 0 <= id < simbus.settings.get("i2s_ports", 2):
+            raise ValueError("invalid id")
+        if mode not in (I2S.RX, I2S.TX):
+            raise ValueError("invalid mode")
+        if bits not in (16, 32):
+            raise ValueError("invalid bits")
+        if format not in (I2S.MONO, I2S.STEREO):
+            raise ValueError("invalid format")
+        if id in _ports:
+            _ports[id].deinit()
+        layout = (2 if format == I2S.STEREO else 0) + (1 if bits == 32 else 0)
+        self._id = id
+        self._mode = _BLOCKING
+        self._handler = None
+        self._buf = None
+        self._at = 0
+        self._waiting = None
+        if mode == I2S.RX:
+            self._dma = Receiver(rate, layout, ibuf)
+        else:
+            self._dma = Transmitter(rate, layout, ibuf, id)
+        _ports[id] = self
+        simbus.send(simbus.I2S_OPEN, id, rate, time.ticks_us(), (mode == I2S.TX) << 2 | layout)
+
+    def irq(self, handler):
+        """Call handler(i2s) when the buffer of a readinto() is full or that of a write() is taken."""
+        self._handler = handler
+        self._mode = _IRQ if handler is not None else _BLOCKING
+        if handler is not None:
+            simbus.tick_with(self)
+        else:
+            simbus.no_tick(self)
+
+    def readinto(self, buf, size=-1):
+        return self._transfer(buf)
+
+    def write(self, buf):
+        return self._transfer(buf)
+
+    def ioctl(self, request, argument):
+        if request != 3:
+            return -1
+        self._mode = _ASYNCIO
+        if self._dma is None:
+            return 0x20
+        return self._dma.flag & argument if self._dma.ready() else 0
+
+    def deinit(self):
+        """Stop at once: what was not yet heard never will be."""
+        if self._dma is None:
+            return
+        self._dma = None
+        self._buf = None
+        self._waiting = None
+        simbus.no_tick(self)
+        if _ports.get(self._id) is self:
+            del _ports[self._id]
+        simbus.send(simbus.I2S_CLOSE, self._id, 0, time.ticks_us())
+
+    def tick(self):
+        turns = _TURNS
+        while turns and self._buf is not None and self._advance():
+            turns -= 1
+
+    def _transfer(self, buf):
+        if self._dma is None:
+            raise OSError(22)
+        simbus.poll()
+        if self._mode == _IRQ:
+            return self._request(buf)
+        at = self._dma.move(buf, 0)
+        while self._mode == _BLOCKING and at < len(buf):
+            time.sleep_ms(1)
+            simbus.poll()
+            at = self._dma.move(buf, at)
+        return at
+
+    def _request(self, buf):
+        # The driver's task works on one request and a queue of one holds the next: a third is dropped without a word.
+        if self._buf is None:
+            self._buf = buf
+            self._at = 0
+        elif self._waiting is None:
+            self._waiting = buf
+        return len(buf)
+
+    def _advance(self):
+        self._at = self._dma.move(self._buf, self._at)
+        if self._at < len(self._buf):
+            return False
+        self._buf = self._waiting
+        self._waiting = None
+        self._at = 0
+        self._handler(self)
+        return True

@@ -1,0 +1,110 @@
+"""What the simulated microphone hears: a recording that Python placed on the time line, else the noise of a quiet room.
+
+Like an INMP441 it gives 24 bits left-justified in a 32-bit slot. A 16-bit sample s of the recording becomes the slot
+s << 12, so that firmware that takes 16 bits from bit 12 on gets the recording back as it was.
+"""
+
+import micropython
+import simbus
+from micropython import const
+
+RATE = const(16000)
+_CHUNK = const(256)
+
+# The file holds every recording that was played so far, one after another, as signed 16-bit samples.
+_file = None
+_samples = bytearray(_CHUNK * 2)
+_seed = bytearray(b"\x39\x05\x00\x00")
+_start = 0
+_offset = 0
+_count = 0
+
+
+def _play(port, a, b, c, length):
+    global _start, _offset, _count
+    _start = b
+    _offset = c
+    _count = a
+
+
+def open_source():
+    """Get ready to hear()."""
+    global _file
+    if _file is None and "mic" in simbus.settings:
+        _file = open(simbus.settings["mic"], "rb")
+    simbus.on(simbus.MIC, _play)
+
+
+def hear(zero, frame, buf, at, count, layout):
+    """Put count frames, beginning with that number since the time zero (us), into buf at a byte offset."""
+    first = (_start - zero) * RATE // 1000000
+    size = layout_size(layout)
+    while count:
+        n = min(count, _CHUNK)
+        into = frame - first
+        if _count and into < 0:
+            n = min(n, 0 - into)
+            _noise(_samples, n, _seed)
+        elif into < _count:
+            n = min(n, _count - into)
+            _read((_offset + into) * 2, n * 2)
+        else:
+            _noise(_samples, n, _seed)
+        _slots(_samples, buf, at, n, layout)
+        frame += n
+        at += n * size
+        count -= n
+
+
+def layout_size(layout):
+    """Bytes a frame: layout 0 is mono with 16 bits, 1 mono 32, 2 stereo 16, 3 stereo 32."""
+    return (2 + (layout & 1) * 2) << (layout >> 1)
+
+
+def _read(position, size):
+    _file.seek(position)
+    got = _file.readinto(_samples, size)
+    while got < size:
+        _samples[got] = 0
+        got += 1
+
+
+@micropython.viper
+def _noise(samples, count: int, seed):
+    out = ptr16(samples)
+    state = ptr32(seed)
+    x = int(state[0])
+    for i in range(count):
+        x = (x * 1103515245 + 12345) & 0x7FFFFFFF
+        out[i] = (x >> 16) % 21 - 10
+    state[0] = x
+
+
+@micropython.viper
+def _slots(samples, buf, start: int, count: int, layout: int):
+    source = ptr16(samples)
+    out = ptr8(buf)
+    at = start
+    for i in range(count):
+        s = int(source[i])
+        if s & 0x8000:
+            s -= 0x10000
+        slot = s << 12
+        if layout & 1:
+            out[at] = 0
+            out[at + 1] = slot >> 8
+            at += 2
+        out[at] = slot >> 16
+        out[at + 1] = slot >> 24
+        at += 2
+        if layout == 2:
+            # The right channel: nothing is connected.
+            out[at] = 0
+            out[at + 1] = 0
+            at += 2
+        elif layout == 3:
+            out[at] = 0
+            out[at + 1] = 0
+            out[at + 2] = 0
+            out[at + 3] = 0
+            at += 4

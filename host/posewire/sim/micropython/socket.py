@@ -1,0 +1,51 @@
+"""The built-in sockets, but names resolve in the simulated network, which gives the address of its own proxy for each."""
+
+import sys
+import time
+
+import simbus
+import usocket
+from usocket import *  # noqa: F403
+
+IPPROTO_TCP = 6
+TCP_NODELAY = 1
+
+# A chip's send buffer is small (lwIP: four segments): a network that has stopped must be felt soon.
+_SO_SNDBUF = 7
+_SEND_BUFFER = 8192
+
+_RESOLVE_MS = 10000
+_EAI_FAIL = -202
+
+_answer = None
+
+
+def socket(family=usocket.AF_INET, kind=usocket.SOCK_STREAM, *protocol):
+    sock = usocket.socket(family, kind, *protocol)
+    if kind == usocket.SOCK_STREAM and sys.platform == "linux":
+        sock.setsockopt(usocket.SOL_SOCKET, _SO_SNDBUF, _SEND_BUFFER)
+    return sock
+
+
+def getaddrinfo(host, port, *hints):
+    """Blocks, as on the chip; OSError(-202) when there is no such name."""
+    global _answer
+    if not simbus.connected():
+        return usocket.getaddrinfo(host, port)
+    _answer = None
+    name = host.encode()
+    simbus.on(simbus.RESOLVED, _resolved)
+    simbus.send_bytes(simbus.RESOLVE, 0, port, 0, 0, name, 0, len(name))
+    deadline = time.ticks_add(time.ticks_ms(), _RESOLVE_MS)
+    while _answer is None and time.ticks_diff(deadline, time.ticks_ms()) > 0:
+        simbus.drain()
+        time.sleep_ms(1)
+    if not _answer or _answer < 0:
+        raise OSError(_EAI_FAIL)
+    address = usocket.getaddrinfo("127.0.0.1", _answer)[0][-1]
+    return [(usocket.AF_INET, usocket.SOCK_STREAM, 0, "", address)]
+
+
+def _resolved(port, a, b, c, length):
+    global _answer
+    _answer = a

@@ -1,0 +1,107 @@
+"""One MicroPython process: from power on to power off."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from posewire.errors import SimulatorError
+from posewire.sim.bus import Bus, Record
+from posewire.sim.interpreter import Interpreter
+
+# What the simulated hardware itself takes of the interpreter's heap; the firmware gets all of what was asked for.
+HARDWARE_HEAP = 64 * 1024
+
+_STOP_SECONDS = 5.0
+
+
+class BoardProcess:
+    """The interpreter with the simulated hardware and the firmware.
+
+    ``on_line`` gets each printed line, ``on_record`` each record of the hardware, ``on_exit`` the exit status once; all in
+    threads of this object.
+    """
+
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        hardware: Path,
+        firmware: Path,
+        flash: Path,
+        heap: int,
+        settings: Mapping[str, Any],
+        on_record: Callable[["BoardProcess", Record], None],
+        on_line: Callable[[str], None],
+        on_exit: Callable[["BoardProcess", int], None],
+    ) -> None:
+        self._on_line = on_line
+        self._on_exit = on_exit
+        self.bus = Bus(lambda record: on_record(self, record), self._line_closed)
+        environment = {
+            "MICROPYPATH": f":{hardware}:{firmware}:.frozen",
+            "POSEWIRE_SIM": json.dumps({**settings, "bus": self.bus.fileno()}),
+            "PATH": os.environ.get("PATH", os.defpath),
+        }
+        argv = [*interpreter.argv, "-X", f"heapsize={heap + HARDWARE_HEAP}", str(hardware / "simboard.py")]
+        try:
+            self._process = subprocess.Popen(  # noqa: S603
+                argv,
+                cwd=flash,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=(self.bus.fileno(),),
+                # Ctrl-C is for this program, which then switches the board off.
+                start_new_session=True,
+            )
+        except OSError as error:
+            self.bus.close()
+            raise SimulatorError(f"MicroPython does not start: {error}") from error
+        self._closed = threading.Event()
+        self.bus.start()
+        self._reader = threading.Thread(target=self._read_lines, name="posewire-sim-log", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        """End the process now, as pulling the plug would."""
+        if self.alive():
+            self._process.send_signal(signal.SIGKILL)
+        self._process.wait(_STOP_SECONDS)
+        self.bus.close()
+        if self._reader is not threading.current_thread():
+            self._reader.join(_STOP_SECONDS)
+
+    def cpu_seconds(self) -> float:
+        """Processor time used so far; 0 where the system does not tell."""
+        try:
+            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def _line_closed(self) -> None:
+        self._closed.set()
+
+    def _read_lines(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as stream:
+            for line in stream:
+                self._on_line(line.decode("utf-8", "replace").rstrip("\r\n"))
+        status = self._process.wait()
+        # The records that it still sent come first.
+        self._closed.wait(_STOP_SECONDS)
+        self._on_exit(self, status)
