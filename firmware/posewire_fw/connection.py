@@ -7,7 +7,7 @@ import time
 from micropython import const
 
 from posewire_fw import log
-from posewire_fw.websocket import HandshakeError, WebSocketError
+from posewire_fw.websocket import LOST, HandshakeError, WebSocketError
 
 _TURN_MS = const(4)
 _WIFI_CHECK_TURNS = const(64)
@@ -60,6 +60,7 @@ class Connection:
             started = time.ticks_ms()
             failed = True
             opened = False
+            code = LOST
             try:
                 if not self._wifi.connected() and not await self._wifi.join(self._tick):
                     raise OSError("no Wi-Fi")
@@ -70,12 +71,13 @@ class Connection:
                 self._session.opened()
                 await self._serve()
             except WebSocketError as exc:
+                code = exc.code
                 failed = self._session.state != "idle"
                 log.warning("connection", "%s", exc)
             except (OSError, HandshakeError, ValueError) as exc:
                 log.warning("connection", "%s", exc)
             finally:
-                self._link.drop()
+                self._link.drop(code)
                 self._session.lost()
             lasted = time.ticks_diff(time.ticks_ms(), started) if opened else 0
             await self._pause(self._backoff.after(lasted, failed))

@@ -10,25 +10,35 @@ POSE = const(16)
 HEADER = (0, 0, 16, 4)
 
 
-def write_header(buf, at, protocol, kind, count, clock):
-    """Write the header of a frame with count payload bytes at an offset; HEADER[protocol] says how long it is."""
-    if protocol == 3:
-        buf[at] = kind
-        buf[at + 1] = 0
-        buf[at + 2] = count >> 8
-        buf[at + 3] = count & 0xFF
-    elif protocol == 2:
-        _write_header_2(buf, at, kind, count, clock)
+class FrameWriter:
+    """Writes the headers of one connection's frames. clock stamps those of protocol 2."""
 
+    def __init__(self, clock):
+        self._clock = clock
+        self.set_protocol(3)
 
-def _write_header_2(buf, at, kind, count, clock):
-    for i in range(at, at + 14):
-        buf[i] = 0
-    buf[at + 1] = 2
-    buf[at + 3] = kind
-    clock.write_be(buf, at + 8)
-    buf[at + 14] = count >> 8
-    buf[at + 15] = count & 0xFF
+    def set_protocol(self, protocol):
+        self.protocol = protocol
+        self.size = HEADER[protocol]
+
+    def write(self, buf, at, kind, count):
+        """Write the header of a frame with count payload bytes at an offset; it takes `size` bytes."""
+        if self.protocol == 3:
+            buf[at] = kind
+            buf[at + 1] = 0
+            buf[at + 2] = count >> 8
+            buf[at + 3] = count & 0xFF
+        elif self.protocol == 2:
+            self._write_2(buf, at, kind, count)
+
+    def _write_2(self, buf, at, kind, count):
+        for i in range(at, at + 14):
+            buf[i] = 0
+        buf[at + 1] = 2
+        buf[at + 3] = kind
+        self._clock.write_be(buf, at + 8)
+        buf[at + 14] = count >> 8
+        buf[at + 15] = count & 0xFF
 
 
 class FrameReader:

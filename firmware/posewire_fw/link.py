@@ -65,8 +65,8 @@ _TCP_NODELAY = const(1)
 class Link:
     """One connection at a time: connect(), then turn() until it raises WebSocketError or OSError.
 
-    handler has on_text(message, count) and on_binary(message, count); uplink has fill(buf, at, space), which writes
-    the next binary message at an offset of buf and returns its length, 0 for none.
+    handler has on_text(message, count) and on_binary(message, count); uplink has fill(buf, at), which writes the next
+    binary message (FRAME_MAX bytes at most) at an offset of buf and returns its length, 0 for none.
     """
 
     def __init__(self, handler, uplink):
@@ -131,12 +131,7 @@ class Link:
 
     def turn(self):
         """Receive and send what can be now. Allocates nothing for audio and pose."""
-        try:
-            self._receive()
-        except WebSocketError as exc:
-            if exc.code != LOST and not self._close_sent:
-                self._try_close(exc.code)
-            raise
+        self._receive()
         self._send()
         self._check_silence()
 
@@ -167,9 +162,11 @@ class Link:
             self._close_code = code
             self._close_since = time.ticks_ms()
 
-    def drop(self):
-        """Close the socket now."""
+    def drop(self, code=LOST):
+        """Close the socket now. code is that of the error that turn() raised: the host is told, if it can still be."""
         if self._sock is not None:
+            if code != LOST and not self._close_sent:
+                self._try_close(code)
             self._sock.close()
             self._sock = None
         self._queue.clear()
@@ -294,7 +291,7 @@ class Link:
         elif self._close_code:
             self._put_close(self._close_code)
         else:
-            count = self._uplink.fill(builder.buffer, builder.PAYLOAD, FRAME_MAX)
+            count = self._uplink.fill(builder.buffer, builder.PAYLOAD)
             if not count:
                 return False
             builder.finish(BINARY, count)

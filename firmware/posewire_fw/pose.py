@@ -12,6 +12,9 @@ IMU6 = const(8)
 # The largest set: face478.
 VALUES_MAX = const(1434)
 
+# The longest packet: header and CRC, and a value takes three bytes at most.
+PACKET_MAX = const(14 + 3 * 1434)
+
 # The step of a custom set: 2^-12.
 CUSTOM_BITS = const(12)
 
@@ -148,17 +151,20 @@ class PoseStream:
             self.skipped += 1
         self._fresh = True
 
-    def fill(self, buf, at, space):
+    def fill(self, buf, at):
         """Write a packet with the newest sample, if it was not sent yet; returns its length."""
-        if not self._fresh or 14 + 3 * self._count > space:
+        if not self._fresh:
             return 0
         self._fresh = False
         if self._since_key >= _KEY_EVERY:
             self._key = True
         end = self._write_header(buf, at, KEY if self._key else DELTA)
-        end = put_values(self.values, self._reference, self._count, 0 if self._key else 1, buf, end)
+        end = self._put_values(buf, end)
         self._finish(buf, at, end)
         return end + 2 - at
+
+    def _put_values(self, buf, at):
+        return put_values(self.values, self._reference, self._count, 0 if self._key else 1, buf, at)
 
     def _write_header(self, buf, at, kind):
         sequence = self._sequence

@@ -1,12 +1,14 @@
 """A ring of frame slots in one buffer: fixed memory, oldest frame overwritten when full, losses counted.
 
-Producer: `at = ring.slot()`, write into ring.buffer at `at`, `ring.commit(count)`. Consumer: `at = ring.front()`
-(-1: nothing there), read ring.length() bytes, `ring.release()`. Both sides run in one thread, and a consumer takes a
-frame out of the ring before it gives up control, so the producer may drop the oldest. Nothing is allocated after the
-start.
+Producer: `at = ring.slot()`, write into ring.buffer at `at`, `ring.commit(count)`. Consumer: `at = ring.front()` (-1:
+nothing there), read ring.length() bytes, `ring.release()`; or all of it at once, `ring.take(target, at)`. Both sides run
+in one thread, and a consumer takes a frame out of the ring before it gives up control, so the producer may drop the
+oldest. Nothing is allocated after the start.
 """
 
 from array import array
+
+from posewire_fw.copy import copy
 
 
 class Ring:
@@ -47,6 +49,13 @@ class Ring:
 
     def length(self):
         return self._lengths[self._first]
+
+    def take(self, target, at):
+        """Move the oldest frame into a buffer at an offset; return its length. There must be one."""
+        count = self.length()
+        copy(target, at, self.buffer, self.front(), count)
+        self.release()
+        return count
 
     def release(self):
         self._first = (self._first + 1) % self.slots

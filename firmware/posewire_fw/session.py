@@ -161,7 +161,7 @@ class Session:
 
     def opened(self):
         """The WebSocket is open: introduce the board."""
-        self._uplink.protocol = self._config["protocol"]
+        self._uplink.set_protocol(self._config["protocol"])
         self._waiting_hello = True
         self._since = time.ticks_ms()
         self._send(messages.hello(self._config, self._board.name, self._version, self._wants_pose(), self.session_id))
@@ -306,7 +306,7 @@ class Session:
         reader = self._reader
         if not count:
             return
-        if not reader.read(message, count, self._uplink.protocol):
+        if not reader.read(message, count, self._config["protocol"]):
             self.bad_frames += 1
         elif reader.kind == frames.AUDIO:
             self._on_audio(message)

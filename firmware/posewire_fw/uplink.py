@@ -1,61 +1,64 @@
 """What goes up in binary frames: the oldest audio frame first, then the newest sample of each pose source."""
 
-from posewire_fw import frames
-from posewire_fw.copy import copy
+from posewire_fw.frames import AUDIO, POSE, FrameWriter
 
 
 class Uplink:
     """audio_open and pose_open say what may be sent now.
 
-    A source has set_id, skipped, key_wanted(), and fill(buf, at, space) -> bytes written, 0 for nothing.
+    A source has set_id, skipped, key_wanted(), and fill(buf, at) -> bytes written (PACKET_MAX at most), 0 for nothing.
     """
 
     def __init__(self, ring, clock):
         self._ring = ring
-        self._clock = clock
+        self._header = FrameWriter(clock)
         self.sources = []
         self.publishes = False
         self._turn = 0
-        self.protocol = 3
         self.audio_open = False
         self.pose_open = False
         self.sent_audio = 0
         self.sent_pose = 0
+
+    def set_protocol(self, protocol):
+        """The frame protocol of the connection that begins."""
+        self._header.set_protocol(protocol)
 
     def add_source(self, source):
         """Take a pose source. publishes says whether there is, or may yet be, one."""
         self.sources.append(source)
         self.publishes = True
 
-    def fill(self, buf, at, space):
+    def fill(self, buf, at):
         """Write the next frame with its header at an offset of buf; return its length, 0 for nothing to send."""
-        start = at + frames.HEADER[self.protocol]
-        if self.audio_open:
-            front = self._ring.front()
-            if front >= 0:
-                return self._fill_audio(buf, at, start, front)
+        if self.audio_open and self._ring.count:
+            return self._fill_audio(buf, at)
         if self.pose_open:
-            return self._fill_pose(buf, at, start, space)
+            return self._fill_pose(buf, at)
         return 0
 
-    def _fill_audio(self, buf, at, start, front):
-        count = self._ring.length()
-        copy(buf, start, self._ring.buffer, front, count)
-        self._ring.release()
+    def _fill_audio(self, buf, at):
+        header = self._header
+        count = self._ring.take(buf, at + header.size)
+        header.write(buf, at, AUDIO, count)
         self.sent_audio += 1
-        frames.write_header(buf, at, self.protocol, frames.AUDIO, count, self._clock)
-        return start - at + count
+        return header.size + count
 
-    def _fill_pose(self, buf, at, start, space):
+    def _fill_pose(self, buf, at):
         # One source after the other, so that a fast one does not starve the rest.
-        for _ in range(len(self.sources)):
-            self._turn = (self._turn + 1) % len(self.sources)
-            count = self.sources[self._turn].fill(buf, start, space - (start - at))
+        tries = len(self.sources)
+        while tries:
+            tries -= 1
+            count = self._next_source().fill(buf, at + self._header.size)
             if count:
+                self._header.write(buf, at, POSE, count)
                 self.sent_pose += 1
-                frames.write_header(buf, at, self.protocol, frames.POSE, count, self._clock)
-                return start - at + count
+                return self._header.size + count
         return 0
+
+    def _next_source(self):
+        self._turn = (self._turn + 1) % len(self.sources)
+        return self.sources[self._turn]
 
     def reset_pose(self):
         """A new receiver: every source begins with a key packet."""

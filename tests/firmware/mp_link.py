@@ -34,7 +34,7 @@ class Outbox:
     def __init__(self, payloads=()):
         self.payloads = iter(payloads)
 
-    def fill(self, buf, at, space):
+    def fill(self, buf, at):
         payload = next(self.payloads, b"")
         buf[at : at + len(payload)] = payload
         return len(payload)
@@ -64,9 +64,8 @@ def ending(link):
     try:
         turn_until(link, lambda: False)
     except WebSocketError as exc:
+        link.drop(exc.code)
         return exc
-    finally:
-        link.drop()
 
 
 def failure(url, ca=None):

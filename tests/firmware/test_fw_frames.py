@@ -3,7 +3,7 @@
 import binascii
 
 from posewire_fw import frames
-from posewire_fw.frames import FrameReader
+from posewire_fw.frames import FrameReader, FrameWriter
 from support import vectors
 
 
@@ -39,6 +39,9 @@ def test_headers_are_written():
         payload = binascii.unhexlify(case["payload"])
         start = 8 + frames.HEADER[case["protocol"]]
         buf = bytearray(b"\xaa" * 8 + b"\xff" * (start - 8)) + payload
-        frames.write_header(buf, 8, case["protocol"], case["type"], len(payload), FixedClock(case["timestamp_ms"]))
+        writer = FrameWriter(FixedClock(case["timestamp_ms"]))
+        writer.set_protocol(case["protocol"])
+        assert writer.size == start - 8
+        writer.write(buf, 8, case["type"], len(payload))
         assert binascii.hexlify(buf[8:]).decode() == case["message"]
         assert buf[:8] == b"\xaa" * 8

@@ -60,7 +60,7 @@ def test_a_frame_becomes_a_sample():
     assert streams[0].set_id == 1
     assert bytes(streams[0].values) == expected(values, [12, 12, 10, 6])
     assert bytes(streams[0].time) == b"\xfe\xdc\xba\x98"
-    assert streams[0].fill(bytearray(600), 0, 600) > 0
+    assert streams[0].fill(bytearray(600), 0) > 0
     assert (keypoints.frames, keypoints.bad_frames, keypoints.skipped_bytes) == (1, 0, 0)
 
 
@@ -140,7 +140,7 @@ def test_a_custom_set_may_change_its_shape():
     assert len(streams) == 1
     assert bytes(streams[0].values) == struct.pack("<h", 1024) * 6
     buf = bytearray(64)
-    assert streams[0].fill(buf, 0, 64)
+    assert streams[0].fill(buf, 0)
     assert buf[0] == 0  # another shape needs a key packet
     assert buf[8:12] == b"\x00\x02\x03\x0c"
 

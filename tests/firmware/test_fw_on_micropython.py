@@ -165,7 +165,8 @@ def make_certificate(folder: Path, name: str) -> tuple[Path, Path, Path]:
     """A self-signed certificate for localhost: (certificate, key, the same certificate in DER)."""
     certificate, key, der = folder / f"{name}.pem", folder / f"{name}.key", folder / f"{name}.der"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
+        ["openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-days", "30",
          "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
         check=True, capture_output=True,
     )  # fmt: skip

@@ -85,7 +85,7 @@ class Source:
     def key_wanted(self):
         self.keys += 1
 
-    def fill(self, buf, at, space):
+    def fill(self, buf, at):
         return 0
 
 

