@@ -56,7 +56,7 @@ class Event(NamedTuple):
 
 
 class SimBoard:
-    """One simulated board. As a context manager it is switched on at the beginning and gone, with all its files, at the end.
+    """One simulated board. As a context manager it is switched on at first, and gone with all its files at the end.
 
     Args:
         url: the host, ``ws://`` or ``wss://``
@@ -73,8 +73,8 @@ class SimBoard:
         on_line: called with each line that the firmware prints, in a thread of the board
         on_event: called with each event, in a thread of the board
 
-    All times are ``time.monotonic()`` moments. What waits raises SimulatorError when it waited in vain or when the firmware
-    has ended, with the firmware's last lines in the message.
+    All times are ``time.monotonic()`` moments. What waits raises SimulatorError when it waited in vain or when the
+    firmware has ended, with the firmware's last lines in the message.
     """
 
     def __init__(
@@ -213,7 +213,7 @@ class SimBoard:
 
     @property
     def state(self) -> str:
-        """What the session is doing (idle, listening, …), as the firmware last said; ``off`` before it said anything."""
+        """What the session is doing (idle, listening, …), as the firmware last said; ``off`` before that."""
         return next((str(event.value) for event in reversed(self.events) if event.name == "state"), "off")
 
     @property

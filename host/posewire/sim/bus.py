@@ -1,7 +1,7 @@
 """The line to the simulated hardware in the MicroPython process: records over a socket that the process inherits.
 
-A record is a header of 24 bytes (little-endian: kind u8, port u8, payload length u16, a i32, b i64, c i64) and a payload.
-``sim/micropython/simbus.py`` is the other end and has the same numbers.
+A record is a header of 24 bytes (little-endian: kind u8, port u8, payload length u16, a i32, b i64, c i64) and a
+payload. ``sim/micropython/simbus.py`` is the other end and has the same numbers.
 """
 
 import contextlib
@@ -62,7 +62,7 @@ class Record(NamedTuple):
 
 
 class Bus:
-    """One process's line. ``on_record`` is called in the bus's own thread; ``on_end`` when the process closed its end."""
+    """One process's line. ``on_record`` is called in the bus's thread, ``on_end`` when the process closed its end."""
 
     def __init__(self, on_record: Callable[[Record], None], on_end: Callable[[], None]) -> None:
         self._on_record = on_record

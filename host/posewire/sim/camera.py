@@ -27,8 +27,8 @@ Frames = NDArray[np.float32]
 def load_recording(path: Path) -> tuple[Frames, float, int]:
     """Read an .npz with ``data`` (frames, landmarks, channels) and maybe ``fps`` and ``kind``.
 
-    Returns the data as float32, the frame rate (30 where the file has none) and the landmark set's number: the one whose name is
-    ``kind``, where the shape is that set's; otherwise 0 (custom). Raises SimulatorError.
+    Returns the data as float32, the frame rate (30 where the file has none) and the landmark set's number: the one
+    whose name is ``kind``, where the shape is that set's; otherwise 0 (custom). Raises SimulatorError.
     """
     try:
         with np.load(path, allow_pickle=False) as file:

@@ -1,7 +1,7 @@
 """Run one simulated board against any host.
 
-It is the real firmware in a real MicroPython process; microphone, speaker, button, RGB LED, motion sensor and camera are
-simulated underneath and driven by the options.
+It is the real firmware in a real MicroPython process; microphone, speaker, button, RGB LED, motion sensor and camera
+are simulated underneath and driven by the options.
 """
 
 import argparse
@@ -36,8 +36,8 @@ examples:
   posewire sim device --pose dance.npz --room studio --for 30
       publish recorded landmarks (and the motion sensor) in the room "studio"
 
-Times count from the moment when the board is connected. Every press that begins listening plays the microphone's file from
-its beginning.
+Times count from the moment when the board is connected. Every press that begins listening plays the
+microphone's file from its beginning.
 """
 
 
@@ -54,15 +54,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--url", default="ws://127.0.0.1:8000/posewire/v1/", help="the host, ws:// or wss:// (default: %(default)s)")
     add("--token", help="proof that the host asks for (sent as Authorization: Bearer TOKEN)")
-    add(
-        "--mic", type=Path, metavar="FILE.wav", help="what is said into the microphone (PCM WAV, any rate and channels)"
-    )
+    add("--mic", type=Path, metavar="FILE.wav", help="what is said to the microphone (PCM WAV, any rate and channels)")
     add("--speaker", type=Path, metavar="OUT.wav", help="write what came out of the speaker (16 kHz mono)")
     add(
         "--pose",
         type=Path,
         metavar="FILE.npz",
-        help="landmarks from the camera: 'data' (frames, landmarks, channels), 'fps'",
+        help="what the camera sees: 'data' (frames, landmarks, channels), 'fps'",
     )
     add("--pose-loop", action="store_true", help="play the landmarks again and again; otherwise once")
     add(

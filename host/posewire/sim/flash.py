@@ -1,4 +1,4 @@
-"""The board's file system as it is when the board is first switched on: its definition, its settings, the user's tools."""
+"""The board's files as they are when it is first switched on: its definition, its settings, the user's tools."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
 
 
 def copy_without_machine_code(firmware: Path, target: Path) -> Path:
-    """Copy MicroPython files for an interpreter that cannot compile for this processor: viper functions become bytecode.
+    """Copy MicroPython files for an interpreter without a compiler for this processor: viper becomes bytecode.
 
     Only the decorator lines are emptied, so line numbers stay.
     """

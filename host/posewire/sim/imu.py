@@ -41,7 +41,7 @@ class Imu:
         self._set(accel, gyro)
 
     def play(self, times: ArrayLike, accel: ArrayLike, gyro: ArrayLike) -> None:
-        """Follow a motion from now on: times (N) in seconds from its beginning, accel (N, 3) in g, gyro (N, 3) in degrees/s.
+        """Follow a motion from now on: times (N) in seconds, accel (N, 3) in g, gyro (N, 3) in degrees per second.
 
         Returns at once; the last values stay. Raises SimulatorError when the shapes do not fit.
         """

@@ -31,7 +31,7 @@ class Microphone:
             self._tell()
 
     def play(self, source: str | Path | Samples) -> float:
-        """Play a WAV file (any rate and channels) or int16 samples at 16 kHz from now on; returns its length in seconds.
+        """Play a WAV file (any rate and channels) or int16 samples at 16 kHz from now on; returns the seconds it lasts.
 
         What was still being played ends. Raises SimulatorError for a file that cannot be read.
         """

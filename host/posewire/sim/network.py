@@ -1,8 +1,8 @@
 """The simulated network: a TCP proxy between the board and the real hosts, with faults on demand.
 
-The board's getaddrinfo() gets the address of a local port for each host that it asks for; bytes pass unchanged, so URL, Host
-header and certificates stay real. As in TCP itself, what is sent while the network is cut arrives after it is mended, if
-both sides are still there.
+The board's getaddrinfo() gets the address of a local port for each host that it asks for; bytes pass unchanged, so URL,
+Host header and certificates stay real. As in TCP itself, what is sent while the network is cut arrives after it is
+mended, if both sides are still there.
 """
 
 import asyncio
@@ -27,9 +27,10 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 class Network:
-    """``latency`` (seconds each way) and ``bandwidth`` (bytes per second each way, None for no limit) may be set at any time.
+    """The way from the board to its hosts; its qualities may be changed at any time.
 
-    ``dns`` False: names do not resolve.
+    ``latency``: seconds each way. ``bandwidth``: bytes per second each way, None for no limit. ``dns`` False: names do
+    not resolve.
     """
 
     def __init__(self) -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Drive(NamedTuple):
-    """What a pin was set to at a ``time.monotonic()`` moment: the duty is 0 … 1 (a level is 0 or 1), frequency 0 for none."""
+    """What a pin was set to at a ``time.monotonic()`` moment: a duty of 0 … 1 (a level is 0 or 1), a frequency or 0."""
 
     at: float
     duty: float

@@ -22,8 +22,8 @@ _STOP_SECONDS = 5.0
 class BoardProcess:
     """The interpreter with the simulated hardware and the firmware.
 
-    ``on_line`` gets each printed line, ``on_record`` each record of the hardware, ``on_exit`` the exit status once; all in
-    threads of this object.
+    ``on_line`` gets each printed line, ``on_record`` each record of the hardware, ``on_exit`` the exit status once; all
+    in threads of this object.
     """
 
     def __init__(

@@ -87,7 +87,7 @@ class Speaker:
         return since is None or time.monotonic() - since >= last
 
     def silent_since(self) -> float | None:
-        """The ``time.monotonic()`` moment when the last audible sample had been played; None when there was none yet."""
+        """The ``time.monotonic()`` moment when the last audible sample was over; None when there was none yet."""
         for part in reversed(self._heard()):
             loud = np.flatnonzero(np.abs(part.samples.astype(np.int32)) > AUDIBLE)
             if len(loud):
@@ -106,7 +106,7 @@ class Speaker:
         return None
 
     def samples(self, since: float = 0.0) -> Samples:
-        """All that was heard since a ``time.monotonic()`` moment, at 16 kHz, pauses as zeros, from the first sample on."""
+        """All that was heard since a ``time.monotonic()`` moment, from its first sample on: 16 kHz, pauses as zeros."""
         parts = [part for part in self._heard() if part.end > since]
         if not parts:
             return np.zeros(0, np.int16)

@@ -2,9 +2,9 @@
 
 import errno
 import io
-import micropython
 import time
 
+import micropython
 import simbus
 from micropython import const
 from simi2s import I2S  # noqa: F401
@@ -83,6 +83,7 @@ class Pin:
         if x != self._out:
             self._out = x
             simbus.send(simbus.PIN_OUT, self.number, x)
+        return None
 
     def __call__(self, x=None):
         return self.value(x)
@@ -145,24 +146,28 @@ class PWM:
             return self._freq
         self._freq = value
         self._tell()
+        return None
 
     def duty(self, value=None):
         if value is None:
             return self._duty >> 6
         self._duty = value << 6
         self._tell()
+        return None
 
     def duty_u16(self, value=None):
         if value is None:
             return self._duty
         self._duty = value
         self._tell()
+        return None
 
     def duty_ns(self, value=None):
         if value is None:
             return self._duty * 1000000000 // (self._freq * 65535)
         self._duty = value * self._freq * 65535 // 1000000000
         self._tell()
+        return None
 
     def deinit(self):
         self._duty = 0
@@ -249,21 +254,7 @@ simbus.on(simbus.UART, _on_uart)
 
 
 class UART(io.IOBase):
-    def __init__(
-        self,
-        id,
-        baudrate=115200,
-        bits=8,
-        parity=None,
-        stop=1,
-        *,
-        tx=None,
-        rx=None,
-        rxbuf=256,
-        txbuf=256,
-        timeout=0,
-        **options,
-    ):
+    def __init__(self, id, baudrate=115200, bits=8, parity=None, stop=1, *, rxbuf=256, timeout=0, **options):
         if not 0 <= id < 3:
             raise ValueError("UART(%d) doesn't exist" % id)
         self._id = id

@@ -4,10 +4,8 @@ import gc
 import time
 
 import simbus
-import sys
 
-# Machine code needs a compiler for this processor; without one the board's files come with the viper decorators taken out,
-# and the names that viper code uses must exist.
+# Machine code needs a compiler for this processor. Without one the viper decorators have been replaced.
 if simbus.settings.get("bytecode"):
     import simviper  # noqa: F401
 

@@ -1,7 +1,8 @@
 """machine.I2S as on the ESP32: DMA buffers of 256 frames that time fills (microphone) or empties (speaker).
 
-Sources: the MicroPython driver (ports/esp32/machine_i2s.c) and the IDF driver under it. One buffer is being filled or played,
-and a queue holds the others: where nobody reads, the oldest is lost and nothing says so; where nobody writes, zeros are played.
+Sources: the MicroPython driver (ports/esp32/machine_i2s.c) and the IDF driver under it. One buffer is being filled or
+played, a queue holds the others: where nobody reads, the oldest is lost and nothing says so; where nobody writes, zeros
+are played.
 """
 
 import io
@@ -68,7 +69,7 @@ class Receiver:
 
 
 class Transmitter:
-    """The speaker's side: time empties the buffers. All that is written goes to Python with the moment it will be heard."""
+    """The speaker's side: time empties the buffers. What is written goes to Python with the moment it will be heard."""
 
     flag = 4
 

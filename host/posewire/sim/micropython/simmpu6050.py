@@ -1,6 +1,7 @@
 """An MPU-6050 behind I2C, register by register (InvenSense RM-MPU-6000A-00).
 
-Python sets what the chip feels as six integers at the finest range: accelerometer in 1/16384 g, gyroscope in 1/131 degree/s.
+Python sets what the chip feels as six integers at the finest range: accelerometer in 1/16384 g, gyroscope in 1/131
+degree/s.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""The built-in sockets, but names resolve in the simulated network, which gives the address of its own proxy for each."""
+"""The built-in sockets, but names resolve in the simulated network, which gives its own proxy's address for each."""
 
 import sys
 import time
