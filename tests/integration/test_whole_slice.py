@@ -95,7 +95,7 @@ def test_motion_arrives_exactly(host: HostProcess, board: SimBoard) -> None:
             recorded = frames[round(pose.time_ms / 1000 * fps)]
             assert np.abs(pose.values.astype(np.float64) - recorded).max(axis=0) <= SETS["body33"].steps / 2 + 1e-9
         imu = [seen.received.pose for seen in watcher.poses if seen.received.pose.landmarks == SETS["imu6"]]
-        assert np.allclose(imu[-1].values[0] / 16384, (0.0, 0.6, 0.8), atol=0.01)
+        assert np.allclose(imu[-1].values[0] / 4096, (0.0, 0.6, 0.8), atol=0.01)
         assert all(count.missing == count.undecodable == 0 for count in counts.values())
 
 

@@ -24,12 +24,13 @@ from posewire.demo.watcher import RoomWatcher, Seen
 from posewire.errors import PosewireError
 from posewire.server.host_process import HostProcess
 from posewire.sim.board import SimBoard
-from posewire.wire.pose import SETS, quantise
+from posewire.wire.pose import SETS, Pose
 
 _DATA = Path(__file__).parent / "data"
 _ROOM = "demo"
 _BODY, _IMU = SETS["body33"], SETS["imu6"]
 _SILENCE_WITHIN_MS = 200
+_LSB_PER_G = 4096
 _TILT = (0.5, 0.0, 0.866)
 """Acceleration in g of a board that is tilted by 30 degrees."""
 
@@ -148,7 +149,7 @@ def _interrupt(host: HostProcess, board: SimBoard, details: dict[str, Any]) -> s
     pressed = time.monotonic()
     board.button.press(hold=0.1)
     board.wait(lambda: board.speaker.is_silent(last=0.6), timeout=10, what="silence")
-    silent_ms = max(0.0, (board.speaker.silent_since() - pressed) * 1000)
+    silent_ms = max(0.0, ((board.speaker.silent_since() or pressed) - pressed) * 1000)
     details["silent_after_ms"] = round(silent_ms)
     if not host.logged("abort"):
         _fail("the host never got the abort")
@@ -158,27 +159,23 @@ def _interrupt(host: HostProcess, board: SimBoard, details: dict[str, Any]) -> s
 
 
 def _compare(board: SimBoard, watcher: RoomWatcher, recording: Path, details: dict[str, Any]) -> str:
-    # Let what is on its way arrive: counts are compared while nothing moves.
-    board.camera.stop()
-    board.imu.stop()
-    time.sleep(0.5)
-    report = board.report()
+    sent = board.snapshot()["sent"]["pose"]
+    board.wait(lambda: _packets(watcher) >= sent, timeout=5, what=f"all {sent} packets to arrive")
     counts = watcher.counts()
     seen = list(watcher.poses)
     bodies = [entry for entry in seen if entry.received.pose.landmarks == _BODY]
     with np.load(recording) as data:
         frames, fps = data["data"], float(data["fps"])
     worst = _largest_error(bodies, frames, fps)
-    received = sum(count.packets for count in counts.values())
+    received = _packets(watcher)
     lost = sum(count.missing for count in counts.values())
     undecodable = sum(count.undecodable for count in counts.values())
-    sent = report["sent"]["pose"]
     body, imu = counts[_BODY.id], counts[_IMU.id]
     details.update(
         sent=sent, received=received, lost=lost, undecodable=undecodable, body_bytes=body.bytes / body.packets,
         imu_bytes=imu.bytes / imu.packets, largest_error_steps=worst, body_hz=_rate(bodies),
     )  # fmt: skip
-    tilt = [entry.received.pose.values[0] / 16384 for entry in seen if entry.received.pose.landmarks == _IMU][-1]
+    tilt = [entry.received.pose.values[0] / _LSB_PER_G for entry in seen if entry.received.pose.landmarks == _IMU][-1]
     details["imu_g"] = tilt.tolist()
     summary = (
         f"{sent} packets sent, {received} received, {lost} lost, {undecodable} undecodable; "
@@ -190,18 +187,29 @@ def _compare(board: SimBoard, watcher: RoomWatcher, recording: Path, details: di
     return summary
 
 
+def _packets(watcher: RoomWatcher) -> int:
+    return sum(count.packets for count in watcher.counts().values())
+
+
 def _largest_error(bodies: Sequence[Seen], frames: NDArray[np.float32], fps: float) -> float:
-    """Return the largest difference to the recorded frame of the same time, in steps of the grid."""
+    """Return the largest difference to the recorded frame of the same moment, in steps of the grid.
+
+    The camera's clock does not start with the recording, so the first pose is found in it by its values; from there on
+    the packets' times say which frame it must be (a camera that is a little late stamps a little late: one frame of
+    tolerance).
+    """
+    first = bodies[0].received.pose
+    start = int(np.argmin([_steps_off(first, frame) for frame in frames]))
     worst = 0.0
-    period = len(frames) / fps
     for entry in bodies:
         pose = entry.received.pose
-        recorded = frames[round((pose.time_ms / 1000 % period) * fps) % len(frames)]
-        if not np.array_equal(quantise(recorded, _BODY), pose.integers):
-            worst = max(worst, float(np.nanmax(np.abs(pose.values - recorded) / _BODY.steps)))
-        else:
-            worst = max(worst, float(np.nanmax(np.abs(pose.values.astype(np.float64) - recorded) / _BODY.steps)))
+        index = start + round((pose.time_ms - first.time_ms) / 1000 * fps)
+        worst = max(worst, min(_steps_off(pose, frames[near % len(frames)]) for near in (index - 1, index, index + 1)))
     return worst
+
+
+def _steps_off(pose: Pose, frame: NDArray[np.float32]) -> float:
+    return float(np.abs((pose.values.astype(np.float64) - frame) / _BODY.steps).max())
 
 
 def _rate(seen: Sequence[Seen]) -> float:
@@ -227,7 +235,7 @@ def _picture(watcher: RoomWatcher, out: Path) -> None:
             (
                 "accelerometer, g",
                 [(pose.time_ms - imu[0].time_ms) / 1000 for pose in imu],
-                np.stack([pose.values[0] / 16384 for pose in imu]),
+                np.stack([pose.values[0] / _LSB_PER_G for pose in imu]),
             ),
         ],
     )

@@ -51,7 +51,7 @@ def _bodies(times: Sequence[float], bodies: Floats) -> list[str]:
     cell = (_WIDTH - 2 * _MARGIN) / count
     points = bodies[..., :2]
     low, high = np.nanmin(points, axis=(0, 1)), np.nanmax(points, axis=(0, 1))
-    scale = min((cell - 20) / max(high[0] - low[0], 1e-6), (_BODY - 30) / max(high[1] - low[1], 1e-6))
+    scale = min((cell - 20) / max(float(high[0] - low[0]), 1e-6), (_BODY - 30) / max(float(high[1] - low[1]), 1e-6))
     parts = []
     for column, index in enumerate(chosen):
         left, colour = _MARGIN + column * cell + 10, _COLOURS[column % len(_COLOURS)]
