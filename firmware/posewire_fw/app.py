@@ -100,7 +100,7 @@ class App:
 
         pin = self.board.button_pin()
         self.button = Button(pin) if pin is not None else None
-        self.supervisor = Supervisor(self._watchdog(), self._frames_sent, self._texts_moved)
+        self.supervisor = Supervisor(self._watchdog(), self._frames_sent, self._others)
         self._add_workers()
 
     def _open_pose_sources(self, pose):
@@ -178,8 +178,11 @@ class App:
     def _frames_sent(self):
         return self.uplink.sent_audio + self.uplink.sent_pose
 
-    def _texts_moved(self):
-        return self.session.sent_text + self.session.received_text
+    def _others(self):
+        # What may allocate: text messages, what a change of state brings about (ports opened, users' listeners), and a
+        # landmark set seen for the first time.
+        session = self.session
+        return session.sent_text + session.received_text + session.transitions + len(self.uplink.sources)
 
     def snapshot(self):
         """What the board has done so far, as a dict ready for JSON."""

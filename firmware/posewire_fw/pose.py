@@ -147,7 +147,8 @@ class PoseStream:
 
     def publish(self):
         """values and time are a complete new sample."""
-        if self._fresh:
+        # While a key packet is due nobody has been receiving (or has just asked): that is not a loss.
+        if self._fresh and not self._key:
             self.skipped += 1
         self._fresh = True
 

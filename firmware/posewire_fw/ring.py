@@ -1,8 +1,8 @@
 """A ring of frame slots in one buffer: fixed memory, oldest frame overwritten when full, losses counted.
 
-Producer: `at = ring.slot()`, write into ring.buffer at `at`, `ring.commit(count)`. Consumer: `at = ring.front()` (-1:
-nothing there), read ring.length() bytes, `ring.release()`; or all of it at once, `ring.take(target, at)`. Both sides run
-in one thread, and a consumer takes a frame out of the ring before it gives up control, so the producer may drop the
+Producer: `at = ring.slot()`, write into ring.buffer at `at`, `ring.commit(count)`. Consumer: `at = ring.front()`, which
+is -1 for nothing there, read ring.length() bytes, `ring.release()`; or all at once, `ring.take(target, at)`. Both sides
+run in one thread, and a consumer takes a frame out of the ring before it gives up control, so the producer may drop the
 oldest. Nothing is allocated after the start.
 """
 

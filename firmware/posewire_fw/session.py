@@ -129,6 +129,7 @@ class Session:
         self.received_pose = 0
         self.received_text = 0
         self.sent_text = 0
+        self.transitions = 0
         self.bad_frames = 0
         self.bad_messages = 0
         self._handlers = {
@@ -173,6 +174,7 @@ class Session:
         self._speaker_silence()
         self._uplink.audio_open = False
         self._uplink.pose_open = False
+        self._uplink.reset_pose()
         self._waiting_hello = False
         self._deaf = False
         self.room_slot = None
@@ -201,6 +203,7 @@ class Session:
         log.debug("session", "%s -> %s", self.state, state)
         before = self.public_state()
         self.state = state
+        self.transitions += 1
         self._limit = TIMEOUTS.get(state, 0)
         self._uplink.audio_open = state in _SENDING or state in _SENDING_AND_SPEAKING
         if self.public_state() != before:

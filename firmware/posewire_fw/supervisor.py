@@ -39,12 +39,15 @@ class _Watch:
 
 
 class Supervisor:
-    """add(name, worker): worker has run(), which never ends, and beat, a count that goes up while it lives."""
+    """add(name, worker): worker has run(), which never ends, and beat, a count that goes up while it lives.
 
-    def __init__(self, watchdog, frames_sent, texts_moved):
+    frames_sent() and others() count what has happened so far: frames that must not allocate, and all that may.
+    """
+
+    def __init__(self, watchdog, frames_sent, others):
         self._watchdog = watchdog
         self._frames_sent = frames_sent
-        self._texts_moved = texts_moved
+        self._others = others
         self._watches = []
         self.restarts = 0
         self.heap_free_min = 0
@@ -55,7 +58,7 @@ class Supervisor:
         self._watches.append(_Watch(name, worker))
 
     def alloc_per_frame(self):
-        """Heap bytes for each frame sent, over the seconds in which frames went out and no text moved.
+        """Heap bytes for each frame sent, over the seconds in which frames went out and nothing else happened.
 
         None when there was no such second.
         """
@@ -68,13 +71,13 @@ class Supervisor:
             self._start(watch)
         while True:
             frames = self._frames_sent()
-            texts = self._texts_moved()
+            others = self._others()
             before = gc.mem_alloc()
             await asyncio.sleep_ms(_PERIOD_MS)
             grown = gc.mem_alloc() - before
             frames = self._frames_sent() - frames
-            # Text messages may allocate; and a negative growth says that a collection came between.
-            if frames and self._texts_moved() == texts and grown >= 0:
+            # Other things (text messages) may allocate; and a negative growth says that a collection came between.
+            if frames and self._others() == others and grown >= 0:
                 self._allocated += grown
                 self._frames += frames
             free = gc.mem_free()

@@ -47,7 +47,10 @@ def test_only_the_newest_sample_goes_out_and_the_rest_is_counted():
     stream = PoseStream(8, *SETS[8])
     buf = bytearray(64)
     assert stream.fill(buf, 0) == 0
-    for value in (1, 2, 3):
+    for value in (9, 8, 7):  # before anybody receives
+        sample(stream, value)
+    stream.fill(buf, 0)
+    for value in (8, 9, 10):
         sample(stream, value)
     count = stream.fill(buf, 0)
     assert buf[8 : count - 2] == bytes([6] * 6)  # zigzag of 3
