@@ -21,8 +21,9 @@ from typing import Any, NamedTuple, Self
 from posewire.errors import SimulatorError
 from posewire.sim.bus import Kind, Record
 from posewire.sim.button import Button
+from posewire.sim.bytecode import copy_as_bytecode
 from posewire.sim.camera import Camera
-from posewire.sim.flash import copy_without_machine_code, merged, read_definition, write_flash
+from posewire.sim.flash import merged, read_definition, write_flash
 from posewire.sim.imu import Imu
 from posewire.sim.interpreter import find_interpreter
 from posewire.sim.led import Led
@@ -143,8 +144,8 @@ class SimBoard:
         self._firmware = firmware or firmware_folder()
         self._hardware = HARDWARE
         if not self._interpreter.viper:
-            self._firmware = copy_without_machine_code(self._firmware, self._folder / "firmware")
-            self._hardware = copy_without_machine_code(HARDWARE, self._folder / "hardware")
+            self._firmware = copy_as_bytecode(self._firmware, self._folder / "firmware")
+            self._hardware = copy_as_bytecode(HARDWARE, self._folder / "hardware")
 
     def __enter__(self) -> Self:
         self.start()

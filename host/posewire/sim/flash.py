@@ -1,7 +1,6 @@
 """The board's files as they are when it is first switched on: its definition, its settings, the user's tools."""
 
 import json
-import re
 import shutil
 import tomllib
 from collections.abc import Mapping
@@ -9,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from posewire.errors import SimulatorError
-
-_VIPER = re.compile(rb"^([ \t]*)@micropython\.(viper|native)\b[^\n]*", re.MULTILINE)
 
 
 def read_definition(board: Path) -> dict[str, Any]:
@@ -37,15 +34,3 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
         inner = result.get(name)
         result[name] = merged(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
     return result
-
-
-def copy_without_machine_code(firmware: Path, target: Path) -> Path:
-    """Copy MicroPython files for an interpreter without a compiler for this processor: viper becomes bytecode.
-
-    Only the decorator lines are emptied, so line numbers stay.
-    """
-    for path in firmware.rglob("*.py"):
-        copy = target / path.relative_to(firmware)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_bytes(_VIPER.sub(rb"", path.read_bytes()))
-    return target

@@ -14,7 +14,9 @@ from posewire.sim.bus import Bus, Record
 from posewire.sim.interpreter import Interpreter
 
 # What the simulated hardware itself takes of the interpreter's heap; the firmware gets all of what was asked for.
-HARDWARE_HEAP = 64 * 1024
+HARDWARE_HEAP = 52 * 1024
+# Machine code is not on the heap, but the bytecode that stands for it where there is no compiler is, and what it allocates.
+BYTECODE_HEAP = 64 * 1024
 
 _STOP_SECONDS = 5.0
 
@@ -46,7 +48,8 @@ class BoardProcess:
             "POSEWIRE_SIM": json.dumps({**settings, "bus": self.bus.fileno()}),
             "PATH": os.environ.get("PATH", os.defpath),
         }
-        argv = [*interpreter.argv, "-X", f"heapsize={heap + HARDWARE_HEAP}", str(hardware / "simboard.py")]
+        heap += HARDWARE_HEAP + (0 if interpreter.viper else BYTECODE_HEAP)
+        argv = [*interpreter.argv, "-X", f"heapsize={heap}", str(hardware / "simboard.py")]
         try:
             self._process = subprocess.Popen(  # noqa: S603
                 argv,

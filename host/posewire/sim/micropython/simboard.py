@@ -9,6 +9,15 @@ import simbus
 if simbus.settings.get("bytecode"):
     import simviper  # noqa: F401
 
+# All of the hardware is there before the firmware: what it takes of the heap is not the firmware's.
+import socket  # noqa: E402, F401
+
+import esp32  # noqa: E402, F401
+import machine  # noqa: E402, F401
+import neopixel  # noqa: E402, F401
+import network  # noqa: E402, F401
+import simmpu6050  # noqa: E402, F401
+
 _EVENTS = ("state", "stt", "tool", "emotion", "sentence", "connected", "disconnected")
 
 _wanted = False
