@@ -22,14 +22,15 @@ STEPS = array("H", (
 
 
 @micropython.viper
-def start_frame(state, out: ptr8, at: int):
+def start_frame(state, out, at: int):
     """Write the coder's state before the first sample as a frame's 4-byte header."""
     s = ptr32(state)
+    o = ptr8(out)
     p = int(s[0])
-    out[at] = p & 255
-    out[at + 1] = (p >> 8) & 255
-    out[at + 2] = int(s[1])
-    out[at + 3] = 0
+    o[at] = p & 255
+    o[at + 1] = (p >> 8) & 255
+    o[at + 2] = int(s[1])
+    o[at + 3] = 0
 
 
 @micropython.viper
@@ -89,12 +90,13 @@ def encode(state, steps, pcm, out, at: int, count: int):
 
 
 @micropython.viper
-def open_frame(state, data: ptr8, at: int) -> bool:
+def open_frame(state, data, at: int) -> bool:
     """Load the state from a frame's header; False when the header makes no sense."""
     s = ptr32(state)
-    s[0] = int(data[at]) | (int(data[at + 1]) << 8)
-    s[1] = int(data[at + 2])
-    return int(data[at + 2]) < 89
+    d = ptr8(data)
+    s[0] = int(d[at]) | (int(d[at + 1]) << 8)
+    s[1] = int(d[at + 2])
+    return int(d[at + 2]) < 89
 
 
 @micropython.viper

@@ -76,25 +76,24 @@ class App:
             self._open_pose_sources(settings["pose"])
 
         self.wifi = Wifi(settings["wifi"])
-        self.tools = Tools(self.board.name)
-        self.tools.on_call = self._on_tool_call
+        self.tools = Tools(self.board.name, self._on_tool_call)
         device_tools.register(self)
         self._register_user_tools()
 
+        self.link = Link(self.uplink)
         self.session = Session(
             settings,
             self.board,
             __version__,
+            self.link,
             self.uplink,
             self.mic,
             self.ring,
             self.speaker,
             self.tools,
             self.events,
+            self.reboot,
         )
-        self.session.reboot = self.reboot
-        self.link = Link(self.session, self.uplink)
-        self.session.link = self.link
         self.connection = Connection(settings, self.wifi, self.link, self.session, self._headers())
         self.events.on("state", self.led.set_state)
 
@@ -162,7 +161,7 @@ class App:
 
     def _register_user_tools(self):
         try:
-            import user_tools
+            user_tools = __import__("user_tools")
         except ImportError as exc:
             if "user_tools" not in str(exc):
                 log.exception("tools", "user_tools.py cannot be imported", exc)

@@ -189,5 +189,5 @@ def new_client_id():
     raw = bytearray(os.urandom(16))
     raw[6] = raw[6] & 0x0F | 0x40
     raw[8] = raw[8] & 0x3F | 0x80
-    text = binascii.hexlify(raw).decode()
+    text = binascii.hexlify(bytes(raw)).decode()
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

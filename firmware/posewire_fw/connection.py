@@ -86,7 +86,7 @@ class Connection:
         turns = 0
         while True:
             self.beat += 1
-            self._link.turn()
+            self._link.turn(self._session)
             turns += 1
             if turns == _WIFI_CHECK_TURNS:
                 turns = 0

@@ -27,17 +27,19 @@ _RETRY_MS = const(2000)
 
 
 @micropython.viper
-def unpack(raw: ptr8, values: ptr16):
+def unpack(raw, values):
     """Registers (accelerometer, temperature, gyroscope; big-endian) -> 6 integers. -32768 would say "missing"."""
+    r = ptr8(raw)
+    q = ptr16(values)
     i = 0
     while i < 6:
         at = i << 1
         if i >= 3:
             at += 2
-        v = (int(raw[at]) << 8) | int(raw[at + 1])
+        v = (int(r[at]) << 8) | int(r[at + 1])
         if v == 0x8000:
             v = 0x8001
-        values[i] = v
+        q[i] = v
         i += 1
 
 

@@ -19,11 +19,12 @@ _CHANNELS_MAX = const(8)
 
 
 @micropython.viper
-def find_sync(data: ptr8, start: int, end: int) -> int:
+def find_sync(data, start: int, end: int) -> int:
     """The offset of the first 0xA5 0x5A, or of an 0xA5 at the very end (0x5A may follow); end when there is none."""
+    d = ptr8(data)
     while start < end:
-        if int(data[start]) == 0xA5:
-            if start + 1 == end or int(data[start + 1]) == 0x5A:
+        if int(d[start]) == 0xA5:
+            if start + 1 == end or int(d[start + 1]) == 0x5A:
                 return start
         start += 1
     return end

@@ -48,7 +48,8 @@ class Led:
         self._hardware = hardware
         self._shown = None
         self._state = "offline"
-        self._identify_until = 0
+        self._began = time.ticks_ms()
+        self._identify_until = self._began
         self._identifying = False
         self.color = _OFF
         self._last = (255, 255, 255)
@@ -89,14 +90,15 @@ class Led:
 
     def _wanted(self):
         now = time.ticks_ms()
+        age = time.ticks_diff(now, self._began)
         if self._identifying:
             if time.ticks_diff(self._identify_until, now) > 0:
-                return _IDENTIFY if now // _IDENTIFY_BLINK_MS & 1 else _OFF
+                return _IDENTIFY if age // _IDENTIFY_BLINK_MS & 1 else _OFF
             self._identifying = False
         if self._state not in _STATUS:
             return self.color
         color, blinks = _STATUS[self._state]
-        if blinks and now // _BLINK_MS & 1:
+        if blinks and age // _BLINK_MS & 1:
             return _OFF
         return color
 

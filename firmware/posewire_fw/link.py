@@ -65,12 +65,11 @@ _TCP_NODELAY = const(1)
 class Link:
     """One connection at a time: connect(), then turn() until it raises WebSocketError or OSError.
 
-    handler has on_text(message, count) and on_binary(message, count); uplink has fill(buf, at), which writes the next
-    binary message (FRAME_MAX bytes at most) at an offset of buf and returns its length, 0 for none.
+    uplink has fill(buf, at), which writes the next binary message (FRAME_MAX bytes at most) at an offset of buf and
+    returns its length, 0 for none.
     """
 
-    def __init__(self, handler, uplink):
-        self._handler = handler
+    def __init__(self, uplink):
         self._uplink = uplink
         self._receiver = Receiver(MESSAGE_MAX, _CHUNK)
         self._builder = FrameBuilder(FRAME_MAX)
@@ -129,9 +128,12 @@ class Link:
         self._reset()
         self._sock = sock
 
-    def turn(self):
-        """Receive and send what can be now. Allocates nothing for audio and pose."""
-        self._receive()
+    def turn(self, handler):
+        """Receive and send what can be now. Allocates nothing for audio and pose.
+
+        handler takes what comes: on_text(message, count), on_binary(message, count), each valid until it returns.
+        """
+        self._receive(handler)
         self._send()
         self._check_silence()
 
@@ -222,10 +224,13 @@ class Link:
 
     # receiving
 
-    def _receive(self):
-        self._dispatch()
+    def _receive(self, handler):
+        self._dispatch(handler)
+        sock = self._sock
+        if sock is None:
+            raise OSError(errno.ENOTCONN)
         for _ in range(_CHUNKS_A_TURN):
-            count = self._sock.readinto(self._receiver.chunk)
+            count = sock.readinto(self._receiver.chunk)
             if count is None:
                 return
             if count == 0:
@@ -233,18 +238,18 @@ class Link:
             self._heard = time.ticks_ms()
             self._ping_sent = False
             self._receiver.fed(count)
-            self._dispatch()
+            self._dispatch(handler)
 
-    def _dispatch(self):
+    def _dispatch(self, handler):
         receiver = self._receiver
         while True:
             kind = receiver.step()
             if kind == NEED_DATA:
                 return
             if kind == BINARY:
-                self._handler.on_binary(receiver.message, receiver.length)
+                handler.on_binary(receiver.message, receiver.length)
             elif kind == TEXT:
-                self._handler.on_text(receiver.message, receiver.length)
+                handler.on_text(receiver.message, receiver.length)
             elif kind == PING:
                 self._pong_length = receiver.control_length
                 copy(self._pong, 0, receiver.control, 0, self._pong_length)
@@ -268,7 +273,7 @@ class Link:
 
     def _flush(self):
         """Offer the network what is under way; True when it took all of it."""
-        count = self._sock.write(self._builder.buffer, self._at, self._end - self._at)
+        count = self._write()
         now = time.ticks_ms()
         if count:
             self._at += count
@@ -276,6 +281,12 @@ class Link:
         elif time.ticks_diff(now, self._moved) > _STALL_MS:
             raise WebSocketError(LOST, "the network takes nothing")
         return self._at == self._end
+
+    def _write(self):
+        if self._sock is None:
+            raise OSError(errno.ENOTCONN)
+        # Offset and length instead of a slice: MicroPython's streams take them, its stubs do not know it.
+        return self._sock.write(self._builder.buffer, self._at, self._end - self._at)  # pyright: ignore[reportCallIssue]
 
     def _next_frame(self):
         """Put the most urgent frame into the transmit buffer; False when there is none."""
@@ -316,8 +327,9 @@ class Link:
         """One attempt at a close frame on a connection that is over anyway; not in the middle of another frame."""
         if self._at == self._end:
             self._put_close(code)
+            self._begin()
             try:
-                self._sock.write(self._builder.buffer, self._builder.start, self._builder.end - self._builder.start)
+                self._write()
             except OSError:
                 pass
 
@@ -348,8 +360,8 @@ def _wrap_tls(sock, host, ca):
     if ca:
         with open(ca, "rb") as file:
             context.load_verify_locations(file.read())
-        context.verify_mode = tls.CERT_REQUIRED
+        context.verify_mode = tls.CERT_REQUIRED  # pyright: ignore[reportAttributeAccessIssue]
     else:
         log.warning("link", "TLS without host.ca: the host's certificate is not checked")
-        context.verify_mode = tls.CERT_NONE
+        context.verify_mode = tls.CERT_NONE  # pyright: ignore[reportAttributeAccessIssue]
     return context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)

@@ -99,7 +99,7 @@ class Microphone:
         while self._taken < self._filled:
             self._encode(self._raw[self._taken & 1])
             self._taken += 1
-            if self._held:
+            if self._held and self._port is not None:
                 self._held = False
                 self._port.readinto(self._raw[self._filled & 1])
             self._count_lost()

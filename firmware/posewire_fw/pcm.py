@@ -50,16 +50,18 @@ def scale(pcm, count: int, factor: int) -> int:
 
 
 @micropython.viper
-def silence(pcm: ptr16, start: int, end: int):
+def silence(pcm, start: int, end: int):
     """Set the samples from start up to end to zero."""
+    s = ptr16(pcm)
     while start < end:
-        pcm[start] = 0
+        s[start] = 0
         start += 1
 
 
 @micropython.viper
-def tone(pcm: ptr16, count: int, phase: int, step: int, level: int) -> int:
+def tone(pcm, count: int, phase: int, step: int, level: int) -> int:
     """Fill count samples with a triangle wave. phase, step: in 1/65536 of a period. Returns the phase to go on with."""
+    s = ptr16(pcm)
     i = 0
     while i < count:
         phase = (phase + step) & 0xFFFF
@@ -67,7 +69,7 @@ def tone(pcm: ptr16, count: int, phase: int, step: int, level: int) -> int:
         if v > 0x8000:
             v = 0x10000 - v
         v = ((v - 0x4000) * level) >> 14
-        pcm[i] = v & 0xFFFF
+        s[i] = v & 0xFFFF
         i += 1
     return phase
 

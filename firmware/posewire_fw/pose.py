@@ -102,10 +102,11 @@ def put_values(values, reference, count: int, delta: int, out, at: int) -> int:
 
 
 @micropython.viper
-def crc16(data: ptr8, start: int, end: int, crc: int) -> int:
+def crc16(data, start: int, end: int, crc: int) -> int:
     """CRC-16/CCITT-FALSE of data[start:end], going on from crc (0xFFFF to begin)."""
+    d = ptr8(data)
     while start < end:
-        x = ((crc >> 8) ^ int(data[start])) & 255
+        x = ((crc >> 8) ^ int(d[start])) & 255
         x ^= x >> 4
         crc = ((crc << 8) ^ (x << 12) ^ (x << 5) ^ x) & 0xFFFF
         start += 1

@@ -100,24 +100,24 @@ _IOT_MS = const(5000)
 
 
 class Session:
-    """Reacts to the host's messages, the button and time. Owns no I/O: `link` is set after both are made."""
+    """Reacts to the host's messages, the button and time. Owns no I/O: link, mic, speaker and tools are passed in."""
 
-    def __init__(self, config, board, version, uplink, mic, ring, speaker, tools, events):
+    def __init__(self, config, board, version, link, uplink, mic, ring, speaker, tools, events, reboot):
         self._config = config
         self._board = board
         self._version = version
+        self._link = link
         self._uplink = uplink
         self._mic = mic
         self._ring = ring
         self._speaker = speaker
         self._tools = tools
         self._events = events
+        self._reboot = reboot
         self._reader = FrameReader()
-        self.link = None
         self.state = OFFLINE
         self.session_id = None
         self.room_slot = None
-        self.reboot = None
         self._since = time.ticks_ms()
         self._limit = 0
         self._pressed = 0
@@ -228,7 +228,7 @@ class Session:
         if self._waiting_hello and age > _HELLO_MS:
             self._waiting_hello = False
             log.error("session", "the host did not say hello")
-            self.link.close()
+            self._link.close()
         if self._deaf and time.ticks_diff(now, self._deaf_since) > _DEAF_MS:
             self._deaf = False
         if self._iot_due and age > _IOT_MS and self.state == IDLE:
@@ -299,7 +299,7 @@ class Session:
     def _send(self, message):
         if self.session_id and message["type"] != "hello":
             message["session_id"] = self.session_id
-        if self.link.send_text(json.dumps(message)):
+        if self._link.send_text(json.dumps(message)):
             self.sent_text += 1
 
     # receiving
@@ -440,12 +440,12 @@ class Session:
             self._uplink.pose_open = True
 
     def _on_system(self, message):
-        if message.get("command") == "reboot" and self.reboot is not None:
-            self.reboot()
+        if message.get("command") == "reboot":
+            self._reboot()
 
     def _on_goodbye(self, message):
         log.info("session", "the host says goodbye: %s", message.get("reason", ""))
-        self.link.close()
+        self._link.close()
 
     def _on_error(self, message):
         log.warning("session", "the host refuses: %s: %s", message.get("code"), message.get("message"))

@@ -40,7 +40,8 @@ class Speaker:
         self._port_rate = 0
         self.state = IDLE
         self._finishing = False
-        self._since = 0
+        self._waiting = False
+        self._since = time.ticks_ms()
         self._left = 0
         self._data = 0
         self._ready = 0
@@ -92,7 +93,7 @@ class Speaker:
         self._finishing = False
         if self.state == IDLE:
             self.state = FILLING
-            self._since = 0
+            self._waiting = False
 
     def finish(self):
         """The host has said everything: play what is there, then stop."""
@@ -119,6 +120,7 @@ class Speaker:
             self._tone_left = self._rate // 1000 * duration_ms
             self._phase = 0
             self.state = FILLING
+            self._waiting = False
             self._finishing = True
 
     def push(self, message, start, length):
@@ -150,10 +152,10 @@ class Speaker:
         if self._tone_left or count >= _TARGET_FRAMES or self._finishing:
             self.state = PLAYING
         elif count:
-            now = time.ticks_ms()
-            if not self._since:
-                self._since = now | 1
-            elif time.ticks_diff(now, self._since) > _TARGET_MS:
+            if not self._waiting:
+                self._waiting = True
+                self._since = time.ticks_ms()
+            elif time.ticks_diff(time.ticks_ms(), self._since) > _TARGET_MS:
                 self.state = PLAYING
 
     def _play(self):
@@ -172,7 +174,7 @@ class Speaker:
         else:
             self.underruns += 1
             self.state = FILLING
-            self._since = 0
+            self._waiting = False
 
     def _write(self):
         if self._port is None:

@@ -12,6 +12,7 @@ _RESTART_MS = const(1000)
 # A worker that has not moved at so many checks in a row is restarted. Checks and not seconds: while a DNS answer blocks
 # the whole board nobody moves, and nobody is to blame.
 _STALL_CHECKS = const(15)
+_COLLECTED = const(256)
 
 
 class Poller:
@@ -62,7 +63,7 @@ class Supervisor:
 
         None when there was no such second.
         """
-        return self._allocated / self._frames if self._frames else None
+        return max(0, self._allocated) / self._frames if self._frames else None
 
     async def run(self):
         gc.collect()
@@ -76,8 +77,9 @@ class Supervisor:
             await asyncio.sleep_ms(_PERIOD_MS)
             grown = gc.mem_alloc() - before
             frames = self._frames_sent() - frames
-            # Other things (text messages) may allocate; and a negative growth says that a collection came between.
-            if frames and self._others() == others and grown >= 0:
+            # Other things (text messages) may allocate. A large shrinking says that a collection came between; a small
+            # one is a buffer that was under way when the second began, and evens out.
+            if frames and self._others() == others and grown > -_COLLECTED:
                 self._allocated += grown
                 self._frames += frames
             free = gc.mem_free()

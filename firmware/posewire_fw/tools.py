@@ -28,9 +28,7 @@ def integer(minimum, maximum, description=None, default=None):
 
 def string(description=None, default=None, choices=None):
     """A text parameter, where given one of a list of choices."""
-    schema = {"type": "string"}
-    if choices:
-        schema["enum"] = list(choices)
+    schema = {"type": "string", "enum": list(choices)} if choices else {"type": "string"}
     return _property(schema, description, default)
 
 
@@ -102,11 +100,11 @@ def _check(name, schema, value):
 class Tools:
     """The registry. on_call(name, arguments) is told of every call that was carried out."""
 
-    def __init__(self, board_name):
+    def __init__(self, board_name, on_call):
         self._board_name = board_name
         self._tools = []
         self._values = []
-        self.on_call = None
+        self._on_call = on_call
 
     def tool(self, name, description, properties, fn):
         """Declare a tool. properties: {parameter: integer(…) | string(…) | boolean(…)}.
@@ -207,8 +205,7 @@ class Tools:
 
     def _called(self, name, arguments):
         log.info("tools", "%s %s", name, json.dumps(arguments))
-        if self.on_call is not None:
-            self.on_call(name, arguments)
+        self._on_call(name, arguments)
 
     # legacy iot: self.thing.method is method `method` of `thing`; self.method belongs to the thing "board"
 

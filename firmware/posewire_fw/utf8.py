@@ -4,10 +4,11 @@ import micropython
 
 
 @micropython.viper
-def is_utf8(data: ptr8, count: int) -> bool:
+def is_utf8(data, count: int) -> bool:
+    d = ptr8(data)
     i = 0
     while i < count:
-        c = int(data[i])
+        c = int(d[i])
         i += 1
         if c >= 0x80:
             low = 0x80
@@ -30,7 +31,7 @@ def is_utf8(data: ptr8, count: int) -> bool:
             if i + more > count:
                 return False
             while more:
-                c = int(data[i])
+                c = int(d[i])
                 if c < low or c > high:
                     return False
                 low = 0x80

@@ -128,9 +128,9 @@ def test_steady_streaming_allocates_nothing():
     imu = Imu(Sensor(), 50, clock)
     uplink.add_source(imu.stream)
     events = Events()
-    session = Session(settings, Hardware(), "0", uplink, mic, ring, speaker, Tools("bench"), events)
-    link = Link(session, uplink)
-    session.link = link
+    link = Link(uplink)
+    tools = Tools("bench", None)
+    session = Session(settings, Hardware(), "0", link, uplink, mic, ring, speaker, tools, events, None)
     connection = Connection(settings, Air(), link, session, [])
     led = Led(None)
     button = Button(Level())

@@ -46,23 +46,23 @@ def nothing():
 
 def connect(url, payloads=(), ca=None):
     inbox = Inbox()
-    link = Link(inbox, Outbox(payloads))
+    link = Link(Outbox(payloads))
     asyncio.run(link.connect(url, [("Device-Id", "02:00:00:00:00:01")], ca, nothing))
     return link, inbox
 
 
-def turn_until(link, done, seconds=20):
+def turn_until(link, inbox, done, seconds=20):
     deadline = time.ticks_add(time.ticks_ms(), seconds * 1000)
     while not done():
         assert time.ticks_diff(deadline, time.ticks_ms()) > 0, "nothing happened in time"
-        link.turn()
+        link.turn(inbox)
         time.sleep_ms(1)
 
 
-def ending(link):
+def ending(link, inbox):
     """Turn until the connection ends; return the error that says so."""
     try:
-        turn_until(link, lambda: False)
+        turn_until(link, inbox, lambda: False)
     except WebSocketError as exc:
         link.drop(exc.code)
         return exc
@@ -81,7 +81,7 @@ def test_messages_come_back_as_they_went():
     payloads = [bytes([n]) * size for n, size in enumerate(sizes)]
     link, inbox = connect(GOOD + "/echo", payloads)
     assert link.send_text("Grüße 🙂")
-    turn_until(link, lambda: len(inbox.binary) == len(payloads) and inbox.text)
+    turn_until(link, inbox, lambda: len(inbox.binary) == len(payloads) and inbox.text)
     assert inbox.binary == payloads
     assert inbox.text == ["Grüße 🙂"]
     assert link.idle()
@@ -98,7 +98,7 @@ def test_a_slow_receiver_gets_every_byte_in_order():
     for payload in payloads():
         digest.update(payload)
     link, inbox = connect(GOOD + "/digest?count=1500", payloads())
-    turn_until(link, lambda: inbox.text, 40)
+    turn_until(link, inbox, lambda: inbox.text, 40)
     assert inbox.text[0] == "".join(["%02x" % byte for byte in digest.digest()])
     link.drop()
 
@@ -107,36 +107,36 @@ def test_text_that_waits_goes_before_binary_frames():
     link, inbox = connect(GOOD + "/echo", [b"a", b"b"])
     link.send_text("1")
     link.send_text("2")
-    turn_until(link, lambda: len(inbox.binary) == 2)
+    turn_until(link, inbox, lambda: len(inbox.binary) == 2)
     assert inbox.text == ["1", "2"]
     link.drop()
 
 
 def test_a_text_queue_that_overflows_closes_the_connection():
-    link, _ = connect(GOOD + "/echo")
+    link, inbox = connect(GOOD + "/echo")
     for number in range(16):
         assert link.send_text(str(number))
     assert not link.send_text("one too many")
     assert not link.open()
-    ending(link)
+    ending(link, inbox)
 
 
 def test_a_ping_inside_a_fragmented_message_is_answered():
     link, inbox = connect(RAW + "/ping")
-    assert "1000 thanks" in str(ending(link))  # the server saw the pong
+    assert "1000 thanks" in str(ending(link, inbox))  # the server saw the pong
     assert inbox.text == ["Hello"]
 
 
 def test_frames_that_come_with_the_handshake_are_not_lost():
     link, inbox = connect(RAW + "/eager")
-    turn_until(link, lambda: inbox.binary)
+    turn_until(link, inbox, lambda: inbox.binary)
     assert inbox.binary == [b"early"]
     link.drop()
 
 
 def test_a_handshake_may_come_byte_by_byte():
     link, inbox = connect(RAW + "/dribble")
-    turn_until(link, lambda: inbox.binary)
+    turn_until(link, inbox, lambda: inbox.binary)
     assert inbox.binary == [b"late"]
     link.drop()
 
@@ -159,35 +159,35 @@ def test_nobody_there():
 def test_what_breaks_the_protocol_ends_the_connection():
     for path, code in (("/masked", 1002), ("/reserved", 1002), ("/oversize", 1009), ("/bad-utf8", 1007)):
         link, inbox = connect(RAW + path)
-        assert ending(link).code == code, path
+        assert ending(link, inbox).code == code, path
         assert inbox.text == []
         assert inbox.binary == []
 
 
 def test_the_hosts_end_is_told():
-    link, _ = connect(RAW + "/goodbye")
-    assert "1001 restart" in str(ending(link))
-    link, _ = connect(RAW + "/vanish")
-    assert "closed the connection" in str(ending(link))
+    link, inbox = connect(RAW + "/goodbye")
+    assert "1001 restart" in str(ending(link, inbox))
+    link, inbox = connect(RAW + "/vanish")
+    assert "closed the connection" in str(ending(link, inbox))
 
 
 def test_closing_in_order():
-    link, _ = connect(RAW + "/wait-for-close")
+    link, inbox = connect(RAW + "/wait-for-close")
     link.close(GOING_AWAY)
-    assert "1001" in str(ending(link))
+    assert "1001" in str(ending(link, inbox))
 
 
 def test_a_host_that_does_not_answer_a_close_is_left_all_the_same():
-    link, _ = connect(RAW + "/deaf")
+    link, inbox = connect(RAW + "/deaf")
     link.close()
-    assert "closed" in str(ending(link))
+    assert "closed" in str(ending(link, inbox))
 
 
 def test_tls_with_the_right_authority():
     if not TLS:
         return
     link, inbox = connect(TLS + "/echo", [b"secret" * 600], os.getenv("POSEWIRE_TEST_CA"))
-    turn_until(link, lambda: inbox.binary)
+    turn_until(link, inbox, lambda: inbox.binary)
     assert inbox.binary == [b"secret" * 600]
     link.drop()
 

@@ -123,11 +123,14 @@ def test_missing_and_infinite_values_do_not_lose_the_frame():
 
 def test_several_sets_are_several_streams():
     line, keypoints, streams = reader()
-    for n in range(3):
-        line.data += frame(1, 4, 33, n, body33(n)) + frame(7, 4, 1, n, [1.0, 0.0, 0.0, 0.0])
-    keypoints.poll()
+    for n in range(4):
+        line.data = frame(1, 4, 33, n, body33(n)) + frame(7, 4, 1, n, [1.0, 0.0, 0.0, 0.0])
+        read_all(line, keypoints)
+        if n == 0:
+            for stream in streams:
+                assert stream.fill(bytearray(600), 0)
     assert [stream.set_id for stream in streams] == [1, 7]
-    assert [stream.skipped for stream in streams] == [2, 2]
+    assert [stream.skipped for stream in streams] == [2, 2]  # of three samples only the newest is left
 
 
 def test_a_custom_set_may_change_its_shape():

@@ -109,15 +109,28 @@ class Scene:
         self.uplink = Uplink(self.ring, None)
         self.source = Source()
         self.uplink.add_source(self.source)
-        self.tools = Tools("bench")
+        self.tools = Tools("bench", lambda name, arguments: None)
+        self.rebooted = 0
         self.events = Events()
         self.seen = []
         for name in ("state", "stt", "emotion", "connected", "disconnected"):
             self.events.on(name, lambda value, name=name: self.seen.append((name, value)))
         self.session = Session(
-            settings, Hardware(), "0.0", self.uplink, self.mic, self.ring, self.speaker, self.tools, self.events
+            settings,
+            Hardware(),
+            "0.0",
+            self.wire,
+            self.uplink,
+            self.mic,
+            self.ring,
+            self.speaker,
+            self.tools,
+            self.events,
+            self.reboot,
         )
-        self.session.link = self.wire
+
+    def reboot(self):
+        self.rebooted += 1
 
     def host(self, **message):
         data = json.dumps(message).encode()
@@ -528,11 +541,9 @@ def test_a_server_without_mcp_gets_iot_descriptors():
 
 def test_the_host_may_reboot_the_board_and_say_goodbye():
     scene = Scene().online()
-    rebooted = []
-    scene.session.reboot = lambda: rebooted.append(1)
     scene.host(type="system", command="dance")
     scene.host(type="system", command="reboot")
-    assert rebooted == [1]
+    assert scene.rebooted == 1
     scene.host(type="goodbye", reason="shutting down")
     assert scene.wire.closed
 

@@ -31,9 +31,8 @@ class Lamp:
 
 
 def board():
-    tools = Tools("sim")
     calls = []
-    tools.on_call = lambda name, arguments: calls.append((name, arguments))
+    tools = Tools("sim", lambda name, arguments: calls.append((name, arguments)))
     return tools, Lamp(tools), calls
 
 
@@ -71,7 +70,7 @@ def test_list_tells_types_ranges_and_what_is_required():
 
 
 def test_list_goes_out_in_pages():
-    tools = Tools("sim")
+    tools = Tools("sim", lambda name, arguments: None)
     for number in range(40):
         tools.tool("self.thing.tool%02d" % number, "A tool that is described at some length. " * 3, {}, lambda: None)
     names = []

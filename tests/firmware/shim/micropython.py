@@ -5,7 +5,6 @@ into ``time``. What it cannot show is 32-bit overflow: that is what the runs on 
 """
 
 import builtins
-import functools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -56,15 +55,7 @@ def const(value: Any) -> Any:
 
 
 def viper(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Convert arguments as the annotations say."""
-    kinds = [function.__annotations__.get(name) for name in function.__code__.co_varnames]
-
-    @functools.wraps(function)
-    def call(*args: Any) -> Any:
-        pairs = zip(args, kinds, strict=False)
-        return function(*[kind(arg) if kind in (Ptr8, Ptr16, Ptr32) else arg for arg, kind in pairs])
-
-    return call
+    return function
 
 
 def native(function: Callable[..., Any]) -> Callable[..., Any]:
