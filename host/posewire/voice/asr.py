@@ -1,0 +1,58 @@
+"""What a speech recogniser is: utterances are decoded while they are spoken."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was recognised in an utterance."""
+
+    text: str
+    """Lower-case words; empty when there were none."""
+
+    accepted: bool
+    """False: the recogniser does not believe its own text, and neither should anybody else."""
+
+    score: float = 0.0
+    """How well the text explains the sound, in the engine's own measure; for the log."""
+
+    coverage: float = 0.0
+    """Part of the speech sounds that the words account for: 0 … 1."""
+
+
+class Utterance(Protocol):
+    """One utterance on its way through the recogniser. Ended by ``finish`` or ``cancel``, always."""
+
+    def feed(self, pcm: NDArray[np.int16]) -> None:
+        """Take 16 kHz mono samples; returns at once."""
+        ...
+
+    async def finish(self) -> Transcript:
+        """Wait for the rest to be decoded.
+
+        Raises:
+            ProviderError: the engine failed.
+        """
+        ...
+
+    def cancel(self) -> None:
+        """Stop decoding now. Harmless after the end."""
+        ...
+
+
+class SpeechRecognizer(Protocol):
+    """Makes utterances; shared by all sessions."""
+
+    name: str
+
+    def utterance(self) -> Utterance:
+        """Begin an utterance; on the event loop."""
+        ...
+
+    async def close(self) -> None:
+        """Stop all workers."""
+        ...

@@ -1,0 +1,80 @@
+"""The assistant: engines, sentences and caches of one host process, and the sessions made from them."""
+
+from pathlib import Path
+
+from posewire.voice.asr import SpeechRecognizer
+from posewire.voice.asr_pocketsphinx import PocketSphinxRecognizer
+from posewire.voice.grammar import Grammar
+from posewire.voice.intents import IntentMatcher
+from posewire.voice.sentences import load_sentences
+from posewire.voice.session import SessionState, VoiceSession
+from posewire.voice.settings import VoiceSettings
+from posewire.voice.speaker import Speaker
+from posewire.voice.tools import DeviceTools, ToolInfo
+from posewire.voice.tts import find_synthesizer
+from posewire.voice.turn import Kit, VoiceOut
+from posewire.voice.vad import VadEngine
+from posewire.voice.vad_energy import EnergyEngine
+from posewire.voice.vad_silero import SileroEngine
+from posewire.wire.messages import ListenMode
+
+__all__ = [
+    "Assistant",
+    "DeviceTools",
+    "ListenMode",
+    "SessionState",
+    "ToolInfo",
+    "VoiceOut",
+    "VoiceSession",
+    "VoiceSettings",
+]
+
+
+class Assistant:
+    """Built once per process with ``create``; shared by all sessions."""
+
+    def __init__(self, settings: VoiceSettings, vad: VadEngine, recognizer: SpeechRecognizer, kit: Kit) -> None:
+        self._settings = settings
+        self._vad = vad
+        self._recognizer = recognizer
+        self._kit = kit
+
+    @classmethod
+    def create(cls, settings: VoiceSettings) -> "Assistant":
+        """Load engines and sentences; takes about half a second.
+
+        Without any synthesizer (and ``tts = "auto"``) replies are text only.
+
+        Raises:
+            ProviderError: an engine is not there; the message names it and what to install.
+            ConfigError: a sentences file is wrong; the message names the file, the intent and the problem.
+        """
+        sentences = load_sentences(Path(name) for name in settings.sentences)
+        grammar = Grammar(sentences)
+        recognizer = PocketSphinxRecognizer(
+            grammar, sentences.pronunciations, settings.asr_threshold, settings.asr_decoders
+        )
+        synthesizer = find_synthesizer(settings)
+        speaker = None if synthesizer is None else Speaker(synthesizer)
+        vad = SileroEngine() if settings.vad == "silero" else EnergyEngine()
+        return cls(settings, vad, recognizer, Kit(sentences, IntentMatcher(sentences), speaker))
+
+    def session(self, out: VoiceOut, tools: DeviceTools, *, device_name: str) -> VoiceSession:
+        """Make the voice of one connection."""
+        return VoiceSession(self._settings, self._vad, self._recognizer, self._kit, out, tools, device_name)
+
+    def describe(self) -> dict[str, str]:
+        """Name the engines in use."""
+        speaker = self._kit.speaker
+        return {
+            "vad": self._vad.name,
+            "asr": self._recognizer.name,
+            "intent": self._kit.matcher.name,
+            "tts": "none: replies are text only" if speaker is None else speaker.engine.name,
+        }
+
+    async def close(self) -> None:
+        """Stop the engines' workers. Sessions must be closed before."""
+        await self._recognizer.close()
+        if self._kit.speaker is not None:
+            await self._kit.speaker.engine.close()
