@@ -44,7 +44,9 @@ class BoardProcess:
         self._on_exit = on_exit
         self.bus = Bus(lambda record: on_record(self, record), self._line_closed)
         environment = {
-            "MICROPYPATH": f":{hardware}:{firmware}:.frozen",
+            # MicroPython puts the script's folder (the hardware) in place of the first entry; the second, empty
+            # one is the board's flash, where user_tools.py is.
+            "MICROPYPATH": f"::{firmware}:.frozen",
             "POSEWIRE_SIM": json.dumps({**settings, "bus": self.bus.fileno()}),
             "PATH": os.environ.get("PATH", os.defpath),
         }

@@ -27,12 +27,15 @@ def _play(port, a, b, c, length):
     _count = a
 
 
+# From power-on: something may be playing before the firmware opens the microphone.
+simbus.on(simbus.MIC, _play)
+
+
 def open_source():
     """Get ready to hear()."""
     global _file
     if _file is None and "mic" in simbus.settings:
         _file = open(simbus.settings["mic"], "rb")
-    simbus.on(simbus.MIC, _play)
 
 
 def hear(zero, frame, buf, at, count, layout):
