@@ -19,6 +19,8 @@ _HEADER = struct.Struct("<BBHiqq")
 # The longest payload that the board takes in one record.
 PAYLOAD_MAX = 256
 
+_SAME_CLOCK_SECONDS = 1.0
+
 
 class Kind(IntEnum):
     """What a record says; ``a``, ``b`` and ``c`` mean different things for each kind."""
@@ -70,7 +72,7 @@ class Bus:
         self._ours, self._theirs = socket.socketpair()
         self._theirs.setblocking(False)
         self._lock = threading.Lock()
-        # time.monotonic() of the board's time zero; exact once READY was seen (on Linux the two clocks are the same).
+        # time.monotonic() of the board's time zero.
         self._epoch = 0.0
         self._thread = threading.Thread(target=self._read, name="posewire-sim-bus", daemon=True)
 
@@ -119,10 +121,15 @@ class Bus:
                 kind, port, length, a, b, c = _HEADER.unpack(header)
                 payload = stream.read(length) if length else b""
                 if kind == Kind.READY:
-                    self._epoch = time.monotonic() - b / 1e6
+                    self._epoch = _epoch(time.monotonic() - b / 1e6)
                 self._on_record(Record(kind, port, a, b, c, payload))
         except OSError:
             pass
         finally:
             stream.close()
             self._on_end()
+
+
+def _epoch(difference: float) -> float:
+    """On Linux both sides read the same clock: what differs then is only how long the record took."""
+    return 0.0 if abs(difference) < _SAME_CLOCK_SECONDS else difference

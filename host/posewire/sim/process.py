@@ -15,7 +15,7 @@ from posewire.sim.interpreter import Interpreter
 
 # What the simulated hardware itself takes of the interpreter's heap; the firmware gets all of what was asked for.
 HARDWARE_HEAP = 52 * 1024
-# Machine code is not on the heap, but the bytecode that stands for it where there is no compiler is, and what it allocates.
+# Machine code is not on the heap. The bytecode that stands for it where there is no compiler is, and what it allocates.
 BYTECODE_HEAP = 64 * 1024
 
 _STOP_SECONDS = 5.0

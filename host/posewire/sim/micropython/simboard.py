@@ -20,8 +20,6 @@ import simmpu6050  # noqa: E402, F401
 
 _EVENTS = ("state", "stt", "tool", "emotion", "sentence", "connected", "disconnected")
 
-_wanted = False
-
 
 class _Status:
     """Answers Python's question for the firmware's own counters, from the event loop."""
@@ -59,10 +57,13 @@ def _listen():
 
 simbus.start()
 gc.collect()
+# The chip's heap begins with 64 KB (twice that here, as objects are twice as large) and grows only when a collection
+# did not help. A large heap from the start would be strewn with garbage, and small things that stay, from end to end.
+gc.threshold(131072)
 simbus.send(simbus.READY, 0, gc.mem_alloc(), time.ticks_us())
-_listen()
 try:
     import boot  # noqa: F401
 except ImportError:
     pass
+_listen()
 import main  # noqa: E402, F401

@@ -8,7 +8,6 @@ import builtins
 
 import uctypes
 
-
 # The widest item that a buffer can have, in bytes: what lies behind the end of a buffer is not guarded, as in viper.
 _WIDEST = 8
 

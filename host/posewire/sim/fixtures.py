@@ -1,0 +1,38 @@
+"""pytest fixtures for tests with simulated boards.
+
+Add ``pytest_plugins = ["posewire.sim.fixtures"]`` to the top conftest.py, then::
+
+    def test_reply(sim_board):
+        board = sim_board("ws://127.0.0.1:8000/posewire/v1/", room="studio")
+        board.wait_connected()
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from posewire.sim.board import SimBoard
+
+MakeBoard = Callable[..., SimBoard]
+
+
+@pytest.fixture
+def sim_board() -> Iterator[MakeBoard]:
+    """Make boards: ``sim_board(url, **options)`` (see SimBoard) returns one that is switched on.
+
+    All of them are gone after the test; what their firmware printed shows when the test fails.
+    """
+    boards: list[SimBoard] = []
+
+    def make(*args: Any, **options: Any) -> SimBoard:
+        board = SimBoard(*args, **options)
+        boards.append(board)
+        board.start()
+        return board
+
+    yield make
+    for board in boards:
+        board.close()
+        for line in board.log:
+            print(f"{board.device_id} | {line}")
