@@ -31,6 +31,7 @@ _ROOM = "demo"
 _BODY, _IMU = SETS["body33"], SETS["imu6"]
 _SILENCE_WITHIN_MS = 200
 _LSB_PER_G = 4096
+_RECORDED = 97
 _TILT = (0.5, 0.0, 0.866)
 """Acceleration in g of a board that is tilted by 30 degrees."""
 
@@ -52,7 +53,10 @@ def run(args: argparse.Namespace) -> int:
         console.say(f"Posewire {__version__}: host, simulated board, voice and motion on this machine")
         with HostProcess(on_event=console.host_event) as host:
             console.say(f"host ready on {host.url}")
-            with RoomWatcher(host.url, _ROOM) as watcher, SimBoard(url=host.url, heap=args.heap, room=_ROOM) as board:
+            with (
+                RoomWatcher(host.url, _ROOM, console.detail) as watcher,
+                SimBoard(url=host.url, heap=args.heap, room=_ROOM) as board,
+            ):
                 _play(story, host, board, watcher, args.out, session)
             session["host_events"] = host.events
     except StepError:
@@ -88,7 +92,7 @@ def _play(
         )
 
     def move(details: dict[str, Any]) -> str:
-        board.imu.set(accel=_TILT, gyro=(0.0, 0.0, 0.0))
+        board.imu.play(*_rocking())
         board.camera.play(recording, loop=True)
         board.wait(lambda: len(watcher.counts()) >= 2, timeout=10, what="both pose streams to arrive in the room")
         return "camera keypoints and IMU arrive in the room; the second client decodes them"
@@ -159,6 +163,8 @@ def _interrupt(host: HostProcess, board: SimBoard, details: dict[str, Any]) -> s
 
 
 def _compare(board: SimBoard, watcher: RoomWatcher, recording: Path, details: dict[str, Any]) -> str:
+    board.imu.set(accel=_TILT, gyro=(0.0, 0.0, 0.0))
+    time.sleep(0.3)
     sent = board.snapshot()["sent"]["pose"]
     board.wait(lambda: _packets(watcher) >= sent, timeout=5, what=f"all {sent} packets to arrive")
     counts = watcher.counts()
@@ -178,13 +184,23 @@ def _compare(board: SimBoard, watcher: RoomWatcher, recording: Path, details: di
     tilt = [entry.received.pose.values[0] / _LSB_PER_G for entry in seen if entry.received.pose.landmarks == _IMU][-1]
     details["imu_g"] = tilt.tolist()
     summary = (
-        f"{sent} packets sent, {received} received, {lost} lost, {undecodable} undecodable; "
+        f"{sent} packets sent, {sent - lost} of them received, {lost} lost, {undecodable} undecodable; "
         f"body {body.bytes / body.packets:.0f} bytes a frame at {_rate(bodies):.1f} Hz, "
         f"IMU {imu.bytes / imu.packets:.0f} bytes; largest error {worst:.3f} of a step"
     )
     if worst > 0.5 or lost or undecodable or not np.allclose(tilt, _TILT, atol=0.01):
         _fail(summary)
     return summary
+
+
+def _rocking() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return times (s), acceleration (g) and turn rate (degrees/s) of a board that is rocked for two minutes."""
+    times = np.arange(0, 120, 0.01)
+    angle = 0.6 * np.sin(2 * np.pi * 0.5 * times) * np.sin(2 * np.pi * 0.05 * times)
+    still = np.zeros_like(times)
+    accel = np.stack((np.sin(angle), still, np.cos(angle)), axis=1)
+    gyro = np.stack((still, np.degrees(np.gradient(angle, times)), still), axis=1)
+    return times, accel, gyro
 
 
 def _packets(watcher: RoomWatcher) -> int:
@@ -228,8 +244,8 @@ def _picture(watcher: RoomWatcher, out: Path) -> None:
     wrists = values[:, [15, 16], :2].reshape(len(bodies), 4)
     picture = draw_motion(
         f"Motion received in the room: {len(bodies)} body frames, {len(imu)} IMU samples",
-        times[:91],
-        values[:91],
+        times[:_RECORDED],
+        values[:_RECORDED],
         [
             ("left and right wrist, x and y", times, wrists),
             (

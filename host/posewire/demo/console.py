@@ -33,7 +33,11 @@ class Console:
         """Print one event of the host's log, if it is worth a line."""
         text = _describe(event)
         if text:
-            self._print(f"   {time.monotonic() - self._started:6.2f} s  {text}", _DIM)
+            self.detail(text)
+
+    def detail(self, text: str) -> None:
+        """Print what happens meanwhile."""
+        self._print(f"   {time.monotonic() - self._started:6.2f} s  {text}", _DIM)
 
     def _print(self, text: str, style: str) -> None:
         with self._lock:

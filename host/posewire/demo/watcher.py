@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
 from posewire.client.room_client import ReceivedPose, RoomClient, StreamCount
 
 _JOIN_TIMEOUT = 15.0
+_RATE_EVERY = 2.0
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,8 @@ class Seen:
 class RoomWatcher:
     """Watches a room while the demo goes on. ``poses`` grows; ``counts`` are by landmark set id."""
 
-    def __init__(self, url: str, room: str) -> None:
+    def __init__(self, url: str, room: str, say: Callable[[str], None] | None = None) -> None:
+        self._say = say
         self.poses: list[Seen] = []
         self.error: BaseException | None = None
         self._url = url
@@ -67,5 +70,23 @@ class RoomWatcher:
         async with RoomClient(self._url, self._room, name="demo-watcher") as client:
             self._client = client
             self._joined.set()
+            telling = asyncio.create_task(self._tell_rates())
             async for received in client.poses():
                 self.poses.append(Seen(time.monotonic(), received))
+            telling.cancel()
+
+    async def _tell_rates(self) -> None:
+        before = 0
+        while self._say is not None:
+            await asyncio.sleep(_RATE_EVERY)
+            recent = self.poses[before:]
+            before += len(recent)
+            streams: dict[str, list[int]] = {}
+            for seen in recent:
+                streams.setdefault(seen.received.pose.landmarks.name, []).append(seen.received.packet_bytes)
+            rates = [
+                f"{name} {len(sizes) / _RATE_EVERY:.1f} Hz, {sum(sizes) / len(sizes):.0f} bytes a frame"
+                for name, sizes in streams.items()
+            ]
+            if rates:
+                self._say(f"motion in the room: {'; '.join(rates)}")
