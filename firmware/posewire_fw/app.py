@@ -25,10 +25,9 @@ from posewire_fw.tools import Tools
 from posewire_fw.uplink import Uplink
 from posewire_fw.wifi import Wifi
 
-# About one second of microphone, and room for the host's first burst and more on the way down.
+# About one second each: for a network that pauses, and for the host's first burst and more on the way down.
 _MIC_FRAMES = const(16)
-_SPEAKER_BYTES = const(11616)
-_SPEAKER_BYTES_PCM = const(23040)
+_SPEAKER_FRAMES = const(16)
 
 _AUDIO_POLL_MS = const(5)
 _FRONT_POLL_MS = const(10)
@@ -66,7 +65,7 @@ class App:
             )
         self.speaker = None
         if self.board.has_speaker():
-            jitter = Ring(_SPEAKER_BYTES_PCM if audio["format"] == "pcm" else _SPEAKER_BYTES, frame)
+            jitter = Ring(frame * _SPEAKER_FRAMES, frame)
             self.speaker = Speaker(self.board.open_speaker, jitter, audio["volume"])
 
         self.uplink = Uplink(self.ring, self.clock)

@@ -16,6 +16,8 @@ _CHUNK = const(256)
 _CHUNKS_A_POLL = const(16)
 _STREAMS_MAX = const(4)
 _CHANNELS_MAX = const(8)
+# Room for body33 at first: most cameras send no more.
+_VALUES_FIRST = const(132)
 
 
 @micropython.viper
@@ -30,6 +32,11 @@ def find_sync(data, start: int, end: int) -> int:
     return end
 
 
+def _room(values):
+    """Bytes for a frame of so many values and what is read before it is dealt with."""
+    return _BASE + _HEADER + 4 * values + _CRC + _CHUNK
+
+
 class KeypointReader:
     """Reads frames from a UART. add_stream(stream) is called once for each landmark set that appears."""
 
@@ -37,7 +44,7 @@ class KeypointReader:
         self._uart = uart
         self._add_stream = add_stream
         self._chunk = bytearray(_CHUNK)
-        self._buf = bytearray(_BASE + _HEADER + 4 * VALUES_MAX + _CRC + _CHUNK)
+        self._buf = bytearray(_room(_VALUES_FIRST))
         self._end = _BASE
         self.streams = {}
         self.frames = 0
@@ -72,6 +79,8 @@ class KeypointReader:
             return False
         size = self._frame_size()
         if size and have < size:
+            if size + _BASE + _CHUNK > len(self._buf):
+                self._grow()
             return False
         if size and self._check_crc(size):
             self._take()
@@ -96,6 +105,11 @@ class KeypointReader:
         if not landmarks or landmarks * channels > VALUES_MAX:
             return 0
         return _HEADER + 4 * landmarks * channels + _CRC
+
+    def _grow(self):
+        buf = bytearray(_room(VALUES_MAX))
+        copy(buf, 0, self._buf, 0, self._end)
+        self._buf = buf
 
     def _check_crc(self, size):
         buf = self._buf

@@ -40,7 +40,7 @@ from posewire_fw.websocket import (
 )
 
 # The longest message that is taken and the longest frame that is sent, in bytes.
-MESSAGE_MAX = const(8192)
+MESSAGE_MAX = const(4096)
 FRAME_MAX = const(4608)
 
 _CHUNK = const(1460)

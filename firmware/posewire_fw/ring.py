@@ -16,14 +16,17 @@ class Ring:
         self.buffer = bytearray(size)
         self._lengths = array("H", bytes(2 * 64))
         self.dropped = 0
-        self.configure(slot_size)
+        self.configure(slot_size, 1)
 
-    def configure(self, slot_size):
-        """Divide the buffer into slots of this size (at most 64 of them) and forget what was in it."""
+    def configure(self, slot_size, least):
+        """Divide the buffer into slots of this size (at most 64 of them) and forget what was in it.
+
+        A buffer without room for the least number of slots is replaced by one that has it; may raise MemoryError.
+        """
         self.slot_size = (slot_size + 3) & -4
+        if self.slot_size * least > len(self.buffer):
+            self.buffer = bytearray(self.slot_size * least)
         self.slots = min(64, len(self.buffer) // self.slot_size)
-        if not self.slots:
-            raise ValueError("a slot of %d bytes does not fit" % slot_size)
         self.clear()
 
     def clear(self):

@@ -7,7 +7,7 @@ import time
 
 from micropython import const
 
-from posewire_fw import adpcm, pcm
+from posewire_fw import adpcm, log, pcm
 from posewire_fw.copy import copy
 
 # What the speaker is doing.
@@ -23,6 +23,8 @@ _TARGET_FRAMES = const(3)
 _TARGET_MS = const(250)
 # At least so many frames must fit into the jitter buffer: the host sends five at once.
 _FRAMES_MIN = const(6)
+# The longest frame that is taken: 60 ms of 24 kHz pcm.
+_FRAME_MAX = const(2880)
 # What the I2S driver may still hold after the last piece: its buffer, and the block that it is sending.
 _DRIVER_MS = const(144)
 
@@ -70,11 +72,15 @@ class Speaker:
         samples = rate * frame_ms // 1000
         self._adpcm = format_name == "ima-adpcm"
         size = adpcm.HEADER_BYTES + (samples + 1) // 2 if self._adpcm else samples * 2
-        if size * _FRAMES_MIN > len(self._ring.buffer):
+        if size > _FRAME_MAX:
+            return
+        try:
+            self._ring.configure(size, _FRAMES_MIN)
+        except MemoryError:
+            log.error("speaker", "no memory for %s frames of %d bytes", format_name, size)
             return
         self._known = True
         self._rate = rate
-        self._ring.configure(size)
         pieces = (samples + _PIECE_MAX - 1) // _PIECE_MAX
         if rate <= 16000:
             pieces = max(pieces, frame_ms // 20)
