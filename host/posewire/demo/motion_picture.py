@@ -77,8 +77,8 @@ def _trace(label: str, times: Sequence[float], values: Floats, top: float) -> li
     if len(times) < 2:
         return parts
     clock = np.asarray(times)
-    x = _MARGIN + (clock - clock[0]) / max(clock[-1] - clock[0], 1e-6) * (_WIDTH - 2 * _MARGIN)
-    low, high = np.nanmin(values), np.nanmax(values)
+    x = _MARGIN + (clock - clock[0]) / max(float(clock[-1] - clock[0]), 1e-6) * (_WIDTH - 2 * _MARGIN)
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
     y = top + _TRACE - 4 - (values - low) / max(high - low, 1e-6) * (_TRACE - 28)
     for channel in range(values.shape[1]):
         seen = np.isfinite(y[:, channel])

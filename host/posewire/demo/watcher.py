@@ -71,9 +71,12 @@ class RoomWatcher:
             self._client = client
             self._joined.set()
             telling = asyncio.create_task(self._tell_rates())
-            async for received in client.poses():
-                self.poses.append(Seen(time.monotonic(), received))
-            telling.cancel()
+            try:
+                async for received in client.poses():
+                    self.poses.append(Seen(time.monotonic(), received))
+            finally:
+                telling.cancel()
+                await asyncio.wait([telling])
 
     async def _tell_rates(self) -> None:
         before = 0
