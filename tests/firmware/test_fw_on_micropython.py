@@ -40,6 +40,10 @@ def test_shared(name: str) -> None:
     run_on_micropython(name)
 
 
+def test_supervisor() -> None:
+    run_on_micropython("mp_supervisor.py")
+
+
 # the other end of mp_link.py
 
 
