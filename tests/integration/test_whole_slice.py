@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from posewire.demo.comparison import largest_error
 from posewire.demo.watcher import RoomWatcher
 from posewire.server.host_process import HostProcess
 from posewire.sim.board import SimBoard
-from posewire.wire.pose import SETS
+from posewire.wire.pose import SETS, Pose
 
 DATA = Path(__file__).parents[2] / "host" / "posewire" / "demo" / "data"
 BLUE, DRIVE, HELP = (
@@ -85,15 +86,14 @@ def test_motion_arrives_exactly(host: HostProcess, board: SimBoard) -> None:
     with RoomWatcher(host.url, "studio") as watcher:
         board.imu.set(accel=(0.0, 0.6, 0.8), gyro=(0.0, 0.0, 0.0))
         board.camera.play(DATA / "body33.npz")
-        board.wait(lambda: len(watcher.poses) > 150, timeout=20, what="poses to arrive")
+
+        def bodies() -> list[Pose]:
+            return [seen.received.pose for seen in watcher.poses if seen.received.pose.landmarks == SETS["body33"]]
+
+        board.wait(lambda: len(bodies()) >= 60, timeout=20, what="60 bodies to arrive")
         with np.load(DATA / "body33.npz") as recording:
-            frames, fps = recording["data"], float(recording["fps"])
+            assert largest_error(bodies(), recording["data"], float(recording["fps"])) <= 0.5
         counts = watcher.counts()
-        bodies = [seen.received.pose for seen in watcher.poses if seen.received.pose.landmarks == SETS["body33"]]
-        assert len(bodies) > 50
-        for pose in bodies:
-            recorded = frames[round(pose.time_ms / 1000 * fps)]
-            assert np.abs(pose.values.astype(np.float64) - recorded).max(axis=0) <= SETS["body33"].steps / 2 + 1e-9
         imu = [seen.received.pose for seen in watcher.poses if seen.received.pose.landmarks == SETS["imu6"]]
         assert np.allclose(imu[-1].values[0] / 4096, (0.0, 0.6, 0.8), atol=0.01)
         assert all(count.missing == count.undecodable == 0 for count in counts.values())

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire import __version__
+from posewire.demo.comparison import largest_error
 from posewire.demo.console import Console
 from posewire.demo.motion_picture import draw_motion
 from posewire.demo.story import StepError, Story
@@ -24,7 +25,7 @@ from posewire.demo.watcher import RoomWatcher, Seen
 from posewire.errors import PosewireError
 from posewire.server.host_process import HostProcess
 from posewire.sim.board import SimBoard
-from posewire.wire.pose import SETS, Pose
+from posewire.wire.pose import SETS
 
 _DATA = Path(__file__).parent / "data"
 _ROOM = "demo"
@@ -172,7 +173,7 @@ def _compare(board: SimBoard, watcher: RoomWatcher, recording: Path, details: di
     bodies = [entry for entry in seen if entry.received.pose.landmarks == _BODY]
     with np.load(recording) as data:
         frames, fps = data["data"], float(data["fps"])
-    worst = _largest_error(bodies, frames, fps)
+    worst = largest_error([entry.received.pose for entry in bodies], frames, fps)
     received = _packets(watcher)
     lost = sum(count.missing for count in counts.values())
     undecodable = sum(count.undecodable for count in counts.values())
@@ -205,27 +206,6 @@ def _rocking() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.flo
 
 def _packets(watcher: RoomWatcher) -> int:
     return sum(count.packets for count in watcher.counts().values())
-
-
-def _largest_error(bodies: Sequence[Seen], frames: NDArray[np.float32], fps: float) -> float:
-    """Return the largest difference to the recorded frame of the same moment, in steps of the grid.
-
-    The camera's clock does not start with the recording, so the first pose is found in it by its values; from there on
-    the packets' times say which frame it must be (a camera that is a little late stamps a little late: one frame of
-    tolerance).
-    """
-    first = bodies[0].received.pose
-    start = int(np.argmin([_steps_off(first, frame) for frame in frames]))
-    worst = 0.0
-    for entry in bodies:
-        pose = entry.received.pose
-        index = start + round((pose.time_ms - first.time_ms) / 1000 * fps)
-        worst = max(worst, min(_steps_off(pose, frames[near % len(frames)]) for near in (index - 1, index, index + 1)))
-    return worst
-
-
-def _steps_off(pose: Pose, frame: NDArray[np.float32]) -> float:
-    return float(np.abs((pose.values.astype(np.float64) - frame) / _BODY.steps).max())
 
 
 def _rate(seen: Sequence[Seen]) -> float:
