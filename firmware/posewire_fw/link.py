@@ -154,10 +154,6 @@ class Link:
         self._queue.append(data)
         return True
 
-    def idle(self):
-        """True when nothing queued or under way is left to send."""
-        return not self._queue and self._at == self._end
-
     def close(self, code=NORMAL):
         """Begin the closing handshake after what is queued; turn() raises WebSocketError when it is over."""
         if self.open():

@@ -86,8 +86,7 @@ TIMEOUTS = {
 }
 
 # Microphone frames go to the host in these states only; in ARMED and HUSHED they wait in the ring.
-_SENDING = (LISTENING, HOLDING, OPEN, FINISHING)
-_SENDING_AND_SPEAKING = (OPEN_SPEAKING,)
+_SENDING = (LISTENING, HOLDING, FINISHING, OPEN, OPEN_SPEAKING)
 
 HOLD_MS = const(300)
 _HELLO_MS = const(10000)
@@ -205,7 +204,7 @@ class Session:
         self.state = state
         self.transitions += 1
         self._limit = TIMEOUTS.get(state, 0)
-        self._uplink.audio_open = state in _SENDING or state in _SENDING_AND_SPEAKING
+        self._uplink.audio_open = state in _SENDING
         if self.public_state() != before:
             self._events.emit("state", self.public_state())
 

@@ -21,7 +21,6 @@ PONG = const(10)
 NORMAL = const(1000)
 GOING_AWAY = const(1001)
 PROTOCOL_ERROR = const(1002)
-UNSUPPORTED = const(1003)
 NO_CODE = const(1005)
 LOST = const(1006)
 BAD_DATA = const(1007)
@@ -264,9 +263,6 @@ class FrameBuilder:
         self.keys = MaskKeys()
         self.start = 0
         self.end = 0
-
-    def capacity(self):
-        return len(self.buffer) - self.PAYLOAD
 
     def finish(self, opcode, count):
         """Put the header before the payload of count bytes, and mask it."""
