@@ -60,6 +60,7 @@ class VoiceSession:
         dialogue = Dialogue()
         self._inbox = _Inbox()
         self._listening: asyncio.Task[None] | None = None
+        self._mode: ListenMode = "auto"
         self._turn: Turn | None = None
         self._turn_task: asyncio.Task[None] | None = None
         self._turn_is_typed = False
@@ -80,6 +81,7 @@ class VoiceSession:
         self._stop_listening()
         if not self._turn_is_typed:
             self._cancel_turn()
+        self._mode = mode
         self._inbox = _Inbox()
         self._listening = self._spawn(self._listen(mode, self._inbox))
 
@@ -97,9 +99,10 @@ class VoiceSession:
             self._inbox.end()
 
     def text(self, text: str) -> None:
-        """Answer a typed text or a wake word."""
+        """Answer a typed text or a wake word. In realtime mode the microphone stays open meanwhile."""
         text = text.strip()
-        self._stop_listening()
+        if self._mode != "realtime":
+            self._stop_listening()
         self._cancel_turn()
         if text:
             turn = self._new_turn()
