@@ -85,14 +85,10 @@ def set_for(kind: str, shape: tuple[int, int]) -> LandmarkSet:
 
 
 def quantise(values: ArrayLike, landmarks: LandmarkSet) -> NDArray[np.int16]:
-    """Put float values on the set's grid: round half away from zero, limit to +-32767.
-
-    A landmark with a NaN in any channel is missing: -32768 in all of them.
-    """
+    """Put float values on the set's grid: round half away from zero, limit to +-32767, NaN is -32768."""
     scaled = np.asarray(values, np.float64) * np.exp2(np.array(landmarks.exponents, np.float64))
     rounded = np.clip(np.sign(scaled) * np.floor(np.abs(scaled) + 0.5), -_LIMIT, _LIMIT)
-    missing = np.isnan(rounded).any(axis=-1, keepdims=True)
-    return np.where(missing, _MISSING, rounded).astype(np.int16)
+    return np.where(np.isnan(rounded), _MISSING, rounded).astype(np.int16)
 
 
 def dequantise(integers: NDArray[np.int16], landmarks: LandmarkSet) -> NDArray[np.float32]:
