@@ -226,16 +226,16 @@ class _Pair:
             while True:
                 await self._network._flow.wait()
                 data = await self._loop.sock_recv(source, _CHUNK)
+                if up:
+                    self._network.bytes_up += len(data)
+                else:
+                    self._network.bytes_down += len(data)
                 now = time.monotonic()
                 rate = self._network.bandwidth
                 free_at = max(now, free_at) + (len(data) / rate if rate else 0.0)
                 await queue.put((free_at + self._network.latency, data))
                 if rate:
                     await asyncio.sleep(free_at - now)
-                if up:
-                    self._network.bytes_up += len(data)
-                else:
-                    self._network.bytes_down += len(data)
                 if not data:
                     break
             await delivery
