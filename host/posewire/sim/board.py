@@ -9,6 +9,7 @@ with SimBoard("ws://127.0.0.1:8000/posewire/v1/", room="studio") as board:
 """
 
 import json
+import re
 import shutil
 import tempfile
 import threading
@@ -46,6 +47,15 @@ _WATCHDOG = 3
 _BOOT_SECONDS = 0.2
 _LOG_TAIL = 12
 _POLL_SECONDS = 0.01
+
+# As posewire_fw.log writes them: seconds, level, part, message.
+_LOG_LINE = re.compile(r" *\d+\.\d{3} ([DIWE]) ")
+
+
+def line_level(line: str) -> str:
+    """The level of a line of the firmware's log: D, I, W or E; empty for what is none."""
+    found = _LOG_LINE.match(line)
+    return found[1] if found else ""
 
 
 class Event(NamedTuple):
@@ -239,7 +249,7 @@ class SimBoard:
     @property
     def errors(self) -> list[str]:
         """The lines that the firmware printed as errors, and why it ended, if it did."""
-        lines = [line for line in self.log if " E " in line[:14]]
+        lines = [line for line in self.log if line_level(line) == "E"]
         return lines + ([self._failure] if self._failure else [])
 
     def snapshot(self, timeout: float = 5.0) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from posewire.errors import SimulatorError
-from posewire.sim.board import DEVICE_ID, ESP32_HEAP, Event, SimBoard
+from posewire.sim.board import DEVICE_ID, ESP32_HEAP, Event, SimBoard, line_level
 from posewire.sim.camera import load_recording
 from posewire.sim.microphone import RATE
 from posewire.sim.recording import read_wav
@@ -180,8 +180,8 @@ def _over(board: SimBoard, pose_loops: bool) -> bool:
 
 
 def _last_warning(board: SimBoard) -> str:
-    lines = [line for line in board.log if line[10:13] in (" W ", " E ")]
-    return f"; the board says: {lines[-1][13:].strip()}" if lines else ""
+    lines = [line for line in board.log if line_level(line) in ("W", "E")]
+    return f"; the board says: {lines[-1].split(None, 2)[2]}" if lines else ""
 
 
 def _press(text: str) -> Press:
@@ -208,7 +208,7 @@ class _Story:
 
     def line(self, line: str) -> None:
         """A line that the firmware printed."""
-        if self._verbose or line[10:13] in (" W ", " E "):
+        if self._verbose or line_level(line) in ("W", "E"):
             self.tell(f"board | {line.strip()}")
 
     def event(self, event: Event) -> None:

@@ -158,6 +158,7 @@ class _Pair:
                 return
             self._host = await self._connect()
             if early:
+                self._network.bytes_up += len(early)
                 await self._loop.sock_sendall(self._host, early)
             up = asyncio.create_task(self._pump(self._board, self._host, up=True))
             down = asyncio.create_task(self._pump(self._host, self._board, up=False))
@@ -184,9 +185,11 @@ class _Pair:
     async def _wait_for_flow(self) -> bytes | None:
         """Hold a new connection while nothing gets through; None when the board gave it up meanwhile."""
         early = b""
+        if self._network._flow.is_set():
+            return early
         flow = asyncio.create_task(self._network._flow.wait())
         try:
-            while not flow.done():
+            while not flow.done() and len(early) < _WINDOW:
                 data = asyncio.create_task(self._loop.sock_recv(self._board, _CHUNK))
                 await asyncio.wait((flow, data), return_when=asyncio.FIRST_COMPLETED)
                 if not data.done():
@@ -195,6 +198,7 @@ class _Pair:
                     return None
                 else:
                     early += data.result()
+            await flow
         finally:
             flow.cancel()
         return early
