@@ -1,6 +1,7 @@
 """A host in a few lines: it answers the hello and keeps all that a board sends; what else it does, the test says."""
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -22,14 +23,14 @@ FRAME_SAMPLES = 960
 class SmallHost:
     """Listens on a free port of this machine. ``texts`` and ``frames`` grow as the board sends."""
 
-    def __init__(self, audio_format: str = "ima-adpcm", protocol: int = 3) -> None:
+    def __init__(self, audio_format: str = "ima-adpcm", protocol: int = 3, tls: ssl.SSLContext | None = None) -> None:
         self.texts: list[dict[str, Any]] = []
         self.audio: list[bytes] = []
         self.pose: list[bytes] = []
         self.sockets: list[ServerConnection] = []
         self.params = AudioParams(audio_format)
         self.protocol = protocol
-        self._server: Server = serve(self._serve, "127.0.0.1", 0, compression=None)
+        self._server: Server = serve(self._serve, "127.0.0.1", 0, ssl=tls, compression=None)
         self._thread = threading.Thread(target=self._server.serve_forever)
 
     def __enter__(self) -> Self:

@@ -1,6 +1,9 @@
 """The simulated board with the real firmware against a real WebSocket server."""
 
 import json
+import shutil
+import ssl
+import subprocess
 import time
 from pathlib import Path
 
@@ -180,6 +183,35 @@ def test_without_motion_sensor_nothing_of_it_is_sent(host: SmallHost, sim_board:
     board.camera.play(np.zeros((10, 17, 3), np.float32), fps=50, kind="coco17")
     board.wait(lambda: len(host.pose) == 10, what="the camera's packets")
     assert {packet[1] for packet in host.pose} == {6}
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+@pytest.mark.parametrize(("ca", "accepted"), [("right", True), ("wrong", False), (None, True)])
+def test_tls_passes_through_the_simulated_network(
+    sim_board: MakeBoard, tmp_path: Path, ca: str | None, accepted: bool
+) -> None:
+    for name in ("right", "wrong"):
+        make_certificate(tmp_path, name)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "right.pem", tmp_path / "right.key")
+    with SmallHost(tls=context) as host:
+        url = host.url.replace("ws://127.0.0.1", "wss://localhost")
+        file = str(tmp_path / f"{ca}.der") if ca else None
+        board = sim_board(url, config={"host": {"ca": file}})
+        if accepted:
+            board.wait_connected()
+        else:
+            board.wait(lambda: any(" W connection" in line for line in board.log), what="the refusal")
+            assert not board.connected
+
+
+def make_certificate(folder: Path, name: str) -> None:
+    """NAME.pem and NAME.key for localhost, and NAME.der as the firmware takes it."""
+    key, pem, der = (folder / f"{name}.{suffix}" for suffix in ("key", "pem", "der"))
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
+    subprocess.run([*make, *subject, "-keyout", key, "-out", pem], check=True, capture_output=True)
+    subprocess.run(["openssl", "x509", "-in", pem, "-outform", "DER", "-out", der], check=True)
 
 
 def test_wifi_goes_and_comes_back(host: SmallHost, sim_board: MakeBoard) -> None:

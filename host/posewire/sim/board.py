@@ -10,7 +10,6 @@ with SimBoard("ws://127.0.0.1:8000/posewire/v1/", room="studio") as board:
 
 import json
 import re
-import shutil
 import tempfile
 import threading
 import time
@@ -114,6 +113,8 @@ class SimBoard:
         self._on_line = on_line
         self._on_event = on_event
         self._interpreter = find_interpreter()
+        self._firmware = firmware or firmware_folder()
+        self._hardware = HARDWARE
         folder = board_folder(board)
         definition = read_definition(folder)
         pins: dict[str, int] = definition.get("pins", {})
@@ -130,7 +131,8 @@ class SimBoard:
         self._closing = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="posewire-sim-watchdog", daemon=True)
 
-        self._folder = Path(tempfile.mkdtemp(prefix="posewire-sim-"))
+        self._owner = tempfile.TemporaryDirectory(prefix="posewire-sim-", ignore_cleanup_errors=True)
+        self._folder = Path(self._owner.name)
         self.flash = self._folder / "flash"
         self.network = Network()
         self.wifi = Wifi(self.network)
@@ -151,8 +153,6 @@ class SimBoard:
             "pose": {"room": room, "imu": imu},
         }
         write_flash(self.flash, definition, merged(settings, config or {}), folder / "user_tools.py")
-        self._firmware = firmware or firmware_folder()
-        self._hardware = HARDWARE
         if not self._interpreter.viper:
             self._firmware = copy_as_bytecode(self._firmware, self._folder / "firmware")
             self._hardware = copy_as_bytecode(HARDWARE, self._folder / "hardware")
@@ -201,7 +201,7 @@ class SimBoard:
         self.network.close()
         if self._watcher.is_alive():
             self._watcher.join()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._owner.cleanup()
 
     @property
     def running(self) -> bool:

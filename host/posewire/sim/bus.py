@@ -20,6 +20,7 @@ _HEADER = struct.Struct("<BBHiqq")
 PAYLOAD_MAX = 256
 
 _SAME_CLOCK_SECONDS = 1.0
+_STOP_SECONDS = 5.0
 
 
 class Kind(IntEnum):
@@ -111,7 +112,7 @@ class Bus:
             self._ours.shutdown(socket.SHUT_RDWR)
         self._theirs.close()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join()
+            self._thread.join(_STOP_SECONDS)
         self._ours.close()
 
     def _read(self) -> None:

@@ -22,7 +22,7 @@ _TAP_SECONDS = 0.1
 _CONNECT_SECONDS = 15.0
 # Longer than any turn: the firmware gives up before that.
 _TURN_SECONDS = 120.0
-# The firmware must have seen the release before its state says anything.
+# So long after something was done its effect shows.
 _SETTLE_SECONDS = 0.5
 
 _EPILOG = """\
@@ -166,6 +166,8 @@ def _run(board: SimBoard, args: argparse.Namespace, presses: list[Press], story:
         _sleep(board, ends, ends)
     else:
         board.wait(lambda: _over(board, args.pose_loop), _TURN_SECONDS + length, "the turn to be over")
+        # What was last seen or said is still on its way out.
+        _sleep(board, time.monotonic() + _SETTLE_SECONDS, ends)
 
 
 def _sleep(board: SimBoard, until: float, ends: float) -> bool:
