@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -149,6 +151,22 @@ def test_files_are_looked_at_first(capsys: pytest.CaptureFixture[str], tmp_path:
     assert "nothing.wav: not a PCM WAV file that can be read" in capsys.readouterr().err
     assert cli.main(["sim", "device", "--pose", str(tmp_path / "nothing.npz")]) == 2
     assert "nothing.npz" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", [("--url", "http://127.0.0.1/"), ("--device-id", "kitchen")])
+def test_addresses_are_looked_at_first(capsys: pytest.CaptureFixture[str], wrong: tuple[str, str]) -> None:
+    assert cli.main(["sim", "device", *wrong]) == 2
+    assert wrong[1] in capsys.readouterr().err
+
+
+def test_sigterm_ends_the_run_in_order(run: Run) -> None:
+    timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    status, report, story = run("--no-imu")
+    timer.join()
+    assert status == 0
+    assert report["connected"] is True
+    assert "stopped" in story
 
 
 def test_presses_are_checked() -> None:

@@ -8,6 +8,7 @@ with SimBoard("ws://127.0.0.1:8000/posewire/v1/", room="studio") as board:
     board.speaker.save("reply.wav")
 """
 
+import contextlib
 import json
 import re
 import tempfile
@@ -47,6 +48,7 @@ _BOOT_SECONDS = 0.2
 _LOG_TAIL = 12
 _POLL_SECONDS = 0.01
 
+_MAC = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5}")
 # As posewire_fw.log writes them: seconds, level, part, message.
 _LOG_LINE = re.compile(r" *\d+\.\d{3} ([DIWE]) ")
 
@@ -104,6 +106,10 @@ class SimBoard:
         on_line: Callable[[str], None] | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
+        if not url.startswith(("ws://", "wss://")):
+            raise SimulatorError(f"the host is a ws:// or wss:// URL, not {url!r}")
+        if not _MAC.fullmatch(device_id):
+            raise SimulatorError(f"a board's address is six bytes such as {DEVICE_ID}, not {device_id!r}")
         self.url = url
         self.device_id = device_id.lower()
         self.log: list[str] = []
@@ -264,7 +270,10 @@ class SimBoard:
 
     def report(self) -> dict[str, Any]:
         """All that is known of this run, ready for JSON."""
-        snapshot = self.snapshot() if self.running else self._snapshot
+        # A firmware that hangs does not answer; its last counters are better than none.
+        with contextlib.suppress(SimulatorError):
+            self.snapshot()
+        snapshot = self._snapshot
         nothing = {"audio": 0, "pose": 0, "text": 0}
         return {
             "url": self.url,

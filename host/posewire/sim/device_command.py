@@ -6,10 +6,13 @@ are simulated underneath and driven by the options.
 
 import argparse
 import json
+import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, NamedTuple, TextIO
 
 from posewire.errors import SimulatorError
@@ -123,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
     )
     status = 0
     story.board = board
-    with board:
+    with board, _terminated_as_interrupted():
         try:
             _run(board, args, presses, story)
         except KeyboardInterrupt:
@@ -140,6 +143,20 @@ def run(args: argparse.Namespace) -> int:
     else:
         story.summary(report)
     return 0 if report["connected"] and not status else 1
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM ends the run as Ctrl-C does: in order, with the report."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(board: SimBoard, args: argparse.Namespace, presses: list[Press], story: "_Story") -> None:
