@@ -44,5 +44,9 @@ if [ ! -x .venv/bin/python ] || ! .venv/bin/python -m pip --version >/dev/null 2
     fi
 fi
 echo "installing into .venv (once; takes under a minute)…" >&2
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$extras]"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --prefer-binary --editable ".[$extras]"
+# No ready-made recognizer for newer Pythons: compile it where there is a compiler; without it, voice stays off.
+.venv/bin/python -c 'import sys; sys.exit(sys.version_info >= (3, 14))' ||
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check "pocketsphinx>=5.0.4,<6" ||
+    echo "the speech recognizer could not be built: install a C compiler, or use Python 3.13" >&2
 touch "$stamp"
