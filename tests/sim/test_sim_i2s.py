@@ -102,6 +102,46 @@ def test_irq_reads_call_back_when_the_buffer_is_full(program: Program) -> None:
     assert elapsed >= 400_000, "20 buffers of 20 ms"
 
 
+def test_the_drivers_task_works_while_the_program_is_busy(program: Program) -> None:
+    board = program(
+        OPEN
+        + """
+    i2s = speaker()
+    async def main():
+        done = []
+        i2s.irq(done.append)
+        i2s.write(loud(3000))
+        await asyncio.sleep_ms(20)
+        time.sleep_ms(300)
+        await asyncio.sleep_ms(20)
+        show(len(done))
+    asyncio.run(main())
+    """
+    )
+    assert shown(board) == [1]
+    assert board.speaker.samples().tolist() == [0x2000] * 3000, "no gap, though more than the DMA buffers hold"
+
+
+def test_a_request_is_filled_while_the_program_is_busy(program: Program) -> None:
+    board = program(
+        OPEN
+        + """
+    i2s = microphone(ibuf=4096)
+    buf = bytearray(4 * 4096)
+    async def main():
+        done = []
+        i2s.irq(done.append)
+        await asyncio.sleep_ms(2)
+        i2s.readinto(buf)
+        time.sleep_ms(280)
+        await asyncio.sleep_ms(5)
+        show(len(done))
+    asyncio.run(main())
+    """
+    )
+    assert shown(board) == [1]
+
+
 def test_a_third_request_is_dropped(program: Program) -> None:
     board = program(
         OPEN

@@ -46,24 +46,32 @@ class Receiver:
     def ready(self):
         return self._left > 0 or self._filled() > self._next
 
-    def move(self, buf, at):
-        """Copy what there is into buf from that offset on; return the offset reached."""
+    def move(self, buf, at, asked):
+        """Copy what there is into buf from that offset on; return the offset reached.
+
+        asked is the time (us) since when the driver's task has been waiting to do so. What it would have taken out of
+        the queue meanwhile cannot have been lost, however late this is called.
+        """
         end = len(buf)
-        while end - at >= self._size and (self._left or self._next_buffer()):
+        taken = min((end - at) // self._size, self._frames_since(asked)) // _FRAMES
+        while end - at >= self._size and (self._left or self._next_buffer(taken)):
             count = min(self._left, (end - at) // self._size)
             simmic.hear(self._zero, self._next * _FRAMES - self._left, buf, at, count, self._layout)
             self._left -= count
             at += count * self._size
         return at
 
-    def _filled(self):
-        return time.ticks_diff(time.ticks_us(), self._zero) * self._rate // (_SECOND * _FRAMES)
+    def _frames_since(self, moment):
+        return time.ticks_diff(time.ticks_us(), moment) * self._rate // _SECOND
 
-    def _next_buffer(self):
+    def _filled(self):
+        return self._frames_since(self._zero) // _FRAMES
+
+    def _next_buffer(self, taken):
         filled = self._filled()
         if filled == self._next:
             return False
-        self._next = max(self._next, filled - self._queue) + 1
+        self._next = max(self._next, filled - self._queue - taken) + 1
         self._left = _FRAMES
         return True
 
@@ -82,11 +90,15 @@ class Transmitter:
         self._written = 0
 
     def ready(self):
-        return self._space() > 0
+        return self._space(time.ticks_us()) > 0
 
-    def move(self, buf, at):
-        """Take what fits of buf from that offset on; return the offset reached."""
-        count = min(self._space(), (len(buf) - at) // self._size)
+    def move(self, buf, at, asked):
+        """Take what fits of buf from that offset on; return the offset reached.
+
+        asked is the time (us) since when the driver's task has been waiting to do so: where that was in time, what is
+        written follows without a gap, however late this is called.
+        """
+        count = min(self._space(asked), (len(buf) - at) // self._size)
         if count > 0:
             heard = self._zero + self._written * _SECOND // self._rate
             simbus.send_bytes(simbus.I2S_DATA, self._port, 0, heard, 0, buf, at, count * self._size)
@@ -94,11 +106,15 @@ class Transmitter:
             at += count * self._size
         return at
 
-    def _space(self):
-        playing = time.ticks_diff(time.ticks_us(), self._zero) * self._rate // (_SECOND * _FRAMES)
-        # After an underrun the next buffer to be played is the first that can still be written.
-        self._written = max(self._written, (playing + 1) * _FRAMES)
+    def _space(self, asked):
+        playing = self._played(time.ticks_us()) // _FRAMES
+        if self._played(asked) >= self._written:
+            # An underrun: the next buffer to be played is the first that can still be written.
+            self._written = (playing + 1) * _FRAMES
         return (playing + self._buffers) * _FRAMES - self._written
+
+    def _played(self, moment):
+        return time.ticks_diff(moment, self._zero) * self._rate // _SECOND
 
 
 class I2S(io.IOBase):
@@ -126,7 +142,9 @@ class I2S(io.IOBase):
         self._handler = None
         self._buf = None
         self._at = 0
+        self._asked = 0
         self._waiting = None
+        self._waiting_asked = 0
         if mode == I2S.RX:
             self._dma = Receiver(rate, layout, ibuf)
         else:
@@ -180,11 +198,12 @@ class I2S(io.IOBase):
         simbus.poll()
         if self._mode == _IRQ:
             return self._request(buf)
-        at = self._dma.move(buf, 0)
+        asked = time.ticks_us()
+        at = self._dma.move(buf, 0, asked)
         while self._mode == _BLOCKING and at < len(buf):
             time.sleep_ms(1)
             simbus.poll()
-            at = self._dma.move(buf, at)
+            at = self._dma.move(buf, at, asked)
         return at
 
     def _request(self, buf):
@@ -192,15 +211,18 @@ class I2S(io.IOBase):
         if self._buf is None:
             self._buf = buf
             self._at = 0
+            self._asked = time.ticks_us()
         elif self._waiting is None:
             self._waiting = buf
+            self._waiting_asked = time.ticks_us()
         return len(buf)
 
     def _advance(self):
-        self._at = self._dma.move(self._buf, self._at)
+        self._at = self._dma.move(self._buf, self._at, self._asked)
         if self._at < len(self._buf):
             return False
         self._buf = self._waiting
+        self._asked = self._waiting_asked
         self._waiting = None
         self._at = 0
         self._handler(self)
