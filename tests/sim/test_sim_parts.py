@@ -145,7 +145,7 @@ def test_a_uart_holds_what_its_buffer_takes(program: Program) -> None:
     """,
         wait=False,
     )
-    board.wait(lambda: shown(board), what="the UART")
+    board.wait(lambda: shown(board) and board.camera.online, what="the UART")
     board.camera.send(bytes(range(256)) * 16)
     board.wait(lambda: "<<< end" in board.log, what="the program to end")
     nothing, first, more, held = shown(board)

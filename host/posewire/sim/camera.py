@@ -82,6 +82,11 @@ class Camera:
         self._port, self._baud = port, baud
 
     @property
+    def online(self) -> bool:
+        """Whether the firmware has opened its UART; what is sent before that is lost."""
+        return self._baud > 0
+
+    @property
     def playing(self) -> bool:
         """Whether a recording is being played."""
         return self._player is not None and self._player.is_alive()
