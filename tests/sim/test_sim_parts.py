@@ -170,7 +170,7 @@ def test_a_uart_is_as_slow_as_its_baud_rate(program: Program) -> None:
     """,
         wait=False,
     )
-    board.wait(lambda: "open" in shown(board), what="the UART")
+    board.wait(lambda: "open" in shown(board) and board.camera.online, what="the UART")
     board.camera.send(bytes(1024))
     board.wait(lambda: "<<< end" in board.log, what="the program to end")
     assert shown(board)[1] >= 330, "three chunks of 256 bytes after the first at 1920 bytes a second"
