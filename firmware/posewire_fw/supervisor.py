@@ -13,6 +13,8 @@ _RESTART_MS = const(1000)
 # the whole board nobody moves, and nobody is to blame.
 _STALL_CHECKS = const(15)
 _COLLECTED = const(256)
+# A few small buffers come and go and may exist at one end of a second only: over the whole run no more than this.
+_UNDER_WAY = const(128)
 
 
 class Poller:
@@ -63,7 +65,7 @@ class Supervisor:
 
         None when there was no such second.
         """
-        return max(0, self._allocated) / self._frames if self._frames else None
+        return max(0, self._allocated - _UNDER_WAY) / self._frames if self._frames else None
 
     async def run(self):
         gc.collect()
