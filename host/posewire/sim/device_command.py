@@ -161,7 +161,8 @@ def _terminated_as_interrupted() -> Iterator[None]:
 
 def _run(board: SimBoard, args: argparse.Namespace, presses: list[Press], story: "_Story") -> None:
     ends = float("inf") if args.seconds is None else time.monotonic() + args.seconds
-    limit = min(_CONNECT_SECONDS, ends - time.monotonic())
+    # With --for, a host that comes up late is waited for: the board keeps trying anyway.
+    limit = _CONNECT_SECONDS if args.seconds is None else ends - time.monotonic()
     try:
         board.wait_connected(limit)
     except SimulatorError as error:
