@@ -32,7 +32,7 @@ class PoseFrame:
     """One decoded instant.
 
     ``values``: per set name a float32 array (landmarks, channels), NaN where a landmark is missing; a missing set is not
-    in it. ``time_ms``: the publisher's clock, modulo 2^32. ``repeat``: the same pose as a frame before.
+    in it. ``integers``: the same on the grid, 0 where missing. ``time_ms``: the publisher's clock, modulo 2^32. ``repeat``: the same pose as a frame before.
     """
 
     stream: int
@@ -86,5 +86,7 @@ def restore(state: SetState) -> tuple[Values, NDArray[np.int32]]:
     integers = np.array(state.x, np.int32).reshape(spec.landmarks, spec.channels)
     values = (integers / _scale(spec.bits, state.coarse)).astype(np.float32)
     if not state.complete:
-        values[np.asarray(state.valid) == 0] = np.nan
+        gone = np.asarray(state.valid) == 0
+        values[gone] = np.nan
+        integers[gone] = 0
     return values, integers

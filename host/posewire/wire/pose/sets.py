@@ -157,10 +157,10 @@ def plan_of(spec: LandmarkSet, coarse: int) -> Plan:
         parents = spec.parents or (-1,) * marks
         for i, p in enumerate(parents):
             plan += [i * channels, 0 if p < 0 else 1, max(p, 0) * channels, 0, 0]
-        unit = 6000 if spec.is_quaternion else 24
-        fine = spec.bits[0] - 12 if spec.is_quaternion else 0
-        kema = [_scale(unit * 4 if spec.is_quaternion else unit * 16, coarse - fine)] * size
-        return Plan(plan, [0] * size, kema, [_scale(64, coarse)] * size, [64] * size)
+        # neither trained: a quaternion's values start wide, others as if a few steps apart
+        by = coarse + (12 - spec.bits[0] if spec.is_quaternion else 0)
+        kema = [_scale(unpack_scale(58 if spec.is_quaternion else 34), by)] * size
+        return Plan(plan, [0] * size, kema, [_scale(unpack_scale(24), by)] * size, [64] * size)
     hands = 2 if spec.name == "hands42" else 1
     count = marks // hands
     wide = table.channels
