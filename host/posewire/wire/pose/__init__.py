@@ -10,6 +10,7 @@ from posewire.wire.pose.encoder import PoseEncoder
 from posewire.wire.pose.filter import OneEuro
 from posewire.wire.pose.frame import PoseFrame
 from posewire.wire.pose.packet import Control, Kind, control, parse_control, parse_header
+from posewire.wire.pose.recording import Recording, from_mediapipe, load_recording
 from posewire.wire.pose.relay import PoseRelay, layer_of
 from posewire.wire.pose.sets import SETS, LandmarkSet, custom_set, landmark_set
 
@@ -23,10 +24,13 @@ __all__ = [
     "PoseEncoder",
     "PoseFrame",
     "PoseRelay",
+    "Recording",
     "control",
     "custom_set",
+    "from_mediapipe",
     "landmark_set",
     "layer_of",
+    "load_recording",
     "parse_control",
     "parse_header",
 ]

@@ -113,6 +113,8 @@ class SetCoder:
 
     spec: LandmarkSet
     kernel: Kernel
+    symbols: int = 0  # of the last ``encode``: values coded and entropy-coded bytes, for measuring
+    payload: int = 0
     _levels: dict[tuple[int, tuple[int, ...]], _Level] = field(default_factory=dict)
     _e: Any = None
     _d: Any = None
@@ -141,6 +143,10 @@ class SetCoder:
     def unit_gains(self) -> tuple[int, ...]:
         """Gains of a stream that knows nothing of its scales yet."""
         return (packet.UNIT_GAIN,) * self.spec.coded_channels
+
+    def residuals(self) -> tuple[list[int], list[int]]:
+        """Residuals and context buckets of the last ``encode``, in coding order."""
+        return [int(v) for v in self._res[: self.symbols]], [int(v) for v in self._ctx[: self.symbols]]
 
     def level(self, coarse: int, gains: tuple[int, ...]) -> _Level:
         """Start values at a coarse level with these gains."""
@@ -223,6 +229,7 @@ class SetCoder:
             lv.plan, marks, ch, todo, ref.valid, xc, base, lv.tmpl, lv.kema, lv.pema, lv.pw, ref.ema, ref.w, ema2, w2,
             any_intra, self._e, self._d, self._work, self._res, self._ctx, k.bucket)  # fmt: skip
         start = f.rans_encode(self._res, self._ctx, count, ch, self._cum, self._out, self._size)
+        self.symbols, self.payload = count, self._size - start
         flags = (packet.MODE_INTRA if fresh else mode) | coarse << 2
         body = b"" if gains is None else packet.put_descriptor(spec) + bytes(gains)
         if present is not None:

@@ -104,6 +104,10 @@ class PoseEncoder:
         """The current coarse level."""
         return self._coarse
 
+    def coder(self, ident: int) -> SetCoder:
+        """The coder of a set (by id), for measuring."""
+        return self._coders[ident]
+
     def request_key(self) -> None:
         """The next packet will be a key."""
         self._want_key = True
