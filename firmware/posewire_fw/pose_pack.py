@@ -178,11 +178,11 @@ def pick_mode(cx) -> int:
         sums[c] = 0
         c += 1
     step = 1
-    if marks >= 64:
-        step = marks // 32
+    if marks >= 32:
+        step = marks // 16
     j = marks - 1
     seen = 0
-    while j >= 0 and seen < 32:
+    while j >= 0 and seen < 16:
         at = 5 * j
         j -= step
         seen += 1

@@ -590,8 +590,8 @@ function decodePlane(m, stop, cum, data, pos, end) {
 }
 
 function pickMode(plan, marks, ch, todo, x, x1, x2) {
-  const cc = Math.min(ch, 3), sums = new Float64Array(9), step = marks >= 64 ? Math.floor(marks / 32) : 1;
-  for (let j = marks - 1, seen = 0; j >= 0 && seen < 32; j -= step, seen++) {
+  const cc = Math.min(ch, 3), sums = new Float64Array(9), step = marks >= 32 ? Math.floor(marks / 16) : 1;
+  for (let j = marks - 1, seen = 0; j >= 0 && seen < 16; j -= step, seen++) {
     const at = 5 * j, b = plan[at], k = plan[at + 1];
     if (todo[b / ch] !== DELTA) continue;
     for (let c = 0; c < cc; c++) {

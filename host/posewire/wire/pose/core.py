@@ -81,14 +81,15 @@ def model_encode(
         i = b // channels
         do = todo[i]
         if do == DELTA:
+            near = plan[at + 2]
             for c in range(channels):
                 q = b + c
                 em = ema[q]
+                pm = 0
                 if k == 1:
-                    pm = e[plan[at + 2] + c]
+                    pm = e[near + c]
                     p = (w[q] * pm + 32) >> 6
                 else:
-                    pm = 0
                     p = predict(plan, at, c, k, e)
                 m = (em * ac[c]) >> 6
                 v = x[q] - base[q]
@@ -140,7 +141,14 @@ def model_encode(
                 ema2[q] = pema[q]
                 w2[q] = pw[q]
         if j & every == every:
-            activity(ca, ce, ac, channels)
+            for c in range(channels):
+                v = (ca[c] << 6) // ce[c]
+                ac[c] = 8 if v < 8 else (512 if v > 512 else v)
+            if channels > 2:
+                u = ac[0] + ac[1] + ac[2] + 4
+                ac[0] = (5 * ac[0] + u) >> 3
+                ac[1] = (5 * ac[1] + u) >> 3
+                ac[2] = (5 * ac[2] + u) >> 3
             if any_intra:
                 activity(ia, ie, ic, channels)
     return o
@@ -376,7 +384,14 @@ def model_decode(
                     ema2[q] = pema[q]
                     w2[q] = pw[q]
         if j & every == every:
-            activity(ca, ce, ac, channels)
+            for c in range(channels):
+                v = (ca[c] << 6) // ce[c]
+                ac[c] = 8 if v < 8 else (512 if v > 512 else v)
+            if channels > 2:
+                u = ac[0] + ac[1] + ac[2] + 4
+                ac[0] = (5 * ac[0] + u) >> 3
+                ac[1] = (5 * ac[1] + u) >> 3
+                ac[2] = (5 * ac[2] + u) >> 3
             if any_intra:
                 activity(ia, ie, ic, channels)
     return stop < marks or (s == 1 and pos == end)
@@ -385,16 +400,16 @@ def model_decode(
 def pick_mode(plan: Any, marks: int, channels: int, todo: Any, x: Any, x1: Any, x2: Any, sums: Any) -> int:
     """The temporal mode (0 hold, 1 half momentum, 2 full momentum) with the least innovation against the parents.
 
-    Looks at 32 landmarks from the end of the coding order (where the fine detail is) and at three channels. An encoder
+    Looks at 16 landmarks, evenly from the end of the coding order (where the fine detail is) and at three channels. An encoder
     may choose otherwise; all of ours choose this way.
     """
     cc = 3 if channels > 3 else channels
     for c in range(3 * cc):
         sums[c] = 0
-    step = marks // 32 if marks >= 64 else 1
+    step = marks // 16 if marks >= 32 else 1
     j = marks - 1
     seen = 0
-    while j >= 0 and seen < 32:
+    while j >= 0 and seen < 16:
         at = 5 * j
         j -= step
         seen += 1
