@@ -119,11 +119,19 @@ def same_crc(state, buf, at: int) -> int:
 
 @micropython.viper
 def copy8(src, dst, n: int):
-    s = ptr8(src)
-    d = ptr8(dst)
+    """n bytes; both start at a word."""
+    s = ptr32(src)
+    d = ptr32(dst)
+    words = n >> 2
     i = 0
-    while i < n:
+    while i < words:
         d[i] = s[i]
+        i += 1
+    a = ptr8(src)
+    b = ptr8(dst)
+    i <<= 2
+    while i < n:
+        b[i] = a[i]
         i += 1
 
 

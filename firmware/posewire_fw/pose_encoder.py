@@ -166,7 +166,11 @@ class PoseEncoder:
             core.fill8(s.there, s.marks, 1)
             s.missing = 0
         else:
-            s.missing = pack.quantise(values, slot.x, s.on_grid(level), s.there)
+            q = s.quantise
+            q[0] = values
+            q[1] = slot.x
+            q[2] = s.on_grid(level)
+            s.missing = pack.quantise(q)
         slot.there = s.missing < s.marks
         return slot.there
 
@@ -281,9 +285,10 @@ class PoseEncoder:
         else:
             cx[core.BASE] = cx[core.X1]
         cx[core.BUF] = buf
-        n = pack.model(cx)
         end = len(buf)
-        start = pack.rans(cx, n, end)
+        cx[core.POS] = pack.model(cx)
+        cx[core.END] = end
+        start = pack.rans(cx)
         flags = (3 if ref is None else mode) | level << 2
         at = pos + 5  # room for the longest length
         if declare:

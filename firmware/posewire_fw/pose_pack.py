@@ -16,8 +16,10 @@ from posewire_fw.pose_core import (
     KEMA,
     MARKS,
     P4,
+    END,
     PEMA,
     PLAN,
+    POS,
     PW,
     Q4,
     R4,
@@ -34,16 +36,20 @@ from posewire_fw.pose_core import (
 
 
 @micropython.viper
-def quantise(src, dst, bits, there) -> int:
-    """float32 landmarks, straight from their bits, to the grid; there[i] = 0 where one has a NaN or infinity.
+def quantise(args) -> int:
+    """args = [src, dst, bits, there]: float32 landmarks, straight from their bits, to the grid; there[i] = 0 where one has a
+    NaN or infinity.
 
     bits: exponent of each channel (signed bytes) after two bytes of landmark count. Halves away from zero, limited to
     32767. Returns how many landmarks are missing.
     """
-    s = ptr32(src)
-    d = ptr16(dst)
-    bb = ptr8(bits)
-    th = ptr8(there)
+    v = 0  # the first three locals live in registers
+    m = 0
+    a = args
+    s = ptr32(a[0])
+    d = ptr16(a[1])
+    bb = ptr8(a[2])
+    th = ptr8(a[3])
     marks = int(bb[0]) | (int(bb[1]) << 8)
     ch = int(bb[2])
     limit = int(bb[3]) | (int(bb[4]) << 8)
@@ -52,26 +58,22 @@ def quantise(src, dst, bits, there) -> int:
     missing = 0
     while i < marks:
         ok = 1
-        c = 0
-        while c < ch:
+        c = 5
+        while c < 5 + ch:
             v = int(s[q])
-            e = (v >> 23) & 255
-            if e == 255:
-                ok = 0
-            m = (v & 0x7FFFFF) | 0x800000
-            b = int(bb[5 + c])
-            b = (b ^ 0x80) - 0x80
-            sh = 150 - e - b
-            if e == 0 or sh > 24:
+            sh = 150 - ((int(bb[c]) ^ 0x80) - 0x80) - ((v >> 23) & 255)
+            if sh > 24:  # less than half a step, zero and denormal numbers included
                 m = 0
-            elif sh > 0:
-                m = (m + (1 << (sh - 1))) >> sh
             else:
                 m = limit
-            if m > limit:
-                m = limit
-            if (v >> 31) & 1:
-                m = 0 - m
+                if sh > 0:
+                    m = (((v & 0x7FFFFF) | 0x800000) + (1 << (sh - 1))) >> sh
+                    if m > limit:
+                        m = limit
+                elif (v >> 23) & 255 == 255:
+                    ok = 0
+                if (v >> 31) & 1:
+                    m = 0 - m
             d[q] = m
             q += 1
             c += 1
@@ -250,6 +252,8 @@ def pick_mode(cx) -> int:
 @micropython.viper
 def model(cx) -> int:
     """Residuals RES and buckets CTX in coding order; EMA and W become the state after. Returns how many values."""
+    q = 0  # the first three locals live in registers
+    v = 0
     ct = cx
     plan = ptr16(ct[PLAN])
     x = ptr16(ct[X])
@@ -431,16 +435,18 @@ def model(cx) -> int:
 
 
 @micropython.viper
-def rans(cx, n: int, end: int) -> int:
-    """Writes n symbols backwards so that they end before BUF[end]; returns where they start."""
+def rans(cx) -> int:
+    """Writes POS symbols backwards so that they end before BUF[END]; returns where they start."""
+    x = 1  # the first three locals live in registers
+    o = 0
     ct = cx
+    n = int(ct[POS])
     res = ptr16(ct[RES])
     ctx = ptr8(ct[CTX])
     cum = ptr16(ct[CUM])
     out = ptr8(ct[BUF])
     tail = n - int(ct[CHANNELS])
-    x = 1
-    o = end
+    o = int(ct[END])
     i = n
     while i > 0:
         i -= 1

@@ -139,6 +139,7 @@ class PoseSet:
         self.todo = bytearray(marks)
         self.there = bytearray(marks)
         self.drop = bytearray(marks)
+        self.quantise = [None, None, None, self.there]
         # what the float conversions need: landmarks, channels, limit, exponents at the coarse level
         self.grid = bytearray(5 + wide)
         self.slots = [Slot(marks, wide, ch) for _ in range(slots)]
@@ -299,9 +300,15 @@ class PoseSet:
             new.known = self.marks
         else:
             by = coarse - ref.coarse
-            core.rescale(ref.x, new.prev, self.size, by)
-            core.rescale(ref.prev, self.p4 if self.quat else self.base, self.size, by)
-            core.rescale_scale(ref.ema, new.ema, self.n, by)
+            before = self.p4 if self.quat else self.base
+            if by:
+                core.rescale(ref.x, new.prev, self.size, by)
+                core.rescale(ref.prev, before, self.size, by)
+                core.rescale_scale(ref.ema, new.ema, self.n, by)
+            else:
+                core.copy8(ref.x, new.prev, 2 * self.size)
+                core.copy8(ref.prev, before, 2 * self.size)
+                core.copy8(ref.ema, new.ema, 2 * self.n)
             core.copy8(ref.w, new.w, self.n)
             core.copy8(ref.valid, new.valid, self.marks)
             new.full = ref.full

@@ -35,6 +35,8 @@ from posewire_fw.pose_core import (
 @micropython.viper
 def unpack(cx) -> int:
     """The inverse of model and rans: reads BUF[POS:END], writes X, EMA, W. 1 when the stream ends as it must."""
+    s = 0  # the first three locals live in registers
+    q = 0
     ct = cx
     plan = ptr16(ct[PLAN])
     x = ptr16(ct[X])
