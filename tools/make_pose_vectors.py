@@ -50,7 +50,9 @@ def quats(rng: Any, frames: int, count: int) -> Any:
 
 
 def vector(name: str, sets: list[Any], frames: list[dict[str, Any]], **options: Any) -> None:
-    """Runs the reference over ``frames`` (values per set name, plus ``_control``, ``_drop``, ``_join``) and writes the file."""
+    """Runs the reference over ``frames`` (values per set name, plus ``_control``, ``_drop``, ``_join``) and
+    writes the file.
+    """
     encoder = PoseEncoder(sets, **options)
     decoder, relay, late = PoseDecoder(), PoseRelay(), None
     steps = []
@@ -63,7 +65,10 @@ def vector(name: str, sets: list[Any], frames: list[dict[str, Any]], **options: 
             step["control"] = ack.hex()
             encoder.control(ack)
         values = {k: v for k, v in frame.items() if not k.startswith("_")}
-        step["values"] = {k: None if v is None else base64.b64encode(np.asarray(v, "<f4").tobytes()).decode() for k, v in values.items()}
+        step["values"] = {
+            k: None if v is None else base64.b64encode(np.asarray(v, "<f4").tobytes()).decode()
+            for k, v in values.items()
+        }
         packet = encoder.encode(values, step["time"])
         step["packet"] = packet.hex()
         if frame.get("_drop"):
@@ -90,7 +95,16 @@ def vector(name: str, sets: list[Any], frames: list[dict[str, Any]], **options: 
         steps.append(step)
     doc = {
         "name": name,
-        "sets": [{"id": s.id, "name": s.name, "landmarks": s.landmarks, "bits": list(s.bits), "parents": list(s.parents)} for s in encoder.sets],
+        "sets": [
+            {
+                "id": s.id,
+                "name": s.name,
+                "landmarks": s.landmarks,
+                "bits": list(s.bits),
+                "parents": list(s.parents),
+            }
+            for s in encoder.sets
+        ],
         "options": options,
         "steps": steps,
     }
@@ -106,7 +120,11 @@ def recording(name: str) -> Any:
 def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(1)
-    body, hands, face = recording("body_slp_viewer"), recording("hands_slp_viewer"), recording("face_slp_84322c")
+    body, hands, face = (
+        recording("body_slp_viewer"),
+        recording("hands_slp_viewer"),
+        recording("face_slp_84322c"),
+    )
 
     frames = [{"body33": v} for v in body[:24]]
     frames[9] = dict(frames[8])  # a duplicate: repeat packet
@@ -114,9 +132,17 @@ def main() -> None:
     frames[15]["_drop"] = True
     frames[18]["_control"] = control(Control.KEY_REQUEST, 3, 14)
     vector("body33", ["body33"], frames, stream=3)
-    vector("body33_every_6", [landmark_set("body33", (10, 10, 8, 6))], [{"body33": v} for v in body[30:50]], key_every=6)
+    vector(
+        "body33_every_6",
+        [landmark_set("body33", (10, 10, 8, 6))],
+        [{"body33": v} for v in body[30:50]],
+        key_every=6,
+    )
 
-    frames = [{"body33": b, "hands42": None if np.isnan(h).all() else h} for b, h in zip(body[30:60], hands[30:60], strict=True)]
+    frames = [
+        {"body33": b, "hands42": None if np.isnan(h).all() else h}
+        for b, h in zip(body[30:60], hands[30:60], strict=True)
+    ]
     frames[10]["_join"] = True
     vector("body33_hands42", ["body33", "hands42"], frames, sequence=65530)
 
@@ -126,7 +152,12 @@ def main() -> None:
     v[6, 0, 1] = np.inf
     vector("coco17_missing", ["coco17"], [{"coco17": x, "_join": t == 5} for t, x in enumerate(v)])
 
-    vector("body33_layers", ["body33"], [{"body33": x, "_drop": t in (3, 7)} for t, x in enumerate(body[60:80])], layers=2)
+    vector(
+        "body33_layers",
+        ["body33"],
+        [{"body33": x, "_drop": t in (3, 7)} for t, x in enumerate(body[60:80])],
+        layers=2,
+    )
     vector("body33_refresh", ["body33"], [{"body33": x} for x in body[:28]], refresh=9)
     frames = [{"hand21": x} for x in walk(rng, 30, 21, 3, 0.002)]
     for t in (4, 9, 17, 26):
@@ -143,7 +174,12 @@ def main() -> None:
     q[11, 4] *= -1
     q[14, 1] = np.nan
     vector("quat5", ["quat5"], [{"quat5": v, "_join": t == 10} for t, v in enumerate(q)])
-    vector("quat1_coarse", [landmark_set("quat1", (14,) * 4)], [{"quat1": v} for v in quats(rng, 12, 1)], coarse=3)
+    vector(
+        "quat1_coarse",
+        [landmark_set("quat1", (14,) * 4)],
+        [{"quat1": v} for v in quats(rng, 12, 1)],
+        coarse=3,
+    )
 
     raw = np.cumsum(rng.integers(-400, 400, (20, 2, 3)), axis=0)
     raw[7] = 32767

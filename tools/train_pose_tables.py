@@ -26,17 +26,103 @@ TABLES_PY = ROOT / "host/posewire/wire/pose/tables.py"
 TRAINING = ("slp_0ff215", "slp_viewer", "slp_mp170")
 
 # Hand-made trees: (landmark, reference), parents first.
-BODY = [(11, None), (12, 11), (0, 12), (24, 12), (23, 24), (13, 11), (14, 12), (15, 13), (16, 14), (25, 23), (26, 24),
-        (27, 25), (28, 26), (2, 0), (5, 0), (1, 2), (3, 2), (4, 5), (6, 5), (7, 3), (8, 6), (9, 0), (10, 9), (17, 15),
-        (19, 15), (21, 15), (18, 16), (20, 16), (22, 16), (29, 27), (31, 29), (30, 28), (32, 30)]  # fmt: skip
-HAND = [(0, None), (9, 0), (5, 9), (17, 9), (13, (9, 17)), (1, (0, 5)), (2, 1), (3, 2), (4, 3), (6, 5), (7, 6), (8, 7),
-        (10, 9), (11, 10), (12, 11), (14, 13), (15, 14), (16, 15), (18, 17), (19, 18), (20, 19)]  # fmt: skip
-COCO = [(5, None), (6, 5), (0, 6), (12, 6), (11, 12), (7, 5), (8, 6), (9, 7), (10, 8), (13, 11), (14, 12), (15, 13),
-        (16, 14), (1, 0), (2, 0), (3, 1), (4, 2)]  # fmt: skip
+BODY = [
+    (11, None),
+    (12, 11),
+    (0, 12),
+    (24, 12),
+    (23, 24),
+    (13, 11),
+    (14, 12),
+    (15, 13),
+    (16, 14),
+    (25, 23),
+    (26, 24),
+    (27, 25),
+    (28, 26),
+    (2, 0),
+    (5, 0),
+    (1, 2),
+    (3, 2),
+    (4, 5),
+    (6, 5),
+    (7, 3),
+    (8, 6),
+    (9, 0),
+    (10, 9),
+    (17, 15),
+    (19, 15),
+    (21, 15),
+    (18, 16),
+    (20, 16),
+    (22, 16),
+    (29, 27),
+    (31, 29),
+    (30, 28),
+    (32, 30),
+]
+HAND = [
+    (0, None),
+    (9, 0),
+    (5, 9),
+    (17, 9),
+    (13, (9, 17)),
+    (1, (0, 5)),
+    (2, 1),
+    (3, 2),
+    (4, 3),
+    (6, 5),
+    (7, 6),
+    (8, 7),
+    (10, 9),
+    (11, 10),
+    (12, 11),
+    (14, 13),
+    (15, 14),
+    (16, 15),
+    (18, 17),
+    (19, 18),
+    (20, 19),
+]
+COCO = [
+    (5, None),
+    (6, 5),
+    (0, 6),
+    (12, 6),
+    (11, 12),
+    (7, 5),
+    (8, 6),
+    (9, 7),
+    (10, 8),
+    (13, 11),
+    (14, 12),
+    (15, 13),
+    (16, 14),
+    (1, 0),
+    (2, 0),
+    (3, 1),
+    (4, 2),
+]
 COCO_IN_BODY = [0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28]
-IRIS = [(468, (33, 133, 159)), (469, (468,)), (470, (468,)), (471, (468,)), (472, (468,)),
-        (473, (362, 263, 386)), (474, (473,)), (475, (473,)), (476, (473,)), (477, (473,))]  # fmt: skip
-BITS = {"body33": (12, 12, 10, 6), "world33": (10, 10, 10, 6), "hand21": (12, 12, 10), "face478": (12, 12, 10), "coco17": (12, 12, 6)}
+IRIS = [
+    (468, (33, 133, 159)),
+    (469, (468,)),
+    (470, (468,)),
+    (471, (468,)),
+    (472, (468,)),
+    (473, (362, 263, 386)),
+    (474, (473,)),
+    (475, (473,)),
+    (476, (473,)),
+    (477, (473,)),
+]
+BITS = {
+    "body33": (12, 12, 10, 6),
+    "world33": (10, 10, 10, 6),
+    "hand21": (12, 12, 10),
+    "face478": (12, 12, 10),
+    "coco17": (12, 12, 6),
+}
 
 Order = list[tuple[int, tuple[int, ...]]]
 
@@ -87,10 +173,15 @@ class Run:
 
     def __init__(self, order: Order, channels: int) -> None:
         self.marks, self.channels = len(order), channels
-        self.plan = np.array([v for i, r in order for v in (i * channels, len(r), *(q * channels for q in r), *([0] * (3 - len(r))))], np.int64)
+        self.plan = np.array(
+            [v for i, r in order for v in (i * channels, len(r), *(q * channels for q in r), *([0] * (3 - len(r))))],
+            np.int64,
+        )
         self.perm = np.array([i * channels + c for i, _ in order for c in range(channels)])
 
-    def push(self, x: Any, start: tuple[Any, Any, Any, Any], every_key: int, counts: Any = None) -> tuple[Any, Any, Any]:
+    def push(
+        self, x: Any, start: tuple[Any, Any, Any, Any], every_key: int, counts: Any = None
+    ) -> tuple[Any, Any, Any]:
         """Mean |residual| in Q4 per value of delta frames and of key frames, and the mean weight."""
         from posewire.wire.pose import compiled
         from posewire.wire.pose.sets import buckets
@@ -109,8 +200,30 @@ class Run:
         for t in range(len(x)):
             key = t == 0 or (every_key and t % every_key == 0)
             todo = np.full(self.marks, 2 if key else 1, np.int64)
-            compiled.model_encode(self.plan, self.marks, self.channels, todo, valid, x[t], x[max(t - 1, 0)], tmpl, kema, pema, pw,
-                                  ema, w, ema2, w2, bool(key), e, d, work, res, ctx, bucket)  # fmt: skip
+            compiled.model_encode(
+                self.plan,
+                self.marks,
+                self.channels,
+                todo,
+                valid,
+                x[t],
+                x[max(t - 1, 0)],
+                tmpl,
+                kema,
+                pema,
+                pw,
+                ema,
+                w,
+                ema2,
+                w2,
+                bool(key),
+                e,
+                d,
+                work,
+                res,
+                ctx,
+                bucket,
+            )
             sums[key][self.perm] += np.abs(res)
             frames[key] += 1
             ema, ema2, w, w2 = ema2, ema, w2, w
@@ -123,13 +236,20 @@ class Run:
 
 
 def learn(order: Order, sequences: list[Any], channels: int, weights: bool) -> dict[str, Any]:
-    """Template, scales and weights of one set, all ``channels`` wide; recordings with fewer channels teach what they have."""
+    """Template, scales and weights of one set, all ``channels`` wide; recordings with fewer channels teach
+    what they have.
+    """
     marks = len(order)
     tmpl = np.zeros((marks, channels))
     for c in range(channels):
         have = [s for s in sequences if s.shape[2] > c]
         tmpl[:, c] = np.mean([(s[:, :, c] - s[:, :, c].mean(1, keepdims=True)).mean(0) for s in have], axis=0)
-    scale, intra, weight, seen = np.zeros((marks, channels)), np.zeros((marks, channels)), np.zeros((marks, channels)), np.zeros(channels)
+    scale, intra, weight, seen = (
+        np.zeros((marks, channels)),
+        np.zeros((marks, channels)),
+        np.zeros((marks, channels)),
+        np.zeros(channels),
+    )
     for s in sequences:
         ch = s.shape[2]
         run = Run(order, ch)
@@ -182,7 +302,10 @@ def train(folder: Path) -> tuple[list[list[int]], dict[str, dict[str, Any]]]:
     data: dict[str, tuple[Order, list[Any]]] = {
         "body33": (tree(BODY), [quantise(d, BITS["body33"]) for d in recordings(folder, "body_")]),
         "world33": (tree(BODY), [quantise(d, BITS["world33"]) for d in recordings(folder, "world_")]),
-        "hand21": (tree(HAND), [quantise(x, BITS["hand21"]) for d in recordings(folder, "hands_") for x in hands_of(d)]),
+        "hand21": (
+            tree(HAND),
+            [quantise(x, BITS["hand21"]) for d in recordings(folder, "hands_") for x in hands_of(d)],
+        ),
         "face478": (spread_order(shape), [quantise(d, BITS["face478"]) for d in faces]),
     }
     sets: dict[str, dict[str, Any]] = {}
@@ -190,16 +313,34 @@ def train(folder: Path) -> tuple[list[list[int]], dict[str, dict[str, Any]]]:
     for name, (order, seqs) in data.items():
         ch = len(BITS[name])
         t = learn(order, seqs, ch, weights=name != "face478")
-        sets[name] = {"channels": ch, "bits": list(BITS[name]), "order": [i for i, _ in order], "refs": [list(r) for _, r in order], **t}
+        sets[name] = {
+            "channels": ch,
+            "bits": list(BITS[name]),
+            "order": [i for i, _ in order],
+            "refs": [list(r) for _, r in order],
+            **t,
+        }
         for s in seqs:
             cols = np.array([i * ch + c for i in range(len(order)) for c in range(s.shape[2])])
-            scales = [np.array([max(2, ((4 + (b & 3)) << (b >> 2)) >> 2) for b in t[k]])[cols] for k in ("intra_scale", "scale")]
-            Run(order, s.shape[2]).push(s, (np.array(t["template"])[cols], scales[0], scales[1], np.array(t["weight"])[cols]), 60,
-                                        counts[int(name == "face478")])
+            scales = [
+                np.array([max(2, ((4 + (b & 3)) << (b >> 2)) >> 2) for b in t[k]])[cols]
+                for k in ("intra_scale", "scale")
+            ]
+            Run(order, s.shape[2]).push(
+                s,
+                (np.array(t["template"])[cols], scales[0], scales[1], np.array(t["weight"])[cols]),
+                60,
+                counts[int(name == "face478")],
+            )
     body = sets["body33"]
     pick = [i * 4 + c for i in COCO_IN_BODY for c in (0, 1, 3)]
-    sets["coco17"] = {"channels": 3, "bits": list(BITS["coco17"]), "order": [i for i, _ in COCO], "refs": [[] if p is None else [p] for _, p in COCO],
-                      **{k: [body[k][q] for q in pick] for k in ("template", "intra_scale", "scale", "weight")}}  # fmt: skip
+    sets["coco17"] = {
+        "channels": 3,
+        "bits": list(BITS["coco17"]),
+        "order": [i for i, _ in COCO],
+        "refs": [[] if p is None else [p] for _, p in COCO],
+        **{k: [body[k][q] for q in pick] for k in ("template", "intra_scale", "scale", "weight")},
+    }
     face = sets["face478"]
     for i, refs in IRIS:
         face["order"].append(i)
@@ -238,10 +379,10 @@ def lines(values: list[Any], indent: str, width: int = 110) -> str:
 
 
 def write_python(freq: list[list[int]], sets: dict[str, dict[str, Any]]) -> None:
-    src = '"""Trained tables of the pose codec. Generated by ``tools/train_pose_tables.py``; do not edit."""\n\n# ruff: noqa\n\n'
+    src = '"""Trained tables of the pose codec. Generated by ``tools/train_pose_tables.py``; do not edit."""\n\n# ruff: noqa\n\n'  # noqa: E501
     src += "from __future__ import annotations\n\nfrom dataclasses import dataclass\n\n\n"
-    src += '@dataclass(frozen=True, slots=True)\nclass Trained:\n    """Coding order, references and start values of one set (section 9 of the specification)."""\n\n'
-    src += "    channels: int\n    bits: tuple[int, ...]\n    order: tuple[int, ...]\n    refs: tuple[tuple[int, ...], ...]\n"
+    src += '@dataclass(frozen=True, slots=True)\nclass Trained:\n    """Coding order, references and start values of one set (section 9 of the specification)."""\n\n'  # noqa: E501
+    src += "    channels: int\n    bits: tuple[int, ...]\n    order: tuple[int, ...]\n    refs: tuple[tuple[int, ...], ...]\n"  # noqa: E501
     src += "    template: tuple[int, ...]\n    intra_scale: bytes\n    scale: bytes\n    weight: bytes\n\n\n"
     src += "FREQUENCIES: tuple[tuple[int, ...], ...] = (\n"
     for row in freq:

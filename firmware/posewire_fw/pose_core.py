@@ -76,10 +76,10 @@ def crc32(buf, start: int, end: int, state):
     b = ptr8(buf)
     t = ptr32(CRC_TABLE)
     s = ptr32(state)
-    c = int(s[0]) ^ -1
+    c = s[0] ^ -1
     i = start
     while i < end:
-        c = int(t[(c ^ int(b[i])) & 255]) ^ ((c >> 8) & 0xFFFFFF)
+        c = t[(c ^ b[i]) & 255] ^ ((c >> 8) & 0xFFFFFF)
         i += 1
     s[0] = c ^ -1
 
@@ -89,7 +89,7 @@ def put_crc(state, buf, at: int):
     """state[0] into buf[at:at + 4], big-endian."""
     s = ptr32(state)
     b = ptr8(buf)
-    c = int(s[0])
+    c = s[0]
     b[at] = c >> 24
     b[at + 1] = c >> 16
     b[at + 2] = c >> 8
@@ -101,7 +101,7 @@ def get_crc(state, buf, at: int):
     """buf[at:at + 4] into state[0]."""
     s = ptr32(state)
     b = ptr8(buf)
-    s[0] = (int(b[at]) << 24) | (int(b[at + 1]) << 16) | (int(b[at + 2]) << 8) | int(b[at + 3])
+    s[0] = (b[at] << 24) | (b[at + 1] << 16) | (b[at + 2] << 8) | b[at + 3]
 
 
 @micropython.viper
@@ -109,10 +109,10 @@ def same_crc(state, buf, at: int) -> int:
     """Whether state[0] is what buf[at:at + 4] says."""
     s = ptr32(state)
     b = ptr8(buf)
-    c = int(s[0])
-    if (c >> 24) & 255 != int(b[at]) or (c >> 16) & 255 != int(b[at + 1]):
+    c = s[0]
+    if (c >> 24) & 255 != b[at] or (c >> 16) & 255 != b[at + 1]:
         return 0
-    if (c >> 8) & 255 != int(b[at + 2]) or c & 255 != int(b[at + 3]):
+    if (c >> 8) & 255 != b[at + 2] or c & 255 != b[at + 3]:
         return 0
     return 1
 
@@ -172,7 +172,7 @@ def rescale(src, dst, n: int, by: int):
     d = ptr16(dst)
     i = 0
     while i < n:
-        v = int(s[i])
+        v = s[i]
         if by != 0:
             v = (v ^ 0x8000) - 0x8000
             if by > 0:
@@ -194,7 +194,7 @@ def rescale_scale(src, dst, n: int, by: int):
     d = ptr16(dst)
     i = 0
     while i < n:
-        v = int(s[i])
+        v = s[i]
         if by > 0:
             v >>= by
         elif by < 0:
@@ -217,11 +217,11 @@ def apply_gain(src, dst, gains, shape: int):
     n = (shape >> 8) * ch
     c = 0
     while c < ch:
-        sh = (int(g[c]) >> 2) - 8
-        f = 4 + (int(g[c]) & 3)
+        sh = (g[c] >> 2) - 8
+        f = 4 + (g[c] & 3)
         q = c
         while q < n:
-            z = int(s[q]) * f
+            z = s[q] * f
             if sh >= 0:
                 z <<= sh
             else:
@@ -249,20 +249,20 @@ def plan_todo(cx, there, first: int, count: int) -> int:
     out = 0
     i = 0
     while i < marks:
-        if int(valid[i]):
+        if valid[i]:
             todo[i] = 1
         else:
             todo[i] = 2
             out |= 1
         i += 1
     while count > 0 and first < marks:
-        todo[int(plan[5 * first]) // ch] = 2
+        todo[plan[5 * first] // ch] = 2
         out |= 1
         first += 1
         count -= 1
     i = 0
     while i < marks:
-        if int(t[i]) == 0:
+        if t[i] == 0:
             todo[i] = 0
             out |= 2
         i += 1
@@ -273,7 +273,8 @@ def plan_todo(cx, there, first: int, count: int) -> int:
 def settle(cx, x, prev, shape: int) -> int:
     """After a frame that is not all delta: missing landmarks keep their integers, intra ones have no momentum.
 
-    Writes valid (of the new state, in VALID); returns 1 when all landmarks are valid. shape = landmarks << 8 | channels.
+    Writes valid (of the new state, in VALID); returns 1 when all landmarks are valid. shape = landmarks << 8 |
+    channels.
     """
     ct = cx
     todo = ptr8(ct[TODO])
@@ -286,7 +287,7 @@ def settle(cx, x, prev, shape: int) -> int:
     i = 0
     q = 0
     while i < marks:
-        do = int(todo[i])
+        do = todo[i]
         c = 0
         while c < ch:
             if do == 0:
@@ -312,7 +313,7 @@ def extrapolate(x1, base, n: int, mode: int):
     q = 0
     while q < n:
         r = (int(a[q]) ^ 0x8000) - 0x8000
-        h = r - ((int(b[q]) ^ 0x8000) - 0x8000)
+        h = r - ((b[q] ^ 0x8000) - 0x8000)
         if mode == 1:
             h >>= 1
         b[q] = r + h
@@ -335,15 +336,15 @@ def quat_restore(cx):
         b = 4 * i
         o = 3 * i
         c = 0
-        if int(todo[i]) == 0:
+        if todo[i] == 0:
             while c < 4:
-                q4[b + c] = int(r4[b + c])
+                q4[b + c] = r4[b + c]
                 c += 1
             i += 1
             continue
         rest = unit * unit
         while c < 3:
-            v = (int(x[o + c]) ^ 0x8000) - 0x8000
+            v = (x[o + c] ^ 0x8000) - 0x8000
             if v > unit:
                 v = unit
             if v < 0 - unit:
@@ -365,15 +366,15 @@ def quat_restore(cx):
                 bit >>= 2
             if rest > r:
                 r += 1
-        dr = int(drop[i]) & 3
-        if int(drop[i]) & 4:
+        dr = drop[i] & 3
+        if drop[i] & 4:
             r = 0 - r
         c = 0
         while c < 4:
             if c == dr:
                 q4[b + c] = r
             else:
-                q4[b + c] = int(x[o])
+                q4[b + c] = x[o]
                 o += 1
             c += 1
         i += 1
@@ -389,10 +390,10 @@ def start_scales(src, dst, by, shape: int):
     n = (shape >> 8) * ch
     c = 0
     while c < ch:
-        b = (int(t[c]) ^ 0x80) - 0x80
+        b = (t[c] ^ 0x80) - 0x80
         q = c
         while q < n:
-            v = int(s[q])
+            v = s[q]
             v = ((4 + (v & 3)) << (v >> 2)) >> 2
             if v > 32767:
                 v = 32767
@@ -421,10 +422,10 @@ def start_template(src, dst, by, shape: int):
     n = (shape >> 8) * ch
     c = 0
     while c < ch:
-        b = (int(t[c]) ^ 0x80) - 0x80
+        b = (t[c] ^ 0x80) - 0x80
         q = c
         while q < n:
-            v = (int(s[q]) ^ 0x8000) - 0x8000
+            v = (s[q] ^ 0x8000) - 0x8000
             if b > 0:
                 v = (v + (1 << (b - 1))) >> b
             else:

@@ -27,7 +27,8 @@ MISSING = -3  # coded against a frame that is not held
 class PoseDecoder:
     """``sets``: the PoseSet objects to decode into (others are made as packets declare them).
 
-    After ``FRAME``: ``present(k)`` says whether set ``k`` of ``sets`` is in the pose, ``integers(k)`` and ``values`` give it.
+    After ``FRAME``: ``present(k)`` says whether set ``k`` of ``sets`` is in the pose, ``integers(k)`` and
+    ``values`` give it.
     """
 
     def __init__(self, sets=(), stream=-1):
@@ -310,7 +311,9 @@ class PoseDecoder:
         declared = fresh or kind == RESTART or kind == SNAPSHOT
         if declared:
             s = self._declared(buf, pos, end, ident)
-            if s is None or (s is not held and not fresh and held is not None and ref >= 0 and held.slots[ref].there):
+            if s is None or (
+                s is not held and not fresh and held is not None and ref >= 0 and held.slots[ref].there
+            ):
                 return False
             pos = self._at
         else:

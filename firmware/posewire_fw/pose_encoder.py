@@ -27,7 +27,16 @@ class PoseEncoder:
     SLOTS_ACKNOWLEDGED = 3
 
     def __init__(
-        self, sets, stream=0, key_every=0, refresh=0, layers=1, acknowledged=False, budget=0, coarse=0, sequence=0
+        self,
+        sets,
+        stream=0,
+        key_every=0,
+        refresh=0,
+        layers=1,
+        acknowledged=False,
+        budget=0,
+        coarse=0,
+        sequence=0,
     ):
         self.sets = sets
         self.stream = stream
@@ -48,7 +57,9 @@ class PoseEncoder:
             s.cx[core.CTX] = bytearray(s.n)
             if s.top < self._top:
                 self._top = s.top
-            room += 32 + 3 * (s.marks // 8 + 1) + s.marks // 4 + 1 + 4 * s.n + (2 * s.marks if s.id == 0 else 0)
+            room += (
+                32 + 3 * (s.marks // 8 + 1) + s.marks // 4 + 1 + 4 * s.n + (2 * s.marks if s.id == 0 else 0)
+            )
         self.room = room  # bytes that ``encode`` needs behind ``off``
         self._unit = bytes([32] * 8)
         self._gains = bytearray(8)

@@ -8,15 +8,13 @@ from posewire_fw.pose_core import (
     CHANNELS,
     CTX,
     CUM,
-    D,
     DROP,
-    E,
     EMA,
+    END,
     INTRA,
     KEMA,
     MARKS,
     P4,
-    END,
     PEMA,
     PLAN,
     POS,
@@ -28,16 +26,19 @@ from posewire_fw.pose_core import (
     TODO,
     UNIT,
     VALID,
-    W,
     WORK,
-    X,
     X1,
+    D,
+    E,
+    W,
+    X,
 )
 
 
 @micropython.viper
 def quantise(args) -> int:
-    """args = [src, dst, bits, there]: float32 landmarks, straight from their bits, to the grid; there[i] = 0 where one has a
+    """args = [src, dst, bits, there]: float32 landmarks, straight from their bits, to the grid; there[i] = 0
+    where one has a
     NaN or infinity.
 
     bits: exponent of each channel (signed bytes) after two bytes of landmark count. Halves away from zero, limited to
@@ -50,9 +51,9 @@ def quantise(args) -> int:
     d = ptr16(a[1])
     bb = ptr8(a[2])
     th = ptr8(a[3])
-    marks = int(bb[0]) | (int(bb[1]) << 8)
-    ch = int(bb[2])
-    limit = int(bb[3]) | (int(bb[4]) << 8)
+    marks = bb[0] | (bb[1] << 8)
+    ch = bb[2]
+    limit = bb[3] | (bb[4] << 8)
     i = 0
     q = 0
     missing = 0
@@ -60,8 +61,8 @@ def quantise(args) -> int:
         ok = 1
         c = 5
         while c < 5 + ch:
-            v = int(s[q])
-            sh = 150 - ((int(bb[c]) ^ 0x80) - 0x80) - ((v >> 23) & 255)
+            v = s[q]
+            sh = 150 - ((bb[c] ^ 0x80) - 0x80) - ((v >> 23) & 255)
             if sh > 24:  # less than half a step, zero and denormal numbers included
                 m = 0
             else:
@@ -95,7 +96,7 @@ def quantise16(src, dst, n: int, coarse: int):
     d = ptr16(dst)
     i = 0
     while i < n:
-        v = (int(s[i]) ^ 0x8000) - 0x8000
+        v = (s[i] ^ 0x8000) - 0x8000
         neg = 0
         if v < 0:
             v = 0 - v
@@ -121,7 +122,7 @@ def gain_of(ema, pema, shape: int, c: int) -> int:
     start = 0
     while c < n:
         now += int(a[c])
-        start += int(b[c])
+        start += b[c]
         c += ch
     # 32 bits: 1000 landmarks of 32767 leave six bits of room, so compare with both sides shifted down
     best = 0
@@ -152,7 +153,7 @@ def same_present(a, b, there, shape: int) -> int:
     while i < marks:
         c = 0
         while c < ch:
-            if int(t[i]) != 0 and int(p[q]) != int(r[q]):
+            if t[i] != 0 and p[q] != r[q]:
                 return 0
             q += 1
             c += 1
@@ -188,25 +189,25 @@ def pick_mode(cx) -> int:
         at = 5 * j
         j -= step
         seen += 1
-        b = int(plan[at])
-        if int(todo[b // ch]) != 1:
+        b = plan[at]
+        if todo[b // ch] != 1:
             continue
-        k = int(plan[at + 1])
+        k = plan[at + 1]
         c = 0
         while c < cc:
             q = b + c
-            r = (int(x1[q]) ^ 0x8000) - 0x8000
-            v = ((int(x[q]) ^ 0x8000) - 0x8000) - r
-            h = r - ((int(x2[q]) ^ 0x8000) - 0x8000)
+            r = (x1[q] ^ 0x8000) - 0x8000
+            v = ((x[q] ^ 0x8000) - 0x8000) - r
+            h = r - ((x2[q] ^ 0x8000) - 0x8000)
             if k:
                 va = 0
                 ha = 0
                 n = 0
                 while n < k:
-                    q = int(plan[at + 2 + n]) + c
-                    r = (int(x1[q]) ^ 0x8000) - 0x8000
-                    va += ((int(x[q]) ^ 0x8000) - 0x8000) - r
-                    ha += r - ((int(x2[q]) ^ 0x8000) - 0x8000)
+                    q = plan[at + 2 + n] + c
+                    r = (x1[q] ^ 0x8000) - 0x8000
+                    va += ((x[q] ^ 0x8000) - 0x8000) - r
+                    ha += r - ((x2[q] ^ 0x8000) - 0x8000)
                     n += 1
                 if k == 2:
                     va >>= 1
@@ -219,15 +220,15 @@ def pick_mode(cx) -> int:
             z = v
             if z < 0:
                 z = 0 - z
-            sums[c] = int(sums[c]) + z
+            sums[c] = sums[c] + z
             z = v - (h >> 1)
             if z < 0:
                 z = 0 - z
-            sums[cc + c] = int(sums[cc + c]) + z
+            sums[cc + c] = sums[cc + c] + z
             z = v - h
             if z < 0:
                 z = 0 - z
-            sums[2 * cc + c] = int(sums[2 * cc + c]) + z
+            sums[2 * cc + c] = sums[2 * cc + c] + z
             c += 1
     best = 0
     least = 0
@@ -236,7 +237,7 @@ def pick_mode(cx) -> int:
         t = 0
         c = 0
         while c < cc:
-            t += (int(sums[mode * cc + c]) << 6) // (int(sums[c]) + 1)
+            t += (sums[mode * cc + c] << 6) // (sums[c] + 1)
             c += 1
         if mode == 0:
             least = t
@@ -281,9 +282,9 @@ def model(cx) -> int:
         s = 0
         t = 0
         while j < 4 and j < marks:
-            q = int(plan[5 * j]) + c
-            s += int(ema[q])
-            t += int(kema[q])
+            q = plan[5 * j] + c
+            s += ema[q]
+            t += kema[q]
             j += 1
         k_[c] = s
         k_[8 + c] = s
@@ -299,41 +300,41 @@ def model(cx) -> int:
     j = 0
     at = 0
     while j < marks:
-        b = int(plan[at])
-        k = int(plan[at + 1])
-        r0 = int(plan[at + 2])
-        r1 = int(plan[at + 3])
-        r2 = int(plan[at + 4])
+        b = plan[at]
+        k = plan[at + 1]
+        r0 = plan[at + 2]
+        r1 = plan[at + 3]
+        r2 = plan[at + 4]
         at += 5
         i = b // ch
-        do = int(todo[i])
+        do = todo[i]
         c = 0
         if do == 1:
             while c < ch:
                 q = b + c
-                em = int(ema[q])
+                em = ema[q]
                 pm = 0
                 p = 0
                 if k:
-                    pm = (int(e[r0 + c]) ^ 0x8000) - 0x8000
+                    pm = (e[r0 + c] ^ 0x8000) - 0x8000
                     if k == 1:
-                        p = (int(w[q]) * pm + 32) >> 6
+                        p = (w[q] * pm + 32) >> 6
                     else:
-                        p = pm + ((int(e[r1 + c]) ^ 0x8000) - 0x8000)
+                        p = pm + ((e[r1 + c] ^ 0x8000) - 0x8000)
                         if k == 2:
                             p = (p + 1) >> 1
                         else:
-                            p = ((p + ((int(e[r2 + c]) ^ 0x8000) - 0x8000)) * 10923 + 16384) >> 15
-                m = (em * int(k_[16 + c])) >> 6
+                            p = ((p + ((e[r2 + c] ^ 0x8000) - 0x8000)) * 10923 + 16384) >> 15
+                m = (em * k_[16 + c]) >> 6
                 t = 0
                 while m > 255:
                     m >>= 4
                     t += 8
-                t += int(bt[m])
-                v = int(x[q]) - int(base[q])
+                t += bt[m]
+                v = x[q] - base[q]
                 e[q] = v
                 if intra:
-                    d[q] = int(x[q]) - int(tmpl[q])
+                    d[q] = x[q] - tmpl[q]
                 r = (((v - p) & 0xFFFF) ^ 0x8000) - 0x8000
                 res[o] = r
                 ctx[o] = t
@@ -344,14 +345,14 @@ def model(cx) -> int:
                 a <<= 4
                 if a > 32767:
                     a = 32767
-                k_[c] = int(k_[c]) + a
-                k_[8 + c] = int(k_[8 + c]) + em
+                k_[c] = k_[c] + a
+                k_[8 + c] = k_[8 + c] + em
                 em += (a - em + 4) >> 3
                 if em < 2:
                     em = 2
                 ema[q] = em
                 if k == 1 and pm != 0 and r != 0:
-                    v = int(w[q])
+                    v = w[q]
                     if (r ^ pm) >= 0:
                         v += 2
                     else:
@@ -365,23 +366,23 @@ def model(cx) -> int:
         elif do == 2:
             while c < ch:
                 q = b + c
-                em = int(kema[q])
+                em = kema[q]
                 p = 0
                 if k:
-                    p = (int(d[r0 + c]) ^ 0x8000) - 0x8000
+                    p = (d[r0 + c] ^ 0x8000) - 0x8000
                     if k > 1:
-                        p += (int(d[r1 + c]) ^ 0x8000) - 0x8000
+                        p += (d[r1 + c] ^ 0x8000) - 0x8000
                         if k == 2:
                             p = (p + 1) >> 1
                         else:
-                            p = ((p + ((int(d[r2 + c]) ^ 0x8000) - 0x8000)) * 10923 + 16384) >> 15
-                m = (em * int(k_[40 + c])) >> 6
+                            p = ((p + ((d[r2 + c] ^ 0x8000) - 0x8000)) * 10923 + 16384) >> 15
+                m = (em * k_[40 + c]) >> 6
                 t = 0
                 while m > 255:
                     m >>= 4
                     t += 8
-                t += int(bt[m])
-                v = int(x[q]) - int(tmpl[q])
+                t += bt[m]
+                v = x[q] - tmpl[q]
                 d[q] = v
                 r = (((v - p) & 0xFFFF) ^ 0x8000) - 0x8000
                 res[o] = r
@@ -393,29 +394,29 @@ def model(cx) -> int:
                 a <<= 4
                 if a > 32767:
                     a = 32767
-                k_[24 + c] = int(k_[24 + c]) + a
-                k_[32 + c] = int(k_[32 + c]) + em
+                k_[24 + c] = k_[24 + c] + a
+                k_[32 + c] = k_[32 + c] + em
                 v = 0
-                if int(valid[i]):
-                    v = int(x[q]) - int(base[q])
+                if valid[i]:
+                    v = x[q] - base[q]
                 e[q] = v
-                ema[q] = int(pema[q])
-                w[q] = int(pw[q])
+                ema[q] = pema[q]
+                w[q] = pw[q]
                 c += 1
         else:
             while c < ch:
                 q = b + c
                 e[q] = 0
                 d[q] = 0
-                ema[q] = int(pema[q])
-                w[q] = int(pw[q])
+                ema[q] = pema[q]
+                w[q] = pw[q]
                 c += 1
         if j & every == every:
             g = 0
             while g < 48:
                 c = 0
                 while c < ch:
-                    v = (int(k_[g + c]) << 6) // int(k_[g + 8 + c])
+                    v = (k_[g + c] << 6) // k_[g + 8 + c]
                     if v < 8:
                         v = 8
                     if v > 512:
@@ -423,10 +424,10 @@ def model(cx) -> int:
                     k_[g + 16 + c] = v
                     c += 1
                 if ch > 2:
-                    s = int(k_[g + 16]) + int(k_[g + 17]) + int(k_[g + 18]) + 4
-                    k_[g + 16] = (5 * int(k_[g + 16]) + s) >> 3
-                    k_[g + 17] = (5 * int(k_[g + 17]) + s) >> 3
-                    k_[g + 18] = (5 * int(k_[g + 18]) + s) >> 3
+                    s = k_[g + 16] + k_[g + 17] + k_[g + 18] + 4
+                    k_[g + 16] = (5 * k_[g + 16] + s) >> 3
+                    k_[g + 17] = (5 * k_[g + 17] + s) >> 3
+                    k_[g + 18] = (5 * k_[g + 18] + s) >> 3
                 g += 24
                 if intra == 0:
                     g = 48
@@ -450,12 +451,12 @@ def rans(cx) -> int:
     i = n
     while i > 0:
         i -= 1
-        a = (int(res[i]) ^ 0x8000) - 0x8000
+        a = (res[i] ^ 0x8000) - 0x8000
         neg = 0
         if a < 0:
             a = 0 - a
             neg = 1
-        t = int(ctx[i])
+        t = ctx[i]
         k = 0
         if i >= tail:
             if t >= 10:
@@ -522,8 +523,8 @@ def rans(cx) -> int:
                 x >>= 8
             x = (x << 4) | nb
         q = t * 33 + s
-        c = int(cum[q])
-        f = int(cum[q + 1]) - c
+        c = cum[q]
+        f = cum[q + 1] - c
         m = f << 18
         while x >= m:
             o -= 1
@@ -557,7 +558,7 @@ def quat_prepare(cx) -> int:
     while i < marks:
         b = 4 * i
         o = 3 * i
-        do = int(todo[i])
+        do = todo[i]
         if do == 0:
             i += 1
             continue
@@ -569,10 +570,10 @@ def quat_prepare(cx) -> int:
         pdot = 0
         c = 0
         while c < 4:
-            r = (int(r4[b + c]) ^ 0x8000) - 0x8000
-            v = (int(q4[b + c]) ^ 0x8000) - 0x8000
+            r = (r4[b + c] ^ 0x8000) - 0x8000
+            v = (q4[b + c] ^ 0x8000) - 0x8000
             dot += r * v
-            pdot += r * ((int(p4[b + c]) ^ 0x8000) - 0x8000)
+            pdot += r * ((p4[b + c] ^ 0x8000) - 0x8000)
             if r < 0:
                 r = 0 - r
             if r > most:
@@ -589,8 +590,8 @@ def quat_prepare(cx) -> int:
         if do == 1:
             if dot < 0:
                 s = -1
-            v = s * ((int(q4[b + dr]) ^ 0x8000) - 0x8000)
-            if int(r4[b + dr]) & 0x8000:
+            v = s * ((q4[b + dr] ^ 0x8000) - 0x8000)
+            if r4[b + dr] & 0x8000:
                 v = 0 - v
                 neg = 4
             if v * 20 < unit * 9:
@@ -602,7 +603,7 @@ def quat_prepare(cx) -> int:
             dr = dq
             neg &= 8
             s = 1
-            if int(q4[b + dr]) & 0x8000:
+            if q4[b + dr] & 0x8000:
                 s = -1
         t = 1
         if pdot < 0:
@@ -611,9 +612,9 @@ def quat_prepare(cx) -> int:
         c = 0
         while c < 4:
             if c != dr:
-                x[o] = s * ((int(q4[b + c]) ^ 0x8000) - 0x8000)
-                x1[o] = int(r4[b + c])
-                x2[o] = t * ((int(p4[b + c]) ^ 0x8000) - 0x8000)
+                x[o] = s * ((q4[b + c] ^ 0x8000) - 0x8000)
+                x1[o] = r4[b + c]
+                x2[o] = t * ((p4[b + c] ^ 0x8000) - 0x8000)
                 o += 1
             c += 1
         i += 1
@@ -626,7 +627,7 @@ def equal8(a, b, n: int) -> int:
     r = ptr8(b)
     i = 0
     while i < n:
-        if int(p[i]) != int(r[i]):
+        if p[i] != r[i]:
             return 0
         i += 1
     return 1
@@ -640,7 +641,7 @@ def put_mask(flags, n: int, buf, at: int) -> int:
     i = 0
     v = 0
     while i < n:
-        if int(f[i]):
+        if f[i]:
             v |= 1 << (i & 7)
         i += 1
         if i & 7 == 0 or i == n:
@@ -661,7 +662,7 @@ def put_jumps(cx, buf, at: int) -> int:
     i = 0
     v = 0
     while i < n:
-        if int(todo[i]) == 2 and int(drop[i]) & 8 != 0:
+        if todo[i] == 2 and drop[i] & 8 != 0:
             v |= 1 << (i & 7)
         i += 1
         if i & 7 == 0 or i == n:
@@ -683,8 +684,8 @@ def put_drops(cx, buf, at: int) -> int:
     k = 0
     v = 0
     while i < n:
-        if int(todo[i]) == 2:
-            v |= (int(drop[i]) & 3) << (2 * (k & 3))
+        if todo[i] == 2:
+            v |= (drop[i] & 3) << (2 * (k & 3))
             k += 1
             if k & 3 == 0:
                 b[at] = v

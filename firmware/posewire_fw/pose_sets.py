@@ -286,7 +286,8 @@ class PoseSet:
     def bind(self, ref, new, coarse, gains):
         """Prepares ``new`` to be coded against ``ref`` (None: from nothing): references on the grid of ``coarse``.
 
-        Afterwards new.prev is the reference, the base buffer the frame before it, new.ema and new.w the state to go on from.
+        Afterwards new.prev is the reference, the base buffer the frame before it, new.ema and new.w the state
+        to go on from.
         """
         cx = self.cx
         self.level(coarse, gains)

@@ -7,9 +7,7 @@ from posewire_fw.pose_core import (
     BUF,
     CHANNELS,
     CUM,
-    D,
     DROP,
-    E,
     EMA,
     END,
     INTRA,
@@ -25,9 +23,11 @@ from posewire_fw.pose_core import (
     TMPL,
     TODO,
     VALID,
-    W,
     WORK,
     X1,
+    D,
+    E,
+    W,
     X,
 )
 
@@ -67,9 +67,9 @@ def unpack(cx) -> int:
         s = 0
         t = 0
         while j < 4 and j < marks:
-            q = int(plan[5 * j]) + c
-            s += int(ema[q])
-            t += int(kema[q])
+            q = plan[5 * j] + c
+            s += ema[q]
+            t += kema[q]
             j += 1
         k_[c] = s
         k_[8 + c] = s
@@ -82,64 +82,64 @@ def unpack(cx) -> int:
     if marks < 40:
         every = 0
     last = marks - 1
-    while last > 0 and int(todo[int(plan[5 * last]) // ch]) == 0:
+    while last > 0 and todo[plan[5 * last] // ch] == 0:
         last -= 1
     s = 0
     while s < 0x400000 and pos < end:
-        s = (s << 8) | int(inp[pos])
+        s = (s << 8) | inp[pos]
         pos += 1
     j = 0
     at = 0
     while j < stop:
-        b = int(plan[at])
-        k = int(plan[at + 1])
-        r0 = int(plan[at + 2])
-        r1 = int(plan[at + 3])
-        r2 = int(plan[at + 4])
+        b = plan[at]
+        k = plan[at + 1]
+        r0 = plan[at + 2]
+        r1 = plan[at + 3]
+        r2 = plan[at + 4]
         at += 5
         i = b // ch
-        do = int(todo[i])
+        do = todo[i]
         c = 0
         while c < ch:
             q = b + c
             if do == 0:
                 e[q] = 0
                 d[q] = 0
-                ema[q] = int(pema[q])
-                w[q] = int(pw[q])
+                ema[q] = pema[q]
+                w[q] = pw[q]
                 c += 1
                 continue
             pm = 0
             p = 0
             if do == 1:
-                em = int(ema[q])
-                m = (em * int(k_[16 + c])) >> 6
+                em = ema[q]
+                m = (em * k_[16 + c]) >> 6
                 if k:
-                    pm = (int(e[r0 + c]) ^ 0x8000) - 0x8000
+                    pm = (e[r0 + c] ^ 0x8000) - 0x8000
                     if k == 1:
-                        p = (int(w[q]) * pm + 32) >> 6
+                        p = (w[q] * pm + 32) >> 6
                     else:
-                        p = pm + ((int(e[r1 + c]) ^ 0x8000) - 0x8000)
+                        p = pm + ((e[r1 + c] ^ 0x8000) - 0x8000)
                         if k == 2:
                             p = (p + 1) >> 1
                         else:
-                            p = ((p + ((int(e[r2 + c]) ^ 0x8000) - 0x8000)) * 10923 + 16384) >> 15
+                            p = ((p + ((e[r2 + c] ^ 0x8000) - 0x8000)) * 10923 + 16384) >> 15
             else:
-                em = int(kema[q])
-                m = (em * int(k_[40 + c])) >> 6
+                em = kema[q]
+                m = (em * k_[40 + c]) >> 6
                 if k:
-                    p = (int(d[r0 + c]) ^ 0x8000) - 0x8000
+                    p = (d[r0 + c] ^ 0x8000) - 0x8000
                     if k > 1:
-                        p += (int(d[r1 + c]) ^ 0x8000) - 0x8000
+                        p += (d[r1 + c] ^ 0x8000) - 0x8000
                         if k == 2:
                             p = (p + 1) >> 1
                         else:
-                            p = ((p + ((int(d[r2 + c]) ^ 0x8000) - 0x8000)) * 10923 + 16384) >> 15
+                            p = ((p + ((d[r2 + c] ^ 0x8000) - 0x8000)) * 10923 + 16384) >> 15
             t = 0
             while m > 255:
                 m >>= 4
                 t += 8
-            t += int(bt[m])
+            t += bt[m]
             neg = 0
             if j == last:
                 kk = 0
@@ -150,7 +150,7 @@ def unpack(cx) -> int:
                     z = s & 1
                     s >>= 1
                     if s < 0x400000 and pos < end:
-                        s = (s << 8) | int(inp[pos])
+                        s = (s << 8) | inp[pos]
                         pos += 1
                     if z:
                         break
@@ -161,13 +161,13 @@ def unpack(cx) -> int:
                 r = (h << kk) | (s & ((1 << kk) - 1))
                 s >>= kk
                 while s < 0x400000 and pos < end:
-                    s = (s << 8) | int(inp[pos])
+                    s = (s << 8) | inp[pos]
                     pos += 1
                 if r:
                     neg = s & 1
                     s >>= 1
                     if s < 0x400000 and pos < end:
-                        s = (s << 8) | int(inp[pos])
+                        s = (s << 8) | inp[pos]
                         pos += 1
             else:
                 kk = 0
@@ -177,24 +177,24 @@ def unpack(cx) -> int:
                 h = s & 4095
                 z = t * 33
                 v = 0
-                while int(cum[z + 1]) <= h:
+                while cum[z + 1] <= h:
                     z += 1
                     v += 1
-                f = int(cum[z])
-                s = (int(cum[z + 1]) - f) * (s >> 12) + h - f
+                f = cum[z]
+                s = (cum[z + 1] - f) * (s >> 12) + h - f
                 while s < 0x400000 and pos < end:
-                    s = (s << 8) | int(inp[pos])
+                    s = (s << 8) | inp[pos]
                     pos += 1
                 if v == 31:
                     h = s & 15
                     s >>= 4
                     while s < 0x400000 and pos < end:
-                        s = (s << 8) | int(inp[pos])
+                        s = (s << 8) | inp[pos]
                         pos += 1
                     v = 30 + ((1 << h) | (s & ((1 << h) - 1)))
                     s >>= h
                     while s < 0x400000 and pos < end:
-                        s = (s << 8) | int(inp[pos])
+                        s = (s << 8) | inp[pos]
                         pos += 1
                 r = v
                 if v | kk:
@@ -202,7 +202,7 @@ def unpack(cx) -> int:
                     r = (v << kk) | ((s >> 1) & ((1 << kk) - 1))
                     s >>= kk + 1
                     while s < 0x400000 and pos < end:
-                        s = (s << 8) | int(inp[pos])
+                        s = (s << 8) | inp[pos]
                         pos += 1
             if r > 32768:
                 return 0
@@ -219,18 +219,18 @@ def unpack(cx) -> int:
                 a = 32767
             if do == 1:
                 e[q] = v
-                v += int(base[q])
+                v += base[q]
                 x[q] = v
                 if intra:
-                    d[q] = v - int(tmpl[q])
-                k_[c] = int(k_[c]) + a
-                k_[8 + c] = int(k_[8 + c]) + em
+                    d[q] = v - tmpl[q]
+                k_[c] = k_[c] + a
+                k_[8 + c] = k_[8 + c] + em
                 em += (a - em + 4) >> 3
                 if em < 2:
                     em = 2
                 ema[q] = em
                 if k == 1 and pm != 0 and r != 0:
-                    v = int(w[q])
+                    v = w[q]
                     if (r ^ pm) >= 0:
                         v += 2
                     else:
@@ -242,23 +242,23 @@ def unpack(cx) -> int:
                     w[q] = v
             else:
                 d[q] = v
-                v += int(tmpl[q])
+                v += tmpl[q]
                 x[q] = v
-                k_[24 + c] = int(k_[24 + c]) + a
-                k_[32 + c] = int(k_[32 + c]) + em
-                if int(valid[i]):
-                    e[q] = v - int(base[q])
+                k_[24 + c] = k_[24 + c] + a
+                k_[32 + c] = k_[32 + c] + em
+                if valid[i]:
+                    e[q] = v - base[q]
                 else:
                     e[q] = 0
-                ema[q] = int(pema[q])
-                w[q] = int(pw[q])
+                ema[q] = pema[q]
+                w[q] = pw[q]
             c += 1
         if j & every == every:
             g = 0
             while g < 48:
                 c = 0
                 while c < ch:
-                    v = (int(k_[g + c]) << 6) // int(k_[g + 8 + c])
+                    v = (k_[g + c] << 6) // k_[g + 8 + c]
                     if v < 8:
                         v = 8
                     if v > 512:
@@ -266,10 +266,10 @@ def unpack(cx) -> int:
                     k_[g + 16 + c] = v
                     c += 1
                 if ch > 2:
-                    v = int(k_[g + 16]) + int(k_[g + 17]) + int(k_[g + 18]) + 4
-                    k_[g + 16] = (5 * int(k_[g + 16]) + v) >> 3
-                    k_[g + 17] = (5 * int(k_[g + 17]) + v) >> 3
-                    k_[g + 18] = (5 * int(k_[g + 18]) + v) >> 3
+                    v = k_[g + 16] + k_[g + 17] + k_[g + 18] + 4
+                    k_[g + 16] = (5 * k_[g + 16] + v) >> 3
+                    k_[g + 17] = (5 * k_[g + 17] + v) >> 3
+                    k_[g + 18] = (5 * k_[g + 18] + v) >> 3
                 g += 24
                 if intra == 0:
                     g = 48
@@ -296,7 +296,7 @@ def quat_reference(cx):
     while i < marks:
         b = 4 * i
         o = 3 * i
-        if int(todo[i]) == 0:
+        if todo[i] == 0:
             i += 1
             continue
         dr = 0
@@ -304,26 +304,26 @@ def quat_reference(cx):
         pdot = 0
         c = 0
         while c < 4:
-            r = (int(r4[b + c]) ^ 0x8000) - 0x8000
-            pdot += r * ((int(p4[b + c]) ^ 0x8000) - 0x8000)
+            r = (r4[b + c] ^ 0x8000) - 0x8000
+            pdot += r * ((p4[b + c] ^ 0x8000) - 0x8000)
             if r < 0:
                 r = 0 - r
             if r > most:
                 most = r
                 dr = c
             c += 1
-        if int(todo[i]) == 2:
-            dr = int(drop[i]) & 3
+        if todo[i] == 2:
+            dr = drop[i] & 3
         else:
-            drop[i] = dr + ((int(r4[b + dr]) >> 15) << 2)
+            drop[i] = dr + ((r4[b + dr] >> 15) << 2)
         t = 1
         if pdot < 0:
             t = -1
         c = 0
         while c < 4:
             if c != dr:
-                x1[o] = int(r4[b + c])
-                x2[o] = t * ((int(p4[b + c]) ^ 0x8000) - 0x8000)
+                x1[o] = r4[b + c]
+                x2[o] = t * ((p4[b + c] ^ 0x8000) - 0x8000)
                 o += 1
             c += 1
         i += 1
@@ -336,19 +336,19 @@ def dequantise(src, dst, bits, there):
     d = ptr32(dst)
     bb = ptr8(bits)
     th = ptr8(there)
-    marks = int(bb[0]) | (int(bb[1]) << 8)
-    ch = int(bb[2])
+    marks = bb[0] | (bb[1] << 8)
+    ch = bb[2]
     i = 0
     q = 0
     while i < marks:
         c = 0
         while c < ch:
-            v = (int(s[q]) ^ 0x8000) - 0x8000
+            v = (s[q] ^ 0x8000) - 0x8000
             sign = 0
             if v < 0:
                 v = 0 - v
                 sign = 1
-            b = int(bb[5 + c])
+            b = bb[5 + c]
             b = (b ^ 0x80) - 0x80
             if v:
                 e = 150 - b
@@ -356,7 +356,7 @@ def dequantise(src, dst, bits, there):
                     v <<= 1
                     e -= 1
                 v = (sign << 31) | (e << 23) | (v & 0x7FFFFF)
-            if int(th[i]) == 0:
+            if th[i] == 0:
                 v = 0x7FC0
                 v <<= 16
             d[q] = v
@@ -372,7 +372,7 @@ def get_mask(flags, n: int, buf, at: int) -> int:
     b = ptr8(buf)
     i = 0
     while i < n:
-        f[i] = (int(b[at + (i >> 3)]) >> (i & 7)) & 1
+        f[i] = (b[at + (i >> 3)] >> (i & 7)) & 1
         i += 1
     return at + ((n + 7) >> 3)
 
@@ -386,7 +386,7 @@ def get_jumps(cx, buf, at: int) -> int:
     n = int(ct[MARKS])
     i = 0
     while i < n:
-        if (int(b[at + (i >> 3)]) >> (i & 7)) & 1 and int(todo[i]) == 1:
+        if (b[at + (i >> 3)] >> (i & 7)) & 1 and todo[i] == 1:
             todo[i] = 2
         i += 1
     return at + ((n + 7) >> 3)
@@ -403,8 +403,8 @@ def get_drops(cx, buf, at: int) -> int:
     i = 0
     k = 0
     while i < n:
-        if int(todo[i]) == 2:
-            drop[i] = (int(b[at + (k >> 2)]) >> (2 * (k & 3))) & 3
+        if todo[i] == 2:
+            drop[i] = (b[at + (k >> 2)] >> (2 * (k & 3))) & 3
             k += 1
         i += 1
     return at + ((k + 3) >> 2)
@@ -416,7 +416,7 @@ def intra_where(valid, todo, n: int):
     t = ptr8(todo)
     i = 0
     while i < n:
-        if int(v[i]):
+        if v[i]:
             t[i] = 2
         else:
             t[i] = 0
@@ -429,7 +429,7 @@ def delta_where(valid, todo, n: int):
     t = ptr8(todo)
     i = 0
     while i < n:
-        if int(v[i]):
+        if v[i]:
             t[i] = 1
         else:
             t[i] = 0
@@ -449,12 +449,12 @@ def forget(cx, stop: int):
     marks = int(ct[MARKS])
     ch = int(ct[CHANNELS])
     while stop < marks:
-        b = int(plan[5 * stop])
+        b = plan[5 * stop]
         todo[b // ch] = 0
         c = 0
         while c < ch:
-            ema[b + c] = int(pema[b + c])
-            w[b + c] = int(pw[b + c])
+            ema[b + c] = pema[b + c]
+            w[b + c] = pw[b + c]
             c += 1
         stop += 1
 
@@ -468,7 +468,7 @@ def count_intra(cx) -> int:
     i = 0
     k = 0
     while i < n:
-        if int(todo[i]) == 2:
+        if todo[i] == 2:
             k += 1
         i += 1
     return (k + 3) >> 2

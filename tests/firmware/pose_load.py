@@ -21,7 +21,12 @@ for i in range(4096):
     noise[i] = ((seed >> 12) & 1023) / 1023 - 0.5
 frames = []
 for t in range(4):
-    frames.append([array("f", [0.5 + 0.004 * t + AMOUNT * noise[(q * 7 + t * 1301) & 4095] for q in range(s.size)]) for s in encoder.sets])
+    frames.append(
+        [
+            array("f", [0.5 + 0.004 * t + AMOUNT * noise[(q * 7 + t * 1301) & 4095] for q in range(s.size)])
+            for s in encoder.sets
+        ]
+    )
 packets = []
 for t in range(6):
     n = encoder.encode(frames[t & 3], 33 * t, buf)

@@ -1,4 +1,5 @@
-# Runs on MicroPython: micropython pose_vectors.py FILE.json ...  Prints one line a file; raises where something differs.
+# Runs on MicroPython: micropython pose_vectors.py FILE.json ...  Prints one line a file; raises where
+# something differs.
 import json
 import sys
 from array import array
@@ -20,13 +21,17 @@ def make(doc, slots):
 def compare(decoder, sets, step, name):
     want = step["integers"]
     for k, s in enumerate(decoder.sets):
-        n = [d["name"] for d in sets if d["id"] == s.id][0]
+        n = next(d["name"] for d in sets if d["id"] == s.id)
         assert decoder.present(k) == (n in want), (name, n)
         if n in want:
             got = list(decoder.integers(k))
             for i in step["missing"][n]:
                 got[i * s.wide : (i + 1) * s.wide] = [0] * s.wide
-            assert got == want[n], (name, n, [(i, a, b) for i, (a, b) in enumerate(zip(got, want[n])) if a != b][:5])
+            assert got == want[n], (
+                name,
+                n,
+                [(i, a, b) for i, (a, b) in enumerate(zip(got, want[n])) if a != b][:5],
+            )
             out = array("f", bytes(4 * s.size))
             decoder.values(k, out)
             gone = [i for i in range(s.marks) if out[i * s.wide] != out[i * s.wide]]

@@ -9,6 +9,7 @@ correct check but nonsense inside (which only a malicious peer sends) must be re
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from dataclasses import dataclass
@@ -36,14 +37,29 @@ class Tally:
 def stream(rng: np.random.Generator, compiled: bool) -> tuple[list[bytes], dict[int, Any], list[bytes]]:
     """Packets of a random stream, the truth by sequence number, and snapshots of a relay."""
     kind = rng.integers(0, 6)
-    options: dict[str, Any] = [{}, {"key_every": 7}, {"layers": 2}, {"refresh": 9}, {"budget": 60}, {"acknowledged": True}][rng.integers(0, 6)]
-    sets: Any = ["body33", ["coco17", "hand21"], "quat3", "imu6", custom_set(6, (8, 8, 8), (-1, 0, 1, 1, 0, 4)), "hands42"][kind]
+    options: dict[str, Any] = [
+        {},
+        {"key_every": 7},
+        {"layers": 2},
+        {"refresh": 9},
+        {"budget": 60},
+        {"acknowledged": True},
+    ][rng.integers(0, 6)]
+    sets: Any = [
+        "body33",
+        ["coco17", "hand21"],
+        "quat3",
+        "imu6",
+        custom_set(6, (8, 8, 8), (-1, 0, 1, 1, 0, 4)),
+        "hands42",
+    ][kind]
     if kind == 2:
         options.pop("refresh", None)
     encoder = PoseEncoder(sets, compiled=compiled, sequence=int(rng.integers(0, 65536)), **options)
     decoder, relay = PoseDecoder(compiled=compiled), PoseRelay(compiled=compiled)
     start = {s.name: rng.normal(0, 0.3, (s.landmarks, s.channels)) for s in encoder.sets}
     packets, truth, snapshots = [], {}, []
+    last: dict[str, Any] = {}
     for t in range(FRAMES):
         values: dict[str, Any] = {}
         for s in encoder.sets:
@@ -153,10 +169,8 @@ def run(count: int, seed: int, compiled: bool) -> Tally:
             seed_ = reference.check if reference is not None and t % 2 else 0
             forged = seal(mutate(rng, source, packets[0])[:-4], seed_)[0]
             tally.forged += 1
-            try:
+            with contextlib.suppress(PoseError):
                 tally.forged_shown += decoder.decode(forged) is not None
-            except PoseError:
-                pass
     return tally
 
 

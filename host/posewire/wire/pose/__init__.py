@@ -1,8 +1,8 @@
 """Pose packets: landmark streams as small, loss-proof, bit-exact packets (``docs/pose-packet.md``).
 
-    encoder = PoseEncoder("body33")
-    packet = encoder.encode(landmarks, time_ms)      # (33, 4) float array -> bytes
-    frame = PoseDecoder().decode(packet)             # frame.values["body33"], frame.time_ms
+encoder = PoseEncoder("body33")
+packet = encoder.encode(landmarks, time_ms)      # (33, 4) float array -> bytes
+frame = PoseDecoder().decode(packet)             # frame.values["body33"], frame.time_ms
 """
 
 from posewire.wire.pose.decoder import PoseDecoder

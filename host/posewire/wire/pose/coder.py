@@ -12,7 +12,15 @@ import numpy as np
 
 from posewire.errors import PoseError
 from posewire.wire.pose import core, packet
-from posewire.wire.pose.sets import LandmarkSet, Plan, buckets, cumulative, plan_of, symbol_lookup, symbol_tables
+from posewire.wire.pose.sets import (
+    LandmarkSet,
+    Plan,
+    buckets,
+    cumulative,
+    plan_of,
+    symbol_lookup,
+    symbol_tables,
+)
 
 
 class PlainKernel:
@@ -156,7 +164,9 @@ class SetCoder:
             a = self.kernel.array
             pema = a(p.pema)
             if gains != self.unit_gains:
-                self.kernel.f.apply_gain(a(p.pema), gains, self.spec.landmarks, self.spec.coded_channels, pema)
+                self.kernel.f.apply_gain(
+                    a(p.pema), gains, self.spec.landmarks, self.spec.coded_channels, pema
+                )
             if len(self._levels) >= 8:
                 self._levels.clear()
             found = _Level(a(p.plan), a(p.tmpl), a(p.kema), pema, a(p.pw))
@@ -186,11 +196,18 @@ class SetCoder:
         f.rescale(state.x, by, n, x)
         f.rescale(state.prev, by, n, prev)
         f.rescale_scale(state.ema, by, nc, ema)
-        return SetState(state.spec, coarse, state.valid, x, prev, ema, state.w, state.gains, state.complete, state.known)
+        return SetState(
+            state.spec, coarse, state.valid, x, prev, ema, state.w, state.gains, state.complete, state.known
+        )
 
     def encode(
-        self, x: Any, present: list[bool] | None, ref: SetState | None, coarse: int, gains: tuple[int, ...] | None,
-        refresh: tuple[int, int]
+        self,
+        x: Any,
+        present: list[bool] | None,
+        ref: SetState | None,
+        coarse: int,
+        gains: tuple[int, ...] | None,
+        refresh: tuple[int, int],
     ) -> tuple[int, bytes, SetState]:
         """One frame of integers (kernel form, grid of ``coarse``) against ``ref``: flags, body, state after.
 
@@ -226,8 +243,29 @@ class SetCoder:
                 f.extrapolate(x1, x2, mode, n, base)
         ema2, w2 = k.zeros(n), k.zeros(n)
         count = f.model_encode(
-            lv.plan, marks, ch, todo, ref.valid, xc, base, lv.tmpl, lv.kema, lv.pema, lv.pw, ref.ema, ref.w, ema2, w2,
-            any_intra, self._e, self._d, self._work, self._res, self._ctx, k.bucket)  # fmt: skip
+            lv.plan,
+            marks,
+            ch,
+            todo,
+            ref.valid,
+            xc,
+            base,
+            lv.tmpl,
+            lv.kema,
+            lv.pema,
+            lv.pw,
+            ref.ema,
+            ref.w,
+            ema2,
+            w2,
+            any_intra,
+            self._e,
+            self._d,
+            self._work,
+            self._res,
+            self._ctx,
+            k.bucket,
+        )
         start = f.rans_encode(self._res, self._ctx, count, ch, self._cum, self._out, self._size)
         self.symbols, self.payload = count, self._size - start
         flags = (packet.MODE_INTRA if fresh else mode) | coarse << 2
@@ -248,7 +286,11 @@ class SetCoder:
         if spec.is_quaternion:
             new_x = k.zeros(spec.size)
             f.quat_restore(marks, unit, todo, xc, drop, ref.x, new_x)
-        return flags, body, self._after(ref, coarse, use, todo, new_x, ema2, w2, any_intra or present is not None)
+        return (
+            flags,
+            body,
+            self._after(ref, coarse, use, todo, new_x, ema2, w2, any_intra or present is not None),
+        )
 
     def _plan_landmarks(
         self, lv: _Level, present: list[bool] | None, ref: SetState, fresh: bool, refresh: tuple[int, int]
@@ -275,7 +317,15 @@ class SetCoder:
         return todo, any_intra
 
     def _after(
-        self, ref: SetState, coarse: int, gains: tuple[int, ...], todo: Any, x: Any, ema: Any, w: Any, mixed: bool
+        self,
+        ref: SetState,
+        coarse: int,
+        gains: tuple[int, ...],
+        todo: Any,
+        x: Any,
+        ema: Any,
+        w: Any,
+        mixed: bool,
     ) -> SetState:
         """The state once the frame is known: missing landmarks keep their integers, intra ones have no momentum."""
         if not mixed:
@@ -296,9 +346,17 @@ class SetCoder:
         return SetState(self.spec, coarse, valid, x, prev, ema, w, gains, all(valid), ref.known)
 
     def decode(
-        self, data: bytes, flags: int, pos: int, end: int, ref: SetState | None, gains: tuple[int, ...] | None, cold: bool
+        self,
+        data: bytes,
+        flags: int,
+        pos: int,
+        end: int,
+        ref: SetState | None,
+        gains: tuple[int, ...] | None,
+        cold: bool,
     ) -> SetState:
-        """The inverse; ``pos`` is after the descriptor and its ``gains``. ``cold``: the reference knows a part only, decode what follows from it.
+        """The inverse; ``pos`` is after the descriptor and its ``gains``. ``cold``: the reference knows a part
+        only, decode what follows from it.
 
         Raises ``PoseError`` for anything an encoder would not have written.
         """
@@ -355,8 +413,33 @@ class SetCoder:
             f.extrapolate(x1, x2, mode, n, base)
         ema2, w2 = k.array(lv.pema), k.array(lv.pw)
         if not f.model_decode(
-            lv.plan, marks, ch, stop, todo, ref.valid, xc, base, lv.tmpl, lv.kema, lv.pema, lv.pw, ref.ema, ref.w, ema2, w2,
-            any_intra, self._e, self._d, self._work, k.bucket, self._cum, self._lut, k.bytes_in(data), pos, end):  # fmt: skip
+            lv.plan,
+            marks,
+            ch,
+            stop,
+            todo,
+            ref.valid,
+            xc,
+            base,
+            lv.tmpl,
+            lv.kema,
+            lv.pema,
+            lv.pw,
+            ref.ema,
+            ref.w,
+            ema2,
+            w2,
+            any_intra,
+            self._e,
+            self._d,
+            self._work,
+            k.bucket,
+            self._cum,
+            self._lut,
+            k.bytes_in(data),
+            pos,
+            end,
+        ):
             raise PoseError("the entropy-coded part does not end where it must")
         if spec.is_quaternion:
             x4 = k.zeros(spec.size)
@@ -365,7 +448,9 @@ class SetCoder:
         if stop < marks:
             for j in range(stop, marks):
                 todo[lv.plan[5 * j] // ch] = core.SKIP
-        state = self._after(ref, coarse, use, todo, xc, ema2, w2, any_intra or present is not None or stop < marks)
+        state = self._after(
+            ref, coarse, use, todo, xc, ema2, w2, any_intra or present is not None or stop < marks
+        )
         state.known = known
         return state
 
@@ -408,8 +493,30 @@ class SetCoder:
             n = marks * ch
             ones, a, b = k.array([64] * n), k.zeros(n), k.zeros(n)
             scale2 = near if todo is delta else scale
-            count = f.model_encode(use, marks, ch, todo, state.valid, values, base, tmpl, scale, scale2, ones, scale2, ones,
-                                   a, b, True, self._e, self._d, self._work, self._res, self._ctx, k.bucket)  # fmt: skip
+            count = f.model_encode(
+                use,
+                marks,
+                ch,
+                todo,
+                state.valid,
+                values,
+                base,
+                tmpl,
+                scale,
+                scale2,
+                ones,
+                scale2,
+                ones,
+                a,
+                b,
+                True,
+                self._e,
+                self._d,
+                self._work,
+                self._res,
+                self._ctx,
+                k.bucket,
+            )
             start = f.rans_encode(self._res, self._ctx, count, ch, self._cum, self._out, self._size)
             body += packet.put_varint(self._size - start) + k.take(self._out, start, self._size)
         return state.coarse << 2 | packet.MODE_INTRA | packet.HAS_MASK, body
@@ -437,8 +544,33 @@ class SetCoder:
             ones, a, b = k.array([64] * n), k.zeros(n), k.zeros(n)
             scale2 = near if todo is delta else scale
             if pos + size > end or not f.model_decode(
-                use, marks, ch, marks, todo, valid, out, base, tmpl, scale, scale2, ones, scale2, ones, a, b, True,
-                self._e, self._d, self._work, k.bucket, self._cum, self._lut, k.bytes_in(data), pos, pos + size):  # fmt: skip
+                use,
+                marks,
+                ch,
+                marks,
+                todo,
+                valid,
+                out,
+                base,
+                tmpl,
+                scale,
+                scale2,
+                ones,
+                scale2,
+                ones,
+                a,
+                b,
+                True,
+                self._e,
+                self._d,
+                self._work,
+                k.bucket,
+                self._cum,
+                self._lut,
+                k.bytes_in(data),
+                pos,
+                pos + size,
+            ):
                 raise PoseError("a plane of the snapshot does not end where it must")
             pos += size
         if pos != end:

@@ -18,9 +18,24 @@ def _compile(name: str, names: dict[str, Any]) -> Any:
 
 
 FUNCTIONS = (
-    "activity", "start_activity", "predict", "model_encode", "rans_encode", "model_decode", "pick_mode", "extrapolate",
-    "rescale", "gain_of", "apply_gain", "rescale_scale", "root", "quat_drop", "quat_prepare", "quat_reference", "quat_restore",
-)  # fmt: skip
+    "activity",
+    "start_activity",
+    "predict",
+    "model_encode",
+    "rans_encode",
+    "model_decode",
+    "pick_mode",
+    "extrapolate",
+    "rescale",
+    "gain_of",
+    "apply_gain",
+    "rescale_scale",
+    "root",
+    "quat_drop",
+    "quat_prepare",
+    "quat_reference",
+    "quat_restore",
+)
 
 
 def _compile_all() -> dict[str, Any]:

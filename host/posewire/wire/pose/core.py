@@ -1,4 +1,5 @@
-"""The integer core of the pose codec: prediction, contexts and rANS, as ``docs/pose-packet.md`` sections 5 to 7 define them.
+"""The integer core of the pose codec: prediction, contexts and rANS, as ``docs/pose-packet.md`` sections 5 to
+7 define them.
 
 Written once, in the subset of Python that both runs on plain lists and compiles with numba on int64 arrays
 (``compiled.py``): the compiled path is this very source. Hence loops and index arithmetic instead of numpy.
@@ -64,10 +65,32 @@ def predict(plan: Any, at: int, c: int, k: int, d: Any) -> int:
 
 
 def model_encode(
-    plan: Any, marks: int, channels: int, todo: Any, valid: Any, x: Any, base: Any, tmpl: Any, kema: Any, pema: Any, pw: Any,
-    ema: Any, w: Any, ema2: Any, w2: Any, any_intra: bool, e: Any, d: Any, work: Any, res: Any, ctx: Any, bucket: Any,
-) -> int:  # fmt: skip
-    """Residuals ``res`` and context buckets ``ctx`` in coding order; the new state into ``ema2``, ``w2``. Returns how many."""
+    plan: Any,
+    marks: int,
+    channels: int,
+    todo: Any,
+    valid: Any,
+    x: Any,
+    base: Any,
+    tmpl: Any,
+    kema: Any,
+    pema: Any,
+    pw: Any,
+    ema: Any,
+    w: Any,
+    ema2: Any,
+    w2: Any,
+    any_intra: bool,
+    e: Any,
+    d: Any,
+    work: Any,
+    res: Any,
+    ctx: Any,
+    bucket: Any,
+) -> int:
+    """Residuals ``res`` and context buckets ``ctx`` in coding order; the new state into ``ema2``, ``w2``.
+    Returns how many.
+    """
     ca, ce, ac = work[0], work[1], work[2]
     ia, ie, ic = work[3], work[4], work[5]
     start_activity(plan, marks, channels, ema, ca, ce, ac)
@@ -240,10 +263,33 @@ def rans_encode(res: Any, ctx: Any, count: int, tail: int, cum: Any, out: Any, e
 
 
 def model_decode(
-    plan: Any, marks: int, channels: int, stop: int, todo: Any, valid: Any, x: Any, base: Any, tmpl: Any, kema: Any, pema: Any,
-    pw: Any, ema: Any, w: Any, ema2: Any, w2: Any, any_intra: bool, e: Any, d: Any, work: Any, bucket: Any,
-    cum: Any, lut: Any, data: Any, pos: int, end: int,
-) -> bool:  # fmt: skip
+    plan: Any,
+    marks: int,
+    channels: int,
+    stop: int,
+    todo: Any,
+    valid: Any,
+    x: Any,
+    base: Any,
+    tmpl: Any,
+    kema: Any,
+    pema: Any,
+    pw: Any,
+    ema: Any,
+    w: Any,
+    ema2: Any,
+    w2: Any,
+    any_intra: bool,
+    e: Any,
+    d: Any,
+    work: Any,
+    bucket: Any,
+    cum: Any,
+    lut: Any,
+    data: Any,
+    pos: int,
+    end: int,
+) -> bool:
     """The inverse of both: reads ``data[pos:end]``, writes ``x``, ``ema2``, ``w2`` for the first ``stop`` landmarks.
 
     True when the stream ends exactly as an encoder ends it (or when it is cut at ``stop`` on purpose).
@@ -400,7 +446,8 @@ def model_decode(
 def pick_mode(plan: Any, marks: int, channels: int, todo: Any, x: Any, x1: Any, x2: Any, sums: Any) -> int:
     """The temporal mode (0 hold, 1 half momentum, 2 full momentum) with the least innovation against the parents.
 
-    Looks at 16 landmarks, evenly from the end of the coding order (where the fine detail is) and at three channels. An encoder
+    Looks at 16 landmarks, evenly from the end of the coding order (where the fine detail is) and at three
+    channels. An encoder
     may choose otherwise; all of ours choose this way.
     """
     cc = 3 if channels > 3 else channels

@@ -7,7 +7,15 @@ from posewire.wire.pose import packet as wire
 from posewire.wire.pose.coder import SetCoder, SetState
 from posewire.wire.pose.encoder import kernel
 from posewire.wire.pose.frame import FrameState, PoseFrame, restore
-from posewire.wire.pose.packet import HAS_REFRESH, MODE_INTRA, Control, Header, Kind, get_descriptor, get_gains
+from posewire.wire.pose.packet import (
+    HAS_REFRESH,
+    MODE_INTRA,
+    Control,
+    Header,
+    Kind,
+    get_descriptor,
+    get_gains,
+)
 from posewire.wire.pose.sets import LandmarkSet, is_known
 
 SLOTS = 2  # reference frames a decoder holds: the encoder counts on two
@@ -30,7 +38,8 @@ class PoseDecoder:
         self._arrived: float | None = None
 
     def decode(self, packet: bytes, now_ms: float | None = None) -> PoseFrame | None:
-        """The frame in a packet; None for packets that carry none (unknown kinds and versions, control, a join in progress).
+        """The frame in a packet; None for packets that carry none (unknown kinds and versions, control, a join
+        in progress).
 
         Raises ``PoseError`` when the packet is damaged, late, or coded against a frame that is not held; the state is
         then what it was. ``now_ms``: the receiver's clock, for ``age_ms``.
@@ -61,7 +70,13 @@ class PoseDecoder:
         for s in state.sets.values():
             values[s.spec.name], integers[s.spec.name] = restore(s)
         frame = PoseFrame(
-            header.stream, header.sequence, state.time_ms, values, integers, header.layer, header.kind == Kind.REPEAT
+            header.stream,
+            header.sequence,
+            state.time_ms,
+            values,
+            integers,
+            header.layer,
+            header.kind == Kind.REPEAT,
         )
         self.last = frame
         self._arrived = now_ms
@@ -132,7 +147,9 @@ class PoseDecoder:
         check = wire.verify(packet)
         self._refuse_old(header.sequence, 0x8000)
         ref = self._reference(header)
-        if ref is not None and (ref.check != header.reference_check or any(s.known < s.spec.landmarks for s in ref.sets.values())):
+        if ref is not None and (
+            ref.check != header.reference_check or any(s.known < s.spec.landmarks for s in ref.sets.values())
+        ):
             ref = None
         state = self._blocks(packet, header, ref, header.time, cold=ref is None)
         state.check = check
@@ -146,7 +163,9 @@ class PoseDecoder:
         """A new reference takes the place of the slot that it was not coded against."""
         self._slots = [ref, state]
 
-    def _blocks(self, packet: bytes, header: Header, ref: FrameState | None, time_ms: int, cold: bool) -> FrameState:
+    def _blocks(
+        self, packet: bytes, header: Header, ref: FrameState | None, time_ms: int, cold: bool
+    ) -> FrameState:
         sets: dict[int, SetState] = {}
         for block in wire.blocks(packet, header):
             if not is_known(block.set_id):
@@ -167,7 +186,9 @@ class PoseDecoder:
                 raise PoseError("a set continues that is not in the reference")
             else:
                 spec = before.spec
-            sets[block.set_id] = self.coder(spec).decode(packet, block.flags, pos, block.end, before, gains, cold)
+            sets[block.set_id] = self.coder(spec).decode(
+                packet, block.flags, pos, block.end, before, gains, cold
+            )
         check = int.from_bytes(packet[-4:], "big")
         return FrameState(header.sequence, time_ms, check, sets)
 
@@ -179,5 +200,7 @@ class PoseDecoder:
             if is_known(block.set_id):
                 spec, pos = get_descriptor(block.set_id, packet, block.start, block.end)
                 gains, pos = get_gains(spec, packet, pos, block.end)
-                sets[block.set_id] = self.coder(spec).from_snapshot(packet, block.flags, pos, block.end, gains)
+                sets[block.set_id] = self.coder(spec).from_snapshot(
+                    packet, block.flags, pos, block.end, gains
+                )
         return FrameState(header.sequence, header.time, header.reference_check, sets)

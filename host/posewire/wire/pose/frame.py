@@ -31,8 +31,10 @@ class FrameState:
 class PoseFrame:
     """One decoded instant.
 
-    ``values``: per set name a float32 array (landmarks, channels), NaN where a landmark is missing; a missing set is not
-    in it. ``integers``: the same on the grid, 0 where missing. ``time_ms``: the publisher's clock, modulo 2^32. ``repeat``: the same pose as a frame before.
+    ``values``: per set name a float32 array (landmarks, channels), NaN where a landmark is missing; a missing
+    set is not
+    in it. ``integers``: the same on the grid, 0 where missing. ``time_ms``: the publisher's clock, modulo
+    2^32. ``repeat``: the same pose as a frame before.
     """
 
     stream: int
@@ -57,8 +59,8 @@ def quantise(values: Any, spec: LandmarkSet, coarse: int) -> tuple[NDArray[np.in
     good = np.isfinite(v64)
     present: list[bool] | None = None
     if not good.all():
-        there = good.all(axis=1)
-        present = there.tolist()
+        there = np.all(good, axis=1)
+        present = [bool(v) for v in there.tolist()]
         v64[~there] = 0.0
     v64 *= _scale(spec.bits, coarse)
     limit = float(1 << (spec.bits[0] - coarse)) if spec.is_quaternion else 32767.0

@@ -1,4 +1,6 @@
-"""Packets as bytes: header, blocks, descriptors, check (``docs/pose-packet.md`` sections 3, 4 and 8). No coding here."""
+"""Packets as bytes: header, blocks, descriptors, check (``docs/pose-packet.md`` sections 3, 4 and 8). No
+coding here.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ HAS_INTRA_MASK = 0x80
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The first bytes of a packet. ``time`` is 32 bits in key, snapshot and restart, the low 16 bits in delta and repeat."""
+    """The first bytes of a packet. ``time`` is 32 bits in key, snapshot and restart, the low 16 bits in delta
+    and repeat.
+    """
 
     kind: Kind
     layer: int
@@ -115,7 +119,9 @@ def seal(body: bytes, seed: int = 0) -> tuple[bytes, int]:
 
 
 def verify(packet: bytes, seed: int = 0) -> int:
-    """The check of a packet. Raises ``PoseError`` when it does not hold: damage, or another reference than the encoder's."""
+    """The check of a packet. Raises ``PoseError`` when it does not hold: damage, or another reference than the
+    encoder's.
+    """
     check = int.from_bytes(packet[-4:], "big")
     if zlib.crc32(memoryview(packet)[:-4], seed) != check:
         raise PoseError("the check does not hold: damaged, or coded against another reference")
@@ -235,7 +241,9 @@ def blocks(packet: bytes, header: Header) -> list[Block]:
 
 
 def control(kind: Control, stream: int, sequence: int, argument: int = 0) -> bytes:
-    """A packet from subscriber to publisher: key request, acknowledgement of ``sequence``, or a byte budget per packet."""
+    """A packet from subscriber to publisher: key request, acknowledgement of ``sequence``, or a byte budget
+    per packet.
+    """
     head = Header(Kind.CONTROL, 0, stream, sequence).pack() + bytes([kind])
     if kind == Control.RATE:
         head += struct.pack(">H", argument)

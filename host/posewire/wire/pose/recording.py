@@ -68,7 +68,8 @@ def load_recording(path: Path, bits: int = 12) -> Recording:
 def from_mediapipe(result: Any) -> dict[str, NDArray[np.float32] | None]:
     """MediaPipe results as set name → array, None where nothing was found.
 
-    Takes the old Holistic/Pose/Hands/FaceMesh solutions (``pose_landmarks``, ``left_hand_landmarks``, …) and the tasks API
+    Takes the old Holistic/Pose/Hands/FaceMesh solutions (``pose_landmarks``, ``left_hand_landmarks``, …) and
+    the tasks API
     (``pose_landmarks`` a list of people, of whom the first is taken). A face has 468 or 478 landmarks, named so.
     """
     out: dict[str, NDArray[np.float32] | None] = {}

@@ -32,11 +32,15 @@ class PoseRelay:
         return self._decoder.key_request()
 
     def snapshot(self) -> bytes | None:
-        """One packet from which a subscriber goes on as if it had been there from the start; None before the first frame."""
+        """One packet from which a subscriber goes on as if it had been there from the start; None before the
+        first frame.
+        """
         ref = self._decoder.reference
         if ref is None or self._decoder.last is None:
             return None
-        header = Header(Kind.SNAPSHOT, 0, self._decoder.last.stream, ref.sequence, ref.time_ms, reference_check=ref.check)
+        header = Header(
+            Kind.SNAPSHOT, 0, self._decoder.last.stream, ref.sequence, ref.time_ms, reference_check=ref.check
+        )
         out = bytearray(header.pack())
         for ident, state in ref.sets.items():
             coder: SetCoder = self._decoder.coder(state.spec)

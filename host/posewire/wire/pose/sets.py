@@ -70,7 +70,8 @@ _BY_ID: dict[int, LandmarkSet] = {s.id: s for s in _NAMED}
 
 
 def landmark_set(name: str, bits: tuple[int, ...] | None = None) -> LandmarkSet:
-    """The set called ``name`` (``quat1`` … ``quat255`` included), with other steps or fewer channels if ``bits`` says so.
+    """The set called ``name`` (``quat1`` … ``quat255`` included), with other steps or fewer channels if
+    ``bits`` says so.
 
     Raises ``PoseError`` for an unknown name or steps out of range.
     """
@@ -143,7 +144,16 @@ def _scale(value: int, by: int) -> int:
     return 2 if v < 2 else min(v, 32767)
 
 
-_TABLE_OF = {1: "body33", 2: "hand21", 3: "face478", 4: "face478", 5: "world33", 6: "coco17", 10: "hand21", 11: "hand21"}
+_TABLE_OF = {
+    1: "body33",
+    2: "hand21",
+    3: "face478",
+    4: "face478",
+    5: "world33",
+    6: "coco17",
+    10: "hand21",
+    11: "hand21",
+}
 
 
 @lru_cache(maxsize=64)
@@ -204,7 +214,9 @@ def cumulative(group: int) -> list[int]:
 @lru_cache(maxsize=2)
 def symbol_lookup(group: int) -> bytes:
     """For each table of a group and each 12-bit slot, the symbol."""
-    return b"".join(bytes([s]) * f for row in FREQUENCIES[14 * group : 14 * group + 14] for s, f in enumerate(row))
+    return b"".join(
+        bytes([s]) * f for row in FREQUENCIES[14 * group : 14 * group + 14] for s, f in enumerate(row)
+    )
 
 
 @lru_cache(maxsize=1)
