@@ -1,0 +1,439 @@
+"""The integer loops of the pose codec in viper: quantising, prediction, contexts, rANS, CRC.
+
+The same job as host/posewire/wire/pose/core.py, which is the plain twin: tests hold both to the same bytes. Viper takes
+four arguments at most, so a list carries the buffers (see SLOTS). No floats and nothing beyond 31 bits, so that the
+results are the same on 32-bit chips and on a 64-bit simulator.
+
+16-bit loads come without sign: ``(v ^ 0x8000) - 0x8000`` puts it back.
+"""
+
+import micropython
+from micropython import const
+
+# Indices into the list of buffers
+PLAN = const(0)  # H: 5 a landmark
+X = const(1)  # h
+BASE = const(2)  # h: the temporal base
+TMPL = const(3)  # h
+KEMA = const(4)  # H
+PEMA = const(5)  # H
+EMA = const(6)  # H: before and after
+W = const(7)  # B: before and after
+PW = const(8)  # B
+TODO = const(9)  # B: 0 skip, 1 delta, 2 intra
+VALID = const(10)  # B: of the reference
+E = const(11)  # h
+D = const(12)  # h
+RES = const(13)  # h
+CTX = const(14)  # B
+WORK = const(15)  # i: 48
+CUM = const(16)  # H: 14 x 33
+BUF = const(17)  # bytes of the packet
+MARKS = const(18)
+CHANNELS = const(19)
+INTRA = const(20)  # whether any landmark is intra
+STOP = const(21)  # decode: landmarks in coding order
+POS = const(22)
+END = const(23)
+X1 = const(24)  # h: the reference
+DROP = const(25)  # B
+Q4 = const(26)  # h: quaternions, four components
+R4 = const(27)
+P4 = const(28)
+UNIT = const(29)
+SLOTS = const(30)
+
+# floor(log2) and the next bit of 0 ... 255: two buckets an octave
+_b = bytearray(256)
+for _m in range(256):
+    _n = 0
+    while _m >> _n:
+        _n += 1
+    _b[_m] = _m if _n < 2 else 2 * _n + ((_m >> (_n - 2)) & 1) - 2
+BUCKET = bytes(_b)
+
+_t = []
+for _m in range(256):
+    _c = _m
+    for _n in range(8):
+        _c = (_c >> 1) ^ 0xEDB88320 if _c & 1 else _c >> 1
+    _t.append(_c)
+
+
+def _crc_bytes():
+    from array import array
+
+    return array("I", _t)
+
+
+CRC_TABLE = _crc_bytes()
+del _t, _b
+
+
+@micropython.viper
+def crc32(buf, start: int, end: int, state):
+    """Runs state[0] (a 32-bit unsigned array) over buf[start:end], as zlib.crc32 does."""
+    b = ptr8(buf)
+    t = ptr32(CRC_TABLE)
+    s = ptr32(state)
+    c = s[0] ^ -1
+    i = start
+    while i < end:
+        c = t[(c ^ b[i]) & 255] ^ ((c >> 8) & 0xFFFFFF)
+        i += 1
+    s[0] = c ^ -1
+
+
+@micropython.viper
+def put_crc(state, buf, at: int):
+    """state[0] into buf[at:at + 4], big-endian."""
+    s = ptr32(state)
+    b = ptr8(buf)
+    c = s[0]
+    b[at] = c >> 24
+    b[at + 1] = c >> 16
+    b[at + 2] = c >> 8
+    b[at + 3] = c
+
+
+@micropython.viper
+def get_crc(state, buf, at: int):
+    """buf[at:at + 4] into state[0]."""
+    s = ptr32(state)
+    b = ptr8(buf)
+    s[0] = (b[at] << 24) | (b[at + 1] << 16) | (b[at + 2] << 8) | b[at + 3]
+
+
+@micropython.viper
+def same_crc(state, buf, at: int) -> int:
+    """Whether state[0] is what buf[at:at + 4] says."""
+    s = ptr32(state)
+    b = ptr8(buf)
+    c = s[0]
+    if (c >> 24) & 255 != b[at] or (c >> 16) & 255 != b[at + 1]:
+        return 0
+    if (c >> 8) & 255 != b[at + 2] or c & 255 != b[at + 3]:
+        return 0
+    return 1
+
+
+@micropython.viper
+def copy8(src, dst, n: int):
+    """n bytes; both start at a word."""
+    s = ptr32(src)
+    d = ptr32(dst)
+    words = n >> 2
+    i = 0
+    while i < words:
+        d[i] = s[i]
+        i += 1
+    a = ptr8(src)
+    b = ptr8(dst)
+    i <<= 2
+    while i < n:
+        b[i] = a[i]
+        i += 1
+
+
+@micropython.viper
+def move_in(src, dst, at: int, n: int):
+    """src[:n] to dst[at:]."""
+    s = ptr8(src)
+    d = ptr8(dst)
+    i = 0
+    while i < n:
+        d[at + i] = s[i]
+        i += 1
+
+
+@micropython.viper
+def move_down(buf, to: int, at: int, n: int):
+    """buf[at:at + n] to buf[to:], where to <= at."""
+    b = ptr8(buf)
+    i = 0
+    while i < n:
+        b[to + i] = b[at + i]
+        i += 1
+
+
+@micropython.viper
+def fill8(dst, n: int, value: int):
+    d = ptr8(dst)
+    i = 0
+    while i < n:
+        d[i] = value
+        i += 1
+
+
+@micropython.viper
+def rescale(src, dst, n: int, by: int):
+    """Integers onto a grid ``by`` bits coarser (finer when negative), saturating; by 0 copies."""
+    s = ptr16(src)
+    d = ptr16(dst)
+    i = 0
+    while i < n:
+        v = s[i]
+        if by != 0:
+            v = (v ^ 0x8000) - 0x8000
+            if by > 0:
+                v = (v + (1 << (by - 1))) >> by
+            else:
+                v <<= 0 - by
+                if v < -32768:
+                    v = -32768
+                if v > 32767:
+                    v = 32767
+        d[i] = v
+        i += 1
+
+
+@micropython.viper
+def rescale_scale(src, dst, n: int, by: int):
+    """The same for scales (2 ... 32767)."""
+    s = ptr16(src)
+    d = ptr16(dst)
+    i = 0
+    while i < n:
+        v = s[i]
+        if by > 0:
+            v >>= by
+        elif by < 0:
+            v <<= 0 - by
+            if v > 32767:
+                v = 32767
+        if v < 2:
+            v = 2
+        d[i] = v
+        i += 1
+
+
+@micropython.viper
+def apply_gain(src, dst, gains, shape: int):
+    """Start scales times the gain of each channel; shape = landmarks << 8 | channels."""
+    s = ptr16(src)
+    d = ptr16(dst)
+    g = ptr8(gains)
+    ch = shape & 255
+    n = (shape >> 8) * ch
+    c = 0
+    while c < ch:
+        sh = (g[c] >> 2) - 8
+        f = 4 + (g[c] & 3)
+        q = c
+        while q < n:
+            z = s[q] * f
+            if sh >= 0:
+                z <<= sh
+            else:
+                z >>= 0 - sh
+            z >>= 2
+            if z < 2:
+                z = 2
+            if z > 32767:
+                z = 32767
+            d[q] = z
+            q += ch
+        c += 1
+
+
+@micropython.viper
+def plan_todo(cx, there, first: int, count: int) -> int:
+    """What to do with each landmark: bit 0: some are intra, bit 1: some are skipped."""
+    ct = cx
+    plan = ptr16(ct[PLAN])
+    todo = ptr8(ct[TODO])
+    valid = ptr8(ct[VALID])
+    t = ptr8(there)
+    marks = int(ct[MARKS])
+    ch = int(ct[CHANNELS])
+    out = 0
+    i = 0
+    while i < marks:
+        if valid[i]:
+            todo[i] = 1
+        else:
+            todo[i] = 2
+            out |= 1
+        i += 1
+    while count > 0 and first < marks:
+        todo[plan[5 * first] // ch] = 2
+        out |= 1
+        first += 1
+        count -= 1
+    i = 0
+    while i < marks:
+        if t[i] == 0:
+            todo[i] = 0
+            out |= 2
+        i += 1
+    return out
+
+
+@micropython.viper
+def settle(cx, x, prev, shape: int) -> int:
+    """After a frame that is not all delta: missing landmarks keep their integers, intra ones have no momentum.
+
+    Writes valid (of the new state, in VALID); returns 1 when all landmarks are valid. shape = landmarks << 8 |
+    channels.
+    """
+    ct = cx
+    todo = ptr8(ct[TODO])
+    valid = ptr8(ct[VALID])
+    a = ptr16(x)
+    p = ptr16(prev)
+    ch = shape & 255
+    marks = shape >> 8
+    full = 1
+    i = 0
+    q = 0
+    while i < marks:
+        do = todo[i]
+        c = 0
+        while c < ch:
+            if do == 0:
+                a[q] = p[q]
+            elif do == 2:
+                p[q] = a[q]
+            q += 1
+            c += 1
+        if do:
+            valid[i] = 1
+        else:
+            valid[i] = 0
+            full = 0
+        i += 1
+    return full
+
+
+@micropython.viper
+def extrapolate(x1, base, n: int, mode: int):
+    """base (the frame before the reference) becomes the temporal base of mode 1 or 2, modulo 2^16."""
+    a = ptr16(x1)
+    b = ptr16(base)
+    q = 0
+    while q < n:
+        r = (int(a[q]) ^ 0x8000) - 0x8000
+        h = r - ((b[q] ^ 0x8000) - 0x8000)
+        if mode == 1:
+            h >>= 1
+        b[q] = r + h
+        q += 1
+
+
+@micropython.viper
+def quat_restore(cx):
+    """Q4 from X and DROP; missing landmarks keep R4."""
+    ct = cx
+    todo = ptr8(ct[TODO])
+    drop = ptr8(ct[DROP])
+    q4 = ptr16(ct[Q4])
+    r4 = ptr16(ct[R4])
+    x = ptr16(ct[X])
+    marks = int(ct[MARKS])
+    unit = int(ct[UNIT])
+    i = 0
+    while i < marks:
+        b = 4 * i
+        o = 3 * i
+        c = 0
+        if todo[i] == 0:
+            while c < 4:
+                q4[b + c] = r4[b + c]
+                c += 1
+            i += 1
+            continue
+        rest = unit * unit
+        while c < 3:
+            v = (x[o + c] ^ 0x8000) - 0x8000
+            if v > unit:
+                v = unit
+            if v < 0 - unit:
+                v = 0 - unit
+            x[o + c] = v
+            rest -= v * v
+            c += 1
+        r = 0
+        if rest > 0:
+            bit = 0x10000000
+            while bit > rest:
+                bit >>= 2
+            while bit:
+                if rest >= r + bit:
+                    rest -= r + bit
+                    r = (r >> 1) + bit
+                else:
+                    r >>= 1
+                bit >>= 2
+            if rest > r:
+                r += 1
+        dr = drop[i] & 3
+        if drop[i] & 4:
+            r = 0 - r
+        c = 0
+        while c < 4:
+            if c == dr:
+                q4[b + c] = r
+            else:
+                q4[b + c] = x[o]
+                o += 1
+            c += 1
+        i += 1
+
+
+@micropython.viper
+def start_scales(src, dst, by, shape: int):
+    """Quarter-octave bytes to Q4 scales, by[c] bits coarser in channel c; shape = landmarks << 8 | channels."""
+    s = ptr8(src)
+    d = ptr16(dst)
+    t = ptr8(by)
+    ch = shape & 255
+    n = (shape >> 8) * ch
+    c = 0
+    while c < ch:
+        b = (t[c] ^ 0x80) - 0x80
+        q = c
+        while q < n:
+            v = s[q]
+            v = ((4 + (v & 3)) << (v >> 2)) >> 2
+            if v > 32767:
+                v = 32767
+            if v < 2:
+                v = 2
+            if b > 0:
+                v >>= b
+            else:
+                v <<= 0 - b
+            if v < 2:
+                v = 2
+            if v > 32767:
+                v = 32767
+            d[q] = v
+            q += ch
+        c += 1
+
+
+@micropython.viper
+def start_template(src, dst, by, shape: int):
+    """The template on a grid by[c] bits coarser."""
+    s = ptr16(src)
+    d = ptr16(dst)
+    t = ptr8(by)
+    ch = shape & 255
+    n = (shape >> 8) * ch
+    c = 0
+    while c < ch:
+        b = (t[c] ^ 0x80) - 0x80
+        q = c
+        while q < n:
+            v = (s[q] ^ 0x8000) - 0x8000
+            if b > 0:
+                v = (v + (1 << (b - 1))) >> b
+            else:
+                v <<= 0 - b
+                if v < -32768:
+                    v = -32768
+                if v > 32767:
+                    v = 32767
+            d[q] = v
+            q += ch
+        c += 1

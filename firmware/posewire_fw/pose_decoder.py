@@ -1,0 +1,489 @@
+"""Decodes one pose stream on the board: key, delta, repeat, restart and snapshot packets. Never shows a wrong pose.
+
+Sets are made when a packet first declares them (and given to the constructor where a board wants no allocation later);
+after that nothing is allocated.
+"""
+
+from array import array
+
+from posewire_fw import pose_core as core
+from posewire_fw import pose_unpack as unpack
+from posewire_fw.pose_sets import CUSTOM, NAMED, QUAT, PoseSet, check
+
+KEY = 0
+DELTA = 1
+REPEAT = 2
+SNAPSHOT = 3
+RESTART = 4
+
+# Results of ``decode``
+FRAME = 1  # a new pose
+NOTHING = 0  # unknown kind or version, control, or a join in progress
+LATE = -1  # older than what was decoded already
+DAMAGED = -2  # the check does not hold, or the packet is malformed
+MISSING = -3  # coded against a frame that is not held
+
+
+class PoseDecoder:
+    """``sets``: the PoseSet objects to decode into (others are made as packets declare them).
+
+    After ``FRAME``: ``present(k)`` says whether set ``k`` of ``sets`` is in the pose, ``integers(k)`` and
+    ``values`` give it.
+    """
+
+    def __init__(self, sets=(), stream=-1):
+        self.sets = list(sets)
+        self.stream = stream
+        self.needs_key = False
+        self.sequence = -1
+        self.time_ms = 0
+        self.arrived = 0
+        self._used = [False, False]
+        self._slot_seq = [0, 0]
+        self._slot_time = [0, 0]
+        self._check = [array("I", [0]), array("I", [0])]
+        self._zero = array("I", [0])
+        self._run = array("I", [0])
+        self._gains = bytearray(8)
+        self._shown = -1
+        self._at = 0
+        for s in self.sets:
+            self._prepare(s)
+
+    def _prepare(self, s):
+        # a third slot shows frames that are not references
+        while len(s.slots) < 3:
+            from posewire_fw.pose_sets import Slot
+
+            s.slots.append(Slot(s.marks, s.wide, s.coded))
+        s.block = 0
+        s.flags = 0
+        s.stop = 0
+        s.named = False
+
+    def present(self, k):
+        """Whether set ``k`` is part of the pose that is shown."""
+        return self._shown >= 0 and self.sets[k].slots[self._shown].there
+
+    def integers(self, k):
+        """The integers of set ``k``, ``array('h')``; valid until the next ``decode``."""
+        return self.sets[k].slots[self._shown].x
+
+    def values(self, k, out):
+        """Set ``k`` as float32 into ``array('f')`` ``out``; NaN where a landmark is missing."""
+        s = self.sets[k]
+        slot = s.slots[self._shown]
+        unpack.dequantise(slot.x, out, s.on_grid(slot.coarse), slot.valid)
+
+    def key_request(self, buf, off=0):
+        """Writes the control packet that asks for a key; returns its length."""
+        return self._control(buf, off, 1, self.sequence if self.sequence >= 0 else 0)
+
+    def ack(self, buf, off=0):
+        """Writes the acknowledgement of the newest reference frame; 0 when there is none."""
+        newest = self._newest_slot()
+        return 0 if newest < 0 else self._control(buf, off, 2, self._slot_seq[newest])
+
+    def _control(self, buf, off, what, seq):
+        buf[off] = 1 << 5 | 7 << 2
+        buf[off + 1] = self.stream if self.stream > 0 else 0
+        buf[off + 2] = seq >> 8
+        buf[off + 3] = seq & 255
+        buf[off + 4] = what
+        self._run[0] = 0
+        core.crc32(buf, off, off + 5, self._run)
+        core.put_crc(self._run, buf, off + 5)
+        return 9
+
+    def _newest_slot(self):
+        a, b = self._used[0], self._used[1]
+        if a and b:
+            return 0 if (self._slot_seq[0] - self._slot_seq[1]) & 0x8000 == 0 else 1
+        return 0 if a else 1 if b else -1
+
+    def _find(self, seq):
+        if self._used[0] and self._slot_seq[0] == seq:
+            return 0
+        if self._used[1] and self._slot_seq[1] == seq:
+            return 1
+        return -1
+
+    def decode(self, buf, off, end, now_ms=0):
+        """Takes the packet ``buf[off:end]``; see the results above. A refused packet leaves the pose as it was."""
+        size = end - off
+        if size < 8:
+            return DAMAGED
+        kind = buf[off] >> 2 & 7
+        if buf[off] >> 5 != 1 or kind > RESTART:
+            return NOTHING
+        if self.stream >= 0 and buf[off + 1] != self.stream:
+            return NOTHING
+        layer = buf[off] & 3
+        seq = buf[off + 2] << 8 | buf[off + 3]
+        pos = off + (8 if kind == KEY else 12 if kind == SNAPSHOT else 13 if kind == RESTART else 7)
+        last = end - 4
+        if pos > last:
+            return DAMAGED
+        late = self.sequence >= 0 and (self.sequence - seq) & 0xFFFF < (
+            256 if kind == KEY or kind == SNAPSHOT else 0x8000
+        )
+        ref = -1
+        if kind == DELTA or kind == REPEAT:
+            if late:
+                return LATE
+            distance = buf[off + 6]
+            ref = self._find((seq - distance) & 0xFFFF) if distance else -1
+            if ref < 0:
+                self.needs_key = True
+                return MISSING
+            core.copy8(self._check[ref], self._run, 4)
+        else:
+            self._run[0] = 0
+        core.crc32(buf, off, last, self._run)
+        if not core.same_crc(self._run, buf, last):
+            if ref >= 0 and layer == 0:
+                self.needs_key = True
+            return DAMAGED
+        if late:
+            return LATE
+        if kind == DELTA or kind == REPEAT:
+            base = self._slot_time[ref]
+            time_ms = base + ((buf[off + 4] << 8 | buf[off + 5]) - base & 0xFFFF) & 0xFFFFFFFF
+        else:
+            time_ms = buf[off + 4] << 24 | buf[off + 5] << 16 | buf[off + 6] << 8 | buf[off + 7]
+        if kind == REPEAT:
+            if pos != last:
+                return DAMAGED
+            if not self._complete(ref):
+                return NOTHING
+            return self._show(ref, seq, time_ms, now_ms)
+        cold = False
+        if kind == RESTART:
+            ref = self._find((seq - buf[off + 8]) & 0xFFFF)
+            if ref >= 0 and not (core.same_crc(self._check[ref], buf, off + 9) and self._complete(ref)):
+                ref = -1
+            cold = ref < 0
+        # a new reference takes the slot that it is not coded against; other frames take the third
+        slot = 2 if layer else 1 if ref == 0 else 0
+        if layer == 0:
+            self._used[slot] = False
+        if self._shown == slot:
+            self._shown = -1
+        if not self._blocks(buf, pos, last, kind, ref, slot, cold):
+            return DAMAGED
+        if layer == 0:
+            self._used[slot] = True
+            self._slot_seq[slot] = seq
+            self._slot_time[slot] = time_ms
+            core.copy8(self._run, self._check[slot], 4)
+            if kind == SNAPSHOT:
+                core.get_crc(self._check[slot], buf, off + 8)
+            if ref < 0:
+                self._used[1 - slot] = False
+        if kind == KEY or kind == SNAPSHOT:
+            self.needs_key = False
+        if not self._complete(slot):
+            return NOTHING
+        return self._show(slot, seq, time_ms, now_ms)
+
+    def _complete(self, slot):
+        for s in self.sets:
+            if s.slots[slot].there and s.slots[slot].known < s.marks:
+                return False
+        return True
+
+    def _show(self, slot, seq, time_ms, now_ms):
+        self._shown = slot
+        self.sequence = seq
+        self.time_ms = time_ms
+        self.arrived = now_ms
+        self.needs_key = False
+        return FRAME
+
+    def _varint(self, buf, pos, end):
+        """A varint, the position after it in ``_at``; -1 when it is cut."""
+        value = 0
+        shift = 0
+        while shift < 21:
+            if pos >= end:
+                return -1
+            b = buf[pos]
+            pos += 1
+            value |= (b & 127) << shift
+            if b < 128:
+                self._at = pos
+                return value
+            shift += 7
+        return -1
+
+    def _blocks(self, buf, pos, last, kind, ref, slot, cold):
+        for s in self.sets:
+            s.slots[slot].there = False
+            s.named = False
+        while pos < last:
+            if pos + 2 > last:
+                return False
+            ident = buf[pos]
+            flags = buf[pos + 1]
+            size = self._varint(buf, pos + 2, last)
+            if size < 0 or self._at + size > last:
+                return False
+            pos = self._at
+            if ident in NAMED or ident == QUAT or ident == CUSTOM:
+                if not self._set(buf, pos, pos + size, ident, flags, kind, ref, slot, cold):
+                    return False
+            pos += size
+        return True
+
+    def _held(self, ident):
+        for s in self.sets:
+            if s.id == ident:
+                return s
+        return None
+
+    def _declared(self, buf, pos, end, ident):
+        """The set that a descriptor at ``pos`` declares, made anew where it differs; None when it is malformed."""
+        if pos >= end or not 1 <= buf[pos] <= 8 or pos + 1 + buf[pos] > end:
+            return None
+        wide = buf[pos]
+        at = pos + 1
+        s = self._held(ident)
+        same = s is not None and s.wide == wide
+        if same:
+            for c in range(wide):
+                if s.bits[c] != buf[at + c]:
+                    same = False
+        at += wide
+        marks = NAMED[ident][0] if ident in NAMED else 0
+        if ident == QUAT:
+            if at >= end:
+                return None
+            marks = buf[at]
+            at += 1
+        elif ident == CUSTOM:
+            marks = self._varint(buf, at, end)
+            if not 1 <= marks <= 1000:
+                return None
+            at = self._at
+        tree = at
+        if same and s.marks != marks:
+            same = False
+        if ident == CUSTOM:
+            for i in range(marks):
+                back = self._varint(buf, at, end)
+                if back < 0 or back > i:
+                    return None
+                at = self._at
+                if same and (s.parents[i] if s.parents else -1) != (i - back if back else -1):
+                    same = False
+        if not same:
+            bits = tuple((b ^ 128) - 128 for b in bytes(buf[pos + 1 : pos + 1 + wide]))
+            if not check(ident, marks, bits):
+                return None
+            parents = None
+            if ident == CUSTOM:
+                parents = []
+                for i in range(marks):
+                    back = self._varint(buf, tree, end)
+                    tree = self._at
+                    parents.append(i - back if back else -1)
+            made = PoseSet(ident, marks, bits, parents, slots=3)
+            self._prepare(made)
+            if s is None:
+                self.sets.append(made)
+            else:
+                self.sets[self.sets.index(s)] = made
+            s = made
+        if at + s.coded > end:
+            return None
+        for c in range(s.coded):
+            if buf[at + c] > 47:
+                return None
+            self._gains[c] = buf[at + c]
+        self._at = at + s.coded
+        return s
+
+    def _set(self, buf, pos, end, ident, flags, kind, ref, slot, cold):
+        fresh = flags & 3 == 3
+        if (kind == KEY and not fresh) or (fresh and flags & 0x40):
+            return False
+        held = self._held(ident)
+        declared = fresh or kind == RESTART or kind == SNAPSHOT
+        if declared:
+            s = self._declared(buf, pos, end, ident)
+            if s is None or (
+                s is not held and not fresh and held is not None and ref >= 0 and held.slots[ref].there
+            ):
+                return False
+            pos = self._at
+        else:
+            s = held
+            if s is None:
+                return False
+        if s.named:
+            return False
+        s.named = True
+        new = s.slots[slot]
+        old = s.slots[ref] if ref >= 0 and not fresh and s.slots[ref].there else None
+        if old is None and not (fresh or cold or kind == SNAPSHOT):
+            return False
+        coarse = flags >> 2 & 7
+        if coarse > s.top:
+            return False
+        gains = self._gains if declared else old.gains
+        if kind == SNAPSHOT:
+            return self._planes(s, new, buf, pos, end, coarse)
+        s.bind(old, new, coarse, gains)
+        if old is None and cold and not fresh:
+            new.known = 0
+        cx = s.cx
+        core.fill8(s.there, s.marks, 1)
+        mask = (s.marks + 7) >> 3
+        if pos + (mask if flags & 0x20 else 0) + (mask if flags & 0x80 else 0) > end:
+            return False
+        if flags & 0x20:
+            pos = unpack.get_mask(s.there, s.marks, buf, pos)
+        first = count = 0
+        if flags & 0x40:
+            first = self._varint(buf, pos, end)
+            if first < 0:
+                return False
+            count = self._varint(buf, self._at, end)
+            if count < 0 or first + count > s.marks:
+                return False
+            pos = self._at
+        stop = s.marks
+        if new.known < s.marks:
+            if count and first == new.known:
+                new.known += count
+            stop = new.known
+        todo = core.plan_todo(cx, s.there, first, count)
+        if flags & 0x80:
+            if pos + mask > end:
+                return False
+            pos = unpack.get_jumps(cx, buf, pos)
+            todo |= 1
+        if s.quat:
+            if stop < s.marks or pos + unpack.count_intra(cx) > end:
+                return False
+            pos = unpack.get_drops(cx, buf, pos)
+            unpack.quat_reference(cx)
+        mode = flags & 3
+        if mode == 1 or mode == 2:
+            core.extrapolate(cx[core.X1], s.base, s.n, mode)
+        else:
+            cx[core.BASE] = cx[core.X1]
+        cx[core.INTRA] = todo & 1
+        cx[core.BUF] = buf
+        cx[core.POS] = pos
+        cx[core.END] = end
+        cx[core.STOP] = stop
+        if not unpack.unpack(cx):
+            return False
+        if s.quat:
+            core.quat_restore(cx)
+        if stop < s.marks:
+            unpack.forget(cx, stop)
+            todo |= 2
+        if todo:
+            new.full = core.settle(cx, new.x, new.prev, s.shape_wide) == 1
+        new.there = True
+        return True
+
+    def _planes(self, s, new, buf, pos, end, coarse):
+        """A snapshot: the whole state of a set, four planes."""
+        cx = s.cx
+        s.bind(None, new, coarse, self._gains)
+        if pos + ((s.marks + 7) >> 3) > end:
+            return False
+        pos = unpack.get_mask(new.valid, s.marks, buf, pos)
+        unpack.intra_where(new.valid, s.todo, s.marks)
+        new.full = True
+        for i in range(s.marks):
+            if not new.valid[i]:
+                new.full = False
+        plan = cx[core.PLAN]
+        own = array("H", bytes(10 * s.marks))
+        wide = array("H", bytes(10 * s.marks)) if s.quat else plan
+        for i in range(s.marks):
+            own[5 * i] = i * s.coded
+            if s.quat:
+                wide[5 * i] = i * 4
+        big = s.marks * s.wide
+        ones = bytearray(big)
+        core.fill8(ones, big, 64)
+        # what the state arrays of a plane start from and are thrown away in
+        ema = array("H", bytes(2 * big))
+        w = bytearray(big)
+        tmpl = array("h", bytes(2 * big))
+        near = array("H", bytes(2 * big))
+        scale = array("H", bytes(2 * big))
+        e = array("h", bytes(2 * big))
+        d = array("h", bytes(2 * big))
+        kept = (cx[core.E], cx[core.D], cx[core.PW], cx[core.PEMA], cx[core.TMPL], cx[core.KEMA])
+        cx[core.E] = e
+        cx[core.D] = d
+        cx[core.PW] = ones
+        cx[core.INTRA] = 1
+        cx[core.BUF] = buf
+        cx[core.STOP] = s.marks
+        values = array("h", bytes(2 * s.n))
+        for plane in range(4):
+            size = self._varint(buf, pos, end)
+            if size < 0 or self._at + size > end:
+                break
+            pos = self._at
+            ch = s.wide if plane < 2 else s.coded
+            n = s.marks * ch
+            if plane < 2:
+                for q in range(n):
+                    tmpl[q] = 0 if s.quat else s.tmpl[q]
+                    scale[q] = s.kema[0] if s.quat else s.kema[q]
+                    near[q] = s.pema[0] if s.quat else s.pema[q]
+            else:
+                for q in range(n):
+                    tmpl[q] = s.pema[q] if plane == 2 else s.pw[q]
+                    scale[q] = min(s.pema[q] * 8, 32767) if plane == 2 else 128
+            cx[core.PLAN] = wide if plane < 2 else own
+            cx[core.CHANNELS] = ch
+            cx[core.TMPL] = tmpl
+            cx[core.KEMA] = scale
+            start = near if plane == 1 else scale
+            cx[core.PEMA] = start
+            core.rescale_scale(start, ema, n, 0)
+            core.fill8(w, n, 64)
+            cx[core.EMA] = ema
+            cx[core.W] = w
+            if plane == 1:
+                unpack.delta_where(new.valid, s.todo, s.marks)
+            else:
+                unpack.intra_where(new.valid, s.todo, s.marks)
+            out = new.x if plane == 0 else new.prev if plane == 1 else values
+            cx[core.X] = out
+            cx[core.BASE] = new.x
+            cx[core.POS] = pos
+            cx[core.END] = pos + size
+            if not unpack.unpack(cx):
+                break
+            pos += size
+            if plane >= 2:
+                ok = True
+                for i in range(s.marks):
+                    for c in range(ch):
+                        q = i * ch + c
+                        if new.valid[i]:
+                            v = values[q]
+                            if plane == 2:
+                                ok = ok and 2 <= v
+                                new.ema[q] = v & 0xFFFF
+                            else:
+                                ok = ok and 0 <= v <= 80
+                                new.w[q] = v & 255
+                if not ok:
+                    break
+        else:
+            new.there = pos == end
+        cx[core.PLAN] = plan
+        cx[core.CHANNELS] = s.coded
+        cx[core.E], cx[core.D], cx[core.PW], cx[core.PEMA], cx[core.TMPL], cx[core.KEMA] = kept
+        return new.there

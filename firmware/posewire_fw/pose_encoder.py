@@ -1,0 +1,354 @@
+"""Encodes one pose stream on the board: the same packets, byte for byte, as posewire.wire.pose.PoseEncoder.
+
+Everything is allocated by the constructor; ``encode`` allocates nothing.
+"""
+
+from array import array
+
+from posewire_fw import pose_core as core
+from posewire_fw import pose_pack as pack
+
+KEY = 0
+DELTA = 1
+REPEAT = 2
+RESTART = 4
+VERSION = 1 << 5
+FINER_AFTER = 8
+CANDIDATE_LIFE = 32
+
+
+class PoseEncoder:
+    """``sets``: PoseSet objects made with ``slots=SLOTS`` (3 if acknowledged), in the order in which they travel.
+
+    The options are those of the host's encoder; ``budget`` 0 means none.
+    """
+
+    SLOTS = 2
+    SLOTS_ACKNOWLEDGED = 3
+
+    def __init__(
+        self,
+        sets,
+        stream=0,
+        key_every=0,
+        refresh=0,
+        layers=1,
+        acknowledged=False,
+        budget=0,
+        coarse=0,
+        sequence=0,
+    ):
+        self.sets = sets
+        self.stream = stream
+        self.key_every = key_every
+        self.refresh = refresh
+        self.layers = layers
+        self.acknowledged = acknowledged
+        self.budget = budget
+        self.coarse = coarse
+        self._floor = coarse
+        self._top = 7
+        slots = 3 if acknowledged else 2
+        room = 64
+        for s in sets:
+            if len(s.slots) < slots or (refresh and s.quat):
+                raise ValueError("slots")
+            s.cx[core.RES] = array("h", bytes(2 * s.n))
+            s.cx[core.CTX] = bytearray(s.n)
+            if s.top < self._top:
+                self._top = s.top
+            room += (
+                32 + 3 * (s.marks // 8 + 1) + s.marks // 4 + 1 + 4 * s.n + (2 * s.marks if s.id == 0 else 0)
+            )
+        self.room = room  # bytes that ``encode`` needs behind ``off``
+        self._unit = bytes([32] * 8)
+        self._gains = bytearray(8)
+        self._seq = sequence & 0xFFFF
+        self._slots = slots
+        self._slot_seq = [0] * slots
+        self._slot_time = [0] * slots
+        self._check = [array("I", [0]) for _ in range(slots)]
+        self._zero = array("I", [0])
+        self._run = array("I", [0])
+        self._base = -1
+        self._candidate = -1
+        self._since_key = 0
+        self._since_restart = 0
+        self._steady = 0
+        self._want_key = False
+        self._layer = 0
+        self._repeat = False
+
+    def request_key(self):
+        """The next packet will be a key."""
+        self._want_key = True
+
+    def control(self, buf, off, end):
+        """Obeys a control packet; True when it was one of this stream, undamaged."""
+        if end - off < 9 or buf[off] >> 2 != (VERSION >> 2 | 7) or buf[off + 1] != self.stream:
+            return False
+        self._run[0] = 0
+        core.crc32(buf, off, end - 4, self._run)
+        if not core.same_crc(self._run, buf, end - 4):
+            return False
+        what = buf[off + 4]
+        if what == 1:
+            self._want_key = True
+        elif what == 2:
+            if self._candidate >= 0 and (buf[off + 2] << 8 | buf[off + 3]) == self._slot_seq[self._candidate]:
+                self._base = self._candidate
+                self._candidate = -1
+        elif what == 3 and end - off == 11:
+            self.budget = buf[off + 5] << 8 | buf[off + 6]
+        return True
+
+    def encode(self, values, time_ms, buf, off=0):
+        """Writes the packet of one instant into ``buf`` at ``off`` and returns its length.
+
+        ``values``: for each set an ``array('f')`` (NaN = missing landmark), for raw sets an ``array('h')``, or None.
+        ``buf`` needs ``room`` bytes behind ``off``. ``time_ms``: not running backwards.
+        """
+        if len(buf) - off < self.room:
+            raise ValueError("buffer")
+        base = self._base
+        if base >= 0:
+            gap = time_ms - self._slot_time[base]
+            if (
+                self._want_key
+                or (self.key_every and self._since_key >= self.key_every)
+                or (self._seq - self._slot_seq[base]) & 0xFFFF > 255
+                or gap < 0
+                or gap > 0xFFFF
+            ):
+                base = -1
+        level = self._floor
+        if self.budget:
+            if self.coarse > level:
+                level = self.coarse
+            if level > self._floor and self._steady >= FINER_AFTER:
+                level -= 1
+        trial = 0
+        while trial == self._base or trial == self._candidate:
+            trial += 1
+        while True:
+            size = self._encode_at(values, base, trial, time_ms, level, buf, off)
+            if not self.budget or size <= self.budget or level >= self._top:
+                break
+            level += 1
+        self._steady = self._steady + 1 if level == self.coarse else 0
+        self.coarse = level
+        self._commit(trial, base < 0, time_ms)
+        self._seq = (self._seq + 1) & 0xFFFF
+        return size
+
+    def _commit(self, trial, key, time_ms):
+        if key:
+            self._since_key = 0
+            self._since_restart = 0
+            self._want_key = False
+            self._candidate = -1
+        self._since_key += 1
+        if self._repeat or self._layer:
+            return
+        if self.refresh and not key:
+            self._since_restart += 1
+            if self._since_restart == 2 * self.refresh:
+                self._since_restart = self.refresh
+        self._slot_seq[trial] = self._seq
+        self._slot_time[trial] = time_ms
+        if self.acknowledged and not key:
+            self._candidate = trial
+        else:
+            self._base = trial
+
+    def _layer_now(self):
+        if self.acknowledged:
+            c = self._candidate
+            return 1 if c >= 0 and (self._seq - self._slot_seq[c]) & 0xFFFF < CANDIDATE_LIFE else 0
+        return 1 if self.layers == 2 and self._since_key & 1 else 0
+
+    def _quantise(self, s, values, slot, level):
+        """The set's integers at a level; False when the set is missing."""
+        if values is None:
+            slot.there = False
+            return False
+        if s.raw:
+            pack.quantise16(values, slot.x, s.size, level)
+            core.fill8(s.there, s.marks, 1)
+            s.missing = 0
+        else:
+            q = s.quantise
+            q[0] = values
+            q[1] = slot.x
+            q[2] = s.on_grid(level)
+            s.missing = pack.quantise(q)
+        slot.there = s.missing < s.marks
+        return slot.there
+
+    def _same(self, trial, base, level):
+        """Whether this frame is the reference's pose again."""
+        k = 0
+        while k < len(self.sets):
+            s = self.sets[k]
+            a = s.slots[trial]
+            b = s.slots[base]
+            k += 1
+            if a.there != b.there:
+                return False
+            if not a.there:
+                continue
+            if b.coarse != level or s.quat or b.full == (s.missing > 0):
+                return False
+            if s.missing and not pack.equal8(s.there, b.valid, s.marks):
+                return False
+            if not pack.same_present(a.x, b.x, s.there, s.shape_wide):
+                return False
+        return True
+
+    def _encode_at(self, values, base, trial, time_ms, level, buf, off):
+        k = 0
+        while k < len(self.sets):
+            s = self.sets[k]
+            self._quantise(s, values[k], s.slots[trial], level)
+            k += 1
+        self._layer = 0 if base < 0 else self._layer_now()
+        segment = -1
+        if self.refresh and base >= 0 and self._layer == 0:
+            segment = self._since_restart - self.refresh
+        distance = (self._seq - self._slot_seq[base]) & 0xFFFF
+        self._repeat = base >= 0 and segment < 0 and self._same(trial, base, level)
+        kind = KEY if base < 0 else REPEAT if self._repeat else RESTART if segment == 0 else DELTA
+        if self._repeat:
+            self._layer = 1
+        buf[off] = VERSION | kind << 2 | self._layer
+        buf[off + 1] = self.stream
+        buf[off + 2] = self._seq >> 8
+        buf[off + 3] = self._seq & 255
+        pos = off + 4
+        if kind == KEY or kind == RESTART:
+            buf[pos] = time_ms >> 24 & 255
+            buf[pos + 1] = time_ms >> 16 & 255
+            pos += 2
+        buf[pos] = time_ms >> 8 & 255
+        buf[pos + 1] = time_ms & 255
+        pos += 2
+        if kind != KEY:
+            buf[pos] = distance
+            pos += 1
+        if kind == RESTART:
+            core.put_crc(self._check[base], buf, pos)
+            pos += 4
+        if not self._repeat:
+            k = 0
+            while k < len(self.sets):
+                s = self.sets[k]
+                if s.slots[trial].there:
+                    pos = self._block(s, base, trial, level, segment, buf, pos)
+                k += 1
+        seed = self._check[base] if kind == DELTA or kind == REPEAT else self._zero
+        run = self._run if self._repeat else self._check[trial]
+        core.copy8(seed, run, 4)
+        core.crc32(buf, off, pos, run)
+        core.put_crc(run, buf, pos)
+        return pos + 4 - off
+
+    def _block(self, s, base, trial, level, segment, buf, pos):
+        """One set: writes its block at ``pos`` and returns the position after it."""
+        cx = s.cx
+        new = s.slots[trial]
+        ref = s.slots[base] if base >= 0 and s.slots[base].there else None
+        gains = self._gains
+        declare = ref is None or segment == 0
+        if not declare:
+            core.copy8(ref.gains, gains, s.coded)
+        else:
+            past = s.slots[self._base] if self._base >= 0 else None
+            if past is None or not past.there:
+                core.copy8(self._unit, gains, s.coded)
+            else:
+                s.plain_scales(past.coarse, s.pema)
+                c = 0
+                while c < s.coded:
+                    gains[c] = pack.gain_of(past.ema, s.pema, s.shape, c)
+                    c += 1
+        s.bind(ref, new, level, gains)
+        first = 0
+        count = 0
+        if segment >= 0 and ref is not None:
+            step = (s.marks + self.refresh - 1) // self.refresh
+            if step < 4:
+                step = 4
+            first = segment * step
+            if first < s.marks:
+                count = step if step < s.marks - first else s.marks - first
+            else:
+                first = 0
+        todo = core.plan_todo(cx, s.there, first, count)
+        jumps = 0
+        if s.quat:
+            jumps = pack.quat_prepare(cx)
+        cx[core.INTRA] = 1 if todo & 1 or jumps else 0
+        mode = 0
+        if ref is not None:
+            mode = pack.pick_mode(cx)
+        if mode:
+            core.extrapolate(cx[core.X1], s.base, s.n, mode)
+        else:
+            cx[core.BASE] = cx[core.X1]
+        cx[core.BUF] = buf
+        end = len(buf)
+        cx[core.POS] = pack.model(cx)
+        cx[core.END] = end
+        start = pack.rans(cx)
+        flags = (3 if ref is None else mode) | level << 2
+        at = pos + 5  # room for the longest length
+        if declare:
+            buf[at] = s.wide
+            at += 1
+            core.move_in(s.bits, buf, at, s.wide)
+            at += s.wide
+            if s.quat:
+                buf[at] = s.marks
+                at += 1
+            elif s.id == 0:
+                at = put_varint(buf, at, s.marks)
+                i = 0
+                while i < s.marks:
+                    p = s.parents[i] if s.parents else -1
+                    at = put_varint(buf, at, 0 if p < 0 else i - p)
+                    i += 1
+            core.move_in(gains, buf, at, s.coded)
+            at += s.coded
+        if s.missing:
+            flags |= 0x20
+            at = pack.put_mask(s.there, s.marks, buf, at)
+        if count:
+            flags |= 0x40
+            at = put_varint(buf, at, first)
+            at = put_varint(buf, at, count)
+        if jumps:
+            flags |= 0x80
+            at = pack.put_jumps(cx, buf, at)
+        if s.quat:
+            at = pack.put_drops(cx, buf, at)
+        body = at - (pos + 5) + end - start
+        buf[pos] = s.id
+        buf[pos + 1] = flags
+        to = put_varint(buf, pos + 2, body)
+        core.move_down(buf, to, pos + 5, at - (pos + 5))
+        to += at - (pos + 5)
+        core.move_down(buf, to, start, end - start)
+        if s.quat:
+            core.quat_restore(cx)
+        if cx[core.INTRA] or todo & 2:
+            new.full = core.settle(cx, new.x, new.prev, s.shape_wide) == 1
+        return to + end - start
+
+
+def put_varint(buf, at, value):
+    while value > 127:
+        buf[at] = value & 127 | 128
+        value >>= 7
+        at += 1
+    buf[at] = value
+    return at + 1

@@ -1,0 +1,698 @@
+"""The encoder's integer loops in viper; ``pose_core`` says how buffers are passed."""
+
+import micropython
+from posewire_fw.pose_core import (
+    BASE,
+    BUCKET,
+    BUF,
+    CHANNELS,
+    CTX,
+    CUM,
+    DROP,
+    EMA,
+    END,
+    INTRA,
+    KEMA,
+    MARKS,
+    P4,
+    PEMA,
+    PLAN,
+    POS,
+    PW,
+    Q4,
+    R4,
+    RES,
+    TMPL,
+    TODO,
+    UNIT,
+    VALID,
+    WORK,
+    X1,
+    D,
+    E,
+    W,
+    X,
+)
+
+
+@micropython.viper
+def quantise(args) -> int:
+    """args = [src, dst, bits, there]: float32 landmarks, straight from their bits, to the grid; there[i] = 0
+    where one has a
+    NaN or infinity.
+
+    bits: exponent of each channel (signed bytes) after two bytes of landmark count. Halves away from zero, limited to
+    32767. Returns how many landmarks are missing.
+    """
+    v = 0  # the first three locals live in registers
+    m = 0
+    a = args
+    s = ptr32(a[0])
+    d = ptr16(a[1])
+    bb = ptr8(a[2])
+    th = ptr8(a[3])
+    marks = bb[0] | (bb[1] << 8)
+    ch = bb[2]
+    limit = bb[3] | (bb[4] << 8)
+    i = 0
+    q = 0
+    missing = 0
+    while i < marks:
+        ok = 1
+        c = 5
+        while c < 5 + ch:
+            v = s[q]
+            sh = 150 - ((bb[c] ^ 0x80) - 0x80) - ((v >> 23) & 255)
+            if sh > 24:  # less than half a step, zero and denormal numbers included
+                m = 0
+            else:
+                m = limit
+                if sh > 0:
+                    m = (((v & 0x7FFFFF) | 0x800000) + (1 << (sh - 1))) >> sh
+                    if m > limit:
+                        m = limit
+                elif (v >> 23) & 255 == 255:
+                    ok = 0
+                if (v >> 31) & 1:
+                    m = 0 - m
+            d[q] = m
+            q += 1
+            c += 1
+        th[i] = ok
+        if ok == 0:
+            missing += 1
+            c = 1
+            while c <= ch:
+                d[q - c] = 0
+                c += 1
+        i += 1
+    return missing
+
+
+@micropython.viper
+def quantise16(src, dst, n: int, coarse: int):
+    """Raw 16-bit integers, the step being 2 ** coarse."""
+    s = ptr16(src)
+    d = ptr16(dst)
+    i = 0
+    while i < n:
+        v = (s[i] ^ 0x8000) - 0x8000
+        neg = 0
+        if v < 0:
+            v = 0 - v
+            neg = 1
+        if coarse > 0:
+            v = (v + (1 << (coarse - 1))) >> coarse
+        if v > 32767:
+            v = 32767
+        if neg:
+            v = 0 - v
+        d[i] = v
+        i += 1
+
+
+@micropython.viper
+def gain_of(ema, pema, shape: int, c: int) -> int:
+    """How far the scales of channel c have moved from their start, as a gain code; shape as above."""
+    a = ptr16(ema)
+    b = ptr16(pema)
+    ch = shape & 255
+    n = (shape >> 8) * ch
+    now = 0
+    start = 0
+    while c < n:
+        now += int(a[c])
+        start += b[c]
+        c += ch
+    # 32 bits: 1000 landmarks of 32767 leave six bits of room, so compare with both sides shifted down
+    best = 0
+    g = 0
+    while g < 48:
+        sh = (g >> 2) - 8
+        f = 4 + (g & 3)
+        if sh >= 0:
+            if start * f <= (4 * now) >> sh:
+                best = g
+        elif (start * f) >> (0 - sh) <= 4 * now:
+            if (start * f) >> (0 - sh) < 4 * now or ((start * f) & ((1 << (0 - sh)) - 1)) == 0:
+                best = g
+        g += 1
+    return best
+
+
+@micropython.viper
+def same_present(a, b, there, shape: int) -> int:
+    """Whether two frames are equal in the landmarks that are there; shape = landmarks << 8 | channels."""
+    p = ptr16(a)
+    r = ptr16(b)
+    t = ptr8(there)
+    ch = shape & 255
+    marks = shape >> 8
+    i = 0
+    q = 0
+    while i < marks:
+        c = 0
+        while c < ch:
+            if t[i] != 0 and p[q] != r[q]:
+                return 0
+            q += 1
+            c += 1
+        i += 1
+    return 1
+
+
+@micropython.viper
+def pick_mode(cx) -> int:
+    """The temporal mode: 0 hold, 1 half momentum, 2 full momentum. BASE holds the frame before the reference."""
+    ct = cx
+    plan = ptr16(ct[PLAN])
+    todo = ptr8(ct[TODO])
+    x = ptr16(ct[X])
+    x1 = ptr16(ct[X1])
+    x2 = ptr16(ct[BASE])
+    sums = ptr32(ct[WORK])
+    marks = int(ct[MARKS])
+    ch = int(ct[CHANNELS])
+    cc = ch
+    if cc > 3:
+        cc = 3
+    c = 0
+    while c < 9:
+        sums[c] = 0
+        c += 1
+    step = 1
+    if marks >= 32:
+        step = marks // 16
+    j = marks - 1
+    seen = 0
+    while j >= 0 and seen < 16:
+        at = 5 * j
+        j -= step
+        seen += 1
+        b = plan[at]
+        if todo[b // ch] != 1:
+            continue
+        k = plan[at + 1]
+        c = 0
+        while c < cc:
+            q = b + c
+            r = (x1[q] ^ 0x8000) - 0x8000
+            v = ((x[q] ^ 0x8000) - 0x8000) - r
+            h = r - ((x2[q] ^ 0x8000) - 0x8000)
+            if k:
+                va = 0
+                ha = 0
+                n = 0
+                while n < k:
+                    q = plan[at + 2 + n] + c
+                    r = (x1[q] ^ 0x8000) - 0x8000
+                    va += ((x[q] ^ 0x8000) - 0x8000) - r
+                    ha += r - ((x2[q] ^ 0x8000) - 0x8000)
+                    n += 1
+                if k == 2:
+                    va >>= 1
+                    ha >>= 1
+                elif k == 3:
+                    va = (va * 85) >> 8
+                    ha = (ha * 85) >> 8
+                v -= va
+                h -= ha
+            z = v
+            if z < 0:
+                z = 0 - z
+            sums[c] = sums[c] + z
+            z = v - (h >> 1)
+            if z < 0:
+                z = 0 - z
+            sums[cc + c] = sums[cc + c] + z
+            z = v - h
+            if z < 0:
+                z = 0 - z
+            sums[2 * cc + c] = sums[2 * cc + c] + z
+            c += 1
+    best = 0
+    least = 0
+    mode = 0
+    while mode < 3:
+        t = 0
+        c = 0
+        while c < cc:
+            t += (sums[mode * cc + c] << 6) // (sums[c] + 1)
+            c += 1
+        if mode == 0:
+            least = t
+        else:
+            t += t >> 4
+            if t < least:
+                least = t
+                best = mode
+        mode += 1
+    return best
+
+
+@micropython.viper
+def model(cx) -> int:
+    """Residuals RES and buckets CTX in coding order; EMA and W become the state after. Returns how many values."""
+    q = 0  # the first three locals live in registers
+    v = 0
+    ct = cx
+    plan = ptr16(ct[PLAN])
+    x = ptr16(ct[X])
+    base = ptr16(ct[BASE])
+    tmpl = ptr16(ct[TMPL])
+    kema = ptr16(ct[KEMA])
+    pema = ptr16(ct[PEMA])
+    ema = ptr16(ct[EMA])
+    w = ptr8(ct[W])
+    pw = ptr8(ct[PW])
+    todo = ptr8(ct[TODO])
+    valid = ptr8(ct[VALID])
+    e = ptr16(ct[E])
+    d = ptr16(ct[D])
+    res = ptr16(ct[RES])
+    ctx = ptr8(ct[CTX])
+    k_ = ptr32(ct[WORK])
+    bt = ptr8(BUCKET)
+    marks = int(ct[MARKS])
+    ch = int(ct[CHANNELS])
+    intra = int(ct[INTRA])
+    c = 0
+    while c < ch:
+        j = 0
+        s = 0
+        t = 0
+        while j < 4 and j < marks:
+            q = plan[5 * j] + c
+            s += ema[q]
+            t += kema[q]
+            j += 1
+        k_[c] = s
+        k_[8 + c] = s
+        k_[16 + c] = 64
+        k_[24 + c] = t
+        k_[32 + c] = t
+        k_[40 + c] = 64
+        c += 1
+    every = 3
+    if marks < 40:
+        every = 0
+    o = 0
+    j = 0
+    at = 0
+    while j < marks:
+        b = plan[at]
+        k = plan[at + 1]
+        r0 = plan[at + 2]
+        r1 = plan[at + 3]
+        r2 = plan[at + 4]
+        at += 5
+        i = b // ch
+        do = todo[i]
+        c = 0
+        if do == 1:
+            while c < ch:
+                q = b + c
+                em = ema[q]
+                pm = 0
+                p = 0
+                if k:
+                    pm = (e[r0 + c] ^ 0x8000) - 0x8000
+                    if k == 1:
+                        p = (w[q] * pm + 32) >> 6
+                    else:
+                        p = pm + ((e[r1 + c] ^ 0x8000) - 0x8000)
+                        if k == 2:
+                            p = (p + 1) >> 1
+                        else:
+                            p = ((p + ((e[r2 + c] ^ 0x8000) - 0x8000)) * 10923 + 16384) >> 15
+                m = (em * k_[16 + c]) >> 6
+                t = 0
+                while m > 255:
+                    m >>= 4
+                    t += 8
+                t += bt[m]
+                v = x[q] - base[q]
+                e[q] = v
+                if intra:
+                    d[q] = x[q] - tmpl[q]
+                r = (((v - p) & 0xFFFF) ^ 0x8000) - 0x8000
+                res[o] = r
+                ctx[o] = t
+                o += 1
+                a = r
+                if a < 0:
+                    a = 0 - a
+                a <<= 4
+                if a > 32767:
+                    a = 32767
+                k_[c] = k_[c] + a
+                k_[8 + c] = k_[8 + c] + em
+                em += (a - em + 4) >> 3
+                if em < 2:
+                    em = 2
+                ema[q] = em
+                if k == 1 and pm != 0 and r != 0:
+                    v = w[q]
+                    if (r ^ pm) >= 0:
+                        v += 2
+                    else:
+                        v -= 2
+                    if v < 0:
+                        v = 0
+                    if v > 80:
+                        v = 80
+                    w[q] = v
+                c += 1
+        elif do == 2:
+            while c < ch:
+                q = b + c
+                em = kema[q]
+                p = 0
+                if k:
+                    p = (d[r0 + c] ^ 0x8000) - 0x8000
+                    if k > 1:
+                        p += (d[r1 + c] ^ 0x8000) - 0x8000
+                        if k == 2:
+                            p = (p + 1) >> 1
+                        else:
+                            p = ((p + ((d[r2 + c] ^ 0x8000) - 0x8000)) * 10923 + 16384) >> 15
+                m = (em * k_[40 + c]) >> 6
+                t = 0
+                while m > 255:
+                    m >>= 4
+                    t += 8
+                t += bt[m]
+                v = x[q] - tmpl[q]
+                d[q] = v
+                r = (((v - p) & 0xFFFF) ^ 0x8000) - 0x8000
+                res[o] = r
+                ctx[o] = t
+                o += 1
+                a = r
+                if a < 0:
+                    a = 0 - a
+                a <<= 4
+                if a > 32767:
+                    a = 32767
+                k_[24 + c] = k_[24 + c] + a
+                k_[32 + c] = k_[32 + c] + em
+                v = 0
+                if valid[i]:
+                    v = x[q] - base[q]
+                e[q] = v
+                ema[q] = pema[q]
+                w[q] = pw[q]
+                c += 1
+        else:
+            while c < ch:
+                q = b + c
+                e[q] = 0
+                d[q] = 0
+                ema[q] = pema[q]
+                w[q] = pw[q]
+                c += 1
+        if j & every == every:
+            g = 0
+            while g < 48:
+                c = 0
+                while c < ch:
+                    v = (k_[g + c] << 6) // k_[g + 8 + c]
+                    if v < 8:
+                        v = 8
+                    if v > 512:
+                        v = 512
+                    k_[g + 16 + c] = v
+                    c += 1
+                if ch > 2:
+                    s = k_[g + 16] + k_[g + 17] + k_[g + 18] + 4
+                    k_[g + 16] = (5 * k_[g + 16] + s) >> 3
+                    k_[g + 17] = (5 * k_[g + 17] + s) >> 3
+                    k_[g + 18] = (5 * k_[g + 18] + s) >> 3
+                g += 24
+                if intra == 0:
+                    g = 48
+        j += 1
+    return o
+
+
+@micropython.viper
+def rans(cx) -> int:
+    """Writes POS symbols backwards so that they end before BUF[END]; returns where they start."""
+    x = 1  # the first three locals live in registers
+    o = 0
+    ct = cx
+    n = int(ct[POS])
+    res = ptr16(ct[RES])
+    ctx = ptr8(ct[CTX])
+    cum = ptr16(ct[CUM])
+    out = ptr8(ct[BUF])
+    tail = n - int(ct[CHANNELS])
+    o = int(ct[END])
+    i = n
+    while i > 0:
+        i -= 1
+        a = (res[i] ^ 0x8000) - 0x8000
+        neg = 0
+        if a < 0:
+            a = 0 - a
+            neg = 1
+        t = ctx[i]
+        k = 0
+        if i >= tail:
+            if t >= 10:
+                k = (t - 9) >> 1
+            h = a >> k
+            if a:
+                while x >= 0x20000000:
+                    o -= 1
+                    out[o] = x
+                    x >>= 8
+                x = (x << 1) | neg
+            if h >= 12:
+                k = 16
+            m = (0x20000000 >> k) << 1
+            while x >= m:
+                o -= 1
+                out[o] = x
+                x >>= 8
+            x = (x << k) | (a & ((1 << k) - 1))
+            bit = 1
+            m = h + 1
+            if h >= 12:
+                bit = 0
+                m = 12
+            while m > 0:
+                if x >= 0x20000000:
+                    o -= 1
+                    out[o] = x
+                    x >>= 8
+                x = (x << 1) | bit
+                bit = 0
+                m -= 1
+            continue
+        if t >= 14:
+            k = (t - 12) >> 1
+            t = 12 + (t & 1)
+        v = a >> k
+        s = v
+        if s > 31:
+            s = 31
+        if v | k:
+            m = 0x20000000 >> k
+            while x >= m:
+                o -= 1
+                out[o] = x
+                x >>= 8
+            x = (x << (k + 1)) | ((a & ((1 << k) - 1)) << 1) | neg
+        if s == 31:
+            u = v - 30
+            nb = 0
+            z = u >> 1
+            while z:
+                nb += 1
+                z >>= 1
+            m = (0x20000000 >> nb) << 1
+            while x >= m:
+                o -= 1
+                out[o] = x
+                x >>= 8
+            x = (x << nb) | (u & ((1 << nb) - 1))
+            while x >= 0x4000000:
+                o -= 1
+                out[o] = x
+                x >>= 8
+            x = (x << 4) | nb
+        q = t * 33 + s
+        c = cum[q]
+        f = cum[q + 1] - c
+        m = f << 18
+        while x >= m:
+            o -= 1
+            out[o] = x
+            x >>= 8
+        h = x // f
+        x = (h << 12) + (x - h * f) + c
+    while x:
+        o -= 1
+        out[o] = x
+        x >>= 8
+    return o
+
+
+@micropython.viper
+def quat_prepare(cx) -> int:
+    """Q4 (this frame), R4, P4 (references) to the three components that travel: X, X1, BASE; returns how many jumps."""
+    ct = cx
+    todo = ptr8(ct[TODO])
+    drop = ptr8(ct[DROP])
+    q4 = ptr16(ct[Q4])
+    r4 = ptr16(ct[R4])
+    p4 = ptr16(ct[P4])
+    x = ptr16(ct[X])
+    x1 = ptr16(ct[X1])
+    x2 = ptr16(ct[BASE])
+    marks = int(ct[MARKS])
+    unit = int(ct[UNIT])
+    jumps = 0
+    i = 0
+    while i < marks:
+        b = 4 * i
+        o = 3 * i
+        do = todo[i]
+        if do == 0:
+            i += 1
+            continue
+        dr = 0
+        most = -1
+        dq = 0
+        mq = -1
+        dot = 0
+        pdot = 0
+        c = 0
+        while c < 4:
+            r = (r4[b + c] ^ 0x8000) - 0x8000
+            v = (q4[b + c] ^ 0x8000) - 0x8000
+            dot += r * v
+            pdot += r * ((p4[b + c] ^ 0x8000) - 0x8000)
+            if r < 0:
+                r = 0 - r
+            if r > most:
+                most = r
+                dr = c
+            if v < 0:
+                v = 0 - v
+            if v > mq:
+                mq = v
+                dq = c
+            c += 1
+        s = 1
+        neg = 0
+        if do == 1:
+            if dot < 0:
+                s = -1
+            v = s * ((q4[b + dr] ^ 0x8000) - 0x8000)
+            if r4[b + dr] & 0x8000:
+                v = 0 - v
+                neg = 4
+            if v * 20 < unit * 9:
+                do = 2
+                todo[i] = 2
+                jumps += 1
+                neg = 8
+        if do == 2:
+            dr = dq
+            neg &= 8
+            s = 1
+            if q4[b + dr] & 0x8000:
+                s = -1
+        t = 1
+        if pdot < 0:
+            t = -1
+        drop[i] = dr + neg
+        c = 0
+        while c < 4:
+            if c != dr:
+                x[o] = s * ((q4[b + c] ^ 0x8000) - 0x8000)
+                x1[o] = r4[b + c]
+                x2[o] = t * ((p4[b + c] ^ 0x8000) - 0x8000)
+                o += 1
+            c += 1
+        i += 1
+    return jumps
+
+
+@micropython.viper
+def equal8(a, b, n: int) -> int:
+    p = ptr8(a)
+    r = ptr8(b)
+    i = 0
+    while i < n:
+        if p[i] != r[i]:
+            return 0
+        i += 1
+    return 1
+
+
+@micropython.viper
+def put_mask(flags, n: int, buf, at: int) -> int:
+    """One bit a landmark, low bits first; returns the position after it."""
+    f = ptr8(flags)
+    b = ptr8(buf)
+    i = 0
+    v = 0
+    while i < n:
+        if f[i]:
+            v |= 1 << (i & 7)
+        i += 1
+        if i & 7 == 0 or i == n:
+            b[at] = v
+            at += 1
+            v = 0
+    return at
+
+
+@micropython.viper
+def put_jumps(cx, buf, at: int) -> int:
+    """The mask of quaternions that quat_prepare turned intra."""
+    ct = cx
+    drop = ptr8(ct[DROP])
+    todo = ptr8(ct[TODO])
+    b = ptr8(buf)
+    n = int(ct[MARKS])
+    i = 0
+    v = 0
+    while i < n:
+        if todo[i] == 2 and drop[i] & 8 != 0:
+            v |= 1 << (i & 7)
+        i += 1
+        if i & 7 == 0 or i == n:
+            b[at] = v
+            at += 1
+            v = 0
+    return at
+
+
+@micropython.viper
+def put_drops(cx, buf, at: int) -> int:
+    """The dropped component of each intra quaternion, two bits each."""
+    ct = cx
+    drop = ptr8(ct[DROP])
+    todo = ptr8(ct[TODO])
+    b = ptr8(buf)
+    n = int(ct[MARKS])
+    i = 0
+    k = 0
+    v = 0
+    while i < n:
+        if todo[i] == 2:
+            v |= (drop[i] & 3) << (2 * (k & 3))
+            k += 1
+            if k & 3 == 0:
+                b[at] = v
+                at += 1
+                v = 0
+        i += 1
+    if k & 3:
+        b[at] = v
+        at += 1
+    return at

@@ -1,0 +1,332 @@
+"""Landmark sets on the board: coding order and start values, scratch buffers, and the reference frames' states.
+
+Everything is allocated when a set is made; nothing after that.
+"""
+
+from array import array
+
+from posewire_fw import pose_core as core
+
+CUSTOM = 0
+QUAT = 7
+
+# id: (landmarks, exponents of the steps, trained table)
+NAMED = {
+    1: (33, (12, 12, 10, 6), "BODY33"),
+    2: (42, (12, 12, 10), "HAND21"),
+    3: (468, (12, 12, 10), "FACE478"),
+    4: (478, (12, 12, 10), "FACE478"),
+    5: (33, (10, 10, 10, 6), "WORLD33"),
+    6: (17, (12, 12, 6), "COCO17"),
+    8: (2, (0, 0, 0), None),
+    10: (21, (12, 12, 10), "HAND21"),
+    11: (21, (12, 12, 10), "HAND21"),
+}
+IDS = {
+    "custom": 0,
+    "body33": 1,
+    "hands42": 2,
+    "face468": 3,
+    "face478": 4,
+    "world33": 5,
+    "coco17": 6,
+    "quat": 7,
+    "imu6": 8,
+    "hand21": 10,
+    "hand21_right": 11,
+}
+
+
+def ints(code, n):
+    return array(code, bytes(2 * n))
+
+
+def _table(name):
+    if name == "FACE478":
+        from posewire_fw import pose_tables_face as tables
+    else:
+        from posewire_fw import pose_tables as tables
+    return memoryview(getattr(tables, name))
+
+
+_cum = [None, None]
+
+
+def cumulative(group):
+    """14 x 33 cumulative frequencies; group 1 is for faces."""
+    if _cum[group] is None:
+        from posewire_fw.pose_tables import FREQUENCIES
+
+        out = array("H", bytes(2 * 14 * 33))
+        at = group * 14 * 32 * 2
+        for t in range(14):
+            total = 0
+            for s in range(32):
+                total += FREQUENCIES[at] | FREQUENCIES[at + 1] << 8
+                at += 2
+                out[t * 33 + s + 1] = total
+        _cum[group] = out
+    return _cum[group]
+
+
+def check(ident, marks, bits):
+    """Whether the specification allows such a set."""
+    if not 1 <= len(bits) <= 8:
+        return False
+    for b in bits:
+        if not -15 <= b <= 15:
+            return False
+    if ident == CUSTOM:
+        return 1 <= marks <= 1000
+    if ident == QUAT:
+        if not 1 <= marks <= 255 or len(bits) != 4 or not 4 <= bits[0] <= 14:
+            return False
+        return bits[0] == bits[1] == bits[2] == bits[3]
+    return ident in NAMED and len(bits) <= len(NAMED[ident][1]) and marks == NAMED[ident][0]
+
+
+class Slot:
+    """The state of one set in one reference frame."""
+
+    def __init__(self, marks, wide, coded):
+        self.x = ints("h", marks * wide)
+        self.prev = ints("h", marks * wide)
+        self.ema = ints("H", marks * coded)
+        self.w = bytearray(marks * coded)
+        self.valid = bytearray(marks)
+        self.gains = bytearray(coded)
+        self.coarse = 0
+        self.full = False  # every landmark is valid
+        self.there = False  # the set is part of the frame
+        self.known = marks  # landmarks, in coding order, that a decoder knows which joined without a key
+
+
+class PoseSet:
+    """One set of a stream. ``bits``: exponents of the steps; ``parents``: of a custom set, -1 for none."""
+
+    def __init__(self, ident, marks=None, bits=None, parents=None, slots=2):
+        self.id = ident
+        named = NAMED.get(ident)
+        if named:
+            marks = named[0]
+            bits = bits or named[1]
+        elif ident == QUAT:
+            bits = bits or (12, 12, 12, 12)
+        if not check(ident, marks, bits):
+            raise ValueError("landmark set")
+        self.marks = marks
+        self.quat = ident == QUAT
+        self.wide = wide = len(bits)
+        self.coded = ch = 3 if self.quat else wide
+        self.bits = bytes(b & 255 for b in bits)
+        self.parents = parents
+        self.raw = ident == 8  # frames are arrays of 16-bit integers, not of floats
+        self.missing = 0
+        self.top = bits[0] - 4 if self.quat else 7
+        n = marks * ch
+        self.n = n
+        self.size = marks * wide
+        self.shape = marks << 8 | ch
+        self.shape_wide = marks << 8 | wide
+        self._plan(ident, named, marks, ch)
+        self.tmpl = ints("h", n)
+        self.kema = ints("H", n)
+        self.pema = ints("H", n)
+        self._level = -1
+        self._gains = bytearray(ch)
+        self._by = bytearray(ch)
+        self.base = ints("h", n)
+        self.todo = bytearray(marks)
+        self.there = bytearray(marks)
+        self.drop = bytearray(marks)
+        self.quantise = [None, None, None, self.there]
+        # what the float conversions need: landmarks, channels, limit, exponents at the coarse level
+        self.grid = bytearray(5 + wide)
+        self.slots = [Slot(marks, wide, ch) for _ in range(slots)]
+        if self.quat:
+            self.x3 = ints("h", n)
+            self.r3 = ints("h", n)
+            self.p4 = ints("h", marks * 4)
+        cx = [None] * core.SLOTS
+        cx[core.PLAN] = self.plan
+        cx[core.TMPL] = self.tmpl
+        cx[core.KEMA] = self.kema
+        cx[core.PEMA] = self.pema
+        cx[core.PW] = self.pw
+        cx[core.TODO] = self.todo
+        cx[core.E] = ints("h", n)
+        cx[core.D] = ints("h", n)
+        cx[core.WORK] = array("i", bytes(4 * 48))
+        cx[core.CUM] = cumulative(1 if ident in (3, 4) else 0)
+        cx[core.MARKS] = marks
+        cx[core.CHANNELS] = ch
+        cx[core.DROP] = self.drop
+        self.cx = cx
+
+    def _plan(self, ident, named, marks, ch):
+        n = marks * ch
+        plan = array("H", bytes(10 * marks))
+        tmpl = ints("h", n)
+        kcode = bytearray(n)
+        scode = bytearray(n)
+        pw = bytearray(n)
+        self.plan = plan
+        self._tmpl = tmpl
+        self._kcode = kcode
+        self._scode = scode
+        self.pw = pw
+        name = named[2] if named else None
+        self.table_bits = None
+        if name is None:
+            core.fill8(kcode, n, 58 if self.quat else 34)
+            core.fill8(scode, n, 24)
+            core.fill8(pw, n, 64)
+            for i in range(marks):
+                plan[5 * i] = i * ch
+                p = self.parents[i] if self.parents else -1
+                if p >= i:
+                    raise ValueError("parents come first")
+                if p >= 0:
+                    plan[5 * i + 1] = 1
+                    plan[5 * i + 2] = p * ch
+            return
+        t = _table(name)
+        rows = t[0] | t[1] << 8
+        wide = t[2]
+        self.table_bits = bytes(t[3 : 3 + wide])
+        order = 3 + wide
+        count = order + 2 * rows
+        refs = count + rows
+        tm = refs + 6 * rows
+        ks = tm + 2 * rows * wide
+        ss = ks + rows * wide
+        ws = ss + rows * wide
+        hands = 2 if ident == 2 else 1
+        per = marks // hands
+        at = 0
+        for h in range(hands):
+            add = h * per
+            for j in range(rows):
+                i = t[order + 2 * j] | t[order + 2 * j + 1] << 8
+                if i >= per:
+                    continue
+                b = (i + add) * ch
+                plan[at] = b
+                k = t[count + j]
+                plan[at + 1] = k
+                for r in range(k):
+                    o = refs + 6 * j + 2 * r
+                    plan[at + 2 + r] = ((t[o] | t[o + 1] << 8) + add) * ch
+                at += 5
+                for c in range(ch):
+                    s = i * wide + c
+                    v = t[tm + 2 * s] | t[tm + 2 * s + 1] << 8
+                    tmpl[b + c] = v - 65536 if v & 0x8000 else v
+                    kcode[b + c] = t[ks + s]
+                    scode[b + c] = t[ss + s]
+                    pw[b + c] = t[ws + s]
+
+    def level(self, coarse, gains):
+        """Start values for this coarse level and these gains."""
+        same = coarse == self._level
+        for c in range(self.coded):
+            if gains[c] != self._gains[c]:
+                same = False
+        if same:
+            return
+        for c in range(self.coded):
+            b = self.bits[c]
+            if b & 0x80:
+                b -= 256
+            if self.quat:
+                by = 12 - b
+            elif self.table_bits is None:
+                by = 0
+            else:
+                by = self.table_bits[c] - b
+            self._by[c] = (by + coarse) & 255
+            self._gains[c] = gains[c]
+        core.start_template(self._tmpl, self.tmpl, self._by, self.shape)
+        core.start_scales(self._kcode, self.kema, self._by, self.shape)
+        core.start_scales(self._scode, self.pema, self._by, self.shape)
+        core.apply_gain(self.pema, self.pema, self._gains, self.shape)
+        self._level = coarse
+
+    def plain_scales(self, coarse, out):
+        """Start scales without gains."""
+        for c in range(self.coded):
+            self._gains[c] = 255  # whatever is cached no longer holds
+        self._level = -1
+        b = self.bits[0]
+        if b & 0x80:
+            b -= 256
+        for c in range(self.coded):
+            b = self.bits[c]
+            if b & 0x80:
+                b -= 256
+            by = 12 - b if self.quat else 0 if self.table_bits is None else self.table_bits[c] - b
+            self._by[c] = (by + coarse) & 255
+        core.start_scales(self._scode, out, self._by, self.shape)
+
+    def on_grid(self, coarse):
+        """The conversion table of a coarse level."""
+        g = self.grid
+        g[0] = self.marks & 255
+        g[1] = self.marks >> 8
+        g[2] = self.wide
+        limit = 32767
+        if self.quat:
+            limit = 1 << (self.bits[0] - coarse)
+        g[3] = limit & 255
+        g[4] = limit >> 8
+        for c in range(self.wide):
+            g[5 + c] = (self.bits[c] - coarse) & 255
+        return g
+
+    def bind(self, ref, new, coarse, gains):
+        """Prepares ``new`` to be coded against ``ref`` (None: from nothing): references on the grid of ``coarse``.
+
+        Afterwards new.prev is the reference, the base buffer the frame before it, new.ema and new.w the state
+        to go on from.
+        """
+        cx = self.cx
+        self.level(coarse, gains)
+        if ref is None:
+            core.fill8(new.valid, self.marks, 0)
+            core.fill8(new.prev, 2 * self.size, 0)
+            core.fill8(self.p4 if self.quat else self.base, 2 * self.size, 0)
+            core.rescale_scale(self.pema, new.ema, self.n, 0)
+            core.copy8(self.pw, new.w, self.n)
+            new.full = False
+            new.known = self.marks
+        else:
+            by = coarse - ref.coarse
+            before = self.p4 if self.quat else self.base
+            if by:
+                core.rescale(ref.x, new.prev, self.size, by)
+                core.rescale(ref.prev, before, self.size, by)
+                core.rescale_scale(ref.ema, new.ema, self.n, by)
+            else:
+                core.copy8(ref.x, new.prev, 2 * self.size)
+                core.copy8(ref.prev, before, 2 * self.size)
+                core.copy8(ref.ema, new.ema, 2 * self.n)
+            core.copy8(ref.w, new.w, self.n)
+            core.copy8(ref.valid, new.valid, self.marks)
+            new.full = ref.full
+            new.known = ref.known
+        new.coarse = coarse
+        core.copy8(gains, new.gains, self.coded)
+        cx[core.EMA] = new.ema
+        cx[core.W] = new.w
+        cx[core.VALID] = new.valid
+        if self.quat:
+            cx[core.X] = self.x3
+            cx[core.X1] = self.r3
+            cx[core.Q4] = new.x
+            cx[core.R4] = new.prev
+            cx[core.P4] = self.p4
+            cx[core.UNIT] = 1 << (self.bits[0] - coarse)
+        else:
+            cx[core.X] = new.x
+            cx[core.X1] = new.prev
+        cx[core.BASE] = self.base

@@ -1,0 +1,474 @@
+"""The decoder's integer loops in viper; ``pose_core`` says how buffers are passed."""
+
+import micropython
+from posewire_fw.pose_core import (
+    BASE,
+    BUCKET,
+    BUF,
+    CHANNELS,
+    CUM,
+    DROP,
+    EMA,
+    END,
+    INTRA,
+    KEMA,
+    MARKS,
+    P4,
+    PEMA,
+    PLAN,
+    POS,
+    PW,
+    R4,
+    STOP,
+    TMPL,
+    TODO,
+    VALID,
+    WORK,
+    X1,
+    D,
+    E,
+    W,
+    X,
+)
+
+
+@micropython.viper
+def unpack(cx) -> int:
+    """The inverse of model and rans: reads BUF[POS:END], writes X, EMA, W. 1 when the stream ends as it must."""
+    s = 0  # the first three locals live in registers
+    q = 0
+    ct = cx
+    plan = ptr16(ct[PLAN])
+    x = ptr16(ct[X])
+    base = ptr16(ct[BASE])
+    tmpl = ptr16(ct[TMPL])
+    kema = ptr16(ct[KEMA])
+    pema = ptr16(ct[PEMA])
+    ema = ptr16(ct[EMA])
+    w = ptr8(ct[W])
+    pw = ptr8(ct[PW])
+    todo = ptr8(ct[TODO])
+    valid = ptr8(ct[VALID])
+    e = ptr16(ct[E])
+    d = ptr16(ct[D])
+    cum = ptr16(ct[CUM])
+    inp = ptr8(ct[BUF])
+    k_ = ptr32(ct[WORK])
+    bt = ptr8(BUCKET)
+    marks = int(ct[MARKS])
+    ch = int(ct[CHANNELS])
+    intra = int(ct[INTRA])
+    stop = int(ct[STOP])
+    pos = int(ct[POS])
+    end = int(ct[END])
+    c = 0
+    while c < ch:
+        j = 0
+        s = 0
+        t = 0
+        while j < 4 and j < marks:
+            q = plan[5 * j] + c
+            s += ema[q]
+            t += kema[q]
+            j += 1
+        k_[c] = s
+        k_[8 + c] = s
+        k_[16 + c] = 64
+        k_[24 + c] = t
+        k_[32 + c] = t
+        k_[40 + c] = 64
+        c += 1
+    every = 3
+    if marks < 40:
+        every = 0
+    last = marks - 1
+    while last > 0 and todo[plan[5 * last] // ch] == 0:
+        last -= 1
+    s = 0
+    while s < 0x400000 and pos < end:
+        s = (s << 8) | inp[pos]
+        pos += 1
+    j = 0
+    at = 0
+    while j < stop:
+        b = plan[at]
+        k = plan[at + 1]
+        r0 = plan[at + 2]
+        r1 = plan[at + 3]
+        r2 = plan[at + 4]
+        at += 5
+        i = b // ch
+        do = todo[i]
+        c = 0
+        while c < ch:
+            q = b + c
+            if do == 0:
+                e[q] = 0
+                d[q] = 0
+                ema[q] = pema[q]
+                w[q] = pw[q]
+                c += 1
+                continue
+            pm = 0
+            p = 0
+            if do == 1:
+                em = ema[q]
+                m = (em * k_[16 + c]) >> 6
+                if k:
+                    pm = (e[r0 + c] ^ 0x8000) - 0x8000
+                    if k == 1:
+                        p = (w[q] * pm + 32) >> 6
+                    else:
+                        p = pm + ((e[r1 + c] ^ 0x8000) - 0x8000)
+                        if k == 2:
+                            p = (p + 1) >> 1
+                        else:
+                            p = ((p + ((e[r2 + c] ^ 0x8000) - 0x8000)) * 10923 + 16384) >> 15
+            else:
+                em = kema[q]
+                m = (em * k_[40 + c]) >> 6
+                if k:
+                    p = (d[r0 + c] ^ 0x8000) - 0x8000
+                    if k > 1:
+                        p += (d[r1 + c] ^ 0x8000) - 0x8000
+                        if k == 2:
+                            p = (p + 1) >> 1
+                        else:
+                            p = ((p + ((d[r2 + c] ^ 0x8000) - 0x8000)) * 10923 + 16384) >> 15
+            t = 0
+            while m > 255:
+                m >>= 4
+                t += 8
+            t += bt[m]
+            neg = 0
+            if j == last:
+                kk = 0
+                if t >= 10:
+                    kk = (t - 9) >> 1
+                h = 0
+                while h < 12:
+                    z = s & 1
+                    s >>= 1
+                    if s < 0x400000 and pos < end:
+                        s = (s << 8) | inp[pos]
+                        pos += 1
+                    if z:
+                        break
+                    h += 1
+                if h == 12:
+                    kk = 16
+                    h = 0
+                r = (h << kk) | (s & ((1 << kk) - 1))
+                s >>= kk
+                while s < 0x400000 and pos < end:
+                    s = (s << 8) | inp[pos]
+                    pos += 1
+                if r:
+                    neg = s & 1
+                    s >>= 1
+                    if s < 0x400000 and pos < end:
+                        s = (s << 8) | inp[pos]
+                        pos += 1
+            else:
+                kk = 0
+                if t >= 14:
+                    kk = (t - 12) >> 1
+                    t = 12 + (t & 1)
+                h = s & 4095
+                z = t * 33
+                v = 0
+                while cum[z + 1] <= h:
+                    z += 1
+                    v += 1
+                f = cum[z]
+                s = (cum[z + 1] - f) * (s >> 12) + h - f
+                while s < 0x400000 and pos < end:
+                    s = (s << 8) | inp[pos]
+                    pos += 1
+                if v == 31:
+                    h = s & 15
+                    s >>= 4
+                    while s < 0x400000 and pos < end:
+                        s = (s << 8) | inp[pos]
+                        pos += 1
+                    v = 30 + ((1 << h) | (s & ((1 << h) - 1)))
+                    s >>= h
+                    while s < 0x400000 and pos < end:
+                        s = (s << 8) | inp[pos]
+                        pos += 1
+                r = v
+                if v | kk:
+                    neg = s & 1
+                    r = (v << kk) | ((s >> 1) & ((1 << kk) - 1))
+                    s >>= kk + 1
+                    while s < 0x400000 and pos < end:
+                        s = (s << 8) | inp[pos]
+                        pos += 1
+            if r > 32768:
+                return 0
+            if neg:
+                if r == 0:
+                    return 0
+                r = 0 - r
+            v = r + p
+            a = r
+            if a < 0:
+                a = 0 - a
+            a <<= 4
+            if a > 32767:
+                a = 32767
+            if do == 1:
+                e[q] = v
+                v += base[q]
+                x[q] = v
+                if intra:
+                    d[q] = v - tmpl[q]
+                k_[c] = k_[c] + a
+                k_[8 + c] = k_[8 + c] + em
+                em += (a - em + 4) >> 3
+                if em < 2:
+                    em = 2
+                ema[q] = em
+                if k == 1 and pm != 0 and r != 0:
+                    v = w[q]
+                    if (r ^ pm) >= 0:
+                        v += 2
+                    else:
+                        v -= 2
+                    if v < 0:
+                        v = 0
+                    if v > 80:
+                        v = 80
+                    w[q] = v
+            else:
+                d[q] = v
+                v += tmpl[q]
+                x[q] = v
+                k_[24 + c] = k_[24 + c] + a
+                k_[32 + c] = k_[32 + c] + em
+                if valid[i]:
+                    e[q] = v - base[q]
+                else:
+                    e[q] = 0
+                ema[q] = pema[q]
+                w[q] = pw[q]
+            c += 1
+        if j & every == every:
+            g = 0
+            while g < 48:
+                c = 0
+                while c < ch:
+                    v = (k_[g + c] << 6) // k_[g + 8 + c]
+                    if v < 8:
+                        v = 8
+                    if v > 512:
+                        v = 512
+                    k_[g + 16 + c] = v
+                    c += 1
+                if ch > 2:
+                    v = k_[g + 16] + k_[g + 17] + k_[g + 18] + 4
+                    k_[g + 16] = (5 * k_[g + 16] + v) >> 3
+                    k_[g + 17] = (5 * k_[g + 17] + v) >> 3
+                    k_[g + 18] = (5 * k_[g + 18] + v) >> 3
+                g += 24
+                if intra == 0:
+                    g = 48
+        j += 1
+    if stop < marks:
+        return 1
+    if s == 1 and pos == end:
+        return 1
+    return 0
+
+
+@micropython.viper
+def quat_reference(cx):
+    """The decoder's half of quat_prepare; DROP of intra landmarks is given."""
+    ct = cx
+    todo = ptr8(ct[TODO])
+    drop = ptr8(ct[DROP])
+    r4 = ptr16(ct[R4])
+    p4 = ptr16(ct[P4])
+    x1 = ptr16(ct[X1])
+    x2 = ptr16(ct[BASE])
+    marks = int(ct[MARKS])
+    i = 0
+    while i < marks:
+        b = 4 * i
+        o = 3 * i
+        if todo[i] == 0:
+            i += 1
+            continue
+        dr = 0
+        most = -1
+        pdot = 0
+        c = 0
+        while c < 4:
+            r = (r4[b + c] ^ 0x8000) - 0x8000
+            pdot += r * ((p4[b + c] ^ 0x8000) - 0x8000)
+            if r < 0:
+                r = 0 - r
+            if r > most:
+                most = r
+                dr = c
+            c += 1
+        if todo[i] == 2:
+            dr = drop[i] & 3
+        else:
+            drop[i] = dr + ((r4[b + dr] >> 15) << 2)
+        t = 1
+        if pdot < 0:
+            t = -1
+        c = 0
+        while c < 4:
+            if c != dr:
+                x1[o] = r4[b + c]
+                x2[o] = t * ((p4[b + c] ^ 0x8000) - 0x8000)
+                o += 1
+            c += 1
+        i += 1
+
+
+@micropython.viper
+def dequantise(src, dst, bits, there):
+    """Grid to float32 bits; landmarks that are not there become NaN. ``bits`` as for quantise."""
+    s = ptr16(src)
+    d = ptr32(dst)
+    bb = ptr8(bits)
+    th = ptr8(there)
+    marks = bb[0] | (bb[1] << 8)
+    ch = bb[2]
+    i = 0
+    q = 0
+    while i < marks:
+        c = 0
+        while c < ch:
+            v = (s[q] ^ 0x8000) - 0x8000
+            sign = 0
+            if v < 0:
+                v = 0 - v
+                sign = 1
+            b = bb[5 + c]
+            b = (b ^ 0x80) - 0x80
+            if v:
+                e = 150 - b
+                while v < 0x800000:
+                    v <<= 1
+                    e -= 1
+                v = (sign << 31) | (e << 23) | (v & 0x7FFFFF)
+            if th[i] == 0:
+                v = 0x7FC0
+                v <<= 16
+            d[q] = v
+            q += 1
+            c += 1
+        i += 1
+
+
+@micropython.viper
+def get_mask(flags, n: int, buf, at: int) -> int:
+    """The inverse of put_mask; returns the position after it."""
+    f = ptr8(flags)
+    b = ptr8(buf)
+    i = 0
+    while i < n:
+        f[i] = (b[at + (i >> 3)] >> (i & 7)) & 1
+        i += 1
+    return at + ((n + 7) >> 3)
+
+
+@micropython.viper
+def get_jumps(cx, buf, at: int) -> int:
+    """Quaternions (or landmarks) that are coded without the reference although it holds them."""
+    ct = cx
+    todo = ptr8(ct[TODO])
+    b = ptr8(buf)
+    n = int(ct[MARKS])
+    i = 0
+    while i < n:
+        if (b[at + (i >> 3)] >> (i & 7)) & 1 and todo[i] == 1:
+            todo[i] = 2
+        i += 1
+    return at + ((n + 7) >> 3)
+
+
+@micropython.viper
+def get_drops(cx, buf, at: int) -> int:
+    """The dropped component of each intra quaternion."""
+    ct = cx
+    todo = ptr8(ct[TODO])
+    drop = ptr8(ct[DROP])
+    b = ptr8(buf)
+    n = int(ct[MARKS])
+    i = 0
+    k = 0
+    while i < n:
+        if todo[i] == 2:
+            drop[i] = (b[at + (k >> 2)] >> (2 * (k & 3))) & 3
+            k += 1
+        i += 1
+    return at + ((k + 3) >> 2)
+
+
+@micropython.viper
+def intra_where(valid, todo, n: int):
+    v = ptr8(valid)
+    t = ptr8(todo)
+    i = 0
+    while i < n:
+        if v[i]:
+            t[i] = 2
+        else:
+            t[i] = 0
+        i += 1
+
+
+@micropython.viper
+def delta_where(valid, todo, n: int):
+    v = ptr8(valid)
+    t = ptr8(todo)
+    i = 0
+    while i < n:
+        if v[i]:
+            t[i] = 1
+        else:
+            t[i] = 0
+        i += 1
+
+
+@micropython.viper
+def forget(cx, stop: int):
+    """A join in progress: landmarks from ``stop`` on, in coding order, are not known yet."""
+    ct = cx
+    plan = ptr16(ct[PLAN])
+    todo = ptr8(ct[TODO])
+    pema = ptr16(ct[PEMA])
+    ema = ptr16(ct[EMA])
+    w = ptr8(ct[W])
+    pw = ptr8(ct[PW])
+    marks = int(ct[MARKS])
+    ch = int(ct[CHANNELS])
+    while stop < marks:
+        b = plan[5 * stop]
+        todo[b // ch] = 0
+        c = 0
+        while c < ch:
+            ema[b + c] = pema[b + c]
+            w[b + c] = pw[b + c]
+            c += 1
+        stop += 1
+
+
+@micropython.viper
+def count_intra(cx) -> int:
+    """Bytes that get_drops will read."""
+    ct = cx
+    todo = ptr8(ct[TODO])
+    n = int(ct[MARKS])
+    i = 0
+    k = 0
+    while i < n:
+        if todo[i] == 2:
+            k += 1
+        i += 1
+    return (k + 3) >> 2

@@ -1,0 +1,60 @@
+"""The core compiled with numba (extra ``fast``): the same source as the plain one, so the same bytes."""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+import numba
+
+from posewire.wire.pose import core
+
+
+def _compile(name: str, names: dict[str, Any]) -> Any:
+    """``core.name`` as machine code, calling the compiled versions of what it calls."""
+    plain = getattr(core, name)
+    copy = types.FunctionType(plain.__code__, names, name, plain.__defaults__)
+    return numba.njit(copy, cache=False, nogil=True)
+
+
+FUNCTIONS = (
+    "activity",
+    "start_activity",
+    "predict",
+    "model_encode",
+    "rans_encode",
+    "model_decode",
+    "pick_mode",
+    "extrapolate",
+    "rescale",
+    "gain_of",
+    "apply_gain",
+    "rescale_scale",
+    "root",
+    "quat_drop",
+    "quat_prepare",
+    "quat_reference",
+    "quat_restore",
+)
+
+
+def _compile_all() -> dict[str, Any]:
+    names: dict[str, Any] = dict(vars(core))
+    for name in FUNCTIONS:
+        names[name] = _compile(name, names)
+    return names
+
+
+_NAMES = _compile_all()
+model_encode = _NAMES["model_encode"]
+rans_encode = _NAMES["rans_encode"]
+model_decode = _NAMES["model_decode"]
+pick_mode = _NAMES["pick_mode"]
+extrapolate = _NAMES["extrapolate"]
+rescale = _NAMES["rescale"]
+rescale_scale = _NAMES["rescale_scale"]
+quat_prepare = _NAMES["quat_prepare"]
+quat_reference = _NAMES["quat_reference"]
+quat_restore = _NAMES["quat_restore"]
+gain_of = _NAMES["gain_of"]
+apply_gain = _NAMES["apply_gain"]

@@ -1,0 +1,54 @@
+"""A relay that is a decoder: it can hand anybody the stream's state, so boards need not send periodic key packets."""
+
+from __future__ import annotations
+
+from posewire.errors import PoseError
+from posewire.wire.pose.coder import SetCoder
+from posewire.wire.pose.decoder import PoseDecoder
+from posewire.wire.pose.packet import Header, Kind, put_varint, seal
+
+
+class PoseRelay:
+    """Follows one stream. Feed it every packet of the publisher, in the order in which subscribers get them."""
+
+    def __init__(self, *, compiled: bool | None = False) -> None:
+        self._decoder = PoseDecoder(compiled=compiled)
+
+    def feed(self, packet: bytes) -> bool:
+        """Takes a packet; False when it could not be decoded (``needs_key`` then says what to do)."""
+        try:
+            self._decoder.decode(packet)
+        except PoseError:
+            return False
+        return True
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether the publisher should be asked for a key: send it ``key_request()``."""
+        return self._decoder.needs_key
+
+    def key_request(self) -> bytes:
+        """The control packet for the publisher."""
+        return self._decoder.key_request()
+
+    def snapshot(self) -> bytes | None:
+        """One packet from which a subscriber goes on as if it had been there from the start; None before the
+        first frame.
+        """
+        ref = self._decoder.reference
+        if ref is None or self._decoder.last is None:
+            return None
+        header = Header(
+            Kind.SNAPSHOT, 0, self._decoder.last.stream, ref.sequence, ref.time_ms, reference_check=ref.check
+        )
+        out = bytearray(header.pack())
+        for ident, state in ref.sets.items():
+            coder: SetCoder = self._decoder.coder(state.spec)
+            flags, body = coder.snapshot(state)
+            out += bytes((ident, flags)) + put_varint(len(body)) + body
+        return seal(bytes(out))[0]
+
+
+def layer_of(packet: bytes) -> int:
+    """0 for packets that later ones need, 1 for those that may be dropped for a slow subscriber."""
+    return packet[0] & 3 if packet else 0

