@@ -14,7 +14,6 @@ from posewire.demo.comparison import largest_error
 from posewire.demo.watcher import RoomWatcher
 from posewire.server.host_process import HostProcess
 from posewire.sim.board import SimBoard
-from posewire.wire.pose import SETS, Pose
 
 DATA = Path(__file__).parents[2] / "host" / "posewire" / "demo" / "data"
 BLUE, DRIVE, HELP = (
@@ -86,16 +85,13 @@ def test_motion_arrives_exactly(host: HostProcess, board: SimBoard) -> None:
     with RoomWatcher(host.url, "studio") as watcher:
         board.imu.set(accel=(0.0, 0.6, 0.8), gyro=(0.0, 0.0, 0.0))
         board.camera.play(DATA / "body33.npz")
-
-        def bodies() -> list[Pose]:
-            return [seen.received.pose for seen in watcher.poses if seen.received.pose.landmarks == SETS["body33"]]
-
-        board.wait(lambda: len(bodies()) >= 60, timeout=20, what="60 bodies to arrive")
+        board.wait(lambda: len(watcher.seen("body33")) >= 60, timeout=20, what="60 bodies to arrive")
         with np.load(DATA / "body33.npz") as recording:
-            assert largest_error(bodies(), recording["data"], float(recording["fps"])) <= 0.5
+            bodies = [seen.received.pose for seen in watcher.seen("body33")]
+            assert largest_error(bodies, "body33", recording["data"], float(recording["fps"])) <= 0.5
         counts = watcher.counts()
-        imu = [seen.received.pose for seen in watcher.poses if seen.received.pose.landmarks == SETS["imu6"]]
-        assert np.allclose(imu[-1].values[0] / 4096, (0.0, 0.6, 0.8), atol=0.01)
+        imu = watcher.seen("imu6")[-1].received.pose.values["imu6"]
+        assert np.allclose(imu[0] / 4096, (0.0, 0.6, 0.8), atol=0.01)
         assert all(count.missing == count.undecodable == 0 for count in counts.values())
 
 

@@ -1,8 +1,10 @@
 """A host inside the test, without voice, and peers that speak the wire by the `websockets` client."""
 
 import json
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest_asyncio
 from websockets.asyncio.client import ClientConnection, connect
@@ -65,13 +67,20 @@ class Peers:
 
     async def connect(self, device: str = "aa:bb:cc:00:00:01", **headers: str) -> Peer:
         all_headers = {"Device-Id": device, "Client-Id": "test", "Protocol-Version": "3", **headers}
-        socket = await connect(self.url, additional_headers={k: v for k, v in all_headers.items() if v})
-        self._sockets.append(socket)
-        return Peer(socket)
+        # A small receive buffer: a peer that does not read is felt by the host soon, not after megabytes.
+        link = socket.socket()
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        address = urlsplit(self.url)
+        link.connect((address.hostname, address.port))
+        link.setblocking(False)
+        headers = {name: value for name, value in all_headers.items() if value}
+        connection = await connect(self.url, sock=link, additional_headers=headers)
+        self._sockets.append(connection)
+        return Peer(connection)
 
     async def close(self) -> None:
-        for socket in self._sockets:
-            await socket.close()
+        for connection in self._sockets:
+            await connection.close()
 
 
 def settings(**server: Any) -> Settings:

@@ -14,16 +14,21 @@ from websockets.exceptions import ConnectionClosed
 from posewire.errors import PoseError, WireError
 from posewire.wire.frames import FrameType, build_frame, parse_frame
 from posewire.wire.messages import dump_text
-from posewire.wire.pose import Pose, PoseDecoder, key_request, read_header
+from posewire.wire.pose import Kind, PoseDecoder, PoseFrame, parse_header
 
 _PROTOCOL = 3
 _ANSWER_TIMEOUT = 10.0
+_RESTART_JUMP = 256
 
 
 @dataclass
 class StreamCount:
-    """What was received of one stream: packets, bytes, packets missing in the sequence, packets that did not decode."""
+    """What was received of one stream: packets, bytes, packets missing in the sequence, packets that did not decode.
 
+    ``sets``: the names of the landmark sets in it, once a packet decoded.
+    """
+
+    sets: tuple[str, ...] = ()
     packets: int = 0
     bytes: int = 0
     missing: int = 0
@@ -37,13 +42,13 @@ class ReceivedPose:
 
     slot: int
     device: str
-    pose: Pose
+    pose: PoseFrame
     packet_bytes: int
 
 
 @dataclass
 class _Stream:
-    decoder: PoseDecoder = field(default_factory=PoseDecoder)
+    decoder: PoseDecoder
     count: StreamCount = field(default_factory=StreamCount)
     key_wanted: bool = False
 
@@ -99,7 +104,7 @@ class RoomClient:
             await self._socket.close()
 
     def counts(self) -> dict[tuple[int, int], StreamCount]:
-        """Return the counts by (slot, landmark set id)."""
+        """Return the counts by (slot, stream number)."""
         return {key: stream.count for key, stream in self._streams.items()}
 
     async def publish(self, packet: bytes) -> None:
@@ -159,11 +164,18 @@ class RoomClient:
         frame = parse_frame(message, _PROTOCOL)
         if frame.type != FrameType.POSE:
             return None
-        header = read_header(frame.payload)
-        stream = self._streams.setdefault((frame.slot, header.set_id), _Stream())
+        header = parse_header(frame.payload)
+        if header is None:
+            return None
+        stream = self._streams.get((frame.slot, header.stream))
+        if stream is None:
+            stream = self._streams[frame.slot, header.stream] = _Stream(PoseDecoder(stream=header.stream))
         count = stream.count
         if count.last_sequence is not None:
-            count.missing += (header.sequence - count.last_sequence - 1) & 0xFFFF
+            gap = (header.sequence - count.last_sequence - 1) & 0xFFFF
+            # A publisher that starts again jumps (docs/pose-packet.md section 8): nothing was lost there.
+            if header.kind is not Kind.KEY or gap < _RESTART_JUMP:
+                count.missing += gap
         count.last_sequence = header.sequence
         count.packets += 1
         count.bytes += len(frame.payload)
@@ -173,9 +185,12 @@ class RoomClient:
             count.undecodable += 1
             if not stream.key_wanted:
                 stream.key_wanted = True
-                packet = key_request(header.set_id, header.sequence)
+                packet = stream.decoder.key_request()
                 await self._sock.send(build_frame(FrameType.POSE, packet, _PROTOCOL, frame.slot))
             return None
+        if pose is None:
+            return None
         stream.key_wanted = False
+        count.sets = tuple(pose.values)
         device = str(self.members.get(frame.slot, {}).get("device", ""))
         return ReceivedPose(frame.slot, device, pose, len(frame.payload))

@@ -25,11 +25,10 @@ from posewire.demo.watcher import RoomWatcher, Seen
 from posewire.errors import PosewireError
 from posewire.server.host_process import HostProcess
 from posewire.sim.board import SimBoard
-from posewire.wire.pose import SETS
 
 _DATA = Path(__file__).parent / "data"
 _ROOM = "demo"
-_BODY, _IMU = SETS["body33"], SETS["imu6"]
+_BODY, _IMU = "body33", "imu6"
 _SILENCE_WITHIN_MS = 200
 _LSB_PER_G = 4096
 _RECORDED = 97
@@ -169,20 +168,19 @@ def _compare(board: SimBoard, watcher: RoomWatcher, recording: Path, details: di
     sent = board.snapshot()["sent"]["pose"]
     board.wait(lambda: _packets(watcher) >= sent, timeout=5, what=f"all {sent} packets to arrive")
     counts = watcher.counts()
-    seen = list(watcher.poses)
-    bodies = [entry for entry in seen if entry.received.pose.landmarks == _BODY]
+    bodies = watcher.seen(_BODY)
     with np.load(recording) as data:
         frames, fps = data["data"], float(data["fps"])
-    worst = largest_error([entry.received.pose for entry in bodies], frames, fps)
+    worst = largest_error([entry.received.pose for entry in bodies], _BODY, frames, fps)
     received = _packets(watcher)
     lost = sum(count.missing for count in counts.values())
     undecodable = sum(count.undecodable for count in counts.values())
-    body, imu = counts[_BODY.id], counts[_IMU.id]
+    body, imu = counts[_BODY], counts[_IMU]
     details.update(
         sent=sent, received=received, lost=lost, undecodable=undecodable, body_bytes=body.bytes / body.packets,
         imu_bytes=imu.bytes / imu.packets, largest_error_steps=worst, body_hz=_rate(bodies),
     )  # fmt: skip
-    tilt = [entry.received.pose.values[0] / _LSB_PER_G for entry in seen if entry.received.pose.landmarks == _IMU][-1]
+    tilt = watcher.seen(_IMU)[-1].received.pose.values[_IMU][0] / _LSB_PER_G
     details["imu_g"] = tilt.tolist()
     summary = (
         f"{sent} packets sent, {sent - lost} of them received, {lost} lost, {undecodable} undecodable; "
@@ -213,14 +211,13 @@ def _rate(seen: Sequence[Seen]) -> float:
 
 
 def _picture(watcher: RoomWatcher, out: Path) -> None:
-    poses = list(watcher.poses)
-    bodies = [entry.received.pose for entry in poses if entry.received.pose.landmarks == _BODY]
-    imu = [entry.received.pose for entry in poses if entry.received.pose.landmarks == _IMU]
+    bodies = [entry.received.pose for entry in watcher.seen(_BODY)]
+    imu = [entry.received.pose for entry in watcher.seen(_IMU)]
     if not bodies or not imu:
         return
     start = bodies[0].time_ms
     times = [(pose.time_ms - start) / 1000 for pose in bodies]
-    values = np.stack([pose.values for pose in bodies])
+    values = np.stack([pose.values[_BODY] for pose in bodies])
     wrists = values[:, [15, 16], :2].reshape(len(bodies), 4)
     picture = draw_motion(
         f"Motion received in the room: {len(bodies)} body frames, {len(imu)} IMU samples",
@@ -231,7 +228,7 @@ def _picture(watcher: RoomWatcher, out: Path) -> None:
             (
                 "accelerometer, g",
                 [(pose.time_ms - imu[0].time_ms) / 1000 for pose in imu],
-                np.stack([pose.values[0] / _LSB_PER_G for pose in imu]),
+                np.stack([pose.values[_IMU][0] / _LSB_PER_G for pose in imu]),
             ),
         ],
     )

@@ -23,7 +23,7 @@ class Seen:
 
 
 class RoomWatcher:
-    """Watches a room while the demo goes on. ``poses`` grows; ``counts`` are by landmark set id."""
+    """Watches a room while the demo goes on. ``poses`` grows; ``counts`` are by landmark set."""
 
     def __init__(self, url: str, room: str, say: Callable[[str], None] | None = None) -> None:
         self._say = say
@@ -51,9 +51,14 @@ class RoomWatcher:
             self._loop.call_soon_threadsafe(self._task.cancel)
         self._thread.join(_JOIN_TIMEOUT)
 
-    def counts(self) -> dict[int, StreamCount]:
-        """Return the counts of every stream by landmark set id."""
-        return {} if self._client is None else {key[1]: count for key, count in self._client.counts().items()}
+    def counts(self) -> dict[str, StreamCount]:
+        """Return the counts of every stream by the name of its landmark set."""
+        counts = [] if self._client is None else self._client.counts().values()
+        return {"+".join(count.sets): count for count in counts if count.sets}
+
+    def seen(self, name: str) -> list[Seen]:
+        """Return the poses received so far that hold a landmark set."""
+        return [seen for seen in list(self.poses) if name in seen.received.pose.values]
 
     def _run(self) -> None:
         self._task = self._loop.create_task(self._watch())
@@ -86,7 +91,7 @@ class RoomWatcher:
             before += len(recent)
             streams: dict[str, list[int]] = {}
             for seen in recent:
-                streams.setdefault(seen.received.pose.landmarks.name, []).append(seen.received.packet_bytes)
+                streams.setdefault("+".join(seen.received.pose.values), []).append(seen.received.packet_bytes)
             rates = [
                 f"{name} {len(sizes) / _RATE_EVERY:.1f} Hz, {sum(sizes) / len(sizes):.0f} bytes a frame"
                 for name, sizes in streams.items()

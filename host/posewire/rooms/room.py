@@ -8,7 +8,7 @@ from posewire.errors import PoseError, RoomError
 from posewire.rooms.pose_stream import PoseStream
 from posewire.wire.frames import FrameType, build_frame
 from posewire.wire.messages import RoomKind
-from posewire.wire.pose import PacketKind, key_request, read_header
+from posewire.wire.pose import Control, Kind, control, parse_control, parse_header
 
 MAX_MEMBERS = 64
 _SLOTS = 255
@@ -45,8 +45,8 @@ class Link(Protocol):
     def send_room_frame(self, frame: RoomFrame) -> None:
         """Send a frame of another member."""
 
-    def send_pose_request(self, packet: bytes) -> None:
-        """Send a key request to this member, who publishes."""
+    def send_pose_control(self, packet: bytes) -> None:
+        """Send a control packet (a key request, a byte budget) to this member, who publishes."""
 
 
 @dataclass
@@ -127,17 +127,19 @@ class Room:
             RoomError: the member did not join to publish pose.
             PoseError: the packet's header does not parse.
         """
-        header = read_header(packet)
-        if header.kind is PacketKind.KEY_REQUEST:
-            raise PoseError("a publisher does not send key requests into its own stream")
+        header = parse_header(packet)
+        if header is None:
+            raise PoseError("a pose packet of a version or kind that this host does not know")
+        if header.kind is Kind.CONTROL:
+            raise PoseError("a control packet goes to a publisher: name its slot")
         if "pose" not in member.publish:
             raise RoomError('this member does not publish pose: join with "publish":["pose"]')
-        stream = member.streams.setdefault(header.set_id, PoseStream(header.set_id))
+        stream = member.streams.setdefault(header.stream, PoseStream(header.stream))
         stream.append(header, packet)
         ready = []
         for other in self._subscribers("pose", member):
             if other.link is None or other.link.congested:
-                stream.miss(other.slot)
+                stream.miss(other.slot, header)
                 other.dropped["pose"] += 1
             elif stream.can_follow(other.slot, header):
                 ready.append(other)
@@ -146,18 +148,27 @@ class Room:
                 self._request_key(member, stream)
         return self._fan_out(RoomFrame("pose", packet, member.slot), ready)
 
-    def request_key(self, slot: int, packet: bytes) -> None:
-        """Pass a subscriber's key request on to the publisher in ``slot``, at most a few times a second.
+    def control_pose(self, slot: int, packet: bytes) -> None:
+        """Pass a subscriber's control packet on to the publisher in ``slot``.
+
+        Key requests of all subscribers become at most a few a second. Acknowledgements and byte budgets speak for one
+        receiver, so they are passed on only where there is one.
 
         Raises:
+            PoseError: damaged, or not a control packet.
             RoomError: nobody publishes such a stream there (``not_in_room``).
         """
-        header = read_header(packet)
+        message = parse_control(packet)
+        if message is None:
+            raise PoseError("only control packets are sent to a publisher")
         publisher = self.members.get(slot)
-        stream = publisher.streams.get(header.set_id) if publisher is not None else None
+        stream = publisher.streams.get(message.stream) if publisher is not None else None
         if publisher is None or stream is None:
             raise RoomError(f"slot {slot} publishes no such pose stream", "not_in_room")
-        self._request_key(publisher, stream)
+        if message.control is Control.KEY_REQUEST:
+            self._request_key(publisher, stream)
+        elif publisher.link is not None and len(self._subscribers("pose", publisher)) == 1:
+            publisher.link.send_pose_control(packet)
 
     # --- inside
 
@@ -166,7 +177,7 @@ class Room:
             return
         chain = stream.chain()
         if chain is None:
-            stream.miss(member.slot)
+            stream.wait_for_key(member.slot)
             self._request_key(publisher, stream)
             return
         for packet in chain:
@@ -175,7 +186,7 @@ class Room:
 
     def _request_key(self, publisher: Member, stream: PoseStream) -> None:
         if publisher.link is not None and stream.may_request():
-            publisher.link.send_pose_request(key_request(stream.set_id))
+            publisher.link.send_pose_control(control(Control.KEY_REQUEST, stream.number, 0))
 
     def _subscribers(self, kind: RoomKind, publisher: Member) -> list[Member]:
         return [other for other in self.members.values() if other is not publisher and kind in other.subscribe]

@@ -188,7 +188,7 @@ class ConnectionHandler:
             self.voice.feed(pcm)
 
     def take_pose(self, packet: bytes, slot: int) -> None:
-        """Publish a pose packet into the room, or pass a key request (``slot`` not 0) to its publisher.
+        """Publish a pose packet into the room, or pass a control packet (``slot`` not 0) to its publisher.
 
         Raises:
             WireError: pose was not agreed on, or the peer is in no room.
@@ -199,7 +199,7 @@ class ConnectionHandler:
         if self._room is None or self._member is None:
             raise WireError("join a room before sending pose packets", "not_in_room")
         if slot:
-            self._room.request_key(slot, packet)
+            self._room.control_pose(slot, packet)
         else:
             self._room.publish_pose(self._member, packet)
 
@@ -242,8 +242,8 @@ class ConnectionHandler:
         """Send another member's frame."""
         self._websocket.send_binary(frame.message(self.protocol))
 
-    def send_pose_request(self, packet: bytes) -> None:
-        """Ask this device for a key packet."""
+    def send_pose_control(self, packet: bytes) -> None:
+        """Send this device, who publishes, a control packet."""
         self._websocket.send_binary(build_frame(FrameType.POSE, packet, self.protocol))
 
     # --- tasks
