@@ -6,6 +6,7 @@ goes to the transport at once. Flow control is the transport's own: ``congested`
 
 import asyncio
 import http
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -21,8 +22,11 @@ OPENING_TIMEOUT = 10.0
 PING_AFTER = 20.0
 PONG_WITHIN = 20.0
 CLOSING_TIMEOUT = 5.0
-HIGH_WATER = 64 * 1024
+HIGH_WATER = 16 * 1024
 """Bytes in a connection's send buffer above which it counts as congested."""
+
+UNSENT = 8 * 1024
+"""Bytes that the kernel may hold unsent: it would take megabytes, and a slow subscriber would see poses of last minute."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,9 @@ class WebSocket(asyncio.Protocol):
         """Take the transport; the opening request must arrive in time."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
+        sock = transport.get_extra_info("socket")
+        if sock is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
         peername = transport.get_extra_info("peername")
         self.peer = f"{peername[0]}:{peername[1]}" if isinstance(peername, tuple) else str(peername)
         self._restart_timer(OPENING_TIMEOUT, self._abort)
