@@ -13,9 +13,10 @@ COMMANDS = {
     "serve": ("start the host that boards and programs connect to", "posewire.server.serve_command"),
     "demo": ("show the whole thing on this machine: host, simulated board, voice, motion", "posewire.demo.command"),
     "sim device": ("run one simulated board against any host", "posewire.sim.device_command"),
+    "bench pose": ("measure the pose codec on recordings, beside what people use today", "posewire.bench.pose"),
     "doctor": ("check what this machine has and say what is missing", "posewire.doctor"),
 }
-_GROUPS = {"sim": "simulated boards"}
+_GROUPS = {"sim": "simulated boards", "bench": "benchmarks"}
 
 _EPILOG = """\
 start here:

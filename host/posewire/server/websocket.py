@@ -26,7 +26,7 @@ HIGH_WATER = 16 * 1024
 """Bytes in a connection's send buffer above which it counts as congested."""
 
 UNSENT = 8 * 1024
-"""Bytes that the kernel may hold unsent: it would take megabytes, and a slow subscriber would see poses of last minute."""
+"""Bytes that the kernel may hold unsent. It would take megabytes, and a slow subscriber would see minutes-old poses."""
 
 
 @dataclass(frozen=True)
