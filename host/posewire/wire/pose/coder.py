@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from posewire.errors import PoseError
-from posewire.wire.pose import core, packet
+from posewire.wire.pose import core, grid, packet
 from posewire.wire.pose.sets import (
     LandmarkSet,
     Plan,
@@ -33,6 +33,10 @@ class PlainKernel:
         self.bucket: Any = buckets()
         self.cum: Any = [cumulative(0), cumulative(1)]
         self.lut: Any = [symbol_lookup(0), symbol_lookup(1)]
+
+    def quantise(self, values: Any, spec: LandmarkSet, coarse: int) -> tuple[Any, list[bool] | None]:
+        """See ``grid.quantise``."""
+        return grid.quantise(values, spec, coarse)
 
     def zeros(self, count: int) -> Any:
         return [0] * count
@@ -65,6 +69,18 @@ class CompiledKernel:
         self.bucket: Any = np.frombuffer(buckets(), np.uint8).astype(np.int64)
         self.cum: Any = [np.array(cumulative(g), np.int64) for g in (0, 1)]
         self.lut: Any = [np.frombuffer(symbol_lookup(g), np.uint8).astype(np.int64) for g in (0, 1)]
+
+    def quantise(self, values: Any, spec: LandmarkSet, coarse: int) -> tuple[Any, list[bool] | None]:
+        """See ``grid.quantise``: the usual case in one pass, anything else there."""
+        v = np.asarray(values, np.float32)
+        if v.size != spec.size:
+            return grid.quantise(values, spec, coarse)
+        out = np.empty(spec.size, np.int64)
+        limit = float(1 << (spec.bits[0] - coarse)) if spec.is_quaternion else 32767.0
+        flat = np.ascontiguousarray(v).reshape(-1)
+        if self.f.quantise(flat, grid.scale(spec.bits, coarse), limit, out):
+            return out, None
+        return grid.quantise(v, spec, coarse)
 
     def zeros(self, count: int) -> Any:
         return np.zeros(count, np.int64)
@@ -164,9 +180,7 @@ class SetCoder:
             a = self.kernel.array
             pema = a(p.pema)
             if gains != self.unit_gains:
-                self.kernel.f.apply_gain(
-                    a(p.pema), gains, self.spec.landmarks, self.spec.coded_channels, pema
-                )
+                self.kernel.f.apply_gain(a(p.pema), gains, self.spec.landmarks, self.spec.coded_channels, pema)
             if len(self._levels) >= 8:
                 self._levels.clear()
             found = _Level(a(p.plan), a(p.tmpl), a(p.kema), pema, a(p.pw))
@@ -448,9 +462,7 @@ class SetCoder:
         if stop < marks:
             for j in range(stop, marks):
                 todo[lv.plan[5 * j] // ch] = core.SKIP
-        state = self._after(
-            ref, coarse, use, todo, xc, ema2, w2, any_intra or present is not None or stop < marks
-        )
+        state = self._after(ref, coarse, use, todo, xc, ema2, w2, any_intra or present is not None or stop < marks)
         state.known = known
         return state
 

@@ -6,6 +6,7 @@ import types
 from typing import Any
 
 import numba
+import numpy as np
 
 from posewire.wire.pose import core
 
@@ -58,3 +59,18 @@ quat_reference = _NAMES["quat_reference"]
 quat_restore = _NAMES["quat_restore"]
 gain_of = _NAMES["gain_of"]
 apply_gain = _NAMES["apply_gain"]
+
+
+@numba.njit(nogil=True)
+def quantise(values: Any, scale: Any, limit: float, out: Any) -> bool:
+    """``grid.quantise`` of finite float32 values; False when one is not."""
+    channels = len(scale)
+    for q in range(len(values)):
+        v = float(values[q]) * scale[q % channels]
+        if not np.isfinite(v):
+            return False
+        m = np.floor(abs(v) + 0.5)
+        if m > limit:
+            m = limit
+        out[q] = -int(m) if v < 0 else int(m)
+    return True

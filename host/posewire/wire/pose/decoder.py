@@ -163,9 +163,7 @@ class PoseDecoder:
         """A new reference takes the place of the slot that it was not coded against."""
         self._slots = [ref, state]
 
-    def _blocks(
-        self, packet: bytes, header: Header, ref: FrameState | None, time_ms: int, cold: bool
-    ) -> FrameState:
+    def _blocks(self, packet: bytes, header: Header, ref: FrameState | None, time_ms: int, cold: bool) -> FrameState:
         sets: dict[int, SetState] = {}
         for block in wire.blocks(packet, header):
             if not is_known(block.set_id):
@@ -186,9 +184,7 @@ class PoseDecoder:
                 raise PoseError("a set continues that is not in the reference")
             else:
                 spec = before.spec
-            sets[block.set_id] = self.coder(spec).decode(
-                packet, block.flags, pos, block.end, before, gains, cold
-            )
+            sets[block.set_id] = self.coder(spec).decode(packet, block.flags, pos, block.end, before, gains, cold)
         check = int.from_bytes(packet[-4:], "big")
         return FrameState(header.sequence, time_ms, check, sets)
 
@@ -200,7 +196,5 @@ class PoseDecoder:
             if is_known(block.set_id):
                 spec, pos = get_descriptor(block.set_id, packet, block.start, block.end)
                 gains, pos = get_gains(spec, packet, pos, block.end)
-                sets[block.set_id] = self.coder(spec).from_snapshot(
-                    packet, block.flags, pos, block.end, gains
-                )
+                sets[block.set_id] = self.coder(spec).from_snapshot(packet, block.flags, pos, block.end, gains)
         return FrameState(header.sequence, header.time, header.reference_check, sets)

@@ -10,7 +10,7 @@ import numpy as np
 from posewire.errors import PoseError
 from posewire.wire.pose.coder import CompiledKernel, Kernel, PlainKernel, SetCoder, SetState
 from posewire.wire.pose.filter import OneEuro
-from posewire.wire.pose.frame import FrameState, Poses, quantise
+from posewire.wire.pose.frame import FrameState, Poses
 from posewire.wire.pose.packet import (
     MAX_DISTANCE,
     MAX_PACKET,
@@ -92,6 +92,7 @@ class PoseEncoder:
         self._steady = 0
         self._kernel = kernel(compiled)
         self._coders = {s.id: SetCoder(s, self._kernel) for s in self.sets}
+        self._quantise = self._kernel.quantise
         self._seq = sequence & 0xFFFF
         self._base: FrameState | None = None
         self._candidate: FrameState | None = None
@@ -190,10 +191,7 @@ class PoseEncoder:
     def _layer(self) -> int:
         """0 where this frame may be a reference."""
         if self.acknowledged:
-            waiting = (
-                self._candidate is not None
-                and (self._seq - self._candidate.sequence) & 0xFFFF < CANDIDATE_LIFE
-            )
+            waiting = self._candidate is not None and (self._seq - self._candidate.sequence) & 0xFFFF < CANDIDATE_LIFE
             return 1 if waiting else 0
         return 1 if self.layers == 2 and self._since_key % 2 else 0
 
@@ -201,12 +199,10 @@ class PoseEncoder:
         self, frame: list[tuple[LandmarkSet, Any]], ref: FrameState | None, time_ms: int, level: int
     ) -> tuple[bytes, FrameState | None, int]:
         """The packet at one coarse level, the state it leads to (None for a repeat), its layer."""
-        grids = [(spec, *quantise(v, spec, level)) for spec, v in frame]
+        grids = [(spec, *self._quantise(v, spec, level)) for spec, v in frame]
         grids = [g for g in grids if g[2] is None or any(g[2])]
         layer = 0 if ref is None else self._layer()
-        segment = (
-            self._since_restart - self.refresh if self.refresh and ref is not None and layer == 0 else -1
-        )
+        segment = self._since_restart - self.refresh if self.refresh and ref is not None and layer == 0 else -1
         distance = 0 if ref is None else (self._seq - ref.sequence) & 0xFFFF
         if ref is None:
             header = Header(Kind.KEY, 0, self.stream, self._seq, time_ms)
@@ -234,9 +230,7 @@ class PoseEncoder:
                 past = before or (self._base.sets.get(spec.id) if self._base is not None else None)
                 coder = self._coders[spec.id]
                 gains = coder.unit_gains if past is None else coder.gains_after(past)
-            flags, body, states[spec.id] = self._coders[spec.id].encode(
-                x, present, before, level, gains, window
-            )
+            flags, body, states[spec.id] = self._coders[spec.id].encode(x, present, before, level, gains, window)
             out += bytes((spec.id, flags)) + put_varint(len(body)) + body
         seed = ref.check if header.kind == Kind.DELTA and ref is not None else 0
         packet, check = seal(bytes(out), seed)
@@ -248,12 +242,9 @@ class PoseEncoder:
             return False
         for spec, grid, present in grids:
             state = ref.sets.get(spec.id)
-            if (
-                state is None
-                or state.coarse != level
-                or spec.is_quaternion
-                or state.complete == (present is not None)
-            ):
+            if state is None or state.coarse != level or spec.is_quaternion or state.complete == (present is not None):
+                return False
+            if present is None and (grid[0] != state.x[0] or grid[1] != state.x[1] or grid[-1] != state.x[-1]):
                 return False
             valid = np.ones(spec.landmarks, bool) if present is None else np.array(present)
             if present is not None and not np.array_equal(np.asarray(state.valid) != 0, valid):

@@ -214,9 +214,7 @@ def cumulative(group: int) -> list[int]:
 @lru_cache(maxsize=2)
 def symbol_lookup(group: int) -> bytes:
     """For each table of a group and each 12-bit slot, the symbol."""
-    return b"".join(
-        bytes([s]) * f for row in FREQUENCIES[14 * group : 14 * group + 14] for s, f in enumerate(row)
-    )
+    return b"".join(bytes([s]) * f for row in FREQUENCIES[14 * group : 14 * group + 14] for s, f in enumerate(row))
 
 
 @lru_cache(maxsize=1)
