@@ -4,7 +4,9 @@ import sys
 from binascii import unhexlify
 
 from posewire_fw.pose_decoder import FRAME, PoseDecoder
-from posewire_fw.pose_sets import IDS
+
+NAMES = {1: "body33", 2: "hands42", 3: "face468", 4: "face478", 5: "world33", 6: "coco17", 8: "imu6", 10: "hand21"}
+NAMES[0], NAMES[11] = "custom", "hand21_right"
 
 with open(sys.argv[1]) as f:
     cases = json.load(f)
@@ -18,7 +20,7 @@ for n, steps in enumerate(cases):
         if want is None:
             continue
         for k, s in enumerate(decoder.sets):
-            name = "quat%d" % s.marks if s.quat else next(key for key, ident in IDS.items() if ident == s.id)
+            name = "quat%d" % s.marks if s.quat else NAMES[s.id]
             assert decoder.present(k) == (name in want), where
             if name in want:
                 got = list(decoder.integers(k))
