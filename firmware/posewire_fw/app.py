@@ -12,8 +12,7 @@ from posewire_fw.button import PRESSED, RELEASED, Button
 from posewire_fw.clock import Clock
 from posewire_fw.connection import Connection
 from posewire_fw.events import Events
-from posewire_fw.imu import Imu
-from posewire_fw.keypoints import KeypointReader
+from posewire_fw.frames import HEADER
 from posewire_fw.led import open_led
 from posewire_fw.link import Link
 from posewire_fw.mic import Microphone, frame_bytes
@@ -69,6 +68,7 @@ class App:
             self.speaker = Speaker(self.board.open_speaker, jitter, audio["volume"])
 
         self.uplink = Uplink(self.ring, self.clock)
+        self.link = Link(self.uplink)
         self.keypoints = None
         self.imu = None
         if settings["pose"]["room"]:
@@ -79,7 +79,6 @@ class App:
         device_tools.register(self)
         self._register_user_tools()
 
-        self.link = Link(self.uplink)
         self.session = Session(
             settings,
             self.board,
@@ -102,14 +101,22 @@ class App:
         self._add_workers()
 
     def _open_pose_sources(self, pose):
+        # Imported here, because the codec takes memory that a board without such sources has better uses for.
         uart = self.board.open_uart() if pose["keypoints"] else None
         if uart is not None:
-            self.keypoints = KeypointReader(uart, self.uplink.add_source)
+            from posewire_fw.keypoints import KeypointReader
+
+            self.keypoints = KeypointReader(uart, self.uplink.add_source, self._reserve_packet)
             self.uplink.publishes = True
         i2c = self.board.open_i2c() if pose["imu"] else None
         if i2c is not None:
+            from posewire_fw.imu import Imu
+
             self.imu = Imu(i2c, pose["imu_hz"], self.clock)
             self.uplink.add_source(self.imu.stream)
+
+    def _reserve_packet(self, count):
+        self.link.reserve(max(HEADER) + count)
 
     def _headers(self):
         token = self.config["host"]["token"]

@@ -9,7 +9,7 @@ import micropython
 from micropython import const
 
 from posewire_fw import log
-from posewire_fw.pose import IMU6, SETS, PoseStream
+from posewire_fw.pose_stream import IMU6, PoseStream
 
 _ADDRESSES = (0x68, 0x69)
 # WHO_AM_I of the parts that share these registers.
@@ -28,7 +28,7 @@ _RETRY_MS = const(2000)
 
 @micropython.viper
 def unpack(raw, values):
-    """Registers (accelerometer, temperature, gyroscope; big-endian) -> 6 integers. -32768 would say "missing"."""
+    """Registers (accelerometer, temperature, gyroscope; big-endian) -> 6 integers."""
     r = ptr8(raw)
     q = ptr16(values)
     i = 0
@@ -36,10 +36,7 @@ def unpack(raw, values):
         at = i << 1
         if i >= 3:
             at += 2
-        v = (int(r[at]) << 8) | int(r[at + 1])
-        if v == 0x8000:
-            v = 0x8001
-        q[i] = v
+        q[i] = (int(r[at]) << 8) | int(r[at + 1])
         i += 1
 
 
@@ -53,7 +50,7 @@ class Imu:
         self._raw = bytearray(14)
         self._address = 0
         self._next = time.ticks_ms()
-        self.stream = PoseStream(IMU6, *SETS[IMU6])
+        self.stream = PoseStream(IMU6, 2, 3, counts=True)
         self.samples = 0
         self.errors = 0
 

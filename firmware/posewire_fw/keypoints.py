@@ -1,21 +1,21 @@
-"""Keypoints from a camera co-processor by UART (docs/keypoint-uart.md): found, checked, quantised, published."""
+"""Keypoints from a camera co-processor by UART (docs/keypoint-uart.md): found, checked, published."""
 
 import micropython
 from micropython import const
 
 from posewire_fw import log
 from posewire_fw.copy import copy
-from posewire_fw.pose import CUSTOM, CUSTOM_BITS, SETS, VALUES_MAX, PoseStream, crc16, quantise
+from posewire_fw.crc16 import crc16
+from posewire_fw.pose_stream import PoseStream, is_shape
 
 # sync 2, set 1, channels 1, landmarks 2, time 4
 _HEADER = const(10)
 _CRC = const(2)
-# Frames begin at 2 so that their float32 values, 10 bytes on, lie on word boundaries.
+# Frames begin at 2 so that their float32 values, 10 bytes on, lie on word boundaries: they are copied by words.
 _BASE = const(2)
 _CHUNK = const(256)
 _CHUNKS_A_POLL = const(16)
 _STREAMS_MAX = const(4)
-_CHANNELS_MAX = const(8)
 # Room for body33 at first: most cameras send no more.
 _VALUES_FIRST = const(132)
 
@@ -32,21 +32,28 @@ def find_sync(data, start: int, end: int) -> int:
     return end
 
 
-def _room(values):
-    """Bytes for a frame of so many values and what is read before it is dealt with."""
-    return _BASE + _HEADER + 4 * values + _CRC + _CHUNK
+def _room(size):
+    """Bytes for a frame of that size and what is read before it is dealt with."""
+    return _BASE + size + _CHUNK
 
 
 class KeypointReader:
-    """Reads frames from a UART. add_stream(stream) is called once for each landmark set that appears."""
+    """Reads frames from a UART.
 
-    def __init__(self, uart, add_stream):
+    add_stream(stream) is called once for each landmark set that appears, reserve(bytes) before that and whenever one
+    changes its shape: it makes room for packets of that size, or raises MemoryError. A set that there is no memory for
+    is ignored.
+    """
+
+    def __init__(self, uart, add_stream, reserve):
         self._uart = uart
         self._add_stream = add_stream
+        self._reserve = reserve
         self._chunk = bytearray(_CHUNK)
-        self._buf = bytearray(_room(_VALUES_FIRST))
+        self._buf = bytearray(_room(_HEADER + 4 * _VALUES_FIRST + _CRC))
         self._end = _BASE
         self.streams = {}
+        self._refused = {}
         self.frames = 0
         self.bad_frames = 0
         self.skipped_bytes = 0
@@ -79,16 +86,15 @@ class KeypointReader:
             return False
         size = self._frame_size()
         if size and have < size:
-            if size + _BASE + _CHUNK > len(self._buf):
-                self._grow()
-            return False
-        if size and self._check_crc(size):
+            if _room(size) <= len(self._buf) or self._grow(size):
+                return False
+        elif size and self._check_crc(size):
             self._take()
             self._discard(size)
-        else:
-            # Not a frame, or a damaged one: what follows its sync bytes may hold a good one.
-            self.bad_frames += 1
-            self._discard(2)
+            return True
+        # Not a frame, a damaged one, or one too large for us: what follows its sync bytes may hold a good one.
+        self.bad_frames += 1
+        self._discard(2)
         return True
 
     def _frame_size(self):
@@ -96,20 +102,20 @@ class KeypointReader:
         buf = self._buf
         channels = buf[_BASE + 3]
         landmarks = buf[_BASE + 4] | buf[_BASE + 5] << 8
-        known = SETS.get(buf[_BASE + 2])
-        if known is not None:
-            if landmarks != known[0] or channels != known[1]:
-                return 0
-        elif buf[_BASE + 2] != CUSTOM or not 0 < channels <= _CHANNELS_MAX:
-            return 0
-        if not landmarks or landmarks * channels > VALUES_MAX:
+        if not is_shape(buf[_BASE + 2], landmarks, channels):
             return 0
         return _HEADER + 4 * landmarks * channels + _CRC
 
-    def _grow(self):
-        buf = bytearray(_room(VALUES_MAX))
+    def _grow(self, size):
+        """Make room for a frame of that size; False where there is no memory for it."""
+        try:
+            buf = bytearray(_room(size))
+        except MemoryError:
+            self._refuse()
+            return False
         copy(buf, 0, self._buf, 0, self._end)
         self._buf = buf
+        return True
 
     def _check_crc(self, size):
         buf = self._buf
@@ -122,39 +128,60 @@ class KeypointReader:
 
     def _take(self):
         buf = self._buf
-        stream = self.streams.get(buf[_BASE + 2])
+        stream = self._stream()
         if stream is None:
-            stream = self._new_stream(buf[_BASE + 2])
-            if stream is None:
-                return
-        if stream.set_id == CUSTOM:
-            self._fit_custom(stream)
+            return
         self.frames += 1
-        quantise(buf, _BASE + _HEADER, stream.values, stream.landmarks, stream.channels, stream.bits)
+        copy(stream.values, 0, buf, _BASE + _HEADER, len(stream.values))
         for i in range(4):
             stream.time[i] = buf[_BASE + 9 - i]
         stream.publish()
 
-    def _new_stream(self, set_id):
-        if len(self.streams) >= _STREAMS_MAX:
+    def _stream(self):
+        """The stream that takes the frame at hand; None where there is none and cannot be one."""
+        buf = self._buf
+        stream = self.streams.get(buf[_BASE + 2])
+        if stream is not None and stream.channels == buf[_BASE + 3]:
+            if stream.landmarks == buf[_BASE + 4] | buf[_BASE + 5] << 8:
+                return stream
+        if self._refused.get(buf[_BASE + 2]) == self._shape():
             return None
-        if set_id == CUSTOM:
-            landmarks, channels = self._shape()
-            stream = PoseStream(set_id, landmarks, channels, bytes([CUSTOM_BITS] * channels))
-        else:
-            stream = PoseStream(set_id, *SETS[set_id])
-        log.info("keypoints", "set %d: %d landmarks of %d", set_id, stream.landmarks, stream.channels)
-        self.streams[set_id] = stream
-        self._add_stream(stream)
+        return self._new_stream(stream)
+
+    def _new_stream(self, stream):
+        """A stream for a set seen for the first time, or in another shape than before."""
+        set_id, channels, landmarks = self._header()
+        new = stream is None
+        if new and len(self.streams) >= _STREAMS_MAX:
+            return None
+        try:
+            if new:
+                stream = PoseStream(set_id, landmarks, channels)
+            else:
+                stream.reshape(landmarks, channels)
+            self._reserve(stream.room)
+        except MemoryError:
+            if not new:
+                stream.close()
+            self._refuse()
+            return None
+        log.info("keypoints", "set %d: %d landmarks of %d", set_id, landmarks, channels)
+        if new:
+            self.streams[set_id] = stream
+            self._add_stream(stream)
         return stream
 
-    def _shape(self):
-        buf = self._buf
-        return buf[_BASE + 4] | buf[_BASE + 5] << 8, buf[_BASE + 3]
+    def _refuse(self):
+        set_id, channels, landmarks = self._header()
+        if self._refused.get(set_id) != self._shape():
+            self._refused[set_id] = self._shape()
+            log.error("keypoints", "no memory for set %d: %d landmarks of %d are ignored", set_id, landmarks, channels)
 
-    def _fit_custom(self, stream):
+    def _header(self):
         buf = self._buf
-        landmarks = buf[_BASE + 4] | buf[_BASE + 5] << 8
-        if stream.landmarks != landmarks or stream.channels != buf[_BASE + 3]:
-            landmarks, channels = self._shape()
-            stream.reshape(landmarks, channels, bytes([CUSTOM_BITS] * channels))
+        return buf[_BASE + 2], buf[_BASE + 3], buf[_BASE + 4] | buf[_BASE + 5] << 8
+
+    def _shape(self):
+        """Landmarks and channels of the frame at hand as one number."""
+        buf = self._buf
+        return buf[_BASE + 3] << 16 | buf[_BASE + 5] << 8 | buf[_BASE + 4]

@@ -39,9 +39,9 @@ from posewire_fw.websocket import (
     handshake_request,
 )
 
-# The longest message that is taken and the longest frame that is sent, in bytes.
+# The longest message that is taken and the longest that is sent, in bytes; reserve() makes room for longer binary ones.
 MESSAGE_MAX = const(4096)
-FRAME_MAX = const(4608)
+FRAME_MAX = const(4096)
 
 _CHUNK = const(1460)
 _CHUNKS_A_TURN = const(8)
@@ -65,8 +65,8 @@ _TCP_NODELAY = const(1)
 class Link:
     """One connection at a time: connect(), then turn() until it raises WebSocketError or OSError.
 
-    uplink has fill(buf, at), which writes the next binary message (FRAME_MAX bytes at most) at an offset of buf and
-    returns its length, 0 for none.
+    uplink has fill(buf, at), which writes the next binary message at an offset of buf (there are FRAME_MAX bytes from
+    there on, or what reserve() has been asked for) and returns its length, 0 for none.
     """
 
     def __init__(self, uplink):
@@ -91,6 +91,10 @@ class Link:
         self._heard = now  # when something was last received
         self._moved = now  # when the network last took something of the frame under way
         self._close_since = now
+
+    def reserve(self, count):
+        """Make room for binary messages of count bytes. Raises MemoryError; then all is as before."""
+        self._builder.reserve(count)
 
     def open(self):
         return self._sock is not None and not self._close_code

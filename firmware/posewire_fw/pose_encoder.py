@@ -1,9 +1,12 @@
 """Encodes one pose stream on the board: the same packets, byte for byte, as posewire.wire.pose.PoseEncoder.
 
-Everything is allocated by the constructor; ``encode`` allocates nothing.
+Everything is allocated by the constructor; ``encode`` allocates nothing. Its larger functions are compiled to machine
+code (``native``): their frames then lie on the C stack, where bytecode would take them from the heap at every call.
 """
 
 from array import array
+
+import micropython
 
 from posewire_fw import pose_core as core
 from posewire_fw import pose_pack as pack
@@ -63,10 +66,10 @@ class PoseEncoder:
         self.room = room  # bytes that ``encode`` needs behind ``off``
         self._unit = bytes([32] * 8)
         self._gains = bytearray(8)
-        self._seq = sequence & 0xFFFF
+        self.sequence = sequence & 0xFFFF  # of the next packet
         self._slots = slots
         self._slot_seq = [0] * slots
-        self._slot_time = [0] * slots
+        self._slot_time = [bytearray(4) for _ in range(slots)]
         self._check = [array("I", [0]) for _ in range(slots)]
         self._zero = array("I", [0])
         self._run = array("I", [0])
@@ -102,23 +105,23 @@ class PoseEncoder:
             self.budget = buf[off + 5] << 8 | buf[off + 6]
         return True
 
-    def encode(self, values, time_ms, buf, off=0):
+    @micropython.native
+    def encode(self, values, time, buf, off=0):
         """Writes the packet of one instant into ``buf`` at ``off`` and returns its length.
 
         ``values``: for each set an ``array('f')`` (NaN = missing landmark), for raw sets an ``array('h')``, or None.
-        ``buf`` needs ``room`` bytes behind ``off``. ``time_ms``: not running backwards.
+        ``buf`` needs ``room`` bytes behind ``off``. ``time``: 4 bytes, big-endian ms, not running backwards. (A number
+        of 32 bits would be an object on the heap of a chip.)
         """
         if len(buf) - off < self.room:
             raise ValueError("buffer")
         base = self._base
         if base >= 0:
-            gap = time_ms - self._slot_time[base]
             if (
                 self._want_key
                 or (self.key_every and self._since_key >= self.key_every)
-                or (self._seq - self._slot_seq[base]) & 0xFFFF > 255
-                or gap < 0
-                or gap > 0xFFFF
+                or (self.sequence - self._slot_seq[base]) & 0xFFFF > 255
+                or self._too_late(base, time)
             ):
                 base = -1
         level = self._floor
@@ -131,17 +134,24 @@ class PoseEncoder:
         while trial == self._base or trial == self._candidate:
             trial += 1
         while True:
-            size = self._encode_at(values, base, trial, time_ms, level, buf, off)
+            size = self._encode_at(values, base, trial, time, level, buf, off)
             if not self.budget or size <= self.budget or level >= self._top:
                 break
             level += 1
         self._steady = self._steady + 1 if level == self.coarse else 0
         self.coarse = level
-        self._commit(trial, base < 0, time_ms)
-        self._seq = (self._seq + 1) & 0xFFFF
+        self._commit(trial, base < 0, time)
+        self.sequence = (self.sequence + 1) & 0xFFFF
         return size
 
-    def _commit(self, trial, key, time_ms):
+    def _too_late(self, base, time):
+        """Whether the low 16 bits of time do not say how long after that reference frame it is."""
+        was = self._slot_time[base]
+        high = ((time[0] << 8 | time[1]) - (was[0] << 8 | was[1])) & 0xFFFF
+        low = (time[2] << 8 | time[3]) - (was[2] << 8 | was[3])
+        return low < 0 if high == 0 else high > 1 or low >= 0
+
+    def _commit(self, trial, key, time):
         if key:
             self._since_key = 0
             self._since_restart = 0
@@ -154,8 +164,8 @@ class PoseEncoder:
             self._since_restart += 1
             if self._since_restart == 2 * self.refresh:
                 self._since_restart = self.refresh
-        self._slot_seq[trial] = self._seq
-        self._slot_time[trial] = time_ms
+        self._slot_seq[trial] = self.sequence
+        core.move_in(time, self._slot_time[trial], 0, 4)
         if self.acknowledged and not key:
             self._candidate = trial
         else:
@@ -164,9 +174,10 @@ class PoseEncoder:
     def _layer_now(self):
         if self.acknowledged:
             c = self._candidate
-            return 1 if c >= 0 and (self._seq - self._slot_seq[c]) & 0xFFFF < CANDIDATE_LIFE else 0
+            return 1 if c >= 0 and (self.sequence - self._slot_seq[c]) & 0xFFFF < CANDIDATE_LIFE else 0
         return 1 if self.layers == 2 and self._since_key & 1 else 0
 
+    @micropython.native
     def _quantise(self, s, values, slot, level):
         """The set's integers at a level; False when the set is missing."""
         if values is None:
@@ -185,6 +196,7 @@ class PoseEncoder:
         slot.there = s.missing < s.marks
         return slot.there
 
+    @micropython.native
     def _same(self, trial, base, level):
         """Whether this frame is the reference's pose again."""
         k = 0
@@ -205,7 +217,8 @@ class PoseEncoder:
                 return False
         return True
 
-    def _encode_at(self, values, base, trial, time_ms, level, buf, off):
+    @micropython.native
+    def _encode_at(self, values, base, trial, time, level, buf, off):
         k = 0
         while k < len(self.sets):
             s = self.sets[k]
@@ -215,22 +228,22 @@ class PoseEncoder:
         segment = -1
         if self.refresh and base >= 0 and self._layer == 0:
             segment = self._since_restart - self.refresh
-        distance = (self._seq - self._slot_seq[base]) & 0xFFFF
+        distance = (self.sequence - self._slot_seq[base]) & 0xFFFF
         self._repeat = base >= 0 and segment < 0 and self._same(trial, base, level)
         kind = KEY if base < 0 else REPEAT if self._repeat else RESTART if segment == 0 else DELTA
         if self._repeat:
             self._layer = 1
         buf[off] = VERSION | kind << 2 | self._layer
         buf[off + 1] = self.stream
-        buf[off + 2] = self._seq >> 8
-        buf[off + 3] = self._seq & 255
+        buf[off + 2] = self.sequence >> 8
+        buf[off + 3] = self.sequence & 255
         pos = off + 4
         if kind == KEY or kind == RESTART:
-            buf[pos] = time_ms >> 24 & 255
-            buf[pos + 1] = time_ms >> 16 & 255
+            buf[pos] = time[0]
+            buf[pos + 1] = time[1]
             pos += 2
-        buf[pos] = time_ms >> 8 & 255
-        buf[pos + 1] = time_ms & 255
+        buf[pos] = time[2]
+        buf[pos + 1] = time[3]
         pos += 2
         if kind != KEY:
             buf[pos] = distance
@@ -252,6 +265,7 @@ class PoseEncoder:
         core.put_crc(run, buf, pos)
         return pos + 4 - off
 
+    @micropython.native
     def _block(self, s, base, trial, level, segment, buf, pos):
         """One set: writes its block at ``pos`` and returns the position after it."""
         cx = s.cx

@@ -1,6 +1,7 @@
 """The encoder's integer loops in viper; ``pose_core`` says how buffers are passed."""
 
 import micropython
+
 from posewire_fw.pose_core import (
     BASE,
     BUCKET,

@@ -1,10 +1,15 @@
 """Landmark sets on the board: coding order and start values, scratch buffers, and the reference frames' states.
 
-Everything is allocated when a set is made; nothing after that.
+Everything is allocated when a set is made; nothing after that. What runs for each packet and is not small is native:
+pose_encoder says why.
 """
 
+import sys
 from array import array
 
+import micropython
+
+import posewire_fw
 from posewire_fw import pose_core as core
 
 CUSTOM = 0
@@ -22,47 +27,38 @@ NAMED = {
     10: (21, (12, 12, 10), "HAND21"),
     11: (21, (12, 12, 10), "HAND21"),
 }
-IDS = {
-    "custom": 0,
-    "body33": 1,
-    "hands42": 2,
-    "face468": 3,
-    "face478": 4,
-    "world33": 5,
-    "coco17": 6,
-    "quat": 7,
-    "imu6": 8,
-    "hand21": 10,
-    "hand21_right": 11,
-}
 
 
 def ints(code, n):
     return array(code, bytes(2 * n))
 
 
-def _table(name):
-    if name == "FACE478":
-        from posewire_fw import pose_tables_face as tables
-    else:
-        from posewire_fw import pose_tables as tables
-    return memoryview(getattr(tables, name))
+def _table(name, face=False):
+    """A trained table. Its module is forgotten at once: nobody needs it any more when the set is made."""
+    module = "pose_tables_face" if face else "pose_tables"
+    path = "posewire_fw." + module
+    try:
+        return getattr(__import__(path, None, None, (module,)), name)
+    finally:
+        # What could not be read whole, for want of memory, must go as well.
+        sys.modules.pop(path, None)
+        if hasattr(posewire_fw, module):
+            delattr(posewire_fw, module)
 
 
-_cum = [None, None]
+_cum = {}
 
 
 def cumulative(group):
     """14 x 33 cumulative frequencies; group 1 is for faces."""
-    if _cum[group] is None:
-        from posewire_fw.pose_tables import FREQUENCIES
-
+    if group not in _cum:
+        frequencies = _table("FREQUENCIES")
         out = array("H", bytes(2 * 14 * 33))
         at = group * 14 * 32 * 2
         for t in range(14):
             total = 0
             for s in range(32):
-                total += FREQUENCIES[at] | FREQUENCIES[at + 1] << 8
+                total += frequencies[at] | frequencies[at + 1] << 8
                 at += 2
                 out[t * 33 + s + 1] = total
         _cum[group] = out
@@ -104,7 +100,7 @@ class Slot:
 class PoseSet:
     """One set of a stream. ``bits``: exponents of the steps; ``parents``: of a custom set, -1 for none."""
 
-    def __init__(self, ident, marks=None, bits=None, parents=None, slots=2):
+    def __init__(self, ident, marks=0, bits=None, parents=None, slots=2):
         self.id = ident
         named = NAMED.get(ident)
         if named:
@@ -139,7 +135,7 @@ class PoseSet:
         self.todo = bytearray(marks)
         self.there = bytearray(marks)
         self.drop = bytearray(marks)
-        self.quantise = [None, None, None, self.there]
+        self.quantise: list = [None, None, None, self.there]
         # what the float conversions need: landmarks, channels, limit, exponents at the coarse level
         self.grid = bytearray(5 + wide)
         self.slots = [Slot(marks, wide, ch) for _ in range(slots)]
@@ -147,7 +143,7 @@ class PoseSet:
             self.x3 = ints("h", n)
             self.r3 = ints("h", n)
             self.p4 = ints("h", marks * 4)
-        cx = [None] * core.SLOTS
+        cx: list = [None] * core.SLOTS
         cx[core.PLAN] = self.plan
         cx[core.TMPL] = self.tmpl
         cx[core.KEMA] = self.kema
@@ -164,6 +160,9 @@ class PoseSet:
         self.cx = cx
 
     def _plan(self, ident, named, marks, ch):
+        name = named[2] if named else None
+        # First, because reading it takes several times its size for a moment.
+        t = memoryview(_table(name, name == "FACE478")) if name else None
         n = marks * ch
         plan = array("H", bytes(10 * marks))
         tmpl = ints("h", n)
@@ -175,9 +174,8 @@ class PoseSet:
         self._kcode = kcode
         self._scode = scode
         self.pw = pw
-        name = named[2] if named else None
         self.table_bits = None
-        if name is None:
+        if t is None:
             core.fill8(kcode, n, 58 if self.quat else 34)
             core.fill8(scode, n, 24)
             core.fill8(pw, n, 64)
@@ -190,7 +188,6 @@ class PoseSet:
                     plan[5 * i + 1] = 1
                     plan[5 * i + 2] = p * ch
             return
-        t = _table(name)
         rows = t[0] | t[1] << 8
         wide = t[2]
         self.table_bits = bytes(t[3 : 3 + wide])
@@ -226,6 +223,7 @@ class PoseSet:
                     scode[b + c] = t[ss + s]
                     pw[b + c] = t[ws + s]
 
+    @micropython.native
     def level(self, coarse, gains):
         """Start values for this coarse level and these gains."""
         same = coarse == self._level
@@ -252,6 +250,7 @@ class PoseSet:
         core.apply_gain(self.pema, self.pema, self._gains, self.shape)
         self._level = coarse
 
+    @micropython.native
     def plain_scales(self, coarse, out):
         """Start scales without gains."""
         for c in range(self.coded):
@@ -283,6 +282,7 @@ class PoseSet:
             g[5 + c] = (self.bits[c] - coarse) & 255
         return g
 
+    @micropython.native
     def bind(self, ref, new, coarse, gains):
         """Prepares ``new`` to be coded against ``ref`` (None: from nothing): references on the grid of ``coarse``.
 

@@ -331,9 +331,8 @@ class Session:
     def _on_pose(self, message):
         reader = self._reader
         self.received_pose += 1
-        # Kind 15 is a subscriber's wish for a key packet of a landmark set.
-        if reader.length >= 2 and message[reader.start] == 15:
-            self._uplink.request_key(message[reader.start + 1])
+        # This board subscribes to nobody: what comes is a subscriber's control packet, for one of its streams.
+        self._uplink.control_pose(message, reader.start, reader.start + reader.length)
 
     def on_text(self, message, count):
         """A text message: message[:count] until this returns."""

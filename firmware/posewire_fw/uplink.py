@@ -6,7 +6,8 @@ from posewire_fw.frames import AUDIO, POSE, FrameWriter
 class Uplink:
     """audio_open and pose_open say what may be sent now.
 
-    A source has set_id, skipped, key_wanted(), and fill(buf, at) -> bytes written (PACKET_MAX at most), 0 for nothing.
+    A source has set_id, skipped, set_number(), key_wanted(), control(buf, start, end) -> whether it was meant, and
+    fill(buf, at) -> bytes written, 0 for nothing; whoever adds it sees to it that the link has room for them.
     """
 
     def __init__(self, ring, clock):
@@ -25,7 +26,8 @@ class Uplink:
         self._header.set_protocol(protocol)
 
     def add_source(self, source):
-        """Take a pose source. publishes says whether there is, or may yet be, one."""
+        """Take a pose source; its stream gets the next number. publishes says whether there is, or may yet be, one."""
+        source.set_number(len(self.sources))
         self.sources.append(source)
         self.publishes = True
 
@@ -65,7 +67,8 @@ class Uplink:
         for source in self.sources:
             source.key_wanted()
 
-    def request_key(self, set_id):
+    def control_pose(self, buf, start, end):
+        """A control packet has come: the source that it is for obeys it."""
         for source in self.sources:
-            if source.set_id == set_id:
-                source.key_wanted()
+            if source.control(buf, start, end):
+                return

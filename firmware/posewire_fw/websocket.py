@@ -264,6 +264,13 @@ class FrameBuilder:
         self.start = 0
         self.end = 0
 
+    def reserve(self, payload_max):
+        """Make room for longer payloads; a frame under way stays as it is. Raises MemoryError."""
+        if self.PAYLOAD + payload_max > len(self.buffer):
+            buffer = bytearray(self.PAYLOAD + payload_max)
+            copy(buffer, 0, self.buffer, 0, len(self.buffer))
+            self.buffer = buffer
+
     def finish(self, opcode, count):
         """Put the header before the payload of count bytes, and mask it."""
         buf = self.buffer

@@ -11,6 +11,13 @@ decoder = PoseDecoder([PoseSet(1, slots=3)])
 buf = bytearray(encoder.room)
 frames = [array("f", [((7 * i + 13 * t * (i % 5)) % 101) / 128 for i in range(132)]) for t in range(4)]
 values = [None]
+time = bytearray(4)
+
+
+def stamp(ms):
+    time[2] = ms >> 8
+    time[3] = ms & 255
+    return time
 
 
 def run(n, what):
@@ -19,7 +26,7 @@ def run(n, what):
     while t < n:
         values[0] = frames[t & 3]
         if what:
-            size = encoder.encode(values, 33 * t, buf)
+            size = encoder.encode(values, stamp(33 * t), buf)
         else:
             decoder.decode(buf, 0, 11)
         t += 1
@@ -37,7 +44,7 @@ lengths = []
 encoder.request_key()
 for t in range(40):
     values[0] = frames[t & 3]
-    n = encoder.encode(values, 2000 + 33 * t, buf)
+    n = encoder.encode(values, stamp(2000 + 33 * t), buf)
     packets.append(bytes(buf[:n]))
 results = bytearray(40)
 

@@ -29,16 +29,18 @@ for t in range(4):
     )
 packets = []
 for t in range(6):
-    n = encoder.encode(frames[t & 3], 33 * t, buf)
+    n = encoder.encode(frames[t & 3], (33 * t).to_bytes(4, "big"), buf)
     packets.append(bytes(buf[:n]))
 print("packet", n)
 if what == "decode":
     for p in packets[:2]:
         decoder.decode(p, 0, len(p))
+time = bytearray(4)
 t = 0
 while t < count:
     if what == "encode":
-        encoder.encode(frames[t & 3], 300 + 33 * t, buf)
+        time[2:] = (300 + 33 * t).to_bytes(2, "big")
+        encoder.encode(frames[t & 3], time, buf)
     elif what == "decode":
         # always the same delta: put the decoder back to where it applies
         p = packets[2]

@@ -57,7 +57,7 @@ for path in sys.argv[1:]:
         for s in doc["sets"]:
             v = step["values"].get(s["name"])
             values.append(None if v is None else array("f", a2b_base64(v)))
-        size = encoder.encode(values, step["time"], buf, 7)
+        size = encoder.encode(values, step["time"].to_bytes(4, "big"), buf, 7)
         packet = unhexlify(step["packet"])
         assert bytes(buf[7 : 7 + size]) == packet, (name, bytes(buf[7 : 7 + size]).hex(), step["packet"])
         if not step.get("drop"):

@@ -19,7 +19,7 @@ class Wire:
         self.closed = False
 
     def send_text(self, text):
-        if len(text) > 4608:
+        if len(text) > 4096:
             raise ValueError("too long")
         self.said.append(json.loads(text))
         return True
@@ -81,6 +81,14 @@ class Source:
 
     def __init__(self):
         self.keys = 0
+        self.controls = []
+
+    def set_number(self, number):
+        pass
+
+    def control(self, buf, start, end):
+        self.controls.append(bytes(buf[start:end]))
+        return True
 
     def key_wanted(self):
         self.keys += 1
@@ -485,14 +493,12 @@ def test_another_members_voice_is_not_played():
     assert scene.speaker.pushed == []
 
 
-def test_a_key_request_reaches_its_source():
+def test_a_control_packet_reaches_the_source():
     scene = Scene().online()
-    before = scene.source.keys
-    for set_id in (1, 8):
-        packet = bytes([15, set_id, 0, 0, 0, 0, 0, 0, 0, 0])
-        data = bytes([16, 2, 0, len(packet)]) + packet
-        scene.session.on_binary(bytearray(data), len(data))
-    assert scene.source.keys == before + 1
+    packet = bytes(range(9))
+    data = bytes([16, 2, 0, len(packet)]) + packet
+    scene.session.on_binary(bytearray(data + b"older"), len(data))
+    assert scene.source.controls == [packet]
 
 
 def test_tools_are_called_and_answered():

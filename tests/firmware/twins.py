@@ -145,23 +145,12 @@ def scale(samples, factor):
 
 
 def quantise_value(value, bits):
-    """One float of docs/wire.md section 5."""
-    if value != value:
-        return -32768
-    if value in (float("inf"), float("-inf")):
-        return 32767 if value > 0 else -32767
-    size = clamp(int(abs(value) * (1 << bits) + 0.5) if abs(value) < 1e6 else 32767, 0, 32767)
+    """One float of docs/pose-packet.md section 2; None where it is missing."""
+    if value != value or value in (float("inf"), float("-inf")):
+        return None
+    scaled = abs(value) * 2.0**bits
+    size = int(scaled + 0.5) if scaled < 32767 else 32767
     return -size if value < 0 else size
-
-
-def zigzag_varint(value):
-    value = value * 2 if value >= 0 else -2 * value - 1
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def crc16(data, crc=0xFFFF):
@@ -174,30 +163,20 @@ def crc16(data, crc=0xFFFF):
     return crc
 
 
-class PosePackets:
-    """The encoder of docs/wire.md section 5, for integers."""
-
-    def __init__(self, set_id, landmarks, channels, bits):
-        self.set_id = set_id
-        self.shape = struct.pack(">HBB", landmarks, channels, bits[0]) if set_id == 0 else b""
-        self.sequence = 0
-        self.reference = None
-        self.crc = 0xFFFF
-
-    def encode(self, integers, time_ms, key):
-        key = key or self.reference is None
-        packet = struct.pack(">BBHI", 0 if key else 1, self.set_id, self.sequence, time_ms) + self.shape
-        for i, value in enumerate(integers):
-            packet += zigzag_varint(value if key else value - self.reference[i])
-        self.crc = crc16(packet, 0xFFFF if key else self.crc)
-        self.sequence = (self.sequence + 1) & 0xFFFF
-        self.reference = list(integers)
-        return packet + struct.pack(">H", self.crc)
+def crc32(data):
+    """CRC-32 as in zlib, bit by bit."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0xEDB88320 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
 
 
-def key_request(set_id, sequence, time_ms):
-    packet = struct.pack(">BBHI", 15, set_id, sequence, time_ms)
-    return packet + struct.pack(">H", crc16(packet))
+def pose_control(stream, sequence, body):
+    """A control packet of docs/pose-packet.md section 9."""
+    packet = struct.pack(">BBH", 0x3C, stream, sequence) + body
+    return packet + struct.pack(">I", crc32(packet))
 
 
 def find_sync(data, start, end):

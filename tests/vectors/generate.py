@@ -75,57 +75,6 @@ def check_with_audioop(samples: list[int], bodies: list[bytes]) -> None:
     assert bytes(byte >> 4 | (byte & 15) << 4 for byte in expected) == b"".join(bodies)
 
 
-def pose_packets() -> None:
-    """Streams of packets of several sets, with key packets, saturation, missing landmarks and wrapping sequence."""
-    rng = random.Random(2)
-    streams = []
-    for name, set_id, landmarks, bits in (
-        ("body33", 1, 33, [12, 12, 10, 6]),
-        ("coco17", 6, 17, [12, 12, 6]),
-        ("quat1", 7, 1, [14, 14, 14, 14]),
-        ("custom", 0, 5, [12, 12]),
-    ):
-        encoder = twins.PosePackets(set_id, landmarks, len(bits), bits)
-        encoder.sequence = 65533
-        base = [rng.uniform(-1.2, 1.2) for _ in range(landmarks * len(bits))]
-        packets = []
-        for number in range(6):
-            base = [value + rng.gauss(0, 0.003) for value in base]
-            values = list(base)
-            if number == 2:
-                values[: len(bits)] = [math.nan] * len(bits)
-            if number == 3:
-                values[0], values[1] = math.inf, -1e30
-            if number == 4:
-                values[0], values[1] = 0.5 / (1 << bits[0]), -0.5 / (1 << bits[1])
-            raw = struct.pack(f"<{len(values)}f", *values)
-            values = list(struct.unpack(f"<{len(values)}f", raw))
-            integers = [twins.quantise_value(value, bits[i % len(bits)]) for i, value in enumerate(values)]
-            time_ms = (0xFFFFFF80 + 33 * number) & 0xFFFFFFFF
-            key = number in (0, 5)
-            packets.append(
-                {
-                    "kind": 0 if key else 1,
-                    "sequence": encoder.sequence,
-                    "time_ms": time_ms,
-                    "floats": raw.hex(),
-                    "integers": shorts(integers),
-                    "packet": encoder.encode(integers, time_ms, key).hex(),
-                }
-            )
-        streams.append({"name": name, "set": set_id, "landmarks": landmarks, "bits": bits, "packets": packets})
-    requests = [
-        {"set": 1, "sequence": 7, "time_ms": 123456, "packet": twins.key_request(1, 7, 123456).hex()},
-        {"set": 8, "sequence": 65535, "time_ms": 4294967295, "packet": twins.key_request(8, 65535, 4294967295).hex()},
-    ]
-    write(
-        "pose_packets.json",
-        "docs/wire.md section 5. floats: f32 little-endian hex; integers: s16 little-endian hex; bits: the step of a "
-        "channel is 2^-bits. Each stream is one encoder's; kind 0 is a key packet.",
-        {"streams": streams, "key_requests": requests},
-    )
-
-
 def frames() -> None:
     """Binary messages of the three protocols, good and bad."""
     good = []
@@ -191,5 +140,4 @@ def frames() -> None:
 
 if __name__ == "__main__":
     adpcm()
-    pose_packets()
     frames()

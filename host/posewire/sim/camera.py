@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from posewire.errors import SimulatorError
+from posewire.errors import PoseError, SimulatorError
 from posewire.sim.bus import PAYLOAD_MAX, Bus, Kind
-from posewire.wire.pose import SETS
+from posewire.wire.pose import landmark_set
 
 _SYNC = b"\xa5\x5a"
 _HEADER = struct.Struct("<BBHI")
@@ -47,9 +47,15 @@ def load_recording(path: Path) -> tuple[Frames, float, int]:
 
 
 def set_number(kind: str, shape: tuple[int, ...]) -> int:
-    """The number of the landmark set of that name and shape (landmarks, channels), 0 (custom) when there is none."""
-    known = SETS.get(kind)
-    return known.id if known is not None and known.shape == shape else _CUSTOM
+    """The number of the landmark set of that name and shape (landmarks, channels), 0 (custom) when there is none.
+
+    ``quat`` is as many quaternions as there are, ``quat5`` is five.
+    """
+    try:
+        known = landmark_set(f"quat{shape[0]}" if kind == "quat" else kind)
+    except PoseError:
+        return _CUSTOM
+    return known.id if (known.landmarks, known.channels) == shape else _CUSTOM
 
 
 def encode_frame(set_id: int, time_ms: int, landmarks: Frames) -> bytes:

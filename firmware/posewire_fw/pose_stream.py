@@ -1,0 +1,116 @@
+"""One landmark set on its way up: its newest sample becomes a packet (docs/pose-packet.md) when the link has room."""
+
+import gc
+import os
+
+from micropython import const
+
+from posewire_fw.pose_encoder import PoseEncoder
+from posewire_fw.pose_sets import CUSTOM, NAMED, QUAT, PoseSet
+
+IMU6 = const(8)
+
+# The largest custom set: 543 landmarks of three channels, a whole body with hands and face.
+VALUES_MAX = const(1629)
+
+_LANDMARKS_MAX = const(1000)
+_CHANNELS_MAX = const(8)
+_QUATERNIONS_MAX = const(255)
+# The step of a custom set: 2^-12.
+_CUSTOM_BITS = const(12)
+
+
+def is_shape(set_id, landmarks, channels):
+    """Whether there is such a landmark set, and no larger than a board takes."""
+    known = NAMED.get(set_id)
+    if known is not None:
+        return landmarks == known[0] and channels == len(known[1])
+    if set_id == QUAT:
+        return channels == 4 and 0 < landmarks <= _QUATERNIONS_MAX
+    if set_id != CUSTOM or not 0 < channels <= _CHANNELS_MAX or not 0 < landmarks <= _LANDMARKS_MAX:
+        return False
+    return landmarks * channels <= VALUES_MAX
+
+
+class PoseStream:
+    """A source writes `values` and `time`, then publishes; the uplink takes the newest sample.
+
+    values: float32, landmark by landmark, NaN where one is missing; with counts=True 16-bit integers that are sent as
+    they are. time: 4 bytes, big-endian ms. room: the bytes that fill() needs. Raises MemoryError.
+    """
+
+    def __init__(self, set_id, landmarks, channels, counts=False):
+        self.set_id = set_id
+        self.number = 0
+        self.skipped = 0
+        self.time = bytearray(4)
+        self._counts = counts
+        self._frame: list = [None]
+        self._encoder = None
+        # After a restart nobody may take this stream for the one from before.
+        self._sequence = int.from_bytes(os.urandom(2), "big")
+        self.reshape(landmarks, channels)
+
+    def reshape(self, landmarks, channels):
+        """Make room for another number of landmarks or channels.
+
+        Raises MemoryError: then the stream is closed until it gets a shape that fits.
+        """
+        self.close()
+        bits = (_CUSTOM_BITS,) * channels if self.set_id == CUSTOM else None
+        pose_set = PoseSet(self.set_id, landmarks, bits)
+        pose_set.raw = self._counts
+        encoder = PoseEncoder([pose_set], self.number, sequence=self._sequence)
+        self.values = bytearray((2 if self._counts else 4) * landmarks * channels)
+        self._frame[0] = self.values
+        self._encoder = encoder
+        self.room = encoder.room
+        self.landmarks = landmarks
+        self.channels = channels
+        # Reading the tables leaves much behind, and nothing is allocated from here on that would start a collection.
+        gc.collect()
+
+    def close(self):
+        """Give back the memory; nothing is sent until reshape()."""
+        if self._encoder is not None:
+            self._sequence = self._encoder.sequence
+        self._encoder = None
+        self._frame[0] = None
+        self.values = None
+        self.room = 0
+        self.landmarks = 0
+        self.channels = 0
+        self._starting = True
+        self._fresh = False
+
+    def set_number(self, number):
+        """The stream number, which tells the sources of one board apart."""
+        self.number = number
+        if self._encoder is not None:
+            self._encoder.stream = number
+
+    def key_wanted(self):
+        """New receivers: the next packet is a key, and the rate that earlier ones asked for no longer holds."""
+        self._starting = True
+        if self._encoder is not None:
+            self._encoder.budget = 0
+            self._encoder.request_key()
+
+    def control(self, buf, start, end):
+        """Obey the control packet buf[start:end]; False when it is not for this stream, or damaged."""
+        return self._encoder is not None and self._encoder.control(buf, start, end)
+
+    def publish(self):
+        """values and time are a complete new sample."""
+        # Until the first packet nobody has been receiving: that is not a loss.
+        if self._fresh and not self._starting:
+            self.skipped += 1
+        self._fresh = True
+
+    def fill(self, buf, at):
+        """Write a packet with the newest sample, if it was not sent yet; returns its length."""
+        if not self._fresh:
+            return 0
+        self._fresh = False
+        self._starting = False
+        return self._encoder.encode(self._frame, self.time, buf, at)
