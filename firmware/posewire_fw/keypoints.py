@@ -162,7 +162,7 @@ class KeypointReader:
             self._reserve(stream.room)
         except MemoryError:
             if not new:
-                stream.close()
+                stream.close()  # pyright: ignore[reportOptionalMemberAccess]
             self._refuse()
             return None
         log.info("keypoints", "set %d: %d landmarks of %d", set_id, landmarks, channels)

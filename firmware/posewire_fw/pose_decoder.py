@@ -251,7 +251,7 @@ class PoseDecoder:
         same = s is not None and s.wide == wide
         if same:
             for c in range(wide):
-                if s.bits[c] != buf[at + c]:
+                if s.bits[c] != buf[at + c]:  # pyright: ignore[reportOptionalMemberAccess]
                     same = False
         at += wide
         marks = NAMED[ident][0] if ident in NAMED else 0
@@ -266,7 +266,7 @@ class PoseDecoder:
                 return None
             at = self._at
         tree = at
-        if same and s.marks != marks:
+        if same and s.marks != marks:  # pyright: ignore[reportOptionalMemberAccess]
             same = False
         if ident == CUSTOM:
             for i in range(marks):
@@ -274,7 +274,7 @@ class PoseDecoder:
                 if back < 0 or back > i:
                     return None
                 at = self._at
-                if same and (s.parents[i] if s.parents else -1) != (i - back if back else -1):
+                if same and (s.parents[i] if s.parents else -1) != (i - back if back else -1):  # pyright: ignore[reportOptionalMemberAccess]
                     same = False
         if not same:
             bits = tuple((b ^ 128) - 128 for b in bytes(buf[pos + 1 : pos + 1 + wide]))
@@ -294,13 +294,13 @@ class PoseDecoder:
             else:
                 self.sets[self.sets.index(s)] = made
             s = made
-        if at + s.coded > end:
+        if at + s.coded > end:  # pyright: ignore[reportOptionalMemberAccess]
             return None
-        for c in range(s.coded):
+        for c in range(s.coded):  # pyright: ignore[reportOptionalMemberAccess]
             if buf[at + c] > 47:
                 return None
             self._gains[c] = buf[at + c]
-        self._at = at + s.coded
+        self._at = at + s.coded  # pyright: ignore[reportOptionalMemberAccess]
         return s
 
     def _set(self, buf, pos, end, ident, flags, kind, ref, slot, cold):
@@ -320,9 +320,9 @@ class PoseDecoder:
             s = held
             if s is None:
                 return False
-        if s.named:
+        if s.named:  # pyright: ignore[reportAttributeAccessIssue]
             return False
-        s.named = True
+        s.named = True  # pyright: ignore[reportAttributeAccessIssue]
         new = s.slots[slot]
         old = s.slots[ref] if ref >= 0 and not fresh and s.slots[ref].there else None
         if old is None and not (fresh or cold or kind == SNAPSHOT):
@@ -330,7 +330,7 @@ class PoseDecoder:
         coarse = flags >> 2 & 7
         if coarse > s.top:
             return False
-        gains = self._gains if declared else old.gains
+        gains = self._gains if declared else old.gains  # pyright: ignore[reportOptionalMemberAccess]
         if kind == SNAPSHOT:
             return self._planes(s, new, buf, pos, end, coarse)
         s.bind(old, new, coarse, gains)

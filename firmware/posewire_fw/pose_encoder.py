@@ -274,7 +274,7 @@ class PoseEncoder:
         gains = self._gains
         declare = ref is None or segment == 0
         if not declare:
-            core.copy8(ref.gains, gains, s.coded)
+            core.copy8(ref.gains, gains, s.coded)  # pyright: ignore[reportOptionalMemberAccess]
         else:
             past = s.slots[self._base] if self._base >= 0 else None
             if past is None or not past.there:

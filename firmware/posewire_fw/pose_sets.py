@@ -100,7 +100,7 @@ class Slot:
 class PoseSet:
     """One set of a stream. ``bits``: exponents of the steps; ``parents``: of a custom set, -1 for none."""
 
-    def __init__(self, ident, marks=0, bits=None, parents=None, slots=2):
+    def __init__(self, ident, marks=0, bits=(), parents=None, slots=2):
         self.id = ident
         named = NAMED.get(ident)
         if named:

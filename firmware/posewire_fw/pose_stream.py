@@ -57,7 +57,7 @@ class PoseStream:
         Raises MemoryError: then the stream is closed until it gets a shape that fits.
         """
         self.close()
-        bits = (_CUSTOM_BITS,) * channels if self.set_id == CUSTOM else None
+        bits = (_CUSTOM_BITS,) * channels if self.set_id == CUSTOM else ()
         pose_set = PoseSet(self.set_id, landmarks, bits)
         pose_set.raw = self._counts
         encoder = PoseEncoder([pose_set], self.number, sequence=self._sequence)
@@ -76,7 +76,7 @@ class PoseStream:
             self._sequence = self._encoder.sequence
         self._encoder = None
         self._frame[0] = None
-        self.values = None
+        self.values = bytearray()
         self.room = 0
         self.landmarks = 0
         self.channels = 0
@@ -113,4 +113,4 @@ class PoseStream:
             return 0
         self._fresh = False
         self._starting = False
-        return self._encoder.encode(self._frame, self.time, buf, at)
+        return self._encoder.encode(self._frame, self.time, buf, at)  # pyright: ignore[reportOptionalMemberAccess]
