@@ -6,8 +6,9 @@ follow any phones, runs on the same sound, and a command is accepted only when
 - its log-likelihood per 10 ms frame is not far below the free decoder's (``asr_threshold``), and
 - its words account for most of the speech: the grammar decoder likes to put what does not fit into its noise models.
 
-On synthetic voices, 32 commands and 36 other sentences in four voices each, with both rules at their defaults: see
-``docs/voice.md`` for the figures.
+Measured with four flite voices, cut out by the detector: 126 of 128 commands right, 2 of 146 other sentences taken for
+a command (through ADPCM 122 and 4). Much background noise (pink, 15 dB) makes more than half of the commands
+unrecognisable.
 """
 
 import asyncio
@@ -31,8 +32,8 @@ from posewire.voice.grammar import Grammar
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-_MIN_COVERAGE = 0.6
-_DITHER = 10
+_MIN_COVERAGE = 0.5
+_DITHER = 30
 """Largest noise sample added: the front end takes the logarithm of energies, and digital silence has none."""
 
 _PIECE = 512
@@ -177,6 +178,8 @@ class _Decoder:
         ps = _import()
         self._lock = threading.Lock()
         self._token: object = None
+        self._heard = 0
+        self._busy = False
         models = {"hmm": ps.get_model_path("en-us/en-us"), "loglevel": "FATAL"}
         try:
             self._commands = ps.Decoder(dict=ps.get_model_path("en-us/cmudict-en-us.dict"), lm=None, **models, **_BEAMS)
@@ -202,7 +205,6 @@ class _Decoder:
         except RuntimeError as exc:
             raise ConfigError(f"the sentences make no grammar: {exc}") from None
         self._commands.activate_search("commands")
-        # Channel statistics of one utterance must not colour the next one, which is another person's.
         self._channel = self._commands.get_cmn(False)
         self._noise = np.random.default_rng(0).integers(-_DITHER, _DITHER + 1, 16_000).astype(np.int16)
 
@@ -216,16 +218,23 @@ class _Decoder:
 
     def start(self, token: object) -> None:
         with self._lock:
+            if self._busy:  # with an utterance that was cancelled
+                self._stop()
             self._token = token
+            self._heard = 0
+            self._busy = True
             for decoder in (self._commands, self._phones):
+                # Nothing of one utterance may colour the next one, which is another person's in another room.
+                decoder.start_stream()
                 decoder.set_cmn(self._channel)
                 decoder.start_utt()
 
     def process(self, token: object, samples: NDArray[np.int16]) -> None:
         with self._lock:
-            noisy = np.clip(samples.astype(np.int32) + np.resize(self._noise, len(samples)), -32768, 32767).astype(
-                np.int16
-            )
+            # By position, not by call: how audio is cut into calls is chance, what is recognised must not be.
+            noise = np.take(self._noise, np.arange(self._heard, self._heard + len(samples)), mode="wrap")
+            self._heard += len(samples)
+            noisy = np.clip(samples.astype(np.int32) + noise, -32768, 32767).astype(np.int16)
             for start in range(0, len(noisy), _PIECE):
                 if self._token is not token:
                     return
@@ -251,6 +260,7 @@ class _Decoder:
             self._token = None
 
     def _stop(self) -> None:
+        self._busy = False
         self._commands.end_utt()
         self._phones.end_utt()
 
