@@ -6,8 +6,9 @@ follow any phones, runs on the same sound, and a command is accepted only when
 - its log-likelihood per 10 ms frame is not far below the free decoder's (``asr_threshold``), and
 - its words account for most of the speech: the grammar decoder likes to put what does not fit into its noise models.
 
-On synthetic voices, 32 commands and 36 other sentences in four voices each, with both rules at their defaults: see
-``docs/voice.md`` for the figures.
+Measured with four flite voices, cut out by the detector, between digital silence: 125 of 128 commands right and
+none wrong, 0 of 144 other sentences taken for a command. Through ADPCM: 122, 0 and 4. Two voices, 20 dB quieter: 62 of 64, 1, and 3
+of 72; over pink noise 25 dB below the speech: 55 of 64, 2 and 2; over noise at 15 dB only 20 of 64 commands are right.
 """
 
 import asyncio
@@ -31,8 +32,8 @@ from posewire.voice.grammar import Grammar
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-_MIN_COVERAGE = 0.6
-_DITHER = 10
+_MIN_COVERAGE = 0.5
+_DITHER = 20
 """Largest noise sample added: the front end takes the logarithm of energies, and digital silence has none."""
 
 _PIECE = 512
@@ -40,7 +41,12 @@ _PIECE = 512
 
 _MAX_PENDING = 16_000 * 60
 
-_BEAMS: Mapping[str, float] = {"beam": 1e-40, "wbeam": 1e-24, "pbeam": 1e-40}
+_SCORE_SCALE = 1 << 10
+"""The decoders keep log-likelihoods shifted right by ten bits."""
+
+# Without the search for the best path in the word lattice: it makes the end of an utterance take 0.1 s instead of
+# 5 ms, is no better with a grammar, and gives scores in another unit than the phone decoder's.
+_BEAMS: Mapping[str, float | bool] = {"beam": 1e-40, "wbeam": 1e-24, "pbeam": 1e-40, "bestpath": False}
 _PHONE_BEAMS: Mapping[str, float] = {"lw": 2.0, "beam": 1e-20, "pbeam": 1e-20}
 
 
@@ -177,6 +183,8 @@ class _Decoder:
         ps = _import()
         self._lock = threading.Lock()
         self._token: object = None
+        self._heard = 0
+        self._busy = False
         models = {"hmm": ps.get_model_path("en-us/en-us"), "loglevel": "FATAL"}
         try:
             self._commands = ps.Decoder(dict=ps.get_model_path("en-us/cmudict-en-us.dict"), lm=None, **models, **_BEAMS)
@@ -202,7 +210,6 @@ class _Decoder:
         except RuntimeError as exc:
             raise ConfigError(f"the sentences make no grammar: {exc}") from None
         self._commands.activate_search("commands")
-        # Channel statistics of one utterance must not colour the next one, which is another person's.
         self._channel = self._commands.get_cmn(False)
         self._noise = np.random.default_rng(0).integers(-_DITHER, _DITHER + 1, 16_000).astype(np.int16)
 
@@ -216,16 +223,24 @@ class _Decoder:
 
     def start(self, token: object) -> None:
         with self._lock:
+            if self._busy:  # with an utterance that was cancelled
+                self._stop()
             self._token = token
+            self._heard = 0
+            self._busy = True
             for decoder in (self._commands, self._phones):
+                # Nothing of one utterance may colour the next one, which is another person's in another room.
+                # (pocketsphinx 5.1 calls start_stream unnecessary; without it scores depend on what came before.)
+                decoder.start_stream()
                 decoder.set_cmn(self._channel)
                 decoder.start_utt()
 
     def process(self, token: object, samples: NDArray[np.int16]) -> None:
         with self._lock:
-            noisy = np.clip(samples.astype(np.int32) + np.resize(self._noise, len(samples)), -32768, 32767).astype(
-                np.int16
-            )
+            # By position, not by call: how audio is cut into calls is chance, what is recognised must not be.
+            noise = np.take(self._noise, np.arange(self._heard, self._heard + len(samples)), mode="wrap")
+            self._heard += len(samples)
+            noisy = np.clip(samples.astype(np.int32) + noise, -32768, 32767).astype(np.int16)
             for start in range(0, len(noisy), _PIECE):
                 if self._token is not token:
                     return
@@ -251,6 +266,7 @@ class _Decoder:
             self._token = None
 
     def _stop(self) -> None:
+        self._busy = False
         self._commands.end_utt()
         self._phones.end_utt()
 
@@ -281,10 +297,11 @@ def _total(segments: Iterable[_Segment]) -> float:
 
 
 def _segments(found: Iterable[Any]) -> list[_Segment]:
-    # The score of the whole hypothesis underflows to 0; the segments' do not, or so rarely that a floor will do.
+    # The score of the whole hypothesis underflows to 0; the segments' do not.
     return [
-        _Segment(part.word, part.start_frame, part.end_frame, math.log(max(part.ascore, 1e-300)))
+        _Segment(part.word, part.start_frame, part.end_frame, _SCORE_SCALE * math.log(max(part.ascore, 1e-300)))
         for part in found or ()
+        if part.end_frame >= part.start_frame >= 0
     ]
 
 

@@ -33,6 +33,8 @@ class IntentMatcher:
         self._sentences = sentences
         self._typed = {_normal(text): intent for intent in sentences.intents.values() for text in intent.typed}
         self._intents = _hassil_intents(sentences)
+        # The first match builds tables; not while somebody waits for an answer.
+        self.match("set the volume to thirty five percent")
 
     def match(self, text: str) -> Command | None:
         """Return the command that a text is, or None. Case, punctuation and skip words do not matter."""

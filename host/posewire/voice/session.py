@@ -186,15 +186,21 @@ class VoiceSession:
         self._cancel_turn()
         self._out.stage("endpoint", endpoint_ms)
         turn = self._new_turn()
-        self._begin(turn, turn.hear(utterance, endpointer.speech_frames, quiet))
+        self._begin(turn, turn.hear(utterance, endpointer.speech_frames, quiet), utterance=utterance)
 
     # --- turns
 
-    def _begin(self, turn: Turn, work: Coroutine[Any, Any, None], typed: bool = False) -> None:
+    def _begin(
+        self, turn: Turn, work: Coroutine[Any, Any, None], typed: bool = False, utterance: Utterance | None = None
+    ) -> None:
         self._cancel_turn()
         self._turn = turn
         self._turn_is_typed = typed
         self._turn_task = self._spawn(self._run(turn, work))
+        # A task that is cancelled before its first step never gets to its own cleaning up: so it is done here.
+        self._turn_task.add_done_callback(lambda _: work.close())
+        if utterance is not None:
+            self._turn_task.add_done_callback(lambda _: utterance.cancel())
 
     async def _run(self, turn: Turn, work: Coroutine[Any, Any, None]) -> None:
         try:

@@ -31,7 +31,7 @@ class VoiceSettings:
     max_utterance_s: float = 15.0
     """Longest utterance; what is longer is cut here."""
 
-    asr_threshold: float = -3.0
+    asr_threshold: float = -1.5
     """Recognised speech below this score (log-likelihood per 10 ms frame against free phones) is not understood."""
 
     asr_decoders: int = 4

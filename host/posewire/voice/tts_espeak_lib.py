@@ -6,6 +6,7 @@ The library keeps its state in globals: one call at a time in a process, whoever
 import asyncio
 import contextlib
 import ctypes
+import functools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +18,9 @@ from posewire.errors import ProviderError
 from posewire.voice.tts import Speech
 from posewire.voice.tts_espeak import VOICE, WORDS_PER_MINUTE
 
-_AUDIO_RETRIEVAL = 1
+_SYNCHRONOUS = 2
+"""Audio goes to the callback, in the calling thread; the other modes start a thread inside the library."""
+
 _DONT_EXIT = 0x8000
 _BUFFER_MS = 60
 _CHARACTER = 1
@@ -25,7 +28,7 @@ _UTF8 = 1
 _RATE = 1
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
-# The library's own globals, and so one lock and one handle for the process, not for an object.
+# The library's state is the process's, not an object's: so is the lock, and so is the one initialization (``_load``).
 _lock = threading.Lock()
 
 
@@ -84,14 +87,14 @@ class EspeakLibrary:
             # Another object may have chosen another voice.
             self._set_up()
             failed = self._library.espeak_Synth(data, len(data) + 1, 0, _CHARACTER, 0, _UTF8, None, None)
-            self._library.espeak_Synchronize()
         if failed:
             raise ProviderError(f"espeak-ng failed with {failed}")
         return Speech(np.frombuffer(b"".join(parts), np.int16), self._rate)
 
 
+@functools.cache
 def _load() -> tuple[ctypes.CDLL, int]:
-    """Load and initialize; the library allows it again and again."""
+    """Load and initialize, once: a second initialization can hang the library."""
     try:
         import espeakng_loader
     except ImportError:
@@ -107,7 +110,7 @@ def _load() -> tuple[ctypes.CDLL, int]:
         ctypes.c_void_p, ctypes.c_void_p,
     ]  # fmt: skip
     data = str(Path(espeakng_loader.get_data_path())).encode()
-    rate = library.espeak_Initialize(_AUDIO_RETRIEVAL, _BUFFER_MS, data, _DONT_EXIT)
+    rate = library.espeak_Initialize(_SYNCHRONOUS, _BUFFER_MS, data, _DONT_EXIT)
     if rate <= 0:
         raise ProviderError("espeak-ng does not find its data: reinstall espeakng-loader")
     return library, rate

@@ -117,10 +117,7 @@ class Turn:
     async def hear(self, utterance: Utterance, speech_frames: int, quiet: bool) -> None:
         """Answer a spoken utterance that has just ended. ``quiet``: noise gets no reply, not even an empty one."""
         with self._stage("asr"):
-            try:
-                transcript = await utterance.finish()
-            finally:
-                utterance.cancel()
+            transcript = await utterance.finish()
         if not transcript.accepted and speech_frames < _MIN_SPEECH_FRAMES:
             await self.hear_nothing(quiet)
             return

@@ -1,0 +1,128 @@
+"""The recogniser on recordings: commands are understood, other speech is rejected, decoders are shared."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import numpy as np
+import pytest
+
+from conftest import COMMANDS, OTHERS, Pcm, as_spoken, eventually, recording, silence, text_of
+from posewire.errors import ConfigError
+from posewire.voice.asr import Transcript
+from posewire.voice.asr_pocketsphinx import PocketSphinxRecognizer
+from posewire.voice.endpoint import Endpointer, frames_of
+from posewire.voice.grammar import Grammar
+from posewire.voice.intents import IntentMatcher
+from posewire.voice.sentences import load_sentences, merge_sentences
+from posewire.voice.settings import VoiceSettings
+from posewire.voice.vad_silero import SileroEngine
+from posewire.wire.adpcm import AdpcmEncoder, adpcm_decode
+
+SENTENCES = load_sentences()
+MATCHER = IntentMatcher(SENTENCES)
+
+
+@pytest.fixture
+async def recognizer() -> AsyncIterator[PocketSphinxRecognizer]:
+    made = PocketSphinxRecognizer(Grammar(SENTENCES), {}, VoiceSettings().asr_threshold, 2)
+    yield made
+    await made.close()
+
+
+def as_wired(pcm: Pcm) -> Pcm:
+    """Through the codec that boards use."""
+    encoder = AdpcmEncoder()
+    return np.concatenate([adpcm_decode(encoder.encode(pcm[i : i + 960])) for i in range(0, len(pcm), 960)])
+
+
+async def recognise(recognizer: PocketSphinxRecognizer, pcm: Pcm) -> Transcript:
+    endpointer = Endpointer(SileroEngine().detector(), 0.5, 512, 15)
+    utterance = recognizer.utterance()
+    for frame in frames_of(np.empty(0, np.int16), pcm)[0]:
+        for part in endpointer.push(frame).audio:
+            utterance.feed(part)
+    return await utterance.finish()
+
+
+def means_the_same(heard: str, said: str) -> bool:
+    found, expected = MATCHER.match(heard), MATCHER.match(said)
+    assert expected is not None
+    return found is not None and (found.intent.name, found.slots) == (expected.intent.name, expected.slots)
+
+
+@pytest.mark.parametrize("wired", [np.copy, as_wired], ids=["pcm", "adpcm"])
+async def test_commands_are_understood(recognizer: PocketSphinxRecognizer, wired: Callable[[Pcm], Pcm]) -> None:
+    understood = []
+    for name in COMMANDS:
+        transcript = await recognise(recognizer, wired(as_spoken(name)))
+        if transcript.accepted and means_the_same(transcript.text, text_of(name)):
+            understood.append(name)
+    missed = set(COMMANDS) - set(understood)
+    assert len(missed) <= 1, missed
+
+
+async def test_a_human_is_understood(recognizer: PocketSphinxRecognizer) -> None:
+    transcript = await recognise(recognizer, as_wired(as_spoken("goforward")))
+    assert transcript.accepted
+    assert transcript.text == "go forward ten meters"
+
+
+async def test_speech_that_is_no_command_is_rejected(recognizer: PocketSphinxRecognizer) -> None:
+    taken = []
+    for name in [*OTHERS, "something", "numbers"]:
+        transcript = await recognise(recognizer, as_spoken(name))
+        if transcript.accepted and MATCHER.match(transcript.text):
+            taken.append((name, transcript))
+    assert len(taken) <= 1, taken
+
+
+async def test_the_result_does_not_depend_on_what_was_heard_before(recognizer: PocketSphinxRecognizer) -> None:
+    alone = await recognise(recognizer, as_spoken("goforward"))
+    await recognise(recognizer, (as_spoken("numbers") // 8).astype(np.int16))
+    assert await recognise(recognizer, as_spoken("goforward")) == alone
+
+
+@pytest.mark.parametrize("pcm", [silence(0), silence(2)], ids=["nothing", "digital silence"])
+async def test_silence_is_no_command(recognizer: PocketSphinxRecognizer, pcm: Pcm) -> None:
+    utterance = recognizer.utterance()
+    utterance.feed(pcm)
+    assert not (await utterance.finish()).accepted
+
+
+async def test_more_utterances_than_decoders_all_get_their_turn(recognizer: PocketSphinxRecognizer) -> None:
+    utterances = [recognizer.utterance() for _ in range(5)]
+    for utterance in utterances:
+        utterance.feed(recording("goforward"))
+    texts = [(await utterance.finish()).text for utterance in utterances]
+    assert texts == ["go forward ten meters"] * 5
+
+
+async def test_a_cancelled_utterance_gives_its_decoder_back(recognizer: PocketSphinxRecognizer) -> None:
+    before = asyncio.all_tasks()
+    for _ in range(6):
+        utterance = recognizer.utterance()
+        utterance.feed(recording("numbers"))
+        await asyncio.sleep(0.01)
+        utterance.cancel()
+    await eventually(lambda: asyncio.all_tasks() == before)
+    transcript = await recognise(recognizer, as_spoken("goforward"))
+    assert transcript.text == "go forward ten meters"
+
+
+def own(pronunciations: str = "") -> Grammar:
+    text = f"intents: {{A: {{sentences: 'hello posewire', reply: ok}}}}\n{pronunciations}"
+    return Grammar(merge_sentences([("own.yaml", text)]))
+
+
+def test_a_word_without_a_pronunciation_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"own\.yaml: intent A: no pronunciation is known for 'posewire'"):
+        PocketSphinxRecognizer(own(), {}, -3, 1)
+
+
+def test_a_wrong_pronunciation_is_named() -> None:
+    with pytest.raises(ConfigError, match="posewire: 'POSE WIRE'"):
+        PocketSphinxRecognizer(own(), {"posewire": "POSE WIRE"}, -3, 1)
+
+
+async def test_a_word_with_its_own_pronunciation_is_taken() -> None:
+    await PocketSphinxRecognizer(own(), {"posewire": "P OW Z W AY R"}, -3, 1).close()

@@ -1,0 +1,345 @@
+"""A session from microphone samples to spoken reply, with the real engines."""
+
+import asyncio
+import threading
+
+import numpy as np
+import pytest
+
+from conftest import ALL_TOOLS, Board, Ear, as_spoken, eventually, feed, recording, silence
+from posewire.voice.assistant import Assistant, SessionState, VoiceSession, VoiceSettings
+
+BLUE = ("self.led.set_color", {"red": 0, "green": 0, "blue": 255})
+
+
+async def test_a_spoken_command_calls_the_tool_and_is_answered(session: VoiceSession, ear: Ear, board: Board) -> None:
+    session.start("auto")
+    feed(session, as_spoken("command-turn_the_light_blue-slt"))
+    await ear.until("ended")
+    assert board.calls == [BLUE]
+    assert ear.story == [
+        "speech",
+        "heard turn the light blue",
+        "started",
+        "emotion happy",
+        "says The light is blue now.",
+        "ended",
+    ]
+    assert 0.5 < sum(map(len, ear.audio)) / 16000 < 4
+    assert set(ear.stages) == {"endpoint", "asr", "intent", "tool", "tts_first_audio", "total"}
+    assert ear.stages["endpoint"] == 512
+
+
+async def test_a_human_drives_the_robot(session: VoiceSession, ear: Ear, board: Board) -> None:
+    session.start("auto")
+    feed(session, as_spoken("goforward"))
+    await ear.until("ended")
+    assert board.calls == [("self.robot.drive", {"direction": "forward", "meters": 10})]
+    assert "says Going forward 10 meters." in ear.events
+
+
+async def test_many_turns_one_after_the_other(session: VoiceSession, ear: Ear, board: Board) -> None:
+    for name, said in (
+        ("command-turn_on_the_light-rms", "The light is on."),
+        ("command-set_the_volume_to_thirty_percent-slt", "The volume is 30 percent."),
+        ("other-the_weather_is_nice_today-slt", "I did not understand that."),
+        ("command-turn_on_the_light-rms", "Light on."),
+    ):
+        ear.clear()
+        session.start("auto")
+        feed(session, as_spoken(name))
+        await ear.until("ended")
+        assert f"says {said}" in ear.events
+    assert [name for name, _ in board.calls] == [
+        "self.led.turn_on",
+        "self.audio_speaker.set_volume",
+        "self.led.turn_on",
+    ]
+
+
+async def test_in_manual_mode_a_pause_does_not_end_the_utterance(session: VoiceSession, ear: Ear, board: Board) -> None:
+    session.start("manual")
+    pcm = recording("command-turn_the_light_blue-slt")
+    feed(session, np.concatenate((silence(1), pcm, silence(2))))
+    await ear.until("speech")
+    await asyncio.sleep(0.2)
+    assert session.state == SessionState.LISTENING
+    session.stop()
+    await ear.until("ended")
+    assert board.calls == [BLUE]
+
+
+async def test_stop_ends_the_utterance_in_auto_mode(session: VoiceSession, ear: Ear, board: Board) -> None:
+    session.start("auto")
+    feed(session, np.concatenate((silence(0.4), recording("command-turn_the_light_blue-slt"))), size=100)
+    session.stop()
+    await ear.until("ended")
+    assert board.calls == [BLUE]
+
+
+@pytest.mark.parametrize("mode", ["auto", "manual", "realtime"])
+async def test_when_nothing_is_said_the_device_goes_back_to_idle(session: VoiceSession, ear: Ear, mode: str) -> None:
+    session.start(mode)  # type: ignore[arg-type]
+    feed(session, silence(1))
+    session.stop()
+    await ear.until("ended")
+    assert ear.story == ["started", "ended"]
+    assert session.state == SessionState.IDLE
+
+
+async def test_a_short_noise_is_not_answered_with_words(session: VoiceSession, ear: Ear) -> None:
+    session.start("manual")
+    feed(session, np.concatenate((silence(0.5), recording("numbers")[8000:10000], silence(0.5))))
+    session.stop()
+    await ear.until("ended")
+    assert not [event for event in ear.events if event.startswith(("heard", "says"))]
+
+
+async def test_audio_outside_a_listening_turn_is_ignored(session: VoiceSession, ear: Ear) -> None:
+    feed(session, as_spoken("goforward"))
+    session.stop()
+    await asyncio.sleep(0.1)
+    assert ear.events == []
+
+
+async def test_text_goes_straight_to_the_intents(session: VoiceSession, ear: Ear, board: Board) -> None:
+    session.text("Turn the light blue!")
+    await ear.until("ended")
+    assert board.calls == [BLUE]
+    assert ear.story[0] == "heard Turn the light blue!"
+
+
+async def test_listening_after_a_wake_word_does_not_cut_the_greeting(session: VoiceSession, ear: Ear) -> None:
+    session.text("hi esp")
+    session.start("auto")
+    await ear.until("ended")
+    assert "cancelled" not in ear.events
+    feed(session, as_spoken("command-turn_the_light_blue-slt"))
+    await ear.until("ended", times=2)
+    assert "heard turn the light blue" in ear.events
+
+
+async def test_a_board_without_the_tool_says_so(assistant: Assistant, ear: Ear) -> None:
+    session = assistant.session(ear, Board("self.audio_speaker.set_volume"), device_name="stock")
+    session.text("turn on the light")
+    await ear.until("ended")
+    assert "says This board has no light." in ear.events
+    ear.clear()
+    session.text("what can you do")
+    await ear.until("ended")
+    assert "says I can set the volume and tell you the time." in ear.events
+    await session.close()
+
+
+async def test_a_tool_that_fails_is_not_called_done(assistant: Assistant, ear: Ear) -> None:
+    session = assistant.session(ear, Board(*ALL_TOOLS, broken=True), device_name="broken")
+    for text in ("turn on the light", "volume up"):
+        ear.clear()
+        session.text(text)
+        await ear.until("ended")
+        assert "says Sorry, that did not work." in ear.events
+    await session.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "after"), [("volume up", 40, 50), ("volume up", 95, 100), ("volume down", 5, 0)]
+)
+async def test_the_volume_moves_from_where_it_is(
+    assistant: Assistant, ear: Ear, text: str, before: int, after: int
+) -> None:
+    board = Board(*ALL_TOOLS, volume=before)
+    session = assistant.session(ear, board, device_name="radio")
+    session.text(text)
+    await ear.until("ended")
+    assert board.calls == [("self.get_device_status", {}), ("self.audio_speaker.set_volume", {"volume": after})]
+    assert f"says The volume is {after} percent." in ear.events
+    await session.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "calls"),
+    [("yes", [("self.restart", {})]), ("no", []), ("what time is it", []), ("never mind", [])],
+)
+async def test_a_restart_needs_a_yes(
+    session: VoiceSession, ear: Ear, board: Board, answer: str, calls: list[object]
+) -> None:
+    session.text("restart the board")
+    await ear.until("ended")
+    assert "says Shall I restart the board?" in ear.events
+    session.text(answer)
+    await ear.until("ended", times=2)
+    await eventually(lambda: session.state == SessionState.IDLE)
+    assert board.calls == calls
+    session.text("yes")
+    await ear.until("ended", times=3)
+    assert board.calls == calls
+
+
+# --- interruption
+
+
+async def speaking(session: VoiceSession, ear: Ear) -> None:
+    """Bring a session into the middle of a reply."""
+    ear.line.clear()
+    session.start("auto")
+    feed(session, as_spoken("goforward"))
+    await ear.until("audio")
+
+
+async def test_abort_while_speaking_is_silent_at_once(session: VoiceSession, ear: Ear) -> None:
+    before = asyncio.all_tasks()
+    await speaking(session, ear)
+    session.abort()
+    assert ear.events[-1] == "cancelled"
+    assert session.state == SessionState.IDLE
+    ear.line.set()
+    await eventually(lambda: asyncio.all_tasks() == before)
+    assert ear.events[-1] == "cancelled"
+
+
+@pytest.mark.parametrize("after", ["start", "speech", "heard"])
+async def test_abort_at_any_stage_leaves_nothing_and_the_next_turn_works(
+    session: VoiceSession, ear: Ear, board: Board, after: str
+) -> None:
+    before = asyncio.all_tasks()
+    session.start("auto")
+    feed(session, as_spoken("goforward"))
+    if after != "start":
+        await ear.until(after)
+    session.abort()
+    noted = list(ear.events)
+    await eventually(lambda: asyncio.all_tasks() == before)
+    assert ear.events == noted
+    board.calls.clear()
+    session.start("auto")
+    feed(session, as_spoken("command-turn_the_light_blue-slt"))
+    await ear.until("ended")
+    assert board.calls == [BLUE]
+
+
+async def test_a_new_listening_turn_cancels_the_reply(session: VoiceSession, ear: Ear) -> None:
+    await speaking(session, ear)
+    session.start("auto")
+    assert ear.events[-1] == "cancelled"
+    assert session.state == SessionState.LISTENING
+
+
+async def test_in_realtime_mode_speech_interrupts_the_reply_and_is_answered(
+    session: VoiceSession, ear: Ear, board: Board
+) -> None:
+    ear.line.clear()
+    session.start("realtime")
+    feed(session, as_spoken("goforward"))
+    await ear.until("audio")
+    feed(session, as_spoken("command-turn_the_light_blue-slt"))
+    await ear.until("cancelled")
+    ear.line.set()
+    await ear.until("ended")
+    assert ear.events.index("cancelled") < ear.events.index("heard turn the light blue")
+    assert board.calls[-1] == BLUE
+    session.abort()
+
+
+async def test_in_auto_mode_the_reply_is_not_disturbed_by_sound(session: VoiceSession, ear: Ear) -> None:
+    await speaking(session, ear)
+    feed(session, as_spoken("command-turn_the_light_blue-slt"))
+    ear.line.set()
+    await ear.until("ended")
+    assert "cancelled" not in ear.events
+    assert ear.events.count("speech") == 1
+
+
+async def test_close_in_the_middle_leaves_no_task(assistant: Assistant, board: Board) -> None:
+    before = asyncio.all_tasks()
+    for stage in ("speech", "heard", "audio"):
+        ear = Ear()
+        ear.line.clear()
+        session = assistant.session(ear, board, device_name="brief")
+        session.start("auto")
+        feed(session, as_spoken("goforward"))
+        await ear.until(stage)
+        await session.close()
+        assert session.state == SessionState.IDLE
+    await eventually(lambda: asyncio.all_tasks() == before)
+
+
+async def test_closing_the_assistant_ends_its_threads() -> None:
+    assistant = await asyncio.to_thread(Assistant.create, VoiceSettings(tts="espeak-lib"))
+    ear = Ear()
+    session = assistant.session(ear, Board(*ALL_TOOLS), device_name="brief")
+    session.start("auto")
+    feed(session, as_spoken("goforward"))
+    await ear.until("ended")
+    await session.close()
+    await assistant.close()
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("posewire-")]
+
+
+# --- several at once
+
+
+async def test_a_session_that_is_stuck_does_not_hold_up_another(assistant: Assistant) -> None:
+    ears, boards = [Ear(), Ear()], [Board(*ALL_TOOLS), Board(*ALL_TOOLS)]
+    one, two = (assistant.session(e, b, device_name=n) for e, b, n in zip(ears, boards, "ab", strict=True))
+    ears[0].line.clear()
+    one.start("auto")
+    feed(one, as_spoken("goforward"))
+    await ears[0].until("audio")
+    # Another one is in the middle of speaking to it.
+    one.start("manual")
+    feed(one, as_spoken("goforward"))
+    two.start("auto")
+    feed(two, as_spoken("command-turn_the_light_blue-slt"))
+    await ears[1].until("ended")
+    assert boards[1].calls == [BLUE]
+    assert "ended" not in ears[0].events
+    await one.close()
+    await two.close()
+
+
+async def test_ten_sessions_at_once_are_all_answered(assistant: Assistant) -> None:
+    ears = [Ear() for _ in range(10)]
+    sessions = [assistant.session(ear, Board(*ALL_TOOLS), device_name="x") for ear in ears]
+    for session in sessions:
+        session.start("auto")
+        feed(session, as_spoken("goforward"))
+    for ear in ears:
+        await ear.until("ended")
+        assert "heard go forward ten meters" in ear.events
+    for session in sessions:
+        await session.close()
+
+
+async def test_what_cannot_be_looked_at_in_time_is_dropped_oldest_first_and_counted(
+    session: VoiceSession, ear: Ear, board: Board
+) -> None:
+    session.start("auto")
+    # All in one go, without giving the event loop a chance: only the last ten seconds stay.
+    feed(session, np.concatenate((recording("numbers"), silence(9), as_spoken("command-turn_the_light_blue-slt"))))
+    assert session.dropped > 16000
+    await ear.until("ended")
+    assert board.calls == [BLUE]
+
+
+# --- without a synthesizer
+
+
+async def test_without_a_synthesizer_replies_are_text(ear: Ear, board: Board) -> None:
+    assistant = await asyncio.to_thread(Assistant.create, VoiceSettings(tts="none"))
+    assert assistant.describe()["tts"] == "none: replies are text only"
+    session = assistant.session(ear, board, device_name="mute")
+    session.start("auto")
+    feed(session, as_spoken("command-turn_the_light_blue-slt"))
+    await ear.until("ended")
+    assert ear.events[-4:] == ["started", "emotion happy", "says The light is blue now.", "ended"]
+    assert board.calls == [BLUE]
+    await session.close()
+    await assistant.close()
+
+
+def test_the_assistant_says_what_it_is_made_of() -> None:
+    described = Assistant.create(VoiceSettings(tts="espeak-lib")).describe()
+    assert described["vad"] == "silero (numpy)"
+    assert described["asr"] == "pocketsphinx grammar (offline)"
+    assert described["intent"] == "commands (offline)"
+    assert described["tts"].startswith("espeak-ng 1.")

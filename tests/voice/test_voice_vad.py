@@ -1,0 +1,111 @@
+"""Voice activity detection against the original network, and what the endpointer makes of it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from conftest import SPEECH, Pcm, recording, silence
+from posewire.voice.endpoint import Endpointer, frames_of
+from posewire.voice.vad import VAD_FRAME, VadEngine
+from posewire.voice.vad_energy import EnergyEngine
+from posewire.voice.vad_silero import SileroEngine
+
+
+def frames(pcm: Pcm) -> list[Pcm]:
+    return frames_of(np.empty(0, np.int16), pcm)[0]
+
+
+def test_the_numpy_network_gives_the_probabilities_of_the_original() -> None:
+    expected = json.loads((SPEECH / "goforward-silero.json").read_text())
+    detector = SileroEngine().detector()
+    pcm = np.concatenate((silence(0.5), recording("goforward"), silence(0.5)))
+    found = [detector.probability(frame) for frame in frames(pcm)]
+    assert len(found) == len(expected)
+    assert np.abs(np.array(found) - expected).max() < 0.01
+
+
+def test_streams_do_not_disturb_each_other() -> None:
+    engine = SileroEngine()
+    alone, one, two = engine.detector(), engine.detector(), engine.detector()
+    noise = np.random.default_rng(1).integers(-3000, 3000, VAD_FRAME).astype(np.int16)
+    for frame in frames(recording("goforward")):
+        two.probability(noise)
+        assert one.probability(frame) == alone.probability(frame)
+
+
+def test_a_reset_detector_is_like_a_new_one() -> None:
+    engine = SileroEngine()
+    used, fresh = engine.detector(), engine.detector()
+    for frame in frames(recording("numbers")):
+        used.probability(frame)
+    used.reset()
+    assert [used.probability(frame) for frame in frames(recording("something"))] == [
+        fresh.probability(frame) for frame in frames(recording("something"))
+    ]
+
+
+@pytest.mark.parametrize("engine", [SileroEngine(), EnergyEngine()], ids=lambda engine: engine.name)
+@pytest.mark.parametrize("name", ["goforward", "something", "command-turn_the_light_blue-slt"])
+def test_one_sentence_is_one_utterance(engine: VadEngine, name: str) -> None:
+    noise = np.random.default_rng(2)
+    pcm = np.concatenate((silence(1), recording(name), silence(1.5)))
+    pcm = (pcm + noise.integers(-20, 21, len(pcm))).astype(np.int16)
+    endpointer = Endpointer(engine.detector(), 0.5, 700, 15)
+    steps = [endpointer.push(frame) for frame in frames(pcm)]
+    assert sum(step.started for step in steps) == 1
+    assert sum(step.ended for step in steps) == 1
+    # The sentence is inside: it begins before the loud part and ends after it.
+    loud = np.flatnonzero(np.abs(pcm) > 1500)
+    first = next(number for number, step in enumerate(steps) if step.started)
+    begin = (first + 1 - len(steps[first].audio)) * VAD_FRAME
+    assert begin <= loud[0]
+    assert next(number for number, step in enumerate(steps) if step.ended) * VAD_FRAME >= loud[-1]
+
+
+class Script:
+    """A detector that reads its probabilities from the frames themselves."""
+
+    def probability(self, frame: Pcm) -> float:
+        return float(frame[0]) / 100
+
+    def reset(self) -> None: ...
+
+
+def scripted(*percent: int) -> list[Pcm]:
+    return [np.full(VAD_FRAME, value, np.int16) for value in percent]
+
+
+def test_two_loud_frames_are_no_speech() -> None:
+    endpointer = Endpointer(Script(), 0.5, 320, 15)
+    assert not any(endpointer.push(frame).started for frame in scripted(*[0, 90, 90] * 20))
+
+
+def test_what_came_before_the_onset_belongs_to_the_utterance() -> None:
+    endpointer = Endpointer(Script(), 0.5, 320, 15)
+    steps = [endpointer.push(frame) for frame in scripted(*range(30), 60, 61, 62)]
+    assert steps[-1].started
+    assert [int(frame[0]) for frame in steps[-1].audio] == [*range(18, 30), 60, 61, 62]
+
+
+def test_speech_goes_on_at_a_lower_threshold_and_ends_after_silence() -> None:
+    endpointer = Endpointer(Script(), 0.5, 320, 15)
+    steps = [endpointer.push(frame) for frame in scripted(*[90] * 3, *[40] * 20, *[0] * 9)]
+    assert not any(step.ended for step in steps)
+    assert endpointer.push(scripted(0)[0]).ended
+    assert endpointer.silence_ms == 320
+
+
+def test_a_long_pause_is_heard_only_when_speech_follows_it() -> None:
+    endpointer = Endpointer(Script(), 0.5, None, 60)
+    for frame in scripted(90, 90, 90):
+        endpointer.push(frame)
+    quiet = [frame for silent in scripted(*[0] * 50) for frame in endpointer.push(silent).audio]
+    assert len(quiet) == 8
+    assert len(endpointer.push(scripted(90)[0]).audio) == 43
+
+
+def test_an_endless_utterance_is_cut() -> None:
+    endpointer = Endpointer(Script(), 0.5, 512, 2)
+    steps = [endpointer.push(frame) for frame in scripted(*[90] * 70)]
+    assert [step.ended for step in steps].index(True) * 32 == pytest.approx(2000, abs=64)
