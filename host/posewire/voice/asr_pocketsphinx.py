@@ -6,9 +6,9 @@ follow any phones, runs on the same sound, and a command is accepted only when
 - its log-likelihood per 10 ms frame is not far below the free decoder's (``asr_threshold``), and
 - its words account for most of the speech: the grammar decoder likes to put what does not fit into its noise models.
 
-Measured with four flite voices, cut out by the detector, between digital silence: 125 of 128 commands right and
-none wrong, 0 of 144 other sentences taken for a command. Through ADPCM: 122, 0 and 4. Two voices, 20 dB quieter: 62 of 64, 1, and 3
-of 72; over pink noise 25 dB below the speech: 55 of 64, 2 and 2; over noise at 15 dB only 20 of 64 commands are right.
+Measured with four flite voices, cut out by the detector, between digital silence: 125 of 128 commands right and none
+wrong, 0 of 144 other sentences taken for a command. Through ADPCM: 122, 0 and 4. With two voices, 20 dB quieter: 62 of
+64, 1 wrong, 3 of 72; over pink noise 25 dB below the speech: 55 of 64, 2 and 2; at 15 dB only 20 of 64 are right.
 """
 
 import asyncio
