@@ -368,9 +368,10 @@ class Session:
         features = message.get("features")
         pose = isinstance(features, dict) and bool(features.get("pose"))
         if self._speaker is not None:
-            self._speaker.configure(
-                params.get("format", "opus"), params.get("sample_rate", 24000), params.get("frame_duration", 60)
-            )
+            form = params.get("format", "opus")
+            self._speaker.configure(form, params.get("sample_rate", 24000), params.get("frame_duration", 60))
+            if not self._speaker.can_play():
+                log.error("session", "no sound: the host sends %s, this board plays ima-adpcm and pcm", form)
         self._waiting_hello = False
         log.info("session", "hello from the host, session %s%s", self.session_id, " (resumed)" if resumed else "")
         self._iot_due = True

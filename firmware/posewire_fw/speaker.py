@@ -90,6 +90,10 @@ class Speaker:
             memoryview(self._buffers[1])[: self._piece * 2],
         )
 
+    def can_play(self):
+        """True when the host's format is one that is known here."""
+        return self._known
+
     def active(self):
         """True until the last sample has been heard."""
         return self.state != IDLE

@@ -57,6 +57,9 @@ class Player:
     def configure(self, *args):
         self.configured = args
 
+    def can_play(self):
+        return self.configured[0] in ("ima-adpcm", "pcm")
+
     def active(self):
         return self.speaking
 

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable
 import numpy as np
 import pytest
 
-from conftest import COMMANDS, OTHERS, Pcm, as_spoken, eventually, recording, silence, text_of
 from posewire.errors import ConfigError
 from posewire.voice.asr import Transcript
 from posewire.voice.asr_pocketsphinx import PocketSphinxRecognizer
@@ -17,6 +16,7 @@ from posewire.voice.sentences import load_sentences, merge_sentences
 from posewire.voice.settings import VoiceSettings
 from posewire.voice.vad_silero import SileroEngine
 from posewire.wire.adpcm import AdpcmEncoder, adpcm_decode
+from voice.conftest import COMMANDS, OTHERS, Pcm, as_spoken, eventually, recording, silence, text_of
 
 SENTENCES = load_sentences()
 MATCHER = IntentMatcher(SENTENCES)

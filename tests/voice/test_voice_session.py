@@ -6,8 +6,8 @@ import threading
 import numpy as np
 import pytest
 
-from conftest import ALL_TOOLS, Board, Ear, as_spoken, eventually, feed, recording, silence
 from posewire.voice.assistant import Assistant, SessionState, VoiceSession, VoiceSettings
+from voice.conftest import ALL_TOOLS, Board, Ear, as_spoken, eventually, feed, recording, silence
 
 BLUE = ("self.led.set_color", {"red": 0, "green": 0, "blue": 255})
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import eventually
 from posewire.errors import ConfigError, ProviderError
 from posewire.voice.program import read_wav, run_speech_program
 from posewire.voice.settings import VoiceSettings
 from posewire.voice.speaker import Speaker, at_level, split_sentences
 from posewire.voice.tts import Speech, SpeechSynthesizer, find_synthesizer
 from posewire.voice.tts_espeak_lib import EspeakLibrary
+from voice.conftest import eventually
 
 LONG = "This is a rather long sentence, " * 40
 

@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from conftest import SPEECH, Pcm, recording, silence
 from posewire.voice.endpoint import Endpointer, frames_of
 from posewire.voice.vad import VAD_FRAME, VadEngine
 from posewire.voice.vad_energy import EnergyEngine
 from posewire.voice.vad_silero import SileroEngine
+from voice.conftest import SPEECH, Pcm, recording, silence
 
 
 def frames(pcm: Pcm) -> list[Pcm]:

@@ -22,7 +22,7 @@ from posewire.demo.console import Console
 from posewire.demo.motion_picture import draw_motion
 from posewire.demo.story import StepError, Story
 from posewire.demo.watcher import RoomWatcher, Seen
-from posewire.errors import PosewireError
+from posewire.errors import ConfigError, PosewireError
 from posewire.server.host_process import HostProcess
 from posewire.sim.board import SimBoard
 
@@ -44,7 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo."""
-    args.out.mkdir(parents=True, exist_ok=True)
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot make the folder {args.out}: {error.strerror}") from None
     console = Console(sys.stdout)
     story = Story(console.say)
     started = datetime.now(UTC)

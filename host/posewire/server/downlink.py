@@ -38,7 +38,7 @@ class AudioDownlink:
         await self._enqueue(pcm, last=False)
 
     async def finish(self) -> None:
-        """Pad the last frame with silence and wait until everything queued has been sent."""
+        """Pad the last frame with silence and wait until everything queued has been sent and heard."""
         await self._enqueue(np.empty(0, np.int16), last=True)
         if self._pacer is not None:
             await self._queue.put(None)
@@ -91,3 +91,5 @@ class AudioDownlink:
             self._send(self._encoder.encode(frame))
             self.sent += 1
             due += period
+        # What was sent ahead has not been heard yet; a device may open its microphone when told that the reply is over.
+        await asyncio.sleep(max(0.0, due + AHEAD * period - loop.time()))

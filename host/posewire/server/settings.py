@@ -29,6 +29,13 @@ class ServerSettings:
     hello_timeout: float = 10.0
     resume_window: float = 30.0
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ConfigError(f"the port must be 0 to 65535, is {self.port}")
+        for name in ("max_connections", "max_message", "hello_timeout", "resume_window"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"[server] {name} must be more than 0, is {getattr(self, name)}")
+
 
 @dataclass(frozen=True)
 class AuthSettings:
@@ -68,7 +75,7 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
             data = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as exc:
             raise ConfigError(f"cannot read {path}: {exc.strerror}") from None
-        except tomllib.TOMLDecodeError as exc:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
             raise ConfigError(f"{path} is not valid TOML: {exc}") from None
     unknown = set(data) - {"server", "auth", "voice"}
     if unknown:
@@ -76,6 +83,8 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
     auth = _section(AuthSettings, data.get("auth", {}), "auth")
     voice = dict(data.get("voice", {}))
     enabled = voice.pop("enabled", True)
+    if not isinstance(enabled, bool):
+        raise ConfigError(f"[voice] enabled must be true or false, is {enabled!r}")
     return Settings(
         server=_section(ServerSettings, data.get("server", {}), "server"),
         auth=auth,

@@ -136,7 +136,11 @@ def run(args: argparse.Namespace) -> int:
             story.tell(f"failed: {error}")
         report = board.report()
         if args.speaker is not None:
-            board.speaker.save(args.speaker)
+            try:
+                board.speaker.save(args.speaker)
+            except OSError as error:
+                status = 1
+                story.tell(f"cannot write {args.speaker}: {error.strerror}")
     if args.json:
         json.dump(report, sys.stdout, ensure_ascii=False)
         print(flush=True)

@@ -1,6 +1,7 @@
 """WAV files as 16-bit mono samples, and back."""
 
 import wave
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ def read_wav(path: Path, rate: int) -> Samples:
     Raises SimulatorError for what is not a PCM WAV file.
     """
     try:
-        with wave.open(str(path), "rb") as file:
+        with wave.open(BytesIO(_plain_header(path.read_bytes())), "rb") as file:
             channels, width, its_rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
             data = file.readframes(file.getnframes())
     except (OSError, EOFError, wave.Error) as error:
@@ -27,6 +28,14 @@ def read_wav(path: Path, rate: int) -> Samples:
     if its_rate != rate:
         mono = soxr.resample(mono, its_rate, rate)
     return to_int16(mono)
+
+
+def _plain_header(data: bytes) -> bytes:
+    """Name the format that WAVE_FORMAT_EXTENSIBLE hides in its sub-format: before 3.12, `wave` knows PCM only."""
+    at = data.find(b"fmt ")
+    if at >= 0 and data[at + 8 : at + 10] == b"\xfe\xff":
+        return data[: at + 8] + data[at + 32 : at + 34] + data[at + 10 :]
+    return data
 
 
 def write_wav(path: Path, samples: Samples, rate: int) -> None:

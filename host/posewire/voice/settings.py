@@ -31,8 +31,9 @@ class VoiceSettings:
     max_utterance_s: float = 15.0
     """Longest utterance; what is longer is cut here."""
 
-    asr_threshold: float = -1.5
-    """Recognised speech below this score (log-likelihood per 10 ms frame against free phones) is not understood."""
+    asr_threshold: float = -2.2
+    """Recognised speech below this score is not understood: log-likelihood per 10 ms frame against free phones, minus
+    three times the part of the speech that no word covers."""
 
     asr_decoders: int = 4
     """Utterances decoded at the same time; others wait with their audio."""
