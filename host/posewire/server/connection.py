@@ -254,6 +254,13 @@ class ConnectionHandler:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def hand_over(self) -> tuple[Room | None, Member | None]:
+        """Give this connection's place in its room to the device's newer connection; nothing stays here."""
+        place = self._room, self._member
+        self._room = self._member = None
+        self.leave_for_good()
+        return place
+
     def leave_for_good(self) -> None:
         """Note that the device said goodbye: nothing is kept for its return."""
         self._leaving = True
@@ -299,9 +306,7 @@ class ConnectionHandler:
             older = registry.session(session_id)
             if older is None or older.device_id != self.device_id:
                 return False
-            room, member = older._room, older._member
-            older._room = older._member = None
-            older.leave_for_good()
+            room, member = older.hand_over()
         self.session_id = session_id
         self._room, self._member = room, member
         if member is not None:

@@ -90,14 +90,6 @@ class BoardProcess:
         if self._reader is not threading.current_thread():
             self._reader.join(_STOP_SECONDS)
 
-    def cpu_seconds(self) -> float:
-        """Processor time used so far; 0 where the system does not tell."""
-        try:
-            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            return 0.0
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
     def _line_closed(self) -> None:
         self._closed.set()
 

@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 from posewire.errors import FrameError
 
-PROTOCOLS = (1, 2, 3)
-
 _V2 = struct.Struct(">HHIII")
 _V3 = struct.Struct(">BBH")
 

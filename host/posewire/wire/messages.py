@@ -8,9 +8,6 @@ from typing import Any, Literal, TypeVar
 
 from posewire.errors import WireError
 
-MAX_TEXT = 64 * 1024
-"""Longest text message a peer may send, in bytes of UTF-8."""
-
 ListenMode = Literal["auto", "manual", "realtime"]
 RoomKind = Literal["pose", "audio"]
 

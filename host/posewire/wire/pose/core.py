@@ -20,13 +20,10 @@ from typing import Any
 
 SKIP, DELTA, INTRA = 0, 1, 2
 
-PROB_BITS = 12
 LOW = 1 << 22  # the state lives in [2^22, 2^30): small integers on every implementation
-SYMBOLS = 32
 ESCAPE = 31
 TABLES = 14
 RICE_ESCAPE = 12
-MIN_EMA = 2
 MAX_EMA = 32767
 
 
