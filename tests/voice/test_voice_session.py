@@ -343,3 +343,26 @@ def test_the_assistant_says_what_it_is_made_of() -> None:
     assert described["asr"] == "pocketsphinx grammar (offline)"
     assert described["intent"] == "commands (offline)"
     assert described["tts"].startswith("espeak-ng 1.")
+
+
+async def test_an_idle_session_announces_and_says_when_it_was_heard(session: VoiceSession, ear: Ear) -> None:
+    assert not session.busy
+    announcement = session.announce("Dinner is ready.", "happy")
+    assert session.busy
+    await announcement
+    assert ear.story == ["started", "emotion happy", "says Dinner is ready.", "ended"]
+    assert ear.audio
+    await session.until_idle()
+    assert not session.busy
+
+
+async def test_an_interrupted_announcement_is_cancelled(session: VoiceSession, ear: Ear) -> None:
+    ear.line.clear()
+    announcement = session.announce("This goes on for long.")
+    await ear.until("audio")
+    waiting = asyncio.create_task(session.until_idle())
+    session.abort()
+    with pytest.raises(asyncio.CancelledError):
+        await announcement
+    await waiting
+    assert ear.story[-1] == "cancelled"

@@ -108,6 +108,30 @@ class VoiceSession:
             turn = self._new_turn()
             self._begin(turn, turn.read(text), typed=True)
 
+    def announce(self, text: str, emotion: str = "neutral") -> asyncio.Task[None]:
+        """Say something that the user did not ask for; what runs is cancelled, so look at ``state`` before.
+
+        The task returned ends when the device was told that the announcement is over; cancelled when it was interrupted.
+        """
+        if self._mode != "realtime":
+            self._stop_listening()
+        self._cancel_turn()
+        turn = self._new_turn()
+        self._begin(turn, turn.announce(text, emotion), typed=True)
+        assert self._turn_task is not None
+        return self._turn_task
+
+    async def until_idle(self) -> None:
+        """Wait until neither a turn runs nor the microphone is open (realtime: until no turn runs)."""
+        while self.busy:
+            await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a turn runs, or the device listens (an open microphone in realtime mode alone is not busy)."""
+        state = self.state
+        return state != SessionState.IDLE and not (state == SessionState.LISTENING and self._mode == "realtime")
+
     def abort(self) -> None:
         """Stop everything now."""
         self._stop_listening()

@@ -141,6 +141,11 @@ class Turn:
         await self._answer(text)
         self.state = TurnState.DONE
 
+    async def announce(self, text: str, emotion: str = "neutral") -> None:
+        """Say something that nobody on this side asked for."""
+        await self._reply(text, emotion)
+        self.state = TurnState.DONE
+
     async def fail(self) -> None:
         """Close a reply that an error left open, so that the device is not left waiting."""
         if not self.reply_open:
