@@ -16,9 +16,7 @@ lint: typings
 	.venv/bin/pyright --project firmware
 
 coverage: .venv/bin/python
-	.venv/bin/coverage erase
-	.venv/bin/coverage run -m pytest
-	.venv/bin/coverage report --skip-covered --sort=cover
+	.venv/bin/pytest -n 3 --dist loadfile --cov --cov-report=term:skip-covered
 
 # The fast part: no child processes, no MicroPython.
 unit: .venv/bin/python
