@@ -61,3 +61,20 @@ class SimulatorError(PosewireError):
     """The simulated board could not be started or stopped answering."""
 
     code = "simulator"
+
+
+class ProvisioningError(PosewireError):
+    """A board could not be given its settings; the message says what to try."""
+
+    code = "provisioning"
+
+
+class UpdateError(PosewireError):
+    """A board's firmware could not be updated; ``code`` says why."""
+
+    code = "update_failed"
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code

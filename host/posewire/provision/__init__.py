@@ -1,0 +1,1 @@
+"""Giving a board its first settings: Wi-Fi, host, token."""

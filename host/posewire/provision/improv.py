@@ -1,0 +1,186 @@
+"""Improv Wi-Fi over a serial port: the packets, without I/O.
+
+Specification: https://www.improv-wifi.com/serial/. A packet is ``IMPROV``, version 1, type, length, data, and the low
+byte of the sum of all that; a line feed follows. Both ends keep packets at the start of a line, so that a log on the same
+port does no harm. Commands from 0xF0 on are this project's own (docs/provisioning.md).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from posewire.errors import WireError
+
+HEADER = b"IMPROV"
+VERSION = 1
+_OVERHEAD = len(HEADER) + 3
+_LINE_MAX = 4096
+
+
+class PacketType(IntEnum):
+    """What a packet is."""
+
+    CURRENT_STATE = 1
+    ERROR_STATE = 2
+    RPC_COMMAND = 3
+    RPC_RESULT = 4
+
+
+class State(IntEnum):
+    """How far the board is."""
+
+    STOPPED = 0
+    READY = 2
+    PROVISIONING = 3
+    PROVISIONED = 4
+
+
+class ErrorState(IntEnum):
+    """Why a command failed."""
+
+    NONE = 0
+    INVALID_PACKET = 1
+    UNKNOWN_COMMAND = 2
+    UNABLE_TO_CONNECT = 3
+    BAD_HOSTNAME = 5
+    UNKNOWN = 0xFF
+
+
+class Command(IntEnum):
+    """What a client may ask for."""
+
+    WIFI_SETTINGS = 1
+    CURRENT_STATE = 2
+    DEVICE_INFO = 3
+    SCAN = 4
+    HOSTNAME = 5
+    DEVICE_NAME = 6
+    NETWORK_STATE = 7
+    # Posewire's own
+    HOST = 0xF0
+    """Strings: the host's URL and the token, either may be empty for "as it is". Answer: the URL that is set now."""
+    IDENTIFY = 0xF1
+    """Blinks the LED. Answer: an empty list."""
+
+
+@dataclass(frozen=True)
+class Packet:
+    """One packet whose checksum was right."""
+
+    type: int
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Result:
+    """The data of an RPC result: the command that it answers, and its strings."""
+
+    command: int
+    strings: tuple[str, ...]
+
+
+class Decoder:
+    """Takes the bytes of a serial line apart into packets and lines of text."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self.damaged = 0
+        """Packets whose version or checksum was wrong; they are left out."""
+
+    def feed(self, data: bytes) -> list[Packet | str]:
+        """Add received bytes; return what they complete: packets, and lines that were none (without their end)."""
+        self._buffer += data
+        found: list[Packet | str] = []
+        while (item := self._next()) is not None:
+            if item != "":
+                found.append(item)
+        return found
+
+    def _next(self) -> Packet | str | None:
+        buffer = self._buffer
+        at = buffer.find(HEADER)
+        end = buffer.find(b"\n")
+        if end >= 0 and (at < 0 or end < at):
+            return self._take_text(end + 1)
+        if at < 0:
+            if len(buffer) > _LINE_MAX:
+                return self._take_text(_LINE_MAX)
+            return None
+        if at:
+            return self._take_text(at)
+        if len(buffer) < _OVERHEAD:
+            return None
+        size = _OVERHEAD + buffer[8] + 1
+        if len(buffer) < size:
+            return None
+        whole = bytes(buffer[:size])
+        if whole[6] != VERSION or checksum(whole[:-1]) != whole[-1]:
+            self.damaged += 1
+            # Perhaps a real packet begins within what a broken length claimed.
+            del buffer[: len(HEADER)]
+            return ""
+        del buffer[:size]
+        return Packet(whole[7], whole[_OVERHEAD:-1])
+
+    def _take_text(self, count: int) -> str:
+        text = self._buffer[:count].decode("utf-8", "replace").rstrip("\r\n")
+        del self._buffer[:count]
+        return text
+
+
+def checksum(data: bytes) -> int:
+    """The low byte of the sum."""
+    return sum(data) & 0xFF
+
+
+def build_packet(kind: int, data: bytes) -> bytes:
+    """A packet with the line feed that ends it. Raises WireError for more than 255 bytes of data."""
+    if len(data) > 255:
+        raise WireError(f"an Improv packet carries at most 255 bytes, these are {len(data)}")
+    body = HEADER + bytes((VERSION, kind, len(data))) + data
+    return body + bytes((checksum(body),)) + b"\n"
+
+
+def build_command(command: int, data: bytes = b"") -> bytes:
+    """An RPC command. Raises WireError when it is too long."""
+    if len(data) > 253:
+        raise WireError(f"an Improv command carries at most 253 bytes, these are {len(data)}")
+    return build_packet(PacketType.RPC_COMMAND, bytes((command, len(data))) + data)
+
+
+def build_strings(strings: Sequence[str]) -> bytes:
+    """Strings, each behind its length in bytes. Raises WireError for one that is too long."""
+    encoded = [text.encode() for text in strings]
+    for text in encoded:
+        if len(text) > 255:
+            raise WireError("an Improv string has at most 255 bytes")
+    return b"".join(bytes((len(text),)) + text for text in encoded)
+
+
+def build_wifi_settings(ssid: str, password: str) -> bytes:
+    """The command that gives the board a network. Raises WireError when the two are too long."""
+    if not 1 <= len(ssid.encode()) <= 32:
+        raise WireError("a network's name has 1 to 32 bytes")
+    if len(password.encode()) > 64:
+        raise WireError("a network's password has at most 64 bytes")
+    return build_command(Command.WIFI_SETTINGS, build_strings((ssid, password)))
+
+
+def parse_strings(data: bytes) -> tuple[str, ...]:
+    """Undo build_strings. Raises WireError when the lengths do not fit."""
+    strings = []
+    at = 0
+    while at < len(data):
+        end = at + 1 + data[at]
+        if end > len(data):
+            raise WireError("a string in an Improv packet is cut off")
+        strings.append(data[at + 1 : end].decode("utf-8", "replace"))
+        at = end
+    return tuple(strings)
+
+
+def parse_result(data: bytes) -> Result:
+    """The data of an RPC result packet. Raises WireError when it does not parse."""
+    if len(data) < 2 or data[1] != len(data) - 2:
+        raise WireError("an Improv result of the wrong length")
+    return Result(data[0], parse_strings(data[2:]))
