@@ -111,7 +111,7 @@ class VoiceSession:
     def announce(self, text: str, emotion: str = "neutral") -> asyncio.Task[None]:
         """Say something that the user did not ask for; what runs is cancelled, so look at ``state`` before.
 
-        The task returned ends when the device was told that the announcement is over; cancelled when it was interrupted.
+        The task returned ends when the device was told that it is over; it is cancelled when it was interrupted.
         """
         if self._mode != "realtime":
             self._stop_listening()

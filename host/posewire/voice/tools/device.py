@@ -1,0 +1,40 @@
+"""A device's own tools as an executor."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from posewire.voice.tools import DeviceTools, ToolContext, ToolInfo, ToolOutput
+
+
+class DeviceExecutor:
+    """The tools that the connected device lists, over its connection."""
+
+    kind = "device"
+
+    def __init__(self, tools: DeviceTools) -> None:
+        self._tools = tools
+
+    def available(self) -> Mapping[str, ToolInfo]:
+        """Return the device's tools."""
+        return self._tools.available()
+
+    async def call(self, name: str, arguments: Mapping[str, Any], context: ToolContext) -> ToolOutput:
+        """Call a tool on the device.
+
+        Raises:
+            ToolError: see ``DeviceTools.call``.
+        """
+        return output_of(await self._tools.call(name, arguments))
+
+
+def output_of(text: str) -> ToolOutput:
+    """Take ``{"action": …, "response": "…"}`` apart, with which devices in the field ask to have a text spoken."""
+    if text.lstrip().startswith("{"):
+        try:
+            data = json.loads(text)
+        except ValueError:
+            return ToolOutput(text)
+        if isinstance(data, dict) and "action" in data and isinstance(data.get("response"), str) and data["response"]:
+            return ToolOutput(data["response"], spoken=True)
+    return ToolOutput(text)

@@ -1,0 +1,160 @@
+"""JSON schemas of tool arguments: made from a typed function, checked against, forgiving where an LLM is careless."""
+
+import inspect
+import json
+import math
+import types
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from jsonschema import Draft202012Validator, SchemaError
+from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.validators import extend
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+from posewire.errors import ConfigError, ToolError
+
+MAX_ARGUMENTS = 16 * 1024
+"""Longest JSON text of arguments that is looked at."""
+
+_PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
+_NOTHING = inspect.Parameter.empty
+
+# A pattern that comes from a device or another server would run here, as slowly as it likes: it is left to its owner.
+_Validator = extend(Draft202012Validator, {"pattern": None, "patternProperties": None})  # type: ignore[no-untyped-call]
+
+
+def arguments_from_json(text: str) -> dict[str, Any]:
+    """Parse the arguments of a call as LLM services send them; an empty text is no arguments.
+
+    Raises:
+        ToolError: not a JSON object, or too long.
+    """
+    if len(text) > MAX_ARGUMENTS:
+        raise ToolError(f"the arguments are over {MAX_ARGUMENTS} characters")
+    try:
+        arguments = json.loads(text) if text.strip() else {}
+    except ValueError as exc:
+        raise ToolError(f"the arguments are not JSON: {exc}") from None
+    except RecursionError:
+        raise ToolError("the arguments are nested too deep") from None
+    if not isinstance(arguments, dict):
+        raise ToolError("the arguments must be a JSON object")
+    return arguments
+
+
+def checked_arguments(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments, numbers and booleans taken out of texts where the schema wants them, once they are valid.
+
+    A schema that is itself wrong is no check: the tool has the last word.
+
+    Raises:
+        ToolError: an argument is missing or does not fit; the message says which and what was wanted.
+    """
+    properties = schema.get("properties")
+    if not isinstance(properties, Mapping):
+        properties = {}
+    taken = {name: _coerced(value, properties.get(name)) for name, value in arguments.items()}
+    try:
+        _Validator.check_schema(schema)
+        # An empty registry: a reference to another document is not fetched.
+        error = best_match(_Validator(schema, registry=Registry()).iter_errors(taken))
+    except (SchemaError, Unresolvable, RecursionError, TypeError, ValueError):
+        return taken
+    if error is not None:
+        raise ToolError(_complaint(error))
+    return taken
+
+
+def schema_of(function: Callable[..., Any], given: tuple[type, ...] = ()) -> dict[str, Any]:
+    """Return the JSON schema of a function's parameters.
+
+    Texts, numbers, booleans, ``Literal``, ``Enum`` of texts, lists and dicts of them, ``X | None``;
+    ``Annotated[X, "what it is"]`` describes one. Parameters of the types in ``given`` are not the caller's.
+
+    Raises:
+        ConfigError: a parameter without a type, or of one that JSON does not have; the message names it.
+    """
+    properties: dict[str, Any] = {}
+    required = []
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError as exc:
+        raise ConfigError(f"the tool {function.__name__}: {exc}") from None
+    for parameter in inspect.signature(function).parameters.values():
+        hint = hints.get(parameter.name, _NOTHING)
+        if hint in given:
+            continue
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+            raise ConfigError(f"the tool {function.__name__}: {parameter} cannot be given by name")
+        try:
+            schema = _type_schema(hint)
+        except TypeError:
+            raise ConfigError(f"the tool {function.__name__}: {parameter} needs a type that JSON has") from None
+        if parameter.default is _NOTHING:
+            required.append(parameter.name)
+        elif parameter.default is not None:
+            default = parameter.default
+            schema["default"] = default.value if isinstance(default, Enum) else default
+        properties[parameter.name] = schema
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _type_schema(hint: Any) -> dict[str, Any]:
+    if isinstance(hint, type) and hint in _PLAIN:
+        return {"type": _PLAIN[hint]}
+    if hint is Any:
+        return {}
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        schema = _type_schema(parts[0])
+        texts = [part for part in parts[1:] if isinstance(part, str)]
+        more = [part for part in parts[1:] if isinstance(part, Mapping)]
+        for part in more:
+            schema.update(part)
+        return {**schema, "description": " ".join(texts)} if texts else schema
+    if origin is Literal and all(type(part) in _PLAIN for part in parts):
+        kinds = {_PLAIN[type(part)] for part in parts}
+        return {"enum": list(parts), **({"type": kinds.pop()} if len(kinds) == 1 else {})}
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return {"enum": [member.value for member in hint]}
+    if origin in (Union, types.UnionType):
+        choices = [_type_schema(part) for part in parts if part is not type(None)]
+        return choices[0] if len(choices) == 1 else {"anyOf": choices}
+    if hint is list or origin is list:
+        return {"type": "array", **({"items": _type_schema(parts[0])} if parts else {})}
+    if hint is dict or origin is dict:
+        return {"type": "object"}
+    raise TypeError(hint)
+
+
+def _coerced(value: Any, schema: Any) -> Any:
+    """Take what a text says where the schema wants no text: models write ``"42"`` for 42, and 42.0 for 42."""
+    if not isinstance(schema, Mapping):
+        return value
+    wanted = schema.get("type")
+    if wanted == "integer" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if wanted == "boolean" and text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    if wanted in ("integer", "number"):
+        try:
+            number = float(text)
+        except ValueError:
+            return value
+        if not math.isfinite(number):
+            return value
+        if wanted == "number":
+            return number
+        return int(number) if number.is_integer() else value
+    return value
+
+
+def _complaint(error: ValidationError) -> str:
+    where = ".".join(str(part) for part in error.absolute_path)
+    return f"{where}: {error.message[:300]}" if where else error.message[:300]
