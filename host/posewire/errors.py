@@ -57,6 +57,17 @@ class ProviderError(PosewireError):
     code = "not_available"
 
 
+class StoreError(PosewireError):
+    """The embedded store cannot be opened, is overloaded, or the disk failed."""
+
+    code = "store"
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+
 class SimulatorError(PosewireError):
     """The simulated board could not be started or stopped answering."""
 

@@ -4,10 +4,13 @@ import asyncio
 import signal
 
 from posewire.errors import ProviderError
+from posewire.server.authenticator import ConnectionAuthenticator
 from posewire.server.event_log import EventLog
 from posewire.server.listener import Listener
 from posewire.server.services import Services
 from posewire.server.settings import Settings, check_exposure
+from posewire.server.store_domains import DOMAINS
+from posewire.store import MEMORY, Store
 from posewire.voice.assistant import Assistant
 
 PATH = "/posewire/v1/"
@@ -36,6 +39,7 @@ class Host:
 
         Raises:
             ConfigError: the address cannot be listened on, or a setting makes no sense.
+            StoreError: the store cannot be opened.
         """
         assistant = None
         if self._settings.voice is not None:
@@ -45,9 +49,19 @@ class Host:
                 self._log.warning("voice_off", why=str(exc))
             else:
                 self._log.info("voice", **assistant.describe())
-        self._services = Services(self._settings, assistant)
+        store = await asyncio.to_thread(Store, self._settings.store.path or MEMORY, DOMAINS)
+        self._services = Services(
+            self._settings,
+            assistant,
+            store,
+            ConnectionAuthenticator(self._settings.token),
+        )
         self._listener = Listener(self._services)
-        host, port = await self._listener.start()
+        try:
+            host, port = await self._listener.start()
+        except BaseException:
+            store.close()
+            raise
         scheme = "wss" if self._settings.server.certificate else "ws"
         self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
 
@@ -65,8 +79,11 @@ class Host:
                 await registry.drained()
         except TimeoutError:
             self._log.warning("not_drained", left=registry.open)
+        if self._listener is not None:
+            await self._listener.stop_http(_DRAIN_TIMEOUT)
         if self._services.assistant is not None:
             await self._services.assistant.close()
+        await asyncio.to_thread(self._services.store.close)
         self._log.info("stopped", **self._services.counters)
 
 

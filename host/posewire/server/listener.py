@@ -1,17 +1,18 @@
-"""The listening socket: plain HTTP requests, authentication, and the hand-over to a ConnectionHandler."""
+"""The listening socket: authentication, and the hand-over to a ConnectionHandler or to the HTTP side."""
 
 import asyncio
 import http
 import json
 import ssl
-from urllib.parse import urlsplit
 
 from websockets.http11 import Request
 
 from posewire.errors import ConfigError, WireError
-from posewire.server.authenticator import ConnectionAuthenticator
 from posewire.server.connection import ConnectionHandler
+from posewire.server.doorway import Doorway
 from posewire.server.event_log import EventLog
+from posewire.server.http import HttpSide
+from posewire.server.http_routes import ROUTES
 from posewire.server.services import Services
 from posewire.server.settings import ServerSettings
 from posewire.server.websocket import Receiver, Refusal, WebSocket
@@ -23,7 +24,7 @@ class Listener:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._authenticator = ConnectionAuthenticator(services.settings.token)
+        self._http = HttpSide(services, ROUTES, services.settings.http)
         self._server: asyncio.Server | None = None
         self._log = EventLog()
 
@@ -36,7 +37,7 @@ class Listener:
         settings = self._services.settings.server
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: WebSocket(self._admit, settings.max_message),
+                lambda: Doorway(self._websocket, self._http.protocol),
                 settings.host,
                 settings.port,
                 ssl=_tls_context(settings),
@@ -46,15 +47,18 @@ class Listener:
         return settings.host, self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
-        """Stop accepting."""
+        """Stop accepting; what is open stays."""
         if self._server is not None:
             self._server.close()
 
+    async def stop_http(self, within: float) -> None:
+        """End the plain HTTP connections; running requests get ``within`` seconds."""
+        await self._http.stop(within)
+
+    def _websocket(self) -> WebSocket:
+        return WebSocket(self._admit, self._services.settings.server.max_message)
+
     def _admit(self, websocket: WebSocket, request: Request) -> Receiver | Refusal:
-        if "Upgrade" not in request.headers:
-            if urlsplit(request.path).path == "/healthz":
-                return Refusal(http.HTTPStatus.OK, "ok\n")
-            return Refusal(http.HTTPStatus.UPGRADE_REQUIRED, "this is a Posewire host: connect with WebSocket\n")
         registry = self._services.registry
         limit = self._services.settings.server.max_connections
         if registry.open >= limit:
@@ -64,9 +68,11 @@ class Listener:
                 websocket,
             )
         try:
-            identity = self._authenticator.authenticate(request)
+            identity = self._services.authenticator.authenticate(request.path, request.headers)
         except WireError as error:
-            return self._refuse(http.HTTPStatus.UNAUTHORIZED, error, websocket)
+            forbidden = error.code == "forbidden"
+            status = http.HTTPStatus.FORBIDDEN if forbidden else http.HTTPStatus.UNAUTHORIZED
+            return self._refuse(status, error, websocket)
         registry.opened()
         return ConnectionHandler(websocket, identity, self._services)
 

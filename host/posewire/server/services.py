@@ -4,8 +4,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from posewire.rooms.directory import RoomDirectory
+from posewire.server.authenticator import ConnectionAuthenticator
 from posewire.server.registry import ConnectionRegistry
 from posewire.server.settings import Settings
+from posewire.store import Store
 from posewire.voice.assistant import Assistant
 
 
@@ -15,6 +17,8 @@ class Services:
 
     settings: Settings
     assistant: Assistant | None
+    store: Store
+    authenticator: ConnectionAuthenticator
     registry: ConnectionRegistry = field(default_factory=ConnectionRegistry)
     rooms: RoomDirectory = field(default_factory=RoomDirectory)
     counters: Counter[str] = field(default_factory=Counter)

@@ -4,14 +4,19 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
 
 from posewire.errors import ConfigError
+from posewire.server.authenticator import is_loopback
+from posewire.server.http_settings import HttpSettings
+from posewire.store import StoreSettings
+from posewire.store.settings import default_path
 from posewire.voice.settings import VoiceSettings
 
 _T = TypeVar("_T")
+
+SECTIONS = ("server", "auth", "http", "store", "voice")
 
 TOKEN_VARIABLE = "POSEWIRE_TOKEN"  # noqa: S105 - the name of a variable, not a secret
 
@@ -50,6 +55,8 @@ class Settings:
 
     server: ServerSettings = field(default_factory=ServerSettings)
     auth: AuthSettings = field(default_factory=AuthSettings)
+    http: HttpSettings = field(default_factory=HttpSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
     voice: VoiceSettings | None = field(default_factory=VoiceSettings)
     token: str = ""
 
@@ -77,10 +84,12 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
             raise ConfigError(f"cannot read {path}: {exc.strerror}") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
             raise ConfigError(f"{path} is not valid TOML: {exc}") from None
-    unknown = set(data) - {"server", "auth", "voice"}
+    unknown = set(data) - set(SECTIONS)
     if unknown:
-        raise ConfigError(f"{path}: unknown section [{sorted(unknown)[0]}]; there are [server], [auth] and [voice]")
+        known = ", ".join(f"[{name}]" for name in SECTIONS)
+        raise ConfigError(f"{path}: unknown section [{sorted(unknown)[0]}]; there are {known}")
     auth = _section(AuthSettings, data.get("auth", {}), "auth")
+    store = _section(StoreSettings, data.get("store", {}), "store")
     voice = dict(data.get("voice", {}))
     enabled = voice.pop("enabled", True)
     if not isinstance(enabled, bool):
@@ -88,19 +97,11 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
     return Settings(
         server=_section(ServerSettings, data.get("server", {}), "server"),
         auth=auth,
+        http=_section(HttpSettings, data.get("http", {}), "http"),
+        store=replace(store, path=store.path or default_path()),
         voice=VoiceSettings.from_mapping(voice) if enabled else None,
         token=token or _read_token(auth) or os.environ.get(TOKEN_VARIABLE, ""),
     )
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a listening address can be reached from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def check_exposure(settings: Settings) -> None:

@@ -1,0 +1,59 @@
+"""Somebody who has been let in, and what they may do.
+
+What is needed is written ``verb`` or ``verb:name`` (``voice``, ``room.join:studio``); what is granted is the same with
+shell patterns (``room.*:class-*``, ``*``). A grant without a name holds for every name.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from posewire.errors import WireError
+
+PrincipalKind = Literal["device", "person", "program", "shared", "local"]
+
+ALL: frozenset[str] = frozenset({"*"})
+"""Everything: what a local user has on a host that listens on loopback without authentication."""
+
+DEVICE_SCOPES: frozenset[str] = frozenset({"voice", "room.join", "room.publish", "room.create"})
+"""What a paired device gets unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Principal:
+    """A device, a person, a program, whoever knows the shared token, or a local user of a host without authentication.
+
+    ``device_id``: the device that a token was issued to, and the only one it lets in; empty where it says nothing.
+    """
+
+    kind: PrincipalKind
+    name: str
+    scopes: frozenset[str] = ALL
+    device_id: str = ""
+    token_id: str = ""
+
+    def allows(self, need: str) -> bool:
+        """Tell whether one of the scopes grants ``need``."""
+        return any(grants(scope, need) for scope in self.scopes)
+
+    def require(self, need: str) -> None:
+        """Do nothing where ``need`` is granted.
+
+        Raises:
+            WireError: ``forbidden``.
+        """
+        if not self.allows(need):
+            raise WireError(f'"{self.name}" may not do this: it takes the scope {need}', "forbidden")
+
+
+def grants(scope: str, need: str) -> bool:
+    """Tell whether a granted scope (with patterns) covers what is needed. Verb and name are compared apart."""
+    pattern, _, names = scope.partition(":")
+    verb, _, name = need.partition(":")
+    return fnmatchcase(verb, pattern) and (not names or fnmatchcase(name, names))
+
+
+def read_scopes(text: str | Iterable[str]) -> frozenset[str]:
+    """Read scopes from a list or from a string with blanks between them (as in OAuth's ``scope``)."""
+    return frozenset(text.split() if isinstance(text, str) else text)

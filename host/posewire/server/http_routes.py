@@ -1,0 +1,23 @@
+"""The table of HTTP routes: a line for each."""
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import BaseRoute, Route
+
+
+async def health(request: Request) -> PlainTextResponse:
+    """Answer that the process lives: nothing else is looked at."""
+    return PlainTextResponse("ok\n")
+
+
+async def websocket_here(request: Request) -> PlainTextResponse:
+    """Tell somebody with a browser where they are (RFC 9110 section 15.5.22)."""
+    return PlainTextResponse("this is a Posewire host: connect with WebSocket\n", 426, {"Upgrade": "websocket"})
+
+
+ROUTES: tuple[BaseRoute, ...] = (
+    Route("/", websocket_here),
+    Route("/posewire/v1/", websocket_here),
+    Route("/xiaozhi/v1/", websocket_here),
+    Route("/healthz", health),
+)

@@ -1,0 +1,5 @@
+"""The tables of the host's store: a line for each part that keeps something."""
+
+from posewire.store import Domain
+
+DOMAINS: tuple[Domain, ...] = ()
