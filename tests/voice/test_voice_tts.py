@@ -12,19 +12,22 @@ from hypothesis import strategies as st
 
 from posewire.errors import ConfigError, ProviderError
 from posewire.voice.program import read_wav, run_speech_program
+from posewire.voice.providers import load_provider, load_synthesizer
+from posewire.voice.sentences import load_sentences
 from posewire.voice.settings import VoiceSettings
 from posewire.voice.speaker import Speaker, at_level, split_sentences
-from posewire.voice.tts import Speech, SpeechSynthesizer, find_synthesizer
+from posewire.voice.tts import Speech, SpeechSynthesizer
 from posewire.voice.tts_espeak_lib import EspeakLibrary
 from voice.conftest import eventually
 
+SENTENCES = load_sentences()
 LONG = "This is a rather long sentence, " * 40
 
 
 def engine(name: str, rate: float = 1.0) -> SpeechSynthesizer:
     if name != "espeak-lib" and shutil.which(name) is None:
         pytest.skip(f"{name} is not installed")
-    made = find_synthesizer(VoiceSettings(tts=name, tts_rate=rate))
+    made = load_synthesizer(VoiceSettings(tts=name, tts_rate=rate), SENTENCES)
     assert made is not None
     return made
 
@@ -143,21 +146,27 @@ async def test_a_program_that_fails_says_why() -> None:
 def test_an_engine_that_is_not_there_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ProviderError, match="apt install espeak-ng"):
-        find_synthesizer(VoiceSettings(tts="espeak-ng"))
+        load_synthesizer(VoiceSettings(tts="espeak-ng"), SENTENCES)
     with pytest.raises(ProviderError, match="apt install flite"):
-        find_synthesizer(VoiceSettings(tts="flite"))
-    found = find_synthesizer(VoiceSettings())
+        load_synthesizer(VoiceSettings(tts="flite"), SENTENCES)
+    found = load_synthesizer(VoiceSettings(), SENTENCES)
     assert found is not None
     assert "library" in found.name
     with pytest.raises(ProviderError, match="no voice 'no-such-voice'"):
-        find_synthesizer(VoiceSettings(tts="espeak-lib", tts_voice="no-such-voice"))
+        load_synthesizer(VoiceSettings(tts="espeak-lib", tts_voice="no-such-voice"), SENTENCES)
+
+
+def test_a_provider_that_is_not_there_is_named_with_those_that_are() -> None:
+    with pytest.raises(ConfigError, match="there is no 'magic'; there are silero, energy"):
+        load_provider("vad", "magic", VoiceSettings(), SENTENCES)
 
 
 @pytest.mark.parametrize(
     ("values", "says"),
     [
         ({"vda": "silero"}, "no setting 'vda'"),
-        ({"vad": "magic"}, "vad is one of silero, energy"),
+        ({"providers": {"sst": {}}}, "providers has the tables vad, asr, llm, tts"),
+        ({"providers": {"llm": {"openai": 1}}}, "providers.llm has a table for each provider"),
         ({"end_silence_ms": "long"}, "end_silence_ms must be a whole number"),
         ({"end_silence_ms": True}, "end_silence_ms must be a whole number"),
         ({"asr_threshold": 1}, "asr_threshold is -100 … 0"),

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from posewire.errors import ConfigError, ProviderError
 from posewire.voice.asr import Transcript
 from posewire.voice.grammar import Grammar
+from posewire.voice.providers import ProviderContext
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -51,6 +52,14 @@ _SCORE_SCALE = 1 << 10
 # 5 ms, is no better with a grammar, and gives scores in another unit than the phone decoder's.
 _BEAMS: Mapping[str, float | bool] = {"beam": 1e-40, "wbeam": 1e-24, "pbeam": 1e-40, "bestpath": False}
 _PHONE_BEAMS: Mapping[str, float] = {"lw": 2.0, "beam": 1e-20, "pbeam": 1e-20}
+
+
+def make(context: ProviderContext) -> "PocketSphinxRecognizer":
+    """Make the provider, with the grammar of the sentences."""
+    sentences, settings = context.sentences, context.settings
+    return PocketSphinxRecognizer(
+        Grammar(sentences), sentences.pronunciations, settings.asr_threshold, settings.asr_decoders
+    )
 
 
 class PocketSphinxRecognizer:

@@ -3,19 +3,16 @@
 from pathlib import Path
 
 from posewire.voice.asr import SpeechRecognizer
-from posewire.voice.asr_pocketsphinx import PocketSphinxRecognizer
-from posewire.voice.grammar import Grammar
 from posewire.voice.intents import IntentMatcher
+from posewire.voice.providers import load_provider, load_synthesizer
 from posewire.voice.sentences import load_sentences
 from posewire.voice.session import SessionState, VoiceSession
 from posewire.voice.settings import VoiceSettings
 from posewire.voice.speaker import Speaker
 from posewire.voice.tools import DeviceTools, ToolInfo
-from posewire.voice.tts import find_synthesizer
+from posewire.voice.tts import SpeechSynthesizer
 from posewire.voice.turn import Kit, VoiceOut
 from posewire.voice.vad import VadEngine
-from posewire.voice.vad_energy import EnergyEngine
-from posewire.voice.vad_silero import SileroEngine
 from posewire.wire.messages import ListenMode
 
 __all__ = [
@@ -50,13 +47,10 @@ class Assistant:
             ConfigError: a sentences file is wrong; the message names the file, the intent and the problem.
         """
         sentences = load_sentences(Path(name) for name in settings.sentences)
-        grammar = Grammar(sentences)
-        recognizer = PocketSphinxRecognizer(
-            grammar, sentences.pronunciations, settings.asr_threshold, settings.asr_decoders
-        )
-        synthesizer = find_synthesizer(settings)
+        recognizer: SpeechRecognizer = load_provider("asr", settings.asr, settings, sentences)
+        synthesizer: SpeechSynthesizer | None = load_synthesizer(settings, sentences)
         speaker = None if synthesizer is None else Speaker(synthesizer)
-        vad = SileroEngine() if settings.vad == "silero" else EnergyEngine()
+        vad: VadEngine = load_provider("vad", settings.vad, settings, sentences)
         return cls(settings, vad, recognizer, Kit(sentences, IntentMatcher(sentences), speaker))
 
     def session(self, out: VoiceOut, tools: DeviceTools, *, device_name: str) -> VoiceSession:

@@ -1,14 +1,14 @@
 """Settings of the voice pipeline: section ``[voice]`` of the host's settings file."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from posewire.errors import ConfigError
+from posewire.voice.options import check_option as _check
+from posewire.voice.options import read_options
 
-VAD_ENGINES = ("silero", "energy")
-TTS_ENGINES = ("auto", "espeak-ng", "espeak-lib", "flite", "none")
+PROVIDER_KINDS = ("vad", "asr", "llm", "tts")
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class VoiceSettings:
     """
 
     vad: str = "silero"
-    """``silero`` or ``energy``."""
+    """Voice activity detector, by provider name."""
 
     vad_threshold: float = 0.5
     """Probability from which a frame starts speech."""
@@ -30,6 +30,9 @@ class VoiceSettings:
 
     max_utterance_s: float = 15.0
     """Longest utterance; what is longer is cut here."""
+
+    asr: str = "pocketsphinx"
+    """Speech recogniser, by provider name."""
 
     asr_threshold: float = -2.2
     """Recognised speech below this score is not understood: log-likelihood per 10 ms frame against free phones, minus
@@ -41,8 +44,11 @@ class VoiceSettings:
     sentences: tuple[str, ...] = ()
     """Files with sentences of one's own, added to the shipped ones in this order."""
 
+    llm: str = "none"
+    """Language model, by provider name; ``none``: commands from the sentences only."""
+
     tts: str = "auto"
-    """``auto``, ``flite``, ``espeak-ng`` (programs), ``espeak-lib`` (the ``espeak`` extra) or ``none``."""
+    """Speech synthesizer, by provider name; ``auto``: the first offline one that is there; ``none``: text only."""
 
     tts_voice: str = ""
     """Voice in the engine's own naming; empty: its default."""
@@ -50,14 +56,16 @@ class VoiceSettings:
     tts_rate: float = 1.0
     """Speaking rate: 0.5 … 2, 1 is normal."""
 
+    providers: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the providers: kind, then name, then that provider's own."""
+
     def __post_init__(self) -> None:
-        _check("vad", self.vad in VAD_ENGINES, f"is one of {', '.join(VAD_ENGINES)}", self.vad)
+        _check_providers(self.providers)
         _check("vad_threshold", 0 < self.vad_threshold < 1, "is between 0 and 1", self.vad_threshold)
         _check("end_silence_ms", 96 <= self.end_silence_ms <= 5000, "is 96 … 5000", self.end_silence_ms)
         _check("max_utterance_s", 1 <= self.max_utterance_s <= 60, "is 1 … 60", self.max_utterance_s)
         _check("asr_threshold", -100 <= self.asr_threshold <= 0, "is -100 … 0", self.asr_threshold)
         _check("asr_decoders", 1 <= self.asr_decoders <= 64, "is 1 … 64", self.asr_decoders)
-        _check("tts", self.tts in TTS_ENGINES, f"is one of {', '.join(TTS_ENGINES)}", self.tts)
         _check("tts_rate", 0.5 <= self.tts_rate <= 2, "is 0.5 … 2", self.tts_rate)
         for name in self.sentences:
             _check("sentences", Path(name).expanduser().is_file(), "names files that exist", name)
@@ -69,49 +77,11 @@ class VoiceSettings:
         Raises:
             ConfigError: an unknown key, a value of the wrong type or out of range; the message names the key.
         """
-        known = {entry.name: entry.type for entry in fields(cls)}
-        taken: dict[str, Any] = {}
-        for key, value in values.items():
-            if key not in known:
-                raise ConfigError(f"[voice] has no setting {key!r}; there are {', '.join(known)}")
-            kind, read = _READERS[str(getattr(known[key], "__name__", known[key]))]
-            try:
-                taken[key] = read(value)
-            except (TypeError, ValueError):
-                raise ConfigError(f"[voice] {key} must be {kind}, is {value!r}") from None
-        return cls(**taken)
+        return read_options(cls, values, "voice")
 
 
-def _check(key: str, fine: bool, rule: str, value: object) -> None:
-    if not fine:
-        raise ConfigError(f"[voice] {key} {rule}; it is {value!r}")
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _whole(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-def _number(value: Any) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError
-    return float(value)
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(_text(entry) for entry in list(value))
-
-
-_READERS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "str": ("a text", _text),
-    "int": ("a whole number", _whole),
-    "float": ("a number", _number),
-    "tuple": ("a text or a list of texts", _texts),
-}
+def _check_providers(providers: Mapping[str, Any]) -> None:
+    for kind, named in providers.items():
+        _check("providers", kind in PROVIDER_KINDS, f"has the tables {', '.join(PROVIDER_KINDS)}", kind)
+        tables = isinstance(named, Mapping) and all(isinstance(table, Mapping) for table in named.values())
+        _check(f"providers.{kind}", tables, "has a table for each provider", named)

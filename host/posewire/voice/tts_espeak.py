@@ -8,10 +8,16 @@ import shutil
 
 from posewire.errors import ProviderError
 from posewire.voice.program import ask_program, run_speech_program
+from posewire.voice.providers import ProviderContext
 from posewire.voice.tts import Speech
 
 WORDS_PER_MINUTE = 165
 VOICE = "en-us"
+
+
+def make(context: ProviderContext) -> "EspeakProgram":
+    """Make the provider."""
+    return EspeakProgram(context.settings.tts_voice, context.settings.tts_rate)
 
 
 class EspeakProgram:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from posewire.errors import ProviderError
+from posewire.voice.providers import ProviderContext
 from posewire.voice.tts import Speech
 from posewire.voice.tts_espeak import VOICE, WORDS_PER_MINUTE
 
@@ -30,6 +31,11 @@ _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 # The library's state is the process's, not an object's: so is the lock, and so is the one initialization (``_load``).
 _lock = threading.Lock()
+
+
+def make(context: ProviderContext) -> "EspeakLibrary":
+    """Make the provider."""
+    return EspeakLibrary(context.settings.tts_voice, context.settings.tts_rate)
 
 
 class EspeakLibrary:

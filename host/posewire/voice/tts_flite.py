@@ -5,9 +5,15 @@ import sys
 
 from posewire.errors import ProviderError
 from posewire.voice.program import ask_program, run_speech_program
+from posewire.voice.providers import ProviderContext
 from posewire.voice.tts import Speech
 
 _VOICE = "slt"
+
+
+def make(context: ProviderContext) -> "FliteProgram":
+    """Make the provider."""
+    return FliteProgram(context.settings.tts_voice, context.settings.tts_rate)
 
 
 class FliteProgram:

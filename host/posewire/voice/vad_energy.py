@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from posewire.voice.providers import ProviderContext
+
 _MARGIN_DB = 9.0
 """Half way to certain: this far above the noise floor."""
 
@@ -39,3 +41,8 @@ class EnergyDetector:
         level = max(_FLOOR_MIN_DB, 10 * float(np.log10(np.mean(samples * samples) / 32768**2 + 1e-10)))
         self._floor += (level - self._floor) * (_FALL if level < self._floor else _RISE)
         return float(1 / (1 + np.exp(-(level - self._floor - _MARGIN_DB) / _SOFTNESS_DB)))
+
+
+def make(_: ProviderContext) -> EnergyEngine:
+    """Make the engine."""
+    return EnergyEngine()

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire.errors import ProviderError
+from posewire.voice.providers import ProviderContext
 from posewire.voice.vad import VAD_FRAME
 
 Array = NDArray[np.float32]
@@ -118,3 +119,8 @@ class _LayerInput:
 def _as_matrix(weight: Array) -> Array:
     """(out, in, 3) -> (3 * in, out), taps outermost, as ``_LayerInput`` gathers its input."""
     return np.ascontiguousarray(weight.transpose(2, 1, 0).reshape(-1, weight.shape[0]))
+
+
+def make(_: ProviderContext) -> SileroEngine:
+    """Make the engine."""
+    return SileroEngine()

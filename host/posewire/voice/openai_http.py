@@ -1,0 +1,131 @@
+"""What the OpenAI-compatible providers share: address, key, connections, and errors that a user can act on."""
+
+import logging
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from posewire.errors import ConfigError, ProviderError
+
+_log = logging.getLogger(__name__)
+
+_CONNECT_TIMEOUT = 5.0
+_MAX_COMPLAINT = 300
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a server is, and the key to it: part of every OpenAI-compatible provider's options."""
+
+    base_url: str
+    """As the server's documentation gives it, mostly ending in ``/v1``."""
+
+    api_key_env: str = ""
+    """Name of the environment variable that holds the key."""
+
+    api_key_file: str = ""
+    """File that holds the key."""
+
+    timeout_s: float = 20.0
+    """Longest silence of the server, before the answer and within it."""
+
+    def __post_init__(self) -> None:
+        url = _url(self.base_url)
+        if url is None or url.scheme not in ("http", "https") or not url.host:
+            raise ConfigError(f"base_url must be an address like http://127.0.0.1:8080/v1, is {self.base_url!r}")
+        if self.timeout_s <= 0:
+            raise ConfigError(f"timeout_s must be more than 0, is {self.timeout_s}")
+
+    def key(self) -> str:
+        """Read the key; empty when none is configured.
+
+        Raises:
+            ConfigError: the variable is not set, or the file cannot be read.
+        """
+        if self.api_key_env:
+            key = os.environ.get(self.api_key_env, "")
+            if not key:
+                raise ConfigError(f"api_key_env: the environment variable {self.api_key_env} is not set")
+            return key
+        if self.api_key_file:
+            try:
+                return Path(self.api_key_file).expanduser().read_text(encoding="utf-8").strip()
+            except OSError as exc:
+                raise ConfigError(f"api_key_file {self.api_key_file}: {exc.strerror}") from None
+        return ""
+
+
+class OpenAiServer:
+    """HTTP to one server: connections are kept and shared; a cancelled request closes its own at once.
+
+    Raises:
+        ConfigError: the key is not where the options say.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._base = endpoint.base_url.rstrip("/")
+        url = httpx.URL(self._base)
+        key = endpoint.key()
+        local = _is_loopback(url.host)
+        if key and url.scheme == "http" and not local:
+            _log.warning("the key for %s goes over the network unencrypted: use https", url.host)
+        self._client = httpx.AsyncClient(
+            headers={"Authorization": f"Bearer {key}"} if key else None,
+            timeout=httpx.Timeout(endpoint.timeout_s, connect=_CONNECT_TIMEOUT),
+            # Without a bound: a session must never wait for another session's request. Sessions are bounded elsewhere.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+            trust_env=not local,  # a proxy has no business between this host and a server on the same machine
+        )
+
+    @asynccontextmanager
+    async def post(self, path: str, **content: Any) -> AsyncIterator[httpx.Response]:
+        """Send a request (``json=``, or ``data=`` and ``files=``) and give its answer, whose body is still to be read.
+
+        Raises:
+            ProviderError: not reachable, refused, broken off or too slow, here or while the body is read.
+        """
+        where = self._base + path
+        try:
+            async with self._client.stream("POST", where, **content) as response:
+                if response.status_code != 200:
+                    complaint = " ".join((await response.aread()).decode(errors="replace").split())[:_MAX_COMPLAINT]
+                    raise ProviderError(f"{where} answers {response.status_code}: {complaint}")
+                yield response
+        except httpx.TimeoutException:
+            raise ProviderError(f"{where} does not answer in time") from None
+        except httpx.HTTPError as exc:
+            raise ProviderError(f"{where}: {exc or type(exc).__name__}") from None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+
+def complaint_of(data: Mapping[str, Any]) -> str | None:
+    """Return what a server says went wrong, when its answer is an error in the clothes of a success."""
+    error = data.get("error")
+    if not error:
+        return None
+    return str(error.get("message", error) if isinstance(error, Mapping) else error)[:_MAX_COMPLAINT]
+
+
+def _url(text: str) -> httpx.URL | None:
+    try:
+        return httpx.URL(text)
+    except httpx.InvalidURL:
+        return None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,112 @@
+"""Which providers there are, and how the configured ones are made. What is not configured is not even imported.
+
+A plug-in is an entry point of the group ``posewire.providers``: its name is ``kind.name`` (``tts.mine``), its object a
+function that takes a ``ProviderContext`` and returns the provider of that kind: an engine as in ``vad.py``, ``asr.py``,
+``llm.py`` or ``tts.py``.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Literal, TypeVar
+
+from posewire.errors import ConfigError, ProviderError
+from posewire.voice.options import read_options
+from posewire.voice.sentences import Sentences
+from posewire.voice.settings import VoiceSettings
+
+GROUP = "posewire.providers"
+Kind = Literal["vad", "asr", "llm", "tts"]
+_T = TypeVar("_T")
+
+_BUILT_IN: Mapping[str, str] = {
+    "vad.silero": "posewire.voice.vad_silero:make",
+    "vad.energy": "posewire.voice.vad_energy:make",
+    "asr.pocketsphinx": "posewire.voice.asr_pocketsphinx:make",
+    "llm.openai": "posewire.voice.llm_openai:make",
+    "tts.flite": "posewire.voice.tts_flite:make",
+    "tts.espeak-ng": "posewire.voice.tts_espeak:make",
+    "tts.espeak-lib": "posewire.voice.tts_espeak_lib:make",
+}
+
+
+@dataclass(frozen=True)
+class ProviderContext:
+    """What a provider's factory gets."""
+
+    kind: Kind
+    name: str
+    settings: VoiceSettings
+    sentences: Sentences
+
+    def options(self, options: type[_T]) -> _T:
+        """Read the table ``[voice.providers.KIND.NAME]`` into a frozen dataclass.
+
+        Raises:
+            ConfigError: as ``read_options``.
+        """
+        table = self.settings.providers.get(self.kind, {}).get(self.name, {})
+        return read_options(options, table, self.section)
+
+    @property
+    def section(self) -> str:
+        """The name of the provider's table in the settings file."""
+        return f"voice.providers.{self.kind}.{self.name}"
+
+
+Factory = Callable[[ProviderContext], Any]
+
+
+def provider_names(kind: Kind) -> list[str]:
+    """Return the names of all providers of a kind, shipped and plugged in."""
+    plugged = [point.name for point in entry_points(group=GROUP)]
+    return [name.partition(".")[2] for name in [*_BUILT_IN, *plugged] if name.startswith(f"{kind}.")]
+
+
+def load_provider(kind: Kind, name: str, settings: VoiceSettings, sentences: Sentences) -> Any:
+    """Make a provider.
+
+    Raises:
+        ConfigError: there is none of that name, or its options are wrong.
+        ProviderError: what it needs is not there; the message says what to install.
+    """
+    return _factory(kind, name)(ProviderContext(kind, name, settings, sentences))
+
+
+def _factory(kind: Kind, name: str) -> Factory:
+    key = f"{kind}.{name}"
+    if key in _BUILT_IN:
+        module, _, function = _BUILT_IN[key].partition(":")
+        factory: Factory = getattr(import_module(module), function)
+        return factory
+    for point in entry_points(group=GROUP):
+        if point.name == key:
+            try:
+                plugged: Factory = point.load()
+            except Exception as exc:
+                raise ProviderError(f"the plug-in {key} ({point.value}) does not load: {exc}") from exc
+            return plugged
+    raise ConfigError(f"[voice] {kind}: there is no {name!r}; there are {', '.join(provider_names(kind))}")
+
+
+_OFFLINE_TTS = ("flite", "espeak-ng", "espeak-lib")
+
+
+def load_synthesizer(settings: VoiceSettings, sentences: Sentences) -> Any:
+    """Make the synthesizer that the settings name. ``auto``: the first offline one that is there, None without one.
+
+    Raises:
+        ConfigError: as ``load_provider``.
+        ProviderError: as ``load_provider``.
+    """
+    if settings.tts == "none":
+        return None
+    if settings.tts != "auto":
+        return load_provider("tts", settings.tts, settings, sentences)
+    for name in _OFFLINE_TTS:
+        try:
+            return load_provider("tts", name, settings, sentences)
+        except ProviderError:
+            continue
+    return None
