@@ -25,6 +25,11 @@ class Board:
         self.features = info.get("features", [])
         self.pins = data.get("pins", {})
         self.uart_baud = data.get("uart", {}).get("baud", 921600)
+        self.imu = data.get("imu", {})
+        self.led_count = data.get("led", {}).get("count", 1)
+        self.led_width = data.get("led", {}).get("width", 0)
+        self._codec = data.get("codec")
+        self._i2c = None
         # Where one I2S port serves both, the microphone and the speaker take turns.
         self.half_duplex = "half_duplex" in self.features
 
@@ -78,9 +83,31 @@ class Board:
         )
 
     def open_i2c(self):
+        """The bus of the motion sensor; the same object each time."""
         if not self.has("i2c_scl", "i2c_sda"):
             return None
-        return machine.I2C(0, scl=self.pin("i2c_scl"), sda=self.pin("i2c_sda"), freq=400000)
+        if self._i2c is None:
+            self._i2c = machine.I2C(0, scl=self.pin("i2c_scl"), sda=self.pin("i2c_sda"), freq=400000)
+        return self._i2c
+
+    def open_codec(self):
+        """The audio codec, not yet started; None where the board has none."""
+        if self._codec is None or not self.has("codec_scl", "codec_sda"):
+            return None
+        from posewire_fw.es8311 import Es8311
+
+        return Es8311(self._codec_bus(), self._codec.get("address", 0x18), self._codec.get("setup", ()))
+
+    def _codec_bus(self):
+        pins = self.pins
+        if pins["codec_scl"] == pins.get("i2c_scl") and pins["codec_sda"] == pins.get("i2c_sda"):
+            return self.open_i2c()
+        return machine.I2C(1, scl=self.pin("codec_scl"), sda=self.pin("codec_sda"), freq=400000)
+
+    def amplifier(self, on):
+        """Switch the amplifier, where the board has a pin for it."""
+        if self.has("amplifier"):
+            self.output_pin("amplifier").value(1 if on else 0)
 
     def open_uart(self):
         if not self.has("uart_tx", "uart_rx"):

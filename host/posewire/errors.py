@@ -16,6 +16,12 @@ class ConfigError(PosewireError):
     code = "bad_config"
 
 
+class BoardError(PosewireError):
+    """A board definition that is missing or makes no sense; the message says what to change."""
+
+    code = "bad_board"
+
+
 class WireError(PosewireError):
     """What a peer sent is refused. The peer is told ``code`` and the message."""
 

@@ -12,7 +12,6 @@ from posewire.errors import SimulatorError
 from posewire.sim.bytecode import without_machine_code
 from posewire.sim.camera import encode_frame, load_recording
 from posewire.sim.flash import merged
-from posewire.sim.paths import board_folder
 from posewire.sim.recording import read_wav, to_int16, write_wav
 from posewire.sim.speaker import Speaker
 
@@ -153,11 +152,6 @@ def test_settings_are_merged_by_section() -> None:
         "protocol": 3,
         "new": 1,
     }
-
-
-def test_a_board_that_is_not_there_lists_those_that_are() -> None:
-    with pytest.raises(SimulatorError, match=r"no board definition 'toaster'; there are: .*sim"):
-        board_folder("toaster")
 
 
 def test_viper_becomes_bytecode_line_by_line() -> None:

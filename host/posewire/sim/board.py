@@ -19,19 +19,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from posewire.boards.definition import load_board
+from posewire.boards.folders import board_folder, firmware_folder
 from posewire.errors import SimulatorError
 from posewire.sim.bus import Kind, Record
 from posewire.sim.button import Button
 from posewire.sim.bytecode import copy_as_bytecode
 from posewire.sim.camera import Camera
-from posewire.sim.flash import merged, read_definition, write_flash
+from posewire.sim.flash import merged, write_flash
 from posewire.sim.imu import Imu
 from posewire.sim.interpreter import find_interpreter
 from posewire.sim.led import Led
 from posewire.sim.microphone import Microphone
 from posewire.sim.network import Network
 from posewire.sim.outputs import Outputs
-from posewire.sim.paths import HARDWARE, board_folder, firmware_folder
+from posewire.sim.paths import HARDWARE
 from posewire.sim.process import BoardProcess
 from posewire.sim.speaker import Speaker
 from posewire.sim.wifi import PASSWORD, SSID, Wifi
@@ -122,8 +124,8 @@ class SimBoard:
         self._firmware = firmware or firmware_folder()
         self._hardware = HARDWARE
         folder = board_folder(board)
-        definition = read_definition(folder)
-        pins: dict[str, int] = definition.get("pins", {})
+        definition = load_board(folder)
+        pins = definition.pins
         self._led_pin = pins.get("led")
 
         self._changed = threading.Condition()
@@ -158,7 +160,7 @@ class SimBoard:
             "audio": {"format": audio_format},
             "pose": {"room": room, "imu": imu},
         }
-        write_flash(self.flash, definition, merged(settings, config or {}), folder / "user_tools.py")
+        write_flash(self.flash, definition.device_tables(), merged(settings, config or {}), folder / "user_tools.py")
         if not self._interpreter.viper:
             self._firmware = copy_as_bytecode(self._firmware, self._folder / "firmware")
             self._hardware = copy_as_bytecode(HARDWARE, self._folder / "hardware")

@@ -2,20 +2,9 @@
 
 import json
 import shutil
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-from posewire.errors import SimulatorError
-
-
-def read_definition(board: Path) -> dict[str, Any]:
-    """Read a board's board.toml. Raises SimulatorError."""
-    try:
-        return tomllib.loads((board / "board.toml").read_text("utf-8"))
-    except (OSError, UnicodeError, tomllib.TOMLDecodeError) as error:
-        raise SimulatorError(f"{board / 'board.toml'}: {error}") from error
 
 
 def write_flash(flash: Path, definition: Mapping[str, Any], config: Mapping[str, Any], user_tools: Path) -> None:
