@@ -7,6 +7,8 @@ import binascii
 import json
 import os
 
+from posewire_fw.url import parse_url
+
 CONFIG_FILE = "config.json"
 BOARD_FILE = "board.json"
 
@@ -42,7 +44,11 @@ def _one_of(*choices):
 
 
 def _url(value):
-    return isinstance(value, str) and value.split("://", 1)[0] in ("ws", "wss")
+    try:
+        parse_url(value)
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return True
 
 
 def _networks(value):

@@ -15,7 +15,6 @@ import time
 
 from micropython import const
 
-from posewire_fw import log
 from posewire_fw.copy import copy
 from posewire_fw.url import parse_url
 from posewire_fw.websocket import (
@@ -45,12 +44,13 @@ FRAME_MAX = const(4096)
 
 _CHUNK = const(1460)
 _CHUNKS_A_TURN = const(8)
+_MESSAGES_A_TURN = const(64)
 _FRAMES_A_TURN = const(8)
 _QUEUE_MAX = const(16)
 
 _WAIT_MS = const(10)
-_CONNECT_MS = const(10000)
-_HANDSHAKE_MS = const(10000)
+# Each step of opening: the TCP connection, the request, the answer.
+_OPEN_MS = const(10000)
 _STALL_MS = const(10000)
 _CLOSE_MS = const(1000)
 _SILENCE_MS = const(15000)
@@ -67,12 +67,29 @@ class Link:
 
     uplink has fill(buf, at), which writes the next binary message at an offset of buf (there are FRAME_MAX bytes from
     there on, or what reserve() has been asked for) and returns its length, 0 for none.
+
+    Time-outs in ms: open_ms for each step of connecting; silence_ms without anything received until a ping goes out,
+    twice that until the host is given up; stall_ms in which the network takes nothing; close_ms for the host's answer
+    to a close.
     """
 
-    def __init__(self, uplink):
+    def __init__(
+        self,
+        uplink,
+        message_max=MESSAGE_MAX,
+        frame_max=FRAME_MAX,
+        open_ms=_OPEN_MS,
+        silence_ms=_SILENCE_MS,
+        stall_ms=_STALL_MS,
+        close_ms=_CLOSE_MS,
+    ):
         self._uplink = uplink
-        self._receiver = Receiver(MESSAGE_MAX, _CHUNK)
-        self._builder = FrameBuilder(FRAME_MAX)
+        self.receiver = Receiver(message_max, _CHUNK)
+        self._builder = FrameBuilder(frame_max)
+        self._open_ms = open_ms
+        self._silence_ms = silence_ms
+        self._stall_ms = stall_ms
+        self._close_ms = close_ms
         self._queue = []
         self._pong = bytearray(CONTROL_MAX)
         self._addresses = {}
@@ -103,7 +120,7 @@ class Link:
         """Open the WebSocket, calling beat() while waiting. Raises OSError, HandshakeError, ValueError (the URL)."""
         secure, host, port, path, netloc = parse_url(url)
         self.drop()
-        self._receiver.reset()
+        self.receiver.reset()
         self._builder.keys.reseed()
         sock = None
         try:
@@ -137,9 +154,65 @@ class Link:
 
         handler takes what comes: on_text(message, count), on_binary(message, count), each valid until it returns.
         """
-        self._receive(handler)
-        self._send()
+        for _ in range(_MESSAGES_A_TURN):
+            kind = self.take()
+            if kind == BINARY:
+                handler.on_binary(self.receiver.message, self.receiver.length)
+            elif kind == TEXT:
+                handler.on_text(self.receiver.message, self.receiver.length)
+            else:
+                break
+        self.pump()
+
+    def take(self):
+        """Receive one message: TEXT or BINARY, then it is receiver.message[:receiver.length]; NEED_DATA for none yet.
+
+        Control frames are dealt with on the way. Raises WebSocketError or OSError when the connection is over.
+        """
+        receiver = self.receiver
+        chunks = _CHUNKS_A_TURN
+        while True:
+            kind = receiver.step()
+            if kind == TEXT or kind == BINARY:
+                return kind
+            if kind == PING:
+                self._pong_length = receiver.control_length
+                copy(self._pong, 0, receiver.control, 0, self._pong_length)
+            elif kind == CLOSE:
+                self._on_close()
+            elif kind == NEED_DATA:
+                if not chunks or not self._read():
+                    return NEED_DATA
+                chunks -= 1
+
+    def pump(self):
+        """Send what is waiting, as far as the network takes it, and look at the clock."""
+        for _ in range(_FRAMES_A_TURN):
+            if self._at == self._end and not self._next_frame():
+                break
+            if not self._flush():
+                break
         self._check_silence()
+
+    def send(self, opcode, payload):
+        """Begin to send a TEXT or BINARY message; False while another frame is under way. pump() does the rest.
+
+        Raises ValueError for a payload that has no room, WebSocketError when the connection is closing.
+        """
+        if len(payload) > self._builder.room():
+            raise ValueError("a message of %d bytes is too long to send" % len(payload))
+        if not self.open():
+            raise WebSocketError(LOST, "the connection is closed")
+        if self.sending():
+            return False
+        self._builder.put(opcode, payload)
+        self._begin()
+        self._flush()
+        return True
+
+    def sending(self):
+        """Whether a frame is under way."""
+        return self._at != self._end
 
     def send_text(self, text):
         """Queue a text message; False where the connection is not open. Raises ValueError for one that is too long.
@@ -147,12 +220,11 @@ class Link:
         Too many in the queue close the connection: control messages are never dropped.
         """
         data = text.encode()
-        if len(data) > FRAME_MAX:
+        if len(data) > self._builder.room():
             raise ValueError("a text message of %d bytes is too long to send" % len(data))
         if not self.open():
             return False
         if len(self._queue) >= _QUEUE_MAX:
-            log.error("link", "the text queue is full")
             self.close(POLICY)
             return False
         self._queue.append(data)
@@ -186,12 +258,12 @@ class Link:
     async def _wait_writable(self, sock, beat):
         poller = select.poll()
         poller.register(sock, select.POLLOUT)
-        deadline = time.ticks_add(time.ticks_ms(), _CONNECT_MS)
+        deadline = time.ticks_add(time.ticks_ms(), self._open_ms)
         while not poller.poll(0):
             await _pause(deadline, "connecting", beat)
 
     async def _write_all(self, sock, data, beat):
-        deadline = time.ticks_add(time.ticks_ms(), _HANDSHAKE_MS)
+        deadline = time.ticks_add(time.ticks_ms(), self._open_ms)
         while data:
             count = sock.write(data)
             if count:
@@ -200,8 +272,8 @@ class Link:
                 await _pause(deadline, "the handshake", beat)
 
     async def _read_handshake(self, sock, key, beat):
-        deadline = time.ticks_add(time.ticks_ms(), _HANDSHAKE_MS)
-        chunk = self._receiver.chunk
+        deadline = time.ticks_add(time.ticks_ms(), self._open_ms)
+        chunk = self.receiver.chunk
         head = b""
         while True:
             count = sock.readinto(chunk)
@@ -220,56 +292,33 @@ class Link:
         # Frames may have come with it: put them where the receiver looks.
         rest = head[end + 4 :]
         chunk[: len(rest)] = rest
-        self._receiver.fed(len(rest))
+        self.receiver.fed(len(rest))
 
     # receiving
 
-    def _receive(self, handler):
-        self._dispatch(handler)
-        sock = self._sock
-        if sock is None:
+    def _read(self):
+        """Let the receiver have what the network has; False when that is nothing."""
+        if self._sock is None:
             raise OSError(errno.ENOTCONN)
-        for _ in range(_CHUNKS_A_TURN):
-            count = sock.readinto(self._receiver.chunk)
-            if count is None:
-                return
-            if count == 0:
-                raise WebSocketError(LOST, "the host closed the connection")
-            self._heard = time.ticks_ms()
-            self._ping_sent = False
-            self._receiver.fed(count)
-            self._dispatch(handler)
-
-    def _dispatch(self, handler):
-        receiver = self._receiver
-        while True:
-            kind = receiver.step()
-            if kind == NEED_DATA:
-                return
-            if kind == BINARY:
-                handler.on_binary(receiver.message, receiver.length)
-            elif kind == TEXT:
-                handler.on_text(receiver.message, receiver.length)
-            elif kind == PING:
-                self._pong_length = receiver.control_length
-                copy(self._pong, 0, receiver.control, 0, self._pong_length)
-            elif kind == CLOSE:
-                self._on_close()
+        count = self._sock.readinto(self.receiver.chunk)
+        if count is None:
+            return False
+        if count == 0:
+            raise WebSocketError(LOST, "the host closed the connection")
+        self._heard = time.ticks_ms()
+        self._ping_sent = False
+        self.receiver.fed(count)
+        return True
 
     def _on_close(self):
-        receiver = self._receiver
+        receiver = self.receiver
         if not self._close_sent:
             self._try_close(NORMAL if receiver.close_code == NO_CODE else receiver.close_code)
-        raise WebSocketError(LOST, "the host closed: %d %s" % (receiver.close_code, receiver.close_reason()))
+        raise WebSocketError(
+            receiver.close_code, "the host closed: %d %s" % (receiver.close_code, receiver.close_reason())
+        )
 
     # sending
-
-    def _send(self):
-        for _ in range(_FRAMES_A_TURN):
-            if self._at == self._end and not self._next_frame():
-                return
-            if not self._flush():
-                return
 
     def _flush(self):
         """Offer the network what is under way; True when it took all of it."""
@@ -278,7 +327,7 @@ class Link:
         if count:
             self._at += count
             self._moved = now
-        elif time.ticks_diff(now, self._moved) > _STALL_MS:
+        elif time.ticks_diff(now, self._moved) > self._stall_ms:
             raise WebSocketError(LOST, "the network takes nothing")
         return self._at == self._end
 
@@ -335,12 +384,12 @@ class Link:
 
     def _check_silence(self):
         now = time.ticks_ms()
-        if self._close_code and time.ticks_diff(now, self._close_since) > _CLOSE_MS:
+        if self._close_code and time.ticks_diff(now, self._close_since) > self._close_ms:
             raise WebSocketError(LOST, "closed")
         silence = time.ticks_diff(now, self._heard)
-        if silence > 2 * _SILENCE_MS:
+        if silence > 2 * self._silence_ms:
             raise WebSocketError(LOST, "the host does not answer")
-        if silence > _SILENCE_MS and not self._ping_sent and self._at == self._end:
+        if silence > self._silence_ms and not self._ping_sent and self._at == self._end:
             self._ping_sent = True
             self._builder.finish(PING, 0)
             self._begin()
@@ -362,6 +411,5 @@ def _wrap_tls(sock, host, ca):
             context.load_verify_locations(file.read())
         context.verify_mode = tls.CERT_REQUIRED  # pyright: ignore[reportAttributeAccessIssue]
     else:
-        log.warning("link", "TLS without host.ca: the host's certificate is not checked")
         context.verify_mode = tls.CERT_NONE  # pyright: ignore[reportAttributeAccessIssue]
     return context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)

@@ -82,6 +82,8 @@ def check_handshake(head, key):
     status = int(parts[1])
     if status != 101:
         raise HandshakeError(status, "the server answered %s" % " ".join(parts[1:]))
+    if parts[0] == "HTTP/1.0":
+        raise HandshakeError(status, "the server speaks HTTP/1.0, which has no upgrade")
     headers = {}
     for line in lines[1:]:
         name, colon, value = line.partition(":")
@@ -264,8 +266,17 @@ class FrameBuilder:
         self.start = 0
         self.end = 0
 
+    def room(self):
+        """The longest payload that fits."""
+        return len(self.buffer) - self.PAYLOAD
+
     def reserve(self, payload_max):
-        """Make room for longer payloads; a frame under way stays as it is. Raises MemoryError."""
+        """Make room for longer payloads; a frame under way stays as it is.
+
+        Raises MemoryError, and ValueError above 65535 bytes.
+        """
+        if payload_max > 65535:
+            raise ValueError("a message of %d bytes is too long to send" % payload_max)
         if self.PAYLOAD + payload_max > len(self.buffer):
             buffer = bytearray(self.PAYLOAD + payload_max)
             copy(buffer, 0, self.buffer, 0, len(self.buffer))

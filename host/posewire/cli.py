@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": ("show the whole thing on this machine: host, simulated board, voice, motion", "posewire.demo.command"),
     "sim device": ("run one simulated board against any host", "posewire.sim.device_command"),
     "bench pose": ("measure the pose codec on recordings, beside what people use today", "posewire.bench.pose"),
+    "bench client": ("measure the board's WebSocket client, beside micropython-lib's", "posewire.bench.client"),
     "doctor": ("check what this machine has and say what is missing", "posewire.doctor"),
 }
 _GROUPS = {"sim": "simulated boards", "bench": "benchmarks"}
