@@ -19,8 +19,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from posewire.errors import SimulatorError
+from posewire.paths import firmware_folder
 from posewire.sim.interpreter import find_micropython
-from posewire.sim.paths import firmware_folder
 
 _SCRIPT = Path(__file__).parent / "micropython" / "websocket_speed.py"
 _NAMES = {"link": "posewire_fw.link", "client": "posewire_fw.websocket_client", "aiohttp": "micropython-lib aiohttp"}
