@@ -18,8 +18,8 @@ from pathlib import Path
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from posewire.boards.folders import firmware_folder
 from posewire.errors import SimulatorError
-from posewire.paths import firmware_folder
 from posewire.sim.interpreter import find_micropython
 
 _SCRIPT = Path(__file__).parent / "micropython" / "websocket_speed.py"
