@@ -1,0 +1,100 @@
+"""Watches the connections of a pool: who is gone without saying so, who does nothing, how many there are.
+
+A TCP connection whose other end has vanished looks open for minutes or for ever. So whoever has been silent is asked
+for a sign of life, and given up when none comes. One sweep looks at all connections: no timer per connection.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic
+
+from posewire.hub.pool import C, ConnectionPool
+
+GONE = 1011
+"""Close code for a connection that does not answer (RFC 6455 section 7.4.1)."""
+
+IDLE = 4008
+"""Close code for a connection that has sent nothing for too long."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Times in seconds: silence before a ping (0: never), for its answer, before an idle end (0: never), of a sweep."""
+
+    ping_after: float = 20.0
+    answer_within: float = 20.0
+    idle_after: float = 0.0
+    sweep: float = 2.0
+
+
+class ConnectionMonitor(Generic[C]):
+    """Call ``check`` now and then, or keep ``run`` running."""
+
+    def __init__(
+        self, pool: ConnectionPool[C], limits: Limits | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.limits = limits or Limits()
+        self.counters: Counter[str] = Counter()
+        """Totals since start: ``pings``, ``zombies`` (no sign of life), ``idle``."""
+        self._pool = pool
+        self._clock = clock
+        self._asked: dict[str, float] = {}
+
+    def check(self) -> list[str]:
+        """Look at every connection once: ask the silent ones, end the gone ones; returns the ids that were ended."""
+        limits, now = self.limits, self._clock()
+        asked: dict[str, float] = {}
+        ended = []
+        for connection_id, connection in self._pool.items():
+            silent = now - connection.last_received
+            if limits.idle_after and silent >= limits.idle_after:
+                self.counters["idle"] += 1
+                ended.append(connection_id)
+                connection.close(IDLE, f"nothing received for {silent:.0f} s")
+            elif limits.ping_after and silent >= limits.ping_after:
+                since = self._asked.get(connection_id)
+                if since is None:
+                    self.counters["pings"] += 1
+                    asked[connection_id] = now
+                    connection.ping()
+                elif now - since < limits.answer_within:
+                    asked[connection_id] = since
+                else:
+                    self.counters["zombies"] += 1
+                    ended.append(connection_id)
+                    connection.close(GONE, "keepalive ping timeout")
+        self._asked = asked
+        return ended
+
+    async def run(self) -> None:
+        """Check for ever."""
+        while True:
+            await asyncio.sleep(self.limits.sweep)
+            self.check()
+
+    def statistics(self) -> dict[str, Any]:
+        """Return counts: connections, those congested, those asked for a sign of life, groups by kind; and totals."""
+        connections = list(self._pool)
+        return {
+            "connections": len(connections),
+            "congested": sum(connection.congested for connection in connections),
+            "silent": len(self._asked),
+            "groups": dict(Counter(group.kind for group in self._pool.groups())),
+            **self.counters,
+        }
+
+    def describe(self, connection_id: str) -> dict[str, Any] | None:
+        """Return one connection: device, groups, seconds of silence, whether it is congested."""
+        connection = self._pool.get(connection_id)
+        if connection is None:
+            return None
+        return {
+            "id": connection_id,
+            "device": self._pool.device_of(connection_id),
+            "groups": [f"{group.kind}:{group.name}" for group in self._pool.groups(connection_id)],
+            "silent": round(self._clock() - connection.last_received, 3),
+            "congested": connection.congested,
+        }

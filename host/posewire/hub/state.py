@@ -1,0 +1,127 @@
+"""A state that several sides mirror: patches with an id and a base version; who is stale gets the whole.
+
+One side owns it (``SharedState``), the others hold a ``StateMirror``. Changes are JSON merge patches (RFC 7396).
+"""
+
+import json
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from posewire.wire.merge_patch import apply_patch, make_patch
+
+Json = dict[str, Any]
+
+HISTORY = 64
+"""Patches that are kept for mirrors that were away for a moment."""
+
+MAX_BYTES = 48 * 1024
+"""Bytes of a whole state as JSON: it has to fit into one message."""
+
+
+class StateError(ValueError):
+    """A change that cannot be made. ``stale``: it was made from a version that is not the newest."""
+
+    def __init__(self, message: str, stale: bool = False) -> None:
+        super().__init__(message)
+        self.stale = stale
+
+
+class _Patch(NamedTuple):
+    patch_id: str
+    base: int
+    changes: Json
+
+
+class SharedState:
+    """The owner's side. Each change makes the next version and is told to ``publish`` as a message."""
+
+    def __init__(
+        self,
+        name: str,
+        publish: Callable[[Json], None] | None = None,
+        value: Mapping[str, Any] | None = None,
+        version: int | None = None,
+    ) -> None:
+        self.name = name
+        # Never below what an earlier owner of the name had reached: its mirrors must notice that this is another state.
+        self.version = time.time_ns() // 1_000_000 if version is None else version
+        self.value: Json = dict(value or {})
+        self._publish = publish
+        self._history: deque[_Patch] = deque(maxlen=HISTORY)
+
+    def set(self, value: Mapping[str, Any]) -> bool:
+        """Make the state this value; False when it is that already."""
+        changes = make_patch(self.value, value)
+        if not changes:
+            return False
+        self.patch(changes)
+        return True
+
+    def patch(self, changes: Mapping[str, Any], *, base: int | None = None, patch_id: str = "") -> int:
+        """Apply a merge patch and return the new version. A patch whose id was applied already changes nothing.
+
+        Raises:
+            StateError: ``base`` is given and not the newest version (stale), or the state becomes too large.
+        """
+        if patch_id and any(known.patch_id == patch_id for known in self._history):
+            return self.version
+        if base is not None and base != self.version:
+            raise StateError(f'"{self.name}" is at version {self.version}, the patch was made from {base}', stale=True)
+        value = apply_patch(self.value, changes)
+        size = len(json.dumps(value))
+        if size > MAX_BYTES:
+            raise StateError(f'"{self.name}" would become {size} bytes long; {MAX_BYTES} are possible')
+        patch = _Patch(patch_id or uuid.uuid4().hex[:12], self.version, dict(changes))
+        self.value = value
+        self.version += 1
+        self._history.append(patch)
+        if self._publish is not None:
+            self._publish(self._message(patch))
+        return self.version
+
+    def whole(self) -> Json:
+        """Return the message with the whole state."""
+        return {"type": "state", "name": self.name, "version": self.version, "value": self.value}
+
+    def since(self, version: int | None) -> list[Json]:
+        """Return what brings a mirror of that version up to date: patches, or the whole when it is stale."""
+        if version == self.version:
+            return []
+        missing = [patch for patch in self._history if version is not None and patch.base >= version]
+        if not missing or missing[0].base != version:
+            return [self.whole()]
+        return [self._message(patch) for patch in missing]
+
+    def _message(self, patch: _Patch) -> Json:
+        return {
+            "type": "state",
+            "name": self.name,
+            "patch": patch.patch_id,
+            "base": patch.base,
+            "version": patch.base + 1,
+            "changes": patch.changes,
+        }
+
+
+class StateMirror:
+    """The other side: feed it the ``state`` messages of one name."""
+
+    def __init__(self) -> None:
+        self.version: int | None = None
+        """The version held; None before the first whole state."""
+        self.value: Json = {}
+
+    def apply(self, message: Mapping[str, Any]) -> bool:
+        """Take a message; False when its base is not the version held: ask for the whole then (``docs/wire.md``)."""
+        if "value" in message:
+            self.value, self.version = dict(message["value"]), message["version"]
+            return True
+        if self.version is not None and message["version"] <= self.version:
+            return True
+        if message["base"] != self.version:
+            return False
+        self.value, self.version = apply_patch(self.value, message["changes"]), message["version"]
+        return True

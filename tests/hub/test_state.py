@@ -1,0 +1,103 @@
+"""Mirrors of a state: whatever is lost in between, a mirror is right or knows that it is not."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posewire.hub import SharedState, StateMirror
+from posewire.hub import state as state_module
+from posewire.hub.state import HISTORY, StateError
+from posewire.wire.merge_patch import apply_patch, make_patch
+
+VALUES = st.recursive(
+    st.booleans() | st.integers(-5, 5) | st.text(max_size=3) | st.lists(st.integers(0, 3) | st.none(), max_size=3),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=8,
+)
+OBJECTS = st.dictionaries(st.sampled_from("abcd"), VALUES, max_size=4)
+
+# RFC 7396 appendix A, without the cases whose target is no object.
+RFC = [
+    ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+    ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+    ({"a": "b"}, {"a": None}, {}),
+    ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+    ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+    ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
+    ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+    ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+    ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+    ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+]
+
+
+@pytest.mark.parametrize(("target", "patch", "result"), RFC)
+def test_the_patches_of_the_rfc(target: Any, patch: Any, result: Any) -> None:
+    assert apply_patch(target, patch) == result
+
+
+@given(OBJECTS, OBJECTS)
+def test_a_patch_leads_from_one_object_to_the_other(old: dict[str, Any], new: dict[str, Any]) -> None:
+    before = repr(old)
+    patch = make_patch(old, new)
+    assert apply_patch(old, patch) == new
+    assert repr(old) == before
+    assert make_patch(new, new) == {}
+
+
+@given(OBJECTS, st.lists(st.tuples(OBJECTS, st.booleans()), max_size=20))
+def test_a_mirror_that_loses_messages_is_right_or_knows(start: dict[str, Any], steps: list[Any]) -> None:
+    sent: list[dict[str, Any]] = []
+    owner, mirror = SharedState("x", sent.append, start), StateMirror()
+    assert mirror.apply(owner.whole())
+    for value, lost in steps:
+        owner.set(value)
+        for message in sent if not lost else ():
+            if not mirror.apply(message):
+                for missed in owner.since(mirror.version):
+                    assert mirror.apply(missed)
+        sent.clear()
+        if not lost and mirror.version == owner.version:
+            assert mirror.value == owner.value
+    for missed in owner.since(mirror.version):
+        assert mirror.apply(missed)
+    assert mirror.value == owner.value
+
+
+def test_who_is_far_behind_gets_the_whole() -> None:
+    owner = SharedState("x", version=1)
+    for number in range(HISTORY + 1):
+        owner.patch({"n": number})
+    assert [message["base"] for message in owner.since(3)] == list(range(3, HISTORY + 2))
+    assert owner.since(1) == owner.since(None) == owner.since(10_000) == [owner.whole()]
+    assert owner.since(owner.version) == []
+
+
+def test_a_patch_from_a_stale_base_is_refused_and_one_sent_twice_counts_once() -> None:
+    owner = SharedState("x", version=1)
+    assert owner.patch({"n": 1}, base=1, patch_id="p") == 2
+    assert owner.patch({"n": 1}, base=1, patch_id="p") == 2
+    with pytest.raises(StateError) as caught:
+        owner.patch({"n": 9}, base=1, patch_id="q")
+    assert caught.value.stale
+    assert owner.value == {"n": 1}
+
+
+def test_a_state_that_would_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state_module, "MAX_BYTES", 100)
+    owner = SharedState("x")
+    with pytest.raises(StateError, match="bytes long"):
+        owner.patch({"text": "x" * 200})
+    assert owner.value == {}
+
+
+def test_a_new_owner_of_the_name_is_noticed() -> None:
+    mirror = StateMirror()
+    first = SharedState("x", value={"n": 1})
+    mirror.apply(first.whole())
+    sent: list[dict[str, Any]] = []
+    second = SharedState("x", sent.append, {"n": 5}, version=first.version + 1000)
+    second.patch({"m": 1})
+    assert not mirror.apply(sent[0])
