@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from posewire.errors import ToolError
-from posewire.voice.assistant import Assistant, ToolInfo, VoiceSession, VoiceSettings
+from posewire.voice.assistant import Assistant, ToolInfo, TurnReport, VoiceSession, VoiceSettings
 
 SPEECH = Path(__file__).parent.parent / "data" / "speech"
 COMMANDS = sorted(path.stem for path in SPEECH.glob("command-*.wav"))
@@ -45,6 +45,7 @@ class Ear:
         self.events: list[str] = []
         self.audio: list[Pcm] = []
         self.stages: dict[str, float] = {}
+        self.reports: list[TurnReport] = []
         self.line = asyncio.Event()
         """Set: the downlink takes audio. Cleared: it is full."""
         self.line.set()
@@ -82,8 +83,23 @@ class Ear:
     def speech_started(self) -> None:
         self._note("speech")
 
-    def stage(self, stage: str, milliseconds: float) -> None:
-        self.stages[stage] = milliseconds
+    def hearing(self, text: str) -> None:
+        self._note(f"hearing {text}")
+
+    def turn(self, report: TurnReport) -> None:
+        self.reports.append(report)
+        self.stages = dict(report.stages)
+        self._changed.set()
+
+    def goodbye(self) -> None:
+        self._note("goodbye")
+
+    async def until_reported(self, times: int = 1) -> TurnReport:
+        async with asyncio.timeout(30):
+            while len(self.reports) < times:
+                self._changed.clear()
+                await self._changed.wait()
+        return self.reports[-1]
 
     def clear(self) -> None:
         self.events.clear()

@@ -56,7 +56,7 @@ def found(text: str) -> tuple[str, dict[str, object]] | None:
         ("go forward ten meters", "RobotDrive", {"direction": "forward", "distance": 10}),
         ("robot drive back 3 meters", "RobotDrive", {"direction": "backward", "distance": 3}),
         ("stop the robot", "RobotStop", {}),
-        ("你好小智", "Hello", {}),
+        ("see you later", "Goodbye", {}),
     ],
 )
 def test_the_shipped_sentences(text: str, intent: str, slots: dict[str, object]) -> None:

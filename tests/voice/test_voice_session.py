@@ -26,8 +26,10 @@ async def test_a_spoken_command_calls_the_tool_and_is_answered(session: VoiceSes
         "ended",
     ]
     assert 0.5 < sum(map(len, ear.audio)) / 16000 < 4
-    assert set(ear.stages) == {"endpoint", "asr", "intent", "tool", "tts_first_audio", "total"}
-    assert ear.stages["endpoint"] == 512
+    report = await ear.until_reported()
+    assert report.outcome == "answered"
+    assert list(report.stages) == ["endpoint", "asr", "intent", "tool", "sentence", "tts", "total"]
+    assert report.stages["endpoint"] == 512
 
 
 async def test_a_human_drives_the_robot(session: VoiceSession, ear: Ear, board: Board) -> None:
@@ -366,3 +368,61 @@ async def test_an_interrupted_announcement_is_cancelled(session: VoiceSession, e
         await announcement
     await waiting
     assert ear.story[-1] == "cancelled"
+
+
+# --- wake words, farewells, and answers that are still being written
+
+
+async def test_listening_once_more_stops_a_greeting_too(session: VoiceSession, ear: Ear) -> None:
+    ear.line.clear()
+    session.text("Hi, ESP!")
+    await ear.until("audio")
+    session.start("auto")
+    assert "cancelled" not in ear.events
+    session.start("auto")
+    assert ear.events[-1] == "cancelled"
+
+
+async def test_listening_stops_the_answer_to_a_typed_text(session: VoiceSession, ear: Ear) -> None:
+    ear.line.clear()
+    session.text("what can you do")
+    await ear.until("audio")
+    session.start("auto")
+    assert ear.events[-1] == "cancelled"
+    assert (await ear.until_reported()).outcome == "interrupted"
+
+
+async def test_a_new_wake_word_interrupts_a_reply(session: VoiceSession, ear: Ear) -> None:
+    await speaking(session, ear)
+    session.text("hi esp")
+    ear.line.set()
+    await ear.until("ended")
+    reply = ear.story[ear.story.index("cancelled") :]
+    assert reply[:4] == ["cancelled", "heard hi esp", "started", "emotion happy"]
+    assert reply[4] in ("says Hello!", "says I am listening.")
+
+
+@pytest.mark.parametrize("text", ["Goodbye!", "退出", "talk to you later"])
+async def test_words_of_farewell_end_the_conversation(session: VoiceSession, ear: Ear, text: str) -> None:
+    session.text(text)
+    await ear.until("goodbye")
+    assert ear.story[-3:] == ["says Goodbye.", "ended", "goodbye"]
+
+
+@pytest.mark.parametrize("mode", ["auto", "realtime"])
+async def test_a_microphone_that_hears_nobody_for_long_ends_the_conversation(
+    assistant: Assistant, ear: Ear, board: Board, mode: str
+) -> None:
+    settings = VoiceSettings(tts="none", idle_goodbye_s=3, farewell="Sleep well.")
+    assistant = await asyncio.to_thread(Assistant.create, settings)
+    session = assistant.session(ear, board, device_name="lonely")
+    session.start(mode)  # type: ignore[arg-type]
+    feed(session, silence(2))
+    await asyncio.sleep(0.05)
+    assert ear.events == []
+    feed(session, silence(2))
+    await ear.until("goodbye")
+    assert ear.story == ["started", "emotion sleepy", "says Sleep well.", "ended", "goodbye"]
+    await eventually(lambda: session.state == SessionState.IDLE)
+    await session.close()
+    await assistant.close()

@@ -242,14 +242,20 @@ def _wait_for_end_of_turn(board: SimBoard) -> None:
     board.wait(lambda: board.snapshot()["state"] == "idle", timeout=20, what="the end of the turn")
 
 
+def _ended(host: HostProcess, heard: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the reports of turns since one was heard."""
+    return [entry for entry in host.logged("turn") if entry["time"] >= heard["time"]]
+
+
 def _turn(host: HostProcess, board: SimBoard) -> dict[str, Any]:
     """Return what happened in the last turn: texts, tools, milliseconds of each stage."""
     heard = [entry for entry in host.events if entry.get("event") == "heard"][-1]
-    later = [entry for entry in host.events if entry.get("time", 0) >= heard["time"] - 2]
+    board.wait(lambda: bool(_ended(host, heard)), timeout=5, what="the report of the turn")
+    later = [entry for entry in host.events if entry.get("time", 0) >= heard["time"]]
     return {
         "heard": heard["text"],
         "says": [entry["text"] for entry in later if entry.get("event") == "says"],
-        "stages_ms": {entry["stage"]: entry["ms"] for entry in later if entry.get("event") == "stage"},
+        "stages_ms": {name: took for name, took in _ended(host, heard)[0].items() if name.endswith("_ms")},
         "led": board.led.color,
     }
 

@@ -6,14 +6,7 @@ from typing import Any, TextIO
 
 _DIM, _BOLD, _RESET = "\x1b[2m", "\x1b[1m", "\x1b[0m"
 
-_STAGES = {
-    "endpoint": "end of speech",
-    "asr": "recognition",
-    "intent": "intent",
-    "tool": "tool on the board",
-    "tts_first_audio": "first audio",
-    "total": "end of speech to first audio",
-}
+_STAGES = {"asr": "recognition", "tool": "the tool", "tts": "voice", "total": "first audio after"}
 
 
 class Console:
@@ -67,9 +60,9 @@ def _describe(event: dict[str, Any]) -> str:
             return f"tool {event.get('name')} {event.get('arguments')} → {event.get('result')}"
         case "says":
             return f'says: "{event.get("text")}"'
-        case "stage":
-            stage = str(event.get("stage"))
-            return f"{_STAGES.get(stage, stage)}: {event.get('ms')} ms"
+        case "turn":
+            times = [f"{name} {event[f'{stage}_ms']} ms" for stage, name in _STAGES.items() if f"{stage}_ms" in event]
+            return f"turn {event.get('outcome')}: {', '.join(times)}"
         case "abort":
             return f"{who} interrupts ({event.get('reason')})"
         case "closed":

@@ -138,7 +138,8 @@ class ConnectionHandler:
         if audio.sample_rate != _VOICE_RATE:
             self._resampler = soxr.ResampleStream(audio.sample_rate, _VOICE_RATE, 1, dtype="int16", quality="MQ")
         if self.services.assistant is not None:
-            out = ConnectionVoiceOut(self.send, AudioDownlink(audio, self.send_audio), self.log)
+            downlink = AudioDownlink(audio, self.send_audio)
+            out = ConnectionVoiceOut(self.send, downlink, self.log, self._end_conversation)
             self.voice = self.services.assistant.session(out, self.tools, device_name=self.device_id)
         self.log.info(
             "hello",
@@ -286,6 +287,14 @@ class ConnectionHandler:
         except Exception:
             self.services.counters["internal_errors"] += 1
             self.log.exception("task_failed")
+
+    def _end_conversation(self) -> None:
+        """Let a device rest that would listen again after each reply: such a device ends with its connection.
+
+        A board with this project's firmware rests by itself, and stays for its room.
+        """
+        if self.hello is not None and not self.hello.board:
+            self.close(1000, "the conversation is over")
 
     async def _discover_tools(self) -> None:
         try:

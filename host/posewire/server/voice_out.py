@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from posewire.server.downlink import AudioDownlink
 from posewire.server.event_log import EventLog
+from posewire.voice.output import TurnReport
 from posewire.wire.messages import Message
 
 _EMOJI = {
@@ -25,10 +26,21 @@ _EMOJI = {
 class ConnectionVoiceOut:
     """The ``VoiceOut`` of one connection."""
 
-    def __init__(self, send: Callable[[Message], None], downlink: AudioDownlink, log: EventLog) -> None:
+    def __init__(
+        self,
+        send: Callable[[Message], None],
+        downlink: AudioDownlink,
+        log: EventLog,
+        conversation_over: Callable[[], None],
+    ) -> None:
         self._send = send
         self._downlink = downlink
         self._log = log
+        self._conversation_over = conversation_over
+
+    def hearing(self, text: str) -> None:
+        """Log what an engine makes of speech that still goes on."""
+        self._log.debug("hearing", text=text)
 
     def heard(self, text: str) -> None:
         """Tell the device what was recognised."""
@@ -66,6 +78,13 @@ class ConnectionVoiceOut:
         """Log the onset of speech."""
         self._log.debug("speech_started")
 
-    def stage(self, stage: str, milliseconds: float) -> None:
-        """Log how long a stage of the turn took."""
-        self._log.info("stage", stage=stage, ms=round(milliseconds, 1))
+    def turn(self, report: TurnReport) -> None:
+        """Log how the turn ended and how long each stage took; over the budget it is a warning."""
+        times = {f"{stage}_ms": round(took, 1) for stage, took in report.stages.items()}
+        log = self._log.warning if report.over_budget else self._log.info
+        log("turn", outcome=report.outcome, slow=report.over_budget, **times)
+
+    def goodbye(self) -> None:
+        """End the conversation: some devices listen again after every reply, unless their connection is closed."""
+        self._log.info("conversation_over")
+        self._conversation_over()

@@ -71,7 +71,7 @@ async def tell_abilities(call: ActionCall) -> Mapping[str, Slot]:
 
 
 async def nothing(_: ActionCall) -> Mapping[str, Slot]:
-    """Do nothing: the session handles ``confirm`` and ``cancel`` itself."""
+    """Do nothing: ``confirm``, ``cancel`` and ``goodbye`` are the conversation's own."""
     return {}
 
 
@@ -81,6 +81,7 @@ ACTIONS: Mapping[str, Action] = {
     "tell_abilities": Action(tell_abilities, ("abilities",)),
     "confirm": Action(nothing),
     "cancel": Action(nothing),
+    "goodbye": Action(nothing),
 }
 
 

@@ -27,6 +27,11 @@ class Transcript:
 class Utterance(Protocol):
     """One utterance on its way through the recogniser. Ended by ``finish`` or ``cancel``, always."""
 
+    @property
+    def partial(self) -> str:
+        """The words so far; empty where the engine does not tell before the end."""
+        ...
+
     def feed(self, pcm: NDArray[np.int16]) -> None:
         """Take 16 kHz mono samples; returns at once."""
         ...

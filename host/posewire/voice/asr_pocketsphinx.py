@@ -158,6 +158,9 @@ class SphinxUtterance:
         # A failure is raised by finish(); after a cancel nobody asks for it.
         self._decoding.add_done_callback(lambda task: task.cancelled() or task.exception())
 
+    partial = ""
+    """A grammar's best path means little before its end."""
+
     def feed(self, pcm: NDArray[np.int16]) -> None:
         """Take 16 kHz mono samples; returns at once."""
         self._audio.put(pcm)

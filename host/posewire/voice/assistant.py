@@ -3,7 +3,10 @@
 from pathlib import Path
 
 from posewire.voice.asr import SpeechRecognizer
-from posewire.voice.intents import IntentMatcher
+from posewire.voice.commands import CommandResponder
+from posewire.voice.conversation import Responder
+from posewire.voice.intents import normal_text
+from posewire.voice.output import TurnReport, VoiceOut
 from posewire.voice.providers import load_provider, load_synthesizer
 from posewire.voice.sentences import load_sentences
 from posewire.voice.session import SessionState, VoiceSession
@@ -11,7 +14,7 @@ from posewire.voice.settings import VoiceSettings
 from posewire.voice.speaker import Speaker
 from posewire.voice.tools import DeviceTools, ToolInfo
 from posewire.voice.tts import SpeechSynthesizer
-from posewire.voice.turn import Kit, VoiceOut
+from posewire.voice.turn import Kit
 from posewire.voice.vad import VadEngine
 from posewire.wire.messages import ListenMode
 
@@ -21,6 +24,7 @@ __all__ = [
     "ListenMode",
     "SessionState",
     "ToolInfo",
+    "TurnReport",
     "VoiceOut",
     "VoiceSession",
     "VoiceSettings",
@@ -30,10 +34,18 @@ __all__ = [
 class Assistant:
     """Built once per process with ``create``; shared by all sessions."""
 
-    def __init__(self, settings: VoiceSettings, vad: VadEngine, recognizer: SpeechRecognizer, kit: Kit) -> None:
+    def __init__(
+        self,
+        settings: VoiceSettings,
+        vad: VadEngine,
+        recognizer: SpeechRecognizer,
+        responder: Responder,
+        kit: Kit,
+    ) -> None:
         self._settings = settings
         self._vad = vad
         self._recognizer = recognizer
+        self._responder = responder
         self._kit = kit
 
     @classmethod
@@ -44,18 +56,24 @@ class Assistant:
 
         Raises:
             ProviderError: an engine is not there; the message names it and what to install.
-            ConfigError: a sentences file is wrong; the message names the file, the intent and the problem.
+            ConfigError: a sentences file or an option is wrong; the message names it and the problem.
         """
         sentences = load_sentences(Path(name) for name in settings.sentences)
+        vad: VadEngine = load_provider("vad", settings.vad, settings, sentences)
         recognizer: SpeechRecognizer = load_provider("asr", settings.asr, settings, sentences)
         synthesizer: SpeechSynthesizer | None = load_synthesizer(settings, sentences)
-        speaker = None if synthesizer is None else Speaker(synthesizer)
-        vad: VadEngine = load_provider("vad", settings.vad, settings, sentences)
-        return cls(settings, vad, recognizer, Kit(sentences, IntentMatcher(sentences), speaker))
+        kit = Kit(
+            {**sentences.phrases, "farewell": settings.farewell},
+            None if synthesizer is None else Speaker(synthesizer),
+            frozenset(map(normal_text, settings.exit_words)),
+            settings.latency_budget_ms,
+        )
+        return cls(settings, vad, recognizer, CommandResponder(sentences), kit)
 
     def session(self, out: VoiceOut, tools: DeviceTools, *, device_name: str) -> VoiceSession:
         """Make the voice of one connection."""
-        return VoiceSession(self._settings, self._vad, self._recognizer, self._kit, out, tools, device_name)
+        conversation = self._responder.conversation(tools, device_name)
+        return VoiceSession(self._settings, self._vad, self._recognizer, self._kit, out, conversation)
 
     def describe(self) -> dict[str, str]:
         """Name the engines in use."""
@@ -63,12 +81,13 @@ class Assistant:
         return {
             "vad": self._vad.name,
             "asr": self._recognizer.name,
-            "intent": self._kit.matcher.name,
+            "intent": self._responder.name,
             "tts": "none: replies are text only" if speaker is None else speaker.engine.name,
         }
 
     async def close(self) -> None:
         """Stop the engines' workers. Sessions must be closed before."""
         await self._recognizer.close()
+        await self._responder.close()
         if self._kit.speaker is not None:
             await self._kit.speaker.engine.close()

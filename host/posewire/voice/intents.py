@@ -31,14 +31,14 @@ class IntentMatcher:
 
     def __init__(self, sentences: Sentences) -> None:
         self._sentences = sentences
-        self._typed = {_normal(text): intent for intent in sentences.intents.values() for text in intent.typed}
+        self._typed = {normal_text(text): intent for intent in sentences.intents.values() for text in intent.typed}
         self._intents = _hassil_intents(sentences)
         # The first match builds tables; not while somebody waits for an answer.
         self.match("set the volume to thirty five percent")
 
     def match(self, text: str) -> Command | None:
         """Return the command that a text is, or None. Case, punctuation and skip words do not matter."""
-        text = _normal(text[:_MAX_TEXT])
+        text = normal_text(text[:_MAX_TEXT])
         if text in self._typed:
             return Command(self._typed[text], {})
         found = recognize_best(text, self._intents)
@@ -76,7 +76,8 @@ def _number_slot(value: float) -> Slot:
     return Slot(str(int(value)), int(value))
 
 
-def _normal(text: str) -> str:
+def normal_text(text: str) -> str:
+    """Return a text as it is compared: lower case, no punctuation, single spaces."""
     text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).lower()
     text = text.replace("%", " percent ")
     return " ".join(_NOISE.sub(" ", text).split())

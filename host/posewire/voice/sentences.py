@@ -62,7 +62,9 @@ class IntentSpec:
     source: str
     templates: tuple[Sentence, ...]
     typed: tuple[str, ...] = ()
-    tool: str = ""
+    tools: tuple[str, ...] = ()
+    """Names of one tool on different devices: the first that is there is called."""
+
     action: str = ""
     arguments: Mapping[str, object] = field(default_factory=dict)
     replies: tuple[str, ...] = ()
@@ -192,7 +194,7 @@ def _intent(source: str, name: str, spec: dict[str, Any]) -> IntentSpec:
         source=source,
         templates=templates,
         typed=typed,
-        tool=_text(where, spec.get("tool", "")),
+        tools=_texts(where, spec.get("tool", [])),
         action=action,
         arguments=_mapping(where, spec.get("arguments", {})),
         replies=replies,
@@ -290,7 +292,7 @@ def _check_references(intent: IntentSpec, sentences: Sentences) -> None:
     arguments = [value for value in intent.arguments.values() if isinstance(value, str)]
     in_replies = [*intent.replies, intent.confirm]
     for template_text in [*arguments, *in_replies]:
-        extra = {"result"} if intent.tool and not intent.reply_first and template_text in intent.replies else set()
+        extra = {"result"} if intent.tools and not intent.reply_first and template_text in intent.replies else set()
         for slot, inner in placeholders(template_text):
             if slot not in known | extra:
                 _fail(where, f"{template_text!r} uses {{{slot}}}, which not every sentence of it fills")

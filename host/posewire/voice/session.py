@@ -1,6 +1,7 @@
 """The voice of one connection: listening, turns, interruption."""
 
 import asyncio
+import itertools
 import logging
 import time
 from collections import deque
@@ -12,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire.voice.asr import SpeechRecognizer, Utterance
+from posewire.voice.conversation import Conversation
 from posewire.voice.endpoint import Endpointer, frames_of
+from posewire.voice.intents import normal_text
+from posewire.voice.output import VoiceOut
 from posewire.voice.settings import VoiceSettings
-from posewire.voice.tools import DeviceTools
-from posewire.voice.turn import Dialogue, Kit, Turn, TurnState, VoiceOut
+from posewire.voice.turn import Kit, Turn, TurnState
 from posewire.voice.vad import SAMPLE_RATE, VAD_FRAME, VadEngine
 from posewire.wire.messages import ListenMode
 
@@ -46,8 +49,7 @@ class VoiceSession:
         recognizer: SpeechRecognizer,
         kit: Kit,
         out: VoiceOut,
-        tools: DeviceTools,
-        device_name: str,
+        conversation: Conversation,
     ) -> None:
         self.dropped = 0
         """Samples dropped because the event loop did not keep up."""
@@ -56,14 +58,17 @@ class VoiceSession:
         self._vad = vad
         self._recognizer = recognizer
         self._out = out
-        self._new_turn: Callable[[], Turn] = lambda: Turn(kit, out, tools, dialogue, device_name)
-        dialogue = Dialogue()
+        self._new_turn: Callable[[], Turn] = lambda: Turn(kit, out, conversation)
+        self._wake_words = frozenset(map(normal_text, settings.wake_words))
+        self._greetings = itertools.cycle(settings.greetings or ("",))
         self._inbox = _Inbox()
         self._listening: asyncio.Task[None] | None = None
         self._mode: ListenMode = "auto"
         self._turn: Turn | None = None
         self._turn_task: asyncio.Task[None] | None = None
-        self._turn_is_typed = False
+        self._greets = False
+        """The turn is a greeting that the listening which belongs to its wake word must not stop."""
+
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -74,12 +79,15 @@ class VoiceSession:
         return SessionState.LISTENING if self._listens() else SessionState.IDLE
 
     def start(self, mode: ListenMode) -> None:
-        """Begin to listen. A spoken turn that still runs is cancelled; the reply to a typed text is not.
+        """Begin to listen. A turn that still runs is cancelled.
 
-        (A device woken by a word sends the word as text and listens at once: its greeting must go on.)
+        But not a greeting: a device woken by a word sends the word as text and listens at once. Listening once more
+        stops that too.
         """
         self._stop_listening()
-        if not self._turn_is_typed:
+        if self._greets:
+            self._greets = False
+        else:
             self._cancel_turn()
         self._mode = mode
         self._inbox = _Inbox()
@@ -106,7 +114,11 @@ class VoiceSession:
         self._cancel_turn()
         if text:
             turn = self._new_turn()
-            self._begin(turn, turn.read(text), typed=True)
+            if normal_text(text) in self._wake_words:
+                self._begin(turn, turn.greet(text, next(self._greetings)))
+                self._greets = True
+            else:
+                self._begin(turn, turn.read(text))
 
     def announce(self, text: str, emotion: str = "neutral") -> asyncio.Task[None]:
         """Say something that the user did not ask for; what runs is cancelled, so look at ``state`` before.
@@ -117,7 +129,7 @@ class VoiceSession:
             self._stop_listening()
         self._cancel_turn()
         turn = self._new_turn()
-        self._begin(turn, turn.announce(text, emotion), typed=True)
+        self._begin(turn, turn.announce(text, emotion))
         assert self._turn_task is not None
         return self._turn_task
 
@@ -166,8 +178,11 @@ class VoiceSession:
             settings.max_utterance_s,
         )
         utterance: Utterance | None = None
+        partial = ""
         left: NDArray[np.int16] = np.empty(0, np.int16)
         realtime = mode == "realtime"
+        patience = settings.idle_goodbye_s * SAMPLE_RATE if mode != "manual" else 0
+        silent = 0
         try:
             while (pcm := await inbox.get()) is not None:
                 frames, left = frames_of(left, pcm)
@@ -175,10 +190,17 @@ class VoiceSession:
                     step = endpointer.push(frame)
                     if step.started:
                         utterance = self._recognizer.utterance()
+                        partial = ""
                         self._speech_started()
+                    silent = 0 if utterance is not None or self._speaks() else silent + VAD_FRAME
+                    if patience and silent >= patience:
+                        self._begin(turn := self._new_turn(), turn.announce(settings.farewell, "sleepy", goodbye=True))
+                        return
                     if utterance is not None:
                         for part in step.audio:
                             utterance.feed(part)
+                        if (now := utterance.partial) != partial:
+                            self._out.hearing(partial := now)
                         if step.ended:
                             heard, utterance = utterance, None
                             self._heard(heard, endpointer, endpointer.silence_ms, quiet=realtime)
@@ -203,23 +225,22 @@ class VoiceSession:
 
     def _speech_started(self) -> None:
         self._out.speech_started()
-        if self.state == SessionState.SPEAKING and not self._turn_is_typed:
+        if self.state == SessionState.SPEAKING and not self._greets:
             self._cancel_turn()
+
+    def _speaks(self) -> bool:
+        return self._turn_task is not None and not self._turn_task.done()
 
     def _heard(self, utterance: Utterance, endpointer: Endpointer, endpoint_ms: float, quiet: bool) -> None:
         self._cancel_turn()
-        self._out.stage("endpoint", endpoint_ms)
         turn = self._new_turn()
-        self._begin(turn, turn.hear(utterance, endpointer.speech_frames, quiet), utterance=utterance)
+        self._begin(turn, turn.hear(utterance, endpoint_ms, endpointer.speech_frames, quiet), utterance)
 
     # --- turns
 
-    def _begin(
-        self, turn: Turn, work: Coroutine[Any, Any, None], typed: bool = False, utterance: Utterance | None = None
-    ) -> None:
+    def _begin(self, turn: Turn, work: Coroutine[Any, Any, None], utterance: Utterance | None = None) -> None:
         self._cancel_turn()
         self._turn = turn
-        self._turn_is_typed = typed
         self._turn_task = self._spawn(self._run(turn, work))
         # A task that is cancelled before its first step never gets to its own cleaning up: so it is done here.
         self._turn_task.add_done_callback(lambda _: work.close())
@@ -227,19 +248,23 @@ class VoiceSession:
             self._turn_task.add_done_callback(lambda _: utterance.cancel())
 
     async def _run(self, turn: Turn, work: Coroutine[Any, Any, None]) -> None:
+        interrupted = True
         try:
-            await work
-        except Exception:
-            _log.exception("a turn failed")
-            await turn.fail()
+            try:
+                await work
+            except Exception:
+                _log.exception("a turn failed")
+                await turn.fail()
+            interrupted = False
         finally:
             if self._turn is turn:
-                self._turn_is_typed = False
+                self._greets = False
+            self._out.turn(turn.finish(interrupted))
 
     def _cancel_turn(self, always_tell: bool = False) -> None:
         task, self._turn_task = self._turn_task, None
         turn, self._turn = self._turn, None
-        self._turn_is_typed = False
+        self._greets = False
         if task is None or turn is None or task.done():
             return
         task.cancel()

@@ -8,6 +8,11 @@ from typing import Any
 from posewire.voice.options import check_option as _check
 from posewire.voice.options import read_options
 
+_WAKE_WORDS = (
+    "hi esp", "hey esp", "hi jarvis", "hey jarvis", "hi jason", "hi posewire", "hey posewire", "hello computer",
+    "你好小智", "你好小志",
+)  # fmt: skip
+
 PROVIDER_KINDS = ("vad", "asr", "llm", "tts")
 
 
@@ -27,6 +32,24 @@ class VoiceSettings:
 
     end_silence_ms: int = 512
     """Silence that ends an utterance."""
+
+    idle_goodbye_s: float = 120.0
+    """An open microphone (auto, realtime) that hears no speech for so long ends the conversation; 0: never."""
+
+    latency_budget_ms: float = 1000.0
+    """First audio later than this after the end of the utterance is a warning that names the stage; 0: none."""
+
+    wake_words: tuple[str, ...] = _WAKE_WORDS
+    """Texts of ``listen detect`` that are a call, not a sentence."""
+
+    greetings: tuple[str, ...] = ("Hello! What can I do for you?", "Hello! I am listening.")
+    """The answers to a wake word, in turn; none: silence."""
+
+    exit_words: tuple[str, ...] = ("goodbye", "good bye", "bye", "bye bye", "exit", "quit", "退出", "关闭")
+    """Texts that end the conversation."""
+
+    farewell: str = "Goodbye."
+    """Said when the conversation ends; empty: silence."""
 
     max_utterance_s: float = 15.0
     """Longest utterance; what is longer is cut here."""
@@ -63,6 +86,8 @@ class VoiceSettings:
         _check_providers(self.providers)
         _check("vad_threshold", 0 < self.vad_threshold < 1, "is between 0 and 1", self.vad_threshold)
         _check("end_silence_ms", 96 <= self.end_silence_ms <= 5000, "is 96 … 5000", self.end_silence_ms)
+        _check("idle_goodbye_s", self.idle_goodbye_s >= 0, "is 0 or more", self.idle_goodbye_s)
+        _check("latency_budget_ms", self.latency_budget_ms >= 0, "is 0 or more", self.latency_budget_ms)
         _check("max_utterance_s", 1 <= self.max_utterance_s <= 60, "is 1 … 60", self.max_utterance_s)
         _check("asr_threshold", -100 <= self.asr_threshold <= 0, "is -100 … 0", self.asr_threshold)
         _check("asr_decoders", 1 <= self.asr_decoders <= 64, "is 1 … 64", self.asr_decoders)

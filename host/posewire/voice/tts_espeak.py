@@ -9,7 +9,7 @@ import shutil
 from posewire.errors import ProviderError
 from posewire.voice.program import ask_program, run_speech_program
 from posewire.voice.providers import ProviderContext
-from posewire.voice.tts import Speech
+from posewire.voice.tts import SentenceSynthesizer, Speech
 
 WORDS_PER_MINUTE = 165
 VOICE = "en-us"
@@ -20,7 +20,7 @@ def make(context: ProviderContext) -> "EspeakProgram":
     return EspeakProgram(context.settings.tts_voice, context.settings.tts_rate)
 
 
-class EspeakProgram:
+class EspeakProgram(SentenceSynthesizer):
     """Runs ``espeak-ng`` (or ``espeak``) once a sentence.
 
     Raises:

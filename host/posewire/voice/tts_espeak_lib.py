@@ -16,7 +16,7 @@ import numpy as np
 
 from posewire.errors import ProviderError
 from posewire.voice.providers import ProviderContext
-from posewire.voice.tts import Speech
+from posewire.voice.tts import SentenceSynthesizer, Speech
 from posewire.voice.tts_espeak import VOICE, WORDS_PER_MINUTE
 
 _SYNCHRONOUS = 2
@@ -38,7 +38,7 @@ def make(context: ProviderContext) -> "EspeakLibrary":
     return EspeakLibrary(context.settings.tts_voice, context.settings.tts_rate)
 
 
-class EspeakLibrary:
+class EspeakLibrary(SentenceSynthesizer):
     """Calls the library in a thread of its own.
 
     Raises:

@@ -6,7 +6,7 @@ import sys
 from posewire.errors import ProviderError
 from posewire.voice.program import ask_program, run_speech_program
 from posewire.voice.providers import ProviderContext
-from posewire.voice.tts import Speech
+from posewire.voice.tts import SentenceSynthesizer, Speech
 
 _VOICE = "slt"
 
@@ -16,7 +16,7 @@ def make(context: ProviderContext) -> "FliteProgram":
     return FliteProgram(context.settings.tts_voice, context.settings.tts_rate)
 
 
-class FliteProgram:
+class FliteProgram(SentenceSynthesizer):
     """Runs ``flite`` once a sentence.
 
     Raises:
