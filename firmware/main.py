@@ -1,3 +1,3 @@
-from posewire_fw.app import run
+import posewire_slots
 
-run()
+posewire_slots.run()

@@ -169,23 +169,48 @@ def load(path=CONFIG_FILE):
     return read(data)
 
 
-def save_value(name, value, path=CONFIG_FILE):
-    """Set one top-level setting in the file, leaving the rest of it as it is. A corrupt file is not touched.
+def save_value(name, value, path=CONFIG_FILE, repair=False):
+    """Set one setting ("section.name", or a top-level one) in the file, leaving the rest of it as it is.
 
-    The new file is complete before it takes the old one's place, so that losing power cannot leave half of it.
+    A corrupt file is not touched, unless repair says to set it aside (as *.bad) and begin anew. The new file is complete
+    before it takes the old one's place, so that losing power cannot leave half of it. False when it could not be saved.
     """
     try:
         data = _read_json(path)
+        if not isinstance(data, dict):
+            raise ValueError
     except OSError:
         data = {}
     except (ValueError, UnicodeError):
-        return False
-    data[name] = value
+        if not repair:
+            return False
+        data = {}
+        try:
+            os.rename(path, path + ".bad")
+        except OSError:
+            return False
+    section, dot, inner = name.partition(".")
+    if dot:
+        if not isinstance(data.get(section), dict):
+            data[section] = {}
+        data[section][inner] = value
+    else:
+        data[name] = value
+    return write_file(path, json.dumps(data))
+
+
+def write_file(path, text):
+    """Replace a file by one with this text, at once or not at all; False when there is no room."""
+    fresh = path + ".new"
     try:
-        with open(path + ".new", "w") as file:
-            json.dump(data, file)
-        os.rename(path + ".new", path)
+        with open(fresh, "w") as file:
+            file.write(text)
+        os.rename(fresh, path)
     except OSError:
+        try:
+            os.remove(fresh)
+        except OSError:
+            pass
         return False
     return True
 

@@ -7,6 +7,7 @@ HEAP_DATA = 0x0004
 HEAP_EXEC = 0x0001
 
 _NVS_FILE = "nvs.json"
+_BLOB_MAX = 4000
 
 
 def idf_heap_info(capabilities):
@@ -28,16 +29,22 @@ class NVS:
         self._values = _load().get(namespace, {})
 
     def set_i32(self, key, value):
+        if not -0x80000000 <= value <= 0xFFFFFFFF:
+            raise OverflowError("overflow converting long int to machine word")
         self._values[_key(key)] = value
 
     def get_i32(self, key):
         return self._get(key, int)
 
     def set_blob(self, key, value):
+        if len(bytes(value)) > _BLOB_MAX:
+            raise OSError(-0x110E, "ESP_ERR_NVS_VALUE_TOO_LONG")
         self._values[_key(key)] = bytes(value).hex()
 
     def get_blob(self, key, buffer):
         data = bytes.fromhex(self._get(key, str))
+        if len(data) > len(buffer):
+            raise OSError(-0x110C, "ESP_ERR_NVS_INVALID_LENGTH")
         buffer[: len(data)] = data
         return len(data)
 
