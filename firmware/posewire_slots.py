@@ -1,8 +1,8 @@
 """Which copy of the application runs: the base beside this file, or one of two slots that updates are installed into.
 
-boot.py calls choose(), main.py calls run(). The choice is one 32-bit number in non-volatile storage, so that losing power
-leaves either the old or the new one. An update is on trial until the application calls commit(): after a few boots
-without it, the copy before it comes back. This file is not part of an update.
+boot.py calls choose(), main.py calls run(). The choice is one 32-bit number in non-volatile storage, so that losing
+power leaves either the old or the new one. An update is on trial until the application calls commit(): after a few
+boots without it, the copy before it comes back. This file is not part of an update.
 """
 
 import os
@@ -22,6 +22,7 @@ CRASHES_MAX = const(5)
 _TRIAL_BOOTS = const(3)
 _SAFE_RETRY_MS = const(900000)
 _CRASH_PAUSE_MS = const(5000)
+_TRIAL_PAUSE_MS = const(500)
 _BUTTON_MS = const(60)
 # GPIO0 held during a reset starts the chip's own loader: there the button counts when it is pressed just after it.
 _BOOT_PIN_MS = const(600)
@@ -33,7 +34,7 @@ _retry = None
 
 
 class State:
-    """slot runs, previous ran before it. trial: boots left, 0 when committed. failed: the slot last rolled back from."""
+    """slot runs, previous ran before it. trial: boots left, 0 when committed. failed: the slot rolled back from."""
 
     def __init__(self, word=0):
         self.slot = min(word & 3, 2)
@@ -232,5 +233,5 @@ def _cannot_start(exc):
             sys.print_exception(exc, file)
     except OSError:
         pass
-    time.sleep_ms(_CRASH_PAUSE_MS)
+    time.sleep_ms(_TRIAL_PAUSE_MS if load().trial else _CRASH_PAUSE_MS)
     machine.reset()

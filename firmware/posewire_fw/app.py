@@ -5,9 +5,10 @@ import gc
 import time
 
 import machine
+import posewire_slots
 from micropython import const
 
-from posewire_fw import __version__, board, config, device_tools, log
+from posewire_fw import __version__, board, config, device_tools, log, secrets
 from posewire_fw.button import PRESSED, RELEASED, Button
 from posewire_fw.clock import Clock
 from posewire_fw.connection import Connection
@@ -21,6 +22,7 @@ from posewire_fw.session import Session
 from posewire_fw.speaker import Speaker
 from posewire_fw.supervisor import Poller, Supervisor
 from posewire_fw.tools import Tools
+from posewire_fw.updates import Updates
 from posewire_fw.uplink import Uplink
 from posewire_fw.wifi import Wifi
 
@@ -44,10 +46,8 @@ class App:
         settings, errors = config.load()
         for error in errors:
             log.error("config", "%s", str(error)[len("config: ") :])
-        if settings["client_id"] is None:
-            settings["client_id"] = config.new_client_id()
-            config.save_value("client_id", settings["client_id"])
         self.config = settings
+        self._read_secrets()
         self.events = _events
         self.board = board.load()
         self.clock = Clock()
@@ -92,6 +92,10 @@ class App:
             self.events,
             self.reboot,
         )
+        self.updates = Updates(__version__, self.session.send, self.reboot, self.session.public_state)
+        self.session.handle("update", self.updates.on_message)
+        self.events.on("connected", self._on_connected)
+        self.events.on("disconnected", lambda value: self.updates.drop())
         self.connection = Connection(settings, self.wifi, self.link, self.session, self._headers())
         self.events.on("state", self.led.set_state)
 
@@ -99,6 +103,16 @@ class App:
         self.button = Button(pin) if pin is not None else None
         self.supervisor = Supervisor(self._watchdog(), self._frames_sent, self._others)
         self._add_workers()
+
+    def _read_secrets(self):
+        # What the file says goes first; the rest is what the board was given over serial, its page, or by a host.
+        settings = self.config
+        settings["wifi"] = settings["wifi"] + secrets.networks()
+        if not settings["host"]["token"]:
+            settings["host"]["token"] = secrets.get(secrets.TOKEN)
+        if settings["client_id"] is None:
+            settings["client_id"] = secrets.get(secrets.CLIENT_ID) or config.new_client_id()
+            secrets.put(secrets.CLIENT_ID, settings["client_id"])
 
     def _open_pose_sources(self, pose):
         # Imported here, because the codec takes memory that a board without such sources has better uses for.
@@ -154,13 +168,18 @@ class App:
             elif change == RELEASED:
                 self.session.release()
         self.session.tick()
+        self.updates.poll()
         self.led.tick()
         if self._reboot_at is not None and time.ticks_diff(time.ticks_ms(), self._reboot_at) > 0:
+            posewire_slots.orderly()
             machine.reset()
 
     def reboot(self):
         """Reset the board in half a second: an answer that is being sent should get out first."""
         self._reboot_at = time.ticks_add(time.ticks_ms(), _REBOOT_MS)
+
+    def _on_connected(self, session_id):
+        self.updates.greeted(bool(self.session.host_features.get("update")))
 
     def _on_tool_call(self, name, arguments):
         self.events.emit("tool", {"name": name, "arguments": arguments})

@@ -172,8 +172,9 @@ def load(path=CONFIG_FILE):
 def save_value(name, value, path=CONFIG_FILE, repair=False):
     """Set one setting ("section.name", or a top-level one) in the file, leaving the rest of it as it is.
 
-    A corrupt file is not touched, unless repair says to set it aside (as *.bad) and begin anew. The new file is complete
-    before it takes the old one's place, so that losing power cannot leave half of it. False when it could not be saved.
+    A corrupt file is not touched, unless repair says to set it aside (as *.bad) and begin anew. The new file is
+    complete before it takes the old one's place, so that losing power cannot leave half of it. False when it could not
+    be saved.
     """
     try:
         data = _read_json(path)

@@ -9,7 +9,13 @@ def hello(config, board_name, version, pose, resume):
         "type": "hello",
         "version": config["protocol"],
         "transport": "websocket",
-        "features": {"mcp": True, "pose": pose, "codecs": [audio["format"], other]},
+        "features": {
+            "mcp": True,
+            "pose": pose,
+            "codecs": [audio["format"], other],
+            "update": True,
+            "telemetry": True,
+        },
         "audio_params": {
             "format": audio["format"],
             "sample_rate": 16000,

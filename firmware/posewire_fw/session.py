@@ -131,6 +131,7 @@ class Session:
         self.transitions = 0
         self.bad_frames = 0
         self.bad_messages = 0
+        self.host_features = {}
         self._handlers = {
             "hello": self._on_hello,
             "stt": self._on_stt,
@@ -148,6 +149,14 @@ class Session:
 
     def public_state(self):
         return PUBLIC.get(self.state, self.state)
+
+    def handle(self, kind, fn):
+        """Call fn(message) for each text message of a type that the session itself does not know."""
+        self._handlers[kind] = fn
+
+    def send(self, message):
+        """Send a text message; where there is no connection it is lost. Raises ValueError for one that is too long."""
+        self._send(message)
 
     def say(self, text):
         """Text input instead of speech. True when it was sent (the board must be idle)."""
@@ -366,7 +375,8 @@ class Session:
         if not isinstance(params, dict):
             params = {}
         features = message.get("features")
-        pose = isinstance(features, dict) and bool(features.get("pose"))
+        self.host_features = features if isinstance(features, dict) else {}
+        pose = bool(self.host_features.get("pose"))
         if self._speaker is not None:
             form = params.get("format", "opus")
             self._speaker.configure(form, params.get("sample_rate", 24000), params.get("frame_duration", 60))

@@ -12,6 +12,7 @@ from posewire.errors import PosewireError
 COMMANDS = {
     "serve": ("start the host that boards and programs connect to", "posewire.server.serve_command"),
     "demo": ("show the whole thing on this machine: host, simulated board, voice, motion", "posewire.demo.command"),
+    "update": ("send new firmware to boards over the air", "posewire.update.command"),
     "sim device": ("run one simulated board against any host", "posewire.sim.device_command"),
     "bench pose": ("measure the pose codec on recordings, beside what people use today", "posewire.bench.pose"),
     "bench client": ("measure the board's WebSocket client, beside micropython-lib's", "posewire.bench.client"),

@@ -1,8 +1,8 @@
 """Improv Wi-Fi over a serial port: the packets, without I/O.
 
 Specification: https://www.improv-wifi.com/serial/. A packet is ``IMPROV``, version 1, type, length, data, and the low
-byte of the sum of all that; a line feed follows. Both ends keep packets at the start of a line, so that a log on the same
-port does no harm. Commands from 0xF0 on are this project's own (docs/provisioning.md).
+byte of the sum of all that; a line feed follows. Both ends keep packets at the start of a line, so that a log on the
+same port does no harm. Commands from 0xF0 on are this project's own (docs/provisioning.md).
 """
 
 from collections.abc import Sequence

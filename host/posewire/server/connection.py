@@ -154,16 +154,24 @@ class ConnectionHandler:
         self.answer_hello(resumed)
         if self._member is not None and self._room is not None:
             self._room.welcome(self._member)
+        if hello.update:
+            self.services.updates.greeted(self.device_id, self.send, hello.firmware)
         if hello.mcp:
             self.spawn(self._discover_tools())
 
     def answer_hello(self, resumed: bool = False) -> None:
         """Send the host's hello."""
+        features = {"pose": self.pose}
+        # Only boards of this project hear of these.
+        if self.hello is not None and self.hello.update:
+            features["update"] = True
+        if self.hello is not None and self.hello.telemetry:
+            features["telemetry"] = True
         answer: Message = {
             "type": "hello",
             "version": self.protocol,
             "transport": "websocket",
-            "features": {"pose": self.pose},
+            "features": features,
             "audio_params": self.audio.as_dict(),
         }
         if resumed:

@@ -10,7 +10,9 @@ from posewire.server.listener import Listener
 from posewire.server.services import Services
 from posewire.server.settings import Settings, check_exposure
 from posewire.server.store_domains import DOMAINS
+from posewire.sim.paths import firmware_folder
 from posewire.store import MEMORY, Store
+from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant
 
 PATH = "/posewire/v1/"
@@ -55,6 +57,7 @@ class Host:
             assistant,
             store,
             ConnectionAuthenticator(self._settings.token),
+            UpdateService(self._settings.update, firmware_folder),
         )
         self._listener = Listener(self._services)
         try:
@@ -81,6 +84,7 @@ class Host:
             self._log.warning("not_drained", left=registry.open)
         if self._listener is not None:
             await self._listener.stop_http(_DRAIN_TIMEOUT)
+        await self._services.updates.close()
         if self._services.assistant is not None:
             await self._services.assistant.close()
         await asyncio.to_thread(self._services.store.close)

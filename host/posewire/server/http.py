@@ -33,6 +33,7 @@ _STATUS = {
     "forbidden": http.HTTPStatus.FORBIDDEN,
     "not_found": http.HTTPStatus.NOT_FOUND,
     "not_available": http.HTTPStatus.NOT_IMPLEMENTED,
+    "busy": http.HTTPStatus.CONFLICT,
     "too_many": http.HTTPStatus.TOO_MANY_REQUESTS,
 }
 _HEAD_TIMEOUT = 10.0

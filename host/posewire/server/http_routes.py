@@ -4,6 +4,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Route
 
+from posewire.server.http_boards import list_boards, show_update, start_update
+
 
 async def health(request: Request) -> PlainTextResponse:
     """Answer that the process lives: nothing else is looked at."""
@@ -20,4 +22,7 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/posewire/v1/", websocket_here),
     Route("/xiaozhi/v1/", websocket_here),
     Route("/healthz", health),
+    Route("/api/boards", list_boards),
+    Route("/api/boards/{device}/update", start_update, methods=["POST"]),
+    Route("/api/boards/{device}/update", show_update),
 )

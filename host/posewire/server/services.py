@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 
 from posewire.rooms.directory import RoomDirectory
 from posewire.server.authenticator import ConnectionAuthenticator
+from posewire.server.board_reports import BoardReports
 from posewire.server.registry import ConnectionRegistry
 from posewire.server.settings import Settings
 from posewire.store import Store
+from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant
 
 
@@ -19,7 +21,9 @@ class Services:
     assistant: Assistant | None
     store: Store
     authenticator: ConnectionAuthenticator
+    updates: UpdateService
     registry: ConnectionRegistry = field(default_factory=ConnectionRegistry)
     rooms: RoomDirectory = field(default_factory=RoomDirectory)
+    reports: BoardReports = field(default_factory=BoardReports)
     counters: Counter[str] = field(default_factory=Counter)
     """Totals since start: messages and frames by kind, drops and errors by code."""

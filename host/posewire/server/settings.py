@@ -12,11 +12,12 @@ from posewire.server.authenticator import is_loopback
 from posewire.server.http_settings import HttpSettings
 from posewire.store import StoreSettings
 from posewire.store.settings import default_path
+from posewire.update.settings import UpdateSettings
 from posewire.voice.settings import VoiceSettings
 
 _T = TypeVar("_T")
 
-SECTIONS = ("server", "auth", "http", "store", "voice")
+SECTIONS = ("server", "auth", "http", "store", "update", "voice")
 
 TOKEN_VARIABLE = "POSEWIRE_TOKEN"  # noqa: S105 - the name of a variable, not a secret
 
@@ -57,6 +58,7 @@ class Settings:
     auth: AuthSettings = field(default_factory=AuthSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    update: UpdateSettings = field(default_factory=UpdateSettings)
     voice: VoiceSettings | None = field(default_factory=VoiceSettings)
     token: str = ""
 
@@ -99,6 +101,7 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
         auth=auth,
         http=_section(HttpSettings, data.get("http", {}), "http"),
         store=replace(store, path=store.path or default_path()),
+        update=_section(UpdateSettings, data.get("update", {}), "update"),
         voice=VoiceSettings.from_mapping(voice) if enabled else None,
         token=token or _read_token(auth) or os.environ.get(TOKEN_VARIABLE, ""),
     )

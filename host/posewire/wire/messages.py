@@ -106,6 +106,8 @@ class Hello:
     resume: str | None
     board: str
     firmware: str
+    update: bool = False
+    telemetry: bool = False
 
 
 def parse_hello(message: Message) -> Hello:
@@ -138,6 +140,8 @@ def parse_hello(message: Message) -> Hello:
         resume=field(message, "resume", str, "") or None,
         board=field(device, "board", str, "")[:64],
         firmware=field(device, "firmware", str, "")[:64],
+        update=bool(features.get("update")),
+        telemetry=bool(features.get("telemetry")),
     )
 
 

@@ -12,6 +12,8 @@ from posewire.server.text_handlers.listen import handle_listen
 from posewire.server.text_handlers.mcp import handle_mcp
 from posewire.server.text_handlers.ping import handle_ping
 from posewire.server.text_handlers.room import handle_room
+from posewire.server.text_handlers.telemetry import handle_telemetry
+from posewire.server.text_handlers.update import handle_update
 from posewire.wire.messages import Message
 
 if TYPE_CHECKING:
@@ -29,4 +31,6 @@ HANDLERS: Mapping[str, TextHandler] = {
     "ping": handle_ping,
     "goodbye": handle_goodbye,
     "error": handle_error,
+    "telemetry": handle_telemetry,
+    "update": handle_update,
 }

@@ -8,6 +8,8 @@ HEAP_EXEC = 0x0001
 
 _NVS_FILE = "nvs.json"
 _BLOB_MAX = 4000
+# By namespace: what all open handles see, stored with the next commit.
+_spaces = {}
 
 
 def idf_heap_info(capabilities):
@@ -25,8 +27,9 @@ class NVS:
     """Integers of 32 bits and blobs by name; they last once commit() was called."""
 
     def __init__(self, namespace):
-        self._namespace = namespace
-        self._values = _load().get(namespace, {})
+        if not _spaces:
+            _spaces.update(_load())
+        self._values = _spaces.setdefault(namespace, {})
 
     def set_i32(self, key, value):
         if not -0x80000000 <= value <= 0xFFFFFFFF:
@@ -53,10 +56,8 @@ class NVS:
         del self._values[key]
 
     def commit(self):
-        everything = _load()
-        everything[self._namespace] = self._values
         with open(_NVS_FILE + ".new", "w") as file:
-            json.dump(everything, file)
+            json.dump(_spaces, file)
         os.rename(_NVS_FILE + ".new", _NVS_FILE)
 
     def _get(self, key, kind):

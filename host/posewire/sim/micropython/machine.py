@@ -336,6 +336,35 @@ class WDT:
             simbus.send(simbus.FEED)
 
 
+class Timer:
+    """One-shot and periodic timers, driven by the simulated hardware's turn of the event loop."""
+
+    ONE_SHOT = 0
+    PERIODIC = 1
+
+    def __init__(self, id, **options):
+        self._callback = None
+        if options:
+            self.init(**options)
+
+    def init(self, *, mode=PERIODIC, freq=-1, period=-1, callback=None):
+        self._period = period if period >= 0 else 1000 // freq
+        self._once = mode == Timer.ONE_SHOT
+        self._callback = callback
+        self._due = time.ticks_add(time.ticks_ms(), self._period)
+        simbus.tick_with(self)
+
+    def deinit(self):
+        simbus.no_tick(self)
+
+    def tick(self):
+        if time.ticks_diff(time.ticks_ms(), self._due) >= 0:
+            if self._once:
+                simbus.no_tick(self)
+            self._due = time.ticks_add(self._due, self._period)
+            self._callback(self)
+
+
 def reset():
     """Start again from nothing: Python ends this process and starts another."""
     simbus.halt(simbus.RESET, HARD_RESET)

@@ -48,7 +48,8 @@ def _forward(name):
 def _listen():
     try:
         from posewire_fw import app
-    except ImportError:
+    except Exception:
+        # Another program than this firmware, or a firmware that is broken: main.py will say so.
         return
     for name in _EVENTS:
         app.on(name, _forward(name))

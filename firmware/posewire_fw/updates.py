@@ -1,0 +1,166 @@
+"""Updates as the session sees them: loads the updater when one begins, tells the host how it went, ends the trial."""
+
+import sys
+import time
+
+import posewire_slots as slots
+from micropython import const
+
+from posewire_fw import log
+
+# An update that has not reached a host by then is not worth keeping: the board starts again, and finally goes back.
+_TRIAL_MS = const(300000)
+
+
+class Updates:
+    """send(message) sends a text message, reboot() restarts the board soon, state() is the session's public state."""
+
+    def __init__(self, version, send, reboot, state):
+        self._version = version
+        self._send = send
+        self._reboot = reboot
+        self._state = state
+        self._update = None
+        self._began = time.ticks_ms()
+        self._trial = slots.load().trial > 0
+        self._settled = False
+        self._told = False
+        self._committed = False
+
+    def greeted(self, wanted):
+        """A host has said hello: the application works. wanted: this host hears about updates."""
+        if not self._settled:
+            self._settled = True
+            self._settle()
+        if wanted and not self._told:
+            self._told = True
+            self._tell()
+
+    def _settle(self):
+        try:
+            self._committed = slots.commit()
+            if self._committed:
+                log.info("update", "%s works and stays", self._version)
+        except OSError as exc:
+            self._settled = False
+            log.error("update", "the trial cannot be ended: %s", exc)
+            return
+        self._trial = False
+        _confirm_image()
+
+    def _tell(self):
+        if self._settled and self._committed:
+            self._send({"type": "update", "event": "committed", "version": self._version})
+            return
+        try:
+            failed = slots.take_failed()
+        except OSError:
+            failed = 0
+        if failed:
+            self._send(
+                {
+                    "type": "update",
+                    "event": "rolled_back",
+                    "version": self._version,
+                    "slot": slots.folder(failed),
+                }
+            )
+
+    def on_message(self, message):
+        """An update message of the host."""
+        action = message.get("action")
+        try:
+            if action == "query":
+                self._describe()
+            elif action == "begin":
+                self._begin(message)
+            elif action == "data" and self._update is not None:
+                self._update.data(message)
+            elif action == "cancel" and self._update is not None:
+                log.warning("update", "cancelled by the host")
+                self.drop()
+        except Exception as exc:
+            self._fail(exc)
+
+    def poll(self):
+        """Do a little of the work. Called every few milliseconds."""
+        if self._update is not None:
+            self._step()
+        elif self._trial and time.ticks_diff(time.ticks_ms(), self._began) > _TRIAL_MS:
+            self._trial = False
+            log.error("update", "no host within %d s of the first start: trying again", _TRIAL_MS // 1000)
+            self._reboot()
+
+    def active(self):
+        return self._update is not None
+
+    def drop(self):
+        """The connection or the update is over; what has arrived stays for the next attempt."""
+        if self._update is not None:
+            self._update.close()
+            self._update = None
+            _forget()
+
+    def _step(self):
+        try:
+            message = self._update.step()
+        except Exception as exc:
+            self._fail(exc)
+            return
+        if message is None:
+            return
+        self._send(message)
+        if message["event"] == "installed":
+            self._update = None
+            self._reboot()
+
+    def _describe(self):
+        from posewire_fw import image_update, updater
+
+        message = updater.describe(self._version)
+        partition = image_update.next_partition()
+        message["image"] = None if partition is None else {"label": partition.info()[4], "size": partition.info()[3]}
+        self._send(message)
+        if self._update is None:
+            _forget()
+
+    def _begin(self, message):
+        from posewire_fw.updater import AppUpdate, UpdateError
+
+        self.drop()
+        if self._trial:
+            raise UpdateError("busy", "the running version is still on trial")
+        if self._state() != "idle":
+            raise UpdateError("busy", "the board is %s: try again when it is idle" % self._state())
+        if message.get("kind", "app") == "image":
+            from posewire_fw.image_update import ImageUpdate
+
+            self._update = ImageUpdate(message)
+        else:
+            self._update = AppUpdate(message)
+        log.info("update", "to %s begins", message.get("version"))
+
+    def _fail(self, exc):
+        code = getattr(exc, "code", "no_room" if getattr(exc, "errno", 0) == 28 else "update_failed")
+        log.error("update", "failed: %s: %s", code, exc)
+        self._send({"type": "update", "event": "failed", "code": code, "message": str(exc) or type(exc).__name__})
+        self.drop()
+
+
+def _confirm_image():
+    """The running image of MicroPython works: the boot loader need not go back to the one before."""
+    try:
+        from esp32 import Partition
+
+        Partition.mark_app_valid_cancel_rollback()
+    except (ImportError, OSError, AttributeError):
+        pass
+
+
+def _forget():
+    """Give the memory of the modules back that are needed once in months."""
+    for name in ("image_update", "updater"):
+        sys.modules.pop("posewire_fw." + name, None)
+        package = sys.modules.get("posewire_fw")
+        if hasattr(package, name):
+            delattr(package, name)

@@ -1,0 +1,63 @@
+"""What boards say about themselves: the latest report of each, for as many as there may be."""
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any
+
+from posewire.wire.messages import Message
+
+_BOARDS = 10_000
+_NUMBERS = (
+    "uptime_ms", "heap_free", "heap_free_min", "rssi", "reconnects", "restarts", "audio_dropped", "pose_dropped",
+    "lost_samples", "underruns", "stalls",
+)  # fmt: skip
+_TEXTS = ("reset_cause", "slot", "firmware", "ssid")
+_TEXT_MAX = 64
+_CRASH_MAX = 2000
+
+
+@dataclass
+class BoardReport:
+    """``values``: the fields that are known (docs/wire.md); ``crash``: the text of the crash that came with it."""
+
+    values: dict[str, int | str]
+    started: bool = False
+    crash: str = ""
+    at: float = field(default_factory=time.time)
+    last_crash: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**self.values, "at": round(self.at, 1), "crash": self.last_crash or None}
+
+
+class BoardReports:
+    """By device; the board that was silent for longest makes room."""
+
+    def __init__(self) -> None:
+        self._reports: OrderedDict[str, BoardReport] = OrderedDict()
+
+    def take(self, device_id: str, message: Message) -> BoardReport:
+        """Keep a ``telemetry`` message: what is known of it, in bounds; the rest is left out."""
+        values: dict[str, int | str] = {}
+        for name in _NUMBERS:
+            value = message.get(name)
+            if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 53:
+                values[name] = value
+        for name in _TEXTS:
+            text = message.get(name)
+            if isinstance(text, str):
+                values[name] = text[:_TEXT_MAX]
+        crash = message.get("crash")
+        before = self._reports.pop(device_id, None)
+        report = BoardReport(values, bool(message.get("started")), crash[:_CRASH_MAX] if isinstance(crash, str) else "")
+        report.last_crash = report.crash or (before.last_crash if before is not None else "")
+        self._reports[device_id] = report
+        while len(self._reports) > _BOARDS:
+            self._reports.popitem(last=False)
+        return report
+
+    def get(self, device_id: str) -> BoardReport | None:
+        """The latest report of a board."""
+        return self._reports.get(device_id)

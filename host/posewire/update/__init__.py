@@ -1,0 +1,1 @@
+"""New application code and firmware images for boards, over the connection that they have."""

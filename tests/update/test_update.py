@@ -1,0 +1,120 @@
+"""Boards get new firmware over their connection: real host, real command, the real firmware in a simulated board."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from posewire.cli import main
+from posewire.errors import UpdateError
+from posewire.server.host_process import HostProcess
+from posewire.sim.board import SimBoard
+from posewire.sim.paths import firmware_folder
+from posewire.update.bundle import build_app, pack_app, read_image
+
+NEW = "9.9.0"
+
+
+@pytest.fixture
+def firmware(tmp_path: Path) -> Path:
+    """The firmware of this project with another version number."""
+    folder = tmp_path / "firmware"
+    shutil.copytree(firmware_folder(), folder)
+    init = folder / "posewire_fw" / "__init__.py"
+    init.write_text(f'"""Newer."""\n\n__version__ = "{NEW}"\n')
+    return folder
+
+
+@pytest.fixture
+def host(firmware: Path, tmp_path: Path) -> Iterator[HostProcess]:
+    config = tmp_path / "posewire.toml"
+    config.write_text(f'[update]\nfirmware = "{firmware}"\n[voice]\nenabled = false\n[store]\npath = ":memory:"\n')
+    with HostProcess("--config", str(config)) as process:
+        yield process
+
+
+def http(host: HostProcess) -> str:
+    return host.url.replace("ws://", "http://").split("/posewire")[0]
+
+
+def test_a_board_is_updated_and_keeps_the_new_version(host: HostProcess, capsys: pytest.CaptureFixture[str]) -> None:
+    with SimBoard(host.url, imu=False) as board:
+        board.wait_connected(30)
+        assert main(["update", "--host", http(host)]) == 0
+        assert "0.1.0" in capsys.readouterr().out
+        assert main(["update", "--host", http(host), board.device_id]) == 0
+        assert f"done: runs {NEW}" in capsys.readouterr().out
+        assert board.resets == 1
+        assert (board.flash / "slots/a/manifest").read_text().split()[2] == NEW
+        board.restart()
+        board.wait(lambda: sum(event.name == "connected" for event in board.events) == 3, 30, "the third connection")
+        assert sum(f"posewire {NEW}" in line for line in board.log) == 2
+        assert board.errors == []
+        # Once more: nothing changed, so nothing but the manifest is sent, into the other slot.
+        assert main(["update", "--host", http(host), "--all"]) == 0
+        assert (board.flash / "slots/b/manifest").is_file()
+
+
+def test_a_version_that_does_not_start_is_rolled_back(
+    host: HostProcess, firmware: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (firmware / "posewire_fw" / "supervisor.py").write_text("raise RuntimeError('out of order')\n")
+    with SimBoard(host.url, imu=False) as board:
+        board.wait_connected(30)
+        assert main(["update", "--host", http(host), "--all"]) == 1
+        assert "rolled_back: " in capsys.readouterr().out
+        assert sum("boot: slots/a on trial" in line for line in board.log) == 3
+        assert board.connected
+
+
+def test_the_plug_is_pulled_while_files_arrive(host: HostProcess, capsys: pytest.CaptureFixture[str]) -> None:
+    with SimBoard(host.url, imu=False) as board:
+        board.wait_connected(30)
+        result: list[int] = []
+        worker = threading.Thread(target=lambda: result.append(main(["update", "--host", http(host), "--all"])))
+        worker.start()
+        slot = board.flash / "slots/a/posewire_fw"
+        for count in (5, 15):
+            board.wait(lambda count=count: slot.is_dir() and len(list(slot.iterdir())) > count, 60, "some files")
+            board.restart()
+        worker.join(90)
+        assert result == [0]
+        assert f"done: runs {NEW}" in capsys.readouterr().out
+
+
+def test_the_command_says_what_is_wrong(host: HostProcess, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["update", "--host", http(host), "02:00:00:00:00:99"]) == 1
+    assert "02:00:00:00:00:99 is not connected" in capsys.readouterr().err
+    assert main(["update", "--host", "http://127.0.0.1:1"]) == 2
+    assert "no host answers" in capsys.readouterr().err
+
+
+def test_what_cannot_be_built_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "posewire_fw").mkdir()
+    (tmp_path / "posewire_fw" / "__init__.py").write_text('__version__ = "1"\n')
+    for arch, mpy, sub, code in (("z80", 6, 3, "wrong_architecture"), ("xtensawin", 5, 0, "wrong_version")):
+        with pytest.raises(UpdateError) as error:
+            build_app(tmp_path, arch, mpy, sub)
+        assert error.value.code == code
+    (tmp_path / "posewire_fw" / "broken.py").write_text("def f(:\n")
+    with pytest.raises(UpdateError, match=r"broken\.py does not compile"):
+        build_app(tmp_path, "xtensawin", 6, 3)
+    image = tmp_path / "x.app-bin"
+    image.write_bytes(b"<html>")
+    with pytest.raises(UpdateError, match="not an application image"):
+        read_image(image)
+
+
+def test_pieces_make_up_the_files() -> None:
+    data = bytes(range(256)) * 20
+    bundle = pack_app("1", "any", 6, {"posewire_fw/a.py": data})
+    assert b"".join(bundle.piece("posewire_fw/a.py", at, 1536) for at in range(0, len(data), 1536)) == data
+    for name, offset, count in (
+        ("posewire_fw/b.py", 0, 9),
+        ("posewire_fw/a.py", len(data), 9),
+        ("posewire_fw/a.py", 0, 0),
+    ):
+        with pytest.raises(UpdateError):
+            bundle.piece(name, offset, count)
