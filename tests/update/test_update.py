@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from posewire.boards.folders import firmware_folder
 from posewire.cli import main
 from posewire.errors import UpdateError
 from posewire.server.host_process import HostProcess
 from posewire.sim.board import SimBoard
-from posewire.sim.paths import firmware_folder
 from posewire.update.bundle import build_app, pack_app, read_image
 
 NEW = "9.9.0"

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 
+from posewire.boards.folders import firmware_folder
 from posewire.errors import ProviderError
 from posewire.server.authenticator import ConnectionAuthenticator
 from posewire.server.event_log import EventLog
@@ -10,7 +11,6 @@ from posewire.server.listener import Listener
 from posewire.server.services import Services
 from posewire.server.settings import Settings, check_exposure
 from posewire.server.store_domains import DOMAINS
-from posewire.sim.paths import firmware_folder
 from posewire.store import MEMORY, Store
 from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant
