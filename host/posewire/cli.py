@@ -16,6 +16,7 @@ COMMANDS = {
     "sim device": ("run one simulated board against any host", "posewire.sim.device_command"),
     "bench pose": ("measure the pose codec on recordings, beside what people use today", "posewire.bench.pose"),
     "bench client": ("measure the board's WebSocket client, beside micropython-lib's", "posewire.bench.client"),
+    "bench relay": ("measure this host as a relay, beside other servers in the same run", "posewire.bench.relay"),
     "doctor": ("check what this machine has and say what is missing", "posewire.doctor"),
 }
 _GROUPS = {"sim": "simulated boards", "bench": "benchmarks"}

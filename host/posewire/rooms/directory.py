@@ -2,17 +2,16 @@
 
 from posewire.errors import RoomError
 from posewire.rooms.room import Link, Member, Room
+from posewire.rooms.settings import RoomSettings
 from posewire.wire.messages import RoomKind
-
-MAX_ROOMS = 256
 
 
 class RoomDirectory:
     """Creates a room when its first member joins and forgets it when its last member leaves."""
 
-    def __init__(self, max_rooms: int = MAX_ROOMS) -> None:
+    def __init__(self, settings: RoomSettings | None = None) -> None:
         self.rooms: dict[str, Room] = {}
-        self._max_rooms = max_rooms
+        self.settings = settings or RoomSettings()
 
     def join(
         self,
@@ -21,6 +20,8 @@ class RoomDirectory:
         publish: frozenset[RoomKind],
         subscribe: frozenset[RoomKind],
         link: Link,
+        *,
+        echo: bool = False,
     ) -> tuple[Room, Member]:
         """Join the room of that name.
 
@@ -29,10 +30,10 @@ class RoomDirectory:
         """
         room = self.rooms.get(name)
         if room is None:
-            if len(self.rooms) >= self._max_rooms:
-                raise RoomError(f"this host holds at most {self._max_rooms} rooms", "too_many")
-            room = Room(name)
-        member = room.join(device, publish, subscribe, link)
+            if len(self.rooms) >= self.settings.max_rooms:
+                raise RoomError(f"this host holds at most {self.settings.max_rooms} rooms", "too_many")
+            room = Room(name, self.settings)
+        member = room.join(device, publish, subscribe, link, echo=echo)
         self.rooms[name] = room
         return room, member
 

@@ -6,11 +6,11 @@ from typing import Any, Protocol
 
 from posewire.errors import PoseError, RoomError
 from posewire.rooms.pose_stream import PoseStream
+from posewire.rooms.settings import RoomSettings
 from posewire.wire.frames import FrameType, build_frame
 from posewire.wire.messages import RoomKind
 from posewire.wire.pose import Control, Kind, control, parse_control, parse_header
 
-MAX_MEMBERS = 64
 _SLOTS = 255
 
 
@@ -21,6 +21,8 @@ class RoomFrame:
         self.kind = kind
         self.payload = payload
         self.slot = slot
+        self.framed: dict[int, bytes] = {}
+        """What links made of the message for their transport, by frame protocol: made once, sent to many."""
         self._messages: dict[int, bytes] = {}
 
     def message(self, protocol: int) -> bytes:
@@ -58,6 +60,7 @@ class Member:
     publish: frozenset[RoomKind]
     subscribe: frozenset[RoomKind]
     link: Link | None
+    echo: bool = False
     role: str = "member"
     streams: dict[int, PoseStream] = field(default_factory=dict)
     dropped: dict[RoomKind, int] = field(default_factory=lambda: {"pose": 0, "audio": 0})
@@ -71,20 +74,29 @@ class Member:
 class Room:
     """A named room. The first member hosts; the role passes on to the longest-standing member when the host leaves."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, settings: RoomSettings) -> None:
         self.name = name
+        self.settings = settings
         self.members: dict[int, Member] = {}
         self._last_slot = 0
 
-    def join(self, device: str, publish: frozenset[RoomKind], subscribe: frozenset[RoomKind], link: Link) -> Member:
+    def join(
+        self,
+        device: str,
+        publish: frozenset[RoomKind],
+        subscribe: frozenset[RoomKind],
+        link: Link,
+        *,
+        echo: bool = False,
+    ) -> Member:
         """Add a member; it is welcomed, the others are told, and it gets what it needs to follow running streams.
 
         Raises:
             RoomError: the room is full (``too_many``).
         """
-        if len(self.members) >= MAX_MEMBERS:
-            raise RoomError(f'the room "{self.name}" is full ({MAX_MEMBERS} members)', "too_many")
-        member = Member(self._free_slot(), device, publish, subscribe, link)
+        if len(self.members) >= self.settings.max_members:
+            raise RoomError(f'the room "{self.name}" is full ({self.settings.max_members} members)', "too_many")
+        member = Member(self._free_slot(), device, publish, subscribe, link, echo)
         member.role = "member" if self.members else "host"
         self._tell(self.members.values(), "joined", member=member.describe())
         self.members[member.slot] = member
@@ -189,7 +201,11 @@ class Room:
             publisher.link.send_pose_control(control(Control.KEY_REQUEST, stream.number, 0))
 
     def _subscribers(self, kind: RoomKind, publisher: Member) -> list[Member]:
-        return [other for other in self.members.values() if other is not publisher and kind in other.subscribe]
+        return [
+            other
+            for other in self.members.values()
+            if kind in other.subscribe and (other is not publisher or other.echo)
+        ]
 
     def _fan_out(self, frame: RoomFrame, receivers: Iterable[Member]) -> int:
         sent = 0

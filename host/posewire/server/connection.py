@@ -17,7 +17,7 @@ from posewire.server.event_log import EventLog
 from posewire.server.registry import Held
 from posewire.server.services import Services
 from posewire.server.voice_out import ConnectionVoiceOut
-from posewire.server.websocket import WebSocket
+from posewire.server.websocket import WebSocket, binary_frame
 from posewire.voice.assistant import VoiceSession
 from posewire.wire.audio import FrameDecoder, frame_decoder
 from posewire.wire.frames import FrameType, build_frame
@@ -232,7 +232,7 @@ class ConnectionHandler:
             raise WireError("frame protocol 1 cannot tell a member's audio from the host's: use 2 or 3")
         self.leave_room()
         self._room, self._member = self.services.rooms.join(
-            action.room, self.device_id, action.publish, action.subscribe, self
+            action.room, self.device_id, action.publish, action.subscribe, self, echo=action.echo
         )
         self.log.info("joined", room=action.room, slot=self._member.slot, role=self._member.role)
 
@@ -249,7 +249,10 @@ class ConnectionHandler:
 
     def send_room_frame(self, frame: RoomFrame) -> None:
         """Send another member's frame."""
-        self._websocket.send_binary(frame.message(self.protocol))
+        framed = frame.framed.get(self.protocol)
+        if framed is None:
+            framed = frame.framed[self.protocol] = binary_frame(frame.message(self.protocol))
+        self._websocket.send_framed(framed)
 
     def send_pose_control(self, packet: bytes) -> None:
         """Send this device, who publishes, a control packet."""

@@ -7,6 +7,7 @@ from posewire.boards.folders import firmware_folder
 from posewire.errors import ProviderError
 from posewire.server.authenticator import ConnectionAuthenticator
 from posewire.server.event_log import EventLog
+from posewire.server.file_limit import raise_file_limit
 from posewire.server.listener import Listener
 from posewire.server.services import Services
 from posewire.server.settings import Settings, check_exposure
@@ -93,6 +94,7 @@ class Host:
 
 async def run_host(settings: Settings) -> None:
     """Run a host until SIGINT or SIGTERM; prints one line on standard output when it is ready."""
+    raise_file_limit()
     host = Host(settings)
     await host.start()
     stop = asyncio.Event()

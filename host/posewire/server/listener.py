@@ -18,6 +18,9 @@ from posewire.server.settings import ServerSettings
 from posewire.server.websocket import Receiver, Refusal, WebSocket
 from posewire.wire.messages import error_message
 
+_BACKLOG = 2048
+"""Connections that the kernel completes before they are accepted: a whole fleet comes back at once after a restart."""
+
 
 class Listener:
     """Accepts connections for one host."""
@@ -41,6 +44,7 @@ class Listener:
                 settings.host,
                 settings.port,
                 ssl=_tls_context(settings),
+                backlog=_BACKLOG,
             )
         except OSError as exc:
             raise ConfigError(f"cannot listen on {settings.host}:{settings.port}: {exc.strerror or exc}") from None

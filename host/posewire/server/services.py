@@ -23,7 +23,10 @@ class Services:
     authenticator: ConnectionAuthenticator
     updates: UpdateService
     registry: ConnectionRegistry = field(default_factory=ConnectionRegistry)
-    rooms: RoomDirectory = field(default_factory=RoomDirectory)
     reports: BoardReports = field(default_factory=BoardReports)
+    rooms: RoomDirectory = field(init=False)
     counters: Counter[str] = field(default_factory=Counter)
     """Totals since start: messages and frames by kind, drops and errors by code."""
+
+    def __post_init__(self) -> None:
+        self.rooms = RoomDirectory(self.settings.rooms)

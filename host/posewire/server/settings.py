@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from posewire.errors import ConfigError
+from posewire.rooms.settings import RoomSettings
 from posewire.server.authenticator import is_loopback
 from posewire.server.http_settings import HttpSettings
 from posewire.store import StoreSettings
@@ -17,7 +18,7 @@ from posewire.voice.settings import VoiceSettings
 
 _T = TypeVar("_T")
 
-SECTIONS = ("server", "auth", "http", "store", "update", "voice")
+SECTIONS = ("server", "auth", "http", "rooms", "store", "update", "voice")
 
 TOKEN_VARIABLE = "POSEWIRE_TOKEN"  # noqa: S105 - the name of a variable, not a secret
 
@@ -59,6 +60,7 @@ class Settings:
     http: HttpSettings = field(default_factory=HttpSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     update: UpdateSettings = field(default_factory=UpdateSettings)
+    rooms: RoomSettings = field(default_factory=RoomSettings)
     voice: VoiceSettings | None = field(default_factory=VoiceSettings)
     token: str = ""
 
@@ -102,6 +104,7 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
         http=_section(HttpSettings, data.get("http", {}), "http"),
         store=replace(store, path=store.path or default_path()),
         update=_section(UpdateSettings, data.get("update", {}), "update"),
+        rooms=_section(RoomSettings, data.get("rooms", {}), "rooms"),
         voice=VoiceSettings.from_mapping(voice) if enabled else None,
         token=token or _read_token(auth) or os.environ.get(TOKEN_VARIABLE, ""),
     )

@@ -175,12 +175,16 @@ def parse_listen(message: Message) -> Listen:
 
 @dataclass(frozen=True)
 class RoomAction:
-    """``room`` from a peer: join with the kinds to publish and to subscribe, or leave."""
+    """``room`` from a peer: join with the kinds to publish and to subscribe, or leave.
+
+    ``echo``: the member also gets its own frames, to measure the way to the host and back.
+    """
 
     action: Literal["join", "leave"]
     room: str = ""
     publish: frozenset[RoomKind] = frozenset()
     subscribe: frozenset[RoomKind] = frozenset()
+    echo: bool = False
 
 
 def parse_room(message: Message) -> RoomAction:
@@ -202,6 +206,7 @@ def parse_room(message: Message) -> RoomAction:
         room,
         _kinds(field(message, "publish", list, []), "publish"),
         _kinds(field(message, "subscribe", list, []), "subscribe"),
+        field(message, "echo", bool, False),
     )
 
 

@@ -1,0 +1,224 @@
+"""Measure this host as a relay, beside other servers doing the same in the same run.
+
+Echo of 120-byte binary messages, room fan-out (one sender at 30 frames a second, 10 receivers, more and more rooms
+until the 99th percentile passes 50 ms), many idle connections, a reconnect storm, and a receiver that stops reading in
+a fast room. The load comes from a process of its own; every server starts afresh for each scenario. This host does its
+real work: tokens, registry, rooms, counters. Figures are medians over the rounds; compare within one run only.
+
+examples:
+  posewire bench relay
+  posewire bench relay --quick --only posewire --only websockets
+  posewire bench relay --json --save today.json
+  posewire bench relay --compare yesterday.json
+"""
+
+import argparse
+import json
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from posewire.bench.relay_load import SCENARIOS, Result, Task
+from posewire.bench.relay_servers import SERVERS, missing
+from posewire.errors import PosewireError
+from posewire.server.host_process import HostProcess
+
+POSEWIRE = "posewire"
+CONTENDERS = (POSEWIRE, *SERVERS)
+KEYS = ("echo_msgs_s", "fanout_us_per_delivery", "fanout_capacity", "idle_kb", "connect_s")
+_HIGHER_IS_BETTER = ("echo_msgs_s", "fanout_capacity")
+_HUNG = 30.0
+_CONFIG = """\
+[server]
+max_connections = 20000
+[rooms]
+max_rooms = 5000
+[voice]
+enabled = false
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``posewire bench relay``."""
+    parser.add_argument("--json", action="store_true", help="one list of objects instead of a table")
+    parser.add_argument("--quick", action="store_true", help="short and small: shows that it runs, measures little")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="rounds to take medians of (default 3)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of one measurement (default 3)")
+    parser.add_argument("--connections", type=int, default=2000, metavar="N", help="idle connections (default 2000)")
+    parser.add_argument("--only", action="append", choices=CONTENDERS, help="this contender (may be repeated)")
+    parser.add_argument("--scenario", action="append", choices=tuple(SCENARIOS), help="this scenario (may be repeated)")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write the figures to a JSON file")
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="show the change against a saved file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print; 0 when this host could be measured."""
+    earlier = _load(args.compare) if args.compare else None
+    rows = measure(
+        args.only or CONTENDERS,
+        args.scenario or tuple(SCENARIOS),
+        rounds=1 if args.quick else args.rounds,
+        seconds=0.4 if args.quick else args.seconds,
+        connections=60 if args.quick else args.connections,
+        rooms=2 if args.quick else 20,
+    )
+    if args.save:
+        args.save.write_text(json.dumps(rows, indent=1) + "\n")
+    print(json.dumps(rows, indent=1) if args.json else table(rows))
+    if earlier is not None:
+        print(comparison(earlier, rows), file=sys.stderr if args.json else sys.stdout)
+    return 0 if any("failed" not in row for row in rows) else 1
+
+
+def measure(
+    names: Sequence[str], scenarios: Sequence[str], *, rounds: int, seconds: float, connections: int, rooms: int
+) -> list[Result]:
+    """Run every scenario against every contender, in turn, ``rounds`` times; returns one object a contender."""
+    seen: dict[str, dict[str, list[Any]]] = {name: {} for name in names}
+    failed: dict[str, str] = {}
+    for name in names:
+        if name != POSEWIRE and (package := missing(name)):
+            failed[name] = f"not installed ({package})"
+    for turn in range(rounds):
+        for scenario in scenarios:
+            for name in names:
+                if name in failed:
+                    continue
+                print(f"round {turn + 1}/{rounds}: {scenario}, {name} …", file=sys.stderr, flush=True)
+                count = connections if scenario == "idle" else rooms
+                try:
+                    result = _measure_one(name, scenario, seconds, count)
+                except PosewireError as error:
+                    failed[name] = f"failed: {error}"
+                    continue
+                for key, value in result.items():
+                    seen[name].setdefault(key, []).append(value)
+    rows = []
+    for name in names:
+        row: Result = {"name": name, **dict.fromkeys(KEYS)}
+        for key, values in seen[name].items():
+            numbers = [value for value in values if value is not None]
+            row[key] = statistics.median(numbers) if numbers else None
+        if name in failed:
+            row["note"] = failed[name]
+            if failed[name].startswith("failed"):
+                row["failed"] = True
+        rows.append(row)
+    return rows
+
+
+def table(rows: Sequence[Result]) -> str:
+    """The figures as a table; the ratio to the bare `websockets` server, where it is there, in brackets."""
+    heads = {
+        "echo_msgs_s": "echo msg/s",
+        "echo_us": "CPU us",
+        "fanout_us_per_delivery": "us/delivery",
+        "fanout_capacity": "capacity/s",
+        "idle_kb": "idle kB",
+        "connect_s": "connect s",
+        "reconnect_s": "reconnect s",
+        "slow_p99_before_ms": "p99 ms",
+        "slow_p99_ms": "beside slow",
+        "slow_memory_mb": "grown MB",
+    }
+    base = next((row for row in rows if row["name"] == "websockets"), {})
+    lines = [f"{'':16}" + "".join(f"{head:>16}" for head in heads.values())]
+    for row in rows:
+        cells = [_cell(row.get(key), base.get(key)) for key in heads]
+        note = f"  {row['note']}" if "note" in row else ""
+        lines.append(f"{row['name']:16}" + "".join(f"{cell:>16}" for cell in cells) + note)
+    return "\n".join(lines)
+
+
+def comparison(earlier: Sequence[Result], rows: Sequence[Result]) -> str:
+    """What changed since a saved run, as ratios; a star marks what got worse by more than a tenth."""
+    lines = ["", "now / then:"]
+    before = {row["name"]: row for row in earlier}
+    for row in rows:
+        then = before.get(row["name"], {})
+        parts = []
+        for key in KEYS:
+            if row.get(key) and then.get(key):
+                ratio = row[key] / then[key]
+                worse = ratio < 0.9 if key in _HIGHER_IS_BETTER else ratio > 1.1
+                parts.append(f"{key} {ratio:.2f}{'*' if worse else ''}")
+        lines.append(f"  {row['name']:16} {', '.join(parts) or 'nothing to compare'}")
+    return "\n".join(lines)
+
+
+def _measure_one(name: str, scenario: str, seconds: float, count: int) -> Result:
+    with _server(name) as (url, spoken, token, pid):
+        task = Task(scenario, url, spoken, token, pid, seconds, count)
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "posewire.bench.relay_load"],
+                input=json.dumps(asdict(task)),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=_HUNG + 40 * seconds,
+            )
+        except subprocess.TimeoutExpired:
+            raise PosewireError(f"{scenario}: the load generator hung") from None
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["no output"]
+        raise PosewireError(f"{scenario}: {last[0]}")
+    result: Result = json.loads(done.stdout)
+    return result
+
+
+@contextmanager
+def _server(name: str) -> Iterator[tuple[str, str, str, int]]:
+    """Run a contender; gives its URL, its dialect, the token and its process id."""
+    if name == POSEWIRE:
+        token = secrets.token_hex(16)
+        with tempfile.TemporaryDirectory() as folder:
+            config = Path(folder) / "bench.toml"
+            secret = Path(folder) / "token"
+            secret.write_text(token)
+            store = Path(folder) / "store.sqlite"
+            config.write_text(
+                f'{_CONFIG}[auth]\ntoken_file = "{secret.as_posix()}"\n[store]\npath = "{store.as_posix()}"\n'
+            )
+            with HostProcess("--config", str(config), "--log-level", "warning") as host:
+                yield host.url, "posewire", token, host.pid
+        return
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", "posewire.bench.relay_servers", name],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        port = process.stdout.readline().strip()
+        if not port:
+            raise PosewireError("the server did not start")
+        yield f"ws://127.0.0.1:{port}", SERVERS[name][2], "", process.pid
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def _load(path: Path) -> list[Result]:
+    try:
+        rows: list[Result] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise PosewireError(f"cannot compare with {path}: {error}") from None
+    return rows
+
+
+def _cell(value: Any, base: Any) -> str:
+    if value is None:
+        return "-"
+    text = f"{value:.0f}" if value >= 1000 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    return f"{text} ({value / base:.2f})" if base else text
