@@ -1,3 +1,3 @@
 """Posewire firmware: a voice-and-motion node on one WebSocket."""
 
-__version__ = "0.1.0"
+from posewire_fw._version import __version__ as __version__

@@ -17,7 +17,11 @@ COMMANDS = {
     "bench pose": ("measure the pose codec on recordings, beside what people use today", "posewire.bench.pose"),
     "bench client": ("measure the board's WebSocket client, beside micropython-lib's", "posewire.bench.client"),
     "bench relay": ("measure this host as a relay, beside other servers in the same run", "posewire.bench.relay"),
-    "doctor": ("check what this machine has and say what is missing", "posewire.doctor"),
+    "flash": ("put MicroPython on a board", "posewire.install.flash_command"),
+    "deploy": ("put this firmware on a board that has MicroPython", "posewire.install.deploy_command"),
+    "provision": ("give a board its Wi-Fi and its host over USB", "posewire.install.provision_command"),
+    "monitor": ("show what a board prints, or type at its REPL", "posewire.install.monitor_command"),
+    "doctor": ("check what this machine has, or the board on a serial port", "posewire.doctor"),
 }
 _GROUPS = {"sim": "simulated boards", "bench": "benchmarks"}
 

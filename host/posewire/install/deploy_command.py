@@ -1,0 +1,161 @@
+"""Put the firmware, a board's definition and settings on a board that has MicroPython: only what differs is written.
+
+Files of your own (user_tools.py, recordings) stay. Without --config the board keeps its config.json; Wi-Fi comes from
+`posewire provision`. What runs keeps running until all is written: a cable pulled out in the middle does no harm.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from posewire.boards.definition import BoardDefinition, load_board
+from posewire.boards.folders import board_folder, firmware_folder
+from posewire.errors import InstallError
+from posewire.install.bundle import BundleFile, firmware_files, json_file
+from posewire.install.deploy import BoardState, Plan, carry_out, look, make_plan, verify
+from posewire.install.interpreter import check_interpreter
+from posewire.install.progress import Progress
+from posewire.install.repl import open_repl
+from posewire.install.serial_ports import choose_port
+
+_NAME_MAX = 64
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``posewire deploy``."""
+    parser.add_argument("--board", help="name of a board definition, or a folder with a board.toml")
+    parser.add_argument("--port", help="serial port; without it, the only one there is")
+    parser.add_argument("--config", type=Path, help="config.json to put there (default: the board keeps its own)")
+    parser.add_argument(
+        "--file", action="append", default=[], metavar="FILE[:NAME]", help="put another file on the board; repeat"
+    )
+    parser.add_argument("--source", action="store_true", help="as .py instead of .mpy: larger and slower to start")
+    parser.add_argument("--firmware", type=Path, help="another folder than the firmware of this package")
+    parser.add_argument("--no-reset", action="store_true", help="leave the board at its REPL")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be written, and write nothing")
+    parser.add_argument("--arch", help="need no board: tell the sizes for this architecture (xtensawin, rv32imc)")
+    parser.add_argument("--folder", type=Path, help="with --arch: write the files there, for other tools to copy")
+    parser.add_argument("--json", action="store_true", help="the result as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Deploy; 0 when the board has it all."""
+    board = find_board(args.board) if args.board else None
+    firmware = args.firmware or firmware_folder()
+    extras = _extras(args, board)
+    if args.arch:
+        files = firmware_files(firmware, args.arch)
+        if args.folder is not None and not args.dry_run:
+            write_folder(args.folder, [*files, *extras])
+        _tell_sizes(files, firmware, args.json)
+        return 0
+    with open_repl(choose_port(args.port)) as repl:
+        state = look(repl)
+        check_interpreter(state.interpreter, board)
+        if board is None and "board.json" not in state.files:
+            raise InstallError("the board does not know what it is yet: name it with --board (docs/boards)")
+        _say(args, state.interpreter.describe())
+        if not args.source and not state.interpreter.takes_mpy:
+            _say(args, "it does not take this mpy-cross's .mpy files: deploying source")
+        architecture = "" if args.source or not state.interpreter.takes_mpy else state.interpreter.architecture
+        wanted = [*firmware_files(firmware, architecture), *extras]
+        plan = make_plan(wanted, state)
+        if not args.dry_run:
+            if plan.write or plan.remove:
+                with Progress("deploy", plan.bytes, args.json) as progress:
+                    carry_out(repl, plan, state, progress.show)
+                verify(repl, wanted)
+            if not args.no_reset:
+                repl.reset()
+    _tell(args, plan, state)
+    return 0
+
+
+def write_folder(folder: Path, files: list[BundleFile]) -> None:
+    """Write the files under a folder, which must be new or empty. Raises InstallError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise InstallError(f"{folder} is not empty")
+        for file in files:
+            target = folder / file.path
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes(file.data)
+    except OSError as error:
+        raise InstallError(f"cannot write to {folder}: {error.strerror}") from error
+
+
+def find_board(name: str) -> BoardDefinition:
+    """A board by the name of its definition or by its folder. Raises BoardError."""
+    folder = Path(name)
+    return load_board(folder if (folder / "board.toml").is_file() else board_folder(name))
+
+
+def _extras(args: argparse.Namespace, board: BoardDefinition | None) -> list[BundleFile]:
+    files = [json_file("board.json", board.device_tables())] if board is not None else []
+    if args.config is not None:
+        files.append(json_file("config.json", _read_config(args.config)))
+    for item in args.file:
+        source, _, name = item.partition(":")
+        path = Path(source)
+        target = name or path.name
+        if not target or len(target) > _NAME_MAX or "\\" in target or target.startswith(("/", "posewire_fw/")):
+            raise InstallError(f"--file {item}: {target!r} is no name for a file beside the firmware")
+        try:
+            files.append(BundleFile(target, path.read_bytes()))
+        except OSError as error:
+            raise InstallError(f"cannot read {source}: {error.strerror}") from error
+    return files
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise InstallError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise InstallError(f"{path} is not JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise InstallError(f"{path} must hold an object")
+    return data
+
+
+def _say(args: argparse.Namespace, line: str) -> None:
+    if not args.json:
+        print(line, file=sys.stderr)
+
+
+def _tell(args: argparse.Namespace, plan: Plan, state: BoardState) -> None:
+    if args.json:
+        report = {
+            "interpreter": state.interpreter.describe(),
+            "architecture": state.interpreter.architecture,
+            "dry_run": args.dry_run,
+            "written": [{"path": file.path, "bytes": len(file.data)} for file in plan.write],
+            "removed": plan.remove,
+            "unchanged": plan.same,
+            "bytes": plan.bytes,
+        }
+        print(json.dumps(report))
+        return
+    verb = "would write" if args.dry_run else "wrote"
+    for file in plan.write:
+        print(f"{len(file.data):8} {file.path}")
+    for path in plan.remove:
+        print(f" removed {path}")
+    print(f"{verb} {len(plan.write)} files, {plan.bytes} bytes; {plan.same} were as they should be")
+
+
+def _tell_sizes(files: list[BundleFile], firmware: Path, as_json: bool) -> None:
+    sizes = [((firmware / file.path).with_suffix(".py").stat().st_size, len(file.data), file.path) for file in files]
+    source, there = sum(size[0] for size in sizes), sum(size[1] for size in sizes)
+    if as_json:
+        listed = [{"path": path, "source": before, "bytes": after} for before, after, path in sizes]
+        print(json.dumps({"files": listed, "total": {"files": len(sizes), "source": source, "bytes": there}}))
+        return
+    print(f"{'.py':>8} {'on board':>9}")
+    for before, after, path in sizes:
+        print(f"{before:8} {after:9} {path}")
+    print(f"{source:8} {there:9} in {len(sizes)} files")

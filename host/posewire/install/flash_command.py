@@ -1,0 +1,90 @@
+"""Put MicroPython itself on a board: find the chip, take the right image and offset, erase, write, verify.
+
+All that is on the board goes, also its settings, unless --keep. Then: posewire deploy --board NAME.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from posewire.errors import InstallError
+from posewire.install.deploy_command import find_board
+from posewire.install.esptool import check_detected, detect_command, parse_detected, run_esptool, write_command
+from posewire.install.image import VERSION, check_image, find_image, image_url
+from posewire.install.serial_ports import choose_port
+
+_BAUD = 460800
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``posewire flash``."""
+    parser.add_argument("--board", required=True, help="name of a board definition, or a folder with a board.toml")
+    parser.add_argument("--port", help="serial port; without it, the only one there is")
+    parser.add_argument("--image", help="file or URL (default: the board's, from micropython.org)")
+    parser.add_argument("--version", default=VERSION, help="of MicroPython, as in file names (default %(default)s)")
+    parser.add_argument("--baud", type=int, default=_BAUD, help="default %(default)s; lower it when writing fails")
+    parser.add_argument("--keep", action="store_true", help="do not erase: files and settings stay, if they fit")
+    parser.add_argument("--yes", action="store_true", help="erase without asking")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be run, and touch nothing")
+    parser.add_argument(
+        "--json", action="store_true", help="the result as JSON; asks nothing, so it needs --yes or --keep"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Flash; 0 when the image is on the board and verified."""
+    board = find_board(args.board)
+    source = args.image or image_url(board, args.version)
+    if args.dry_run:
+        return _dry_run(args, source)
+    if not (args.yes or args.keep) and (args.json or not sys.stdin.isatty()):
+        raise InstallError("this erases all that is on the board: say --yes, or --keep to leave files and settings")
+    port = choose_port(args.port)
+    image = find_image(source)
+    check_image(image, board)
+    detected = parse_detected(run_esptool(detect_command(port)))
+    for warning in check_detected(detected, board):
+        print(f"note: {warning}", file=sys.stderr)
+    if not (args.yes or args.keep):
+        print(f"{detected.name}, {detected.flash} flash, on {port}. Everything on it will be erased.")
+        if input("Go on? [y/N] ").strip().lower() not in ("y", "yes"):
+            print("nothing was changed")
+            return 1
+    show = (lambda text: None) if args.json else _show
+    offset = board.image.offset
+    output = run_esptool(write_command(port, board.board.chip, args.baud, offset, image, not args.keep), show)
+    if "Hash of data verified" not in output:
+        raise InstallError("esptool did not say that what it wrote is right: try again, with --baud 115200")
+    result = {"board": board.board.name, "chip": detected.chip, "image": image.name, "offset": offset}
+    then = f"{image.name} is on the board. Next: posewire deploy --board {args.board}"
+    print(json.dumps(result) if args.json else then)
+    return 0
+
+
+def _dry_run(args: argparse.Namespace, source: str) -> int:
+    board = find_board(args.board)
+    port = args.port or "PORT"
+    local = Path(source)
+    if local.is_file():
+        check_image(local, board)
+    elif args.image is None or "://" in source:
+        local = Path(source.rpartition("/")[2])  # what it is once it has been downloaded
+    else:
+        raise InstallError(f"there is no image {source}")
+    commands = [
+        detect_command(port),
+        write_command(port, board.board.chip, args.baud, board.image.offset, local, not args.keep),
+    ]
+    if args.json:
+        print(json.dumps({"board": board.board.name, "image": source, "dry_run": True, "esptool": commands}))
+        return 0
+    print(f"image: {source}")
+    for command in commands:
+        print("esptool " + " ".join(command))
+    return 0
+
+
+def _show(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()

@@ -1,0 +1,133 @@
+"""Show what a board prints, and find it again when it restarts or is plugged in anew.
+
+--repl gives you its REPL instead (Ctrl-] ends it); that interrupts what runs on it when you press Ctrl-C.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TextIO
+
+from posewire.errors import InstallError
+from posewire.install.repl import port_problem
+from posewire.install.serial_ports import choose_port, missing_extra
+
+_BAUD = 115200
+_READ_SECONDS = 0.2
+_RETRY_SECONDS = 0.5
+_LINE_MAX = 4096
+
+# Packets of the provisioning protocol are for programs.
+_IMPROV = b"IMPROV"
+_LEVEL = re.compile(r" *\d+\.\d{3} ([DIWE]) ")
+_LEVELS = "DIWE"
+_COLORS = {"D": "\x1b[2m", "W": "\x1b[33m", "E": "\x1b[31m"}
+_PLAIN = "\x1b[0m"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``posewire monitor``."""
+    parser.add_argument("--port", help="serial port; without it, the only one there is")
+    parser.add_argument("--repl", action="store_true", help="the board's REPL, for typing")
+    parser.add_argument("--level", choices=("debug", "info", "warning", "error"), default="debug", help="least to show")
+    parser.add_argument("--save", type=Path, help="append what is shown to a file as well")
+    parser.add_argument("--for", dest="seconds", type=float, help="end after so many seconds")
+    parser.add_argument("--dry-run", action="store_true", help="say which port it would be")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Monitor until interrupted."""
+    port = choose_port(args.port)
+    if args.dry_run:
+        print(f"{'REPL' if args.repl else 'log'} of the board on {port}")
+        return 0
+    if args.repl:
+        if find_spec("mpremote") is None:
+            raise missing_extra("mpremote")
+        return subprocess.call([sys.executable, "-m", "mpremote", "connect", port, "resume", "repl"])  # noqa: S603
+    deadline = None if args.seconds is None else time.monotonic() + args.seconds
+    least = _LEVELS.index(args.level[0].upper())
+    save = args.save.open("a", encoding="utf-8") if args.save else None
+    try:
+        for line in lines(port, lambda: deadline is not None and time.monotonic() >= deadline):
+            show(line, least, sys.stdout, save)
+    finally:
+        if save is not None:
+            save.close()
+    return 0
+
+
+def lines(port: str, over: Callable[[], bool]) -> Iterator[str]:
+    """The board's lines, until ``over()``; a port that goes away is waited for.
+
+    Raises:
+        InstallError: the port cannot be opened to begin with.
+    """
+    link = _open(port)
+    pending = b""
+    try:
+        while not over():
+            try:
+                data = link.read(max(1, link.in_waiting))
+            except (OSError, TypeError):
+                link.close()
+                yield f"-- {port} is gone; waiting for it --"
+                link = _reopen(port, over)
+                if link is None:
+                    return
+                yield f"-- {port} is back --"
+                pending = b""
+                continue
+            *whole, pending = (pending + data).split(b"\n")
+            for line in whole:
+                if not line.startswith(_IMPROV):
+                    yield line.rstrip(b"\r").decode("utf-8", "replace")
+            if len(pending) > _LINE_MAX:
+                yield pending.decode("utf-8", "replace")
+                pending = b""
+    finally:
+        if link is not None:
+            link.close()
+
+
+def show(line: str, least: int, out: TextIO, save: TextIO | None = None) -> None:
+    """Print a line, coloured by its level on a terminal; a log line below the least level is left out."""
+    found = _LEVEL.match(line)
+    if found and _LEVELS.index(found[1]) < least:
+        return
+    color = _COLORS.get(found[1], "") if found and out.isatty() else ""
+    out.write(f"{color}{line}{_PLAIN if color else ''}\n")
+    out.flush()
+    if save is not None:
+        save.write(line + "\n")
+        save.flush()
+
+
+def _open(port: str) -> Any:
+    try:
+        import serial
+    except ImportError:
+        raise missing_extra("pyserial") from None
+    try:
+        # Lines that reset the board on some are left alone.
+        link = serial.Serial(None, _BAUD, timeout=_READ_SECONDS)
+        link.dtr = link.rts = False
+        link.port = port
+        link.open()
+    except (OSError, ValueError) as error:
+        raise InstallError(port_problem(port, error)) from error
+    return link
+
+
+def _reopen(port: str, over: Callable[[], bool]) -> Any:
+    while not over():
+        try:
+            return _open(port)
+        except InstallError:
+            time.sleep(_RETRY_SECONDS)
+    return None

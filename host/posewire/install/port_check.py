@@ -1,0 +1,93 @@
+"""What is behind a serial port: for ``posewire doctor PORT``."""
+
+import json
+from collections.abc import Callable
+from typing import NamedTuple
+
+from posewire.boards.definition import load_board
+from posewire.boards.folders import board_folder, board_names
+from posewire.errors import InstallError, ProvisioningError
+from posewire.install.deploy import look
+from posewire.install.interpreter import OLDEST, chip_of
+from posewire.install.provision_command import open_line
+from posewire.install.repl import BoardRepl, open_repl
+from posewire.provision.improv import State
+from posewire.provision.improv_client import ImprovClient
+
+_IMPROV_SECONDS = 3.0
+_STATES = {
+    State.STOPPED: "its provisioning is off",
+    State.READY: "it has no network: posewire provision",
+    State.PROVISIONING: "it is joining a network",
+    State.PROVISIONED: "it has its network",
+}
+
+
+class Finding(NamedTuple):
+    """Something about the board: a name, whether it is fine, and what was found or what to do."""
+
+    name: str
+    fine: bool
+    text: str
+
+
+def check_port(port: str, tell: Callable[[Finding], None]) -> bool:
+    """Tell what is on a port; True when all is fine. Firmware that answers is not disturbed; else the REPL is used."""
+    all_fine = True
+
+    def note(name: str, fine: bool, text: str) -> None:
+        nonlocal all_fine
+        all_fine &= fine
+        tell(Finding(name, fine, text))
+
+    try:
+        with open_line(port) as line:
+            client = ImprovClient(line)
+            state = client.connect(_IMPROV_SECONDS)
+            info = client.info()
+    except ProvisioningError:
+        note("firmware", True, "does not answer; asking for the REPL instead, which interrupts what runs")
+    except InstallError as error:
+        note("port", False, str(error))
+        return False
+    else:
+        note("firmware", True, f"{info.firmware} {info.version} runs on {info.name} ({info.hardware})")
+        note("network", state == State.PROVISIONED, _STATES[state])
+        return all_fine
+    try:
+        with open_repl(port) as repl:
+            _check_repl(repl, note)
+            repl.reset()
+    except InstallError as error:
+        note("repl", False, str(error))
+    return all_fine
+
+
+def _check_repl(repl: BoardRepl, note: Callable[[str, bool, str], None]) -> None:
+    state = look(repl)
+    interpreter = state.interpreter
+    new_enough = interpreter.version[:2] >= OLDEST
+    advice = "" if new_enough else f"; the firmware needs {OLDEST[0]}.{OLDEST[1]}: posewire flash"
+    note("micropython", new_enough, interpreter.describe() + advice)
+    there = bool(state.firmware) and "main.py" in state.files
+    note("files", there, f"posewire {state.firmware}" if there else "no firmware: posewire deploy --board NAME")
+    if "board.json" not in state.files:
+        note("board", False, f"it does not know what it is: posewire deploy --board {_guess(interpreter.machine)}")
+    else:
+        try:
+            name = json.loads(repl.read("board.json"))["board"]["name"]
+            note("board", True, str(name))
+        except (ValueError, KeyError, TypeError):
+            note("board", False, "board.json is damaged: posewire deploy --board NAME")
+    if state.free >= 0:
+        note("flash", state.free > 64 * 1024, f"{state.free // 1024} KB free")
+    if "crash.txt" in state.files or there:
+        crash = repl.run("try: print(open('crash.txt').read())\nexcept OSError: pass").strip()
+        if crash:
+            note("crash", False, crash.splitlines()[-1])
+
+
+def _guess(machine: str) -> str:
+    chip = chip_of(machine)
+    names = [name for name in board_names() if name != "sim" and load_board(board_folder(name)).board.chip == chip]
+    return f"NAME (for its chip: {', '.join(names)})" if names else "NAME"

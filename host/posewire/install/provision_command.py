@@ -1,0 +1,133 @@
+"""Give a board its Wi-Fi and its host over USB (Improv), while its firmware runs.
+
+The password is asked for, or read from POSEWIRE_WIFI_PASSWORD or a file: never an option, where others could see it.
+"""
+
+import argparse
+import getpass
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from posewire.errors import InstallError
+from posewire.install.repl import port_problem
+from posewire.install.serial_ports import choose_port, missing_extra
+from posewire.provision.improv_client import ImprovClient
+
+PASSWORD_VARIABLE = "POSEWIRE_WIFI_PASSWORD"  # noqa: S105 - the name of a variable, not a secret
+_BAUD = 115200
+_READ_SECONDS = 0.1
+_WRITE_SECONDS = 3.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``posewire provision``."""
+    parser.add_argument("--port", help="serial port; without it, the only one there is")
+    parser.add_argument("--ssid", help="the network; without it, one of those that the board hears is asked for")
+    parser.add_argument("--password-file", type=Path, help="file with the network's password")
+    parser.add_argument("--open", action="store_true", help="the network has no password")
+    parser.add_argument("--url", default="", help="the host: ws://… or wss://… (default: as it is)")
+    parser.add_argument("--token-file", type=Path, help="file with the host's token")
+    parser.add_argument("--scan", action="store_true", help="only list the networks that the board hears")
+    parser.add_argument("--identify", action="store_true", help="only make the board blink")
+    parser.add_argument("--info", action="store_true", help="only say what the board is")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be set, and touch nothing")
+    parser.add_argument("--json", action="store_true", help="the result as JSON; asks nothing")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Provision; 0 when the board has joined the network."""
+    if args.url and not args.url.startswith(("ws://", "wss://")):
+        raise InstallError(f"the host is a ws:// or wss:// URL, not {args.url!r}")
+    token = _read_secret(args.token_file) if args.token_file else ""
+    if args.dry_run:
+        host = args.url or "as it is"
+        print(f"network: {args.ssid or 'asked for'}; host: {host}; token: {'given' if token else 'as it is'}")
+        return 0
+    with open_line(choose_port(args.port)) as line:
+        client = ImprovClient(line)
+        client.connect()
+        result = _talk(args, client, token)
+    if args.json:
+        print(json.dumps(result))
+    return 0
+
+
+def open_line(port: str) -> Any:
+    """A serial port as Improv wants it. Raises InstallError."""
+    try:
+        import serial
+    except ImportError:
+        raise missing_extra("pyserial") from None
+    try:
+        return serial.Serial(port, _BAUD, timeout=_READ_SECONDS, write_timeout=_WRITE_SECONDS)
+    except (OSError, ValueError) as error:
+        raise InstallError(port_problem(port, error)) from error
+
+
+def _talk(args: argparse.Namespace, client: ImprovClient, token: str) -> dict[str, Any]:
+    info = client.info()
+    result: dict[str, Any] = {"firmware": info.firmware, "version": info.version, "board": info.name}
+    _say(args, f"{info.name}: {info.firmware} {info.version} on {info.hardware}")
+    if args.info:
+        return result
+    if args.identify:
+        client.identify()
+        return result
+    if args.scan:
+        networks = client.scan()
+        for network in networks:
+            _say(args, f"{network.rssi:5} dBm  {'locked' if network.secured else 'open  '}  {network.ssid}")
+        result["networks"] = [network.ssid for network in networks]
+        return result
+    if args.url or token:
+        result["host"] = client.set_host(args.url, token)
+        _say(args, f"host: {result['host']}")
+    ssid = args.ssid or _ask_network(args, client)
+    password = _password(args, ssid)
+    _say(args, f"joining {ssid} …")
+    result["ssid"] = ssid
+    result["urls"] = list(client.set_wifi(ssid, password))
+    _say(args, f"{info.name} is on {ssid}" + (f": {result['urls'][0]}" if result["urls"] else ""))
+    return result
+
+
+def _ask_network(args: argparse.Namespace, client: ImprovClient) -> str:
+    if args.json or not sys.stdin.isatty():
+        raise InstallError("say which network: --ssid NAME (--scan lists those that the board hears)")
+    _say(args, "the board looks for networks …")
+    networks = client.scan()
+    if not networks:
+        raise InstallError("the board hears no network: is it near enough, is there one on 2.4 GHz?")
+    for number, network in enumerate(networks, 1):
+        print(f"{number:3}  {network.rssi} dBm  {network.ssid}")
+    choice = input("which one? ").strip()
+    if not choice.isdigit() or not 1 <= int(choice) <= len(networks):
+        raise InstallError(f"{choice!r} is none of them")
+    return networks[int(choice) - 1].ssid
+
+
+def _password(args: argparse.Namespace, ssid: str) -> str:
+    if args.open:
+        return ""
+    if args.password_file:
+        return _read_secret(args.password_file)
+    if PASSWORD_VARIABLE in os.environ:
+        return os.environ[PASSWORD_VARIABLE]
+    if args.json or not sys.stdin.isatty():
+        raise InstallError(f"no password: set {PASSWORD_VARIABLE}, or say --password-file or --open")
+    return getpass.getpass(f"password of {ssid}: ")
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InstallError(f"cannot read {path}: {error}") from error
+
+
+def _say(args: argparse.Namespace, line: str) -> None:
+    if not args.json:
+        print(line)

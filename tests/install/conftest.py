@@ -1,0 +1,20 @@
+"""What the tests of the installer share."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.append(str(Path(__file__).parent))
+
+from serial_board import SerialBoard
+
+
+@pytest.fixture
+def serial_board(tmp_path: Path) -> Iterator[SerialBoard]:
+    """A board with MicroPython and an empty flash."""
+    flash = tmp_path / "flash"
+    flash.mkdir()
+    with SerialBoard(flash) as board:
+        yield board
