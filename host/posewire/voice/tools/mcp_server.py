@@ -1,0 +1,166 @@
+"""Another MCP server's tools: a program on its standard streams, or an address (streamable HTTP). Extra: ``mcp``."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from posewire.errors import ProviderError, ToolError
+from posewire.voice.tools import ToolContext, ToolInfo, ToolOutput
+from posewire.voice.tools.settings import McpServerSettings, read_secret
+
+REFRESH = 300.0
+"""Seconds after which the list of tools is read again; a server that does not answer then is connected to anew."""
+
+_CONNECT_TIMEOUT = 30.0
+_LONGEST_PAUSE = 60.0
+_MAX_PAGES = 32
+_MAX_TOOLS = 256
+
+_log = logging.getLogger(__name__)
+
+
+class McpServerExecutor:
+    """Keeps one connection alive for the host's whole life; while it is away, its tools are not there.
+
+    Raises:
+        ProviderError: the extra ``mcp`` is not installed.
+        ConfigError: the token is not where the settings say.
+    """
+
+    kind = "mcp"
+
+    def __init__(self, settings: McpServerSettings, *, refresh: float = REFRESH) -> None:
+        try:
+            # Imported here: the package takes a second, and most hosts have no such server.
+            import mcp  # noqa: F401
+        except ImportError:
+            raise ProviderError("MCP servers need the extra: pip install 'posewire[mcp]'") from None
+        self._settings = settings
+        self._token = read_secret(settings.token_env, settings.token_file, f"[[tools.mcp]] {settings.name}")
+        self._refresh = refresh
+        self._tools: dict[str, ToolInfo] = {}
+        self._client: Any = None
+        self._look = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to connect; on the event loop."""
+        self._task = asyncio.create_task(self._keep_connected())
+
+    async def ready(self, within: float) -> bool:
+        """Wait until the tools are listed; False when that takes too long."""
+        try:
+            async with asyncio.timeout(within):
+                await self._ready.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def available(self) -> Mapping[str, ToolInfo]:
+        """Return the server's tools as ``<server>.<tool>``."""
+        return self._tools
+
+    async def call(self, name: str, arguments: Mapping[str, Any], context: ToolContext) -> ToolOutput:
+        """Call a tool of the server.
+
+        Raises:
+            ToolError: the server is away, refuses, or says that the tool failed.
+        """
+        client = self._client
+        if client is None or name not in self._tools:
+            raise ToolError(f"the MCP server {self._settings.name} is not connected")
+        try:
+            result = await client.call_tool(name.removeprefix(f"{self._settings.name}."), dict(arguments))
+        except Exception as exc:
+            # The package raises its own errors and those of its transports; the connection may be dead: look at once.
+            self._look.set()
+            raise ToolError(f"{name}: {exc}"[:300]) from None
+        parts = [getattr(part, "text", f"[{part.type}]") for part in result.content]
+        text = "\n".join(parts)
+        if result.is_error:
+            raise ToolError(text or f"{name} failed")
+        return ToolOutput(text or "done")
+
+    async def close(self) -> None:
+        """Disconnect; a program of ours is ended."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    # --- inside
+
+    async def _keep_connected(self) -> None:
+        pause = 1.0
+        while True:
+            try:
+                async with self._connected() as client:
+                    self._client = client
+                    while True:
+                        await self._list(client)
+                        pause = 1.0
+                        self._look.clear()
+                        with contextlib.suppress(TimeoutError):
+                            async with asyncio.timeout(self._refresh):
+                                await self._look.wait()
+            except Exception as exc:
+                # Whatever a server, a network or the package does: it is that server's failure, and it is tried again.
+                _log.warning("MCP server %s: %s; again in %.0f s", self._settings.name, _reason(exc), pause)
+            finally:
+                self._client = None
+                self._tools = {}
+                self._ready.clear()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _list(self, client: Any) -> None:
+        tools: dict[str, ToolInfo] = {}
+        cursor = None
+        async with asyncio.timeout(_CONNECT_TIMEOUT):
+            for _ in range(_MAX_PAGES):
+                page = await client.list_tools(cursor=cursor, cache_mode="bypass")
+                for tool in page.tools[: _MAX_TOOLS - len(tools)]:
+                    tools[f"{self._settings.name}.{tool.name}"] = ToolInfo(tool.description or "", tool.input_schema)
+                cursor = page.next_cursor
+                if not cursor:
+                    break
+        self._tools = tools
+        self._ready.set()
+
+    @contextlib.asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Any]:
+        import httpx2
+        from mcp import Client, StdioServerParameters
+        from mcp.client.streamable_http import streamable_http_client
+
+        settings = self._settings
+        async with contextlib.AsyncExitStack() as stack:
+            transport: Any
+            if settings.url:
+                headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+                # Servers hold the answer's stream open while a tool works; the call has its own time-out.
+                patience = httpx2.Timeout(_CONNECT_TIMEOUT, read=REFRESH)
+                http = await stack.enter_async_context(httpx2.AsyncClient(headers=headers, timeout=patience))
+                transport = streamable_http_client(settings.url, http_client=http)
+            else:
+                transport = StdioServerParameters(
+                    command=settings.command[0], args=list(settings.command[1:]), env=_environment(settings)
+                )
+            client = Client(transport)
+            async with asyncio.timeout(_CONNECT_TIMEOUT):
+                await stack.enter_async_context(client)
+            yield client
+
+
+def _environment(settings: McpServerSettings) -> dict[str, str]:
+    return {name: read_secret(name, "", f"[[tools.mcp]] {settings.name} pass_env") for name in settings.pass_env}
+
+
+def _reason(error: BaseException) -> str:
+    """Take the first real reason out of the groups that task groups wrap around it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error) or type(error).__name__
