@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posewire.voice.caches import Caches, TtlCache
+from posewire.server.caches import Caches
+from posewire.voice.cache import TtlCache
 
 
 def test_old_entries_are_not_there() -> None:
@@ -18,7 +19,7 @@ def test_old_entries_are_not_there() -> None:
 
 
 def test_a_full_cache_forgets_what_was_not_used_for_longest() -> None:
-    cache = TtlCache[str, str](6, weigh=len)
+    cache = TtlCache[str, str](6, 60, len)
     cache.put("a", "xx")
     cache.put("b", "xx")
     cache.put("c", "xx")
@@ -33,20 +34,21 @@ def test_a_full_cache_forgets_what_was_not_used_for_longest() -> None:
 
 def test_caches_are_seen_from_outside() -> None:
     caches = Caches()
-    cache = caches.add("tts", TtlCache[str, int](1))
+    cache = TtlCache[str, int](1, 60)
+    caches.add("tts", cache)
     cache.put("a", 1)
     cache.get("a")
     cache.get("b")
     cache.put("b", 1)
     stats = dict(caches.stats())
-    assert stats["cache_tts_hits"] == stats["cache_tts_misses"] == stats["cache_tts_evicted"] == 1
+    assert stats["cache_tts_hits"] == stats["cache_tts_misses"] == stats["cache_tts_dropped"] == 1
     caches.clear()
     assert dict(caches.stats())["cache_tts_entries"] == 0
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 4)), max_size=40), st.integers(1, 8))
 def test_the_bound_holds(entries: list[tuple[int, int]], limit: int) -> None:
-    cache = TtlCache[int, int](limit, weigh=float)
+    cache = TtlCache[int, int](limit, 60, int)
     for key, weight in entries:
         cache.put(key, weight)
         assert 0 <= cache.size <= limit

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from posewire.errors import ConfigError, ToolError
+from posewire.voice.llm import ToolCall
 from posewire.voice.tools import ToolContext, ToolInfo, ToolOutput
 from posewire.voice.tools.builtin import BUILTIN, calculate, get_time
 from posewire.voice.tools.device import DeviceExecutor
 from posewire.voice.tools.functions import FunctionExecutor, load_functions, tool
-from posewire.voice.tools.handler import ToolRequest, UnifiedToolHandler
+from posewire.voice.tools.handler import UnifiedToolHandler
 from posewire.voice.tools.manager import MAX_RESULT, ToolManager
 
 CONTEXT = ToolContext(device="kitchen")
@@ -86,17 +87,17 @@ def handler(*extra: Any, device: Lamp | None = None, **options: Any) -> UnifiedT
     return UnifiedToolHandler(manager.joined(DeviceExecutor(device)) if device else manager, CONTEXT)
 
 
-def request(name: str, number: int = 1, **arguments: Any) -> ToolRequest:
-    return ToolRequest(f"call_{number}", name, json.dumps(arguments))
+def request(name: str, number: int = 1, **arguments: Any) -> ToolCall:
+    return ToolCall(f"call_{number}", name, json.dumps(arguments))
 
 
 def test_a_model_is_offered_functions_with_names_that_it_may_write() -> None:
-    offered = {entry["function"]["name"]: entry["function"] for entry in handler(device=Lamp()).functions()}
+    offered = {tool.name: tool for tool in handler(device=Lamp()).offered()}
     assert set(offered) >= {"self_lamp_set", "who_am_i", "joke"}
-    assert offered["self_lamp_set"]["parameters"]["required"] == ["level"]
-    assert offered["broken"]["parameters"]["properties"] == {}
-    without = handler().functions()[0]["function"]
-    assert (without["name"], without["description"]) == ("shout", "Say it louder.")
+    assert offered["self_lamp_set"].schema["required"] == ["level"]
+    assert offered["broken"].schema["properties"] == {}
+    without = handler().offered()[0]
+    assert (without.name, without.description) == ("shout", "Say it louder.")
 
 
 async def test_a_call_finds_the_tool_behind_the_plain_name() -> None:
@@ -125,7 +126,7 @@ async def test_every_failure_is_a_reply_that_a_model_can_read() -> None:
             request("shout", times=2),
             request("broken"),
             request("forever"),
-            ToolRequest("5", "shout", "not json"),
+            ToolCall("5", "shout", "not json"),
             request("shout", 6, text="a"),
         ]
     )

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from posewire.errors import ToolError
+from posewire.voice.llm import ChatMessage, ChatTool, ToolCall
 from posewire.voice.tools import ToolContext, ToolInfo
 from posewire.voice.tools.manager import ToolManager
 from posewire.voice.tools.names import plain_names
@@ -21,26 +21,20 @@ _MAX_DESCRIPTION = 1024
 
 
 @dataclass(frozen=True)
-class ToolRequest:
-    """A call as a model asks for it."""
-
-    id: str
-    name: str
-    """The plain name that it was offered."""
-
-    arguments: str
-    """A JSON object as text; empty is none."""
-
-
-@dataclass(frozen=True)
 class ToolReply:
-    """What came of a request."""
+    """What came of a model's call."""
 
     id: str
     name: str
+    """The tool's real name."""
+
     text: str
     spoken: bool = False
     failed: bool = False
+
+    def message(self) -> ChatMessage:
+        """Return the entry of the conversation that tells the model."""
+        return ChatMessage("tool", self.text, tool_call_id=self.id)
 
 
 class UnifiedToolHandler:
@@ -62,40 +56,37 @@ class UnifiedToolHandler:
         """
         return (await self._manager.call(name, arguments, self._context)).text
 
-    def functions(self) -> list[dict[str, Any]]:
-        """Return the tools in the form of the chat completions API, at most 128, under plain names."""
+    def offered(self) -> list[ChatTool]:
+        """Return the tools for a model, at most 128, under plain names."""
         tools = self._manager.available()
         return [
-            {
-                "type": "function",
-                "function": {
-                    "name": plain,
-                    "description": tools[name].description[:_MAX_DESCRIPTION],
-                    "parameters": {"type": "object", "properties": {}, **tools[name].schema},
-                },
-            }
+            ChatTool(
+                plain,
+                tools[name].description[:_MAX_DESCRIPTION],
+                {"type": "object", "properties": {}, **tools[name].schema},
+            )
             for plain, name in list(plain_names(tools).items())[:MAX_TOOLS]
         ]
 
-    async def run(self, requests: Sequence[ToolRequest]) -> list[ToolReply]:
-        """Carry out the calls of one round at the same time; replies in the order of the requests.
+    async def run(self, calls: Sequence[ToolCall]) -> list[ToolReply]:
+        """Carry out the calls of one round at the same time; replies in the order of the calls.
 
         A failure is a reply too, for the model to read. Cancelling cancels all of them.
         """
         names = plain_names(self._manager.available())
         slots = asyncio.Semaphore(MAX_PARALLEL)
 
-        async def one(request: ToolRequest) -> ToolReply:
+        async def one(call: ToolCall) -> ToolReply:
             async with slots:
-                return await self._reply(request, names.get(request.name, request.name))
+                return await self._reply(call, names.get(call.name, call.name))
 
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(request)) for request in requests]
+            tasks = [group.create_task(one(call)) for call in calls]
         return [task.result() for task in tasks]
 
-    async def _reply(self, request: ToolRequest, name: str) -> ToolReply:
+    async def _reply(self, call: ToolCall, name: str) -> ToolReply:
         try:
-            output = await self._manager.call(name, arguments_from_json(request.arguments), self._context)
+            output = await self._manager.call(name, arguments_from_json(call.arguments), self._context)
         except ToolError as exc:
-            return ToolReply(request.id, name, f"Error: {exc}", failed=True)
-        return ToolReply(request.id, name, output.text, output.spoken)
+            return ToolReply(call.id, name, f"Error: {exc}", failed=True)
+        return ToolReply(call.id, name, output.text, output.spoken)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import httpx
 
 from posewire.errors import ConfigError, ToolError
-from posewire.voice.caches import TtlCache
+from posewire.voice.cache import TtlCache
 from posewire.voice.tools import ToolContext, ToolInfo, ToolOutput
 from posewire.voice.tools.functions import FunctionExecutor, tool
 from posewire.voice.tools.settings import HomeAssistantSettings, read_secret

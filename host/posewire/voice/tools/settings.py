@@ -3,14 +3,14 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from posewire.errors import ConfigError
+from posewire.voice.options import read_options
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -108,10 +108,15 @@ class ToolsSettings:
         home = values.pop("home_assistant", None)
         if not isinstance(servers, list):
             raise ConfigError("MCP servers are written [[tools.mcp]], one section each")
-        return cls(
-            mcp=tuple(_read(McpServerSettings, server, "[tools.mcp]") for server in servers),
-            home_assistant=None if home is None else _read(HomeAssistantSettings, home, "tools.home_assistant"),
-            **_checked(cls, values, "tools"),
+        for server in servers:
+            if not isinstance(server, Mapping):
+                raise ConfigError("MCP servers are written [[tools.mcp]], one section each")
+        if home is not None and not isinstance(home, Mapping):
+            raise ConfigError("[tools.home_assistant] must be a section")
+        return replace(
+            read_options(cls, values, "tools"),
+            mcp=tuple(read_options(McpServerSettings, server, "[tools.mcp]") for server in servers),
+            home_assistant=None if home is None else read_options(HomeAssistantSettings, home, "tools.home_assistant"),
         )
 
 
@@ -129,34 +134,3 @@ def read_secret(variable: str, file: str, what: str) -> str:
     if variable and not os.environ.get(variable):
         raise ConfigError(f"{what}: the environment variable {variable} is not set")
     return os.environ.get(variable, "") if variable else ""
-
-
-def _read(kind: type[_T], values: Any, section: str) -> _T:
-    try:
-        return kind(**_checked(kind, values, section))
-    except TypeError as exc:
-        raise ConfigError(f"[{section}] {str(exc).partition('__init__() ')[2] or exc}") from None
-
-
-def _checked(kind: type[Any], values: Any, section: str) -> dict[str, Any]:
-    if not isinstance(values, Mapping):
-        raise ConfigError(f"[{section}] must be a section")
-    known = {entry.name: entry.type for entry in fields(kind)}
-    taken: dict[str, Any] = {}
-    for key, value in values.items():
-        if key not in known:
-            raise ConfigError(f"[{section}] has no setting {key!r}; there are {', '.join(known)}")
-        if known[key] is str and isinstance(value, str):
-            taken[key] = value
-        elif known[key] is float and isinstance(value, int | float) and not isinstance(value, bool):
-            taken[key] = float(value)
-        elif (
-            isinstance(value, list)
-            and all(isinstance(entry, str) for entry in value)
-            and known[key] not in (str, float)
-        ):
-            taken[key] = tuple(value)
-        else:
-            wanted = "a text" if known[key] is str else "a number" if known[key] is float else "a list of texts"
-            raise ConfigError(f"[{section}] {key} must be {wanted}, is {value!r}")
-    return taken
