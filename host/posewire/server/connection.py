@@ -19,6 +19,9 @@ from posewire.server.services import Services
 from posewire.server.voice_out import ConnectionVoiceOut
 from posewire.server.websocket import WebSocket, binary_frame
 from posewire.voice.assistant import VoiceSession
+from posewire.voice.tools import ToolContext
+from posewire.voice.tools.device import DeviceExecutor
+from posewire.voice.tools.handler import UnifiedToolHandler
 from posewire.wire.audio import FrameDecoder, frame_decoder
 from posewire.wire.frames import FrameType, build_frame
 from posewire.wire.messages import AudioParams, Hello, Message, RoomAction, dump_text, error_message
@@ -50,6 +53,11 @@ class ConnectionHandler:
         self.voice: VoiceSession | None = None
         self.log = EventLog(device=self.device_id, session=self.session_id[:8])
         self.tools = DeviceTools(self.send, self.log)
+        """What the device itself can do."""
+        self.all_tools = self._session_tools()
+        """That, and what the host offers."""
+        self.events: dict[str, float] = {}
+        """When the device reported which event last."""
         self._websocket = websocket
         self._decoder: FrameDecoder | None = None
         self._resampler: soxr.ResampleStream | None = None
@@ -140,7 +148,7 @@ class ConnectionHandler:
         if self.services.assistant is not None:
             downlink = AudioDownlink(audio, self.send_audio)
             out = ConnectionVoiceOut(self.send, downlink, self.log, self._end_conversation)
-            self.voice = self.services.assistant.session(out, self.tools, device_name=self.device_id)
+            self.voice = self.services.assistant.session(out, self.all_tools, device_name=self.device_id)
         self.log.info(
             "hello",
             board=hello.board,
@@ -306,6 +314,10 @@ class ConnectionHandler:
         """
         if self.hello is not None and not self.hello.board:
             self.close(1000, "the conversation is over")
+
+    def _session_tools(self) -> UnifiedToolHandler:
+        context = ToolContext(device=self.device_id, session=self.session_id)
+        return UnifiedToolHandler(self.services.tools.manager.joined(DeviceExecutor(self.tools)), context)
 
     async def _discover_tools(self) -> None:
         try:

@@ -2,13 +2,18 @@
 
 import asyncio
 import signal
+from collections import Counter
 
 from posewire.boards.folders import firmware_folder
 from posewire.errors import ProviderError
 from posewire.server.authenticator import ConnectionAuthenticator
+from posewire.server.caches import Caches
 from posewire.server.event_log import EventLog
 from posewire.server.file_limit import raise_file_limit
+from posewire.server.host_tools import HostTools
 from posewire.server.listener import Listener
+from posewire.server.push.service import Push
+from posewire.server.registry import ConnectionRegistry
 from posewire.server.services import Services
 from posewire.server.settings import Settings, check_exposure
 from posewire.server.store_domains import DOMAINS
@@ -53,21 +58,34 @@ class Host:
             else:
                 self._log.info("voice", **assistant.describe())
         store = await asyncio.to_thread(Store, self._settings.store.path or MEMORY, DOMAINS)
-        self._services = Services(
-            self._settings,
-            assistant,
-            store,
-            ConnectionAuthenticator(self._settings.token),
-            UpdateService(self._settings.update, firmware_folder),
-        )
-        self._listener = Listener(self._services)
         try:
+            self._services = self._make_services(assistant, store)
+            self._listener = Listener(self._services)
             host, port = await self._listener.start()
         except BaseException:
             store.close()
             raise
+        self._services.tools.start()
+        self._services.push.start()
         scheme = "wss" if self._settings.server.certificate else "ws"
         self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
+
+    def _make_services(self, assistant: Assistant | None, store: Store) -> Services:
+        settings = self._settings
+        registry, caches, counters = ConnectionRegistry(), Caches(), Counter[str]()
+        push = Push(settings.push, registry, store, counters)
+        return Services(
+            settings,
+            assistant,
+            store,
+            ConnectionAuthenticator(settings.token),
+            UpdateService(settings.update, firmware_folder),
+            registry,
+            push,
+            HostTools(settings.tools, counters, caches, push.tools.functions()),
+            caches=caches,
+            counters=counters,
+        )
 
     async def stop(self, reason: str = "the host is shutting down") -> None:
         """Tell every peer, wait for their closing handshakes, then stop the engines."""
@@ -75,6 +93,7 @@ class Host:
             await self._listener.stop()
         if self._services is None:
             return
+        await self._services.push.close()
         registry = self._services.registry
         for handler in registry:
             handler.say_goodbye(reason)
@@ -86,6 +105,7 @@ class Host:
         if self._listener is not None:
             await self._listener.stop_http(_DRAIN_TIMEOUT)
         await self._services.updates.close()
+        await self._services.tools.close()
         if self._services.assistant is not None:
             await self._services.assistant.close()
         await asyncio.to_thread(self._services.store.close)

@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Route
 
+from posewire.server import operator_api
 from posewire.server.http_boards import list_boards, show_update, start_update
 
 
@@ -25,4 +26,5 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/api/boards", list_boards),
     Route("/api/boards/{device}/update", start_update, methods=["POST"]),
     Route("/api/boards/{device}/update", show_update),
+    *operator_api.ROUTES,
 )

@@ -28,6 +28,7 @@ class ConnectionRegistry:
         self._sessions: dict[str, ConnectionHandler] = {}
         self._devices: dict[str, ConnectionHandler] = {}
         self._held: dict[str, Held] = {}
+        self._awaited: dict[str, set[asyncio.Future[None]]] = {}
         self.open = 0
         self._empty = asyncio.Event()
 
@@ -61,11 +62,26 @@ class ConnectionRegistry:
         """Return the live connection of a device."""
         return self._devices.get(device_id)
 
+    async def arrival(self, device_id: str) -> None:
+        """Wait until a device says hello; not for one that is here already."""
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        all_waiting = self._awaited.setdefault(device_id, set())
+        all_waiting.add(waiting)
+        try:
+            await waiting
+        finally:
+            all_waiting.discard(waiting)
+            if not all_waiting:
+                self._awaited.pop(device_id, None)
+
     def add(self, handler: "ConnectionHandler") -> "ConnectionHandler | None":
         """Register a session; returns the connection of the same device that it replaces, if there is one."""
         older = self._devices.get(handler.device_id)
         self._sessions[handler.session_id] = handler
         self._devices[handler.device_id] = handler
+        for waiting in self._awaited.get(handler.device_id, ()):
+            if not waiting.done():
+                waiting.set_result(None)
         return older if older is not handler else None
 
     def remove(self, handler: "ConnectionHandler") -> None:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from posewire.rooms.directory import RoomDirectory
 from posewire.server.authenticator import ConnectionAuthenticator
 from posewire.server.board_reports import BoardReports
+from posewire.server.caches import Caches
+from posewire.server.host_tools import HostTools
+from posewire.server.push.service import Push
 from posewire.server.registry import ConnectionRegistry
 from posewire.server.settings import Settings
 from posewire.store import Store
@@ -22,9 +25,12 @@ class Services:
     store: Store
     authenticator: ConnectionAuthenticator
     updates: UpdateService
-    registry: ConnectionRegistry = field(default_factory=ConnectionRegistry)
-    reports: BoardReports = field(default_factory=BoardReports)
+    registry: ConnectionRegistry
+    push: Push
+    tools: HostTools
     rooms: RoomDirectory = field(init=False)
+    reports: BoardReports = field(default_factory=BoardReports)
+    caches: Caches = field(default_factory=Caches)
     counters: Counter[str] = field(default_factory=Counter)
     """Totals since start: messages and frames by kind, drops and errors by code."""
 

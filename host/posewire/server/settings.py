@@ -11,14 +11,16 @@ from posewire.errors import ConfigError
 from posewire.rooms.settings import RoomSettings
 from posewire.server.authenticator import is_loopback
 from posewire.server.http_settings import HttpSettings
+from posewire.server.push.events import PushSettings
 from posewire.store import StoreSettings
 from posewire.store.settings import default_path
 from posewire.update.settings import UpdateSettings
 from posewire.voice.settings import VoiceSettings
+from posewire.voice.tools.settings import ToolsSettings
 
 _T = TypeVar("_T")
 
-SECTIONS = ("server", "auth", "http", "rooms", "store", "update", "voice")
+SECTIONS = ("server", "auth", "http", "rooms", "store", "update", "voice", "tools", "push")
 
 TOKEN_VARIABLE = "POSEWIRE_TOKEN"  # noqa: S105 - the name of a variable, not a secret
 
@@ -62,6 +64,8 @@ class Settings:
     update: UpdateSettings = field(default_factory=UpdateSettings)
     rooms: RoomSettings = field(default_factory=RoomSettings)
     voice: VoiceSettings | None = field(default_factory=VoiceSettings)
+    tools: ToolsSettings = field(default_factory=ToolsSettings)
+    push: PushSettings = field(default_factory=PushSettings)
     token: str = ""
 
     def with_address(self, host: str | None, port: int | None) -> "Settings":
@@ -106,6 +110,8 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
         update=_section(UpdateSettings, data.get("update", {}), "update"),
         rooms=_section(RoomSettings, data.get("rooms", {}), "rooms"),
         voice=VoiceSettings.from_mapping(voice) if enabled else None,
+        tools=ToolsSettings.from_mapping(_table(data, "tools")),
+        push=PushSettings.from_mapping(_table(data, "push")),
         token=token or _read_token(auth) or os.environ.get(TOKEN_VARIABLE, ""),
     )
 
@@ -121,6 +127,13 @@ def check_exposure(settings: Settings) -> None:
             f"listening on {settings.server.host} needs a token: pass --token, set {TOKEN_VARIABLE}, "
             "or name a file in [auth] token_file (on 127.0.0.1 none is needed)"
         )
+
+
+def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    table = data.get(name, {})
+    if not isinstance(table, Mapping):
+        raise ConfigError(f"[{name}] must be a section")
+    return table
 
 
 def _section(kind: type[_T], values: Any, name: str) -> _T:

@@ -1,5 +1,6 @@
 """The tables of the host's store: a line for each part that keeps something."""
 
+from posewire.server.push import reminders
 from posewire.store import Domain
 
-DOMAINS: tuple[Domain, ...] = ()
+DOMAINS: tuple[Domain, ...] = (reminders.TABLES,)

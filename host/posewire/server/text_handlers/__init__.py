@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from posewire.server.text_handlers.abort import handle_abort
 from posewire.server.text_handlers.error import handle_error
+from posewire.server.text_handlers.event import handle_event
 from posewire.server.text_handlers.goodbye import handle_goodbye
 from posewire.server.text_handlers.hello import handle_hello
 from posewire.server.text_handlers.iot import handle_iot
@@ -29,6 +30,7 @@ HANDLERS: Mapping[str, TextHandler] = {
     "iot": handle_iot,
     "room": handle_room,
     "ping": handle_ping,
+    "event": handle_event,
     "goodbye": handle_goodbye,
     "error": handle_error,
     "telemetry": handle_telemetry,

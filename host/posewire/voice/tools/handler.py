@@ -41,12 +41,12 @@ class UnifiedToolHandler:
     """Made for each session; a ``DeviceTools`` for commands, and the functions of a model."""
 
     def __init__(self, manager: ToolManager, context: ToolContext) -> None:
-        self._manager = manager
+        self.manager = manager
         self._context = context
 
     def available(self) -> Mapping[str, ToolInfo]:
         """Return all tools by their real names."""
-        return self._manager.available()
+        return self.manager.available()
 
     async def call(self, name: str, arguments: Mapping[str, object]) -> str:
         """Call a tool by its real name and return its text.
@@ -54,11 +54,11 @@ class UnifiedToolHandler:
         Raises:
             ToolError: see ``ToolManager.call``.
         """
-        return (await self._manager.call(name, arguments, self._context)).text
+        return (await self.manager.call(name, arguments, self._context)).text
 
     def offered(self) -> list[ChatTool]:
         """Return the tools for a model, at most 128, under plain names."""
-        tools = self._manager.available()
+        tools = self.manager.available()
         return [
             ChatTool(
                 plain,
@@ -73,7 +73,7 @@ class UnifiedToolHandler:
 
         A failure is a reply too, for the model to read. Cancelling cancels all of them.
         """
-        names = plain_names(self._manager.available())
+        names = plain_names(self.manager.available())
         slots = asyncio.Semaphore(MAX_PARALLEL)
 
         async def one(call: ToolCall) -> ToolReply:
@@ -86,7 +86,7 @@ class UnifiedToolHandler:
 
     async def _reply(self, call: ToolCall, name: str) -> ToolReply:
         try:
-            output = await self._manager.call(name, arguments_from_json(call.arguments), self._context)
+            output = await self.manager.call(name, arguments_from_json(call.arguments), self._context)
         except ToolError as exc:
             return ToolReply(call.id, name, f"Error: {exc}", failed=True)
         return ToolReply(call.id, name, output.text, output.spoken)

@@ -13,7 +13,9 @@ from posewire.voice.tools.functions import FunctionExecutor, tool
 from posewire.voice.tools.settings import HomeAssistantSettings, read_secret
 
 _TIMEOUT = 10.0
-_STATES_TTL = 5.0
+STATES_TTL = 5.0
+"""Seconds for which the list of states is remembered."""
+
 _MAX_LISTED = 60
 _ENTITY = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
 _SERVICE = re.compile(r"[a-z0-9_]+")
@@ -37,7 +39,7 @@ class HomeAssistantExecutor:
         if not token:
             raise ConfigError("[tools.home_assistant] needs a long-lived access token: token_env or token_file")
         self._domains = settings.domains
-        self._states = TtlCache[str, list[State]](1, _STATES_TTL) if states is None else states
+        self._states = TtlCache[str, list[State]](1, STATES_TTL) if states is None else states
         self._client = httpx.AsyncClient(
             base_url=settings.url.rstrip("/") + "/api/",
             headers={"Authorization": f"Bearer {token}"},

@@ -1,0 +1,1 @@
+"""Server push: turns that the host begins on a device: announcements, timers, another device's call, events."""

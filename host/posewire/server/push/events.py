@@ -1,0 +1,140 @@
+"""Events that devices report, and what the settings say is done about them."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from string import Formatter
+from typing import TYPE_CHECKING, Any
+
+from posewire.errors import ConfigError, WireError
+from posewire.server.push.announcer import Announcement, Announcer
+from posewire.server.registry import ConnectionRegistry
+from posewire.voice.options import read_options
+
+if TYPE_CHECKING:
+    from posewire.server.connection import ConnectionHandler
+
+MAX_NAME = 64
+_MAX_VALUE = 100
+
+
+@dataclass(frozen=True)
+class EventSettings:
+    """Section ``[push.events.NAME]``: what happens when a device reports an event of that name.
+
+    ``say`` and ``ask`` may name values of the event's data: ``"It is {degrees} degrees"``; ``{device}`` is its sender.
+
+    Raises:
+        ConfigError: neither or both of them, or a text with a placeholder that is none.
+    """
+
+    say: str = ""
+    """Said on ``to``."""
+
+    ask: str = ""
+    """Taken as if somebody had typed it on the device itself: a command, or a question to the model."""
+
+    to: tuple[str, ...] = ()
+    """Device ids, or ``all``; none: the device itself."""
+
+    urgent: bool = False
+    pause: float = 2.0
+    """Seconds within which another event of the name from the same device is not looked at."""
+
+    def __post_init__(self) -> None:
+        if bool(self.say) == bool(self.ask):
+            raise ConfigError("has either say or ask")
+        if self.ask and self.to:
+            raise ConfigError("ask is answered by the device itself: to goes with say")
+        try:
+            fields = [name for _, name, _, _ in Formatter().parse(self.say or self.ask) if name is not None]
+        except ValueError as exc:
+            raise ConfigError(f"{self.say or self.ask!r}: {exc}") from None
+        if not all(name.isidentifier() for name in fields):
+            raise ConfigError(f"{self.say or self.ask!r}: a placeholder is a name in braces")
+
+
+@dataclass(frozen=True)
+class PushSettings:
+    """Section ``[push]``."""
+
+    events: Mapping[str, EventSettings] = field(default_factory=dict)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> "PushSettings":
+        """Check and take the values of a settings file.
+
+        Raises:
+            ConfigError: an unknown key or a wrong value; the message names it.
+        """
+        unknown = set(values) - {"events"}
+        events = values.get("events", {})
+        if unknown or not isinstance(events, Mapping):
+            raise ConfigError("[push] holds sections [push.events.NAME] only")
+        for name, table in events.items():
+            if not isinstance(table, Mapping):
+                raise ConfigError(f"[push.events.{name}] must be a section")
+        return cls({name: read_options(EventSettings, table, f"push.events.{name}") for name, table in events.items()})
+
+
+class DeviceEvents:
+    """Part of the host's services."""
+
+    def __init__(
+        self, settings: PushSettings, registry: ConnectionRegistry, announcer: Announcer, counters: Counter[str]
+    ) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._announcer = announcer
+        self._counters = counters
+
+    def take(self, conn: "ConnectionHandler", name: str, data: Mapping[str, Any], now: float) -> None:
+        """Take an event of a device. ``now``: seconds of any steady clock.
+
+        Raises:
+            WireError: no name, or a long one.
+        """
+        if not 0 < len(name) <= MAX_NAME:
+            raise WireError(f"an event's name has 1 to {MAX_NAME} characters")
+        rule = self._settings.events.get(name)
+        if rule is None:
+            self._counters["events_ignored"] += 1
+            conn.log.info("event", name=name, rule="none")
+            return
+        last = conn.events.get(name)
+        if last is not None and now - last < rule.pause:
+            self._counters["events_dropped"] += 1
+            return
+        conn.events[name] = now
+        self._counters["events"] += 1
+        conn.log.info("event", name=name)
+        values = _Values({**{key: _short(value) for key, value in data.items()}, "device": conn.device_id})
+        if rule.ask:
+            self._ask(conn, rule.ask.format_map(values))
+        else:
+            self._say(conn, rule, rule.say.format_map(values))
+
+    def _ask(self, conn: "ConnectionHandler", text: str) -> None:
+        if conn.voice is None or conn.voice.busy:
+            self._counters["events_dropped"] += 1
+        else:
+            conn.voice.text(text)
+
+    def _say(self, conn: "ConnectionHandler", rule: EventSettings, text: str) -> None:
+        targets = list(rule.to) or [conn.device_id]
+        if "all" in targets:
+            targets = [handler.device_id for handler in self._registry if handler.voice is not None]
+        for target in targets:
+            try:
+                self._announcer.announce(target, Announcement(text, rule.urgent, source=f"event of {conn.device_id}"))
+            except WireError as exc:
+                conn.log.warning("event_lost", to=target, why=str(exc))
+
+
+class _Values(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def _short(value: object) -> str:
+    return str(value)[:_MAX_VALUE] if isinstance(value, str | int | float | bool) else ""

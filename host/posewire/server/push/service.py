@@ -1,0 +1,31 @@
+"""Server push of one host: its announcer, its reminders, its devices' events."""
+
+from collections import Counter
+
+from posewire.server.push.announcer import Announcer
+from posewire.server.push.events import DeviceEvents, PushSettings
+from posewire.server.push.reminders import Reminders
+from posewire.server.push.tools import PushTools
+from posewire.server.registry import ConnectionRegistry
+from posewire.store import Store
+
+
+class Push:
+    """Part of the host's services."""
+
+    def __init__(
+        self, settings: PushSettings, registry: ConnectionRegistry, store: Store, counters: Counter[str]
+    ) -> None:
+        self.announcer = Announcer(registry, counters)
+        self.reminders = Reminders(store, self.announcer)
+        self.events = DeviceEvents(settings, registry, self.announcer, counters)
+        self.tools = PushTools(registry, self.announcer, self.reminders)
+
+    def start(self) -> None:
+        """Begin to watch the time; on the event loop."""
+        self.reminders.start()
+
+    async def close(self) -> None:
+        """Stop; reminders stay in the store."""
+        await self.reminders.close()
+        await self.announcer.close()
