@@ -74,7 +74,8 @@ class Peers:
         link.connect((address.hostname, address.port))
         link.setblocking(False)
         headers = {name: value for name, value in all_headers.items() if value}
-        connection = await connect(self.url, sock=link, additional_headers=headers)
+        # A peer that has not read all when a test ends would wait for the answer to its close behind that.
+        connection = await connect(self.url, sock=link, additional_headers=headers, close_timeout=1)
         self._sockets.append(connection)
         return Peer(connection)
 

@@ -27,29 +27,29 @@ class MessageDispatcher(Generic[C]):
     """Sends to the connections of a pool. One that fails is closed; the others get the message all the same."""
 
     def __init__(self, pool: ConnectionPool[C]) -> None:
-        self._pool = pool
+        self.pool = pool
         self.counters: Counter[str] = Counter()
         """Totals since start: ``sent``, ``skipped``, ``failed``."""
 
     def to(self, connection_id: str, content: Content) -> bool:
         """Send to one connection; False when it is not there or fails."""
-        connection = self._pool.get(connection_id)
+        connection = self.pool.get(connection_id)
         return connection is not None and self._send([(connection_id, connection)], content, False).sent == 1
 
     def to_device(self, device: str, content: Content) -> bool:
         """Send to the connection of a device; False when it is not there or fails."""
-        connection = self._pool.device(device)
+        connection = self.pool.device(device)
         return connection is not None and self._send([(device, connection)], content, False).sent == 1
 
     def to_group(self, group: Group, content: Content, *, but: Iterable[str] = (), droppable: bool = False) -> Delivery:
         """Send to a group, except to the ids in ``but``. ``droppable``: congested connections miss this message."""
         skip = frozenset(but)
-        return self._send([item for item in self._pool.group(group) if item[0] not in skip], content, droppable)
+        return self._send([item for item in self.pool.group(group) if item[0] not in skip], content, droppable)
 
     def to_all(self, content: Content, *, but: Iterable[str] = (), droppable: bool = False) -> Delivery:
         """Send to everybody, with the same options."""
         skip = frozenset(but)
-        return self._send([item for item in self._pool.items() if item[0] not in skip], content, droppable)
+        return self._send([item for item in self.pool.items() if item[0] not in skip], content, droppable)
 
     def _send(self, receivers: list[tuple[str, C]], content: Content, droppable: bool) -> Delivery:
         message = content if isinstance(content, (str, bytes)) else dump(content)

@@ -42,17 +42,23 @@ class ConnectionMonitor(Generic[C]):
         self._pool = pool
         self._clock = clock
         self._asked: dict[str, float] = {}
+        self._ended: dict[str, C] = {}
 
     def check(self) -> list[str]:
         """Look at every connection once: ask the silent ones, end the gone ones; returns the ids that were ended."""
         limits, now = self.limits, self._clock()
         asked: dict[str, float] = {}
-        ended = []
+        ended: dict[str, C] = {}
+        closing: dict[str, C] = {}
         for connection_id, connection in self._pool.items():
+            if self._ended.get(connection_id) is connection:
+                # Its closing handshake takes a while.
+                closing[connection_id] = connection
+                continue
             silent = now - connection.last_received
             if limits.idle_after and silent >= limits.idle_after:
                 self.counters["idle"] += 1
-                ended.append(connection_id)
+                ended[connection_id] = connection
                 connection.close(IDLE, f"nothing received for {silent:.0f} s")
             elif limits.ping_after and silent >= limits.ping_after:
                 since = self._asked.get(connection_id)
@@ -64,10 +70,11 @@ class ConnectionMonitor(Generic[C]):
                     asked[connection_id] = since
                 else:
                     self.counters["zombies"] += 1
-                    ended.append(connection_id)
+                    ended[connection_id] = connection
                     connection.close(GONE, "keepalive ping timeout")
         self._asked = asked
-        return ended
+        self._ended = ended | closing
+        return list(ended)
 
     async def run(self) -> None:
         """Check for ever."""

@@ -58,7 +58,14 @@ class ConnectionAuthenticator:
             refuse_other_sites(headers)
             return Principal("local", "local")
         scheme, _, token = _Said(path, headers)("Authorization").partition(" ")
-        given = token.strip() if scheme.lower() == "bearer" else scheme
+        return self.principal_of(token.strip() if scheme.lower() == "bearer" else scheme)
+
+    def principal_of(self, given: str) -> Principal:
+        """Return who a token belongs to.
+
+        Raises:
+            WireError: ``unauthorized``.
+        """
         # Compared even when empty, so that a missing token takes as long as a wrong one.
         if not hmac.compare_digest(given.encode(), self._token):
             raise WireError("the token is missing or wrong: send Authorization: Bearer <token>", "unauthorized")

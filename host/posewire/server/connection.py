@@ -3,19 +3,22 @@
 import asyncio
 import uuid
 from collections.abc import Coroutine, Mapping
+from time import monotonic
 from typing import Any
 
 import soxr
 
-from posewire.errors import ToolError, WireError
+from posewire.errors import PosewireError, ToolError, WireError
 from posewire.rooms.room import Member, Room, RoomFrame
 from posewire.server import router
 from posewire.server.authenticator import Identity
 from posewire.server.device_tools import DeviceTools
 from posewire.server.downlink import AudioDownlink
 from posewire.server.event_log import EventLog
+from posewire.server.flood import Bucket
 from posewire.server.registry import Held
 from posewire.server.services import Services
+from posewire.server.states import device_state, room_state
 from posewire.server.voice_out import ConnectionVoiceOut
 from posewire.server.websocket import WebSocket, binary_frame
 from posewire.voice.assistant import VoiceSession
@@ -29,9 +32,15 @@ from posewire.wire.messages import AudioParams, Hello, Message, RoomAction, dump
 REPLACED = 4000
 """Close code for a connection whose device has connected again."""
 
+_POLICY = 1008
+"""Close code for a peer that goes on doing what it was told not to (RFC 6455 section 7.4.1)."""
+
 _VOICE_RATE = 16000
-_LOG_ERRORS = 3
-"""Refusals of one code that are logged per connection; the rest is only counted."""
+_QUIET = 10.0
+"""Seconds without a refusal of one code after which the next is logged again: one line a burst."""
+
+_ERROR_RATE, _ERROR_BURST = 10.0, 50
+"""Error messages that one peer gets a second for long, and at once. What is refused beyond that is only counted."""
 
 
 class ConnectionHandler:
@@ -64,8 +73,13 @@ class ConnectionHandler:
         self._room: Room | None = None
         self._member: Member | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._refusals: dict[str, int] = {}
+        self._refusals: dict[str, tuple[float, int]] = {}
         self._leaving = False
+        flood = services.settings.flood
+        self.text_bucket = Bucket(flood.text_rate, flood.text_burst)
+        self.audio_bucket = Bucket(flood.audio_rate, flood.audio_burst)
+        self.pose_bucket = Bucket(flood.pose_rate, flood.pose_burst)
+        self._error_bucket = Bucket(_ERROR_RATE, _ERROR_BURST)
         self._hello_timer = asyncio.get_running_loop().call_later(
             services.settings.server.hello_timeout, self._hello_missing
         )
@@ -114,10 +128,45 @@ class ConnectionHandler:
     def refuse(self, error: WireError) -> None:
         """Tell the peer what was refused; the session goes on."""
         self.services.counters[f"refused_{error.code}"] += 1
-        count = self._refusals[error.code] = self._refusals.get(error.code, 0) + 1
-        if count <= _LOG_ERRORS:
-            self.log.warning("refused", code=error.code, why=str(error))
-        self.send(error_message(error))
+        now = monotonic()
+        last, unsaid = self._refusals.get(error.code, (-_QUIET, 0))
+        if now - last >= _QUIET:
+            self.log.warning("refused", code=error.code, why=str(error), before=unsaid or None)
+            unsaid = 0
+        else:
+            unsaid += 1
+        self._refusals[error.code] = (now, unsaid)
+        if self._error_bucket.take():
+            self.send(error_message(error))
+        elif self._error_bucket.hopeless:
+            self.close(_POLICY, "nothing that was sent makes sense here")
+
+    def flooded(self, kind: str, bucket: Bucket) -> None:
+        """Count a message that was one too many; tell the peer once a flood, and give up on one that goes on."""
+        self.services.counters[f"flood_{kind}"] += 1
+        if bucket.dropped == 1:
+            self.refuse(WireError(f"too many {kind} messages a second: the rest is dropped", "too_many"))
+        elif bucket.hopeless:
+            self.close(_POLICY, f"a flood of {kind} messages")
+
+    # --- hub.Connection
+
+    @property
+    def last_received(self) -> float:
+        """When something last came, on ``time.monotonic``'s clock."""
+        return self._websocket.last_received
+
+    def send_text(self, text: str) -> None:
+        """Send a text message as it is."""
+        self._websocket.send_text(text)
+
+    def send_binary(self, data: bytes) -> None:
+        """Send a binary message as it is."""
+        self._websocket.send_binary(data)
+
+    def ping(self) -> None:
+        """Make the peer send a sign of life."""
+        self._websocket.ping()
 
     def close(self, code: int, reason: str) -> None:
         """Close the connection with a code and a reason."""
@@ -161,6 +210,7 @@ class ConnectionHandler:
         )
         self.answer_hello(resumed)
         if self._member is not None and self._room is not None:
+            self.services.hub.join(self.session_id, "room", self._room.name)
             self._room.welcome(self._member)
         if hello.update:
             self.services.updates.greeted(self.device_id, self.send, hello.firmware)
@@ -242,13 +292,21 @@ class ConnectionHandler:
         self._room, self._member = self.services.rooms.join(
             action.room, self.device_id, action.publish, action.subscribe, self, echo=action.echo
         )
+        self.services.hub.join(self.session_id, "room", action.room)
         self.log.info("joined", room=action.room, slot=self._member.slot, role=self._member.role)
+
+    @property
+    def room_name(self) -> str:
+        """The room that this peer is in; empty when in none."""
+        return self._room.name if self._room is not None else ""
 
     def leave_room(self) -> None:
         """Leave the room, if in one."""
         if self._room is not None and self._member is not None:
             self.log.info("left", room=self._room.name, dropped=sum(self._member.dropped.values()))
             self.services.rooms.leave(self._room, self._member)
+            self.services.hub.leave(self.session_id, "room", self._room.name)
+            self._forget_states(self._room)
         self._room = self._member = None
 
     def send_room_event(self, event: Mapping[str, Any]) -> None:
@@ -274,6 +332,10 @@ class ConnectionHandler:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def spawn_guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a message handler as a task of this connection: the peer is told of its failure as of any other."""
+        self.spawn(self._guarded(work))
+
     def hand_over(self) -> tuple[Room | None, Member | None]:
         """Give this connection's place in its room to the device's newer connection; nothing stays here."""
         place = self._room, self._member
@@ -290,15 +352,28 @@ class ConnectionHandler:
     def _guard(self, route: Any, data: str | bytes) -> None:
         try:
             route(self, data)
-        except WireError as error:
+        except Exception as error:
+            self._failed(error)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, WireError):
             self.refuse(error)
             if error.code == "unsupported_audio":
                 self.close(1003, str(error))
-        except Exception:
-            # A defect of ours must not take the connection down, let alone the host.
-            self.services.counters["internal_errors"] += 1
-            self.log.exception("internal_error")
-            self.send(error_message(WireError("the host failed on this message; its log says why", "internal")))
+            return
+        if isinstance(error, PosewireError) and error.code != "internal":
+            self.refuse(WireError(str(error), error.code))
+            return
+        # A defect of ours must not take the connection down, let alone the host.
+        self.services.counters["internal_errors"] += 1
+        self.log.exception("internal_error")
+        self.refuse(WireError("the host failed on this message; its log says why", "internal"))
 
     async def _run(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -349,6 +424,7 @@ class ConnectionHandler:
         gone_for_good = self._leaving or code in (1000, 1003, REPLACED) or self.hello is None
         if gone_for_good or self.identity.anonymous:
             self.leave_room()
+            self._forget_states(None)
             return
         if self._member is not None:
             self._member.link = None
@@ -360,6 +436,16 @@ class ConnectionHandler:
         held = self.services.registry.drop_held(self.session_id)
         if held is not None and held.room is not None and held.member is not None:
             self.services.rooms.leave(held.room, held.member, "timeout")
+            self._forget_states(held.room)
+        self._forget_states(None)
+
+    def _forget_states(self, room: Room | None) -> None:
+        services = self.services
+        if room is not None:
+            if room.name not in services.rooms.rooms:
+                services.states.drop(room_state(room.name))
+        elif services.registry.device(self.device_id) is None:
+            services.states.drop(device_state(self.device_id))
 
     def _hello_missing(self) -> None:
         seconds = self.services.settings.server.hello_timeout

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from posewire import __version__
-from posewire.errors import ToolError, WireError
+from posewire.errors import ToolError
 from posewire.server.event_log import EventLog
 from posewire.voice.assistant import ToolInfo
-from posewire.wire.messages import Message, field
+from posewire.wire.messages import Message
+from posewire.wire.requests import Iot
 
 CALL_TIMEOUT = 30.0
 _LIST_TIMEOUT = 10.0
@@ -96,15 +97,9 @@ class DeviceTools:
         return text
 
     def on_mcp(self, payload: Mapping[str, Any]) -> None:
-        """Take a JSON-RPC message from the device. Notifications and answers nobody waits for are ignored.
-
-        Raises:
-            WireError: neither a method nor an id.
-        """
+        """Take a JSON-RPC message from the device. Notifications and answers nobody waits for are ignored."""
         if "method" in payload:
             return
-        if not isinstance(payload.get("id"), int):
-            raise WireError('an "mcp" payload needs a "method" or an integer "id"')
         waiting = self._waiting.get(payload["id"])
         if waiting is None or waiting.done():
             return
@@ -117,25 +112,14 @@ class DeviceTools:
         else:
             waiting.set_exception(ToolError("the device's answer has no result object"))
 
-    def on_iot(self, message: Message) -> None:
-        """Take legacy descriptors: each method becomes a tool ``<name>_<method>``.
-
-        Raises:
-            WireError: a descriptor without a name, or of another shape.
-        """
-        for descriptor in field(message, "descriptors", list, []):
-            if not isinstance(descriptor, dict):
-                raise WireError('"descriptors" is a list of objects')
-            thing = field(descriptor, "name", str)
-            for method, spec in field(descriptor, "methods", dict, {}).items():
-                spec = spec if isinstance(spec, dict) else {}
-                parameters = spec.get("parameters")
-                name = f"{thing}_{method}"
-                self._iot[name] = (thing, method)
-                self._tools[name] = ToolInfo(
-                    str(spec.get("description", "")),
-                    {"type": "object", "properties": parameters if isinstance(parameters, dict) else {}},
-                )
+    def on_iot(self, iot: Iot) -> None:
+        """Take legacy descriptors: each method becomes a tool ``<name>_<method>``."""
+        for offered in iot.methods:
+            name = f"{offered.thing}_{offered.method}"
+            self._iot[name] = (offered.thing, offered.method)
+            self._tools[name] = ToolInfo(
+                offered.description, {"type": "object", "properties": dict(offered.parameters)}
+            )
 
     def close(self) -> None:
         """Fail every call that still waits."""

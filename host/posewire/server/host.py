@@ -6,17 +6,23 @@ from collections import Counter
 
 from posewire.boards.folders import firmware_folder
 from posewire.errors import ProviderError
+from posewire.hub import ConnectionHub, Limits
 from posewire.server.authenticator import ConnectionAuthenticator
 from posewire.server.caches import Caches
+from posewire.server.connection import ConnectionHandler
 from posewire.server.event_log import EventLog
 from posewire.server.file_limit import raise_file_limit
 from posewire.server.host_tools import HostTools
+from posewire.server.http_routes import ROUTES
 from posewire.server.listener import Listener
+from posewire.server.plugins import LifeHook, Plugin, load_plugins
 from posewire.server.push.service import Push
 from posewire.server.registry import ConnectionRegistry
 from posewire.server.services import Services
 from posewire.server.settings import Settings, check_exposure
 from posewire.server.store_domains import DOMAINS
+from posewire.server.text_handlers import HANDLERS
+from posewire.server.text_handlers.text_type import TextType
 from posewire.store import MEMORY, Store
 from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant
@@ -34,6 +40,8 @@ class Host:
         self._log = EventLog()
         self._services: Services | None = None
         self._listener: Listener | None = None
+        self._plugins: list[Plugin] = []
+        self._refresh: asyncio.Task[None] | None = None
         self.url = ""
 
     @property
@@ -57,29 +65,44 @@ class Host:
                 self._log.warning("voice_off", why=str(exc))
             else:
                 self._log.info("voice", **assistant.describe())
+        self._plugins = load_plugins(self._settings.server.plugins, list(HANDLERS))
+        text_types = dict(HANDLERS)
+        for plugin in self._plugins:
+            text_types.update(plugin.text_types)
         store = await asyncio.to_thread(Store, self._settings.store.path or MEMORY, DOMAINS)
         try:
-            self._services = self._make_services(assistant, store)
-            self._listener = Listener(self._services)
+            self._services = self._make_services(assistant, store, text_types)
+            plugin_routes = [route for plugin in self._plugins for route in plugin.routes]
+            self._listener = Listener(self._services, [*ROUTES, *plugin_routes])
+            for plugin in self._plugins:
+                for hook in plugin.starting:
+                    await hook(self._services)
             host, port = await self._listener.start()
         except BaseException:
             store.close()
             raise
         self._services.tools.start()
         self._services.push.start()
+        self._services.hub.start()
+        self._refresh = asyncio.create_task(self._services.states.keep_fresh())
         scheme = "wss" if self._settings.server.certificate else "ws"
         self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
 
-    def _make_services(self, assistant: Assistant | None, store: Store) -> Services:
-        settings = self._settings
-        registry, caches, counters = ConnectionRegistry(), Caches(), Counter[str]()
+    def _make_services(self, assistant: Assistant | None, store: Store, text_types: dict[str, TextType]) -> Services:
+        settings, server = self._settings, self._settings.server
+        hub: ConnectionHub[ConnectionHandler] = ConnectionHub(
+            Limits(server.ping_after, server.answer_within, server.idle_after, server.sweep)
+        )
+        registry, caches, counters = ConnectionRegistry(hub.pool), Caches(), Counter[str]()
         push = Push(settings.push, registry, store, counters)
         return Services(
             settings,
             assistant,
             store,
             ConnectionAuthenticator(settings.token),
+            text_types,
             UpdateService(settings.update, firmware_folder),
+            hub,
             registry,
             push,
             HostTools(settings.tools, counters, caches, push.tools.functions()),
@@ -94,6 +117,9 @@ class Host:
         if self._services is None:
             return
         await self._services.push.close()
+        self._services.hub.stop()
+        if self._refresh is not None:
+            self._refresh.cancel()
         registry = self._services.registry
         for handler in registry:
             handler.say_goodbye(reason)
@@ -108,19 +134,41 @@ class Host:
         await self._services.tools.close()
         if self._services.assistant is not None:
             await self._services.assistant.close()
+        for plugin in self._plugins:
+            for hook in plugin.stopping:
+                await self._stop_plugin(plugin, hook)
         await asyncio.to_thread(self._services.store.close)
         self._log.info("stopped", **self._services.counters)
 
+    async def _stop_plugin(self, plugin: Plugin, hook: LifeHook) -> None:
+        try:
+            async with asyncio.timeout(_DRAIN_TIMEOUT):
+                await hook(self.services)
+        except Exception:
+            self._log.exception("plugin_failed", plugin=plugin.name)
 
-async def run_host(settings: Settings) -> None:
-    """Run a host until SIGINT or SIGTERM; prints one line on standard output when it is ready."""
+
+async def run_host(settings: Settings) -> bool:
+    """Run a host until SIGINT or SIGTERM; prints one line on standard output when it is ready.
+
+    Returns whether it was told to start again.
+    """
     raise_file_limit()
     host = Host(settings)
     await host.start()
     stop = asyncio.Event()
+    again = False
+
+    def restart() -> None:
+        nonlocal again
+        again = True
+        stop.set()
+
+    host.services.control.on_restart = restart
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     print(f"posewire: ready on {host.url}", flush=True)
     await stop.wait()
-    await host.stop()
+    await host.stop("the host restarts" if again else "the host is shutting down")
+    return again

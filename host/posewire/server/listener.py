@@ -4,7 +4,9 @@ import asyncio
 import http
 import json
 import ssl
+from collections.abc import Sequence
 
+from starlette.routing import BaseRoute
 from websockets.http11 import Request
 
 from posewire.errors import ConfigError, WireError
@@ -12,7 +14,6 @@ from posewire.server.connection import ConnectionHandler
 from posewire.server.doorway import Doorway
 from posewire.server.event_log import EventLog
 from posewire.server.http import HttpSide
-from posewire.server.http_routes import ROUTES
 from posewire.server.services import Services
 from posewire.server.settings import ServerSettings
 from posewire.server.websocket import Receiver, Refusal, WebSocket
@@ -25,9 +26,9 @@ _BACKLOG = 2048
 class Listener:
     """Accepts connections for one host."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, routes: Sequence[BaseRoute]) -> None:
         self._services = services
-        self._http = HttpSide(services, ROUTES, services.settings.http)
+        self._http = HttpSide(services, routes, services.settings.http)
         self._server: asyncio.Server | None = None
         self._log = EventLog()
 

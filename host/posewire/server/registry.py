@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from posewire.hub import ConnectionPool
 from posewire.rooms.room import Member, Room
 
 if TYPE_CHECKING:
@@ -24,9 +25,8 @@ class Held:
 class ConnectionRegistry:
     """Sessions that said hello. A device that connects again replaces its older session."""
 
-    def __init__(self) -> None:
-        self._sessions: dict[str, ConnectionHandler] = {}
-        self._devices: dict[str, ConnectionHandler] = {}
+    def __init__(self, pool: "ConnectionPool[ConnectionHandler]") -> None:
+        self._pool = pool
         self._held: dict[str, Held] = {}
         self._awaited: dict[str, set[asyncio.Future[None]]] = {}
         self.open = 0
@@ -49,18 +49,18 @@ class ConnectionRegistry:
             await self._empty.wait()
 
     def __len__(self) -> int:
-        return len(self._sessions)
+        return len(self._pool)
 
     def __iter__(self) -> "Iterator[ConnectionHandler]":
-        return iter(list(self._sessions.values()))
+        return iter(self._pool)
 
     def session(self, session_id: str) -> "ConnectionHandler | None":
         """Return the live connection of a session."""
-        return self._sessions.get(session_id)
+        return self._pool.get(session_id)
 
     def device(self, device_id: str) -> "ConnectionHandler | None":
         """Return the live connection of a device."""
-        return self._devices.get(device_id)
+        return self._pool.device(device_id)
 
     async def arrival(self, device_id: str) -> None:
         """Wait until a device says hello; not for one that is here already."""
@@ -76,20 +76,14 @@ class ConnectionRegistry:
 
     def add(self, handler: "ConnectionHandler") -> "ConnectionHandler | None":
         """Register a session; returns the connection of the same device that it replaces, if there is one."""
-        older = self._devices.get(handler.device_id)
-        self._sessions[handler.session_id] = handler
-        self._devices[handler.device_id] = handler
         for waiting in self._awaited.get(handler.device_id, ()):
             if not waiting.done():
                 waiting.set_result(None)
-        return older if older is not handler else None
+        return self._pool.add(handler.session_id, handler, handler.device_id)
 
     def remove(self, handler: "ConnectionHandler") -> None:
         """Forget a connection; entries that another connection has taken over stay."""
-        if self._sessions.get(handler.session_id) is handler:
-            del self._sessions[handler.session_id]
-        if self._devices.get(handler.device_id) is handler:
-            del self._devices[handler.device_id]
+        self._pool.remove(handler.session_id, handler)
 
     def hold(self, session_id: str, held: Held) -> None:
         """Keep what a lost session left until its timer fires or it is taken back."""

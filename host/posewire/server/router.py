@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from posewire.errors import FrameError, WireError
-from posewire.server.text_handlers import HANDLERS
 from posewire.wire.frames import Frame, FrameType, parse_frame
 from posewire.wire.messages import parse_text
 
@@ -15,17 +14,25 @@ def route_text(conn: "ConnectionHandler", text: str | bytes) -> None:
     """Parse a text message and pass it to the handler of its type.
 
     Raises:
-        WireError: not a message, of an unknown type, or before hello.
+        WireError: not a message, of an unknown type, not granted, or before hello.
     """
+    if not conn.text_bucket.take():
+        conn.flooded("text", conn.text_bucket)
+        return
     conn.services.counters["text_in"] += 1
     message = parse_text(text)
     kind = message["type"]
-    handler = HANDLERS.get(kind)
-    if handler is None:
+    text_type = conn.services.text_types.get(kind)
+    if text_type is None:
         raise WireError(f'unknown message type "{kind[:40]}"', "unknown_type")
-    if conn.hello is None and kind != "hello":
+    if conn.hello is None and not text_type.first:
         raise WireError(f'say hello before "{kind}"', "hello_required")
-    handler(conn, message)
+    if text_type.scope:
+        conn.identity.principal.require(text_type.scope)
+    parsed = text_type.parse(message) if text_type.parse is not None else message
+    work = text_type.handle(conn, parsed)
+    if work is not None:
+        conn.spawn_guarded(work)
 
 
 def route_binary(conn: "ConnectionHandler", data: bytes) -> None:
@@ -40,9 +47,15 @@ def route_binary(conn: "ConnectionHandler", data: bytes) -> None:
         return
     frame = _parse(conn, data)
     if frame.type == FrameType.AUDIO:
+        if not conn.audio_bucket.take():
+            conn.flooded("audio", conn.audio_bucket)
+            return
         conn.services.counters["audio_in"] += 1
         conn.take_audio(frame.payload)
     elif frame.type == FrameType.POSE:
+        if not conn.pose_bucket.take():
+            conn.flooded("pose", conn.pose_bucket)
+            return
         conn.services.counters["pose_in"] += 1
         conn.take_pose(frame.payload, frame.slot)
     elif frame.type == FrameType.JSON:

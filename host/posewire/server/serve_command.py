@@ -12,6 +12,8 @@ examples:
 
 import argparse
 import asyncio
+import os
+import sys
 from pathlib import Path
 
 from posewire.server.event_log import configure_logging
@@ -37,5 +39,7 @@ def run(args: argparse.Namespace) -> int:
 
     configure_logging(args.log, args.log_level)
     settings = load_settings(args.config, args.token).with_address(args.host, args.port)
-    asyncio.run(run_host(settings))
+    if asyncio.run(run_host(settings)):
+        # In the same process, so that a supervisor that watches it sees no end.
+        os.execv(sys.executable, [sys.executable, "-m", "posewire", *sys.argv[1:]])  # noqa: S606 - our own command again
     return 0

@@ -2,18 +2,26 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+from posewire.hub import ConnectionHub
 from posewire.rooms.directory import RoomDirectory
 from posewire.server.authenticator import ConnectionAuthenticator
 from posewire.server.board_reports import BoardReports
 from posewire.server.caches import Caches
+from posewire.server.control import HostControl
 from posewire.server.host_tools import HostTools
 from posewire.server.push.service import Push
 from posewire.server.registry import ConnectionRegistry
 from posewire.server.settings import Settings
+from posewire.server.states import StateDirectory
 from posewire.store import Store
 from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant
+
+if TYPE_CHECKING:
+    from posewire.server.connection import ConnectionHandler
+    from posewire.server.text_handlers.text_type import TextType
 
 
 @dataclass
@@ -24,10 +32,15 @@ class Services:
     assistant: Assistant | None
     store: Store
     authenticator: ConnectionAuthenticator
+    text_types: "dict[str, TextType]"
+    """Layer 2: what is done with a text message, by its type."""
     updates: UpdateService
+    hub: "ConnectionHub[ConnectionHandler]"
     registry: ConnectionRegistry
     push: Push
     tools: HostTools
+    states: StateDirectory = field(init=False)
+    control: HostControl = field(default_factory=HostControl)
     rooms: RoomDirectory = field(init=False)
     reports: BoardReports = field(default_factory=BoardReports)
     caches: Caches = field(default_factory=Caches)
@@ -36,3 +49,13 @@ class Services:
 
     def __post_init__(self) -> None:
         self.rooms = RoomDirectory(self.settings.rooms)
+        self.states = StateDirectory(self.hub.dispatcher, self.numbers)
+
+    def numbers(self) -> dict[str, Any]:
+        """Return the host's own numbers: connections, rooms, totals."""
+        return {
+            "open": self.registry.open,
+            "rooms": {name: len(room.members) for name, room in self.rooms.rooms.items()},
+            **self.hub.statistics(),
+            "totals": dict(self.counters),
+        }

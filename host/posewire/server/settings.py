@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from posewire.errors import ConfigError
 from posewire.rooms.settings import RoomSettings
 from posewire.server.authenticator import is_loopback
+from posewire.server.flood import FloodSettings
 from posewire.server.http_settings import HttpSettings
 from posewire.server.push.events import PushSettings
 from posewire.store import StoreSettings
@@ -20,7 +21,7 @@ from posewire.voice.tools.settings import ToolsSettings
 
 _T = TypeVar("_T")
 
-SECTIONS = ("server", "auth", "http", "rooms", "store", "update", "voice", "tools", "push")
+SECTIONS = ("server", "auth", "http", "flood", "rooms", "store", "update", "voice", "tools", "push")
 
 TOKEN_VARIABLE = "POSEWIRE_TOKEN"  # noqa: S105 - the name of a variable, not a secret
 
@@ -37,11 +38,16 @@ class ServerSettings:
     max_message: int = 64 * 1024
     hello_timeout: float = 10.0
     resume_window: float = 30.0
+    ping_after: float = 20.0
+    answer_within: float = 20.0
+    idle_after: float = 0.0
+    sweep: float = 2.0
+    plugins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"the port must be 0 to 65535, is {self.port}")
-        for name in ("max_connections", "max_message", "hello_timeout", "resume_window"):
+        for name in ("max_connections", "max_message", "hello_timeout", "resume_window", "answer_within", "sweep"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"[server] {name} must be more than 0, is {getattr(self, name)}")
 
@@ -60,6 +66,7 @@ class Settings:
     server: ServerSettings = field(default_factory=ServerSettings)
     auth: AuthSettings = field(default_factory=AuthSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
+    flood: FloodSettings = field(default_factory=FloodSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     update: UpdateSettings = field(default_factory=UpdateSettings)
     rooms: RoomSettings = field(default_factory=RoomSettings)
@@ -106,6 +113,7 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
         server=_section(ServerSettings, data.get("server", {}), "server"),
         auth=auth,
         http=_section(HttpSettings, data.get("http", {}), "http"),
+        flood=_section(FloodSettings, data.get("flood", {}), "flood"),
         store=replace(store, path=store.path or default_path()),
         update=_section(UpdateSettings, data.get("update", {}), "update"),
         rooms=_section(RoomSettings, data.get("rooms", {}), "rooms"),
@@ -143,11 +151,22 @@ def _section(kind: type[_T], values: Any, name: str) -> _T:
     for key, value in values.items():
         if key not in known:
             raise ConfigError(f"[{name}] has no setting {key!r}; there are {', '.join(known)}")
-        wanted = known[key].type
-        fits = isinstance(value, (int, float)) if wanted is float else isinstance(value, wanted)  # type: ignore[arg-type]
-        if not fits or isinstance(value, bool):
-            raise ConfigError(f"[{name}] {key} must be {wanted.__name__}, is {value!r}")  # type: ignore[union-attr]
-    return kind(**values)
+        wanted, accepted = _TYPES[known[key].type]
+        if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):
+            raise ConfigError(f"[{name}] {key} must be {wanted}, is {value!r}")
+        if isinstance(value, list) and any(not isinstance(entry, str) for entry in value):
+            raise ConfigError(f"[{name}] {key} must be {wanted}, is {value!r}")
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    return kind(**given)
+
+
+_TYPES: dict[Any, tuple[str, tuple[type, ...]]] = {
+    str: ("a string", (str,)),
+    int: ("a whole number", (int,)),
+    float: ("a number", (int, float)),
+    bool: ("true or false", (bool,)),
+    tuple[str, ...]: ("a list of strings", (list,)),
+}
 
 
 def _read_token(auth: AuthSettings) -> str:

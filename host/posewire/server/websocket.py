@@ -13,7 +13,6 @@ from time import monotonic
 from typing import Protocol, cast
 
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidState
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
@@ -25,8 +24,6 @@ except ImportError:  # a platform without the package's C extension
     from websockets.utils import apply_mask
 
 OPENING_TIMEOUT = 10.0
-PING_AFTER = 20.0
-PONG_WITHIN = 20.0
 CLOSING_TIMEOUT = 5.0
 HIGH_WATER = 16 * 1024
 """Bytes in a connection's send buffer above which it counts as congested."""
@@ -93,7 +90,8 @@ class WebSocket(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._parts_opcode: Opcode = Opcode.TEXT
         self._timer: asyncio.TimerHandle | None = None
-        self._last_received = 0.0
+        self.last_received = monotonic()
+        """When something last came, on ``time.monotonic``'s clock."""
         self._close_reason = ""
         self._closing = False
 
@@ -113,6 +111,12 @@ class WebSocket(asyncio.Protocol):
         """Send a message that ``binary_frame`` has serialised; the way of everything that many receivers get."""
         if self._protocol.state is OPEN and self._transport is not None:
             self._transport.write(frame)
+
+    def ping(self) -> None:
+        """Make the peer send a sign of life (RFC 6455 section 5.5.2)."""
+        if self._protocol.state is OPEN:
+            self._protocol.send_ping(b"")
+            self._flush()
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Start the closing handshake; the TCP connection is cut if the peer does not finish it in 5 s."""
@@ -137,7 +141,7 @@ class WebSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, answer what the protocol answers by itself, and hand over complete messages."""
-        self._last_received = monotonic()
+        self.last_received = monotonic()
         receiver = self._receiver
         if receiver is None:
             self._parse(data)
@@ -156,9 +160,7 @@ class WebSocket(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the receiver, once, with the close code of whoever closed."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._stop_timer()
         self._protocol.receive_eof()
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
@@ -189,7 +191,7 @@ class WebSocket(asyncio.Protocol):
         self._protocol.send_response(response)
         if response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:
             self._receiver = verdict
-            self._restart_timer(PING_AFTER, self._check_alive)
+            self._stop_timer()
         else:
             verdict.on_closed(1002, "the opening handshake failed")
 
@@ -286,26 +288,13 @@ class WebSocket(asyncio.Protocol):
             self._restart_timer(CLOSING_TIMEOUT, self._abort)
 
     def _restart_timer(self, delay: float, callback: Callable[[], None]) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._stop_timer()
         self._timer = asyncio.get_running_loop().call_later(delay, callback)
 
-    def _check_alive(self) -> None:
-        idle = monotonic() - self._last_received
-        if idle >= PING_AFTER + PONG_WITHIN:
-            self._close_reason = "keepalive ping timeout"
-            self._protocol.fail(1011, self._close_reason)
-            self._flush()
-            return
-        if idle >= PING_AFTER:
-            try:
-                self._protocol.send_ping(b"")
-            except InvalidState:
-                return
-            self._flush()
-            self._restart_timer(PING_AFTER + PONG_WITHIN - idle, self._check_alive)
-        else:
-            self._restart_timer(PING_AFTER - idle, self._check_alive)
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _abort(self) -> None:
         if self._transport is not None:

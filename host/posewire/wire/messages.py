@@ -168,7 +168,10 @@ def parse_listen(message: Message) -> Listen:
         case "stop":
             return Listen("stop")
         case "detect":
-            return Listen("detect", text=field(message, "text", str, "")[:2000])
+            text = field(message, "text", str).strip()
+            if not text:
+                raise WireError('"listen" detect needs a "text"')
+            return Listen("detect", text=text[:2000])
         case _:
             raise WireError(f'"listen" state must be start, stop or detect; got "{state[:40]}"')
 

@@ -1,7 +1,9 @@
-"""Layer 2: one handler for each ``type`` of text message. A new type is a new module here and one line below."""
+"""Layer 2: one handler for each ``type`` of text message. A new type is a new module here and one line below.
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+Users add types of their own by a plug-in (``server/plugins.py``): each host has its own copy of this table.
+"""
+
+from collections.abc import Mapping
 
 from posewire.server.text_handlers.abort import handle_abort
 from posewire.server.text_handlers.error import handle_error
@@ -13,26 +15,35 @@ from posewire.server.text_handlers.listen import handle_listen
 from posewire.server.text_handlers.mcp import handle_mcp
 from posewire.server.text_handlers.ping import handle_ping
 from posewire.server.text_handlers.room import handle_room
+from posewire.server.text_handlers.server import handle_server
+from posewire.server.text_handlers.state import handle_state
 from posewire.server.text_handlers.telemetry import handle_telemetry
+from posewire.server.text_handlers.text_type import TextType
 from posewire.server.text_handlers.update import handle_update
-from posewire.wire.messages import Message
+from posewire.wire.messages import parse_hello, parse_listen, parse_room
+from posewire.wire.requests import (
+    parse_abort,
+    parse_device_error,
+    parse_iot,
+    parse_mcp,
+    parse_ping,
+    parse_server,
+    parse_state,
+)
 
-if TYPE_CHECKING:
-    from posewire.server.connection import ConnectionHandler
-
-TextHandler = Callable[["ConnectionHandler", Message], None]
-
-HANDLERS: Mapping[str, TextHandler] = {
-    "hello": handle_hello,
-    "listen": handle_listen,
-    "abort": handle_abort,
-    "mcp": handle_mcp,
-    "iot": handle_iot,
-    "room": handle_room,
-    "ping": handle_ping,
-    "event": handle_event,
-    "goodbye": handle_goodbye,
-    "error": handle_error,
-    "telemetry": handle_telemetry,
-    "update": handle_update,
+HANDLERS: Mapping[str, TextType] = {
+    "hello": TextType(handle_hello, parse_hello, first=True),
+    "listen": TextType(handle_listen, parse_listen, scope="voice"),
+    "abort": TextType(handle_abort, parse_abort, scope="voice"),
+    "mcp": TextType(handle_mcp, parse_mcp, scope="voice"),
+    "iot": TextType(handle_iot, parse_iot, scope="voice"),
+    "room": TextType(handle_room, parse_room),
+    "state": TextType(handle_state, parse_state),
+    "server": TextType(handle_server, parse_server),
+    "ping": TextType(handle_ping, parse_ping),
+    "goodbye": TextType(handle_goodbye),
+    "error": TextType(handle_error, parse_device_error),
+    "telemetry": TextType(handle_telemetry),
+    "update": TextType(handle_update),
+    "event": TextType(handle_event, scope="voice"),
 }

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from posewire.wire.messages import Message, field
+from posewire.wire.requests import Abort
 
 if TYPE_CHECKING:
     from posewire.server.connection import ConnectionHandler
 
 
-def handle_abort(conn: "ConnectionHandler", message: Message) -> None:
+def handle_abort(conn: "ConnectionHandler", abort: Abort) -> None:
     """Abort the running turn; without one, nothing happens."""
-    conn.log.info("abort", reason=field(message, "reason", str, "")[:40])
+    conn.log.info("abort", reason=abort.reason)
     if conn.voice is not None:
         conn.voice.abort()

@@ -2,13 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from posewire.wire.messages import Message, field
+from posewire.wire.requests import DeviceError
 
 if TYPE_CHECKING:
     from posewire.server.connection import ConnectionHandler
 
 
-def handle_error(conn: "ConnectionHandler", message: Message) -> None:
+def handle_error(conn: "ConnectionHandler", error: DeviceError) -> None:
     """Log it."""
-    code, why = field(message, "code", str, ""), field(message, "message", str, "")
-    conn.log.warning("device_error", code=code[:40], why=why[:200])
+    conn.log.warning("device_error", code=error.code, why=error.message)

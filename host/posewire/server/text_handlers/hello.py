@@ -3,20 +3,19 @@
 from typing import TYPE_CHECKING
 
 from posewire.wire.audio import negotiate
-from posewire.wire.messages import Message, parse_hello
+from posewire.wire.messages import Hello
 
 if TYPE_CHECKING:
     from posewire.server.connection import ConnectionHandler
 
 
-def handle_hello(conn: "ConnectionHandler", message: Message) -> None:
+def handle_hello(conn: "ConnectionHandler", hello: Hello) -> None:
     """Greet on the first hello; answer again on a later one.
 
     Raises:
-        WireError: a field makes no sense, or no audio format is common (``unsupported_audio``).
+        WireError: no audio format is common (``unsupported_audio``).
     """
     if conn.hello is not None:
         conn.answer_hello()
         return
-    hello = parse_hello(message)
     conn.greet(hello, negotiate(hello))

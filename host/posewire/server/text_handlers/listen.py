@@ -3,19 +3,18 @@
 from typing import TYPE_CHECKING
 
 from posewire.errors import WireError
-from posewire.wire.messages import Message, parse_listen
+from posewire.wire.messages import Listen
 
 if TYPE_CHECKING:
     from posewire.server.connection import ConnectionHandler
 
 
-def handle_listen(conn: "ConnectionHandler", message: Message) -> None:
+def handle_listen(conn: "ConnectionHandler", listen: Listen) -> None:
     """Start or stop a listening turn, or take a text.
 
     Raises:
-        WireError: an unknown state, or this host runs without a voice pipeline.
+        WireError: this host runs without a voice pipeline.
     """
-    listen = parse_listen(message)
     if conn.voice is None:
         raise WireError("this host runs without a voice pipeline", "not_available")
     match listen.state:

@@ -3,7 +3,8 @@
 import time
 from typing import TYPE_CHECKING
 
-from posewire.wire.messages import Message, field
+from posewire.wire.messages import field
+from posewire.wire.requests import Mcp
 
 if TYPE_CHECKING:
     from posewire.server.connection import ConnectionHandler
@@ -11,16 +12,15 @@ if TYPE_CHECKING:
 _EVENT = "notifications/event"
 
 
-def handle_mcp(conn: "ConnectionHandler", message: Message) -> None:
+def handle_mcp(conn: "ConnectionHandler", mcp: Mcp) -> None:
     """Pass the payload to whoever waits for it. A notification of an event is what the message ``event`` is.
 
     Raises:
-        WireError: the payload is not a JSON-RPC object.
+        WireError: an event without a name.
     """
-    payload = field(message, "payload", dict)
-    if payload.get("method") == _EVENT:
-        params = field(payload, "params", dict, {})
+    if mcp.payload.get("method") == _EVENT:
+        params = field(mcp.payload, "params", dict, {})
         name, data = field(params, "name", str), field(params, "data", dict, {})
         conn.services.push.events.take(conn, name, data, time.monotonic())
     else:
-        conn.tools.on_mcp(payload)
+        conn.tools.on_mcp(mcp.payload)

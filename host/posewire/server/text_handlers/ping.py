@@ -3,12 +3,12 @@
 import time
 from typing import TYPE_CHECKING
 
-from posewire.wire.messages import Message
+from posewire.wire.requests import Ping
 
 if TYPE_CHECKING:
     from posewire.server.connection import ConnectionHandler
 
 
-def handle_ping(conn: "ConnectionHandler", message: Message) -> None:
+def handle_ping(conn: "ConnectionHandler", ping: Ping) -> None:
     """Answer with the same id and the host's clock."""
-    conn.send({"type": "pong", "id": message.get("id"), "timestamp": time.strftime("%Y-%m-%d %H:%M:%S")})
+    conn.send({"type": "pong", "id": ping.id, "timestamp": time.strftime("%Y-%m-%d %H:%M:%S")})

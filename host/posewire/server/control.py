@@ -1,0 +1,34 @@
+"""What may be ordered of a running host from outside: restart, read the configuration again."""
+
+from collections.abc import Awaitable, Callable
+
+from posewire.errors import WireError
+
+
+class HostControl:
+    """Filled in by whoever runs the host; a host inside a test can do neither."""
+
+    def __init__(self) -> None:
+        self.on_restart: Callable[[], None] | None = None
+        self.on_reload: Callable[[], Awaitable[str]] | None = None
+
+    def restart(self) -> None:
+        """Stop gracefully and start again.
+
+        Raises:
+            WireError: ``not_available``.
+        """
+        if self.on_restart is None:
+            raise WireError("this host cannot restart itself", "not_available")
+        self.on_restart()
+
+    async def reload(self) -> str:
+        """Read the configuration again; returns what was changed.
+
+        Raises:
+            WireError: ``not_available``.
+            ConfigError: the new configuration makes no sense.
+        """
+        if self.on_reload is None:
+            raise WireError("this host has no configuration file", "not_available")
+        return await self.on_reload()

@@ -1,0 +1,69 @@
+"""Limits on how much one connection may send: a token bucket for each kind of frame."""
+
+from dataclasses import dataclass
+from time import monotonic
+
+from posewire.errors import ConfigError
+
+GIVE_UP = 20
+"""How many times its burst a flood may have dropped before the connection is closed."""
+
+
+@dataclass(frozen=True)
+class FloodSettings:
+    """Section ``[flood]``: messages a second that one connection may send for long, and at once. Rate 0: no limit."""
+
+    text_rate: float = 100.0
+    text_burst: int = 400
+    audio_rate: float = 250.0
+    audio_burst: int = 1000
+    pose_rate: float = 600.0
+    pose_burst: int = 1200
+
+    def __post_init__(self) -> None:
+        for name in ("text", "audio", "pose"):
+            if getattr(self, f"{name}_rate") < 0 or getattr(self, f"{name}_burst") < 1:
+                raise ConfigError(f"[flood] {name}_rate must be 0 or more and {name}_burst 1 or more")
+
+
+class Bucket:
+    """Tokens for one kind of frame. It is filled up only when it is empty: a message costs one subtraction.
+
+    ``dropped`` counts the messages of the flood that goes on; 0 when there is none.
+    """
+
+    __slots__ = ("_burst", "_left", "_rate", "_since", "dropped")
+
+    def __init__(self, rate: float, burst: int) -> None:
+        self.dropped = 0
+        self._rate = rate
+        self._burst = burst
+        self._left = burst
+        self._since = monotonic()
+
+    def take(self) -> bool:
+        """Take a token for a message; False: it is one too many."""
+        self._left -= 1
+        return self._left >= 0 or self._refill()
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the flood has gone on for so long that it is no accident."""
+        return self.dropped > GIVE_UP * self._burst
+
+    def _refill(self) -> bool:
+        if not self._rate:
+            self._left = self._burst
+            return True
+        now = monotonic()
+        gained = (now - self._since) * self._rate
+        if gained < 1:
+            self._left = 0
+            self.dropped += 1
+            return False
+        self._since = now
+        self._left = min(self._burst, int(gained)) - 1
+        if gained >= self._rate:
+            # A second's worth was left over: the flood is over.
+            self.dropped = 0
+        return True

@@ -1,0 +1,98 @@
+"""The shared states of a host, by name: ``host`` (numbers), ``device:<id>`` and ``room:<name>``."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from posewire.errors import WireError
+from posewire.hub.dispatcher import MessageDispatcher
+from posewire.hub.pool import Group
+from posewire.hub.state import SharedState
+from posewire.identity.principal import Principal
+
+HOST = "host"
+REFRESH = 1.0
+"""Seconds between looks at the host's own numbers, while somebody follows them."""
+
+MAX_STATES = 4096
+
+READ = "operator.read"
+
+
+def device_state(device_id: str) -> str:
+    """Return the name of a device's state."""
+    return f"device:{device_id}"
+
+
+def room_state(room: str) -> str:
+    """Return the name of a room's state."""
+    return f"room:{room}"
+
+
+class StateDirectory:
+    """Makes a state when it is first used; followers get every change through the dispatcher."""
+
+    def __init__(self, dispatcher: MessageDispatcher[Any], numbers: Callable[[], dict[str, Any]]) -> None:
+        self._states: dict[str, SharedState] = {}
+        self._dispatcher = dispatcher
+        self._pool = dispatcher.pool
+        self._numbers = numbers
+
+    def get(self, name: str) -> SharedState:
+        """Return the state of that name.
+
+        Raises:
+            WireError: ``too_many``.
+        """
+        state = self._states.get(name)
+        if state is None:
+            if len(self._states) >= MAX_STATES:
+                raise WireError(f"this host holds at most {MAX_STATES} states", "too_many")
+            group = Group("state", name)
+            state = SharedState(name, lambda message: self._publish(group, message))
+            self._states[name] = state
+            if name == HOST:
+                state.set(self._numbers())
+        return state
+
+    def drop(self, name: str) -> None:
+        """Forget a state whose room or device is gone."""
+        self._states.pop(name, None)
+
+    def subscribe(self, session_id: str, name: str) -> None:
+        """Send the changes of a state to a session from now on."""
+        self._pool.join(session_id, Group("state", name))
+
+    def unsubscribe(self, session_id: str, name: str) -> None:
+        """Stop that."""
+        self._pool.leave(session_id, Group("state", name))
+
+    def check(self, name: str, who: Principal, device_id: str, room: str, *, write: bool) -> None:
+        """Refuse a peer what is not its own: a device has its state, members have their room's.
+
+        Raises:
+            WireError: ``forbidden``, or ``not_found``: no such kind of state.
+        """
+        kind, _, rest = name.partition(":")
+        if kind == HOST and not rest:
+            if write:
+                raise WireError("the host's own state is read only", "forbidden")
+            who.require(READ)
+        elif kind == "device" and rest:
+            if rest != device_id:
+                who.require("operator.write" if write else READ)
+        elif kind == "room" and rest:
+            if rest != room:
+                who.require("operator.write" if write else READ)
+        else:
+            raise WireError('a state is called "host", "device:<id>" or "room:<name>"', "not_found")
+
+    async def keep_fresh(self) -> None:
+        """Look at the host's numbers again and again while somebody follows them."""
+        while True:
+            await asyncio.sleep(REFRESH)
+            if self._pool.group(Group("state", HOST)):
+                self.get(HOST).set(self._numbers())
+
+    def _publish(self, group: Group, message: dict[str, Any]) -> None:
+        self._dispatcher.to_group(group, message)
