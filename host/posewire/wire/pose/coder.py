@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from posewire.errors import PoseError
-from posewire.wire.pose import core, grid, packet
+from posewire.wire.pose import core, grid, packet, plain
 from posewire.wire.pose.sets import (
+    MAX_COARSE,
     LandmarkSet,
     Plan,
     buckets,
@@ -24,41 +25,31 @@ from posewire.wire.pose.sets import (
 
 
 class PlainKernel:
-    """The core on Python lists: the reference."""
+    """CPython and numpy, nothing compiled: ``plain``."""
 
     name = "plain"
 
     def __init__(self) -> None:
-        self.f: Any = core
-        self.bucket: Any = buckets()
-        self.cum: Any = [cumulative(0), cumulative(1)]
-        self.lut: Any = [symbol_lookup(0), symbol_lookup(1)]
+        self.f: Any = plain
+        self.bucket_in: Any = plain.wide_buckets()
+        self.bucket: Any = np.frombuffer(self.bucket_in, np.uint8)
+        self.cum: Any = [plain.symbols(g) for g in (0, 1)]
+        self.lut: Any = [(cumulative(g), symbol_lookup(g)) for g in (0, 1)]
 
-    def quantise(self, values: Any, spec: LandmarkSet, coarse: int) -> tuple[Any, list[bool] | None]:
-        """See ``grid.quantise``."""
-        return grid.quantise(values, spec, coarse)
+    def quantise(self, values: Any, scale: Any, limit: float, out: Any) -> bool:
+        """The usual case of ``grid.quantise`` in one pass: not here."""
+        return False
 
-    def zeros(self, count: int) -> Any:
-        return [0] * count
-
-    def array(self, values: Any) -> Any:
-        return values.tolist() if isinstance(values, np.ndarray) else list(values)
-
-    def table(self, rows: int, columns: int) -> Any:
-        return [[0] * columns for _ in range(rows)]
-
-    def bytes_in(self, data: bytes) -> Any:
-        return data
+    def order(self, plan: list[int], marks: int, channels: int) -> Any:
+        """A plan in the form that the functions take."""
+        return plain.Order(plan, marks, channels)
 
     def bytes_out(self, size: int) -> Any:
         return bytearray(size)
 
-    def take(self, out: Any, start: int, end: int) -> bytes:
-        return bytes(out[start:end])
-
 
 class CompiledKernel:
-    """The core on int64 arrays, compiled. Raises ``ImportError`` where numba is not installed (extra ``fast``)."""
+    """The core compiled. Raises ``ImportError`` where numba is not installed (extra ``fast``)."""
 
     name = "compiled"
 
@@ -66,39 +57,18 @@ class CompiledKernel:
         from posewire.wire.pose import compiled
 
         self.f: Any = compiled
-        self.bucket: Any = np.frombuffer(buckets(), np.uint8).astype(np.int64)
+        self.quantise: Any = compiled.quantise
+        self.bucket: Any = np.frombuffer(buckets(), np.uint8)
+        self.bucket_in: Any = self.bucket
         self.cum: Any = [np.array(cumulative(g), np.int64) for g in (0, 1)]
-        self.lut: Any = [np.frombuffer(symbol_lookup(g), np.uint8).astype(np.int64) for g in (0, 1)]
+        self.lut: Any = [np.frombuffer(symbol_lookup(g), np.uint8) for g in (0, 1)]
 
-    def quantise(self, values: Any, spec: LandmarkSet, coarse: int) -> tuple[Any, list[bool] | None]:
-        """See ``grid.quantise``: the usual case in one pass, anything else there."""
-        v = np.asarray(values, np.float32)
-        if v.size != spec.size:
-            return grid.quantise(values, spec, coarse)
-        out = np.empty(spec.size, np.int64)
-        limit = float(1 << (spec.bits[0] - coarse)) if spec.is_quaternion else 32767.0
-        flat = np.ascontiguousarray(v).reshape(-1)
-        if self.f.quantise(flat, grid.scale(spec.bits, coarse), limit, out):
-            return out, None
-        return grid.quantise(v, spec, coarse)
-
-    def zeros(self, count: int) -> Any:
-        return np.zeros(count, np.int64)
-
-    def array(self, values: Any) -> Any:
-        return np.array(values, np.int64)
-
-    def table(self, rows: int, columns: int) -> Any:
-        return np.zeros((rows, columns), np.int64)
-
-    def bytes_in(self, data: bytes) -> Any:
-        return np.frombuffer(data, np.uint8)
+    def order(self, plan: list[int], marks: int, channels: int) -> Any:
+        """A plan in the form that the functions take."""
+        return np.array(plan, np.int64)
 
     def bytes_out(self, size: int) -> Any:
         return np.zeros(size, np.uint8)
-
-    def take(self, out: Any, start: int, end: int) -> bytes:
-        return bytes(out[start:end].tobytes())
 
 
 Kernel = PlainKernel | CompiledKernel
@@ -125,10 +95,24 @@ class _Level:
     """A set's start values at one coarse level, in the kernel's form."""
 
     plan: Any
-    tmpl: Any
-    kema: Any
-    pema: Any
-    pw: Any
+    order: Any  # landmarks in coding order
+    starts: Any  # rows: template, intra scale, scale, weight
+
+    @property
+    def tmpl(self) -> Any:
+        return self.starts[0]
+
+    @property
+    def kema(self) -> Any:
+        return self.starts[1]
+
+    @property
+    def pema(self) -> Any:
+        return self.starts[2]
+
+    @property
+    def pw(self) -> Any:
+        return self.starts[3]
 
 
 @dataclass(slots=True)
@@ -149,24 +133,52 @@ class SetCoder:
     _out: Any = None
     _size: int = 0
     _all_delta: Any = None
+    _room: Any = None
+    _scales: Any = None
+    _values: int = 0
+    _marks: int = 0
+    _channels: int = 0
+    _n: int = 0
+    _is_quaternion: bool = False
     _cum: Any = None
     _lut: Any = None
 
     def __post_init__(self) -> None:
         k = self.kernel
         n = self.spec.size
-        self._e, self._d, self._res, self._ctx = k.zeros(n), k.zeros(n), k.zeros(n), k.zeros(n)
-        self._work = k.table(6, 8)
+        self._marks, self._channels = self.spec.landmarks, self.spec.coded_channels
+        self._n, self._is_quaternion = self.spec.coded_size, self.spec.is_quaternion
+        self._values = n
+        self._scales = [
+            (
+                grid.scale(self.spec.bits, coarse),
+                2.0 ** (self.spec.bits[0] - coarse) if self._is_quaternion else 32767.0,
+            )
+            for coarse in range(MAX_COARSE + 1)
+        ]
+        self._room = np.zeros((5, n), np.int64)
+        self._e, self._d, self._res, self._ctx = self._room[1:]
+        self._work = np.zeros((6, 9), np.int64)
         self._cum, self._lut = k.cum[symbol_tables(self.spec)], k.lut[symbol_tables(self.spec)]
-        self._sums = k.zeros(9)
+        self._sums = _zeros(9)
         self._size = 6 * n + 16
-        self._all_delta = k.array([core.DELTA] * self.spec.landmarks)
+        self._all_delta = _array([core.DELTA] * self.spec.landmarks)
         self._out = k.bytes_out(self._size)
+
+    def quantise(self, values: Any, coarse: int) -> tuple[Any, list[bool] | None]:
+        """See ``grid.quantise``."""
+        v = np.asarray(values, np.float32)
+        if v.size == self._values:
+            scale, limit = self._scales[coarse]
+            out = np.empty(self._values, np.int64)
+            if self.kernel.quantise(v.ravel(), scale, limit, out):
+                return out, None
+        return grid.quantise(v, self.spec, coarse)
 
     @property
     def unit_gains(self) -> tuple[int, ...]:
         """Gains of a stream that knows nothing of its scales yet."""
-        return (packet.UNIT_GAIN,) * self.spec.coded_channels
+        return (packet.UNIT_GAIN,) * self._channels
 
     def residuals(self) -> tuple[list[int], list[int]]:
         """Residuals and context buckets of the last ``encode``, in coding order."""
@@ -176,14 +188,18 @@ class SetCoder:
         """Start values at a coarse level with these gains."""
         found = self._levels.get((coarse, gains))
         if found is None:
-            p: Plan = plan_of(self.spec, coarse)
-            a = self.kernel.array
-            pema = a(p.pema)
-            if gains != self.unit_gains:
-                self.kernel.f.apply_gain(a(p.pema), gains, self.spec.landmarks, self.spec.coded_channels, pema)
             if len(self._levels) >= 8:
                 self._levels.clear()
-            found = _Level(a(p.plan), a(p.tmpl), a(p.kema), pema, a(p.pw))
+            marks, ch = self._marks, self._channels
+            if gains == self.unit_gains:
+                p: Plan = plan_of(self.spec, coarse)
+                plan = self.kernel.order(p.plan, marks, ch)
+                order = np.array(p.plan[::5], np.int64) // ch
+                found = _Level(plan, order, np.array([p.tmpl, p.kema, p.pema, p.pw], np.int64))
+            else:
+                unit = self.level(coarse, self.unit_gains)
+                found = _Level(unit.plan, unit.order, unit.starts.copy())
+                self.kernel.f.apply_gain(unit.pema, gains, marks, ch, found.pema)
             self._levels[coarse, gains] = found
         return found
 
@@ -196,17 +212,17 @@ class SetCoder:
 
     def empty(self, coarse: int, gains: tuple[int, ...]) -> SetState:
         """The state before a set's first frame: nothing valid."""
-        k, spec, lv = self.kernel, self.spec, self.level(coarse, gains)
-        zeros = k.zeros(spec.size)
-        return SetState(spec, coarse, k.zeros(spec.landmarks), zeros, zeros, lv.pema, lv.pw, gains)
+        spec, lv = self.spec, self.level(coarse, gains)
+        zeros = _zeros(spec.size)
+        return SetState(spec, coarse, _zeros(spec.landmarks), zeros, zeros, lv.pema, lv.pw, gains)
 
     def at_level(self, state: SetState, coarse: int) -> SetState:
         """A reference on the grid of another coarse level."""
         if state.coarse == coarse:
             return state
-        k, f, by = self.kernel, self.kernel.f, coarse - state.coarse
+        f, by = self.kernel.f, coarse - state.coarse
         n, nc = self.spec.size, self.spec.coded_size
-        x, prev, ema = k.zeros(n), k.zeros(n), k.zeros(nc)
+        x, prev, ema = _zeros(n), _zeros(n), _zeros(nc)
         f.rescale(state.x, by, n, x)
         f.rescale(state.prev, by, n, prev)
         f.rescale_scale(state.ema, by, nc, ema)
@@ -228,6 +244,16 @@ class SetCoder:
         ``present``: which landmarks there are, None for all. ``gains``: declare the set anew with these (None: go on).
         ``refresh``: first and count, in coding order, of landmarks to code without the reference.
         """
+        if (
+            ref is not None
+            and ref.complete
+            and ref.coarse == coarse
+            and present is None
+            and gains is None
+            and not refresh[1]
+            and not self._is_quaternion
+        ):
+            return self._encode_usual(x, ref)
         k, f, spec = self.kernel, self.kernel.f, self.spec
         marks, ch, n = spec.landmarks, spec.coded_channels, spec.coded_size
         fresh = ref is None
@@ -243,19 +269,19 @@ class SetCoder:
         drop: Any = None
         xc, x1, x2 = x, ref.x, ref.prev
         if spec.is_quaternion:
-            xc, x1, x2, drop = k.zeros(n), k.zeros(n), k.zeros(n), k.zeros(marks)
-            before = [int(v) for v in todo]
+            xc, x1, x2, drop = _zeros(n), _zeros(n), _zeros(n), _zeros(marks)
+            before, todo = todo, todo.copy()
             unit = 1 << (spec.bits[0] - coarse)
             if f.quat_prepare(marks, unit, todo, x, ref.x, ref.prev, xc, x1, x2, drop):
                 any_intra = True
-                explicit = [int(b) != int(a) for a, b in zip(before, todo, strict=True)]
+                explicit = (before != todo).tolist()
         mode, base = 0, x1
         if not fresh:
             mode = int(f.pick_mode(lv.plan, marks, ch, todo, xc, x1, x2, self._sums))
             if mode:
-                base = k.zeros(n)
+                base = _zeros(n)
                 f.extrapolate(x1, x2, mode, n, base)
-        ema2, w2 = k.zeros(n), k.zeros(n)
+        ema2, w2 = _zeros(n), _zeros(n)
         count = f.model_encode(
             lv.plan,
             marks,
@@ -295,10 +321,10 @@ class SetCoder:
             body += packet.put_mask(explicit)
         if drop is not None:
             body += _put_drops([int(drop[i]) & 3 for i in range(marks) if todo[i] == core.INTRA])
-        body += k.take(self._out, start, self._size)
+        body += bytes(self._out[start : self._size])
         new_x = x
         if spec.is_quaternion:
-            new_x = k.zeros(spec.size)
+            new_x = _zeros(spec.size)
             f.quat_restore(marks, unit, todo, xc, drop, ref.x, new_x)
         return (
             flags,
@@ -306,28 +332,44 @@ class SetCoder:
             self._after(ref, coarse, use, todo, new_x, ema2, w2, any_intra or present is not None),
         )
 
+    def _encode_usual(self, x: Any, ref: SetState) -> tuple[int, bytes, SetState]:
+        """``encode`` where every landmark is a delta: one call of the core."""
+        lv = self.level(ref.coarse, ref.gains)
+        ema2, w2 = np.empty(self._n, np.int64), np.empty(self._n, np.int64)
+        start = self.kernel.f.pack(
+            lv.plan, self._marks, self._channels, self._all_delta, ref.valid, x, ref.x, ref.prev, lv.starts,
+            ref.ema, ref.w, ema2, w2, self._room, self._work, self.kernel.bucket, self._cum, self._out, self._size,
+        )  # fmt: skip
+        mode, start = start & 3, start >> 2
+        self.symbols, self.payload = self._n, self._size - start
+        state = SetState(self.spec, ref.coarse, ref.valid, x, ref.x, ema2, w2, ref.gains, True, ref.known)
+        return mode | ref.coarse << 2, bytes(self._out[start:]), state
+
+    def _decode_usual(self, data: bytes, mode: int, pos: int, end: int, ref: SetState) -> SetState:
+        """``decode`` of what ``_encode_usual`` makes."""
+        k, lv, n = self.kernel, self.level(ref.coarse, ref.gains), self._n
+        x, ema2, w2 = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
+        if not k.f.unpack(
+            lv.plan, self._marks, self._channels, mode, self._all_delta, ref.valid, x, ref.x, ref.prev, lv.starts,
+            ref.ema, ref.w, ema2, w2, self._room, self._work, k.bucket_in, self._cum,
+            self._lut, data, pos, end,
+        ):  # fmt: skip
+            raise PoseError("the entropy-coded part does not end where it must")
+        return SetState(self.spec, ref.coarse, ref.valid, x, ref.x, ema2, w2, ref.gains, True, ref.known)
+
     def _plan_landmarks(
         self, lv: _Level, present: list[bool] | None, ref: SetState, fresh: bool, refresh: tuple[int, int]
     ) -> tuple[Any, bool]:
         """What to do with each landmark; whether any of them is intra."""
-        k, marks, ch = self.kernel, self.spec.landmarks, self.spec.coded_channels
         if fresh and present is None:
-            return k.array([core.INTRA] * marks), True
-        todo = k.array(self._all_delta)
+            return np.full(self.spec.landmarks, core.INTRA), True
         if ref.complete and present is None and not refresh[1]:
-            return todo, False
-        any_intra = False
-        for i in range(marks):
-            if not ref.valid[i]:
-                todo[i] = core.INTRA
-                any_intra = True
-        for j in range(refresh[0], min(refresh[0] + refresh[1], marks)):
-            todo[lv.plan[5 * j] // ch] = core.INTRA
-            any_intra = True
+            return self._all_delta, False
+        todo = np.where(ref.valid != 0, core.DELTA, core.INTRA)
+        todo[lv.order[refresh[0] : refresh[0] + refresh[1]]] = core.INTRA
+        any_intra = bool((todo == core.INTRA).any())
         if present is not None:
-            for i, there in enumerate(present):
-                if not there:
-                    todo[i] = core.SKIP
+            todo[~np.array(present)] = core.SKIP
         return todo, any_intra
 
     def _after(
@@ -344,20 +386,11 @@ class SetCoder:
         """The state once the frame is known: missing landmarks keep their integers, intra ones have no momentum."""
         if not mixed:
             return SetState(self.spec, coarse, ref.valid, x, ref.x, ema, w, gains, ref.complete, ref.known)
-        k, wide = self.kernel, self.spec.channels
-        valid, prev, x = k.zeros(self.spec.landmarks), k.array(ref.x), k.array(x)
-        for i in range(self.spec.landmarks):
-            do = todo[i]
-            b = i * wide
-            if do == core.SKIP:
-                for q in range(b, b + wide):
-                    x[q] = ref.x[q]
-            else:
-                valid[i] = 1
-                if do == core.INTRA:
-                    for q in range(b, b + wide):
-                        prev[q] = x[q]
-        return SetState(self.spec, coarse, valid, x, prev, ema, w, gains, all(valid), ref.known)
+        there, wide = todo != core.SKIP, self.spec.channels
+        gone = np.repeat(~there, wide)
+        x = np.where(gone, ref.x, x)
+        prev = np.where(np.repeat(todo == core.INTRA, wide), x, ref.x)
+        return SetState(self.spec, coarse, there.astype(np.int64), x, prev, ema, w, gains, bool(there.all()), ref.known)
 
     def decode(
         self,
@@ -374,9 +407,20 @@ class SetCoder:
 
         Raises ``PoseError`` for anything an encoder would not have written.
         """
+        mode, coarse = flags & 3, (flags >> 2) & 7
+        if (
+            ref is not None
+            and ref.complete
+            and ref.coarse == coarse
+            and flags < packet.HAS_MASK
+            and mode != packet.MODE_INTRA
+            and gains is None
+            and ref.known >= self._marks
+            and not self._is_quaternion
+        ):
+            return self._decode_usual(data, mode, pos, end, ref)
         k, f, spec = self.kernel, self.kernel.f, self.spec
         marks, ch, n = spec.landmarks, spec.coded_channels, spec.coded_size
-        mode, coarse = flags & 3, (flags >> 2) & 7
         fresh = mode == packet.MODE_INTRA
         if spec.is_quaternion and coarse > spec.bits[0] - 4:
             raise PoseError("coarser than this set can be")
@@ -407,15 +451,14 @@ class SetCoder:
         todo, any_intra = self._plan_landmarks(lv, present, ref, fresh, refresh)
         if flags & packet.HAS_INTRA_MASK:
             explicit, pos = packet.get_mask(marks, data, pos, end)
-            for i, yes in enumerate(explicit):
-                if yes and todo[i] == core.DELTA:
-                    todo[i] = core.INTRA
-                    any_intra = True
-        xc, x1, x2, drop = k.array(ref.x), ref.x, ref.prev, None
+            turned = np.array(explicit) & (todo == core.DELTA)
+            todo = np.where(turned, core.INTRA, todo)
+            any_intra = any_intra or bool(turned.any())
+        xc, x1, x2, drop = _array(ref.x), ref.x, ref.prev, None
         if spec.is_quaternion:
             if stop < marks:
                 raise PoseError("quaternions are not refreshed")
-            xc, x1, x2, drop = k.zeros(n), k.zeros(n), k.zeros(n), k.zeros(marks)
+            xc, x1, x2, drop = _zeros(n), _zeros(n), _zeros(n), _zeros(marks)
             intra = [i for i in range(marks) if todo[i] == core.INTRA]
             drops, pos = _get_drops(len(intra), data, pos, end)
             for i, v in zip(intra, drops, strict=True):
@@ -423,9 +466,9 @@ class SetCoder:
             f.quat_reference(marks, todo, ref.x, ref.prev, x1, x2, drop)
         base = x1
         if mode in (1, 2):
-            base = k.zeros(n)
+            base = _zeros(n)
             f.extrapolate(x1, x2, mode, n, base)
-        ema2, w2 = k.array(lv.pema), k.array(lv.pw)
+        ema2, w2 = _array(lv.pema), _array(lv.pw)
         if not f.model_decode(
             lv.plan,
             marks,
@@ -447,21 +490,21 @@ class SetCoder:
             self._e,
             self._d,
             self._work,
-            k.bucket,
+            k.bucket_in,
             self._cum,
             self._lut,
-            k.bytes_in(data),
+            data,
             pos,
             end,
         ):
             raise PoseError("the entropy-coded part does not end where it must")
         if spec.is_quaternion:
-            x4 = k.zeros(spec.size)
+            x4 = _zeros(spec.size)
             f.quat_restore(marks, 1 << (spec.bits[0] - coarse), todo, xc, drop, ref.x, x4)
             xc = x4
         if stop < marks:
-            for j in range(stop, marks):
-                todo[lv.plan[5 * j] // ch] = core.SKIP
+            todo = todo.copy()
+            todo[lv.order[stop:]] = core.SKIP
         state = self._after(ref, coarse, use, todo, xc, ema2, w2, any_intra or present is not None or stop < marks)
         state.known = known
         return state
@@ -470,22 +513,23 @@ class SetCoder:
 
     def _planes(self, lv: _Level, valid: Any) -> tuple[Any, Any, Any, Any]:
         """Plans (with and without references) and what to do per landmark, for values and for adaptive state."""
-        spec, k = self.spec, self.kernel
-        flat = [v for i in range(spec.landmarks) for v in (i * spec.channels, 0, 0, 0, 0)]
-        plan = k.array(flat) if spec.is_quaternion else lv.plan
-        own = k.array([v for i in range(spec.landmarks) for v in (i * spec.coded_channels, 0, 0, 0, 0)])
-        todo = k.array([core.INTRA if v else core.SKIP for v in valid])
-        return plan, own, todo, k.array([core.DELTA if v else core.SKIP for v in valid])
+        spec, order = self.spec, self.kernel.order
+        own = order(_plain_plan(spec.landmarks, spec.coded_channels), spec.landmarks, spec.coded_channels)
+        plan = lv.plan
+        if spec.is_quaternion:
+            plan = order(_plain_plan(spec.landmarks, spec.channels), spec.landmarks, spec.channels)
+        there = valid != 0
+        return plan, own, np.where(there, core.INTRA, core.SKIP), np.where(there, core.DELTA, core.SKIP)
 
     def _starts(self, lv: _Level) -> tuple[list[Any], Any]:
         """(template, intra scale) of the planes x, ema and w; scale of the plane prev."""
-        k, spec = self.kernel, self.spec
+        spec = self.spec
         n, nc = spec.size, spec.coded_size
-        wide = lv.kema if not spec.is_quaternion else k.array([lv.kema[0]] * n)
-        tmpl = lv.tmpl if not spec.is_quaternion else k.zeros(n)
-        near = lv.pema if not spec.is_quaternion else k.array([lv.pema[0]] * n)
-        half = k.array([min(int(v) * 8, core.MAX_EMA) for v in lv.pema])
-        return [(tmpl, wide), (lv.pema, half), (lv.pw, k.array([128] * nc))], near
+        wide = lv.kema if not spec.is_quaternion else _array([lv.kema[0]] * n)
+        tmpl = lv.tmpl if not spec.is_quaternion else _zeros(n)
+        near = lv.pema if not spec.is_quaternion else _array([lv.pema[0]] * n)
+        half = _array([min(int(v) * 8, core.MAX_EMA) for v in lv.pema])
+        return [(tmpl, wide), (lv.pema, half), (lv.pw, _array([128] * nc))], near
 
     def snapshot(self, state: SetState) -> tuple[int, bytes]:
         """All of a state: flags and body (section 8)."""
@@ -503,7 +547,7 @@ class SetCoder:
             (state.w, own, intra, spec.coded_channels, w_start, state.w),
         ):
             n = marks * ch
-            ones, a, b = k.array([64] * n), k.zeros(n), k.zeros(n)
+            ones, a, b = _array([64] * n), _zeros(n), _zeros(n)
             scale2 = near if todo is delta else scale
             count = f.model_encode(
                 use,
@@ -530,7 +574,7 @@ class SetCoder:
                 k.bucket,
             )
             start = f.rans_encode(self._res, self._ctx, count, ch, self._cum, self._out, self._size)
-            body += packet.put_varint(self._size - start) + k.take(self._out, start, self._size)
+            body += packet.put_varint(self._size - start) + bytes(self._out[start : self._size])
         return state.coarse << 2 | packet.MODE_INTRA | packet.HAS_MASK, body
 
     def from_snapshot(self, data: bytes, flags: int, pos: int, end: int, gains: tuple[int, ...]) -> SetState:
@@ -540,11 +584,11 @@ class SetCoder:
         if spec.is_quaternion and coarse > spec.bits[0] - 4:
             raise PoseError("coarser than this set can be")
         there, pos = packet.get_mask(marks, data, pos, end)
-        valid = k.array([int(v) for v in there])
+        valid = _array([int(v) for v in there])
         lv = self.level(coarse, gains)
         plan, own, intra, delta = self._planes(lv, valid)
         (x_start, ema_start, w_start), near = self._starts(lv)
-        x, prev, ema, w = k.zeros(spec.size), k.zeros(spec.size), k.array(lv.pema), k.array(lv.pw)
+        x, prev, ema, w = _zeros(spec.size), _zeros(spec.size), _array(lv.pema), _array(lv.pw)
         for out, use, todo, ch, (tmpl, scale), base in (
             (x, plan, intra, spec.channels, x_start, x),
             (prev, plan, delta, spec.channels, x_start, x),
@@ -553,7 +597,7 @@ class SetCoder:
         ):
             n = marks * ch
             size, pos = packet.get_varint(data, pos, end)
-            ones, a, b = k.array([64] * n), k.zeros(n), k.zeros(n)
+            ones, a, b = _array([64] * n), _zeros(n), _zeros(n)
             scale2 = near if todo is delta else scale
             if pos + size > end or not f.model_decode(
                 use,
@@ -576,10 +620,10 @@ class SetCoder:
                 self._e,
                 self._d,
                 self._work,
-                k.bucket,
+                k.bucket_in,
                 self._cum,
                 self._lut,
-                k.bytes_in(data),
+                data,
                 pos,
                 pos + size,
             ):
@@ -591,6 +635,19 @@ class SetCoder:
             if not 2 <= ema[i] <= core.MAX_EMA or not 0 <= w[i] <= 80:
                 raise PoseError("a state out of range")
         return SetState(spec, coarse, valid, x, prev, ema, w, gains, all(there))
+
+
+def _zeros(count: int) -> Any:
+    return np.zeros(count, np.int64)
+
+
+def _array(values: Any) -> Any:
+    return np.array(values, np.int64)
+
+
+def _plain_plan(marks: int, channels: int) -> list[int]:
+    """Index order, no references."""
+    return [v for i in range(marks) for v in (i * channels, 0, 0, 0, 0)]
 
 
 def _put_drops(drops: list[int]) -> bytes:

@@ -1,4 +1,8 @@
-"""The core compiled with numba (extra ``fast``): the same source as the plain one, so the same bytes."""
+"""The core compiled with numba (extra ``fast``): the same source as the reference, so the same bytes.
+
+Compiling takes seconds, once for a machine: numba keeps the machine code beside the source, or in the user's cache
+directory (``NUMBA_CACHE_DIR`` names another). ``warm`` does it where nobody waits.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,14 @@ def _compile(name: str, names: dict[str, Any]) -> Any:
     """``core.name`` as machine code, calling the compiled versions of what it calls."""
     plain = getattr(core, name)
     copy = types.FunctionType(plain.__code__, names, name, plain.__defaults__)
-    return numba.njit(copy, cache=False, nogil=True)
+    return _jit(copy)
+
+
+def _jit(function: Any) -> Any:
+    try:
+        return numba.njit(function, cache=True, nogil=True)
+    except RuntimeError:  # no directory to keep it in: then each process compiles
+        return numba.njit(function, nogil=True)
 
 
 FUNCTIONS = (
@@ -27,6 +38,8 @@ FUNCTIONS = (
     "model_decode",
     "pick_mode",
     "extrapolate",
+    "pack",
+    "unpack",
     "rescale",
     "gain_of",
     "apply_gain",
@@ -52,6 +65,8 @@ rans_encode = _NAMES["rans_encode"]
 model_decode = _NAMES["model_decode"]
 pick_mode = _NAMES["pick_mode"]
 extrapolate = _NAMES["extrapolate"]
+pack = _NAMES["pack"]
+unpack = _NAMES["unpack"]
 rescale = _NAMES["rescale"]
 rescale_scale = _NAMES["rescale_scale"]
 quat_prepare = _NAMES["quat_prepare"]
@@ -61,7 +76,7 @@ gain_of = _NAMES["gain_of"]
 apply_gain = _NAMES["apply_gain"]
 
 
-@numba.njit(nogil=True)
+@_jit
 def quantise(values: Any, scale: Any, limit: float, out: Any) -> bool:
     """``grid.quantise`` of finite float32 values; False when one is not."""
     channels = len(scale)

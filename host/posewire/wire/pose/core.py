@@ -1,8 +1,9 @@
 """The integer core of the pose codec: prediction, contexts and rANS, as ``docs/pose-packet.md`` sections 5 to
 7 define them.
 
-Written once, in the subset of Python that both runs on plain lists and compiles with numba on int64 arrays
-(``compiled.py``): the compiled path is this very source. Hence loops and index arithmetic instead of numpy.
+The reference, in the subset of Python that both runs on plain lists and compiles with numba on int64 arrays
+(``compiled.py``: the compiled path is this very source). Hence loops and index arithmetic instead of numpy;
+``plain.py`` does the usual frames faster where nothing is compiled.
 
 Arrays of one landmark set of ``L`` landmarks with ``C`` coded channels, ``n = L * C``:
 
@@ -504,11 +505,87 @@ def pick_mode(plan: Any, marks: int, channels: int, todo: Any, x: Any, x1: Any, 
 
 
 def extrapolate(x1: Any, x2: Any, mode: int, count: int, base: Any) -> None:
-    """The temporal base of mode 1 or 2, modulo 2^16."""
+    """The temporal base of a mode, modulo 2^16."""
+    if mode == 0:
+        for q in range(count):
+            base[q] = x1[q]
+        return
     for q in range(count):
         h = x1[q] - x2[q]
         v = x1[q] + (h >> 1 if mode == 1 else h)
         base[q] = ((v + 32768) & 65535) - 32768
+
+
+def pack(
+    plan: Any,
+    marks: int,
+    channels: int,
+    todo: Any,
+    valid: Any,
+    x: Any,
+    x1: Any,
+    x2: Any,
+    starts: Any,
+    ema: Any,
+    w: Any,
+    ema2: Any,
+    w2: Any,
+    room: Any,
+    work: Any,
+    bucket: Any,
+    cum: Any,
+    out: Any,
+    end: int,
+) -> int:
+    """A frame with every landmark a delta, in one call: four times where its bytes start in ``out``, plus the mode.
+
+    ``x1``, ``x2``: the reference and the frame before it; ``starts``: the start values, four rows. ``room``: five rows.
+    """
+    mode = pick_mode(plan, marks, channels, todo, x, x1, x2, work[0])
+    base, e, d, res, ctx = room[0], room[1], room[2], room[3], room[4]
+    extrapolate(x1, x2, mode, marks * channels, base)
+    count = model_encode(
+        plan, marks, channels, todo, valid, x, base, starts[0], starts[1], starts[2], starts[3],
+        ema, w, ema2, w2, False, e, d, work, res, ctx,
+        bucket,
+    )  # fmt: skip
+    return 4 * rans_encode(res, ctx, count, channels, cum, out, end) + mode
+
+
+def unpack(
+    plan: Any,
+    marks: int,
+    channels: int,
+    mode: int,
+    todo: Any,
+    valid: Any,
+    x: Any,
+    x1: Any,
+    x2: Any,
+    starts: Any,
+    ema: Any,
+    w: Any,
+    ema2: Any,
+    w2: Any,
+    room: Any,
+    work: Any,
+    bucket: Any,
+    cum: Any,
+    lut: Any,
+    data: Any,
+    pos: int,
+    end: int,
+) -> bool:
+    """The inverse: see ``model_decode``."""
+    base, e, d = room[0], room[1], room[2]
+    extrapolate(x1, x2, mode, marks * channels, base)
+    return bool(
+        model_decode(
+            plan, marks, channels, marks, todo, valid, x, base, starts[0], starts[1], starts[2], starts[3],
+        ema, w, ema2, w2, False, e, d, work,
+            bucket, cum, lut, data, pos, end,
+        )
+    )  # fmt: skip
 
 
 def rescale(values: Any, by: int, count: int, out: Any) -> None:

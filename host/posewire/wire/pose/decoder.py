@@ -32,7 +32,7 @@ class PoseDecoder:
         self.last: PoseFrame | None = None
         self.needs_key = False
         self._kernel = kernel(compiled)
-        self._coders: dict[LandmarkSet, SetCoder] = {}
+        self._coders: dict[int, SetCoder] = {}
         self._slots: list[FrameState] = []
         self._newest: tuple[int, int] | None = None  # sequence, time
         self._arrived: float | None = None
@@ -45,38 +45,38 @@ class PoseDecoder:
         then what it was. ``now_ms``: the receiver's clock, for ``age_ms``.
         """
         header = wire.parse_header(packet)
-        if header is None or header.kind == Kind.CONTROL:
+        if header is None or header.kind is Kind.CONTROL:
             return None
         if self.stream is not None and header.stream != self.stream:
             return None
-        if header.kind == Kind.SNAPSHOT:
+        if header.kind is Kind.SNAPSHOT:
             state = self._snapshot(packet, header)
-        elif header.kind == Kind.KEY:
+        elif header.kind is Kind.KEY:
             wire.verify(packet)
             self._refuse_old(header.sequence, 256)
             state = self._blocks(packet, header, None, header.time, cold=False)
-        elif header.kind == Kind.RESTART:
+        elif header.kind is Kind.RESTART:
             state = self._restart(packet, header)
         else:
             state = self._delta(packet, header)
-        if header.kind == Kind.KEY or header.kind == Kind.SNAPSHOT:
+        if header.kind is Kind.KEY or header.kind is Kind.SNAPSHOT:
             self._slots = [state]
             self.needs_key = False
-        if any(s.known < s.spec.landmarks for s in state.sets.values()):
-            return None
+        values = {}
+        for s in state.sets.values():
+            if s.known < s.spec.landmarks:
+                return None
+            values[s.spec.name] = restore(s)
         self._newest = (header.sequence, state.time_ms)
         self.needs_key = False
-        values, integers = {}, {}
-        for s in state.sets.values():
-            values[s.spec.name], integers[s.spec.name] = restore(s)
         frame = PoseFrame(
             header.stream,
             header.sequence,
             state.time_ms,
             values,
-            integers,
             header.layer,
-            header.kind == Kind.REPEAT,
+            header.kind is Kind.REPEAT,
+            state.sets.values(),
         )
         self.last = frame
         self._arrived = now_ms
@@ -105,12 +105,10 @@ class PoseDecoder:
         return None
 
     def coder(self, spec: LandmarkSet) -> SetCoder:
-        """Tables and scratch for a set; as many are kept as one packet can name."""
-        found = self._coders.get(spec)
-        if found is None:
-            if len(self._coders) >= 16:
-                self._coders.clear()
-            found = self._coders[spec] = SetCoder(spec, self._kernel)
+        """Tables and scratch for a set, kept until another one has its id."""
+        found = self._coders.get(spec.id)
+        if found is None or (found.spec is not spec and found.spec != spec):
+            found = self._coders[spec.id] = SetCoder(spec, self._kernel)
         return found
 
     def _refuse_old(self, sequence: int, window: int) -> None:
@@ -119,7 +117,10 @@ class PoseDecoder:
 
     def _reference(self, header: Header) -> FrameState | None:
         wanted = (header.sequence - header.distance) & 0xFFFF
-        return next((s for s in self._slots if s.sequence == wanted), None)
+        for slot in self._slots:
+            if slot.sequence == wanted:
+                return slot
+        return None
 
     def _delta(self, packet: bytes, header: Header) -> FrameState:
         self._refuse_old(header.sequence, 0x8000)
@@ -133,7 +134,7 @@ class PoseDecoder:
             self.needs_key = self.needs_key or header.layer == 0
             raise
         time_ms = (ref.time_ms + ((header.time - ref.time_ms) & 0xFFFF)) & 0xFFFFFFFF
-        if header.kind == Kind.REPEAT:
+        if header.kind is Kind.REPEAT:
             if len(packet) != header.size + wire.CHECK_BYTES:
                 raise PoseError("a repeat with blocks")
             return FrameState(ref.sequence, time_ms, ref.check, ref.sets)
@@ -171,11 +172,11 @@ class PoseDecoder:
             gains: tuple[int, ...] | None = None
             pos, fresh = block.start, block.flags & 3 == MODE_INTRA
             before = None if ref is None else ref.sets.get(block.set_id)
-            if header.kind == Kind.KEY and not fresh:
+            if header.kind is Kind.KEY and not fresh:
                 raise PoseError("a key packet with a set that refers to another frame")
             if fresh and block.flags & HAS_REFRESH:
                 raise PoseError("a new set with a refresh")
-            if fresh or header.kind == Kind.RESTART:
+            if fresh or header.kind is Kind.RESTART:
                 spec, pos = get_descriptor(block.set_id, packet, pos, block.end)
                 gains, pos = get_gains(spec, packet, pos, block.end)
                 if not fresh and before is not None and before.spec != spec:

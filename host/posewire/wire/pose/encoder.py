@@ -92,7 +92,6 @@ class PoseEncoder:
         self._steady = 0
         self._kernel = kernel(compiled)
         self._coders = {s.id: SetCoder(s, self._kernel) for s in self.sets}
-        self._quantise = self._kernel.quantise
         self._seq = sequence & 0xFFFF
         self._base: FrameState | None = None
         self._candidate: FrameState | None = None
@@ -199,8 +198,11 @@ class PoseEncoder:
         self, frame: list[tuple[LandmarkSet, Any]], ref: FrameState | None, time_ms: int, level: int
     ) -> tuple[bytes, FrameState | None, int]:
         """The packet at one coarse level, the state it leads to (None for a repeat), its layer."""
-        grids = [(spec, *self._quantise(v, spec, level)) for spec, v in frame]
-        grids = [g for g in grids if g[2] is None or any(g[2])]
+        grids = []
+        for spec, v in frame:
+            grid, present = self._coders[spec.id].quantise(v, level)
+            if present is None or any(present):
+                grids.append((spec, grid, present))
         layer = 0 if ref is None else self._layer()
         segment = self._since_restart - self.refresh if self.refresh and ref is not None and layer == 0 else -1
         distance = 0 if ref is None else (self._seq - ref.sequence) & 0xFFFF
@@ -213,11 +215,11 @@ class PoseEncoder:
             header = Header(Kind.RESTART, 0, self.stream, self._seq, time_ms, distance, ref.check)
         else:
             header = Header(Kind.DELTA, layer, self.stream, self._seq, time_ms, distance)
-        out = bytearray(header.pack())
+        out = header.pack()
         states: dict[int, SetState] = {}
         for spec, grid, present in grids:
+            coder = self._coders[spec.id]
             before = None if ref is None else ref.sets.get(spec.id)
-            x = grid.tolist() if self._kernel.name == "plain" else grid
             window = (0, 0)
             if segment >= 0 and before is not None:
                 step = max(4, -(-spec.landmarks // self.refresh))
@@ -228,12 +230,11 @@ class PoseEncoder:
             if before is None or segment == 0:
                 # a set that starts anew starts from what this stream has been like so far
                 past = before or (self._base.sets.get(spec.id) if self._base is not None else None)
-                coder = self._coders[spec.id]
                 gains = coder.unit_gains if past is None else coder.gains_after(past)
-            flags, body, states[spec.id] = self._coders[spec.id].encode(x, present, before, level, gains, window)
+            flags, body, states[spec.id] = coder.encode(grid, present, before, level, gains, window)
             out += bytes((spec.id, flags)) + put_varint(len(body)) + body
-        seed = ref.check if header.kind == Kind.DELTA and ref is not None else 0
-        packet, check = seal(bytes(out), seed)
+        seed = ref.check if ref is not None and segment != 0 else 0
+        packet, check = seal(out, seed)
         return packet, FrameState(self._seq, time_ms, check, states), layer
 
     def _same(self, grids: list[Any], ref: FrameState, level: int) -> bool:

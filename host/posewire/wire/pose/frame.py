@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posewire.wire.pose.coder import SetState
-from posewire.wire.pose.grid import scale
+from posewire.wire.pose.grid import step
 
 Values = NDArray[np.float32]
 Poses = Values | Mapping[str, "Values | None"]
@@ -25,32 +26,39 @@ class FrameState:
     sets: dict[int, SetState]
 
 
-@dataclass(frozen=True, slots=True)
-class PoseFrame:
+class PoseFrame(NamedTuple):
     """One decoded instant.
 
-    ``values``: per set name a float32 array (landmarks, channels), NaN where a landmark is missing; a missing
-    set is not
-    in it. ``integers``: the same on the grid, 0 where missing. ``time_ms``: the publisher's clock, modulo
-    2^32. ``repeat``: the same pose as a frame before.
+    ``values``: per set name a float32 array (landmarks, channels), NaN where a landmark is missing; a missing set is
+    not in it. ``time_ms``: the publisher's clock, modulo 2^32. ``repeat``: the same pose as a frame before.
+    ``states``: what ``values`` were made from.
     """
 
     stream: int
     sequence: int
     time_ms: int
     values: dict[str, Values]
-    integers: dict[str, NDArray[np.int32]]
-    layer: int = 0
-    repeat: bool = False
+    layer: int
+    repeat: bool
+    states: Iterable[SetState]
+
+    @property
+    def integers(self) -> dict[str, NDArray[np.int32]]:
+        """``values`` on the grid, 0 where missing."""
+        out = {}
+        for state in self.states:
+            grid = state.x.astype(np.int32).reshape(state.spec.landmarks, -1)
+            if not state.complete:
+                grid[state.valid == 0] = 0
+            out[state.spec.name] = grid
+        return out
 
 
-def restore(state: SetState) -> tuple[Values, NDArray[np.int32]]:
-    """A set's values (NaN where missing) and integers, (landmarks, channels)."""
+def restore(state: SetState) -> Values:
+    """A set's values, (landmarks, channels), NaN where missing."""
     spec = state.spec
-    integers = np.array(state.x, np.int32).reshape(spec.landmarks, spec.channels)
-    values = (integers / scale(spec.bits, state.coarse)).astype(np.float32)
+    values: Values = state.x.astype(np.float32).reshape(spec.landmarks, -1)
+    values *= step(spec.bits, state.coarse)
     if not state.complete:
-        gone = np.asarray(state.valid) == 0
-        values[gone] = np.nan
-        integers[gone] = 0
-    return values, integers
+        values[state.valid == 0] = np.nan
+    return values

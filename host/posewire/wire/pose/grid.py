@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,14 +36,13 @@ def quantise(values: Any, spec: LandmarkSet, coarse: int) -> tuple[NDArray[np.in
     return v64.astype(np.int64).reshape(-1), present
 
 
-_SCALES: dict[tuple[tuple[int, ...], int], NDArray[np.float64]] = {}
-
-
+@lru_cache(maxsize=256)
 def scale(bits: tuple[int, ...], coarse: int) -> NDArray[np.float64]:
     """One over the step of each channel."""
-    found = _SCALES.get((bits, coarse))
-    if found is None:
-        if len(_SCALES) > 256:
-            _SCALES.clear()
-        found = _SCALES[bits, coarse] = np.exp2(np.array(bits, np.float64) - coarse)
-    return found
+    return np.exp2(np.array(bits, np.float64) - coarse)
+
+
+@lru_cache(maxsize=256)
+def step(bits: tuple[int, ...], coarse: int) -> NDArray[np.float32]:
+    """The step of each channel, a power of two."""
+    return (1 / scale(bits, coarse)).astype(np.float32)

@@ -8,6 +8,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from posewire.errors import PoseError
 from posewire.wire.pose.sets import CUSTOM_ID, MAX_LANDMARKS, QUAT_ID, LandmarkSet, make_set
@@ -42,8 +43,7 @@ HAS_REFRESH = 0x40
 HAS_INTRA_MASK = 0x80
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """The first bytes of a packet. ``time`` is 32 bits in key, snapshot and restart, the low 16 bits in delta
     and repeat.
     """
@@ -58,25 +58,34 @@ class Header:
     size: int = 0
 
     def pack(self) -> bytes:
-        head = struct.pack(">BBH", VERSION << 5 | self.kind << 2 | self.layer, self.stream, self.sequence)
-        if self.kind == Kind.KEY:
-            return head + struct.pack(">I", self.time)
-        if self.kind in (Kind.DELTA, Kind.REPEAT):
-            return head + struct.pack(">HB", self.time & 0xFFFF, self.distance)
-        if self.kind == Kind.SNAPSHOT:
-            return head + struct.pack(">II", self.time, self.reference_check)
-        if self.kind == Kind.RESTART:
-            return head + struct.pack(">IBI", self.time, self.distance, self.reference_check)
-        return head
+        kind, layer, stream, sequence, time, distance, check, _ = self
+        first = VERSION << 5 | kind << 2 | layer
+        if kind is Kind.DELTA or kind is Kind.REPEAT:
+            return _DELTA.pack(first, stream, sequence, time & 0xFFFF, distance)
+        if kind is Kind.KEY:
+            return _KEY.pack(first, stream, sequence, time)
+        if kind is Kind.SNAPSHOT:
+            return _SNAPSHOT.pack(first, stream, sequence, time, check)
+        if kind is Kind.RESTART:
+            return _RESTART.pack(first, stream, sequence, time, distance, check)
+        return _CONTROL.pack(first, stream, sequence)
 
 
-_REST = {
-    Kind.KEY: struct.Struct(">I"),
-    Kind.DELTA: struct.Struct(">HB"),
-    Kind.REPEAT: struct.Struct(">HB"),
-    Kind.SNAPSHOT: struct.Struct(">II"),
-    Kind.RESTART: struct.Struct(">IBI"),
-    Kind.CONTROL: struct.Struct(">"),
+_KEY = struct.Struct(">BBHI")
+_DELTA = struct.Struct(">BBHHB")
+_SNAPSHOT = struct.Struct(">BBHII")
+_RESTART = struct.Struct(">BBHIBI")
+_CONTROL = struct.Struct(">BBH")
+_KINDS = {
+    VERSION << 3 | kind: (kind, layout)
+    for kind, layout in (
+        (Kind.KEY, _KEY),
+        (Kind.DELTA, _DELTA),
+        (Kind.REPEAT, _DELTA),
+        (Kind.SNAPSHOT, _SNAPSHOT),
+        (Kind.RESTART, _RESTART),
+        (Kind.CONTROL, _CONTROL),
+    )
 }
 
 
@@ -87,29 +96,24 @@ def parse_header(packet: bytes) -> Header | None:
     """
     if not 4 <= len(packet) <= MAX_PACKET:
         raise PoseError(f"a pose packet has 4 to {MAX_PACKET} bytes, not {len(packet)}")
-    first = packet[0]
-    try:
-        kind = Kind((first >> 2) & 7)
-    except ValueError:
+    found = _KINDS.get(packet[0] >> 2)
+    if found is None:
         return None
-    if first >> 5 != VERSION:
-        return None
-    rest = _REST[kind]
-    if len(packet) < 4 + rest.size + CHECK_BYTES:
+    kind, layout = found
+    size = layout.size
+    if len(packet) < size + CHECK_BYTES:
         raise PoseError("the packet ends within its header")
-    stream, seq = packet[1], packet[2] << 8 | packet[3]
-    f = rest.unpack_from(packet, 4)
-    size = 4 + rest.size
+    first, stream, sequence, *rest = layout.unpack_from(packet)
     layer = first & 3
-    if kind == Kind.KEY:
-        return Header(kind, layer, stream, seq, f[0], size=size)
-    if kind in (Kind.DELTA, Kind.REPEAT):
-        return Header(kind, layer, stream, seq, f[0], f[1], size=size)
-    if kind == Kind.SNAPSHOT:
-        return Header(kind, layer, stream, seq, f[0], reference_check=f[1], size=size)
-    if kind == Kind.RESTART:
-        return Header(kind, layer, stream, seq, f[0], f[1], f[2], size=size)
-    return Header(kind, layer, stream, seq, size=size)
+    if layout is _DELTA:
+        return Header(kind, layer, stream, sequence, rest[0], rest[1], 0, size)
+    if kind is Kind.KEY:
+        return Header(kind, layer, stream, sequence, rest[0], 0, 0, size)
+    if kind is Kind.SNAPSHOT:
+        return Header(kind, layer, stream, sequence, rest[0], 0, rest[1], size)
+    if kind is Kind.RESTART:
+        return Header(kind, layer, stream, sequence, rest[0], rest[1], rest[2], size)
+    return Header(kind, layer, stream, sequence, 0, 0, 0, size)
 
 
 def seal(body: bytes, seed: int = 0) -> tuple[bytes, int]:
@@ -130,6 +134,8 @@ def verify(packet: bytes, seed: int = 0) -> int:
 
 def put_varint(value: int) -> bytes:
     """7 bits a byte, low bits first, the high bit says that more follow."""
+    if value < 128:
+        return bytes((value,))
     out = bytearray()
     while value > 127:
         out.append(value & 127 | 128)
@@ -212,8 +218,7 @@ def get_mask(count: int, data: bytes, pos: int, end: int) -> tuple[list[bool], i
     return [bool(data[pos + (i >> 3)] >> (i & 7) & 1) for i in range(count)], pos + size
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """One set within a packet: ``body`` is ``packet[start:end]``."""
 
     set_id: int
@@ -230,10 +235,13 @@ def blocks(packet: bytes, header: Header) -> list[Block]:
         if pos + 2 > end:
             raise PoseError("a block is cut")
         ident, flags = packet[pos], packet[pos + 1]
-        size, pos = get_varint(packet, pos + 2, end)
+        if pos + 2 < end and packet[pos + 2] < 128:
+            size, pos = packet[pos + 2], pos + 3
+        else:
+            size, pos = get_varint(packet, pos + 2, end)
         if pos + size > end:
             raise PoseError("a block is cut")
-        if any(b.set_id == ident for b in out):
+        if out and any(b.set_id == ident for b in out):
             raise PoseError("a set comes twice")
         out.append(Block(ident, flags, pos, pos + size))
         pos += size
