@@ -195,7 +195,13 @@ def test_hello_introduces_the_board():
     assert hello["type"] == "hello"
     assert hello["version"] == 3
     assert hello["transport"] == "websocket"
-    assert hello["features"] == {"mcp": True, "pose": True, "codecs": ["ima-adpcm", "pcm"]}
+    assert hello["features"] == {
+        "mcp": True,
+        "pose": True,
+        "codecs": ["ima-adpcm", "pcm"],
+        "telemetry": True,
+        "update": True,
+    }
     assert hello["audio_params"] == {"format": "ima-adpcm", "sample_rate": 16000, "channels": 1, "frame_duration": 60}
     assert hello["device"] == {"board": "bench", "firmware": "0.0"}
     assert "resume" not in hello
