@@ -195,7 +195,7 @@ async def test_abort_while_speaking_is_silent_at_once(session: VoiceSession, ear
     assert ear.events[-1] == "cancelled"
     assert session.state == SessionState.IDLE
     ear.line.set()
-    await eventually(lambda: asyncio.all_tasks() == before)
+    await eventually(lambda: asyncio.all_tasks() <= before)
     assert ear.events[-1] == "cancelled"
 
 
@@ -210,7 +210,7 @@ async def test_abort_at_any_stage_leaves_nothing_and_the_next_turn_works(
         await ear.until(after)
     session.abort()
     noted = list(ear.events)
-    await eventually(lambda: asyncio.all_tasks() == before)
+    await eventually(lambda: asyncio.all_tasks() <= before)
     assert ear.events == noted
     board.calls.clear()
     session.start("auto")
@@ -252,7 +252,10 @@ async def test_in_auto_mode_the_reply_is_not_disturbed_by_sound(session: VoiceSe
 
 
 async def test_close_in_the_middle_leaves_no_task(assistant: Assistant, board: Board) -> None:
+    first = assistant.session(Ear(), board, device_name="first")  # starts the recogniser's worker, which stays
+    await asyncio.sleep(0)
     before = asyncio.all_tasks()
+    await first.close()
     for stage in ("speech", "heard", "audio"):
         ear = Ear()
         ear.line.clear()
@@ -262,7 +265,7 @@ async def test_close_in_the_middle_leaves_no_task(assistant: Assistant, board: B
         await ear.until(stage)
         await session.close()
         assert session.state == SessionState.IDLE
-    await eventually(lambda: asyncio.all_tasks() == before)
+    await eventually(lambda: asyncio.all_tasks() <= before)
 
 
 async def test_closing_the_assistant_ends_its_threads() -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from posewire.voice.wyoming import Event, encode_event, read_event
+
 _MAX_HEAD = 64 * 1024
 _MAX_BODY = 64 * 1024 * 1024
 SPEECH_RATE = 24_000
@@ -213,3 +215,68 @@ def _event(delta: Mapping[str, Any], finish: str | None = None) -> bytes:
 async def _once(body: bytes, after: float = 0.0) -> Answer:
     await asyncio.sleep(after)
     yield body
+
+
+class WyomingStandIn:
+    """A Wyoming server on the loopback interface: "hears" a text, hums another.
+
+    Attributes:
+        received: bytes of audio that came.
+        open: connections.
+    """
+
+    def __init__(self, heard: str = "turn on the light", asr_s: float = 0.0, tts_s: float = 0.0) -> None:
+        self.received = 0
+        self.open = 0
+        self._heard = heard
+        self._asr_s = asr_s
+        self._tts_s = tts_s
+        self._port = 0
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> "WyomingStandIn":
+        """Listen on a free port."""
+        self._server = await asyncio.start_server(self._connection, "127.0.0.1", 0)
+        self._port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop listening."""
+        assert self._server is not None
+        self._server.close()
+
+    @property
+    def uri(self) -> str:
+        """What a user would put into ``uri``."""
+        return f"tcp://127.0.0.1:{self._port}"
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open += 1
+        try:
+            while True:
+                event = await read_event(reader)
+                if event.type == "audio-chunk":
+                    self.received += len(event.payload)
+                elif event.type == "audio-stop":
+                    await asyncio.sleep(self._asr_s)
+                    for word in self._heard.split():
+                        writer.write(encode_event(Event("transcript-chunk", {"text": word + " "})))
+                    writer.write(encode_event(Event("transcript", {"text": self._heard})))
+                elif event.type == "synthesize":
+                    await self._speak(str(event.data["text"]), writer)
+                await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError, ValueError):
+            pass
+        finally:
+            self.open -= 1
+            writer.close()
+
+    async def _speak(self, text: str, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(self._tts_s)
+        form = {"rate": 22050, "width": 2, "channels": 1}
+        writer.write(encode_event(Event("audio-start", form)))
+        samples = hum(text, form["rate"]).tobytes()
+        for start in range(0, len(samples), 2048):
+            writer.write(encode_event(Event("audio-chunk", form, samples[start : start + 2048])))
+            await writer.drain()
+        writer.write(encode_event(Event("audio-stop")))

@@ -54,6 +54,10 @@ class SpeechRecognizer(Protocol):
 
     name: str
 
+    def prepare(self) -> None:
+        """Start what takes long to start, before somebody speaks; on the event loop, returns at once."""
+        ...
+
     def utterance(self) -> Utterance:
         """Begin an utterance; on the event loop."""
         ...

@@ -72,6 +72,7 @@ class Assistant:
 
     def session(self, out: VoiceOut, tools: DeviceTools, *, device_name: str) -> VoiceSession:
         """Make the voice of one connection."""
+        self._recognizer.prepare()
         conversation = self._responder.conversation(tools, device_name)
         return VoiceSession(self._settings, self._vad, self._recognizer, self._kit, out, conversation)
 

@@ -1,0 +1,150 @@
+"""The Wyoming protocol: one JSON line, then as many bytes of data and payload as it says. For ASR and TTS servers.
+
+Source: the protocol's description in github OHF-Voice/wyoming. No authentication and no encryption: for servers on this
+machine or in one's own network.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from posewire.errors import ConfigError, ProviderError
+
+_MAX_LINE = 64 * 1024
+_MAX_BODY = 16 * 1024 * 1024
+_CONNECT_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True)
+class Event:
+    """One message."""
+
+    type: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    payload: bytes = b""
+
+
+@dataclass(frozen=True)
+class WyomingServer:
+    """Where a server is: part of both providers' options."""
+
+    uri: str
+    """As in ``tcp://127.0.0.1:10300``."""
+
+    timeout_s: float = 20.0
+    """Longest silence of the server."""
+
+    def __post_init__(self) -> None:
+        self.address()
+        if self.timeout_s <= 0:
+            raise ConfigError(f"timeout_s must be more than 0, is {self.timeout_s}")
+
+    def address(self) -> tuple[str, int]:
+        """Return host and port.
+
+        Raises:
+            ConfigError: it is no such address.
+        """
+        try:
+            parts = urlsplit(self.uri)
+            if parts.scheme == "tcp" and parts.hostname and parts.port:
+                return parts.hostname, parts.port
+        except ValueError:
+            pass
+        raise ConfigError(f"uri must be like tcp://127.0.0.1:10300, is {self.uri!r}")
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator["WyomingConnection"]:
+        """Give a connection, closed at the end.
+
+        Raises:
+            ProviderError: it cannot be reached; also what breaks while the connection is used.
+        """
+        try:
+            async with asyncio.timeout(_CONNECT_TIMEOUT):
+                reader, writer = await asyncio.open_connection(*self.address(), limit=_MAX_LINE)
+        except (OSError, TimeoutError) as exc:
+            raise ProviderError(f"{self.uri} cannot be reached: {exc or 'no answer'}") from None
+        try:
+            yield WyomingConnection(reader, writer, self)
+        except OSError as exc:
+            raise ProviderError(f"{self.uri} broke off: {exc}") from None
+        finally:
+            # Not waited for: a server that does not read must not hold up the end of a turn.
+            writer.transport.abort()
+
+
+class WyomingConnection:
+    """Writes and reads events."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: WyomingServer) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._server = server
+
+    async def write(self, event: Event) -> None:
+        """Send an event; waits while the server does not read."""
+        self._writer.write(encode_event(event))
+        await self._writer.drain()
+
+    async def read(self) -> Event:
+        """Return the next event.
+
+        Raises:
+            ProviderError: the server is silent for too long, broke off, complains, or does not speak Wyoming.
+        """
+        try:
+            async with asyncio.timeout(self._server.timeout_s):
+                event = await read_event(self._reader)
+        except TimeoutError:
+            raise ProviderError(f"{self._server.uri} does not answer in time") from None
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise ProviderError(f"{self._server.uri} broke off") from None
+        except ValueError as exc:
+            raise ProviderError(f"{self._server.uri} does not speak Wyoming: {exc}") from None
+        if event.type == "error":
+            raise ProviderError(f"{self._server.uri} failed: {str(event.data.get('text', ''))[:300]}")
+        return event
+
+
+def encode_event(event: Event) -> bytes:
+    """Return an event's bytes."""
+    data = json.dumps(dict(event.data), ensure_ascii=False).encode() if event.data else b""
+    head: dict[str, Any] = {"type": event.type}
+    if data:
+        head["data_length"] = len(data)
+    if event.payload:
+        head["payload_length"] = len(event.payload)
+    return json.dumps(head).encode() + b"\n" + data + event.payload
+
+
+async def read_event(reader: asyncio.StreamReader) -> Event:
+    """Read one event; its data may be in the line, behind it, or both.
+
+    Raises:
+        ValueError: it is none, or over 16 MB.
+        asyncio.IncompleteReadError: the stream ended.
+    """
+    line = await reader.readuntil(b"\n") if not reader.at_eof() else b""
+    if not line:
+        raise asyncio.IncompleteReadError(b"", None)
+    head = json.loads(line)
+    if not isinstance(head, dict) or not isinstance(head.get("type"), str):
+        raise ValueError("a line without a type")  # noqa: TRY004 - of a peer's bytes, not of our types
+    data = head.get("data") or {}
+    more = await reader.readexactly(_length(head.get("data_length")))
+    if more:
+        data = {**data, **json.loads(more)}
+    return Event(head["type"], data, await reader.readexactly(_length(head.get("payload_length"))))
+
+
+def _length(value: Any) -> int:
+    if value is None:
+        return 0
+    if not isinstance(value, int) or not 0 <= value <= _MAX_BODY:
+        raise ValueError(f"a length of {value!r}")
+    return value
