@@ -15,6 +15,7 @@ from posewire.server.file_limit import raise_file_limit
 from posewire.server.host_tools import HostTools
 from posewire.server.http_routes import ROUTES
 from posewire.server.listener import Listener
+from posewire.server.memory import StoredMemory
 from posewire.server.plugins import LifeHook, Plugin, load_plugins
 from posewire.server.push.service import Push
 from posewire.server.registry import ConnectionRegistry
@@ -57,20 +58,13 @@ class Host:
             ConfigError: the address cannot be listened on, or a setting makes no sense.
             StoreError: the store cannot be opened.
         """
-        assistant = None
-        if self._settings.voice is not None:
-            try:
-                assistant = await asyncio.to_thread(Assistant.create, self._settings.voice)
-            except ProviderError as exc:
-                self._log.warning("voice_off", why=str(exc))
-            else:
-                self._log.info("voice", **assistant.describe())
         self._plugins = load_plugins(self._settings.server.plugins, list(HANDLERS))
         text_types = dict(HANDLERS)
         for plugin in self._plugins:
             text_types.update(plugin.text_types)
         store = await asyncio.to_thread(Store, self._settings.store.path or MEMORY, DOMAINS)
         try:
+            assistant = await self._make_assistant(store)
             self._services = self._make_services(assistant, store, text_types)
             plugin_routes = [route for plugin in self._plugins for route in plugin.routes]
             self._listener = Listener(self._services, [*ROUTES, *plugin_routes])
@@ -88,12 +82,25 @@ class Host:
         scheme = "wss" if self._settings.server.certificate else "ws"
         self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
 
+    async def _make_assistant(self, store: Store) -> Assistant | None:
+        if self._settings.voice is None:
+            return None
+        try:
+            assistant = await asyncio.to_thread(Assistant.create, self._settings.voice, StoredMemory(store))
+        except ProviderError as exc:
+            self._log.warning("voice_off", why=str(exc))
+            return None
+        self._log.info("voice", **assistant.describe())
+        return assistant
+
     def _make_services(self, assistant: Assistant | None, store: Store, text_types: dict[str, TextType]) -> Services:
         settings, server = self._settings, self._settings.server
         hub: ConnectionHub[ConnectionHandler] = ConnectionHub(
             Limits(server.ping_after, server.answer_within, server.idle_after, server.sweep)
         )
         registry, caches, counters = ConnectionRegistry(hub.pool), Caches(), Counter[str]()
+        for name, cache in (assistant.caches() if assistant is not None else {}).items():
+            caches.add(name, cache)
         push = Push(settings.push, registry, store, counters)
         return Services(
             settings,

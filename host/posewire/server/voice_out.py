@@ -7,20 +7,9 @@ from numpy.typing import NDArray
 
 from posewire.server.downlink import AudioDownlink
 from posewire.server.event_log import EventLog
+from posewire.voice.emotions import EMOJI
 from posewire.voice.output import TurnReport
 from posewire.wire.messages import Message
-
-_EMOJI = {
-    "neutral": "😐",
-    "happy": "🙂",
-    "laughing": "😆",
-    "sad": "😔",
-    "thinking": "🤔",
-    "confused": "🙄",
-    "confident": "😎",
-    "surprised": "😯",
-    "sleepy": "😴",
-}
 
 
 class ConnectionVoiceOut:
@@ -49,7 +38,7 @@ class ConnectionVoiceOut:
 
     def emotion(self, name: str) -> None:
         """Tell the device which face to show."""
-        self._send({"type": "llm", "emotion": name, "text": _EMOJI.get(name, _EMOJI["neutral"])})
+        self._send({"type": "llm", "emotion": name, "text": EMOJI.get(name, EMOJI["neutral"])})
 
     def reply_started(self) -> None:
         """Announce audio."""

@@ -1,12 +1,19 @@
 """The assistant: engines, sentences and caches of one host process, and the sessions made from them."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from posewire.voice.asr import SpeechRecognizer
+from posewire.voice.cache import TtlCache
+from posewire.voice.chat import ChatResponder, Memory
 from posewire.voice.commands import CommandResponder
 from posewire.voice.conversation import Responder
 from posewire.voice.intents import normal_text
+from posewire.voice.llm import LanguageModel
+from posewire.voice.options import read_options
 from posewire.voice.output import TurnReport, VoiceOut
+from posewire.voice.prompt import ChatSettings
 from posewire.voice.providers import load_provider, load_synthesizer
 from posewire.voice.sentences import load_sentences
 from posewire.voice.session import SessionState, VoiceSession
@@ -49,7 +56,7 @@ class Assistant:
         self._kit = kit
 
     @classmethod
-    def create(cls, settings: VoiceSettings) -> "Assistant":
+    def create(cls, settings: VoiceSettings, memory: Memory | None = None) -> "Assistant":
         """Load engines and sentences; takes about half a second.
 
         Without any synthesizer (and ``tts = "auto"``) replies are text only.
@@ -62,19 +69,34 @@ class Assistant:
         vad: VadEngine = load_provider("vad", settings.vad, settings, sentences)
         recognizer: SpeechRecognizer = load_provider("asr", settings.asr, settings, sentences)
         synthesizer: SpeechSynthesizer | None = load_synthesizer(settings, sentences)
+        commands = CommandResponder(sentences)
+        responder: Responder = commands
+        if settings.llm != "none":
+            model: LanguageModel = load_provider("llm", settings.llm, settings, sentences)
+            chat = read_options(ChatSettings, settings.chat, "voice.chat")
+            responder = ChatResponder(model, chat, commands, memory)
         kit = Kit(
             {**sentences.phrases, "farewell": settings.farewell},
             None if synthesizer is None else Speaker(synthesizer),
             frozenset(map(normal_text, settings.exit_words)),
             settings.latency_budget_ms,
         )
-        return cls(settings, vad, recognizer, CommandResponder(sentences), kit)
+        return cls(settings, vad, recognizer, responder, kit)
 
     def session(self, out: VoiceOut, tools: DeviceTools, *, device_name: str) -> VoiceSession:
         """Make the voice of one connection."""
         self._recognizer.prepare()
         conversation = self._responder.conversation(tools, device_name)
         return VoiceSession(self._settings, self._vad, self._recognizer, self._kit, out, conversation)
+
+    def caches(self) -> Mapping[str, TtlCache[Any, Any]]:
+        """Return the caches by name, for whoever counts."""
+        found: dict[str, TtlCache[Any, Any]] = {}
+        if self._kit.speaker is not None:
+            found["speech"] = self._kit.speaker.cache
+        if isinstance(self._responder, ChatResponder):
+            found["prompts"] = self._responder.prompts.cache
+        return found
 
     def describe(self) -> dict[str, str]:
         """Name the engines in use."""

@@ -50,6 +50,13 @@ class CommandConversation:
         self._pending: Command | None = None
         self._said: Counter[str] = Counter()
 
+    def knows(self, text: str) -> bool:
+        """Whether a text is a command that can be carried out now, or the answer to a question that was asked."""
+        command = self._matcher.match(text)
+        if command is None:
+            return False
+        return self._pending is not None or (bool(command.intent.tools) and self._tool(command.intent) is not None)
+
     async def answer(self, text: str) -> AsyncIterator[Piece]:
         """Do what the text says, and say what was done."""
         began = time.monotonic()

@@ -79,6 +79,9 @@ class VoiceSettings:
     tts_rate: float = 1.0
     """Speaking rate: 0.5 … 2, 1 is normal."""
 
+    chat: Mapping[str, Any] = field(default_factory=dict)
+    """The dialogue with a language model: see ``ChatSettings``."""
+
     providers: Mapping[str, Any] = field(default_factory=dict)
     """Options of the providers: kind, then name, then that provider's own."""
 
