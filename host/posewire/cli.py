@@ -13,6 +13,8 @@ COMMANDS = {
     "serve": ("start the host that boards and programs connect to", "posewire.server.serve_command"),
     "demo": ("show the whole thing on this machine: host, simulated board, voice, motion", "posewire.demo.command"),
     "update": ("send new firmware to boards over the air", "posewire.update.command"),
+    "record": ("record a room into a file", "posewire.client.record_command"),
+    "replay": ("play a recording of a room back, at any speed", "posewire.client.replay_command"),
     "sim device": ("run one simulated board against any host", "posewire.sim.device_command"),
     "bench pose": ("measure the pose codec on recordings, beside what people use today", "posewire.bench.pose"),
     "bench client": ("measure the board's WebSocket client, beside micropython-lib's", "posewire.bench.client"),

@@ -13,12 +13,16 @@ from websockets.exceptions import ConnectionClosed
 
 from posewire.errors import PoseError, WireError
 from posewire.wire.frames import FrameType, build_frame, parse_frame
-from posewire.wire.messages import dump_text
+from posewire.wire.messages import RoomKind, dump_text
 from posewire.wire.pose import Kind, PoseDecoder, PoseFrame, parse_header
 
 _PROTOCOL = 3
 _ANSWER_TIMEOUT = 10.0
 _RESTART_JUMP = 256
+_KINDS: dict[int, RoomKind] = {FrameType.AUDIO: "audio", FrameType.POSE: "pose"}
+
+Wanted = str | dict[str, str | int]
+"""A kind from everybody, or ``{"kind": …, "slot": …}`` or ``{"kind": …, "device": …}``."""
 
 
 @dataclass
@@ -34,6 +38,15 @@ class StreamCount:
     missing: int = 0
     undecodable: int = 0
     last_sequence: int | None = None
+
+
+@dataclass(frozen=True)
+class ReceivedFrame:
+    """A frame of another member, undecoded."""
+
+    slot: int
+    kind: RoomKind
+    payload: bytes
 
 
 @dataclass(frozen=True)
@@ -56,17 +69,29 @@ class _Stream:
 class RoomClient:
     """Joins a room of a host. Use as an async context manager; iterate ``poses()``.
 
+    ``publish`` and ``subscribe`` list kinds, ``"pose"`` and ``"audio"``; a subscription may also name one member, as
+    ``{"kind": "pose", "slot": 3}`` or by ``"device"``. ``create``: True wants the room to be new, False wants it there.
     A packet that does not decode is a gap: the client asks the publisher for a key packet and goes on from there.
     """
 
     def __init__(
-        self, url: str, room: str, *, token: str = "", name: str = "desktop", publish: Sequence[str] = ()
+        self,
+        url: str,
+        room: str,
+        *,
+        token: str = "",
+        name: str = "desktop",
+        publish: Sequence[str] = (),
+        subscribe: Sequence[Wanted] = ("pose",),
+        create: bool | None = None,
     ) -> None:
         self._url = url
         self._room = room
         self._token = token
         self._name = name
         self._publish = list(publish)
+        self._subscribe = list(subscribe)
+        self._create = create
         self._socket: ClientConnection | None = None
         self._streams: dict[tuple[int, int], _Stream] = {}
         self.slot = 0
@@ -86,14 +111,16 @@ class RoomClient:
                 {"type": "hello", "version": _PROTOCOL, "transport": "websocket", "features": {"pose": True}}
             )
             await self._until("hello")
-            join = {
-                "type": "room",
-                "action": "join",
-                "room": self._room,
-                "subscribe": ["pose"],
-                "publish": self._publish,
-            }
-            await self._send(join)
+            await self._send(
+                {
+                    "type": "room",
+                    "action": "create" if self._create else "join",
+                    "room": self._room,
+                    "subscribe": self._subscribe,
+                    "publish": self._publish,
+                    "create": self._create is not False,
+                }
+            )
             await self._until("room")
         return self
 
@@ -124,7 +151,52 @@ class RoomClient:
         except ConnectionClosed:
             return
 
+    async def publish_audio(self, payload: bytes) -> None:
+        """Send one audio frame (16 kHz PCM, 60 ms) to the room."""
+        await self._sock.send(build_frame(FrameType.AUDIO, payload, _PROTOCOL))
+
+    async def subscribe(self, wanted: Sequence[Wanted]) -> None:
+        """Change what this client gets."""
+        await self._act("subscribe", subscribe=list(wanted))
+
+    async def lock(self, locked: bool = True) -> None:
+        """Close the room to newcomers, or open it again; only its host may."""
+        await self._act("lock" if locked else "unlock")
+
+    async def kick(self, slot: int, reason: str = "") -> None:
+        """Remove a member; only the host may."""
+        await self._act("kick", slot=slot, reason=reason)
+
+    async def pass_on(self, slot: int) -> None:
+        """Make another member the host; only the host may."""
+        await self._act("role", slot=slot, role="host")
+
+    async def ask_replay(self, slot: int, frames: int = 100) -> None:
+        """Ask for a member's last frames; they come as ``replay`` events (``docs/rooms.md``)."""
+        await self._act("replay", slot=slot, frames=frames)
+
+    async def arrivals(self) -> AsyncIterator[ReceivedFrame | dict[str, Any]]:
+        """Yield room frames, undecoded, and room events and errors, as dicts, until the connection closes."""
+        for event in list(self.events):
+            yield event
+        try:
+            async for message in self._sock:
+                if isinstance(message, str):
+                    count = len(self.events)
+                    self._note(json.loads(message))
+                    for event in self.events[count:]:
+                        yield event
+                    continue
+                frame = parse_frame(message, _PROTOCOL)
+                if frame.slot and frame.type in _KINDS:
+                    yield ReceivedFrame(frame.slot, _KINDS[frame.type], frame.payload)
+        except ConnectionClosed:
+            return
+
     # --- inside
+
+    async def _act(self, action: str, **fields: Any) -> None:
+        await self._send({"type": "room", "action": action, **fields})
 
     @property
     def _sock(self) -> ClientConnection:
@@ -159,6 +231,13 @@ class RoomClient:
                 self.members[message["member"]["slot"]] = message["member"]
             case "left":
                 self.members.pop(message["slot"], None)
+            case "role":
+                for slot, member in self.members.items():
+                    member["role"] = "host" if slot == message["slot"] else "member"
+            case "away" | "back" as event:
+                self.members.get(message["slot"], {})["away"] = event == "away"
+            case "kicked" | "closed":
+                self.members.clear()
 
     async def _take(self, message: bytes) -> ReceivedPose | None:
         frame = parse_frame(message, _PROTOCOL)

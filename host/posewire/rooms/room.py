@@ -1,90 +1,51 @@
 """A room: its members, their slots and roles, and the fan-out of what they publish."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+import base64
+from collections import Counter
+from collections.abc import Iterable
+from time import monotonic
+from typing import Any
 
 from posewire.errors import PoseError, RoomError
+from posewire.rooms.frame import RoomFrame
+from posewire.rooms.member import Link, Member
 from posewire.rooms.pose_stream import PoseStream
 from posewire.rooms.settings import RoomSettings
-from posewire.wire.frames import FrameType, build_frame
-from posewire.wire.messages import RoomKind
+from posewire.wire.messages import RoomKind, Subscription
 from posewire.wire.pose import Control, Kind, control, parse_control, parse_header
 
 _SLOTS = 255
-
-
-class RoomFrame:
-    """One published frame on its way to many: serialised once per frame protocol."""
-
-    def __init__(self, kind: RoomKind, payload: bytes, slot: int) -> None:
-        self.kind = kind
-        self.payload = payload
-        self.slot = slot
-        self.framed: dict[int, bytes] = {}
-        """What links made of the message for their transport, by frame protocol: made once, sent to many."""
-        self._messages: dict[int, bytes] = {}
-
-    def message(self, protocol: int) -> bytes:
-        """Return the binary message in frame protocol 2 or 3."""
-        message = self._messages.get(protocol)
-        if message is None:
-            frame_type = FrameType.POSE if self.kind == "pose" else FrameType.AUDIO
-            message = self._messages[protocol] = build_frame(frame_type, self.payload, protocol, self.slot)
-        return message
-
-
-class Link(Protocol):
-    """A member's connection, as a room sees it."""
-
-    @property
-    def congested(self) -> bool:
-        """Whether its send buffer is over the limit."""
-
-    def send_room_event(self, event: Mapping[str, Any]) -> None:
-        """Send a ``room`` message; never dropped."""
-
-    def send_room_frame(self, frame: RoomFrame) -> None:
-        """Send a frame of another member."""
-
-    def send_pose_control(self, packet: bytes) -> None:
-        """Send a control packet (a key request, a byte budget) to this member, who publishes."""
-
-
-@dataclass
-class Member:
-    """One member of a room. ``link`` is None while its connection is away and may still be resumed."""
-
-    slot: int
-    device: str
-    publish: frozenset[RoomKind]
-    subscribe: frozenset[RoomKind]
-    link: Link | None
-    echo: bool = False
-    role: str = "member"
-    streams: dict[int, PoseStream] = field(default_factory=dict)
-    dropped: dict[RoomKind, int] = field(default_factory=lambda: {"pose": 0, "audio": 0})
-    """Frames not sent to this member because its connection was congested."""
-
-    def describe(self) -> dict[str, Any]:
-        """Return the JSON form that other members see."""
-        return {"slot": self.slot, "device": self.device, "role": self.role, "publish": sorted(self.publish)}
+_MAX_STREAMS = 16
+_REPLAY_BYTES = 24 * 1024
+"""Of base64 in one ``replay`` message: an ESP32 could not take more at once."""
 
 
 class Room:
-    """A named room. The first member hosts; the role passes on to the longest-standing member when the host leaves."""
+    """A named room. The first member hosts; the role passes on to the longest-standing member when the host leaves.
 
-    def __init__(self, name: str, settings: RoomSettings) -> None:
+    ``counters`` are the host's: deliveries and drops of all rooms, by kind.
+    """
+
+    def __init__(self, name: str, settings: RoomSettings, counters: Counter[str] | None = None) -> None:
         self.name = name
         self.settings = settings
         self.members: dict[int, Member] = {}
+        self.locked = False
+        self.frames = 0
+        """Frames published here since the room began; a room where it stands still is idle."""
+
+        self._counters: Counter[str] = Counter() if counters is None else counters
         self._last_slot = 0
+        self._banned: set[str] = set()
+        self._receivers: dict[tuple[int, RoomKind], list[Member]] = {}
+
+    # --- coming and going
 
     def join(
         self,
         device: str,
         publish: frozenset[RoomKind],
-        subscribe: frozenset[RoomKind],
+        subscribe: Subscription,
         link: Link,
         *,
         echo: bool = False,
@@ -92,51 +53,160 @@ class Room:
         """Add a member; it is welcomed, the others are told, and it gets what it needs to follow running streams.
 
         Raises:
-            RoomError: the room is full (``too_many``).
+            RoomError: the room is full (``too_many``), locked (``room_locked``), or has kicked this device
+                (``room_denied``).
         """
+        if device in self._banned:
+            raise RoomError(f'the host of the room "{self.name}" has removed this device', "room_denied")
+        if self.locked:
+            raise RoomError(f'the room "{self.name}" is locked', "room_locked")
         if len(self.members) >= self.settings.max_members:
             raise RoomError(f'the room "{self.name}" is full ({self.settings.max_members} members)', "too_many")
         member = Member(self._free_slot(), device, publish, subscribe, link, echo)
         member.role = "member" if self.members else "host"
         self._tell(self.members.values(), "joined", member=member.describe())
         self.members[member.slot] = member
+        self._receivers.clear()
         self.welcome(member)
         return member
 
     def welcome(self, member: Member) -> None:
         """Tell a member (who joined, or came back) where it is, and bring it up to date on all pose streams."""
         members = [other.describe() for other in self.members.values()]
-        self._tell([member], "welcome", slot=member.slot, role=member.role, members=members)
-        if "pose" in member.subscribe:
-            for publisher in self.members.values():
-                for stream in publisher.streams.values():
-                    if publisher is not member:
-                        self._catch_up(member, publisher, stream)
+        self._tell([member], "welcome", slot=member.slot, role=member.role, locked=self.locked, members=members)
+        for publisher in self.members.values():
+            self._follow(member, publisher)
 
     def leave(self, member: Member, reason: str = "left") -> None:
         """Remove a member and tell the others; the host's role passes on."""
         if self.members.pop(member.slot, None) is None:
             return
+        self._receivers.clear()
         self._tell(self.members.values(), "left", slot=member.slot, reason=reason)
         if member.role == "host" and self.members:
-            heir = next(iter(self.members.values()))
-            heir.role = "host"
-            self._tell(self.members.values(), "role", slot=heir.slot, role="host")
+            self._make_host(next(iter(self.members.values())))
         for other in self.members.values():
             for stream in other.streams.values():
                 stream.forget(member.slot)
 
+    def away(self, member: Member) -> None:
+        """Note that a member's connection broke off; its place is kept for its return."""
+        if member.link is not None:
+            member.link = None
+            self._tell(self.members.values(), "away", slot=member.slot)
+
+    def back(self, member: Member, link: Link) -> None:
+        """Give a member who was away its new connection; ``welcome`` follows when that has said hello."""
+        was_away = member.link is None
+        member.link = link
+        if was_away:
+            self._tell((other for other in self.members.values() if other is not member), "back", slot=member.slot)
+
+    def close(self, reason: str) -> None:
+        """Remove all members; they are told why."""
+        for member in list(self.members.values()):
+            self._tell([member], "closed", reason=reason)
+            self.members.pop(member.slot)
+            if member.link is not None:
+                member.link.removed()
+        self._receivers.clear()
+
+    # --- what members may ask
+
+    def resubscribe(self, member: Member, subscribe: Subscription) -> None:
+        """Change what a member gets; what it gets from now on starts where it can be decoded."""
+        before, member.subscribe = member.subscribe, subscribe
+        self._receivers.clear()
+        self._tell([member], "subscribed", subscribe=sorted(subscribe.kinds))
+        for publisher in self.members.values():
+            if not before.wants("pose", publisher.slot, publisher.device):
+                self._follow(member, publisher)
+
+    def lock(self, member: Member, locked: bool) -> None:
+        """Close the door to newcomers, or open it again; who is away may still come back.
+
+        Raises:
+            RoomError: the member does not host (``not_host``).
+        """
+        self._require_host(member)
+        self.locked = locked
+        self._tell(self.members.values(), "locked", locked=locked)
+
+    def kick(self, member: Member, slot: int, reason: str) -> Member:
+        """Remove a member, who cannot join this room again as long as it lasts.
+
+        Raises:
+            RoomError: the member does not host (``not_host``), the slot is empty (``not_in_room``) or its own.
+        """
+        self._require_host(member)
+        other = self._member(slot)
+        if other is member:
+            raise RoomError("the host leaves, it does not kick itself")
+        self._banned.add(other.device)
+        self._tell([other], "kicked", reason=reason)
+        self.leave(other, "kicked")
+        if other.link is not None:
+            other.link.removed()
+        return other
+
+    def pass_on(self, member: Member, slot: int) -> None:
+        """Make another member the host.
+
+        Raises:
+            RoomError: the member does not host (``not_host``), the slot is empty (``not_in_room``).
+        """
+        self._require_host(member)
+        heir = self._member(slot)
+        member.role = "member"
+        self._make_host(heir)
+
+    def replay(self, member: Member, slot: int, frames: int) -> None:
+        """Send a member the last frames of another, oldest first, as ``replay`` messages; the last one says ``end``.
+
+        Raises:
+            RoomError: the slot is empty (``not_in_room``).
+        """
+        kept = list(self._member(slot).last_frames)[-frames:]
+        now = monotonic()
+        part: list[dict[str, Any]] = []
+        size = 0
+        for at, kind, payload in kept:
+            data = base64.b64encode(payload).decode()
+            if part and size + len(data) > _REPLAY_BYTES:
+                self._tell([member], "replay", slot=slot, frames=part, end=False)
+                part, size = [], 0
+            part.append({"age_ms": round((now - at) * 1000), "kind": kind, "data": data})
+            size += len(data)
+        self._tell([member], "replay", slot=slot, frames=part, end=True)
+
+    # --- frames
+
     def publish_audio(self, member: Member, payload: bytes) -> int:
-        """Relay one audio frame to the subscribers of audio; returns how many got it."""
+        """Relay one audio frame to the subscribers of audio; returns how many got it.
+
+        A congested subscriber misses it: what it has not sent yet is older, but cannot be taken back from the kernel.
+        """
         if "audio" not in member.publish:
             return 0
-        return self._fan_out(RoomFrame("audio", payload, member.slot), self._subscribers("audio", member))
+        self._note(member, "audio", payload)
+        frame = RoomFrame("audio", payload, member.slot)
+        sent = 0
+        for other in self._subscribers("audio", member):
+            link = other.link
+            if link is None or link.congested:
+                other.dropped["audio"] += 1
+                self._counters["audio_dropped"] += 1
+            else:
+                link.send_room_frame(frame)
+                sent += 1
+        self._counters["audio_out"] += sent
+        return sent
 
     def publish_pose(self, member: Member, packet: bytes) -> int:
         """Relay one pose packet to the subscribers of pose; returns how many got it.
 
         Raises:
-            RoomError: the member did not join to publish pose.
+            RoomError: the member did not join to publish pose, or publishes too many streams (``too_many``).
             PoseError: the packet's header does not parse.
         """
         header = parse_header(packet)
@@ -146,19 +216,31 @@ class Room:
             raise PoseError("a control packet goes to a publisher: name its slot")
         if "pose" not in member.publish:
             raise RoomError('this member does not publish pose: join with "publish":["pose"]')
-        stream = member.streams.setdefault(header.stream, PoseStream(header.stream))
+        stream = member.streams.get(header.stream)
+        if stream is None:
+            stream = self._new_stream(member, header.stream)
         stream.append(header, packet)
-        ready = []
+        self._note(member, "pose", packet)
+        frame = RoomFrame("pose", packet, member.slot)
+        sent = missed = 0
         for other in self._subscribers("pose", member):
-            if other.link is None or other.link.congested:
+            link = other.link
+            if link is None or link.congested:
                 stream.miss(other.slot, header)
+                missed += 1
                 other.dropped["pose"] += 1
             elif stream.can_follow(other.slot, header):
-                ready.append(other)
+                link.send_room_frame(frame)
+                sent += 1
             else:
+                missed += 1
                 other.dropped["pose"] += 1
                 self._request_key(member, stream)
-        return self._fan_out(RoomFrame("pose", packet, member.slot), ready)
+        counters = self._counters
+        counters["pose_out"] += sent
+        if missed:
+            counters["pose_dropped"] += missed
+        return sent
 
     def control_pose(self, slot: int, packet: bytes) -> None:
         """Pass a subscriber's control packet on to the publisher in ``slot``.
@@ -184,6 +266,21 @@ class Room:
 
     # --- inside
 
+    def _note(self, member: Member, kind: RoomKind, payload: bytes) -> None:
+        self.frames += 1
+        member.last_frames.append((monotonic(), kind, payload))
+
+    def _new_stream(self, member: Member, number: int) -> PoseStream:
+        if len(member.streams) >= _MAX_STREAMS:
+            raise RoomError(f"a member publishes at most {_MAX_STREAMS} pose streams", "too_many")
+        stream = member.streams[number] = PoseStream(number)
+        return stream
+
+    def _follow(self, member: Member, publisher: Member) -> None:
+        if publisher is not member and member.subscribe.wants("pose", publisher.slot, publisher.device):
+            for stream in publisher.streams.values():
+                self._catch_up(member, publisher, stream)
+
     def _catch_up(self, member: Member, publisher: Member, stream: PoseStream) -> None:
         if member.link is None:
             return
@@ -201,24 +298,35 @@ class Room:
             publisher.link.send_pose_control(control(Control.KEY_REQUEST, stream.number, 0))
 
     def _subscribers(self, kind: RoomKind, publisher: Member) -> list[Member]:
-        return [
-            other
-            for other in self.members.values()
-            if kind in other.subscribe and (other is not publisher or other.echo)
-        ]
-
-    def _fan_out(self, frame: RoomFrame, receivers: Iterable[Member]) -> int:
-        sent = 0
-        for other in receivers:
-            if other.link is not None:
-                other.link.send_room_frame(frame)
-                sent += 1
-        return sent
+        """Who gets a publisher's frames of a kind; looked up for each frame, so remembered until something changes."""
+        found = self._receivers.get((publisher.slot, kind))
+        if found is None:
+            found = self._receivers[publisher.slot, kind] = [
+                other
+                for other in self.members.values()
+                if (other is not publisher or other.echo)
+                and other.subscribe.wants(kind, publisher.slot, publisher.device)
+            ]
+        return found
 
     def _tell(self, receivers: Iterable[Member], event: str, **fields: Any) -> None:
         for member in receivers:
             if member.link is not None:
                 member.link.send_room_event({"type": "room", "event": event, "room": self.name, **fields})
+
+    def _make_host(self, heir: Member) -> None:
+        heir.role = "host"
+        self._tell(self.members.values(), "role", slot=heir.slot, role="host")
+
+    def _require_host(self, member: Member) -> None:
+        if member.role != "host":
+            raise RoomError("only the host of a room may do that", "not_host")
+
+    def _member(self, slot: int) -> Member:
+        member = self.members.get(slot)
+        if member is None:
+            raise RoomError(f'nobody is in slot {slot} of the room "{self.name}"', "not_in_room")
+        return member
 
     def _free_slot(self) -> int:
         for step in range(1, _SLOTS + 1):

@@ -9,7 +9,9 @@ from typing import Any
 import soxr
 
 from posewire.errors import PosewireError, ToolError, WireError
-from posewire.rooms.room import Member, Room, RoomFrame
+from posewire.rooms.frame import RoomFrame
+from posewire.rooms.member import Member
+from posewire.rooms.room import Room
 from posewire.server import router
 from posewire.server.authenticator import Identity
 from posewire.server.device_tools import DeviceTools
@@ -284,14 +286,9 @@ class ConnectionHandler:
             RoomError: the room or the host is full.
             WireError: pose wanted without ``features.pose``.
         """
-        if "pose" in action.publish | action.subscribe and not self.pose:
-            raise WireError('pose in a room needs frame protocol 3 and "features":{"pose":true} in the hello')
-        if self.protocol == 1 and "audio" in action.subscribe:
-            raise WireError("frame protocol 1 cannot tell a member's audio from the host's: use 2 or 3")
+        self._check_kinds(action)
         self.leave_room()
-        self._room, self._member = self.services.rooms.join(
-            action.room, self.device_id, action.publish, action.subscribe, self, echo=action.echo
-        )
+        self._room, self._member = self.services.rooms.join(action, self.device_id, self)
         self.services.hub.join(self.session_id, "room", action.room)
         self.log.info("joined", room=action.room, slot=self._member.slot, role=self._member.role)
 
@@ -299,6 +296,44 @@ class ConnectionHandler:
     def room_name(self) -> str:
         """The room that this peer is in; empty when in none."""
         return self._room.name if self._room is not None else ""
+
+    def act_in_room(self, action: RoomAction) -> None:
+        """Do what a member asks in its room.
+
+        Raises:
+            RoomError: it is in no room (``not_in_room``), does not host it (``not_host``), or it is not possible.
+        """
+        room, member = self._room, self._member
+        if room is None or member is None:
+            raise WireError("join a room first", "not_in_room")
+        match action.action:
+            case "subscribe":
+                self._check_kinds(action)
+                room.resubscribe(member, action.subscribe)
+            case "lock" | "unlock":
+                room.lock(member, action.action == "lock")
+            case "kick":
+                self.log.info("kick", room=room.name, slot=action.slot, reason=action.reason)
+                self.services.rooms.kick(room, member, action.slot, action.reason)
+            case "role":
+                room.pass_on(member, action.slot)
+            case "replay":
+                room.replay(member, action.slot, action.frames)
+
+    def removed(self) -> None:
+        """Learn that the room is no longer this connection's."""
+        if self._room is not None:
+            self.log.info("removed", room=self._room.name)
+            self.services.hub.leave(self.session_id, "room", self._room.name)
+            self._forget_states(self._room)
+        self._room = self._member = None
+
+    def _check_kinds(self, action: RoomAction) -> None:
+        kinds = action.subscribe.kinds
+        if "pose" in action.publish | kinds and not self.pose:
+            raise WireError('pose in a room needs frame protocol 3 and "features":{"pose":true} in the hello')
+        if self.protocol == 1 and "audio" in kinds:
+            raise WireError("frame protocol 1 cannot tell a member's audio from the host's: use 2 or 3")
 
     def leave_room(self) -> None:
         """Leave the room, if in one."""
@@ -415,9 +450,11 @@ class ConnectionHandler:
                 return False
             room, member = older.hand_over()
         self.session_id = session_id
+        if room is not None and member is not None and room.members.get(member.slot) is not member:
+            room = member = None  # kicked, or the room was closed, meanwhile
         self._room, self._member = room, member
-        if member is not None:
-            member.link = self
+        if room is not None and member is not None:
+            room.back(member, self)
         return True
 
     def _part(self, code: int) -> None:
@@ -426,8 +463,8 @@ class ConnectionHandler:
             self.leave_room()
             self._forget_states(None)
             return
-        if self._member is not None:
-            self._member.link = None
+        if self._room is not None and self._member is not None:
+            self._room.away(self._member)
         window = self.services.settings.server.resume_window
         timer = asyncio.get_running_loop().call_later(window, self._expire)
         self.services.registry.hold(self.session_id, Held(self.device_id, self._room, self._member, timer))

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from posewire.hub import ConnectionPool
-from posewire.rooms.room import Member, Room
+from posewire.rooms.member import Member
+from posewire.rooms.room import Room
 
 if TYPE_CHECKING:
     from posewire.server.connection import ConnectionHandler

@@ -48,7 +48,7 @@ class Services:
     """Totals since start: messages and frames by kind, drops and errors by code."""
 
     def __post_init__(self) -> None:
-        self.rooms = RoomDirectory(self.settings.rooms)
+        self.rooms = RoomDirectory(self.settings.rooms, self.counters)
         self.states = StateDirectory(self.hub.dispatcher, self.numbers)
 
     def numbers(self) -> dict[str, Any]:

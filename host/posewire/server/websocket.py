@@ -87,6 +87,9 @@ class WebSocket(asyncio.Protocol):
         self._receiver: Receiver | None = None
         self._fast = False
         self._rest = b""
+        # Answers to messages that came together leave together: a system call costs more than all of our own work.
+        self._holds = False
+        self._held: list[bytes] = []
         self._parts: list[bytes] = []
         self._parts_opcode: Opcode = Opcode.TEXT
         self._timer: asyncio.TimerHandle | None = None
@@ -109,7 +112,11 @@ class WebSocket(asyncio.Protocol):
 
     def send_framed(self, frame: bytes) -> None:
         """Send a message that ``binary_frame`` has serialised; the way of everything that many receivers get."""
-        if self._protocol.state is OPEN and self._transport is not None:
+        if self._protocol.state is not OPEN:
+            return
+        if self._holds:
+            self._held.append(frame)
+        elif self._transport is not None:
             self._transport.write(frame)
 
     def ping(self) -> None:
@@ -148,7 +155,13 @@ class WebSocket(asyncio.Protocol):
             # Only a client that does not wait for the answer sends more than its request; it goes the general way.
             self._fast = data.find(b"\r\n\r\n") == len(data) - 4
         elif self._fast:
-            self._rest = self._take_whole(self._rest + data if self._rest else data, receiver)
+            self._holds = True
+            try:
+                self._rest = self._take_whole(self._rest + data if self._rest else data, receiver)
+            finally:
+                self._holds = False
+                if self._held:
+                    self._release()
         else:
             self._parse(data)
 
@@ -272,10 +285,17 @@ class WebSocket(asyncio.Protocol):
             return
         receiver.on_text(text)
 
+    def _release(self) -> None:
+        held, self._held = self._held, []
+        if self._transport is not None:
+            self._transport.write(held[0] if len(held) == 1 else b"".join(held))
+
     def _flush(self) -> None:
         transport = self._transport
         if transport is None:
             return
+        if self._held:
+            self._release()
         for data in self._protocol.data_to_send():
             if data:
                 transport.write(data)

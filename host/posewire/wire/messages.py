@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast, get_args
 
 from posewire.errors import WireError
 
@@ -177,40 +177,112 @@ def parse_listen(message: Message) -> Listen:
 
 
 @dataclass(frozen=True)
-class RoomAction:
-    """``room`` from a peer: join with the kinds to publish and to subscribe, or leave.
+class Subscription:
+    """What a member wants: kinds from everybody, and kinds from single members (by slot, or by device)."""
 
-    ``echo``: the member also gets its own frames, to measure the way to the host and back.
+    all: frozenset[RoomKind] = frozenset()
+    some: frozenset[tuple[RoomKind, int | str]] = frozenset()
+
+    @property
+    def kinds(self) -> frozenset[RoomKind]:
+        """Every kind that it mentions."""
+        return self.all | {kind for kind, _ in self.some}
+
+    def wants(self, kind: RoomKind, slot: int, device: str) -> bool:
+        """Tell whether frames of a kind from that member are wanted."""
+        return kind in self.all or (bool(self.some) and ((kind, slot) in self.some or (kind, device) in self.some))
+
+
+RoomVerb = Literal["create", "join", "leave", "subscribe", "lock", "unlock", "kick", "role", "replay", "list"]
+_VERBS: frozenset[str] = frozenset(get_args(RoomVerb))
+
+
+@dataclass(frozen=True)
+class RoomAction:
+    """``room`` from a peer.
+
+    ``echo``: the member also gets its own frames, to measure the way to the host and back. ``open``: joining creates
+    the room when it is not there. ``slot``: the member that ``kick``, ``role`` and ``replay`` are about. ``frames``:
+    how many of its last frames ``replay`` wants (1 … 100).
     """
 
-    action: Literal["join", "leave"]
+    action: RoomVerb
     room: str = ""
     publish: frozenset[RoomKind] = frozenset()
-    subscribe: frozenset[RoomKind] = frozenset()
+    subscribe: Subscription = Subscription()
     echo: bool = False
+    open: bool = True
+    slot: int = 0
+    reason: str = ""
+    frames: int = 0
 
 
 def parse_room(message: Message) -> RoomAction:
     """Read a ``room`` message of a peer.
 
     Raises:
-        WireError: unknown action, a room name that is empty or longer than 64, an unknown kind.
+        WireError: unknown action, a room name that is empty or longer than 64, an unknown kind, a slot out of range.
     """
     action = field(message, "action", str)
-    if action == "leave":
-        return RoomAction("leave")
-    if action != "join":
-        raise WireError(f'"room" action must be join or leave; got "{action[:40]}"')
-    room = field(message, "room", str)
-    if not 1 <= len(room) <= 64 or not room.isprintable():
-        raise WireError("a room name has 1 to 64 printable characters")
-    return RoomAction(
-        "join",
-        room,
-        _kinds(field(message, "publish", list, []), "publish"),
-        _kinds(field(message, "subscribe", list, []), "subscribe"),
-        field(message, "echo", bool, False),
-    )
+    if action not in _VERBS:
+        raise WireError(f'"room" action must be one of {", ".join(sorted(_VERBS))}; got "{action[:40]}"')
+    verb = cast(RoomVerb, action)
+    match verb:
+        case "create" | "join":
+            room = field(message, "room", str)
+            if not 1 <= len(room) <= 64 or not room.isprintable():
+                raise WireError("a room name has 1 to 64 printable characters")
+            return RoomAction(
+                verb,
+                room,
+                _kinds(field(message, "publish", list, []), "publish"),
+                _subscription(field(message, "subscribe", list, [])),
+                field(message, "echo", bool, False),
+                field(message, "create", bool, True),
+            )
+        case "subscribe":
+            return RoomAction(verb, subscribe=_subscription(field(message, "subscribe", list)))
+        case "kick":
+            return RoomAction(verb, slot=_slot(message), reason=field(message, "reason", str, "")[:80])
+        case "role":
+            if field(message, "role", str, "host") != "host":
+                raise WireError('"role" passes on the role "host"; there is no other to give')
+            return RoomAction(verb, slot=_slot(message))
+        case "replay":
+            frames = _between(field(message, "frames", int, MAX_REPLAY), 1, MAX_REPLAY, "frames")
+            return RoomAction(verb, slot=_slot(message), frames=frames)
+        case _:
+            return RoomAction(verb)
+
+
+MAX_REPLAY = 100
+"""Frames of each member that a room keeps for ``replay``."""
+
+
+def _slot(message: Message) -> int:
+    return _between(field(message, "slot", int), 1, 255, "slot")
+
+
+def _subscription(entries: Sequence[Any]) -> Subscription:
+    everybody = [entry for entry in entries if not isinstance(entry, dict)]
+    some: set[tuple[RoomKind, int | str]] = set()
+    for entry in entries:
+        if not isinstance(entry, dict):
+            continue
+        (kind,) = _kinds([entry.get("kind")], "subscribe")
+        slot, device = entry.get("slot"), entry.get("device")
+        if isinstance(slot, int) and not isinstance(slot, bool) and device is None:
+            some.add((kind, _between(slot, 1, 255, "slot")))
+        elif isinstance(device, str) and slot is None:
+            some.add((kind, device.lower()[:64]))
+        else:
+            raise WireError('"subscribe" names a single member by "slot" (a number) or by "device" (a string)')
+    if len(some) > _MAX_SINGLES:
+        raise WireError(f'"subscribe" names at most {_MAX_SINGLES} single members', "too_many")
+    return Subscription(_kinds(everybody, "subscribe"), frozenset(some))
+
+
+_MAX_SINGLES = 64
 
 
 def _kinds(names: Sequence[Any], where: str) -> frozenset[RoomKind]:

@@ -1,4 +1,4 @@
-"""``room``: join and leave rooms."""
+"""``room``: joining and leaving, and what members and hosts do in a room."""
 
 from typing import TYPE_CHECKING
 
@@ -9,17 +9,22 @@ if TYPE_CHECKING:
 
 
 def handle_room(conn: "ConnectionHandler", action: RoomAction) -> None:
-    """Join or leave.
+    """Do what the message asks.
 
     Raises:
-        WireError: the token does not grant it.
-        RoomError: the room is full.
+        WireError: the token does not grant it, or the peer is in no room.
+        RoomError: the room is full, locked, denied, not there; or the peer does not host it.
     """
-    if action.action == "join":
-        principal = conn.identity.principal
-        principal.require(f"room.join:{action.room}")
-        if action.publish:
-            principal.require(f"room.publish:{action.room}")
-        conn.join_room(action)
-    else:
-        conn.leave_room()
+    match action.action:
+        case "create" | "join":
+            principal = conn.identity.principal
+            principal.require(f"room.join:{action.room}")
+            if action.publish:
+                principal.require(f"room.publish:{action.room}")
+            conn.join_room(action)
+        case "leave":
+            conn.leave_room()
+        case "list":
+            conn.send({"type": "room", "event": "rooms", "rooms": conn.services.rooms.describe()})
+        case _:
+            conn.act_in_room(action)

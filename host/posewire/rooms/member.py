@@ -1,0 +1,61 @@
+"""A member of a room, and its connection as a room sees it."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from posewire.rooms.frame import RoomFrame
+from posewire.rooms.pose_stream import PoseStream
+from posewire.wire.messages import MAX_REPLAY, RoomKind, Subscription
+
+
+class Link(Protocol):
+    """A member's connection, as a room sees it."""
+
+    @property
+    def congested(self) -> bool:
+        """Whether its send buffer is over the limit."""
+
+    def send_room_event(self, event: Mapping[str, Any]) -> None:
+        """Send a ``room`` message; never dropped."""
+
+    def send_room_frame(self, frame: RoomFrame) -> None:
+        """Send a frame of another member."""
+
+    def send_pose_control(self, packet: bytes) -> None:
+        """Send a control packet (a key request, a byte budget) to this member, who publishes."""
+
+    def removed(self) -> None:
+        """Learn that the room is no longer this connection's: kicked, or closed."""
+
+
+@dataclass(eq=False, slots=True)
+class Member:
+    """One member of a room. ``link`` is None while its connection is away and may still be resumed."""
+
+    slot: int
+    device: str
+    publish: frozenset[RoomKind]
+    subscribe: Subscription
+    link: Link | None
+    echo: bool = False
+    role: str = "member"
+    streams: dict[int, PoseStream] = field(default_factory=dict)
+    last_frames: deque[tuple[float, RoomKind, bytes]] = field(default_factory=lambda: deque(maxlen=MAX_REPLAY))
+    """Its last frames: seconds on the monotonic clock, kind, payload."""
+
+    dropped: dict[RoomKind, int] = field(default_factory=lambda: {"pose": 0, "audio": 0})
+    """Frames not sent to this member because its connection was congested, or because it could not decode them."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return the JSON form that other members see."""
+        described: dict[str, Any] = {
+            "slot": self.slot,
+            "device": self.device,
+            "role": self.role,
+            "publish": sorted(self.publish),
+        }
+        if self.link is None:
+            described["away"] = True
+        return described

@@ -1,0 +1,332 @@
+"""Rooms beyond the relay: who may do what, subscriptions, presence, idle rooms, replay, recordings."""
+
+import asyncio
+import base64
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posewire.client.record_command import record
+from posewire.client.replay_command import replay
+from posewire.client.room_client import RoomClient
+from posewire.errors import WireError
+from posewire.rooms.directory import RoomDirectory
+from posewire.rooms.member import Link
+from posewire.rooms.recording import AUDIO, POSE, Record, RecordingError, RecordingWriter, pack, read_recording
+from posewire.rooms.settings import RoomSettings
+from posewire.server.host import Host
+from posewire.wire.frames import FrameType, build_frame, parse_frame
+from posewire.wire.messages import RoomAction, Subscription, parse_room
+from posewire.wire.pose import PoseDecoder, PoseEncoder
+from server.conftest import Peer, Peers
+
+BODY = "body33"
+POSES = {"publish": ["pose"]}
+FIRST, SECOND, THIRD = "aa:00:00:00:00:01", "aa:00:00:00:00:02", "aa:00:00:00:00:03"
+
+
+async def member(peers: Peers, device: str, **kinds: object) -> Peer:
+    peer = await peers.connect(device)
+    await peer.hello()
+    await peer.join(**kinds)
+    return peer
+
+
+async def refused(peer: Peer, **message: object) -> str:
+    await peer.send(type="room", **message)
+    return str((await peer.receive("error"))["code"])
+
+
+async def publish(peer: Peer, encoder: PoseEncoder, step: int) -> None:
+    pose = encoder.encode(np.full((33, 4), step / 100, np.float32), step)
+    await peer.socket.send(build_frame(FrameType.POSE, pose, 3))
+
+
+# --- who may do what
+
+
+async def test_only_the_host_locks_and_a_locked_room_takes_nobody(peers: Peers) -> None:
+    host = await member(peers, FIRST)
+    guest = await member(peers, SECOND)
+    assert await refused(guest, action="lock") == "not_host"
+    await host.send(type="room", action="lock")
+    assert (await guest.receive("room", event="locked"))["locked"] is True
+    late = await peers.connect(THIRD)
+    await late.hello()
+    assert await refused(late, action="join", room="studio") == "room_locked"
+    await host.send(type="room", action="unlock")
+    await guest.receive("room", event="locked", locked=False)
+    assert len((await late.join())["members"]) == 3
+
+
+async def test_a_kicked_member_is_out_and_stays_out(peers: Peers) -> None:
+    host = await member(peers, FIRST)
+    guest = await member(peers, SECOND, **POSES)
+    assert await refused(guest, action="kick", slot=1) == "not_host"
+    assert await refused(host, action="kick", slot=9) == "not_in_room"
+    await host.send(type="room", action="kick", slot=2, reason="too loud")
+    assert (await guest.receive("room", event="kicked"))["reason"] == "too loud"
+    assert (await host.receive("room", event="left"))["reason"] == "kicked"
+    assert await refused(guest, action="join", room="studio") == "room_denied"
+    await publish(guest, PoseEncoder(BODY), 0)
+    assert (await guest.receive("error"))["code"] == "not_in_room"
+
+
+async def test_a_host_passes_its_role_on(peers: Peers) -> None:
+    host = await member(peers, FIRST)
+    guest = await member(peers, SECOND)
+    await host.send(type="room", action="role", slot=2)
+    assert (await guest.receive("room", event="role"))["slot"] == 2
+    assert await refused(host, action="lock") == "not_host"
+
+
+async def test_create_wants_a_new_room_and_join_may_want_an_old_one(peers: Peers) -> None:
+    first = await peers.connect(FIRST)
+    await first.hello()
+    assert await refused(first, action="join", room="studio", create=False) == "no_such_room"
+    await first.send(type="room", action="create", room="studio")
+    assert (await first.receive("room", event="welcome"))["role"] == "host"
+    second = await peers.connect(SECOND)
+    await second.hello()
+    assert await refused(second, action="create", room="studio") == "room_exists"
+    await second.send(type="room", action="list")
+    rooms = (await second.receive("room", event="rooms"))["rooms"]
+    assert rooms == [{"room": "studio", "members": 1, "locked": False}]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"action": "explode"},
+        {"action": "kick"},
+        {"action": "kick", "slot": 0},
+        {"action": "role", "slot": 1, "role": "king"},
+        {"action": "replay", "slot": 1, "frames": 101},
+        {"action": "subscribe", "subscribe": [{"kind": "pose"}]},
+        {"action": "subscribe", "subscribe": [{"kind": "smell", "slot": 1}]},
+        {"action": "subscribe", "subscribe": [{"kind": "pose", "slot": 1, "device": "x"}]},
+        {"action": "join", "room": ""},
+    ],
+)
+def test_room_messages_that_make_no_sense(message: dict[str, object]) -> None:
+    with pytest.raises(WireError):
+        parse_room({"type": "room", **message})
+
+
+# --- subscriptions and presence
+
+
+async def test_a_subscription_to_one_member_and_its_change(peers: Peers) -> None:
+    one = await member(peers, FIRST, **POSES)
+    two = await member(peers, SECOND, **POSES)
+    watcher = await member(peers, THIRD, subscribe=[{"kind": "pose", "device": SECOND}])
+    encoders = PoseEncoder(BODY), PoseEncoder(BODY)
+    await publish(one, encoders[0], 0)
+    await one.echo()
+    await publish(two, encoders[1], 0)
+    assert parse_frame(await watcher.receive_binary(), 3).slot == 2
+    await watcher.send(type="room", action="subscribe", subscribe=[{"kind": "pose", "slot": 1}])
+    await watcher.receive("room", event="subscribed")
+    await publish(two, encoders[1], 1)
+    await two.echo()
+    await publish(one, encoders[0], 1)
+    decoder = PoseDecoder()
+    for _ in range(2):  # what came before it, from the key packet on, and then the new one
+        frame = parse_frame(await watcher.receive_binary(), 3)
+        assert frame.slot == 1
+        assert decoder.decode(frame.payload) is not None
+
+
+async def test_who_breaks_off_is_away_until_it_is_back(peers: Peers) -> None:
+    watcher = await member(peers, FIRST, subscribe=["pose"])
+    publisher = await peers.connect(SECOND)
+    session = (await publisher.hello())["session_id"]
+    await publisher.join(**POSES)
+    encoder, decoder = PoseEncoder(BODY), PoseDecoder()
+    await publish(publisher, encoder, 0)
+    assert decoder.decode(parse_frame(await watcher.receive_binary(), 3).payload) is not None
+    publisher.socket.transport.abort()
+    assert (await watcher.receive("room", event="away"))["slot"] == 2
+    again = await peers.connect(SECOND)
+    assert (await again.hello(resume=session))["resumed"] is True
+    assert (await watcher.receive("room", event="back"))["slot"] == 2
+    welcome = await again.receive("room", event="welcome")
+    assert (welcome["slot"], welcome["members"][1]["publish"]) == (2, ["pose"])
+    await publish(again, encoder, 1)
+    await publish(again, encoder, 2)
+    for step in (1, 2):
+        pose = decoder.decode(parse_frame(await watcher.receive_binary(), 3).payload)
+        assert pose is not None
+        assert abs(float(pose.values[BODY][0, 0]) - step / 100) < 2**-7
+
+
+async def test_who_is_kicked_while_away_does_not_come_back_into_the_room(peers: Peers) -> None:
+    host = await member(peers, FIRST)
+    guest = await peers.connect(SECOND)
+    session = (await guest.hello())["session_id"]
+    await guest.join()
+    guest.socket.transport.abort()
+    await host.receive("room", event="away")
+    await host.send(type="room", action="kick", slot=2)
+    await host.receive("room", event="left")
+    again = await peers.connect(SECOND)
+    await again.hello(resume=session)
+    assert await refused(again, action="lock") == "not_in_room"
+
+
+class Ear:
+    """A link that keeps what it is sent."""
+
+    congested = False
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, object]] = []
+        self.out = False
+
+    def send_room_event(self, event: object) -> None:
+        assert isinstance(event, dict)
+        self.events.append(event)
+
+    def send_room_frame(self, frame: object) -> None:
+        pass
+
+    def send_pose_control(self, packet: bytes) -> None:
+        pass
+
+    def removed(self) -> None:
+        self.out = True
+
+
+def test_a_silent_room_is_closed_and_a_busy_one_is_not() -> None:
+    rooms = RoomDirectory(RoomSettings(idle_timeout=60))
+    silent, busy = Ear(), Ear()
+    link: Link = silent
+    rooms.join(RoomAction("join", "silent"), "a", link)
+    room, publisher = rooms.join(RoomAction("join", "busy", frozenset({"audio"}), Subscription()), "b", busy)
+    for now in (0.0, 30.0, 59.0):
+        room.publish_audio(publisher, b"x")
+        assert rooms.close_idle(now) == []
+    assert rooms.close_idle(61.0) == ["silent"]
+    assert silent.out
+    assert silent.events[-1]["event"] == "closed"
+    assert list(rooms.rooms) == ["busy"]
+    assert rooms.close_idle(119.5) == ["busy"]
+
+
+def test_a_room_without_a_timeout_is_never_closed() -> None:
+    rooms = RoomDirectory(RoomSettings(idle_timeout=0))
+    rooms.join(RoomAction("join", "silent"), "a", Ear())
+    rooms.close_idle(0.0)
+    assert rooms.close_idle(1e9) == []
+
+
+# --- the last frames
+
+
+async def test_the_last_hundred_frames_of_a_member(peers: Peers) -> None:
+    publisher = await member(peers, FIRST, **POSES)
+    encoder = PoseEncoder(BODY, key_every=20)
+    for step in range(130):
+        await publish(publisher, encoder, step)
+    await publisher.echo()
+    late = await member(peers, SECOND)
+    await late.send(type="room", action="replay", slot=1)
+    frames: list[dict[str, object]] = []
+    end = False
+    while not end:
+        part = await late.receive("room", event="replay")
+        frames += part["frames"]
+        end = part["end"]
+    assert len(frames) == 100
+    ages = [frame["age_ms"] for frame in frames]
+    assert ages == sorted(ages, reverse=True)
+    decoder, shown = PoseDecoder(), []
+    for frame in frames:
+        try:
+            pose = decoder.decode(base64.b64decode(str(frame["data"])))
+        except WireError:
+            continue  # before the first key packet in it
+        assert pose is not None
+        shown.append(pose.sequence)
+    assert shown[-1] == 129
+    assert len(shown) >= 80
+
+
+# --- recordings
+
+
+async def test_a_recorded_room_plays_back_the_same_poses(host: Host, peers: Peers, tmp_path: Path) -> None:
+    file = tmp_path / "room.pwrec"
+    publisher = await member(peers, FIRST, **POSES)
+    counts = {"pose": 0, "audio": 0}
+    recorder = asyncio.create_task(record("studio", file, host.url, counts=counts))
+    await publisher.receive("room", event="joined")
+    encoder = PoseEncoder(BODY, key_every=10)
+    for step in range(25):
+        await publish(publisher, encoder, step)
+    while counts["pose"] < 25:
+        await asyncio.sleep(0.01)
+    recorder.cancel()
+    await asyncio.gather(recorder, return_exceptions=True)
+    async with RoomClient(host.url, "again", name="watcher") as watcher:
+        player = asyncio.create_task(replay(file, host.url, "again", speed=50))
+        seen = []
+        async for pose in watcher.poses():
+            seen.append(float(pose.pose.values[BODY][0, 0]))
+            if len(seen) == 25:
+                break
+        assert await player == 25
+    assert np.abs(np.array(seen) - np.arange(25) / 100).max() <= 2**-13 + 2**-12
+
+
+RECORDS = st.lists(
+    st.builds(
+        Record, st.integers(0, 2**63), st.sampled_from([AUDIO, POSE]), st.integers(0, 255), st.binary(max_size=99)
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(RECORDS, st.data())
+def test_a_recording_that_was_cut_is_good_up_to_there_and_grows_on(
+    tmp_path_factory: pytest.TempPathFactory, records: list[Record], data: st.DataObject
+) -> None:
+    file = tmp_path_factory.mktemp("rec") / "x.pwrec"
+    with RecordingWriter(file) as writer:
+        for entry in records:
+            writer.write(entry)
+    whole = file.read_bytes()
+    assert list(read_recording(file)) == records
+    lost = data.draw(st.integers(1, len(pack(records[-1]))))
+    file.write_bytes(whole[:-lost])
+    assert list(read_recording(file)) == records[:-1]
+    with RecordingWriter(file) as writer:
+        writer.write(records[-1])
+    assert file.read_bytes() == whole
+
+
+def test_a_damaged_record_ends_the_recording(tmp_path: Path) -> None:
+    file = tmp_path / "x.pwrec"
+    with RecordingWriter(file) as writer:
+        for time_us in range(3):
+            writer.write(Record(time_us, POSE, 1, struct.pack(">I", time_us)))
+    data = bytearray(file.read_bytes())
+    data[-6] ^= 1
+    file.write_bytes(data)
+    assert [entry.time_us for entry in read_recording(file)] == [0, 1]
+
+
+def test_another_file_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "x.json"
+    file.write_text(json.dumps({}))
+    with pytest.raises(RecordingError):
+        list(read_recording(file))
+    with pytest.raises(RecordingError), RecordingWriter(file):
+        pass
+    assert file.read_text() == "{}"
