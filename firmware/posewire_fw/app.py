@@ -126,7 +126,7 @@ class App:
         if i2c is not None:
             from posewire_fw.imu import Imu
 
-            self.imu = Imu(i2c, pose["imu_hz"], self.clock)
+            self.imu = Imu(i2c, pose["imu_hz"], self.clock, self.board.imu)
             self.uplink.add_source(self.imu.stream)
 
     def _reserve_packet(self, count):
@@ -257,7 +257,7 @@ class App:
                 "skipped_bytes": self.keypoints.skipped_bytes,
             }
         if self.imu is not None:
-            result["imu"] = {"samples": self.imu.samples, "errors": self.imu.errors}
+            result["imu"] = {"chip": self.imu.chip, "samples": self.imu.samples, "errors": self.imu.errors}
         return result
 
 

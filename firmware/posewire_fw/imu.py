@@ -1,56 +1,72 @@
-"""A 6-axis motion sensor with the MPU6050's registers (also MPU6500, MPU6886, ICM20602 …) by I2C, as landmark set imu6.
-
-Ranges: +-8 g (4096 per g) and +-2000 degrees/s (16.4 per degree/s), raw, sensor axes.
-"""
+"""A 6-axis motion sensor by I2C as landmark set imu6: one of imu_chips.py, scaled as is said there, sensor axes."""
 
 import time
+from array import array
 
 import micropython
 from micropython import const
 
 from posewire_fw import log
-from posewire_fw.pose_stream import IMU6, PoseStream
-
-_ADDRESSES = (0x68, 0x69)
-# WHO_AM_I of the parts that share these registers.
-_KNOWN = (0x68, 0x19, 0x70, 0x71, 0x73, 0x98, 0x12)
-
-_SMPLRT_DIV = const(0x19)
-_CONFIG = const(0x1A)
-_GYRO_CONFIG = const(0x1B)
-_ACCEL_CONFIG = const(0x1C)
-_ACCEL_XOUT_H = const(0x3B)
-_PWR_MGMT_1 = const(0x6B)
-_WHO_AM_I = const(0x75)
+from posewire_fw.imu_chips import CHIPS
+from posewire_fw.pose_queue import PoseQueue
+from posewire_fw.pose_stream import IMU6
 
 _RETRY_MS = const(2000)
+_RAW_MAX = const(14)
+# Samples that wait for a link that pauses: a fusion on the other side wants every one.
+_QUEUE = const(32)
 
 
 @micropython.viper
-def unpack(raw, values):
-    """Registers (accelerometer, temperature, gyroscope; big-endian) -> 6 integers."""
+def unpack(raw, values, layout):
+    """Registers -> 6 integers, accelerometer first. layout: as at the end of an entry of CHIPS, as array("i")."""
     r = ptr8(raw)
     q = ptr16(values)
+    how = ptr32(layout)
+    high = int(how[2])
     i = 0
     while i < 6:
-        at = i << 1
+        at = int(how[0]) + (i << 1)
+        scale = int(how[3])
         if i >= 3:
-            at += 2
-        q[i] = (int(r[at]) << 8) | int(r[at + 1])
+            at = int(how[1]) + ((i - 3) << 1)
+            scale = int(how[4])
+        value = 0
+        if high:
+            value = (int(r[at]) << 8) | int(r[at + 1])
+        else:
+            value = (int(r[at + 1]) << 8) | int(r[at])
+        if value > 32767:
+            value -= 65536
+        value = (value * scale + 8192) >> 14
+        if value > 32767:
+            value = 32767
+        elif value < -32768:
+            value = -32768
+        q[i] = value
         i += 1
 
 
 class Imu:
-    """Reads the sensor `rate` times a second. A sensor that is absent or falls silent is looked for again."""
+    """Reads the sensor `rate` times a second. A sensor that is absent or falls silent is looked for again.
 
-    def __init__(self, i2c, rate, clock):
+    part: the table [imu] of the board; empty where it is not known what is there: then all kinds are looked for.
+    """
+
+    def __init__(self, i2c, rate, clock, part=None):
         self._i2c = i2c
         self._clock = clock
+        self._part = part or {}
         self._period = 1000 // rate
-        self._raw = bytearray(14)
+        self._buffer = bytearray(_RAW_MAX)
+        self._raw = self._buffer
+        self._layout = array("i", (0, 8, 1, 16384, 16384))
+        self._register = 0
         self._address = 0
         self._next = time.ticks_ms()
-        self.stream = PoseStream(IMU6, 2, 3, counts=True)
+        self._told = ""
+        self.chip = None
+        self.stream = PoseQueue(IMU6, 2, 3, _QUEUE)
         self.samples = 0
         self.errors = 0
 
@@ -69,34 +85,60 @@ class Imu:
 
     def _read(self):
         try:
-            self._i2c.readfrom_mem_into(self._address, _ACCEL_XOUT_H, self._raw)
+            self._i2c.readfrom_mem_into(self._address, self._register, self._raw)
         except OSError:
             self.errors += 1
             self._address = 0
             return
-        unpack(self._raw, self.stream.values)
+        unpack(self._raw, self.stream.values, self._layout)
         self._clock.write_be(self.stream.time, 0)
         self.stream.publish()
         self.samples += 1
 
     def _find(self):
-        for address in _ADDRESSES:
-            try:
-                who = self._i2c.readfrom_mem(address, _WHO_AM_I, 1)[0]
-                if who not in _KNOWN:
-                    continue
-                # Awake, with the gyroscope's clock; 44 Hz low-pass; 1 kHz / (1 + 4); ranges.
-                for register, value in (
-                    (_PWR_MGMT_1, 0x01),
-                    (_CONFIG, 0x03),
-                    (_SMPLRT_DIV, 0x04),
-                    (_GYRO_CONFIG, 0x18),
-                    (_ACCEL_CONFIG, 0x10),
-                ):
-                    self._i2c.writeto_mem(address, register, bytes([value]))
-            except OSError:
-                continue
-            log.info("imu", "found 0x%02x at 0x%02x", who, address)
-            self._address = address
-            return True
+        wanted = self._part.get("chip")
+        if wanted is not None and wanted not in CHIPS:
+            self._tell("there is no driver for %s" % wanted)
+            return False
+        for name in CHIPS if wanted is None else (wanted,):
+            addresses = CHIPS[name][0]
+            if self._part.get("address"):
+                addresses = (self._part["address"],)
+            for address in addresses:
+                if self._start(name, address):
+                    return True
         return False
+
+    def _start(self, name, address):
+        """Set up the chip at an address, if it is this one."""
+        _, who_register, known, setup, register, count, layout = CHIPS[name]
+        i2c = self._i2c
+        try:
+            if i2c.readfrom_mem(address, who_register, 1)[0] not in known:
+                return False
+            if name == "bmi270":
+                from posewire_fw.imu_bmi270 import configure
+
+                configure(i2c, address)
+            for number, value, pause in setup:
+                i2c.writeto_mem(address, number, bytes([value]))
+                time.sleep_ms(pause)
+        except OSError as exc:
+            if len(exc.args) > 1:
+                # Not a chip that is absent, but one that lacks something: that is worth a line, once.
+                self._tell("%s at 0x%02x: %s" % (name, address, exc.args[1]))
+            return False
+        log.info("imu", "found %s at 0x%02x", name, address)
+        self._told = ""
+        for i in range(5):
+            self._layout[i] = layout[i]
+        self._raw = memoryview(self._buffer)[:count]
+        self._register = register
+        self._address = address
+        self.chip = name
+        return True
+
+    def _tell(self, text):
+        if text != self._told:
+            self._told = text
+            log.error("imu", "%s", text)

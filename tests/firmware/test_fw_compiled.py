@@ -32,6 +32,7 @@ HOT = {
     "pose_sets": ["on_grid"],
     "keypoints": ["poll", "feed", "_next_frame", "_frame_size", "_check_crc", "_discard", "_take", "_stream", "_shape"],
     "imu": ["poll", "_read"],
+    "pose_queue": ["publish", "fill"],
     "session": ["tick", "on_binary", "_on_audio"],
     "button": ["poll"],
     "led": ["tick", "_wanted"],

@@ -14,16 +14,19 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from posewire.sim.interpreter import find_micropython
+from posewire.sim.paths import HARDWARE
 
 HERE = Path(__file__).parent
 SHARED = sorted(path.name for path in HERE.glob("test_fw_*.py") if "import pytest" not in path.read_text())
 
 
-def run_on_micropython(name: str, **environment: str) -> str:
-    """Run one test file; return what it printed. Fails with its output."""
+def run_on_micropython(name: str, cwd: Path | None = None, hardware: bool = False, **environment: str) -> str:
+    """Run one test file, where wanted on the simulated hardware; return what it printed. Fails with its output."""
+    if hardware:
+        environment["MICROPYPATH"] = f"::{HARDWARE}:.frozen"
     command = [*find_micropython(), str(HERE / "run_on_micropython.py"), name]
     result = subprocess.run(
-        command, capture_output=True, text=True, timeout=100, env={**os.environ, **environment}, check=False
+        command, capture_output=True, text=True, timeout=100, cwd=cwd, env={**os.environ, **environment}, check=False
     )
     assert result.returncode == 0, result.stdout + result.stderr
     assert "ok  " in result.stdout
@@ -33,6 +36,12 @@ def run_on_micropython(name: str, **environment: str) -> str:
 @pytest.mark.parametrize("name", SHARED)
 def test_shared(name: str) -> None:
     run_on_micropython(name)
+
+
+@pytest.mark.parametrize("chip", ["mpu6050", "qmi8658", "lsm6ds", "bmi270"])
+def test_motion_sensors(chip: str, tmp_path: Path) -> None:
+    settings = json.dumps({"imu": chip})
+    run_on_micropython("mp_imu.py", cwd=tmp_path, hardware=True, POSEWIRE_SIM=settings)
 
 
 def test_supervisor() -> None:

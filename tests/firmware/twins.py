@@ -184,3 +184,14 @@ def find_sync(data, start, end):
         if data[i] == 0xA5 and (i + 1 == end or data[i + 1] == 0x5A):
             return i
     return end
+
+
+def imu_values(raw, layout):
+    """Registers -> 6 counts, accelerometer first; layout as in imu_chips.CHIPS."""
+    accel, gyro, high, accel_scale, gyro_scale = layout
+    values = []
+    for at, scale in ((accel, accel_scale), (gyro, gyro_scale)):
+        for i in range(3):
+            word = struct.unpack(">h" if high else "<h", bytes(raw[at + 2 * i : at + 2 * i + 2]))[0]
+            values.append(clamp((word * scale + 8192) >> 14, -32768, 32767))
+    return tuple(values)

@@ -70,3 +70,15 @@ def test_mpremote_makes_a_romfs_image_of_an_archive(tmp_path: Path) -> None:
     run("-m", "mpremote", "romfs", "-o", image, "build", tmp_path / "rom")
     assert image.stat().st_size > 50_000
     assert b"websocket.mpy" in image.read_bytes()
+
+
+def test_the_bmi270s_configuration_is_taken_out_of_its_driver(tmp_path: Path) -> None:
+    values = ", ".join(f"0x{n & 255:02x}" for n in range(8192))
+    source = tmp_path / "bmi270.c"
+    source.write_text(f"/* c */ const uint8_t bmi270_config_file[] = {{\n  {values}\n}};\nint other[] = {{ 1 }};\n")
+    run(ROOT / "tools" / "extract_bmi270.py", source, tmp_path / "bmi270.bin")
+    assert (tmp_path / "bmi270.bin").read_bytes() == bytes(n & 255 for n in range(8192))
+    source.write_text("const uint8_t bmi270_config_file[] = { 0x01 };")
+    command = [sys.executable, ROOT / "tools" / "extract_bmi270.py", source, tmp_path / "no.bin"]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
+    assert not (tmp_path / "no.bin").exists()

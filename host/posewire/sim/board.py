@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from posewire.boards.definition import load_board
+from posewire.boards.definition import BoardDefinition, load_board
 from posewire.boards.folders import board_folder, firmware_folder
 from posewire.errors import SimulatorError
 from posewire.sim.bus import Kind, Record
@@ -61,6 +61,12 @@ def line_level(line: str) -> str:
     return found[1] if found else ""
 
 
+def _register_chips(definition: BoardDefinition) -> list[int]:
+    """The I2C addresses of chips that need no more than to remember what they are told: codec and its helpers."""
+    codec = definition.codec
+    return [] if codec is None else sorted({codec.address, *(entry[0] for entry in codec.setup)})
+
+
 class Event(NamedTuple):
     """Something that the firmware reported, at a ``time.monotonic()`` moment."""
 
@@ -80,6 +86,7 @@ class SimBoard:
         audio_format: ``ima-adpcm`` or ``pcm``
         protocol: how binary messages are framed: 1, 2 or 3
         imu: whether the firmware reads the motion sensor
+        imu_chip: which one the board has: mpu6050, qmi8658, lsm6ds or bmi270; None for the one in its definition
         device_id: the board's MAC address
         config: further settings of the firmware's config.json, merged over the ones above
         board: the folder under boards/ that describes it
@@ -101,6 +108,7 @@ class SimBoard:
         audio_format: str = "ima-adpcm",
         protocol: int = 3,
         imu: bool = True,
+        imu_chip: str | None = None,
         device_id: str = DEVICE_ID,
         config: Mapping[str, Any] | None = None,
         board: str = "sim",
@@ -127,6 +135,8 @@ class SimBoard:
         definition = load_board(folder)
         pins = definition.pins
         self._led_pin = pins.get("led")
+        self._imu_chip = imu_chip or (definition.imu.chip if definition.imu else "mpu6050").replace("6886", "6050")
+        self._i2c = _register_chips(definition)
 
         self._changed = threading.Condition()
         self._power = threading.RLock()
@@ -329,6 +339,8 @@ class SimBoard:
                 "mic": str(self._folder / "mic.pcm"),
                 "reset_cause": cause,
                 "bytecode": not self._interpreter.viper,
+                "imu": self._imu_chip,
+                "i2c": self._i2c,
             }
             self._process = BoardProcess(
                 self._interpreter,

@@ -177,16 +177,34 @@ class PWM:
         simbus.send(simbus.PWM, self._pin.number, self._duty, self._freq)
 
 
+def _sensor():
+    """The motion sensor that the simulated board has, and its address."""
+    kind = simbus.settings.get("imu", "mpu6050")
+    if kind == "mpu6050":
+        from simmpu6050 import ADDRESS, Mpu6050
+
+        return ADDRESS, Mpu6050()
+    from simimu import CHIPS
+
+    return CHIPS[kind].ADDRESS, CHIPS[kind]()
+
+
+_sensors = []
+
+
 class I2C:
-    """Both buses of the chip; the simulated IMU is on each of them."""
+    """Both buses of the chip: the motion sensor is on each of them, and chips that only remember what they are told."""
 
     def __init__(self, id=0, *, scl=None, sda=None, freq=400000, timeout=50000):
-        from simmpu6050 import ADDRESS, Mpu6050
+        from simregisters import Registers
 
         if not 0 <= id < 2:
             raise ValueError("I2C(%d) doesn't exist" % id)
-        self._address = ADDRESS
-        self._device = Mpu6050()
+        if not _sensors:
+            _sensors.append(_sensor())
+        self._devices = dict(_sensors)
+        for address in simbus.settings.get("i2c", ()):
+            self._devices[address] = Registers()
 
     def init(self, **kwargs):
         pass
@@ -196,12 +214,12 @@ class I2C:
 
     def scan(self):
         simbus.poll()
-        return [self._address] if self._device.present else []
+        return sorted([address for address in self._devices if self._devices[address].present])
 
     def readfrom_mem_into(self, addr, memaddr, buf, *, addrsize=8):
-        self._select(addr)
-        self._device.point(memaddr)
-        self._device.read(buf, len(buf))
+        device = self._select(addr)
+        device.point(memaddr)
+        device.read(buf, len(buf))
 
     def readfrom_mem(self, addr, memaddr, nbytes, *, addrsize=8):
         buf = bytearray(nbytes)
@@ -209,13 +227,12 @@ class I2C:
         return bytes(buf)
 
     def writeto_mem(self, addr, memaddr, buf, *, addrsize=8):
-        self._select(addr)
-        self._device.point(memaddr)
-        self._device.write(buf, 0)
+        device = self._select(addr)
+        device.point(memaddr)
+        device.write(buf, 0)
 
     def readfrom_into(self, addr, buf, stop=True):
-        self._select(addr)
-        self._device.read(buf, len(buf))
+        self._select(addr).read(buf, len(buf))
 
     def readfrom(self, addr, nbytes, stop=True):
         buf = bytearray(nbytes)
@@ -223,16 +240,18 @@ class I2C:
         return bytes(buf)
 
     def writeto(self, addr, buf, stop=True):
-        self._select(addr)
+        device = self._select(addr)
         if len(buf):
-            self._device.point(buf[0])
-            self._device.write(buf, 1)
+            device.point(buf[0])
+            device.write(buf, 1)
         return len(buf)
 
     def _select(self, addr):
         simbus.poll()
-        if addr != self._address or not self._device.present:
+        device = self._devices.get(addr)
+        if device is None or not device.present:
             raise OSError(errno.ENODEV)
+        return device
 
 
 class SoftI2C(I2C):

@@ -16,7 +16,8 @@ import esp32  # noqa: E402, F401
 import machine  # noqa: E402, F401
 import neopixel  # noqa: E402, F401
 import network  # noqa: E402, F401
-import simmpu6050  # noqa: E402, F401
+
+machine.I2C(0)  # its chips as well
 
 _EVENTS = ("state", "stt", "tool", "emotion", "sentence", "connected", "disconnected")
 
