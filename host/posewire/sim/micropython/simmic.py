@@ -76,10 +76,11 @@ def _read(position, size):
 def _noise(samples, count: int, seed):
     out = ptr16(samples)
     state = ptr32(seed)
+    # Numbers of 31 bits and more are objects where words have 32 bits: a generator of small ones.
     x = int(state[0])
     for i in range(count):
-        x = (x * 1103515245 + 12345) & 0x7FFFFFFF
-        out[i] = (x >> 16) % 21 - 10
+        x = (x * 75 + 74) % 65537
+        out[i] = (x >> 3) % 21 - 10
     state[0] = x
 
 
