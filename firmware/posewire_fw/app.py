@@ -60,7 +60,12 @@ class App:
         self.mic = None
         if self.board.has_microphone():
             self.mic = Microphone(
-                self.board.open_microphone, self.ring, audio["format"], audio["frame_ms"], audio["gain"]
+                self.board.open_microphone,
+                self.ring,
+                audio["format"],
+                audio["frame_ms"],
+                audio["gain"],
+                self._voice_detector(),
             )
         self.speaker = None
         if self.board.has_speaker():
@@ -113,6 +118,13 @@ class App:
         if settings["client_id"] is None:
             settings["client_id"] = secrets.get(secrets.CLIENT_ID) or config.new_client_id()
             secrets.put(secrets.CLIENT_ID, settings["client_id"])
+
+    def _voice_detector(self):
+        if self.config["listen"]["start"] != "voice":
+            return None
+        from posewire_fw.vad import VoiceStart
+
+        return VoiceStart()
 
     def _open_pose_sources(self, pose):
         # Imported here, because the codec takes memory that a board without such sources has better uses for.
@@ -240,6 +252,7 @@ class App:
             result["mic"] = {
                 "frames": self.mic.frames,
                 "lost_samples": self.mic.lost_samples,
+                "stalls": self.mic.stalls,
                 "level": self.mic.level,
             }
         if self.speaker is not None:
@@ -248,6 +261,8 @@ class App:
                 "late": self.speaker.late,
                 "undecodable": self.speaker.undecodable,
                 "underruns": self.speaker.underruns,
+                "concealed": self.speaker.concealed,
+                "stalls": self.speaker.stalls,
                 "volume": self.speaker.volume,
             }
         if self.keypoints is not None:

@@ -78,6 +78,7 @@ _SETTINGS = (
     ("audio", "volume", 70, _integer(0, 100), "0..100"),
     ("audio", "gain", 4, _integer(0, 8), "0..8"),
     ("audio", "frame_ms", 60, _one_of(20, 40, 60), "20, 40 or 60"),
+    ("listen", "start", "button", _one_of("button", "voice", "host"), '"button", "voice" or "host"'),
     ("listen", "mode", "auto", _one_of("auto", "realtime"), '"auto" or "realtime"'),
     ("pose", "room", None, _room, "a name of 1 to 64 characters or null"),
     ("pose", "keypoints", True, _boolean, "true or false"),

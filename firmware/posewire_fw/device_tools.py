@@ -29,7 +29,8 @@ def register(app):
 
     def identify():
         led.identify(_IDENTIFY_MS)
-        if speaker is not None:
+        listening = app.mic is not None and app.mic.running()
+        if speaker is not None and not (app.board.half_duplex and listening):
             speaker.beep(_BEEP_MS)
 
     tools.tool(

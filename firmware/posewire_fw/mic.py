@@ -4,7 +4,7 @@ import time
 
 from micropython import const
 
-from posewire_fw import adpcm, pcm
+from posewire_fw import adpcm, log, pcm
 
 RATE = const(16000)
 # The unit of conversion: 20 ms.
@@ -14,6 +14,8 @@ _PIECE_US = const(20000)
 
 # The driver holds 128 ms: what comes later than that (and one piece, and some air) has been overwritten, silently.
 _LATE_US = const(200000)
+# A port that has given nothing for so long is opened anew.
+_STALL_US = const(1000000)
 
 
 def frame_bytes(format_name, frame_ms):
@@ -23,19 +25,25 @@ def frame_bytes(format_name, frame_ms):
 
 
 class Microphone:
-    """open_port(rate) opens the I2S port; frames go into the ring (frame_bytes() each)."""
+    """open_port(rate) opens the I2S port; frames go into the ring (frame_bytes() each).
 
-    def __init__(self, open_port, ring, format_name, frame_ms, gain):
+    detector, where there is one, has feed(loudness) and reset() (vad.VoiceStart): `voice` becomes true when it says so.
+    """
+
+    def __init__(self, open_port, ring, format_name, frame_ms, gain, detector=None):
         self._open_port = open_port
         self._ring = ring
         self._adpcm = format_name == "ima-adpcm"
         self._pieces = frame_ms // PIECE_MS
         self._frame_bytes = frame_bytes(format_name, frame_ms)
         self.gain = gain
+        self._detector = detector
+        self.voice = False
         self._raw = (bytearray(PIECE * 4), bytearray(PIECE * 4))
         self._pcm = bytearray(PIECE * 2)
         self._state = bytearray(adpcm.STATE_BYTES)
         self._port = None
+        self._wanted = False
         self._callback = self._filled_one
         self._filled = 0
         self._taken = 0
@@ -44,17 +52,22 @@ class Microphone:
         self._at = 0
         self._due_us = 0
         self._last_us = 0
+        self._peak = 0
         self.level = 0
         self.frames = 0
         self.lost_samples = 0
+        self.stalls = 0
 
     def running(self):
         return self._port is not None
 
     def start(self):
-        """Open the port and begin a new utterance."""
+        """Open the port and begin a new utterance. A port that does not open is tried again by poll()."""
         if self._port is not None:
             return
+        self._wanted = True
+        if self._detector is not None:
+            self._detector.reset()
         for i in range(len(self._state)):
             self._state[i] = 0
         self._filled = 0
@@ -63,17 +76,29 @@ class Microphone:
         self._piece = 0
         self._due_us = 0
         self._last_us = time.ticks_us()
-        self._port = self._open_port(RATE)
+        try:
+            self._port = self._open_port(RATE)
+        except OSError as exc:
+            log.error("mic", "the I2S port does not open: %s", exc)
+            return
         self._port.irq(self._callback)
         self._port.readinto(self._raw[0])
 
     def stop(self):
         """Close the port at once; a frame that is not complete is forgotten."""
+        self._wanted = False
         if self._port is not None:
             self._port.deinit()
             self._port = None
         self._piece = 0
         self.level = 0
+
+    def _revive(self):
+        # The driver has fallen silent, or the port did not open: once more from the beginning.
+        self.stalls += 1
+        log.warning("mic", "nothing comes from the I2S port: opened anew")
+        self.stop()
+        self.start()
 
     def finish(self):
         """Take what has arrived, pad the last frame with silence, and close the port."""
@@ -103,19 +128,25 @@ class Microphone:
                 self._held = False
                 self._port.readinto(self._raw[self._filled & 1])
             self._count_lost()
+        if self._wanted and time.ticks_diff(time.ticks_us(), self._last_us) > _STALL_US:
+            self._revive()
 
     def _encode(self, raw):
         if not self._piece:
             self._begin_frame()
         if self._adpcm:
-            peak = pcm.from_slots(raw, self._pcm, 0, PIECE, self.gain)
+            self._convert(raw, self._pcm, 0)
             self._encode_adpcm()
         else:
-            at = (self._at >> 1) + self._piece * PIECE
-            peak = pcm.from_slots(raw, self._ring.buffer, at, PIECE, self.gain)
-        if peak > self.level:
-            self.level = peak
+            self._convert(raw, self._ring.buffer, (self._at >> 1) + self._piece * PIECE)
         self._end_piece()
+
+    def _convert(self, raw, samples, at):
+        self._peak = pcm.from_slots(raw, samples, at, PIECE, self.gain)
+        if self._peak > self.level:
+            self.level = self._peak
+        if self._detector is not None and self._detector.feed(pcm.loudness(samples, at, PIECE)):
+            self.voice = True
 
     def _encode_silence(self):
         if self._adpcm:

@@ -50,6 +50,22 @@ def scale(pcm, count: int, factor: int) -> int:
 
 
 @micropython.viper
+def loudness(pcm, at: int, count: int) -> int:
+    """The mean absolute value of count (at most 16384) 16-bit samples from sample offset `at` on."""
+    s = ptr16(pcm)
+    total = 0
+    i = at
+    end = at + count
+    while i < end:
+        v = (int(s[i]) ^ 0x8000) - 0x8000
+        if v < 0:
+            v = 0 - v
+        total += v
+        i += 1
+    return total // count
+
+
+@micropython.viper
 def silence(pcm, start: int, end: int):
     """Set the samples from start up to end to zero."""
     s = ptr16(pcm)

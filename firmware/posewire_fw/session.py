@@ -8,14 +8,16 @@ from micropython import const
 from posewire_fw import frames, log, messages
 from posewire_fw.frames import FrameReader
 from posewire_fw.tools import INTERNAL_ERROR, rpc_error
+from posewire_fw.websocket import GOING_AWAY
 
 # States. PUBLIC says what users (and the LED) see of them.
 OFFLINE = "offline"  # no connection, or no hello yet
 IDLE = "idle"
+WATCHING = "watching"  # the microphone is on, and the board itself waits for a voice; nothing is sent
 ARMED = "armed"  # the button is down, the microphone on, the mode of listening not decided yet
 LISTENING = "listening"  # auto: the host finds the end of speech
 HOLDING = "holding"  # manual: until the button is released
-OPEN = "open"  # realtime: the microphone stays open
+OPEN = "open"  # realtime: the microphone stays open, the host decides what is meant for it
 FINISHING = "finishing"  # the last audio frames go out, then listen stop
 WAITING = "waiting"  # for the reply
 SPEAKING = "speaking"
@@ -24,6 +26,7 @@ DRAINING = "draining"  # the reply is complete, its end is still being played
 HUSHED = "hushed"  # a reply was interrupted, the button is still down
 
 PUBLIC = {
+    WATCHING: "idle",
     ARMED: "listening",
     HOLDING: "listening",
     OPEN: "listening",
@@ -34,68 +37,91 @@ PUBLIC = {
     HUSHED: "listening",
 }
 
-# (state, event): (next state, what is done on the way, in order). An event that is not here changes nothing.
-TABLE = {
-    (OFFLINE, "hello"): (IDLE, ()),
-    (IDLE, "press"): (ARMED, ("mic_start",)),
-    (IDLE, "say"): (WAITING, ()),
-    (IDLE, "tts_start"): (SPEAKING, ("speaker_begin",)),
-    (ARMED, "release"): (LISTENING, ("send_auto",)),
-    (ARMED, "release_open"): (OPEN, ("send_realtime",)),
-    (ARMED, "hold"): (HOLDING, ("send_manual",)),
-    (LISTENING, "press"): (FINISHING, ("mic_finish",)),
-    (LISTENING, "stt"): (WAITING, ("mic_drop",)),
-    (LISTENING, "tts_start"): (SPEAKING, ("mic_drop", "speaker_begin")),
-    (LISTENING, "timeout"): (FINISHING, ("mic_finish",)),
-    (HOLDING, "release"): (FINISHING, ("mic_finish",)),
-    (HOLDING, "timeout"): (FINISHING, ("mic_finish",)),
-    (FINISHING, "flushed"): (WAITING, ("send_stop",)),
-    (FINISHING, "stt"): (WAITING, ("mic_drop",)),
-    (FINISHING, "tts_start"): (SPEAKING, ("mic_drop", "speaker_begin")),
-    (FINISHING, "timeout"): (WAITING, ("mic_drop", "send_stop")),
-    (WAITING, "stt"): (WAITING, ()),
-    (WAITING, "tts_start"): (SPEAKING, ("speaker_begin",)),
-    (WAITING, "tts_stop"): (IDLE, ()),
-    (WAITING, "timeout"): (IDLE, ()),
-    (WAITING, "press"): (HUSHED, ("send_abort", "mic_start")),
-    (SPEAKING, "audio"): (SPEAKING, ()),
-    (SPEAKING, "tts_stop"): (DRAINING, ("speaker_finish",)),
-    (SPEAKING, "timeout"): (DRAINING, ("speaker_finish",)),
-    (SPEAKING, "press"): (HUSHED, ("speaker_silence", "send_abort", "mic_start")),
-    (DRAINING, "drained"): (IDLE, ()),
-    (DRAINING, "timeout"): (IDLE, ("speaker_silence",)),
-    (DRAINING, "tts_start"): (SPEAKING, ("speaker_begin",)),
-    (DRAINING, "press"): (HUSHED, ("speaker_silence", "send_abort", "mic_start")),
-    (HUSHED, "release"): (IDLE, ("mic_drop",)),
-    (HUSHED, "release_open"): (IDLE, ("mic_drop",)),
-    (HUSHED, "hold"): (HOLDING, ("send_manual",)),
-    (OPEN, "tts_start"): (OPEN_SPEAKING, ("speaker_begin",)),
-    (OPEN, "press"): (IDLE, ("mic_drop", "send_stop", "send_abort")),
-    (OPEN_SPEAKING, "tts_stop"): (OPEN, ("speaker_finish",)),
-    (OPEN_SPEAKING, "press"): (IDLE, ("speaker_silence", "mic_drop", "send_stop", "send_abort")),
-}
+# One transition a line: state, event, next state, and what is done on the way, in order. An event that is not here
+# changes nothing. It is text because a dict of tuples takes several times the memory.
+TABLE = """
+offline hello idle
+idle press armed mic_start
+idle say waiting
+idle tts_start speaking speaker_begin
+idle watch watching mic_start
+idle open open mic_start send_realtime
+watching press armed
+watching voice listening send_auto
+watching voice_open open send_realtime
+watching say waiting mic_drop
+watching tts_start speaking mic_drop speaker_begin
+armed release listening send_auto
+armed release_open open send_realtime
+armed hold holding send_manual
+armed tts_start speaking mic_drop speaker_begin
+listening press finishing mic_finish
+listening stt waiting mic_drop
+listening tts_start speaking mic_drop speaker_begin
+listening timeout finishing mic_finish
+holding release finishing mic_finish
+holding timeout finishing mic_finish
+finishing flushed waiting send_stop
+finishing stt waiting mic_drop
+finishing tts_start speaking mic_drop speaker_begin
+finishing timeout waiting mic_drop send_stop
+waiting stt waiting
+waiting tts_start speaking speaker_begin
+waiting tts_stop idle
+waiting timeout idle
+waiting press hushed send_abort mic_start
+speaking tts_stop draining speaker_finish
+speaking timeout draining speaker_finish
+speaking press hushed speaker_silence send_abort mic_start
+draining drained idle
+draining timeout idle speaker_silence
+draining tts_start speaking speaker_begin
+draining press hushed speaker_silence send_abort mic_start
+hushed release idle mic_drop
+hushed release_open idle mic_drop
+hushed hold holding send_manual
+open say open
+open tts_start open_speaking speaker_begin
+open tts_turn speaking mic_drop speaker_begin
+open press idle mic_drop send_stop send_abort
+open_speaking tts_stop open speaker_finish
+open_speaking timeout open speaker_finish
+open_speaking press idle speaker_silence mic_drop send_stop send_abort
+"""
 
-# How long a state may last before "timeout". Audio that arrives starts the time of SPEAKING anew.
+# How long a state may last before "timeout". Audio that arrives starts the time of a state of speaking anew.
 TIMEOUTS = {
     LISTENING: 30000,
     HOLDING: 60000,
     FINISHING: 3000,
     WAITING: 15000,
     SPEAKING: 15000,
+    OPEN_SPEAKING: 15000,
     DRAINING: 15000,
 }
 
-# Microphone frames go to the host in these states only; in ARMED and HUSHED they wait in the ring.
+# Microphone frames go to the host in these states only; in WATCHING, ARMED and HUSHED they wait in the ring.
 _SENDING = (LISTENING, HOLDING, FINISHING, OPEN, OPEN_SPEAKING)
 
 HOLD_MS = const(300)
 _HELLO_MS = const(10000)
 # After an abort the host may still be sending what it had under way: until its tts stop comes (or this time passes)
-# it is
-# not listened to.
+# it is not listened to.
 _DEAF_MS = const(1000)
 # A server that has not spoken MCP by then may know the older iot messages.
 _IOT_MS = const(5000)
+# What was heard just before the voice was noticed goes along: so many frames.
+_BEFORE_VOICE = const(5)
+# A host that sends nonsense without end is told so no more often than this.
+_REFUSAL_MS = const(1000)
+
+
+def transition(state, event):
+    """What the table says: [next state, action …], None for nothing."""
+    start = TABLE.find("\n%s %s " % (state, event))
+    if start < 0:
+        return None
+    return TABLE[start + 1 : TABLE.find("\n", start + 1)].split(" ")[2:]
 
 
 class Session:
@@ -124,6 +150,8 @@ class Session:
         self._deaf_since = 0
         self._iot_due = False
         self._waiting_hello = False
+        self._protocol = config["protocol"]
+        self._refused = None
         self.received_audio = 0
         self.received_pose = 0
         self.received_text = 0
@@ -141,6 +169,7 @@ class Session:
             "iot": self._on_iot,
             "room": self._on_room,
             "system": self._on_system,
+            "alert": self._on_alert,
             "goodbye": self._on_goodbye,
             "error": self._on_error,
         }
@@ -148,6 +177,8 @@ class Session:
     # what user code may call
 
     def public_state(self):
+        if self.state == OPEN and self._config["listen"]["start"] == "host":
+            return IDLE  # nobody has been spoken to yet
         return PUBLIC.get(self.state, self.state)
 
     def handle(self, kind, fn):
@@ -159,18 +190,24 @@ class Session:
         self._send(message)
 
     def say(self, text):
-        """Text input instead of speech. True when it was sent (the board must be idle)."""
-        if self.state != IDLE:
+        """Text input, or a wake word, instead of speech. True when it was sent (the board must be idle)."""
+        if transition(self.state, "say") is None:
             return False
         self._send(messages.listen_detect(text))
         self.event("say")
         return True
 
+    def leave(self):
+        """Say goodbye and close: the board is about to be reset or switched off."""
+        if self.state != OFFLINE:
+            self._send(messages.goodbye())
+        self._link.close(GOING_AWAY)
+
     # connection
 
     def opened(self):
         """The WebSocket is open: introduce the board."""
-        self._uplink.set_protocol(self._config["protocol"])
+        self._use_protocol(self._config["protocol"])
         self._waiting_hello = True
         self._since = time.ticks_ms()
         self._send(messages.hello(self._config, self._board.name, self._version, self._wants_pose(), self.session_id))
@@ -190,19 +227,37 @@ class Session:
         if was_online:
             self._events.emit("disconnected")
 
+    def _use_protocol(self, protocol):
+        self._protocol = protocol
+        self._uplink.set_protocol(protocol)
+
     def _wants_pose(self):
-        return self._config["protocol"] == 3 and self._uplink.publishes and bool(self._config["pose"]["room"])
+        return self._protocol == 3 and self._uplink.publishes and bool(self._config["pose"]["room"])
 
     # the table
 
     def event(self, name):
         """Something happened: do what the table says."""
-        entry = TABLE.get((self.state, name))
-        if entry is None:
+        found = transition(self.state, name)
+        if found is None:
             return
-        for action in entry[1]:
+        for action in found[1:]:
             getattr(self, "_" + action)()
-        self._enter(entry[0])
+        self._enter(found[0])
+        # A press that ended something is not followed by listening: that is how to make the board deaf.
+        if self.state == IDLE and name != "press":
+            self._rest()
+
+    def _rest(self):
+        """Idle: listen in the way that the settings say a turn begins with."""
+        start = self._config["listen"]["start"]
+        if start == "voice":
+            self.event("watch")
+        elif start == "host":
+            self.event("open")
+
+    def _realtime(self):
+        return self._config["listen"]["mode"] == "realtime" and not self._board.half_duplex
 
     def _enter(self, state):
         self._since = time.ticks_ms()
@@ -228,8 +283,10 @@ class Session:
             if not self._ring.count:
                 self.event("flushed")
         elif self.state == DRAINING:
-            if not self._speaker.active():
+            if self._speaker is None or not self._speaker.active():
                 self.event("drained")
+        elif self.state == WATCHING:
+            self._watch()
         elif self.state == ARMED or self.state == HUSHED:
             if time.ticks_diff(now, self._pressed) > HOLD_MS:
                 self.event("hold")
@@ -242,6 +299,12 @@ class Session:
         if self._iot_due and age > _IOT_MS and self.state == IDLE:
             self._send_iot()
 
+    def _watch(self):
+        while self._ring.count > _BEFORE_VOICE:
+            self._ring.release()
+        if self._mic is not None and self._mic.voice:
+            self.event("voice_open" if self._realtime() else "voice")
+
     # the button
 
     def press(self):
@@ -249,8 +312,7 @@ class Session:
         self.event("press")
 
     def release(self):
-        realtime = self._config["listen"]["mode"] == "realtime" and not self._board.half_duplex
-        if realtime and self.state in (ARMED, HUSHED):
+        if self._realtime() and self.state in (ARMED, HUSHED):
             self.event("release_open")
         else:
             self.event("release")
@@ -263,6 +325,7 @@ class Session:
             self._speaker.silence()
         if self._mic is not None:
             self._mic.start()
+            self._mic.voice = False
 
     def _mic_finish(self):
         if self._mic is not None:
@@ -317,7 +380,7 @@ class Session:
         reader = self._reader
         if not count:
             return
-        if not reader.read(message, count, self._config["protocol"]):
+        if not reader.read(message, count, self._protocol):
             self.bad_frames += 1
         elif reader.kind == frames.AUDIO:
             self._on_audio(message)
@@ -333,7 +396,7 @@ class Session:
         self.received_audio += 1
         if self._speaker is None or self._deaf or not reader.length:
             return
-        if self.state == SPEAKING:
+        if self.state == SPEAKING or self.state == OPEN_SPEAKING:
             self._since = time.ticks_ms()
         self._speaker.push(message, reader.start, reader.length)
 
@@ -353,8 +416,8 @@ class Session:
             message = json.loads(bytes(data))
             kind = message["type"]
         except (ValueError, TypeError, KeyError, IndexError, MemoryError):
-            self.bad_messages += 1
             log.warning("session", "a message is not a JSON object with a type, or too large")
+            self._refuse("bad_json", "not a JSON object with a type")
             return
         handler = self._handlers.get(kind) if isinstance(kind, str) else None
         if handler is None:
@@ -363,12 +426,26 @@ class Session:
             handler(message)
         except Exception as exc:
             # Whatever the host got wrong, it costs this message and nothing more.
-            self.bad_messages += 1
             log.exception("session", "a bad %s message" % kind, exc)
+            if kind != "error":
+                self._refuse("bad_message", "%s: %s" % (kind, exc))
+
+    def _refuse(self, code, text):
+        """Tell the host that its message was no good."""
+        self.bad_messages += 1
+        now = time.ticks_ms()
+        if self.state == OFFLINE or (self._refused is not None and time.ticks_diff(now, self._refused) < _REFUSAL_MS):
+            return
+        self._refused = now
+        self._send(messages.error(code, text))
 
     def _on_hello(self, message):
         if message.get("transport", "websocket") != "websocket":
             raise ValueError("the host chose another transport")
+        version = message.get("version")
+        if version in (1, 2, 3) and version < self._protocol:
+            # A host that knows the older framing only says so.
+            self._use_protocol(version)
         resumed = bool(message.get("resumed"))
         self.session_id = message.get("session_id")
         params = message.get("audio_params")
@@ -408,7 +485,8 @@ class Session:
                 self._deaf = False
             return
         if state == "start":
-            self.event("tts_start")
+            # Where microphone and speaker share a port, an open microphone must give way.
+            self.event("tts_turn" if self.state == OPEN and self._board.half_duplex else "tts_start")
         elif state == "stop":
             self.event("tts_stop")
         elif state == "sentence_start":
@@ -416,6 +494,9 @@ class Session:
 
     def _on_llm(self, message):
         self._events.emit("emotion", message.get("emotion", "neutral"))
+
+    def _on_alert(self, message):
+        self._events.emit("alert", message.get("message", ""))
 
     def _on_mcp(self, message):
         self._iot_due = False

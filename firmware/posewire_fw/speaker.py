@@ -18,9 +18,16 @@ EMPTYING = const(3)
 
 # Longest piece decoded at once: 20 ms at 24 kHz.
 _PIECE_MAX = const(480)
-# Play when so many frames are there, or when the first of them has waited so long.
+# Play when so many frames are there, or when the first of them has waited so long. Each underrun makes it one more.
 _TARGET_FRAMES = const(3)
+_TARGET_MOST = const(6)
 _TARGET_MS = const(250)
+# The driver holds 128 ms when it has just taken a piece: after so long it needs another one soon.
+_DRIVER_LOW_MS = const(80)
+# Pieces that may stand in for frames that are late.
+_STAND_INS_MOST = const(3)
+# A port that has taken nothing for so long is closed, and opened anew.
+_STALL_MS = const(1000)
 # At least so many frames must fit into the jitter buffer: the host sends five at once.
 _FRAMES_MIN = const(6)
 # The longest frame that is taken: 60 ms of 24 kHz pcm.
@@ -56,6 +63,12 @@ class Speaker:
         self.late = 0
         self.undecodable = 0
         self.underruns = 0
+        self.concealed = 0
+        self.stalls = 0
+        self._target = _TARGET_FRAMES
+        self._stand_ins = 0
+        self._moved = self._since  # when the driver last took something
+        self._real = self._since  # and when that was no stand-in
         self.set_volume(volume)
         self.configure("ima-adpcm", 16000, 60)
 
@@ -80,6 +93,7 @@ class Speaker:
             log.error("speaker", "no memory for %s frames of %d bytes", format_name, size)
             return
         self._known = True
+        self._frame_bytes = size
         self._rate = rate
         pieces = (samples + _PIECE_MAX - 1) // _PIECE_MAX
         if rate <= 16000:
@@ -104,6 +118,7 @@ class Speaker:
         if self.state == IDLE:
             self.state = FILLING
             self._waiting = False
+            self._target = _TARGET_FRAMES
 
     def finish(self):
         """The host has said everything: play what is there, then stop."""
@@ -121,6 +136,7 @@ class Speaker:
         self._ready = 0
         self._written = 0
         self._writing = False
+        self._stand_ins = 0
         self._tone_left = 0
         self.level = 0
 
@@ -138,9 +154,14 @@ class Speaker:
         if self.state == IDLE:
             self.late += 1
             return
-        if not self._known or length > self._ring.slot_size or length <= adpcm.HEADER_BYTES:
+        if not self._known or length != self._frame_bytes:
+            # A stock server names the board's own format and sends Opus all the same.
+            if not self.undecodable:
+                log.error("speaker", "no sound: frames of %d bytes are not what was agreed", length)
             self.undecodable += 1
             return
+        if self._stand_ins:
+            self.late += 1
         if self._ring.count == self._ring.slots:
             self._left = 0  # the oldest frame, half played, makes room
         at = self._ring.slot()
@@ -154,12 +175,24 @@ class Speaker:
             self._fill()
         if self.state == PLAYING:
             self._play()
+        if self._writing and time.ticks_diff(time.ticks_ms(), self._moved) > _STALL_MS:
+            self._revive()
         if self.state == EMPTYING and time.ticks_diff(time.ticks_ms(), self._since) > _DRIVER_MS:
             self.silence()
 
+    def _revive(self):
+        # The driver takes nothing any more: what it holds is lost, the rest is played by a fresh one.
+        self.stalls += 1
+        log.warning("speaker", "the I2S port takes nothing: opened anew")
+        self._port.deinit()
+        self._port = None
+        self._ready = 0
+        self._written = 0
+        self._writing = False
+
     def _fill(self):
         count = self._ring.count
-        if self._tone_left or count >= _TARGET_FRAMES or self._finishing:
+        if self._tone_left or count >= self._target or self._finishing:
             self.state = PLAYING
         elif count:
             if not self._waiting:
@@ -182,22 +215,33 @@ class Speaker:
             self.state = EMPTYING
             self._since = time.ticks_ms()
         else:
-            self.underruns += 1
-            self.state = FILLING
-            self._waiting = False
+            self._starve()
 
     def _write(self):
-        if self._port is None:
-            self._port = self._open_port(self._rate)
-            self._port.irq(self._callback)
+        if self._port is None and not self._open():
+            return
         self._writing = True
+        self._moved = time.ticks_ms()
         self._port.write(self._views[self._written & 1])
+
+    def _open(self):
+        try:
+            self._port = self._open_port(self._rate)
+        except OSError as exc:
+            log.error("speaker", "the I2S port does not open: %s", exc)
+            self.silence()
+            return False
+        self._port.irq(self._callback)
+        return True
 
     def _written_one(self, port):
         # Scheduled by the driver when it has taken a whole piece.
         if port is not self._port:
             return
         self._written += 1
+        self._moved = time.ticks_ms()
+        if not self._stand_ins:
+            self._real = self._moved
         if self._ready > self._written:
             port.write(self._views[self._written & 1])
         else:
@@ -210,9 +254,30 @@ class Speaker:
         else:
             if not self._left and not self._next_frame():
                 return False
+            self._stand_ins = 0
             self._decode(buf, min(self._left, self._piece))
         self.level = pcm.scale(buf, self._piece, self._factor)
         return True
+
+    def _starve(self):
+        """No frame is there. The driver goes on for a while; then the piece before stands in, ever more quietly."""
+        since = time.ticks_diff(time.ticks_ms(), self._real)
+        if since < _DRIVER_LOW_MS + self._stand_ins * self._piece * 1000 // self._rate:
+            return
+        if self._stand_ins == _STAND_INS_MOST:
+            self.underruns += 1
+            if self._target < _TARGET_MOST:
+                self._target += 1
+            self.state = FILLING
+            self._waiting = False
+            return
+        self._stand_ins += 1
+        self.concealed += 1
+        buf = self._buffers[self._ready & 1]
+        copy(buf, 0, self._buffers[(self._ready - 1) & 1], 0, self._piece * 2)
+        self.level = pcm.scale(buf, self._piece, 128)
+        self._ready += 1
+        self._write()
 
     def _next_frame(self):
         while True:

@@ -1,11 +1,13 @@
 """Microphone and speaker against a port that behaves like machine.I2S in irq mode (the driver's side of the pins)."""
 
 import struct
+import time
 
 import twins
 from posewire_fw.mic import PIECE, Microphone, frame_bytes
 from posewire_fw.ring import Ring
 from posewire_fw.speaker import Speaker
+from posewire_fw.vad import VoiceStart
 
 
 class Port:
@@ -162,6 +164,80 @@ def test_nobody_takes_the_frames_the_oldest_go():
     assert frames_of(ring) == [struct.pack("<320h", *wave(piece * PIECE, PIECE)) for piece in (6, 7, 8, 9)]
 
 
+def test_a_microphone_port_that_falls_silent_is_opened_anew():
+    mic, ring, ports = microphone("pcm", 20)
+    mic.start()
+    mic._last_us = time.ticks_add(time.ticks_us(), -1100000)
+    mic.poll()
+    assert mic.stalls == 1
+    assert ports.opened[0].closed
+    ports.opened[1].fill(wave(0, PIECE))
+    mic.poll()
+    assert frames_of(ring) == [struct.pack("<320h", *wave(0, PIECE))]
+    mic.stop()
+    mic._last_us = time.ticks_add(time.ticks_us(), -1100000)
+    mic.poll()
+    assert mic.stalls == 1
+
+
+def broken_port(rate):
+    raise OSError(5)
+
+
+def test_a_microphone_port_that_does_not_open_is_tried_again():
+    mic, ring, ports = microphone("pcm", 20)
+    works = mic._open_port
+    mic._open_port = broken_port
+    mic.start()
+    assert not mic.running()
+    mic._last_us = time.ticks_add(time.ticks_us(), -1100000)
+    mic.poll()
+    assert not mic.running()
+    mic._open_port = works
+    mic._last_us = time.ticks_add(time.ticks_us(), -1100000)
+    mic.poll()
+    assert mic.running()
+    mic.stop()
+
+
+def heard(detector, loudness, pieces):
+    """Feed pieces of a loudness; return after how many a voice was noticed, None for not at all."""
+    for number in range(pieces):
+        if detector.feed(loudness):
+            return number + 1
+    return None
+
+
+def test_a_voice_is_noticed_at_once_and_noise_is_not_one():
+    detector = VoiceStart()
+    assert heard(detector, 20, 500) is None  # a quiet room
+    assert heard(detector, 3000, 2) is None  # a click
+    assert heard(detector, 20, 50) is None
+    assert heard(detector, 1500, 10) == 4  # 80 ms of speech
+    for room in (0, 100, 400, 1000):
+        detector.reset()
+        for _ in range(500):
+            detector.feed(room)  # a fan is switched on: it may be noticed once
+        assert heard(detector, room, 500) is None
+        assert heard(detector, room + room // 2, 100) is None
+        assert heard(detector, 5 * room + 400, 10) == 4
+
+
+def test_the_microphone_says_when_a_voice_begins():
+    ports = Ports()
+    ring = Ring(484 * 4, 484)
+    mic = Microphone(ports.open, ring, "ima-adpcm", 20, 4, VoiceStart())
+    mic.start()
+    for _ in range(20):
+        ports.opened[0].fill([5, -5] * 160)
+        mic.poll()
+    assert not mic.voice
+    for _ in range(5):
+        ports.opened[0].fill([2000, -2000] * 160)
+        mic.poll()
+    assert mic.voice
+
+
 # speaker
 
 
@@ -258,17 +334,96 @@ def test_silence_drops_everything_at_once():
     assert player.late == 1
 
 
-def test_an_underrun_is_counted_and_playing_goes_on_after_it():
+def starving(player, milliseconds):
+    """So long ago the driver took its last piece."""
+    player._real = time.ticks_add(time.ticks_ms(), -milliseconds)
+
+
+def three_frames(player, level=8000):
+    frame = encoded("pcm", [level] * 960)
+    for _ in range(3):
+        player.push(frame, 0, len(frame))
+
+
+def test_a_frame_that_comes_while_the_driver_still_plays_is_no_underrun():
     player, ports = speaker()
-    frame = encoded("pcm", wave(0, 960))
     player.begin()
-    for _ in range(3):
-        player.push(frame, 0, len(frame))
+    three_frames(player)
     assert len(play_out(player, ports)) == 3 * 960
+    frame = encoded("pcm", [8000] * 960)
+    player.push(frame, 0, len(frame))
+    assert len(play_out(player, ports)) == 960
+    assert (player.underruns, player.concealed, player.late) == (0, 0, 0)
+
+
+def test_a_late_frame_is_concealed_and_then_played():
+    player, ports = speaker()
+    player.begin()
+    three_frames(player)
+    play_out(player, ports)
+    starving(player, 81)
+    assert play_out(player, ports) == [4000] * 320  # the piece before, at half the volume
+    starving(player, 101)
+    assert play_out(player, ports) == [2000] * 320
+    frame = encoded("pcm", [8000] * 960)
+    player.push(frame, 0, len(frame))
+    assert play_out(player, ports) == [8000] * 960
+    assert (player.underruns, player.concealed, player.late) == (0, 2, 1)
+
+
+def test_an_underrun_is_counted_and_more_is_kept_in_hand_after_it():
+    player, ports = speaker()
+    player.begin()
+    three_frames(player)
+    play_out(player, ports)
+    starving(player, 1000)
+    assert len(play_out(player, ports)) == 3 * 320
+    player.poll()
     assert player.underruns == 1
-    for _ in range(3):
-        player.push(frame, 0, len(frame))
+    three_frames(player)
+    assert play_out(player, ports) == []  # three are not enough any more
+    frame = encoded("pcm", [8000] * 960)
+    player.push(frame, 0, len(frame))
+    assert len(play_out(player, ports)) == 4 * 960
+
+
+def test_a_speaker_port_that_takes_nothing_is_opened_anew():
+    player, ports = speaker()
+    player.begin()
+    three_frames(player)
+    player.poll()
+    player._moved = time.ticks_add(time.ticks_ms(), -1001)
+    player.poll()
+    assert ports.opened[0].closed
+    assert player.stalls == 1
+    assert len(play_out(player, ports)) == 960 * 3 - 640
+    assert len(ports.opened) == 2
+
+
+def test_a_speaker_port_that_does_not_open_costs_the_reply_and_nothing_else():
+    player, ports = speaker()
+    works = player._open_port
+    player._open_port = broken_port
+    player.begin()
+    three_frames(player)
+    player.poll()
+    assert not player.active()
+    player._open_port = works
+    player.begin()
+    three_frames(player)
     assert len(play_out(player, ports)) == 3 * 960
+
+
+def test_opus_under_a_known_name_is_refused():
+    player, ports = speaker("ima-adpcm")
+    player.begin()
+    for size in (3, 76, 111, 240, 483, 485):
+        player.push(bytes(size), 0, size)
+    player.finish()
+    assert play_out(player, ports) == []
+    assert player.undecodable == 6
+    player.poll()
+    assert not player.active()
 
 
 def test_a_full_jitter_buffer_drops_the_oldest_even_half_played():

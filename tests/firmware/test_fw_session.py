@@ -6,7 +6,7 @@ import time
 from posewire_fw import config
 from posewire_fw.events import Events
 from posewire_fw.ring import Ring
-from posewire_fw.session import HOLD_MS, TABLE, TIMEOUTS, Session
+from posewire_fw.session import HOLD_MS, TABLE, TIMEOUTS, Session, transition
 from posewire_fw.tools import Tools, integer
 from posewire_fw.uplink import Uplink
 
@@ -29,6 +29,8 @@ class Wire:
 
 
 class Mic:
+    voice = False
+
     def __init__(self):
         self.on = False
         self.finished = 0
@@ -102,15 +104,18 @@ class Source:
 
 class Hardware:
     name = "bench"
-    half_duplex = False
+
+    def __init__(self, half_duplex):
+        self.half_duplex = half_duplex
 
 
 class Scene:
     """A session with everything around it that a test looks at."""
 
-    def __init__(self, mode="auto", room="studio", protocol=3):
+    def __init__(self, mode="auto", room="studio", protocol=3, start="button", half_duplex=False):
         settings = config.defaults()
         settings["listen"]["mode"] = mode
+        settings["listen"]["start"] = start
         settings["pose"]["room"] = room
         settings["protocol"] = protocol
         self.wire = Wire()
@@ -128,7 +133,7 @@ class Scene:
             self.events.on(name, lambda value, name=name: self.seen.append((name, value)))
         self.session = Session(
             settings,
-            Hardware(),
+            Hardware(half_duplex),
             "0.0",
             self.wire,
             self.uplink,
@@ -384,11 +389,26 @@ def test_every_waiting_ends_by_itself():
     scene.later(TIMEOUTS["draining"] + 1)
     assert scene.state() == "idle"
     # every state that waits for somebody has a way out
-    for state, event in TABLE:
+    for line in TABLE.strip().split("\n"):
+        state, event = line.split(" ")[:2]
         if event == "timeout":
             assert state in TIMEOUTS
     for state in TIMEOUTS:
-        assert (state, "timeout") in TABLE
+        assert transition(state, "timeout")
+
+
+def test_every_line_of_the_table_can_be_carried_out():
+    seen = set()
+    states = set()
+    for line in TABLE.strip().split("\n"):
+        state, event, target = line.split(" ")[:3]
+        assert (state, event) not in seen, line
+        seen.add((state, event))
+        states.add(state)
+        for action in line.split(" ")[3:]:
+            assert hasattr(Session, "_" + action), line
+    for line in TABLE.strip().split("\n"):
+        assert line.split(" ")[2] in states, line
 
 
 def test_realtime_keeps_the_microphone_open():
@@ -410,12 +430,167 @@ def test_realtime_keeps_the_microphone_open():
 
 
 def test_realtime_needs_two_ports():
-    scene = Scene(mode="realtime").online()
-    scene.session._board.half_duplex = True
+    scene = Scene(mode="realtime", half_duplex=True).online()
     scene.said()
     scene.tap()
     assert scene.said() == [["listen", "auto", "start"]]
-    Hardware.half_duplex = False
+
+
+def test_a_voice_begins_a_turn_with_what_was_heard_just_before():
+    scene = Scene(start="voice").online()
+    scene.said()
+    assert scene.mic.on
+    assert scene.state() == "idle"
+    assert not scene.uplink.audio_open
+    for _ in range(4):
+        scene.ring.commit(484)
+    scene.session.tick()
+    assert scene.said() == []
+    scene.mic.voice = True
+    scene.session.tick()
+    assert scene.said() == [["listen", "auto", "start"]]
+    assert scene.uplink.audio_open
+    assert scene.ring.count == 4
+    scene.host(type="stt", text="x")
+    assert not scene.mic.on
+    scene.host(type="tts", state="start")
+    scene.host(type="tts", state="stop")
+    scene.speaker.speaking = False
+    scene.session.tick()
+    assert scene.state() == "idle"
+    assert scene.mic.on  # watching again
+    assert scene.ring.count == 0
+    assert not scene.mic.voice
+
+
+def test_only_the_newest_frames_are_kept_while_nobody_speaks():
+    scene = Scene(start="voice").online()
+    ring = Ring(484 * 16, 484)
+    scene.session._ring = ring
+    for _ in range(9):
+        ring.slot()
+        ring.commit(484)
+    scene.session.tick()
+    assert ring.count == 5
+    assert ring.dropped == 0
+
+
+def test_watching_gives_way_to_the_button_to_text_and_to_the_host():
+    scene = Scene(start="voice").online()
+    scene.said()
+    scene.tap()
+    assert scene.said() == [["listen", "auto", "start"]]
+    scene = Scene(start="voice").online()
+    assert scene.session.say("x")
+    assert not scene.mic.on
+    scene = Scene(start="voice", half_duplex=True).online()
+    scene.host(type="tts", state="start")
+    assert not scene.mic.on
+    assert scene.state() == "speaking"
+
+
+def test_a_voice_in_realtime_mode_opens_the_microphone():
+    scene = Scene(mode="realtime", start="voice").online()
+    scene.said()
+    scene.mic.voice = True
+    scene.session.tick()
+    assert scene.said() == [["listen", "realtime", "start"]]
+
+
+def test_the_host_decides_what_is_meant_for_it():
+    scene = Scene(start="host").online()
+    assert ["listen", "realtime", "start"] in scene.said()
+    assert scene.mic.on
+    assert scene.uplink.audio_open
+    assert scene.state() == "idle"  # as far as anybody can see
+    scene.host(type="stt", text="somebody else's talk")
+    assert scene.state() == "idle"
+    scene.host(type="tts", state="start")
+    assert scene.state() == "speaking"
+    assert scene.mic.on
+    scene.host(type="tts", state="stop")
+    assert scene.state() == "idle"
+    assert scene.said() == []
+    assert scene.session.say("a text")
+    scene.said()
+    # a press makes the board deaf, the next one opens its ears again
+    scene.tap()
+    assert scene.said() == [["listen", "stop"], ["abort", "button"]]
+    assert not scene.mic.on
+    scene.session.tick()
+    assert not scene.mic.on
+    scene.tap()
+    assert scene.said() == [["listen", "auto", "start"]]
+
+
+def test_an_open_microphone_that_shares_its_port_gives_way_to_the_reply():
+    scene = Scene(start="host", half_duplex=True).online()
+    scene.said()
+    scene.host(type="tts", state="start")
+    assert not scene.mic.on
+    assert scene.speaker.speaking
+    scene.host(type="tts", state="stop")
+    scene.speaker.speaking = False
+    scene.session.tick()
+    assert scene.mic.on
+    assert scene.said() == [["listen", "realtime", "start"]]
+
+
+def test_a_reply_in_realtime_that_never_ends_ends():
+    scene = Scene(mode="realtime").online()
+    scene.tap()
+    scene.host(type="tts", state="start")
+    scene.later(TIMEOUTS["open_speaking"] + 1)
+    assert scene.state() == "listening"
+
+
+def test_a_host_of_an_older_framing_is_met_there():
+    scene = Scene().online(version=1)
+    assert scene.uplink._header.protocol == 1
+    assert not scene.uplink.pose_open
+    scene.host(type="tts", state="start")
+    payload = b"just audio"
+    scene.session.on_binary(bytearray(payload), len(payload))
+    assert scene.speaker.pushed == [payload]
+    scene.session.lost()
+    scene.session.opened()
+    assert scene.uplink._header.protocol == 3  # the next host may know more
+    for odd in (7, "2", None, True):
+        other = Scene().online(version=odd)
+        assert other.uplink._header.protocol == (1 if odd is True else 3)
+
+
+def test_what_makes_no_sense_is_refused_but_not_for_ever():
+    scene = Scene().online()
+    scene.said()
+    for text in ("{", "[]", '{"type":"mcp"}'):
+        data = bytearray(text.encode())
+        scene.session.on_text(data, len(data))
+    assert [message[:2] for message in scene.said()] == [["error", "bad_json"]]  # one a second
+    scene.session._refused = None
+    scene.host(type="error", code=[], message={})
+    scene.host(type="error")
+    assert scene.said() == []  # an error is never answered
+    scene.host(type="mcp")
+    assert [message[:2] for message in scene.said()] == [["error", "bad_message"]]
+    assert scene.session.bad_messages == 4
+
+
+def test_leaving_says_goodbye():
+    scene = Scene().online()
+    scene.said()
+    scene.session.leave()
+    assert scene.said() == [["goodbye"]]
+    assert scene.wire.closed
+
+
+def test_an_alert_is_told():
+    scene = Scene()
+    seen = []
+    scene.events.on("alert", seen.append)
+    scene.online()
+    scene.host(type="alert", status="low", message="battery", emotion="sad")
+    assert seen == ["battery"]
 
 
 def test_text_instead_of_speech():
@@ -564,9 +739,7 @@ def test_the_host_may_reboot_the_board_and_say_goodbye():
 
 
 def test_half_duplex_boards_stop_the_speaker_before_they_listen():
-    scene = Scene().online()
-    scene.session._board = Hardware()
-    scene.session._board.half_duplex = True
+    scene = Scene(half_duplex=True).online()
     before = scene.speaker.silenced
     scene.session.press()
     assert scene.speaker.silenced == before + 1

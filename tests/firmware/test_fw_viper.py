@@ -179,6 +179,15 @@ def test_scale():
         assert peak == max(abs(value) for value in plain)
 
 
+def test_loudness():
+    rng = Random(12)
+    for count in (1, 2, 320):
+        data = bytearray(rng.bytes(2 * count + 6))
+        assert pcm.loudness(data, 3, count) == twins.loudness(data, 3, count)
+    loudest = bytearray(b"\x00\x80" * 16384)
+    assert pcm.loudness(loudest, 0, 16384) == 32768
+
+
 def test_silence_and_tone():
     data = bytearray(b"\x55" * 40)
     pcm.silence(data, 5, 12)

@@ -195,3 +195,7 @@ def imu_values(raw, layout):
             word = struct.unpack(">h" if high else "<h", bytes(raw[at + 2 * i : at + 2 * i + 2]))[0]
             values.append(clamp((word * scale + 8192) >> 14, -32768, 32767))
     return tuple(values)
+
+
+def loudness(pcm, at, count):
+    return sum([abs(value) for value in struct.unpack_from("<%dh" % count, pcm, 2 * at)]) // count
