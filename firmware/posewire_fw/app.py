@@ -57,10 +57,11 @@ class App:
 
         frame = frame_bytes(audio["format"], audio["frame_ms"])
         self.ring = Ring(frame * _MIC_FRAMES, frame)
+        ports = self._audio_ports()
         self.mic = None
         if self.board.has_microphone():
             self.mic = Microphone(
-                self.board.open_microphone,
+                ports.open_microphone,
                 self.ring,
                 audio["format"],
                 audio["frame_ms"],
@@ -70,7 +71,7 @@ class App:
         self.speaker = None
         if self.board.has_speaker():
             jitter = Ring(frame * _SPEAKER_FRAMES, frame)
-            self.speaker = Speaker(self.board.open_speaker, jitter, audio["volume"])
+            self.speaker = Speaker(ports.open_speaker, jitter, audio["volume"])
 
         self.uplink = Uplink(self.ring, self.clock)
         self.link = Link(self.uplink)
@@ -118,6 +119,14 @@ class App:
         if settings["client_id"] is None:
             settings["client_id"] = secrets.get(secrets.CLIENT_ID) or config.new_client_id()
             secrets.put(secrets.CLIENT_ID, settings["client_id"])
+
+    def _audio_ports(self):
+        codec = self.board.open_codec()
+        if codec is None:
+            return self.board
+        from posewire_fw.codec_ports import CodecPorts
+
+        return CodecPorts(self.board, codec)
 
     def _voice_detector(self):
         if self.config["listen"]["start"] != "voice":

@@ -25,7 +25,8 @@ HOT = {
     "frames": ["write", "_write_2", "read"],
     "ring": ["slot", "commit", "front", "length", "release", "take"],
     "mic": ["poll", "_filled_one", "_encode", "_convert", "_encode_adpcm", "_begin_frame", "_end_piece", "_count_lost"],
-    "speaker": ["push", "poll", "_fill", "_play", "_starve", "_write", "_written_one", "_prepare", "_next_frame", "_decode"],
+    "speaker": ["push", "poll", "_fill", "_play", "_starve", "_write", "_written_one", "_prepare", "_next_frame",
+                "_decode"],
     "pose_stream": ["is_shape", "fill", "publish"],
     # What is missing here of the encoder is native: machine code has its frame on the C stack.
     "pose_encoder": ["_too_late", "_commit", "_layer_now", "put_varint"],

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
+from urllib.parse import urlsplit
 
 from posewire.boards.definition import BoardDefinition, load_board
 from posewire.boards.folders import board_folder, firmware_folder
@@ -40,6 +41,8 @@ from posewire.sim.wifi import PASSWORD, SSID, Wifi
 
 # What is asked of a 64-bit interpreter to stand for an ESP32: objects are twice as large there.
 ESP32_HEAP = 288 * 1024
+# With less not even its modules fit.
+LEAST_HEAP = 96 * 1024
 DEVICE_ID = "02:00:00:00:00:01"
 
 # As machine.reset_cause() has them.
@@ -47,6 +50,7 @@ _POWER_ON = 1
 _WATCHDOG = 3
 
 _BOOT_SECONDS = 0.2
+_GOODBYE_SECONDS = 0.5
 _LOG_TAIL = 12
 _POLL_SECONDS = 0.01
 
@@ -116,8 +120,15 @@ class SimBoard:
         on_line: Callable[[str], None] | None = None,
         on_event: Callable[[Event], None] | None = None,
     ) -> None:
-        if not url.startswith(("ws://", "wss://")):
-            raise SimulatorError(f"the host is a ws:// or wss:// URL, not {url!r}")
+        try:
+            parts = urlsplit(url)
+            good = parts.scheme in ("ws", "wss") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            good = False
+        if not good:
+            raise SimulatorError(f"the host is a ws:// or wss:// URL with a port of 1 to 65535, not {url!r}")
+        if heap < LEAST_HEAP:
+            raise SimulatorError(f"the firmware needs a heap of at least {LEAST_HEAP} bytes to start, not {heap}")
         if not _MAC.fullmatch(device_id):
             raise SimulatorError(f"a board's address is six bytes such as {DEVICE_ID}, not {device_id!r}")
         self.url = url
@@ -211,8 +222,9 @@ class SimBoard:
         self._boot(_POWER_ON)
 
     def close(self) -> None:
-        """Switch off for good and remove all traces."""
+        """Switch off for good, saying goodbye where there is a connection, and remove all traces."""
         self._closing.set()
+        self._say_goodbye()
         self.kill()
         self.imu.stop()
         self.camera.stop()
@@ -220,6 +232,15 @@ class SimBoard:
         if self._watcher.is_alive():
             self._watcher.join()
         self._owner.cleanup()
+
+    def _say_goodbye(self) -> None:
+        process = self._process
+        if process is None or not process.alive() or not self.connected:
+            return
+        process.bus.send(Kind.OFF)
+        # A firmware or a host that hangs is not waited for.
+        with contextlib.suppress(SimulatorError):
+            self.wait(lambda: not self.connected, _GOODBYE_SECONDS, "the goodbye")
 
     @property
     def running(self) -> bool:
@@ -290,7 +311,7 @@ class SimBoard:
         return {
             "url": self.url,
             "device_id": self.device_id,
-            "connected": self.session_id is not None,
+            "connected": self.connected,
             "session_id": self.session_id,
             "sent": snapshot.get("sent", nothing),
             "received": snapshot.get("received", nothing),

@@ -34,6 +34,7 @@ class Kind(IntEnum):
     UART = 5  # port, payload: received bytes
     SNAPSHOT = 6  # asks for STATUS
     RESOLVED = 7  # a: the local port that stands for the name asked for, -1 for no such name
+    OFF = 8  # say goodbye: the power goes off
     # from the board
     READY = 64  # a: heap bytes in use by the simulated hardware, b: board time now
     PIN_OUT = 65  # port: pin, a: level

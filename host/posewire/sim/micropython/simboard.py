@@ -19,7 +19,7 @@ import network  # noqa: E402, F401
 
 machine.I2C(0)  # its chips as well
 
-_EVENTS = ("state", "stt", "tool", "emotion", "sentence", "connected", "disconnected")
+_EVENTS = ("state", "stt", "tool", "emotion", "sentence", "connected", "disconnected", "alert")
 
 
 class _Status:
@@ -55,6 +55,7 @@ def _listen():
     for name in _EVENTS:
         app.on(name, _forward(name))
     _Status(app.snapshot)
+    simbus.on(simbus.OFF, lambda *numbers: app.current().session.leave())
 
 
 simbus.start()

@@ -26,7 +26,8 @@ IMU = const(4)
 UART = const(5)
 SNAPSHOT = const(6)
 RESOLVED = const(7)
-_KINDS = const(8)
+OFF = const(8)
+_KINDS = const(9)
 
 # board to Python
 READY = const(64)
