@@ -12,6 +12,11 @@ from posewire.errors import PosewireError
 COMMANDS = {
     "serve": ("start the host that boards and programs connect to", "posewire.server.serve_command"),
     "demo": ("show the whole thing on this machine: host, simulated board, voice, motion", "posewire.demo.command"),
+    "say": ("say something on a device, to a file, or here", "posewire.console.say_command"),
+    "ask": ("answer a text as a device would, or let a device do it", "posewire.console.ask_command"),
+    "listen": ("show what is heard in a recording", "posewire.console.listen_command"),
+    "tools": ("list tools and devices, or call a tool", "posewire.console.tools_command"),
+    "mcp": ("offer the boards' tools to any MCP client", "posewire.console.mcp_command"),
     "update": ("send new firmware to boards over the air", "posewire.update.command"),
     "record": ("record a room into a file", "posewire.client.record_command"),
     "replay": ("play a recording of a room back, at any speed", "posewire.client.replay_command"),

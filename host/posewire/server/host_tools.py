@@ -1,5 +1,6 @@
 """The tools that all devices of a host share, made from the settings and alive as long as the host."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -48,6 +49,10 @@ class HostTools:
         """Begin to connect to the servers; on the event loop."""
         for server in self._servers:
             server.start()
+
+    async def ready(self, within: float = 20.0) -> None:
+        """Wait until the servers' tools are listed, but not for long: one that is away has none."""
+        await asyncio.gather(*(server.ready(within) for server in self._servers))
 
     async def close(self) -> None:
         """Disconnect."""

@@ -15,7 +15,7 @@ from posewire.voice.options import read_options
 from posewire.voice.output import TurnReport, VoiceOut
 from posewire.voice.prompt import ChatSettings
 from posewire.voice.providers import load_provider, load_synthesizer
-from posewire.voice.sentences import load_sentences
+from posewire.voice.sentences import Sentences, load_sentences
 from posewire.voice.session import SessionState, VoiceSession
 from posewire.voice.settings import VoiceSettings
 from posewire.voice.speaker import Speaker
@@ -36,6 +36,20 @@ __all__ = [
     "VoiceSession",
     "VoiceSettings",
 ]
+
+
+def load_responder(settings: VoiceSettings, sentences: Sentences, memory: Memory | None = None) -> Responder:
+    """Make what answers: the command engine, or a model with the commands before it.
+
+    Raises:
+        ProviderError: the model's provider is not there.
+        ConfigError: an option is wrong; the message names it.
+    """
+    commands = CommandResponder(sentences)
+    if settings.llm == "none":
+        return commands
+    model: LanguageModel = load_provider("llm", settings.llm, settings, sentences)
+    return ChatResponder(model, read_options(ChatSettings, settings.chat, "voice.chat"), commands, memory)
 
 
 class Assistant:
@@ -69,12 +83,7 @@ class Assistant:
         vad: VadEngine = load_provider("vad", settings.vad, settings, sentences)
         recognizer: SpeechRecognizer = load_provider("asr", settings.asr, settings, sentences)
         synthesizer: SpeechSynthesizer | None = load_synthesizer(settings, sentences)
-        commands = CommandResponder(sentences)
-        responder: Responder = commands
-        if settings.llm != "none":
-            model: LanguageModel = load_provider("llm", settings.llm, settings, sentences)
-            chat = read_options(ChatSettings, settings.chat, "voice.chat")
-            responder = ChatResponder(model, chat, commands, memory)
+        responder = load_responder(settings, sentences, memory)
         kit = Kit(
             {**sentences.phrases, "farewell": settings.farewell},
             None if synthesizer is None else Speaker(synthesizer),

@@ -1,0 +1,1 @@
+"""Commands of the shell that use the parts of the pipeline, or a running host."""

@@ -1,0 +1,71 @@
+"""Answer a text as a device would: with the configured model, or with the offline commands.
+
+Without --device nothing but this process is needed, and only the host's own tools are there. With it, a running host's
+device answers aloud.
+
+examples:
+  posewire ask "what time is it"
+  posewire ask --config posewire.toml "How many kilometres is a marathon in miles?"
+  posewire ask --device 24:6f:28:00:00:01 "turn on the light"
+"""
+
+import argparse
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+from posewire.console.host_client import HostClient, add_host_arguments
+from posewire.errors import ConfigError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``posewire ask``."""
+    parser.add_argument("words", nargs="+", metavar="TEXT")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings that name the model and the tools")
+    parser.add_argument("--device", metavar="ID", help="let a device of a running host answer")
+    parser.add_argument("--stages", action="store_true", help="show what took how long, and the faces")
+    add_host_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Answer, or let a device do it."""
+    text = " ".join(args.words)
+    asyncio.run(_ask_device(args, text) if args.device else _answer(args, text))
+    return 0
+
+
+async def _ask_device(args: argparse.Namespace, text: str) -> None:
+    async with HostClient(args.host, args.token) as host:
+        await host.ask(args.device, text)
+    print(f"{args.device} answers")
+
+
+async def _answer(args: argparse.Namespace, text: str) -> None:
+    from posewire.server.caches import Caches
+    from posewire.server.host_tools import HostTools
+    from posewire.server.settings import load_settings
+    from posewire.voice.assistant import load_responder
+    from posewire.voice.conversation import Emotion, Took
+    from posewire.voice.sentences import load_sentences
+    from posewire.voice.tools import ToolContext
+    from posewire.voice.tools.handler import UnifiedToolHandler
+
+    settings = load_settings(args.config)
+    if settings.voice is None:
+        raise ConfigError("[voice] is not enabled in these settings")
+    tools = HostTools(settings.tools, Counter(), Caches())
+    tools.start()
+    await tools.ready()
+    responder = load_responder(settings.voice, load_sentences(map(Path, settings.voice.sentences)))
+    try:
+        conversation = responder.conversation(UnifiedToolHandler(tools.manager, ToolContext()), "this computer")
+        async for piece in conversation.answer(text):
+            if isinstance(piece, str):
+                print(piece, end="", flush=True)
+            elif args.stages and isinstance(piece, Took | Emotion):
+                shown = f"{piece.stage} {piece.milliseconds:.0f} ms" if isinstance(piece, Took) else piece.name
+                print(f"[{shown}] ", end="", flush=True)
+        print()
+    finally:
+        await responder.close()
+        await tools.close()

@@ -1,0 +1,116 @@
+"""Say something: on a device of a running host, or here.
+
+examples:
+  posewire say 24:6f:28:00:00:01 "Dinner is ready."
+  posewire say --urgent all "Please leave the building."
+  posewire say --wav hello.wav "Hello there."        no host needed
+  posewire say --play "Hello there."                 on this machine's speaker
+"""
+
+import argparse
+import asyncio
+import shutil
+import subprocess
+import tempfile
+import wave
+from pathlib import Path
+
+import numpy as np
+
+from posewire.console.host_client import HostClient, add_host_arguments
+from posewire.errors import ConfigError, ProviderError
+from posewire.voice.vad import SAMPLE_RATE
+
+_PLAYERS = (("paplay",), ("aplay", "-q"), ("afplay",), ("play", "-q"))
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``posewire say``."""
+    parser.add_argument(
+        "words", nargs="+", metavar="[DEVICE] TEXT", help="DEVICE is an id, or all; not with --wav, --play"
+    )
+    parser.add_argument("--wav", type=Path, metavar="FILE", help="write it to a file instead")
+    parser.add_argument("--play", action="store_true", help="play it on this machine instead")
+    parser.add_argument("--urgent", action="store_true", help="interrupt whatever the device is doing")
+    parser.add_argument(
+        "--keep", type=float, default=60.0, metavar="S", help="wait so long for the device (default 60)"
+    )
+    parser.add_argument("--no-wait", action="store_true", help="do not wait until it was said")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="settings that name the voice, for --wav and --play"
+    )
+    add_host_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Say it; the status is 1 when a device was not told."""
+    if args.wav is not None or args.play:
+        asyncio.run(_speak_here(" ".join(args.words), args))
+        return 0
+    if len(args.words) < 2:
+        raise ConfigError("say which device and what: posewire say DEVICE TEXT (posewire tools lists devices)")
+    return asyncio.run(_say(args.words[0], " ".join(args.words[1:]), args))
+
+
+async def _say(device: str, text: str, args: argparse.Namespace) -> int:
+    async with HostClient(args.host, args.token) as host:
+        outcomes = await host.say(device, text, urgent=args.urgent, keep=args.keep, wait=not args.no_wait)
+    for name, outcome in outcomes.items():
+        print(f"{name}  {outcome}")
+    if not outcomes:
+        print("no device is connected")
+    return 0 if outcomes and all(outcome in ("spoken", "queued") for outcome in outcomes.values()) else 1
+
+
+async def _speak_here(text: str, args: argparse.Namespace) -> None:
+    from posewire.server.settings import load_settings
+    from posewire.voice.providers import load_synthesizer
+    from posewire.voice.sentence_cutter import SentenceCutter
+    from posewire.voice.sentences import load_sentences
+    from posewire.voice.speaker import Speaker
+
+    settings = load_settings(args.config).voice
+    if settings is None:
+        raise ConfigError("[voice] is not enabled in these settings")
+    engine = load_synthesizer(settings, load_sentences([]))
+    if engine is None:
+        raise ProviderError(
+            "no speech synthesizer is here: install espeak-ng or flite, or pip install 'posewire[espeak]'"
+        )
+    speaker = Speaker(engine)
+    cutter = SentenceCutter()
+    try:
+        parts = [pcm for line in [*cutter.push(text), *cutter.flush()] async for pcm in speaker.say(line)]
+    finally:
+        await engine.close()
+    samples = np.concatenate(parts) if parts else np.empty(0, np.int16)
+    if args.wav is not None:
+        _write(args.wav, samples)
+        print(f"{args.wav}: {len(samples) / SAMPLE_RATE:.1f} s by {engine.name}")
+    if args.play:
+        _play(samples)
+
+
+def _write(path: Path, samples: "np.ndarray[tuple[int, ...], np.dtype[np.int16]]") -> None:
+    try:
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(SAMPLE_RATE)
+            file.writeframes(samples.astype("<i2").tobytes())
+    except OSError as exc:
+        raise ConfigError(f"{path}: {exc.strerror}") from None
+
+
+def _play(samples: "np.ndarray[tuple[int, ...], np.dtype[np.int16]]") -> None:
+    player = next((command for command in _PLAYERS if shutil.which(command[0])), None)
+    if player is None:
+        names = ", ".join(command[0] for command in _PLAYERS)
+        raise ProviderError(f"no player is here (looked for {names}): write a file with --wav")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "say.wav"
+        _write(path, samples)
+        try:
+            subprocess.run([*player, str(path)], check=True)  # noqa: S603 - from our own list
+        except (OSError, subprocess.SubprocessError) as exc:
+            raise ProviderError(f"{player[0]} cannot play: {exc}") from None

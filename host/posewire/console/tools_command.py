@@ -1,0 +1,92 @@
+"""List the tools, or call one.
+
+Without a device: the host's own, from the settings; no host needs to run. With one: the device's, from a running host.
+
+examples:
+  posewire tools
+  posewire tools --call calculate '{"expression": "6*7"}'
+  posewire tools 24:6f:28:00:00:01
+  posewire tools 24:6f:28:00:00:01 --call self.led.set_color '{"red": 0, "green": 0, "blue": 255}'
+  posewire tools --devices
+"""
+
+import argparse
+import asyncio
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from posewire.console.host_client import HostClient, add_host_arguments
+from posewire.voice.tools.schema import arguments_from_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``posewire tools``."""
+    parser.add_argument("device", nargs="?", metavar="DEVICE", help="a device of a running host")
+    parser.add_argument("--devices", action="store_true", help="list the devices of a running host")
+    parser.add_argument("--all", action="store_true", help="with a device: also what the host offers its session")
+    parser.add_argument("--call", nargs="+", metavar="NAME [JSON]", help="call a tool with these arguments")
+    parser.add_argument("--json", action="store_true", help="the list as JSON, with the schemas")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings that name the host's own tools")
+    add_host_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """List or call."""
+    asyncio.run(_at_host(args) if args.device or args.devices else _here(args))
+    return 0
+
+
+async def _at_host(args: argparse.Namespace) -> None:
+    async with HostClient(args.host, args.token) as host:
+        if args.devices:
+            devices = await host.devices()
+            for device in devices:
+                voice = device["voice"] or "no voice"
+                print(f"{device['id']}  {device['board'] or '?'}  {voice}  {device['tools']} tools")
+            if not devices:
+                print("no device is connected")
+        elif args.call:
+            print(await host.call(args.device, args.call[0], arguments_from_json(" ".join(args.call[1:]))))
+        else:
+            _show(await host.tools(args.device, args.all), args.json)
+
+
+async def _here(args: argparse.Namespace) -> None:
+    from posewire.server.caches import Caches
+    from posewire.server.host_tools import HostTools
+    from posewire.server.settings import load_settings
+    from posewire.voice.tools import ToolContext
+
+    tools = HostTools(load_settings(args.config).tools, Counter(), Caches())
+    tools.start()
+    try:
+        await tools.ready()
+        if args.call:
+            arguments = arguments_from_json(" ".join(args.call[1:]))
+            print((await tools.manager.call(args.call[0], arguments, ToolContext())).text)
+            return
+        kinds = tools.manager.kinds()
+        _show(
+            [
+                {"name": name, "kind": kinds[name], "description": info.description, "inputSchema": dict(info.schema)}
+                for name, info in tools.manager.available().items()
+            ],
+            args.json,
+        )
+    finally:
+        await tools.close()
+
+
+def _show(tools: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(tools, indent=2, ensure_ascii=False))
+        return
+    for tool in tools:
+        properties = tool["inputSchema"].get("properties", {})
+        required = tool["inputSchema"].get("required", [])
+        parameters = ", ".join(name if name in required else f"{name}?" for name in properties)
+        print(f"{tool['name']}({parameters})  [{tool.get('kind', '')}]\n    {tool['description']}")
+    if not tools:
+        print("no tools")
