@@ -76,7 +76,7 @@ def echo() -> Iterator[Echo]:
 
 def board_socket(network: Network, echo: Echo) -> socket.socket:
     """A connection as the board makes it: to the local port that stands for the host."""
-    port = network.resolve("127.0.0.1", echo.port)
+    port, _ = network.resolve("127.0.0.1", echo.port)
     assert port is not None
     assert port != echo.port
     sock = socket.create_connection(("127.0.0.1", port), 5)
@@ -187,7 +187,7 @@ def test_a_peer_that_left_during_a_black_hole_is_missed_afterwards(network: Netw
 
 
 def test_new_connections_hang_in_a_black_hole(network: Network, echo: Echo) -> None:
-    port = network.resolve("127.0.0.1", echo.port)
+    port, _ = network.resolve("127.0.0.1", echo.port)
     network.drop()
     assert network.resolve("127.0.0.1", echo.port) is None, "names do not resolve either"
     given_up = socket.create_connection(("127.0.0.1", port), 5)
@@ -205,7 +205,7 @@ def test_new_connections_hang_in_a_black_hole(network: Network, echo: Echo) -> N
 
 
 def test_new_connections_fail_where_they_are_refused(network: Network, echo: Echo) -> None:
-    port = network.resolve("127.0.0.1", echo.port)
+    port, _ = network.resolve("127.0.0.1", echo.port)
     network.cut(refuse=True)
     with pytest.raises(ConnectionResetError), socket.create_connection(("127.0.0.1", port), 5) as sock:
         sock.recv(1)
@@ -232,7 +232,7 @@ def test_a_reset_of_the_board_reaches_the_host(network: Network, echo: Echo) -> 
 
 
 def test_a_host_that_is_not_there_breaks_the_connection(network: Network) -> None:
-    port = network.resolve("127.0.0.1", 9)
+    port, _ = network.resolve("127.0.0.1", 9)
     with pytest.raises(ConnectionResetError), socket.create_connection(("127.0.0.1", port), 5) as sock:
         sock.recv(1)
 

@@ -432,11 +432,14 @@ class SimBoard:
                 self.speaker.closed(bus.moment(record.b))
             case Kind.WLAN:
                 self.wifi.status = record.a
+            case Kind.AP:
+                self.wifi.announced(*json.loads(record.payload))
             case Kind.UART_OPEN:
                 self.camera.uart_opened(record.port, record.a)
             case Kind.RESOLVE:
-                port = self.network.resolve(record.payload.decode("utf-8", "replace"), record.a)
-                bus.send(Kind.RESOLVED, 0, port if port is not None else -1)
+                found = self.network.resolve(record.payload.decode("utf-8", "replace"), record.a)
+                port, ip = found if found is not None else (-1, "")
+                bus.send(Kind.RESOLVED, 0, port, payload=ip.encode())
             case Kind.EVENT:
                 event = Event(time.monotonic(), *json.loads(record.payload))
                 self.events.append(event)

@@ -29,11 +29,11 @@ class Kind(IntEnum):
     # to the board
     PIN = 1  # port: pin, a: level 0, 1 or 2 (nothing drives it)
     MIC = 2  # a: samples, b: board time of the first, c: its place in the microphone's file
-    WIFI = 3  # a: whether there is a network, b: signal strength in dBm
+    WIFI = 3  # a: whether the network is there, b: signal strength in dBm; payload: SSID, zero, key
     IMU = 4  # a: whether the chip is there; payload: six i32, what it feels
     UART = 5  # port, payload: received bytes
     SNAPSHOT = 6  # asks for STATUS
-    RESOLVED = 7  # a: the local port that stands for the name asked for, -1 for no such name
+    RESOLVED = 7  # a: the local port that stands for the name asked for, -1 for no such name; payload: its address
     OFF = 8  # say goodbye: the power goes off
     # from the board
     READY = 64  # a: heap bytes in use by the simulated hardware, b: board time now
@@ -52,6 +52,7 @@ class Kind(IntEnum):
     WDT = 77  # a: time-out in ms
     FEED = 78
     RESET = 79  # a: cause
+    AP = 80  # payload: JSON [active, ssid, security, key], the access point that the board itself is
 
 
 class Record(NamedTuple):

@@ -13,9 +13,13 @@ import struct
 import threading
 import time
 from collections.abc import Coroutine
+from ipaddress import ip_address
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
+
+ANY = "0.0.0.0"  # noqa: S104 - the board's own address, to listen on
+_UDP = frozenset({53})
 
 # Little is under way at a time, so that a sender feels at once that nothing moves.
 _WINDOW = 16384
@@ -40,6 +44,12 @@ class Network:
         self.bytes_up = 0
         self.bytes_down = 0
         self.connections = 0
+        self.names: dict[str, str] = {}
+        """Names that only this network knows, such as posewire.local, and the real host of each."""
+        self.udp: dict[int, int] = {}
+        """Ports at which the board finds UDP services, and the local ports where they are."""
+        self.listening: dict[int, int] = {}
+        """Ports that the board listens on, and the local ports where that is."""
         self._refusing = False
         self._targets: dict[tuple[str, int], int] = {}
         self._doors: list[tuple[socket.socket, asyncio.Task[None]]] = []
@@ -50,15 +60,31 @@ class Network:
         self._thread = threading.Thread(target=self._loop.run_forever, name="posewire-sim-network", daemon=True)
         self._thread.start()
 
-    def resolve(self, host: str, port: int) -> int | None:
-        """The local port that stands for a host and port; None when the name does not resolve just now."""
-        if not self.dns or not self._flow.is_set():
+    def resolve(self, host: str, port: int) -> tuple[int, str] | None:
+        """The local port that stands for a host and port, and the host's address; None when it does not resolve now.
+
+        An address needs no name service. For 0.0.0.0 it is the local port that the board is to listen on.
+        """
+        if host == ANY:
+            return self._listening_port(port), ANY
+        if not self._flow.is_set() or not (self.dns or _is_address(host)):
             return None
         try:
-            socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            infos = socket.getaddrinfo(self.names.get(host, host), port, type=socket.SOCK_STREAM)
         except OSError:
             return None
-        return self._call(self._port_for(host, port))
+        ip = str(infos[0][4][0])
+        if port in self.udp:
+            return self.udp[port], ip
+        return self._call(self._port_for(self.names.get(host, host), port)), ip
+
+    def _listening_port(self, port: int) -> int:
+        if port not in self.listening:
+            kind = socket.SOCK_DGRAM if port in _UDP else socket.SOCK_STREAM
+            with socket.socket(socket.AF_INET, kind) as probe:
+                probe.bind(("127.0.0.1", 0))
+                self.listening[port] = probe.getsockname()[1]
+        return self.listening[port]
 
     def drop(self) -> None:
         """A black hole: nothing gets through, nothing is refused; connections stay half-open."""
@@ -136,6 +162,14 @@ class Network:
             await asyncio.gather(task, return_exceptions=True)
             door.close()
         await self._reset()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 class _Pair:

@@ -46,6 +46,7 @@ STATUS = const(76)
 WDT = const(77)
 FEED = const(78)
 RESET = const(79)
+AP = const(80)
 
 settings = json.loads(os.getenv("POSEWIRE_SIM") or "{}")
 # What a record carried besides its numbers: valid while its handler runs.

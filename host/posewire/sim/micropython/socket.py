@@ -18,6 +18,14 @@ _RESOLVE_MS = 10000
 _EAI_FAIL = -202
 
 _answer = None
+_ip = ""
+
+
+class _Address(bytes):
+    """What the built-in sockets take; by index it is what a chip's getaddrinfo gives: address and port."""
+
+    def __getitem__(self, index):
+        return self.pair[index]
 
 
 def socket(family=usocket.AF_INET, kind=usocket.SOCK_STREAM, *protocol):
@@ -28,7 +36,10 @@ def socket(family=usocket.AF_INET, kind=usocket.SOCK_STREAM, *protocol):
 
 
 def getaddrinfo(host, port, *hints):
-    """Blocks, as on the chip; OSError(-202) when there is no such name."""
+    """Blocks, as on the chip; OSError(-202) when there is no such name.
+
+    0.0.0.0 is for listening: the port is another one, which the Python side knows.
+    """
     global _answer
     if not simbus.connected():
         return usocket.getaddrinfo(host, port)
@@ -43,9 +54,12 @@ def getaddrinfo(host, port, *hints):
     if not _answer or _answer < 0:
         raise OSError(_EAI_FAIL)
     address = usocket.getaddrinfo("127.0.0.1", _answer)[0][-1]
+    address = _Address(address)
+    address.pair = (_ip, port)
     return [(usocket.AF_INET, usocket.SOCK_STREAM, 0, "", address)]
 
 
 def _resolved(port, a, b, c, length):
-    global _answer
+    global _answer, _ip
     _answer = a
+    _ip = bytes(simbus.payload[:length]).decode()
