@@ -8,19 +8,22 @@ import machine
 import posewire_slots
 from micropython import const
 
-from posewire_fw import __version__, board, config, device_tools, log, secrets
+from posewire_fw import __version__, board, config, crash, device_tools, log, secrets
 from posewire_fw.button import PRESSED, RELEASED, Button
 from posewire_fw.clock import Clock
 from posewire_fw.connection import Connection
+from posewire_fw.console import Console
 from posewire_fw.events import Events
+from posewire_fw.forget import forget
 from posewire_fw.frames import HEADER
 from posewire_fw.led import open_led
 from posewire_fw.link import Link
 from posewire_fw.mic import Microphone, frame_bytes
 from posewire_fw.ring import Ring
-from posewire_fw.session import Session
+from posewire_fw.session import OFFLINE, Session
 from posewire_fw.speaker import Speaker
 from posewire_fw.supervisor import Poller, Supervisor
+from posewire_fw.telemetry import Telemetry
 from posewire_fw.tools import Tools
 from posewire_fw.updates import Updates
 from posewire_fw.uplink import Uplink
@@ -34,6 +37,8 @@ _AUDIO_POLL_MS = const(5)
 _FRONT_POLL_MS = const(10)
 _KEYPOINT_POLL_MS = const(5)
 _IMU_POLL_MS = const(2)
+_CONSOLE_POLL_MS = const(20)
+_SETUP_HOLD_MS = const(5000)
 _REBOOT_MS = const(500)
 _CRASH_PAUSE_MS = const(5000)
 
@@ -47,6 +52,7 @@ class App:
         for error in errors:
             log.error("config", "%s", str(error)[len("config: ") :])
         self.config = settings
+        settings["errors"] = errors
         self._read_secrets()
         self.events = _events
         self.board = board.load()
@@ -100,20 +106,33 @@ class App:
         )
         self.updates = Updates(__version__, self.session.send, self.reboot, self.session.public_state)
         self.session.handle("update", self.updates.on_message)
+        self.telemetry = Telemetry(self)
         self.events.on("connected", self._on_connected)
-        self.events.on("disconnected", lambda value: self.updates.drop())
-        self.connection = Connection(settings, self.wifi, self.link, self.session, self._headers())
+        self.events.on("disconnected", self._on_disconnected)
+        self.connection = Connection(
+            settings,
+            self.wifi,
+            self.link,
+            self.session,
+            self._headers,
+            self.led.set_phase,
+            self._setup,
+            self._pair,
+        )
         self.events.on("state", self.led.set_state)
 
         pin = self.board.button_pin()
         self.button = Button(pin) if pin is not None else None
-        self.supervisor = Supervisor(self._watchdog(), self._frames_sent, self._others)
+        self._pressed_at = time.ticks_ms()
+        self.console = Console(self._make_improv)
+        self.supervisor = Supervisor(self._watchdog(), self._frames_sent, self._others, crash.note)
         self._add_workers()
 
     def _read_secrets(self):
         # What the file says goes first; the rest is what the board was given over serial, its page, or by a host.
         settings = self.config
-        settings["wifi"] = settings["wifi"] + secrets.networks()
+        if settings["wifi"] is not None:
+            settings["wifi"] = settings["wifi"] + secrets.networks()
         if not settings["host"]["token"]:
             settings["host"]["token"] = secrets.get(secrets.TOKEN)
         if settings["client_id"] is None:
@@ -179,28 +198,87 @@ class App:
         if self.imu is not None:
             add("imu", Poller(self.imu.poll, _IMU_POLL_MS))
         add("front", Poller(self._poll_front, _FRONT_POLL_MS))
+        add("console", Poller(self.console.poll, _CONSOLE_POLL_MS))
         add("connection", self.connection)
 
     def _poll_front(self):
         if self.button is not None:
             change = self.button.poll()
             if change == PRESSED:
+                self._pressed_at = time.ticks_ms()
                 self.session.press()
             elif change == RELEASED:
                 self.session.release()
+            elif self.button.down and self.session.state == OFFLINE:
+                self._check_hold()
         self.session.tick()
         self.updates.poll()
+        self.telemetry.poll()
         self.led.tick()
         if self._reboot_at is not None and time.ticks_diff(time.ticks_ms(), self._reboot_at) > 0:
             posewire_slots.orderly()
             machine.reset()
+
+    def _check_hold(self):
+        # Without a session there is nobody to talk to: a long press asks for the board's own page.
+        if time.ticks_diff(time.ticks_ms(), self._pressed_at) > _SETUP_HOLD_MS:
+            self._pressed_at = time.ticks_add(time.ticks_ms(), _SETUP_HOLD_MS)
+            self.connection.want_setup()
+
+    def name(self):
+        """What the board is called on networks: posewire- and the end of its address."""
+        return "posewire-" + self.wifi.mac().replace(":", "")[-4:]
+
+    def set_host(self, url, token):
+        """Use another host and token from the next connection on, and keep them; "" leaves one as it is.
+
+        Raises ValueError for what cannot be a URL or cannot be kept.
+        """
+        if url and url != self.config["host"]["url"]:
+            if not config.is_url(url):
+                raise ValueError("the host is a ws:// or wss:// URL")
+            if not config.save_value("host.url", url, repair=True):
+                raise ValueError("the host cannot be stored: the flash is full")
+            self.config["host"]["url"] = url
+        if token:
+            self.config["host"]["token"] = token
+            secrets.put(secrets.TOKEN, token)
+
+    # What is needed once in months is imported then, and forgotten after.
+
+    def _make_improv(self):
+        from posewire_fw.improv import Improv
+
+        return Improv(self)
+
+    async def _setup(self, beat):
+        from posewire_fw.portal import Portal
+
+        await Portal(self).run(beat)
+        forget("portal")
+
+    async def _pair(self, beat):
+        from posewire_fw.pairing import Pairing, PairingError
+
+        try:
+            await Pairing(self).run(beat)
+        except (PairingError, ValueError) as exc:
+            log.warning("pairing", "%s", exc)
+        finally:
+            forget("pairing")
 
     def reboot(self):
         """Reset the board in half a second: an answer that is being sent should get out first."""
         self._reboot_at = time.ticks_add(time.ticks_ms(), _REBOOT_MS)
 
     def _on_connected(self, session_id):
-        self.updates.greeted(bool(self.session.host_features.get("update")))
+        features = self.session.host_features
+        self.updates.greeted(bool(features.get("update")))
+        self.telemetry.greeted(bool(features.get("telemetry")))
+
+    def _on_disconnected(self, value):
+        self.updates.drop()
+        self.telemetry.wanted = False
 
     def _on_tool_call(self, name, arguments):
         self.events.emit("tool", {"name": name, "arguments": arguments})
@@ -311,5 +389,6 @@ def run():
         asyncio.run(_app.supervisor.run())
     except Exception as exc:
         log.exception("app", "crashed", exc)
+        crash.record(exc)
         time.sleep_ms(_CRASH_PAUSE_MS)
         machine.reset()

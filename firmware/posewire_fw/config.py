@@ -52,6 +52,8 @@ def _url(value):
 
 
 def _networks(value):
+    if value is None:
+        return True
     if not isinstance(value, list):
         return False
     for entry in value:
@@ -60,6 +62,11 @@ def _networks(value):
         if not isinstance(entry.get("password", ""), str):
             return False
     return True
+
+
+def is_url(value):
+    """Whether this can be a host's address."""
+    return _url(value)
 
 
 def _room(value):
@@ -71,7 +78,9 @@ _SETTINGS = (
     ("host", "url", "ws://posewire.local:8000/posewire/v1/", _url, "a ws:// or wss:// URL"),
     ("host", "token", "", _text, "a text"),
     ("host", "ca", None, _optional_text, "a file name or null"),
-    (None, "wifi", [], _networks, 'a list of {"ssid": …, "password": …}'),
+    ("host", "activation", None, _optional_text, "an http:// or https:// URL or null"),
+    (None, "ntp", "pool.ntp.org", _text, "a host name"),
+    (None, "wifi", [], _networks, 'a list of {"ssid": …, "password": …}, or null'),
     (None, "client_id", None, _optional_text, "a UUID or null"),
     (None, "protocol", 3, _one_of(1, 2, 3), "1, 2 or 3"),
     ("audio", "format", "ima-adpcm", _one_of("ima-adpcm", "pcm"), '"ima-adpcm" or "pcm"'),

@@ -1,4 +1,4 @@
-"""Keeps the board connected: Wi-Fi, WebSocket, session, and again after every failure."""
+"""Keeps the board connected: Wi-Fi, clock, WebSocket, session, and again after every failure."""
 
 import asyncio
 import random
@@ -6,7 +6,8 @@ import time
 
 from micropython import const
 
-from posewire_fw import log
+from posewire_fw import log, secrets
+from posewire_fw.url import parse_url
 from posewire_fw.websocket import LOST, HandshakeError, WebSocketError
 
 _TURN_MS = const(4)
@@ -41,8 +42,20 @@ class Backoff:
 
 
 class Connection:
-    def __init__(self, config, wifi, link, session, headers):
+    """headers() gives those of the handshake; on_phase(name) hears what is going on (led.py knows the names).
+
+    setup(beat) opens the board's own page and returns when it is done, pair(beat) asks the host for a token.
+    """
+
+    def __init__(self, config, wifi, link, session, headers, on_phase, setup, pair):
+        self._config = config
         self._host = config["host"]
+        self._on_phase = on_phase
+        self._setup = setup
+        self._pair = pair
+        self._setup_wanted = False
+        self._unauthorized = False
+        link.recall = _last_address
         self._wifi = wifi
         self._link = link
         self._session = session
@@ -55,6 +68,10 @@ class Connection:
         """How many times the board came back."""
         return max(0, self.connections - 1)
 
+    def want_setup(self):
+        """Open the board's own page as soon as what is under way has ended."""
+        self._setup_wanted = True
+
     async def run(self):
         while True:
             started = time.ticks_ms()
@@ -62,12 +79,12 @@ class Connection:
             opened = False
             code = LOST
             try:
-                if not self._wifi.connected() and not await self._wifi.join(self._tick):
-                    raise OSError("no Wi-Fi")
-                await self._link.connect(self._host["url"], self._headers, self._host["ca"], self._tick)
+                await self._prepare()
+                await self._link.connect(self._host["url"], self._headers(), self._host["ca"], self._tick)
                 started = time.ticks_ms()
                 opened = True
                 self.connections += 1
+                self._remember_address()
                 self._session.opened()
                 await self._serve()
             except WebSocketError as exc:
@@ -76,11 +93,39 @@ class Connection:
                 log.warning("connection", "%s", exc)
             except (OSError, HandshakeError, ValueError) as exc:
                 log.warning("connection", "%s", exc)
+                self._unauthorized = getattr(exc, "status", 0) == 401
             finally:
                 self._link.drop(code)
                 self._session.lost()
             lasted = time.ticks_diff(time.ticks_ms(), started) if opened else 0
             await self._pause(self._backoff.after(lasted, failed))
+
+    async def _prepare(self):
+        """What must be before a connection: a network, a clock where certificates are checked, a token where asked."""
+        wifi = self._wifi
+        if self._setup_wanted or not wifi.known():
+            self._setup_wanted = False
+            self._on_phase("setup")
+            await self._setup(self._tick)
+        if not wifi.connected():
+            self._on_phase("trouble" if wifi.problem else "joining")
+            if not await wifi.join(self._tick):
+                raise OSError("no Wi-Fi")
+        self._on_phase("trouble" if self._config["errors"] else "offline")
+        if self._host["ca"] and self._host["url"].startswith("wss:"):
+            from posewire_fw import ntp
+
+            await ntp.set_clock(self._config["ntp"], self._tick)
+        if self._unauthorized:
+            self._unauthorized = False
+            self._on_phase("pairing")
+            await self._pair(self._tick)
+
+    def _remember_address(self):
+        _, host, _, _, _ = parse_url(self._host["url"])
+        address = self._link.peer
+        if isinstance(address, str) and address != host:
+            secrets.put(secrets.LAST_HOST, "%s %s" % (host, address))
 
     async def _serve(self):
         turns = 0
@@ -90,7 +135,7 @@ class Connection:
             turns += 1
             if turns == _WIFI_CHECK_TURNS:
                 turns = 0
-                if not self._wifi.connected():
+                if self._setup_wanted or not self._wifi.connected():
                     raise OSError("Wi-Fi is gone")
             await asyncio.sleep_ms(_TURN_MS)
 
@@ -102,6 +147,12 @@ class Connection:
         while True:
             self.beat += 1
             left = time.ticks_diff(end, time.ticks_ms())
-            if left <= 0:
+            if left <= 0 or self._wifi.offered() or self._setup_wanted:
                 return
             await asyncio.sleep_ms(min(left, _PAUSE_MS))
+
+
+def _last_address(host):
+    """The address that this host had when the board last reached it, None when that is not known."""
+    known, _, address = secrets.get(secrets.LAST_HOST).partition(" ")
+    return address if known == host else None

@@ -4,6 +4,7 @@ import gc
 
 from micropython import const
 
+from posewire_fw import log
 from posewire_fw.tools import integer
 
 _IDENTIFY_MS = const(3000)
@@ -58,4 +59,5 @@ def register(app):
         tools.tool("self.led.turn_off", "Switch the LED off.", {}, lambda: led.turn_off())
         tools.value("led", "on", "whether the LED is lit", "boolean", lambda: led.color != (0, 0, 0))
     tools.tool("self.identify", "Blink the LED and beep, to find the board.", {}, identify)
+    tools.tool("self.log.read", "The last lines of the board's log.", {}, log.tail)
     tools.tool("self.restart", "Restart the board.", {}, lambda: app.reboot())

@@ -2,7 +2,7 @@
 
 from posewire_fw import log
 
-NAMES = ("state", "stt", "tool", "emotion", "sentence", "connected", "disconnected", "alert")
+NAMES = ("state", "stt", "tool", "emotion", "sentence", "connected", "disconnected", "alert", "pairing")
 
 
 class Events:

@@ -8,6 +8,10 @@ _OFF = (0, 0, 0)
 # By state of the session: colour, and whether it blinks.
 _STATUS = {
     "offline": ((0, 0, 24), True),
+    "joining": ((24, 0, 24), True),
+    "setup": ((24, 24, 24), True),
+    "pairing": ((0, 32, 24), True),
+    "trouble": ((48, 0, 0), True),
     "listening": ((0, 96, 0), False),
     "thinking": ((64, 40, 0), False),
     "speaking": ((0, 48, 64), False),
@@ -48,6 +52,7 @@ class Led:
         self._hardware = hardware
         self._shown = None
         self._state = "offline"
+        self._phase = "offline"
         self._began = time.ticks_ms()
         self._identify_until = self._began
         self._identifying = False
@@ -56,6 +61,11 @@ class Led:
 
     def set_state(self, state):
         self._state = state
+        self.tick()
+
+    def set_phase(self, phase):
+        """What the board is doing while it has no session: a name of _STATUS."""
+        self._phase = phase
         self.tick()
 
     def set_color(self, red, green, blue):
@@ -95,9 +105,10 @@ class Led:
             if time.ticks_diff(self._identify_until, now) > 0:
                 return _IDENTIFY if age // _IDENTIFY_BLINK_MS & 1 else _OFF
             self._identifying = False
-        if self._state not in _STATUS:
+        state = self._phase if self._state == "offline" else self._state
+        if state not in _STATUS:
             return self.color
-        color, blinks = _STATUS[self._state]
+        color, blinks = _STATUS[state]
         if blinks and age // _BLINK_MS & 1:
             return _OFF
         return color

@@ -93,6 +93,10 @@ class Link:
         self._queue = []
         self._pong = bytearray(CONTROL_MAX)
         self._addresses = {}
+        # recall(host) gives an address that the host had before, for when its name does not resolve; peer is the
+        # address of the present host.
+        self.recall = None
+        self.peer = None
         self._sock = None
         self._reset()
 
@@ -135,7 +139,7 @@ class Link:
                     raise
             await self._wait_writable(sock, beat)
             if secure:
-                sock = _wrap_tls(sock, host, ca)
+                sock = wrap_tls(sock, host, ca)
             key = binascii.b2a_base64(os.urandom(16)).decode().strip()
             await self._write_all(sock, handshake_request(netloc, path, key, headers), beat)
             await self._read_handshake(sock, key, beat)
@@ -148,6 +152,7 @@ class Link:
             raise
         self._reset()
         self._sock = sock
+        self.peer = address[-1][0]
 
     def turn(self, handler):
         """Receive and send what can be now. Allocates nothing for audio and pose.
@@ -251,7 +256,14 @@ class Link:
         # getaddrinfo() blocks the whole board, so its answer is kept until a connection fails.
         address = self._addresses.get((host, port))
         if address is None:
-            address = socket.getaddrinfo(host, port)[0]
+            try:
+                address = socket.getaddrinfo(host, port)[0]
+            except OSError:
+                known = self.recall(host) if self.recall is not None else None
+                if not known:
+                    raise
+                log.warning("link", "%s does not resolve: trying %s, where it was", host, known)
+                address = socket.getaddrinfo(known, port)[0]
             self._addresses[(host, port)] = address
         return address
 
@@ -402,7 +414,7 @@ async def _pause(deadline, what, beat):
     await asyncio.sleep_ms(_WAIT_MS)
 
 
-def _wrap_tls(sock, host, ca):
+def wrap_tls(sock, host, ca):
     import tls
 
     context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)

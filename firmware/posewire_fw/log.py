@@ -1,15 +1,22 @@
-"""Log lines on the console: seconds since the start, level, part, message."""
+"""Log lines on the console: seconds since the start, level, part, message. The last ones are kept to be asked for."""
 
 import time
+
+from micropython import const
 
 DEBUG = 10
 INFO = 20
 WARNING = 30
 ERROR = 40
 
+_KEPT = const(2048)
+
 _LETTERS = {DEBUG: "D", INFO: "I", WARNING: "W", ERROR: "E"}
 _start = time.ticks_ms()
 _level = INFO
+# The last bytes of the log, as a ring; _count goes on for ever.
+_ring = bytearray(_KEPT)
+_count = 0
 
 
 def set_level(level):
@@ -24,7 +31,30 @@ def _write(level, part, text, args):
     if args:
         text = text % args
     seconds = time.ticks_diff(time.ticks_ms(), _start)
-    print("%5d.%03d %s %s: %s" % (seconds // 1000, seconds % 1000, _LETTERS[level], part, text))
+    line = "%5d.%03d %s %s: %s" % (seconds // 1000, seconds % 1000, _LETTERS[level], part, text)
+    print(line)
+    _keep(line.encode())
+    _keep(b"\n")
+
+
+def _keep(data):
+    global _count
+    data = data[-_KEPT:]
+    at = _count % _KEPT
+    first = min(len(data), _KEPT - at)
+    _ring[at : at + first] = data[:first]
+    if len(data) > first:
+        _ring[: len(data) - first] = data[first:]
+    _count += len(data)
+
+
+def tail():
+    """The last lines, whole ones only."""
+    if _count <= _KEPT:
+        return bytes(_ring[:_count]).decode()
+    at = _count % _KEPT
+    data = bytes(_ring[at:]) + bytes(_ring[:at])
+    return data[data.find(b"\n") + 1 :].decode()
 
 
 def debug(part, text, *args):

@@ -45,12 +45,14 @@ class Supervisor:
     """add(name, worker): worker has run(), which never ends, and beat, a count that goes up while it lives.
 
     frames_sent() and others() count what has happened so far: frames that must not allocate, and all that may.
+    on_stall(text) hears of the first worker that has stalled.
     """
 
-    def __init__(self, watchdog, frames_sent, others):
+    def __init__(self, watchdog, frames_sent, others, on_stall=None):
         self._watchdog = watchdog
         self._frames_sent = frames_sent
         self._others = others
+        self._on_stall = on_stall
         self._watches = []
         self.restarts = 0
         self.heap_free_min = 0
@@ -100,6 +102,9 @@ class Supervisor:
             if watch.still > _STALL_CHECKS:
                 alive = False
                 log.error("supervisor", "%s has stalled", watch.name)
+                if not self.restarts and self._on_stall is not None:
+                    # In case this is how it ends: a watchdog leaves no traceback.
+                    self._on_stall("%s has stalled\n" % watch.name)
                 watch.task.cancel()
                 self.restarts += 1
                 self._start(watch)

@@ -1,12 +1,12 @@
 """Updates as the session sees them: loads the updater when one begins, tells the host how it went, ends the trial."""
 
-import sys
 import time
 
 import posewire_slots as slots
 from micropython import const
 
 from posewire_fw import log
+from posewire_fw.forget import forget
 
 # An update that has not reached a host by then is not worth keeping: the board starts again, and finally goes back.
 _TRIAL_MS = const(300000)
@@ -99,7 +99,7 @@ class Updates:
         if self._update is not None:
             self._update.close()
             self._update = None
-            _forget()
+            forget("image_update", "updater")
 
     def _step(self):
         try:
@@ -122,7 +122,7 @@ class Updates:
         message["image"] = None if partition is None else {"label": partition.info()[4], "size": partition.info()[3]}
         self._send(message)
         if self._update is None:
-            _forget()
+            forget("image_update", "updater")
 
     def _begin(self, message):
         from posewire_fw.updater import AppUpdate, UpdateError
@@ -155,12 +155,3 @@ def _confirm_image():
         Partition.mark_app_valid_cancel_rollback()
     except (ImportError, OSError, AttributeError):
         pass
-
-
-def _forget():
-    """Give the memory of the modules back that are needed once in months."""
-    for name in ("image_update", "updater"):
-        sys.modules.pop("posewire_fw." + name, None)
-        package = sys.modules.get("posewire_fw")
-        if hasattr(package, name):
-            delattr(package, name)

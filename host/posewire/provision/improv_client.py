@@ -119,6 +119,8 @@ class ImprovClient:
 
     def set_host(self, url: str, token: str) -> str:
         """Tell the board its host and its token (empty: as it is); returns the URL that it uses now."""
+        if url and not url.startswith(("ws://", "wss://")):
+            raise ProvisioningError(f"the host is a ws:// or wss:// URL, not {url!r}")
         strings = self._call(Command.HOST, build_strings((url, token)))
         return strings[0] if strings else ""
 

@@ -27,6 +27,7 @@ from posewire.sim.bus import Kind, Record
 from posewire.sim.button import Button
 from posewire.sim.bytecode import copy_as_bytecode
 from posewire.sim.camera import Camera
+from posewire.sim.console import Console
 from posewire.sim.flash import merged, write_flash
 from posewire.sim.imu import Imu
 from posewire.sim.interpreter import find_interpreter
@@ -165,6 +166,7 @@ class SimBoard:
         self.flash = self._folder / "flash"
         self.network = Network()
         self.wifi = Wifi(self.network)
+        self.console = Console(self._type)
         self.mic = Microphone(self._folder / "mic.pcm")
         self.speaker = Speaker()
         self.button = Button(pins.get("button"))
@@ -373,6 +375,7 @@ class SimBoard:
                 on_record=self._on_record,
                 on_line=self._on_log_line,
                 on_exit=self._on_exit,
+                on_console=self.console.received,
             )
 
     def _reboot(self, process: BoardProcess, cause: int) -> None:
@@ -388,6 +391,11 @@ class SimBoard:
                 self._boot(cause)
 
         threading.Thread(target=run, name="posewire-sim-reset", daemon=True).start()
+
+    def _type(self, data: bytes) -> None:
+        process = self._process
+        if process is not None:
+            process.type(data)
 
     def _watch(self) -> None:
         """The watchdog: it works even when the firmware hangs in a loop."""

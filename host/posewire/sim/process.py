@@ -1,5 +1,6 @@
 """One MicroPython process: from power on to power off."""
 
+import contextlib
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from posewire.errors import SimulatorError
+from posewire.provision.improv import Decoder, Packet
 from posewire.sim.bus import Bus, Record
 from posewire.sim.interpreter import Interpreter
 
@@ -39,7 +41,9 @@ class BoardProcess:
         on_record: Callable[["BoardProcess", Record], None],
         on_line: Callable[[str], None],
         on_exit: Callable[["BoardProcess", int], None],
+        on_console: Callable[[bytes], None] = lambda data: None,
     ) -> None:
+        self._on_console = on_console
         self._on_line = on_line
         self._on_exit = on_exit
         self.bus = Bus(lambda record: on_record(self, record), self._line_closed)
@@ -57,7 +61,8 @@ class BoardProcess:
                 argv,
                 cwd=flash,
                 env=environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
+                bufsize=0,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(self.bus.fileno(),),
@@ -77,6 +82,12 @@ class BoardProcess:
         """The process's number."""
         return self._process.pid
 
+    def type(self, data: bytes) -> None:
+        """Send bytes to the board's console; a board that is off takes no notice."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError, ValueError):
+            self._process.stdin.write(data)
+
     def alive(self) -> bool:
         """Whether the process runs."""
         return self._process.poll() is None
@@ -85,19 +96,30 @@ class BoardProcess:
         """End the process now, as pulling the plug would."""
         if self.alive():
             self._process.send_signal(signal.SIGKILL)
+        if self._process.stdin is not None:
+            self._process.stdin.close()
         self._process.wait(_STOP_SECONDS)
         self.bus.close()
         if self._reader is not threading.current_thread():
             self._reader.join(_STOP_SECONDS)
+
+    def _print(self, items: list[Packet | str]) -> None:
+        for item in items:
+            if isinstance(item, str):
+                self._on_line(item)
 
     def _line_closed(self) -> None:
         self._closed.set()
 
     def _read_lines(self) -> None:
         assert self._process.stdout is not None
+        # Provisioning packets may come between the lines, with any bytes in them.
+        decoder = Decoder()
         with self._process.stdout as stream:
-            for line in stream:
-                self._on_line(line.decode("utf-8", "replace").rstrip("\r\n"))
+            while data := stream.read(4096):
+                self._on_console(data)
+                self._print(decoder.feed(data))
+        self._print(decoder.feed(b"\n"))
         status = self._process.wait()
         # The records that it still sent come first.
         self._closed.wait(_STOP_SECONDS)

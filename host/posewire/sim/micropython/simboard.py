@@ -19,7 +19,7 @@ import network  # noqa: E402, F401
 
 machine.I2C(0)  # its chips as well
 
-_EVENTS = ("state", "stt", "tool", "emotion", "sentence", "connected", "disconnected", "alert")
+_EVENTS = ("state", "stt", "tool", "emotion", "sentence", "connected", "disconnected", "alert", "pairing")
 
 
 class _Status:
