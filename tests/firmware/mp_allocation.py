@@ -110,12 +110,19 @@ class Air:
     def connected(self):
         return True
 
+    def known(self):
+        return True
+
+    def offered(self):
+        return False
+
 
 def test_steady_streaming_allocates_nothing():
     log.set_level(log.WARNING)
     settings = config.defaults()
     settings["host"]["url"] = URL
     settings["pose"]["room"] = "studio"
+    settings["errors"] = []
     size = frame_bytes("ima-adpcm", 60)
     ring = Ring(16 * size, size)
     mic_port = Port()
@@ -131,7 +138,7 @@ def test_steady_streaming_allocates_nothing():
     keypoints = KeypointReader(Camera(), uplink.add_source, link.reserve)
     tools = Tools("bench", None)
     session = Session(settings, Hardware(), "0", link, uplink, mic, ring, speaker, tools, events, None)
-    connection = Connection(settings, Air(), link, session, [])
+    connection = Connection(settings, Air(), link, session, lambda: [], lambda phase: None, None, None)
     led = Led(None)
     button = Button(Level())
 
