@@ -138,7 +138,7 @@ def test_steady_streaming_allocates_nothing():
     keypoints = KeypointReader(Camera(), uplink.add_source, link.reserve)
     tools = Tools("bench", None)
     session = Session(settings, Hardware(), "0", link, uplink, mic, ring, speaker, tools, events, None)
-    connection = Connection(settings, Air(), link, session, lambda: [], lambda phase: None, None, None)
+    connection = Connection(settings, Air(), link, session, list, lambda phase: None, None, None)
     led = Led(None)
     button = Button(Level())
 
