@@ -38,6 +38,8 @@ _HUNG = 30.0
 _CONFIG = """\
 [server]
 max_connections = 20000
+[flood]
+pose_rate = 0
 [rooms]
 max_rooms = 5000
 [voice]

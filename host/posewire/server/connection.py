@@ -38,6 +38,9 @@ _POLICY = 1008
 """Close code for a peer that goes on doing what it was told not to (RFC 6455 section 7.4.1)."""
 
 _VOICE_RATE = 16000
+_SAMPLED = 15
+"""Mask of a connection's message count: the time of every 16th message is measured."""
+
 _QUIET = 10.0
 """Seconds without a refusal of one code after which the next is logged again: one line a burst."""
 
@@ -77,6 +80,7 @@ class ConnectionHandler:
         self._tasks: set[asyncio.Task[None]] = set()
         self._refusals: dict[str, tuple[float, int]] = {}
         self._leaving = False
+        self._messages = 0
         flood = services.settings.flood
         self.text_bucket = Bucket(flood.text_rate, flood.text_burst)
         self.audio_bucket = Bucket(flood.audio_rate, flood.audio_burst)
@@ -106,7 +110,7 @@ class ConnectionHandler:
     def on_closed(self, code: int, reason: str) -> None:
         """Undo everything. A connection that broke off leaves its room membership for its return."""
         self._hello_timer.cancel()
-        self.services.registry.closed()
+        self.services.registry.closed(self._websocket.address)
         self.services.registry.remove(self)
         self.tools.close()
         for task in self._tasks:
@@ -152,6 +156,11 @@ class ConnectionHandler:
             self.close(_POLICY, f"a flood of {kind} messages")
 
     # --- hub.Connection
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait to be sent to this peer."""
+        return self._websocket.queued_bytes
 
     @property
     def last_received(self) -> float:
@@ -385,10 +394,15 @@ class ConnectionHandler:
     # --- inside
 
     def _guard(self, route: Any, data: str | bytes) -> None:
+        self._messages += 1
+        sampled = not self._messages & _SAMPLED
+        started = monotonic() if sampled else 0.0
         try:
             route(self, data)
         except Exception as error:
             self._failed(error)
+        if sampled:
+            self.services.metrics.messages.observe(monotonic() - started)
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:

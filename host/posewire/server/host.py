@@ -3,9 +3,12 @@
 import asyncio
 import signal
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 from posewire.boards.folders import firmware_folder
-from posewire.errors import ProviderError
+from posewire.errors import ConfigError, ProviderError
 from posewire.hub import ConnectionHub, Limits
 from posewire.server.authenticator import ConnectionAuthenticator
 from posewire.server.caches import Caches
@@ -19,24 +22,39 @@ from posewire.server.memory import StoredMemory
 from posewire.server.plugins import LifeHook, Plugin, load_plugins
 from posewire.server.push.service import Push
 from posewire.server.registry import ConnectionRegistry
+from posewire.server.reload import ConfigReload
+from posewire.server.scheduler import Job, Scheduler
 from posewire.server.services import Services
 from posewire.server.settings import Settings, check_exposure
 from posewire.server.store_domains import DOMAINS
 from posewire.server.text_handlers import HANDLERS
 from posewire.server.text_handlers.text_type import TextType
+from posewire.server.watch import Watch
 from posewire.store import MEMORY, Store
 from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant
 
 PATH = "/posewire/v1/"
 _DRAIN_TIMEOUT = 5.0
+CONFIG_EVERY = 2.0
+"""Seconds between looks at the configuration file."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Where the settings come from: ``load`` reads them, with what the command line overrides; ``path``: the file."""
+
+    load: Callable[[], Settings]
+    path: Path | None = None
 
 
 class Host:
     """A host that can be started and stopped, in its own process or inside a test."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, config: "Config | None" = None) -> None:
         check_exposure(settings)
+        self._config = config
+        self._scheduler: Scheduler | None = None
         self._settings = settings
         self._log = EventLog()
         self._services: Services | None = None
@@ -78,6 +96,14 @@ class Host:
         self._services.tools.start()
         self._services.push.start()
         self._services.hub.start()
+        self._services.watch = Watch(self._services)
+        jobs = self._services.watch.jobs()
+        if self._config is not None:
+            reload = ConfigReload(self._services, self._config.load, self._config.path)
+            self._services.control.on_reload = reload.reload
+            jobs.append(Job("configuration", CONFIG_EVERY, reload.look))
+        self._scheduler = Scheduler(jobs, self._services.counters)
+        self._scheduler.start()
         self._refresh = asyncio.create_task(self._services.states.keep_fresh())
         scheme = "wss" if self._settings.server.certificate else "ws"
         self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
@@ -123,6 +149,11 @@ class Host:
             await self._listener.stop()
         if self._services is None:
             return
+        self._services.draining = True
+        if self._scheduler is not None:
+            await self._scheduler.stop()
+        if self._services.watch is not None:
+            await self._services.watch.webhook.close()
         await self._services.push.close()
         self._services.hub.stop()
         if self._refresh is not None:
@@ -155,13 +186,13 @@ class Host:
             self._log.exception("plugin_failed", plugin=plugin.name)
 
 
-async def run_host(settings: Settings) -> bool:
-    """Run a host until SIGINT or SIGTERM; prints one line on standard output when it is ready.
+async def run_host(config: Config) -> bool:
+    """Run a host until SIGINT or SIGTERM; prints one line on standard output when it is ready. SIGHUP reloads.
 
     Returns whether it was told to start again.
     """
     raise_file_limit()
-    host = Host(settings)
+    host = Host(config.load(), config)
     await host.start()
     stop = asyncio.Event()
     again = False
@@ -175,7 +206,22 @@ async def run_host(settings: Settings) -> bool:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    reloads: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        task = asyncio.create_task(_reload(host))
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
     print(f"posewire: ready on {host.url}", flush=True)
     await stop.wait()
     await host.stop("the host restarts" if again else "the host is shutting down")
     return again
+
+
+async def _reload(host: Host) -> None:
+    try:
+        await host.services.control.reload()
+    except ConfigError:
+        return  # it is logged; the old configuration stays in force

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Route
 
-from posewire.server import operator_api
+from posewire.server import http_status, operator_api
 from posewire.server.http_boards import list_boards, show_update, start_update
 
 
@@ -26,5 +26,6 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/api/boards", list_boards),
     Route("/api/boards/{device}/update", start_update, methods=["POST"]),
     Route("/api/boards/{device}/update", show_update),
+    *http_status.ROUTES,
     *operator_api.ROUTES,
 )

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from websockets.http11 import Request
 
 from posewire.errors import ConfigError, WireError
+from posewire.server.authenticator import is_loopback
 from posewire.server.connection import ConnectionHandler
 from posewire.server.doorway import Doorway
 from posewire.server.event_log import EventLog
@@ -72,13 +73,27 @@ class Listener:
                 WireError(f"this host takes at most {limit} connections", "too_many"),
                 websocket,
             )
+        address = websocket.address
+        most = self._services.settings.server.max_per_address
+        if most and registry.at(address) >= most and not is_loopback(address):
+            return self._refuse(
+                http.HTTPStatus.TOO_MANY_REQUESTS,
+                WireError(f"this host takes at most {most} connections from one address", "too_many"),
+                websocket,
+            )
+        if self._services.memory_full:
+            return self._refuse(
+                http.HTTPStatus.SERVICE_UNAVAILABLE,
+                WireError("this host uses as much memory as it may", "too_many"),
+                websocket,
+            )
         try:
             identity = self._services.authenticator.authenticate(request.path, request.headers)
         except WireError as error:
             forbidden = error.code == "forbidden"
             status = http.HTTPStatus.FORBIDDEN if forbidden else http.HTTPStatus.UNAUTHORIZED
             return self._refuse(status, error, websocket)
-        registry.opened()
+        registry.opened(address)
         return ConnectionHandler(websocket, identity, self._services)
 
     def _refuse(self, status: http.HTTPStatus, error: WireError, websocket: WebSocket) -> Refusal:

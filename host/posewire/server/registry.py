@@ -1,6 +1,7 @@
 """The connections of a host: by session and by device; and what a lost one left behind, for its return."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -31,18 +32,27 @@ class ConnectionRegistry:
         self._held: dict[str, Held] = {}
         self._awaited: dict[str, set[asyncio.Future[None]]] = {}
         self.open = 0
+        self._addresses: Counter[str] = Counter()
         self._empty = asyncio.Event()
 
-    def opened(self) -> None:
+    def opened(self, address: str) -> None:
         """Count a connection that was let in."""
         self.open += 1
+        self._addresses[address] += 1
         self._empty.clear()
 
-    def closed(self) -> None:
+    def closed(self, address: str) -> None:
         """Count a connection that is gone."""
         self.open -= 1
+        self._addresses[address] -= 1
+        if not self._addresses[address]:
+            del self._addresses[address]
         if not self.open:
             self._empty.set()
+
+    def at(self, address: str) -> int:
+        """Return how many connections come from an address."""
+        return self._addresses[address]
 
     async def drained(self) -> None:
         """Wait until no connection is open."""

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 from posewire.server.event_log import configure_logging
-from posewire.server.settings import load_settings
+from posewire.server.settings import Settings, load_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,11 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
     # Imported here: the voice engines take a while, and `posewire --help` should not.
-    from posewire.server.host import run_host
+    from posewire.server.host import Config, run_host
 
     configure_logging(args.log, args.log_level)
-    settings = load_settings(args.config, args.token).with_address(args.host, args.port)
-    if asyncio.run(run_host(settings)):
+
+    def load() -> Settings:
+        return load_settings(args.config, args.token).with_address(args.host, args.port)
+
+    if asyncio.run(run_host(Config(load, args.config))):
         # In the same process, so that a supervisor that watches it sees no end.
         os.execv(sys.executable, [sys.executable, "-m", "posewire", *sys.argv[1:]])  # noqa: S606 - our own command again
     return 0

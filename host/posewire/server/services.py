@@ -11,6 +11,7 @@ from posewire.server.board_reports import BoardReports
 from posewire.server.caches import Caches
 from posewire.server.control import HostControl
 from posewire.server.host_tools import HostTools
+from posewire.server.metrics import HostMetrics
 from posewire.server.push.service import Push
 from posewire.server.registry import ConnectionRegistry
 from posewire.server.settings import Settings
@@ -22,6 +23,7 @@ from posewire.voice.assistant import Assistant
 if TYPE_CHECKING:
     from posewire.server.connection import ConnectionHandler
     from posewire.server.text_handlers.text_type import TextType
+    from posewire.server.watch import Watch
 
 
 @dataclass
@@ -44,12 +46,22 @@ class Services:
     rooms: RoomDirectory = field(init=False)
     reports: BoardReports = field(default_factory=BoardReports)
     caches: Caches = field(default_factory=Caches)
+    metrics: HostMetrics = field(default_factory=HostMetrics)
+    watch: "Watch | None" = None
+    draining: bool = False
     counters: Counter[str] = field(default_factory=Counter)
     """Totals since start: messages and frames by kind, drops and errors by code."""
 
     def __post_init__(self) -> None:
         self.rooms = RoomDirectory(self.settings.rooms, self.counters)
+        self.metrics.attach(self)
         self.states = StateDirectory(self.hub.dispatcher, self.numbers)
+
+    @property
+    def memory_full(self) -> bool:
+        """Whether the process uses more memory than it may; no newcomer is let in then."""
+        limit = self.settings.server.max_memory_mb
+        return bool(limit) and self.metrics.resident > limit * 2**20
 
     def numbers(self) -> dict[str, Any]:
         """Return the host's own numbers: connections, rooms, totals."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from posewire.errors import ConfigError
 from posewire.rooms.settings import RoomSettings
+from posewire.server.alerts import AlertSettings
 from posewire.server.authenticator import is_loopback
 from posewire.server.flood import FloodSettings
 from posewire.server.http_settings import HttpSettings
@@ -21,7 +22,7 @@ from posewire.voice.tools.settings import ToolsSettings
 
 _T = TypeVar("_T")
 
-SECTIONS = ("server", "auth", "http", "flood", "rooms", "store", "update", "voice", "tools", "push")
+SECTIONS = ("server", "alerts", "auth", "http", "flood", "rooms", "store", "update", "voice", "tools", "push")
 
 TOKEN_VARIABLE = "POSEWIRE_TOKEN"  # noqa: S105 - the name of a variable, not a secret
 
@@ -35,6 +36,8 @@ class ServerSettings:
     certificate: str = ""
     key: str = ""
     max_connections: int = 2000
+    max_per_address: int = 200
+    max_memory_mb: int = 0
     max_message: int = 64 * 1024
     hello_timeout: float = 10.0
     resume_window: float = 30.0
@@ -47,6 +50,9 @@ class ServerSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"the port must be 0 to 65535, is {self.port}")
+        for name in ("max_per_address", "max_memory_mb"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"[server] {name} must be 0 (no limit) or more, is {getattr(self, name)}")
         for name in ("max_connections", "max_message", "hello_timeout", "resume_window", "answer_within", "sweep"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"[server] {name} must be more than 0, is {getattr(self, name)}")
@@ -70,6 +76,7 @@ class Settings:
     store: StoreSettings = field(default_factory=StoreSettings)
     update: UpdateSettings = field(default_factory=UpdateSettings)
     rooms: RoomSettings = field(default_factory=RoomSettings)
+    alerts: AlertSettings = field(default_factory=AlertSettings)
     voice: VoiceSettings | None = field(default_factory=VoiceSettings)
     tools: ToolsSettings = field(default_factory=ToolsSettings)
     push: PushSettings = field(default_factory=PushSettings)
@@ -116,6 +123,7 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
         flood=_section(FloodSettings, data.get("flood", {}), "flood"),
         store=replace(store, path=store.path or default_path()),
         update=_section(UpdateSettings, data.get("update", {}), "update"),
+        alerts=_section(AlertSettings, data.get("alerts", {}), "alerts"),
         rooms=_section(RoomSettings, data.get("rooms", {}), "rooms"),
         voice=VoiceSettings.from_mapping(voice) if enabled else None,
         tools=ToolsSettings.from_mapping(_table(data, "tools")),

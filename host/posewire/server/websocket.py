@@ -98,6 +98,16 @@ class WebSocket(asyncio.Protocol):
         self._close_reason = ""
         self._closing = False
 
+    @property
+    def address(self) -> str:
+        """The peer's address, without its port."""
+        return self.peer.rpartition(":")[0]
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait in the send buffer."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
     # --- sending
 
     def send_text(self, text: str) -> None:

@@ -1,0 +1,31 @@
+"""What this process uses: memory, CPU, open files. From ``/proc`` where there is one."""
+
+import os
+import time
+from pathlib import Path
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+
+def resident_bytes() -> int:
+    """Resident memory now; where there is no ``/proc``, its highest so far (0 on Windows)."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0 if resource is None else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def cpu_seconds() -> float:
+    """CPU time used since the start."""
+    return time.process_time()
+
+
+def open_files() -> int:
+    """Open file descriptors; 0 where they cannot be counted."""
+    try:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+    except OSError:
+        return 0

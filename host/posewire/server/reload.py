@@ -1,0 +1,106 @@
+"""The configuration read again while the host runs: what can change does, the rest is named and waits for a restart."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from posewire.errors import ConfigError
+from posewire.server.event_log import EventLog
+from posewire.server.settings import Settings
+
+if TYPE_CHECKING:
+    from posewire.server.services import Services
+
+LIVE = {
+    "server": frozenset(
+        {"max_connections", "max_per_address", "max_memory_mb", "max_message", "hello_timeout", "resume_window"}
+    ),
+    "flood": None,
+    "rooms": None,
+    "alerts": None,
+}
+"""Sections whose settings take effect at once (None: all of them). Limits of a connection count for new connections."""
+
+
+class ConfigReload:
+    """Reads the settings again with ``load`` and gives a running host what may change."""
+
+    def __init__(self, services: "Services", load: Callable[[], Settings], path: Path | None) -> None:
+        self._services = services
+        self._load = load
+        self._path = path
+        self._log = EventLog()
+        self._stamp = self._stat()
+
+    async def reload(self) -> str:
+        """Read and apply; nobody is disconnected. Returns what changed, in words.
+
+        Raises:
+            ConfigError: the new configuration makes no sense; the old one stays in force, whole.
+        """
+        try:
+            wanted = await asyncio.to_thread(self._load)
+        except ConfigError as error:
+            self._log.warning("config_refused", why=str(error))
+            self._services.counters["config_refused"] += 1
+            raise
+        now = self._services.settings
+        merged, live, later = merge(now, wanted)
+        self._services.settings = merged
+        self._services.rooms.change_settings(merged.rooms)
+        self._services.counters["config_reloads"] += 1
+        self._log.info("config_reloaded", changed=", ".join(live) or "nothing")
+        if later:
+            self._log.warning("config_needs_restart", settings=", ".join(later))
+        told = f"changed: {', '.join(live) or 'nothing'}"
+        return f"{told}; after a restart: {', '.join(later)}" if later else told
+
+    async def look(self) -> None:
+        """Reload when the file has changed since it was last looked at."""
+        stamp = await asyncio.to_thread(self._stat)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            await self.reload()
+        except ConfigError:
+            return  # logged; the next change of the file is looked at again
+
+    def _stat(self) -> tuple[int, int] | None:
+        if self._path is None:
+            return None
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return None  # an editor replaces the file: it will be back
+        return stat.st_mtime_ns, stat.st_size
+
+
+def merge(now: Settings, wanted: Settings) -> tuple[Settings, list[str], list[str]]:
+    """Return the settings in force from now on, the names of those that changed, and of those that need a restart."""
+    live: list[str] = []
+    later: list[str] = []
+    sections: dict[str, Any] = {}
+    for entry in fields(Settings):
+        name = entry.name
+        old, new = getattr(now, name), getattr(wanted, name)
+        if old == new:
+            continue
+        if name not in LIVE:
+            later.append("[auth] token" if name == "token" else f"[{name}]")
+            continue
+        allowed = LIVE[name]
+        changes = {}
+        for setting in fields(old):
+            value = getattr(new, setting.name)
+            if value == getattr(old, setting.name):
+                continue
+            if allowed is None or setting.name in allowed:
+                changes[setting.name] = value
+                live.append(f"[{name}] {setting.name} = {value}")
+            else:
+                later.append(f"[{name}] {setting.name}")
+        sections[name] = replace(old, **changes)
+    return replace(now, **sections), live, later

@@ -1,0 +1,283 @@
+"""What an operator sees and changes: metrics, readiness, alerts, the configuration read again, limits."""
+
+import asyncio
+import json
+import os
+import signal
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from posewire.errors import ConfigError
+from posewire.hub import ConnectionPool
+from posewire.rooms.settings import RoomSettings
+from posewire.server.alerts import Alerts, AlertSettings, Webhook
+from posewire.server.histogram import Histogram
+from posewire.server.host import Config, Host
+from posewire.server.host_process import HostProcess
+from posewire.server.registry import ConnectionRegistry
+from posewire.server.reload import merge
+from posewire.server.scheduler import Job, Scheduler
+from posewire.server.settings import Settings
+from posewire.wire.frames import FrameType, build_frame
+from server.conftest import Peers, settings
+
+
+def http_url(host: Host, path: str) -> str:
+    return host.url.replace("ws://", "http://").replace("/posewire/v1/", path)
+
+
+async def scraped(host: Host) -> dict[str, float]:
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(http_url(host, "/metrics"))
+    assert answer.status_code == 200
+    return {
+        sample.name + "".join(f"/{value}" for value in sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+# --- metrics
+
+
+async def test_prometheus_sees_connections_rooms_drops_and_errors(host: Host, peers: Peers) -> None:
+    publisher = await peers.connect("aa:00:00:00:00:01")
+    await publisher.hello()
+    await publisher.join(publish=["audio"])
+    listener = await peers.connect("aa:00:00:00:00:02")
+    await listener.hello()
+    await listener.join(subscribe=["audio"])
+    for _ in range(40):
+        await publisher.socket.send(build_frame(FrameType.AUDIO, bytes(1920), 3))
+    await publisher.send(type="nonsense")
+    await publisher.echo()
+    seen = await scraped(host)
+    assert seen["posewire_connections"] == 2
+    assert seen["posewire_room_members"] == 2
+    assert seen["posewire_audio_in_total"] == 40
+    assert seen["posewire_audio_out_total"] + seen.get("posewire_audio_dropped_total", 0) == 40
+    assert seen["posewire_refused_total/unknown_type"] == 1
+    assert seen["posewire_message_seconds_count"] >= 2
+    assert seen["posewire_connection_queue_bytes_count"] == 2
+    assert seen["posewire_resident_bytes"] > 1e6
+
+
+async def test_metrics_want_a_token_where_the_host_has_one() -> None:
+    host = Host(replace(settings(), token="t" * 20))
+    await host.start()
+    try:
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(http_url(host, "/metrics"))).status_code == 401
+            assert (await client.get(http_url(host, "/alerts"))).status_code == 401
+            assert (await client.get(http_url(host, "/healthz"))).status_code == 200
+            assert (await client.get(http_url(host, "/readyz"))).status_code == 200
+    finally:
+        await host.stop()
+
+
+async def test_a_host_that_is_full_or_stops_is_not_ready(host: Host, peers: Peers) -> None:
+    for number in range(8):
+        await peers.connect(f"aa:00:00:00:00:{number:02x}")
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(http_url(host, "/readyz"))
+    assert answer.status_code == 503
+    assert answer.json()["reasons"] == ["as many connections as are allowed"]
+
+
+async def test_a_host_that_uses_too_much_memory_takes_nobody_new() -> None:
+    host = Host(settings(max_memory_mb=1))
+    await host.start()
+    try:
+        await scraped(host)  # looks at the memory
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(host.url)
+        assert refused.value.response.status_code == 503
+        assert json.loads(refused.value.response.body)["code"] == "too_many"
+    finally:
+        await host.stop()
+
+
+@given(st.lists(st.floats(0, 4), min_size=1, max_size=200), st.sampled_from([0.5, 0.95, 0.99]))
+def test_a_percentile_is_the_next_bound_above_the_true_one(values: list[float], share: float) -> None:
+    histogram = Histogram()
+    for value in values:
+        histogram.observe(value)
+    ordered = sorted(values)
+    at = next(index for index in range(len(ordered)) if index + 1 >= share * len(ordered))
+    bounds = [0.0, *histogram.bounds]
+    found = histogram.percentile(share)
+    assert ordered[at] <= found
+    assert found in bounds
+    assert bounds[bounds.index(found) - 1] <= ordered[at] or found == bounds[1]
+
+
+# --- alerts
+
+
+def test_an_alert_needs_time_to_fire_and_to_clear() -> None:
+    told: list[dict[str, Any]] = []
+    alerts = Alerts(AlertSettings(hold=10, latency_ms=50), told.append)
+    for now, value in [(0, 80), (5, 80), (8, 40), (9, 80), (18, 80)]:
+        alerts.check({"latency_ms": value}, now, now)
+    assert told == []  # it was well in between
+    alerts.check({"latency_ms": 80}, 19, 19)
+    assert [(alert["name"], alert["state"]) for alert in told] == [("latency_ms", "firing")]
+    assert alerts.active() == [{"name": "latency_ms", "value": 80, "threshold": 50}]
+    for now in (20, 40, 60):
+        alerts.check({"latency_ms": 45}, now, now)  # below the threshold, not well below it
+    assert len(told) == 1
+    alerts.check({"latency_ms": 10}, 61, 61)
+    alerts.check({"latency_ms": 10}, 71, 71)
+    assert told[-1]["state"] == "resolved"
+    assert alerts.active() == []
+
+
+def test_a_frame_rate_is_too_low_not_too_high() -> None:
+    told: list[dict[str, Any]] = []
+    alerts = Alerts(AlertSettings(hold=0, min_frame_rate=20), told.append)
+    alerts.check({"min_frame_rate": 30}, 0, 0)
+    alerts.check({"min_frame_rate": 12}, 1, 1)
+    assert [alert["value"] for alert in told] == [12]
+
+
+async def test_alerts_are_posted_and_a_failing_webhook_is_tried_again() -> None:
+    bodies: list[dict[str, Any]] = []
+    answers = [500, 200]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        size = int(next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")).split()[1])
+        bodies.append(json.loads(await reader.readexactly(size)))
+        status = answers[len(bodies) - 1]
+        writer.write(f"HTTP/1.1 {status} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    counted: list[str] = []
+    webhook = Webhook(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", counted.append)
+    webhook.post({"name": "cpu", "state": "firing"})
+    while len(bodies) < 2:
+        await asyncio.sleep(0.01)
+    await webhook.close()
+    server.close()
+    assert bodies == [{"name": "cpu", "state": "firing"}] * 2
+    assert counted == []
+
+
+# --- the scheduler
+
+
+async def test_a_job_that_fails_is_run_again_and_disturbs_no_other() -> None:
+    runs: Counter[str] = Counter()
+    counters: Counter[str] = Counter()
+    enough = asyncio.Event()
+
+    def fail() -> None:
+        runs["fail"] += 1
+        raise ValueError("no")
+
+    async def work() -> None:
+        runs["work"] += 1
+        if runs["work"] >= 5 and runs["fail"] >= 2:
+            enough.set()
+
+    scheduler = Scheduler([Job("fail", 0.01, fail), Job("work", 0.01, work)], counters)
+    scheduler.start()
+    await enough.wait()
+    await scheduler.stop()
+    assert counters["job_failures"] == runs["fail"]
+
+
+# --- the configuration read again
+
+
+def test_what_can_change_changes_and_the_rest_is_named() -> None:
+    now = settings()
+    wanted = replace(
+        now, server=replace(now.server, hello_timeout=3.0, port=9), rooms=RoomSettings(max_members=3), token="x" * 20
+    )
+    merged, live, later = merge(now, wanted)
+    assert (merged.server.hello_timeout, merged.server.port, merged.rooms.max_members) == (3.0, 0, 3)
+    assert merged.token == ""
+    assert live == ["[server] hello_timeout = 3.0", "[rooms] max_members = 3"]
+    assert later == ["[server] port", "[auth] token"]
+
+
+async def test_a_reload_disconnects_nobody_and_a_bad_file_changes_nothing() -> None:
+    wanted: list[Settings | ConfigError] = [settings(resume_window=5.0)]
+
+    def load() -> Settings:
+        if isinstance(wanted[-1], ConfigError):
+            raise wanted[-1]
+        return wanted[-1]
+
+    host = Host(load(), Config(load))
+    await host.start()
+    peers = Peers(host.url)
+    try:
+        first = await peers.connect("aa:00:00:00:00:01")
+        await first.hello()
+        await first.join()
+        wanted.append(replace(settings(resume_window=5.0), rooms=RoomSettings(max_members=1)))
+        assert "[rooms] max_members = 1" in await host.services.control.reload()
+        second = await peers.connect("aa:00:00:00:00:02")
+        await second.hello()
+        await second.send(type="room", action="join", room="studio")
+        assert (await second.receive("error"))["code"] == "too_many"
+        wanted.append(ConfigError("no such setting"))
+        with pytest.raises(ConfigError):
+            await host.services.control.reload()
+        assert host.services.settings.rooms.max_members == 1
+        await first.echo()
+    finally:
+        await peers.close()
+        await host.stop()
+
+
+async def test_sighup_and_a_changed_file_reload_a_running_host(tmp_path: Path) -> None:
+    config = tmp_path / "posewire.toml"
+
+    def write(members: int) -> None:
+        config.write_text(
+            f'[rooms]\nmax_members = {members}\n[voice]\nenabled = false\n[store]\npath = ":memory:"\n',
+            encoding="utf-8",
+        )
+
+    async def changed_to(members: int) -> None:
+        while not host.logged("config_reloaded", changed=f"[rooms] max_members = {members}"):
+            await asyncio.sleep(0.02)
+
+    write(5)
+    with HostProcess("--config", str(config)) as host:
+        async with connect(host.url) as socket:
+            write(77)
+            os.kill(host.pid, signal.SIGHUP)
+            await changed_to(77)
+            write(8)
+            await changed_to(8)
+            await socket.send('{"type":"hello"}')
+            assert json.loads(await socket.recv())["type"] == "hello"
+
+
+# --- limits
+
+
+def test_connections_are_counted_by_address() -> None:
+    registry = ConnectionRegistry(ConnectionPool())
+    registry.opened("10.0.0.1")
+    registry.opened("10.0.0.1")
+    registry.opened("10.0.0.2")
+    registry.closed("10.0.0.1")
+    assert (registry.at("10.0.0.1"), registry.at("10.0.0.2"), registry.at("10.0.0.3")) == (1, 1, 0)
+    assert registry.open == 2
