@@ -10,6 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from posewire.errors import ConfigError
+from posewire.identity.settings import AuthSettings
 from posewire.server.host import Host
 from posewire.wire.frames import FrameType, build_frame
 from server.conftest import Peer, Peers, settings
@@ -194,7 +195,7 @@ async def test_health_is_plain_http(host: Host) -> None:
 
 
 async def test_a_wrong_token_is_refused_before_the_upgrade() -> None:
-    host = Host(replace(settings(), token="secret"))
+    host = Host(replace(settings(), auth=AuthSettings(token="secret")))
     await host.start()
     try:
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "secret2"}):

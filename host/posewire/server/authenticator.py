@@ -8,9 +8,17 @@ from ipaddress import ip_address
 from urllib.parse import parse_qs, urlsplit
 
 from posewire.errors import WireError
-from posewire.identity.principal import Principal
+from posewire.identity.identities import PREFIX, Identities
+from posewire.identity.jwt_tokens import JwtVerifier
+from posewire.identity.principal import DEVICE_SCOPES, Principal
+from posewire.identity.settings import AuthSettings
+from posewire.identity.stock_token import looks_like_stock_token, verify_stock_token
 
 _MAX_ID = 64
+_MAX_TOKEN = 8192
+
+ANY_DEVICE = "device.any"
+"""The scope to connect under the id of a paired device without its token."""
 
 
 @dataclass(frozen=True)
@@ -25,27 +33,40 @@ class Identity:
 
 
 class ConnectionAuthenticator:
-    """Checks the bearer token; without a configured token everybody on this machine is let in (see settings)."""
+    """Checks tokens of all kinds; where nothing is configured everybody on this machine is let in (see settings)."""
 
-    def __init__(self, token: str) -> None:
-        self._token = token.encode()
+    def __init__(self, settings: AuthSettings, identities: Identities) -> None:
+        """Prepare the keys.
+
+        Raises:
+            ConfigError: a key for JWTs does not load.
+        """
+        self._settings = settings
+        self._identities = identities
+        self._jwt = JwtVerifier(settings) if settings.jwt_keys else None
 
     def authenticate(self, path: str, headers: Mapping[str, str]) -> Identity:
         """Return the identity behind an opening request; ``path`` with its query, where browsers say who they are.
 
         Raises:
-            WireError: ``unauthorized``: the token is missing or wrong; ``forbidden``: a page of another site.
+            WireError: ``unauthorized``: the token is missing or wrong, or another device's; ``forbidden``: a page of
+                another site.
         """
         said = _Said(path, headers)
-        device_id = _clean(said("Device-Id")).lower()
-        client_id = _clean(said("Client-Id"))
-        protocol = said("Protocol-Version")
+        device_id, client_id, protocol = said.device_id(), _clean(said("Client-Id")), said("Protocol-Version")
+        principal = self.principal(path, headers)
+        if principal.device_id:
+            if device_id and device_id != principal.device_id:
+                raise WireError(f"this token was issued to the device {principal.device_id}", "unauthorized")
+            device_id = principal.device_id
+        elif device_id in self._identities.devices and not principal.allows(ANY_DEVICE):
+            raise WireError(f"{device_id} is a paired device: connect with its own token", "unauthorized")
         return Identity(
             device_id=device_id or f"anonymous-{secrets.token_hex(4)}",
             client_id=client_id,
             protocol=int(protocol) if protocol in ("1", "2", "3") else None,
             anonymous=not device_id,
-            principal=self.principal(path, headers),
+            principal=principal,
         )
 
     def principal(self, path: str, headers: Mapping[str, str]) -> Principal:
@@ -54,22 +75,40 @@ class ConnectionAuthenticator:
         Raises:
             WireError: ``unauthorized``: the token is missing or wrong; ``forbidden``: a page of another site.
         """
-        if not self._token:
+        if not self._settings.required:
             refuse_other_sites(headers)
             return Principal("local", "local")
-        scheme, _, token = _Said(path, headers)("Authorization").partition(" ")
-        return self.principal_of(token.strip() if scheme.lower() == "bearer" else scheme)
+        said = _Said(path, headers)
+        scheme, _, token = said("Authorization").partition(" ")
+        given = token.strip() if scheme.lower() == "bearer" else scheme
+        return self.principal_of(given, _clean(said("Device-Id")), _clean(said("Client-Id")))
 
-    def principal_of(self, given: str) -> Principal:
-        """Return who a token belongs to.
+    def principal_of(self, token: str, device_id: str = "", client_id: str = "") -> Principal:
+        """Return who a token belongs to; some are good for one device only (``device_id`` as the device spells it).
 
         Raises:
             WireError: ``unauthorized``.
         """
+        settings = self._settings
         # Compared even when empty, so that a missing token takes as long as a wrong one.
-        if not hmac.compare_digest(given.encode(), self._token):
+        if hmac.compare_digest(token.encode()[:_MAX_TOKEN], settings.token.encode()) and settings.token:
+            return Principal("shared", "the shared token", settings.token_scopes)
+        found = None
+        if token.startswith(PREFIX):
+            found = self._identities.of_issued_token(token)
+        elif looks_like_stock_token(token):
+            found = self._of_stock_token(token, device_id, client_id)
+        elif self._jwt is not None and token.count(".") == 2 and len(token) <= _MAX_TOKEN:
+            return self._jwt.principal(token)
+        if found is None:
             raise WireError("the token is missing or wrong: send Authorization: Bearer <token>", "unauthorized")
-        return Principal("shared", "the shared token")
+        return found
+
+    def _of_stock_token(self, token: str, device_id: str, client_id: str) -> Principal | None:
+        key = self._settings.stock_key
+        if key and verify_stock_token(key, token, device_id, client_id) is not None:
+            return Principal("device", device_id.lower(), DEVICE_SCOPES, device_id.lower())
+        return self._identities.of_device_token(token, device_id.lower(), client_id)
 
 
 def is_loopback(host: str) -> bool:
@@ -93,6 +132,12 @@ def refuse_other_sites(headers: Mapping[str, str]) -> None:
         raise WireError(f"a page of {origin[:80]} may not use this host: it runs without authentication", "forbidden")
 
 
+def said_by(headers: Mapping[str, str]) -> tuple[str, str]:
+    """Return the device id and the client id of an HTTP request's headers, empty where they are missing."""
+    said = _Said("", headers)
+    return said.device_id(), _clean(said("Client-Id"))
+
+
 class _Said:
     """What a request says by headers or, as browsers cannot set them, by its query."""
 
@@ -103,6 +148,10 @@ class _Said:
 
     def __call__(self, name: str) -> str:
         return (self._headers.get(name) or self._query.get(name.lower()) or "").strip()
+
+    def device_id(self) -> str:
+        """Return the device id in the form that is used everywhere here."""
+        return _clean(self("Device-Id")).lower()
 
 
 def _clean(text: str) -> str:

@@ -142,6 +142,10 @@ class ConnectionHandler:
         else:
             unsaid += 1
         self._refusals[error.code] = (now, unsaid)
+        if error.code in ("forbidden", "unauthorized"):
+            self.services.audit.refused(
+                error.code, self.identity.principal.name, device=self.device_id, peer=self.peer, why=str(error)
+            )
         if self._error_bucket.take():
             self.send(error_message(error))
         elif self._error_bucket.hopeless:
@@ -161,6 +165,11 @@ class ConnectionHandler:
     def queued_bytes(self) -> int:
         """Bytes that wait to be sent to this peer."""
         return self._websocket.queued_bytes
+
+    @property
+    def peer(self) -> str:
+        """The peer's address and port."""
+        return self._websocket.peer
 
     @property
     def last_received(self) -> float:

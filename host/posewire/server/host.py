@@ -10,6 +10,9 @@ from pathlib import Path
 from posewire.boards.folders import firmware_folder
 from posewire.errors import ConfigError, ProviderError
 from posewire.hub import ConnectionHub, Limits
+from posewire.identity.audit import Audit
+from posewire.identity.identities import Identities
+from posewire.identity.principal import Principal
 from posewire.server.authenticator import ConnectionAuthenticator
 from posewire.server.caches import Caches
 from posewire.server.connection import ConnectionHandler
@@ -60,7 +63,7 @@ class Host:
         self._services: Services | None = None
         self._listener: Listener | None = None
         self._plugins: list[Plugin] = []
-        self._refresh: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
         self.url = ""
 
     @property
@@ -83,7 +86,9 @@ class Host:
         store = await asyncio.to_thread(Store, self._settings.store.path or MEMORY, DOMAINS)
         try:
             assistant = await self._make_assistant(store)
-            self._services = self._make_services(assistant, store, text_types)
+            identities = await asyncio.to_thread(Identities, store)
+            self._services = self._make_services(assistant, store, identities, text_types)
+            identities.on_revoked = self._close_revoked
             plugin_routes = [route for plugin in self._plugins for route in plugin.routes]
             self._listener = Listener(self._services, [*ROUTES, *plugin_routes])
             for plugin in self._plugins:
@@ -104,7 +109,10 @@ class Host:
             jobs.append(Job("configuration", CONFIG_EVERY, reload.look))
         self._scheduler = Scheduler(jobs, self._services.counters)
         self._scheduler.start()
-        self._refresh = asyncio.create_task(self._services.states.keep_fresh())
+        self._background = [
+            asyncio.create_task(self._services.states.keep_fresh()),
+            asyncio.create_task(self._services.identities.watch()),
+        ]
         scheme = "wss" if self._settings.server.certificate else "ws"
         self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
 
@@ -119,7 +127,9 @@ class Host:
         self._log.info("voice", **assistant.describe())
         return assistant
 
-    def _make_services(self, assistant: Assistant | None, store: Store, text_types: dict[str, TextType]) -> Services:
+    def _make_services(
+        self, assistant: Assistant | None, store: Store, identities: Identities, text_types: dict[str, TextType]
+    ) -> Services:
         settings, server = self._settings, self._settings.server
         hub: ConnectionHub[ConnectionHandler] = ConnectionHub(
             Limits(server.ping_after, server.answer_within, server.idle_after, server.sweep)
@@ -132,7 +142,9 @@ class Host:
             settings,
             assistant,
             store,
-            ConnectionAuthenticator(settings.token),
+            identities,
+            ConnectionAuthenticator(settings.auth, identities),
+            Audit(store),
             text_types,
             UpdateService(settings.update, firmware_folder),
             hub,
@@ -142,6 +154,13 @@ class Host:
             caches=caches,
             counters=counters,
         )
+
+    def _close_revoked(self, principal: Principal) -> None:
+        for handler in self.services.registry:
+            theirs = handler.identity.principal
+            if (theirs.token_id, theirs.device_id) == (principal.token_id, principal.device_id):
+                handler.leave_for_good()
+                handler.close(1008, "access was revoked or has expired")
 
     async def stop(self, reason: str = "the host is shutting down") -> None:
         """Tell every peer, wait for their closing handshakes, then stop the engines."""
@@ -156,8 +175,8 @@ class Host:
             await self._services.watch.webhook.close()
         await self._services.push.close()
         self._services.hub.stop()
-        if self._refresh is not None:
-            self._refresh.cancel()
+        for task in self._background:
+            task.cancel()
         registry = self._services.registry
         for handler in registry:
             handler.say_goodbye(reason)

@@ -222,7 +222,11 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, PosewireError)
-    services(request).counters[f"refused_{error.code}"] += 1
+    here = services(request)
+    here.counters[f"refused_{error.code}"] += 1
+    if error.code in ("unauthorized", "forbidden"):
+        peer = f"{request.client.host}:{request.client.port}" if request.client is not None else ""
+        here.audit.refused(error.code, "", peer=peer, path=request.url.path[:100])
     if error.code == "internal":
         raise error
     status = _STATUS.get(error.code, http.HTTPStatus.BAD_REQUEST if isinstance(error, WireError) else 500)

@@ -6,6 +6,8 @@ from starlette.routing import BaseRoute, Route
 
 from posewire.server import http_status, operator_api
 from posewire.server.http_boards import list_boards, show_update, start_update
+from posewire.server.http_devices import list_devices, pair_device, revoke_device
+from posewire.server.ota import activate, check_version
 
 
 async def health(request: Request) -> PlainTextResponse:
@@ -23,6 +25,11 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/posewire/v1/", websocket_here),
     Route("/xiaozhi/v1/", websocket_here),
     Route("/healthz", health),
+    Route("/xiaozhi/ota/", check_version, methods=["GET", "POST"]),
+    Route("/xiaozhi/ota/activate", activate, methods=["POST"]),
+    Route("/api/devices", list_devices),
+    Route("/api/devices/pair", pair_device, methods=["POST"]),
+    Route("/api/devices/{device}/revoke", revoke_device, methods=["POST"]),
     Route("/api/boards", list_boards),
     Route("/api/boards/{device}/update", start_update, methods=["POST"]),
     Route("/api/boards/{device}/update", show_update),

@@ -92,6 +92,7 @@ class Listener:
         except WireError as error:
             forbidden = error.code == "forbidden"
             status = http.HTTPStatus.FORBIDDEN if forbidden else http.HTTPStatus.UNAUTHORIZED
+            self._services.audit.refused(error.code, "", peer=websocket.peer, path=request.path.partition("?")[0][:100])
             return self._refuse(status, error, websocket)
         registry.opened(address)
         return ConnectionHandler(websocket, identity, self._services)

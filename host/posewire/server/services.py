@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from posewire.hub import ConnectionHub
+from posewire.identity.audit import Audit
+from posewire.identity.identities import Identities
 from posewire.rooms.directory import RoomDirectory
 from posewire.server.authenticator import ConnectionAuthenticator
 from posewire.server.board_reports import BoardReports
@@ -13,6 +15,7 @@ from posewire.server.control import HostControl
 from posewire.server.host_tools import HostTools
 from posewire.server.metrics import HostMetrics
 from posewire.server.push.service import Push
+from posewire.server.rate_limit import RateLimit
 from posewire.server.registry import ConnectionRegistry
 from posewire.server.settings import Settings
 from posewire.server.states import StateDirectory
@@ -33,7 +36,9 @@ class Services:
     settings: Settings
     assistant: Assistant | None
     store: Store
+    identities: Identities
     authenticator: ConnectionAuthenticator
+    audit: Audit
     text_types: "dict[str, TextType]"
     """Layer 2: what is done with a text message, by its type."""
     updates: UpdateService
@@ -43,6 +48,9 @@ class Services:
     tools: HostTools
     states: StateDirectory = field(init=False)
     control: HostControl = field(default_factory=HostControl)
+    ota_limit: RateLimit = field(default_factory=lambda: RateLimit(30))
+    pair_limit: RateLimit = field(default_factory=lambda: RateLimit(10))
+    """Requests for pairing a minute of one address: six digits must not be guessed."""
     rooms: RoomDirectory = field(init=False)
     reports: BoardReports = field(default_factory=BoardReports)
     caches: Caches = field(default_factory=Caches)

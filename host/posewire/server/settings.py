@@ -1,6 +1,5 @@
 """Settings of the host: one TOML file, checked key by key; the command line overrides it."""
 
-import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -8,11 +7,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from posewire.errors import ConfigError
+from posewire.identity.settings import TOKEN_VARIABLE, AuthSettings, read_auth
 from posewire.rooms.settings import RoomSettings
 from posewire.server.alerts import AlertSettings
 from posewire.server.authenticator import is_loopback
 from posewire.server.flood import FloodSettings
 from posewire.server.http_settings import HttpSettings
+from posewire.server.ota_settings import OtaSettings
 from posewire.server.push.events import PushSettings
 from posewire.store import StoreSettings
 from posewire.store.settings import default_path
@@ -22,9 +23,20 @@ from posewire.voice.tools.settings import ToolsSettings
 
 _T = TypeVar("_T")
 
-SECTIONS = ("server", "alerts", "auth", "http", "flood", "rooms", "store", "update", "voice", "tools", "push")
-
-TOKEN_VARIABLE = "POSEWIRE_TOKEN"  # noqa: S105 - the name of a variable, not a secret
+SECTIONS = (
+    "server",
+    "alerts",
+    "auth",
+    "ota",
+    "http",
+    "flood",
+    "rooms",
+    "store",
+    "update",
+    "voice",
+    "tools",
+    "push",
+)
 
 
 @dataclass(frozen=True)
@@ -59,18 +71,12 @@ class ServerSettings:
 
 
 @dataclass(frozen=True)
-class AuthSettings:
-    """Section ``[auth]``: the file that holds the device token (or the variable POSEWIRE_TOKEN, or ``--token``)."""
-
-    token_file: str = ""
-
-
-@dataclass(frozen=True)
 class Settings:
     """All of the host's settings."""
 
     server: ServerSettings = field(default_factory=ServerSettings)
     auth: AuthSettings = field(default_factory=AuthSettings)
+    ota: OtaSettings = field(default_factory=OtaSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     flood: FloodSettings = field(default_factory=FloodSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
@@ -80,7 +86,6 @@ class Settings:
     voice: VoiceSettings | None = field(default_factory=VoiceSettings)
     tools: ToolsSettings = field(default_factory=ToolsSettings)
     push: PushSettings = field(default_factory=PushSettings)
-    token: str = ""
 
     def with_address(self, host: str | None, port: int | None) -> "Settings":
         """Return the settings with the address of the command line, where given."""
@@ -110,7 +115,6 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
     if unknown:
         known = ", ".join(f"[{name}]" for name in SECTIONS)
         raise ConfigError(f"{path}: unknown section [{sorted(unknown)[0]}]; there are {known}")
-    auth = _section(AuthSettings, data.get("auth", {}), "auth")
     store = _section(StoreSettings, data.get("store", {}), "store")
     voice = dict(data.get("voice", {}))
     enabled = voice.pop("enabled", True)
@@ -118,7 +122,8 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
         raise ConfigError(f"[voice] enabled must be true or false, is {enabled!r}")
     return Settings(
         server=_section(ServerSettings, data.get("server", {}), "server"),
-        auth=auth,
+        auth=read_auth(data.get("auth", {}), token),
+        ota=_section(OtaSettings, data.get("ota", {}), "ota"),
         http=_section(HttpSettings, data.get("http", {}), "http"),
         flood=_section(FloodSettings, data.get("flood", {}), "flood"),
         store=replace(store, path=store.path or default_path()),
@@ -128,7 +133,6 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
         voice=VoiceSettings.from_mapping(voice) if enabled else None,
         tools=ToolsSettings.from_mapping(_table(data, "tools")),
         push=PushSettings.from_mapping(_table(data, "push")),
-        token=token or _read_token(auth) or os.environ.get(TOKEN_VARIABLE, ""),
     )
 
 
@@ -138,10 +142,10 @@ def check_exposure(settings: Settings) -> None:
     Raises:
         ConfigError: the address is not loopback and there is no token.
     """
-    if not settings.token and not is_loopback(settings.server.host):
+    if not settings.auth.required and not is_loopback(settings.server.host):
         raise ConfigError(
-            f"listening on {settings.server.host} needs a token: pass --token, set {TOKEN_VARIABLE}, "
-            "or name a file in [auth] token_file (on 127.0.0.1 none is needed)"
+            f"listening on {settings.server.host} needs authentication: pass --token, set {TOKEN_VARIABLE}, name a "
+            "file in [auth] token_file, or set [auth] pairing = true (on 127.0.0.1 none is needed)"
         )
 
 
@@ -175,12 +179,3 @@ _TYPES: dict[Any, tuple[str, tuple[type, ...]]] = {
     bool: ("true or false", (bool,)),
     tuple[str, ...]: ("a list of strings", (list,)),
 }
-
-
-def _read_token(auth: AuthSettings) -> str:
-    if not auth.token_file:
-        return ""
-    try:
-        return Path(auth.token_file).expanduser().read_text(encoding="utf-8").strip()
-    except OSError as exc:
-        raise ConfigError(f"[auth] token_file {auth.token_file}: {exc.strerror}") from None

@@ -1,7 +1,13 @@
 """The tables of the host's store: a line for each part that keeps something."""
 
+from posewire.identity.tables import AUDIT, IDENTITY
 from posewire.server import memory
 from posewire.server.push import reminders
 from posewire.store import Domain
 
-DOMAINS: tuple[Domain, ...] = (reminders.TABLES, memory.TABLES)
+DOMAINS: tuple[Domain, ...] = (
+    IDENTITY,
+    AUDIT,
+    reminders.TABLES,
+    memory.TABLES,
+)

@@ -14,7 +14,7 @@ import urllib.request
 from typing import Any
 
 from posewire.errors import UpdateError
-from posewire.server.settings import TOKEN_VARIABLE
+from posewire.identity.settings import TOKEN_VARIABLE
 
 _POLL_SECONDS = 0.5
 _ANSWER_SECONDS = 10.0

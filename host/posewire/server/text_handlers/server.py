@@ -24,6 +24,7 @@ async def handle_server(conn: "ConnectionHandler", command: ServerCommand) -> No
         # Managers of stock servers connect as anybody and put their secret into the message.
         principal = services.authenticator.principal_of(command.secret)
     principal.require(_SCOPES[command.action])
+    services.audit.record(f"server {command.action}", principal.name, device=conn.device_id, peer=conn.peer)
     conn.log.info("server", action=command.action, who=principal.name)
     if command.action == "restart":
         message = "the host restarts now; sessions can be resumed"

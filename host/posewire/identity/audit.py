@@ -1,0 +1,73 @@
+"""The audit log: who was let in where it matters, refused, paired, revoked; what was ordered. Append only."""
+
+import json
+import sqlite3
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from posewire.identity.tables import AUDIT_KEPT
+from posewire.store import Store
+
+_QUIET = 10.0
+"""Seconds without the same refusal of the same peer, after which it is written again."""
+
+_MAX_PEERS = 1000
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """One line of the log; ``time`` in unix seconds."""
+
+    time: float
+    event: str
+    who: str
+    device: str
+    peer: str
+    detail: dict[str, Any]
+
+
+class Audit:
+    """Writes entries through the store; nothing waits for it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._seen: dict[tuple[str, str], float] = {}
+
+    def record(self, event: str, who: str, *, device: str = "", peer: str = "", **detail: Any) -> None:
+        """Write an entry."""
+        self._store.post(lambda connection: write_entry(connection, event, who, device=device, peer=peer, **detail))
+
+    def refused(self, code: str, who: str, *, device: str = "", peer: str = "", **detail: Any) -> None:
+        """Write that a peer was refused: once for a burst of the same, as an attacker must not fill the disk."""
+        now, key = time.monotonic(), (code, peer.rpartition(":")[0])
+        last = self._seen.pop(key, -_QUIET)
+        self._seen[key] = now
+        while len(self._seen) > _MAX_PEERS:
+            del self._seen[next(iter(self._seen))]
+        if now - last >= _QUIET:
+            self.record(f"refused {code}", who, device=device, peer=peer, **detail)
+
+
+def write_entry(
+    connection: sqlite3.Connection, event: str, who: str, *, device: str = "", peer: str = "", **detail: Any
+) -> None:
+    """Write an entry inside a piece of work of the store: it is there exactly when the rest of the work is."""
+    text = json.dumps(detail, ensure_ascii=False, default=str)
+    row = connection.execute(
+        "INSERT INTO audit (time, event, who, device, peer, detail) VALUES (?, ?, ?, ?, ?, ?)",
+        (time.time(), event, who, device, peer, text),
+    ).lastrowid
+    if row is not None and row % 1000 == 0:
+        connection.execute("DELETE FROM audit WHERE id <= ?", (row - AUDIT_KEPT,))
+
+
+def read_entries(connection: sqlite3.Connection, last: int) -> list[AuditEntry]:
+    """Return the newest entries, oldest first."""
+    rows = connection.execute(
+        "SELECT time, event, who, device, peer, detail FROM audit ORDER BY id DESC LIMIT ?", (last,)
+    ).fetchall()
+    return [
+        AuditEntry(when, event, who, device, peer, json.loads(detail))
+        for when, event, who, device, peer, detail in reversed(rows)
+    ]

@@ -1,0 +1,34 @@
+"""Show the audit log: pairings, tokens, refusals, orders to the host. Works while the host runs.
+
+examples:
+  posewire audit --last 20
+  posewire audit --json
+"""
+
+import argparse
+import json
+import time
+from dataclasses import asdict
+
+from posewire.identity.audit import read_entries
+from posewire.identity.commands.store_file import add_store_arguments, opened_store
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``posewire audit``."""
+    parser.add_argument("--last", type=int, default=50, metavar="N", help="entries to show (default 50)")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    add_store_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the entries, oldest first."""
+    with opened_store(args) as store:
+        for entry in store.run_now(lambda c: read_entries(c, args.last)):
+            if args.json:
+                print(json.dumps(asdict(entry), ensure_ascii=False))
+                continue
+            clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time))
+            detail = " ".join(f"{name}={value}" for name, value in entry.detail.items())
+            print("  ".join(part for part in (clock, entry.event, entry.who, entry.device, entry.peer, detail) if part))
+    return 0

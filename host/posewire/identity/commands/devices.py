@@ -1,0 +1,52 @@
+"""Pair devices, list them, take their access away. Works while the host runs.
+
+examples:
+  posewire devices list
+  posewire devices pair 123456 --name kitchen
+  posewire devices revoke 02:00:00:00:00:01
+"""
+
+import argparse
+import time
+
+from posewire.identity.commands.store_file import add_store_arguments, local_user, opened_store
+from posewire.identity.identities import pair, read_devices, read_pairings, revoke_device
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``posewire devices``."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    add_store_arguments(actions.add_parser("list", help="paired devices, and codes that wait"))
+    pairing = actions.add_parser("pair", help="confirm the code that a device shows")
+    pairing.add_argument("code", metavar="CODE")
+    pairing.add_argument("--name", default="", help="what to call it (default: what it says)")
+    pairing.add_argument(
+        "--scope", action="append", default=[], help="what it may do (may be repeated; default: voice and all rooms)"
+    )
+    add_store_arguments(pairing)
+    revoking = actions.add_parser("revoke", help="take a device's access away; its connection is closed")
+    revoking.add_argument("device", metavar="DEVICE", help="its id, as the list shows it")
+    add_store_arguments(revoking)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what is asked."""
+    with opened_store(args) as store:
+        if args.action == "pair":
+            device = store.run_now(lambda c: pair(c, args.code, args.name, args.scope, local_user()))
+            print(f"paired {device.device_id}{f' ({device.name})' if device.name else ''}")
+        elif args.action == "revoke":
+            store.run_now(lambda c: revoke_device(c, args.device.lower(), local_user()))
+            print(f"revoked {args.device.lower()}")
+        else:
+            for known in store.run_now(read_devices):
+                state = f"revoked {_day(known.revoked)}" if known.revoked else f"paired {_day(known.paired)}"
+                print(f"{known.device_id}  {state}  {known.name or '-'}  {' '.join(sorted(known.scopes))}")
+            for waiting in store.run_now(read_pairings):
+                left = int(waiting.expires - time.time()) // 60 + 1
+                print(f"{waiting.device_id}  waits with code {waiting.code}, {left} min left  {waiting.board or '-'}")
+    return 0
+
+
+def _day(when: float) -> str:
+    return time.strftime("%Y-%m-%d", time.localtime(when))

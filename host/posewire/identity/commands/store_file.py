@@ -1,0 +1,43 @@
+"""The store's file, opened by a command while the host may be running."""
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from posewire.errors import ConfigError
+from posewire.identity.tables import AUDIT, IDENTITY
+from posewire.store import MEMORY, Store
+from posewire.store.settings import default_path
+
+
+def add_store_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which store is meant."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the host's configuration: its [store] is used")
+    parser.add_argument("--store", metavar="FILE", help="the store's file (default: as the host)")
+
+
+@contextmanager
+def opened_store(args: argparse.Namespace) -> Iterator[Store]:
+    """Open the store that the options name.
+
+    Raises:
+        ConfigError: the configuration makes no sense, or keeps nothing on disk.
+    """
+    # Imported here: reading the whole configuration imports the voice engines' settings.
+    from posewire.server.settings import load_settings
+
+    path = args.store or (load_settings(args.config).store.path if args.config else default_path())
+    if path == MEMORY:
+        raise ConfigError("this host keeps its store in memory: name a file with --store, or in [store] path")
+    store = Store(path, (IDENTITY, AUDIT))
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def local_user() -> str:
+    """Return who uses the command line, for the audit log."""
+    return f"command line ({os.environ.get('USER') or os.environ.get('USERNAME') or 'unknown'})"

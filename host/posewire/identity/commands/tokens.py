@@ -1,0 +1,61 @@
+"""Issue tokens to people, programs and boards, list them, take them back. Works while the host runs.
+
+A token is shown once; the store keeps only its hash. Put it into the board's configuration, or send it as
+"Authorization: Bearer <token>".
+
+examples:
+  posewire tokens issue ann --scope "operator.*"
+  posewire tokens issue kitchen --device 02:00:00:00:00:01
+  posewire tokens issue wall --kind program --scope room.join:studio --days 30
+  posewire tokens revoke 3f2a90c1d2e4
+"""
+
+import argparse
+import time
+
+from posewire.identity.commands.store_file import add_store_arguments, local_user, opened_store
+from posewire.identity.identities import issue_token, read_tokens, revoke_token
+from posewire.identity.principal import DEVICE_SCOPES, PrincipalKind
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``posewire tokens``."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    issuing = actions.add_parser("issue", help="make a token and show it, once")
+    issuing.add_argument("name", metavar="NAME", help="whom it is for")
+    issuing.add_argument("--kind", choices=("person", "program"), default="person")
+    issuing.add_argument("--device", default="", metavar="ID", help="for this device only")
+    issuing.add_argument(
+        "--scope", action="append", default=[], help="what it allows (may be repeated; default: voice and all rooms)"
+    )
+    issuing.add_argument("--days", type=float, metavar="N", help="days that it is good for (default: until revoked)")
+    add_store_arguments(issuing)
+    add_store_arguments(actions.add_parser("list", help="all tokens, without the tokens themselves"))
+    revoking = actions.add_parser("revoke", help="take a token back; connections that use it are closed")
+    revoking.add_argument("id", metavar="ID", help="as the list shows it")
+    add_store_arguments(revoking)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what is asked."""
+    with opened_store(args) as store:
+        if args.action == "issue":
+            scopes = args.scope or DEVICE_SCOPES
+            kind: PrincipalKind = "device" if args.device else args.kind
+            print(
+                store.run_now(
+                    lambda c: issue_token(
+                        c, args.name, kind, scopes, device_id=args.device.lower(), days=args.days, who=local_user()
+                    )
+                )
+            )
+        elif args.action == "revoke":
+            store.run_now(lambda c: revoke_token(c, args.id, local_user()))
+            print(f"revoked {args.id}")
+        else:
+            for token in store.run_now(read_tokens):
+                state = "live" if token.alive else "revoked" if token.revoked else "expired"
+                issued = time.strftime("%Y-%m-%d", time.localtime(token.issued))
+                whose = f"{token.name} ({token.device_id or token.kind})"
+                print(f"{token.id}  {state}  issued {issued}  {whose}  {' '.join(sorted(token.scopes))}")
+    return 0

@@ -1,0 +1,336 @@
+"""Who is known: paired devices, issued tokens, pairing codes that wait. In the store, with a copy in memory.
+
+The command line changes the same file while the host runs; the host notices and takes its copy anew.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from posewire.errors import WireError
+from posewire.identity.audit import write_entry
+from posewire.identity.principal import DEVICE_SCOPES, Principal, PrincipalKind, read_scopes
+from posewire.identity.stock_token import make_stock_token, verify_stock_token
+from posewire.store import Store
+
+PREFIX = "pw_"
+CODE_LIFETIME = 600.0
+"""Seconds that a pairing code is good for."""
+
+MAX_CODES = 500
+"""Codes that may wait at a time."""
+
+WATCH = 1.0
+"""Seconds between looks for changes of other processes."""
+
+_KEY = "device-tokens"
+
+
+@dataclass(frozen=True)
+class Device:
+    """A paired device. It is who it says as long as it has the client id of its pairing. Times in unix seconds."""
+
+    device_id: str
+    client_id: str
+    name: str
+    scopes: frozenset[str]
+    paired: float
+    revoked: float | None
+
+
+@dataclass(frozen=True)
+class IssuedToken:
+    """A token that was issued; of the token itself only a hash is kept. Times in unix seconds."""
+
+    id: str
+    hash: bytes
+    kind: PrincipalKind
+    name: str
+    device_id: str
+    scopes: frozenset[str]
+    issued: float
+    expires: float | None
+    revoked: float | None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it is neither revoked nor expired."""
+        return self.revoked is None and (self.expires is None or time.time() < self.expires)
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """A pairing code that waits for somebody to confirm it."""
+
+    code: str
+    device_id: str
+    client_id: str
+    challenge: str
+    board: str
+    peer: str
+    expires: float
+
+
+class Identities:
+    """The copy in memory answers at once; changes go to the store first."""
+
+    def __init__(self, store: Store) -> None:
+        """Read everything. Blocks."""
+        self.devices: dict[str, Device] = {}
+        self.tokens: dict[str, IssuedToken] = {}
+        self.on_revoked: Callable[[Principal], None] | None = None
+        """Called for each device and token that is no longer good."""
+        self._store = store
+        self._key = store.run_now(_own_key)
+        self._seen = store.run_now(_data_version)
+        self._take(store.run_now(_read_all))
+        self._good = self._good_now()
+
+    # --- who is it
+
+    def of_issued_token(self, token: str) -> Principal | None:
+        """Return whom a token was issued to; None when it is none of ours, expired or revoked."""
+        token_id, _, secret = token.removeprefix(PREFIX).partition("_")
+        found = self.tokens.get(token_id)
+        # Compared even when there is no such token, so that it takes as long.
+        genuine = hmac.compare_digest(_hash(secret), found.hash if found is not None else bytes(32))
+        return _token_principal(found) if found is not None and genuine and found.alive else None
+
+    def of_device_token(self, token: str, device_id: str, client_id: str) -> Principal | None:
+        """Return the paired device that a token of ours was made for; None when it is not, or is revoked."""
+        made = verify_stock_token(self._key, token, device_id, client_id)
+        device = self.devices.get(device_id)
+        if made is None or device is None or device.revoked is not None or device.client_id != client_id:
+            return None
+        # A device that was revoked and paired again must not come in with what it had before.
+        return _device_principal(device) if made >= int(device.paired) else None
+
+    def device_token(self, device_id: str, client_id: str) -> str | None:
+        """Return a fresh token for a paired device; None when it is not paired, or with another client id."""
+        device = self.devices.get(device_id)
+        if device is None or device.revoked is not None or device.client_id != client_id:
+            return None
+        return make_stock_token(self._key, device_id, client_id)
+
+    # --- changes
+
+    async def want_pairing(self, device_id: str, client_id: str, board: str, peer: str) -> Pairing:
+        """Return the code that a device shows, the same until it expires.
+
+        Raises:
+            WireError: ``too_many``: too many codes wait.
+        """
+        return await self._store.run(lambda c: _want_pairing(c, device_id, client_id, board, peer))
+
+    async def pairing_state(self, device_id: str, client_id: str) -> str:
+        """Return ``paired``, ``waiting`` or ``unknown``."""
+        waiting = await self._store.run(
+            lambda c: c.execute(
+                "SELECT 1 FROM pairings WHERE device_id = ? AND client_id = ? AND expires > ?",
+                (device_id, client_id, time.time()),
+            ).fetchone()
+        )
+        await self.refresh()
+        if self.device_token(device_id, client_id) is not None:
+            return "paired"
+        return "waiting" if waiting else "unknown"
+
+    async def pair(self, code: str, name: str = "", scopes: Iterable[str] = (), who: str = "") -> Device:
+        """Confirm a code. Raises WireError (``not_found``) when no such code waits."""
+        device = await self._store.run(lambda c: pair(c, code, name, scopes, who))
+        await self.refresh(force=True)
+        return device
+
+    async def revoke_device(self, device_id: str, who: str = "") -> None:
+        """Take a device's access away. Raises WireError (``not_found``) when it is not paired."""
+        await self._store.run(lambda c: revoke_device(c, device_id, who))
+        await self.refresh(force=True)
+
+    async def refresh(self, force: bool = False) -> None:
+        """Take the copy anew where the store has changed, and report who is no longer good: revoked or expired."""
+        version = await self._store.run(_data_version)
+        if version != self._seen or force:
+            self._seen = version
+            self._take(await self._store.run(_read_all))
+        before, self._good = self._good, self._good_now()
+        for key in before.keys() - self._good.keys():
+            if self.on_revoked is not None:
+                self.on_revoked(before[key])
+
+    async def watch(self) -> None:
+        """Refresh for ever."""
+        while True:
+            await asyncio.sleep(WATCH)
+            await self.refresh()
+
+    def _good_now(self) -> dict[tuple[str, str], Principal]:
+        devices = [_device_principal(device) for device in self.devices.values() if device.revoked is None]
+        tokens = [_token_principal(token) for token in self.tokens.values() if token.alive]
+        return {(principal.token_id, principal.device_id): principal for principal in (*devices, *tokens)}
+
+    def _take(self, rows: tuple[list[Device], list[IssuedToken]]) -> None:
+        devices, tokens = rows
+        self.devices = {device.device_id: device for device in devices}
+        self.tokens = {token.id: token for token in tokens}
+
+
+# --- work of the store, for the host and for the command line
+
+
+def pair(connection: sqlite3.Connection, code: str, name: str, scopes: Iterable[str], who: str) -> Device:
+    """Confirm a pairing code.
+
+    Raises:
+        WireError: ``not_found``.
+    """
+    digits = "".join(char for char in code if char.isdigit())
+    row = connection.execute(
+        "DELETE FROM pairings WHERE code = ? AND expires > ? RETURNING device_id, client_id, board",
+        (digits, time.time()),
+    ).fetchone()
+    if row is None:
+        raise WireError(
+            f"no device waits with the code {code[:12]}: it may have expired; look at the device again", "not_found"
+        )
+    device_id, client_id, board = row
+    granted = " ".join(sorted(frozenset(scopes) or DEVICE_SCOPES))
+    connection.execute(
+        "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, NULL)",
+        (device_id, client_id, name or board, granted, time.time()),
+    )
+    write_entry(connection, "paired", who, device=device_id, scopes=granted)
+    return next(device for device in read_devices(connection) if device.device_id == device_id)
+
+
+def revoke_device(connection: sqlite3.Connection, device_id: str, who: str) -> None:
+    """Take away the access of a device, and all tokens that were issued for it.
+
+    Raises:
+        WireError: ``not_found``.
+    """
+    now = time.time()
+    changed = connection.execute(
+        "UPDATE devices SET revoked = ? WHERE device_id = ? AND revoked IS NULL", (now, device_id)
+    ).rowcount
+    changed += connection.execute(
+        "UPDATE tokens SET revoked = ? WHERE device_id = ? AND revoked IS NULL", (now, device_id)
+    ).rowcount
+    if not changed:
+        raise WireError(f"{device_id} is not paired", "not_found")
+    write_entry(connection, "revoked", who, device=device_id)
+
+
+def issue_token(
+    connection: sqlite3.Connection,
+    name: str,
+    kind: PrincipalKind,
+    scopes: Iterable[str],
+    *,
+    device_id: str = "",
+    days: float | None = None,
+    who: str = "",
+) -> str:
+    """Make a token and return it: this is the only time that it can be seen."""
+    token_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
+    granted = " ".join(sorted(scopes))
+    now = time.time()
+    connection.execute(
+        "INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+        (token_id, _hash(secret), kind, name, device_id, granted, now, now + days * 86400 if days else None),
+    )
+    write_entry(connection, "issued", who, device=device_id, token=token_id, name=name, scopes=granted)
+    return f"{PREFIX}{token_id}_{secret}"
+
+
+def revoke_token(connection: sqlite3.Connection, token_id: str, who: str) -> None:
+    """Take a token back.
+
+    Raises:
+        WireError: ``not_found``.
+    """
+    changed = connection.execute(
+        "UPDATE tokens SET revoked = ? WHERE id = ? AND revoked IS NULL", (time.time(), token_id)
+    ).rowcount
+    if not changed:
+        raise WireError(f"there is no live token {token_id[:20]}", "not_found")
+    write_entry(connection, "revoked", who, token=token_id)
+
+
+def read_devices(connection: sqlite3.Connection) -> list[Device]:
+    """Return all devices, also revoked ones."""
+    rows = connection.execute("SELECT device_id, client_id, name, scopes, paired, revoked FROM devices ORDER BY paired")
+    return [
+        Device(device_id, client_id, name, read_scopes(scopes), paired, revoked)
+        for device_id, client_id, name, scopes, paired, revoked in rows
+    ]
+
+
+def read_tokens(connection: sqlite3.Connection) -> list[IssuedToken]:
+    """Return all tokens, also dead ones."""
+    rows = connection.execute(
+        "SELECT id, hash, kind, name, device_id, scopes, issued, expires, revoked FROM tokens ORDER BY issued"
+    )
+    return [
+        IssuedToken(token_id, digest, kind, name, device_id, read_scopes(scopes), issued, expires, revoked)
+        for token_id, digest, kind, name, device_id, scopes, issued, expires, revoked in rows
+    ]
+
+
+def read_pairings(connection: sqlite3.Connection) -> list[Pairing]:
+    """Return the codes that wait."""
+    rows = connection.execute("SELECT * FROM pairings WHERE expires > ? ORDER BY expires", (time.time(),))
+    return [Pairing(*row) for row in rows]
+
+
+def _want_pairing(connection: sqlite3.Connection, device_id: str, client_id: str, board: str, peer: str) -> Pairing:
+    now = time.time()
+    connection.execute("DELETE FROM pairings WHERE expires <= ?", (now,))
+    for known in read_pairings(connection):
+        if (known.device_id, known.client_id) == (device_id, client_id):
+            return known
+    taken = {row[0] for row in connection.execute("SELECT code FROM pairings")}
+    if len(taken) >= MAX_CODES:
+        raise WireError(f"{MAX_CODES} pairing codes wait already: try again later", "too_many")
+    code = next(code for code in iter(lambda: f"{secrets.randbelow(10**6):06}", None) if code not in taken)
+    pairing = Pairing(code, device_id, client_id, secrets.token_hex(16), board, peer, now + CODE_LIFETIME)
+    connection.execute(
+        "INSERT INTO pairings VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (code, device_id, client_id, pairing.challenge, board, peer, pairing.expires),
+    )
+    write_entry(connection, "pairing wanted", board, device=device_id, peer=peer)
+    return pairing
+
+
+def _device_principal(device: Device) -> Principal:
+    return Principal("device", device.name or device.device_id, device.scopes, device.device_id)
+
+
+def _token_principal(token: IssuedToken) -> Principal:
+    return Principal(token.kind, token.name, token.scopes, token.device_id, token.id)
+
+
+def _hash(secret: str) -> bytes:
+    # The secret has 256 random bits: nothing is gained by a slow hash.
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def _own_key(connection: sqlite3.Connection) -> bytes:
+    row = connection.execute("SELECT value FROM secrets WHERE name = ?", (_KEY,)).fetchone()
+    key: bytes = row[0] if row is not None else secrets.token_bytes(32)
+    if row is None:
+        connection.execute("INSERT INTO secrets VALUES (?, ?)", (_KEY, key))
+    return key
+
+
+def _data_version(connection: sqlite3.Connection) -> Any:
+    return connection.execute("PRAGMA data_version").fetchone()[0]
+
+
+def _read_all(connection: sqlite3.Connection) -> tuple[list[Device], list[IssuedToken]]:
+    return read_devices(connection), read_tokens(connection)

@@ -1,0 +1,249 @@
+"""Identities against a real host: pairing as a stock device does it, scopes, revocation by the command line, TLS."""
+
+import asyncio
+import datetime
+import json
+import os
+import ssl
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from posewire.errors import ConfigError
+from posewire.identity.identities import issue_token
+from posewire.identity.settings import AuthSettings
+from posewire.identity.stock_token import make_stock_token
+from posewire.server.host import Host
+from posewire.store import StoreSettings
+from server.conftest import Peer, settings
+
+MAC, CLIENT = "AA:bb:cc:00:00:01", "0b2f8d5e-0000-4000-8000-000000000001"
+DEVICE = {"Device-Id": MAC, "Client-Id": CLIENT}
+STOCK_KEY = b"s" * 40
+INFO = {"version": 2, "application": {"name": "xiaozhi", "version": "2.0.5"}, "board": {"type": "box", "name": "box-3"}}
+
+
+@pytest_asyncio.fixture
+async def host(tmp_path: Path) -> AsyncIterator[Host]:
+    auth = AuthSettings(token="the owner's", pairing=True, stock_key=STOCK_KEY)
+    running = Host(replace(settings(), auth=auth, store=StoreSettings(str(tmp_path / "store.db"))))
+    await running.start()
+    yield running
+    await running.stop()
+
+
+def ask(
+    url: str, headers: dict[str, str], body: Any = None, context: ssl.SSLContext | None = None
+) -> tuple[int, dict[str, Any]]:
+    data = json.dumps(body).encode() if body is not None else None
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=10, context=context) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+async def http(host: Host, path: str, headers: dict[str, str] | None = None, body: Any = None) -> Any:
+    url = host.url.replace("ws", "http", 1).replace("/posewire/v1/", path)
+    return await asyncio.to_thread(ask, url, headers or {}, body)
+
+
+async def posewire(*words: str) -> str:
+    def run() -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "posewire", *words], capture_output=True, text=True, env=os.environ, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return await asyncio.to_thread(run)
+
+
+def bearer(token: str, **headers: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}", **headers}
+
+
+async def test_a_stock_device_is_paired_connects_and_is_shut_out_again(host: Host) -> None:
+    store = host.services.store.path
+    status, answer = await http(host, "/xiaozhi/ota/", DEVICE, INFO)
+    assert status == 200
+    assert answer["firmware"] == {"version": "2.0.5", "url": ""}
+    assert answer["websocket"]["url"] == host.url.replace("/posewire/", "/xiaozhi/")
+    assert answer["websocket"]["token"] == ""
+    assert abs(answer["server_time"]["timestamp"] / 1000 - datetime.datetime.now().timestamp()) < 60
+    code = answer["activation"]["code"]
+    assert len(code) == 6
+    assert answer["activation"]["challenge"]
+    assert (await http(host, "/xiaozhi/ota/activate", DEVICE, {}))[0] == 202
+    # Somebody reads the code off the device's display; another process writes it into the store.
+    assert MAC.lower() in await posewire("devices", "list", "--store", store)
+    assert "paired" in await posewire("devices", "pair", code, "--name", "kitchen", "--store", store)
+    assert (await http(host, "/xiaozhi/ota/activate", DEVICE, {}))[0] == 200
+    status, answer = await http(host, "/xiaozhi/ota/", DEVICE, INFO)
+    assert "activation" not in answer
+    token = answer["websocket"]["token"]
+    async with connect(answer["websocket"]["url"], additional_headers=bearer(token, **DEVICE)) as socket:
+        peer = Peer(socket)
+        await peer.hello(version=1)
+        assert host.services.registry.device(MAC.lower()) is not None
+        # Another device cannot use its token, and nobody its address.
+        for headers in (
+            bearer(token, **{**DEVICE, "Device-Id": "aa:bb:cc:00:00:02"}),
+            bearer(token, **{**DEVICE, "Client-Id": "other"}),
+            bearer("", **DEVICE),
+        ):
+            with pytest.raises(InvalidStatus) as caught:
+                await connect(host.url, additional_headers=headers)
+            assert caught.value.response.status_code == 401
+        await posewire("devices", "revoke", MAC, "--store", store)
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await asyncio.wait_for(socket.recv(), 10)
+        assert socket.close_code == 1008
+    with pytest.raises(InvalidStatus):
+        await connect(host.url, additional_headers=bearer(token, **DEVICE))
+    assert "activation" in (await http(host, "/xiaozhi/ota/", DEVICE, INFO))[1]
+    log = await posewire("audit", "--json", "--store", store)
+    events = [json.loads(line)["event"] for line in log.splitlines()]
+    assert [event for event in events if "refused" not in event] == [
+        "pairing wanted", "paired", "revoked", "pairing wanted",
+    ]  # fmt: skip
+    assert "refused unauthorized" in events
+
+
+async def test_a_device_without_a_name_or_a_body_is_refused(host: Host) -> None:
+    assert (await http(host, "/xiaozhi/ota/"))[1]["code"] == "bad_message"
+    assert (await http(host, "/xiaozhi/ota/", DEVICE, []))[1]["code"] == "bad_json"
+    assert (await http(host, "/xiaozhi/ota/activate", {**DEVICE, "Client-Id": "new"}, {}))[1]["code"] == "not_found"
+
+
+async def test_codes_cannot_be_asked_for_or_guessed_without_end(host: Host) -> None:
+    answers = [(await http(host, "/xiaozhi/ota/", {**DEVICE, "Client-Id": str(n)}, INFO))[0] for n in range(35)]
+    assert answers[-1] == 429
+    guesses = [
+        (await http(host, "/api/devices/pair", bearer("the owner's"), {"code": f"{n:06}"}))[0] for n in range(12)
+    ]
+    assert guesses[-1] == 429
+    assert (await http(host, "/api/devices/pair", {}, {"code": "000000"}))[0] == 401
+
+
+async def test_pairing_by_the_api_gives_only_what_one_has(host: Host) -> None:
+    code = (await http(host, "/xiaozhi/ota/", DEVICE, INFO))[1]["activation"]["code"]
+    pairer = await host.services.store.run(lambda c: issue_token(c, "bob", "person", ["operator.pair", "voice"]))
+    await host.services.identities.refresh(force=True)
+    wish = {"code": code, "name": "kitchen", "scopes": "server.restart"}
+    assert (await http(host, "/api/devices/pair", bearer(pairer), wish))[1]["code"] == "forbidden"
+    status, answer = await http(host, "/api/devices/pair", bearer(pairer), {**wish, "scopes": "voice"})
+    assert (status, answer) == (201, {"device_id": MAC.lower(), "name": "kitchen"})
+    (listed,) = (await http(host, "/api/devices", bearer("the owner's")))[1]["devices"]
+    assert (listed["name"], listed["scopes"], listed["connected"]) == ("kitchen", ["voice"], False)
+    assert (await http(host, "/api/devices", bearer(pairer)))[0] == 403
+    assert (await http(host, f"/api/devices/{MAC}/revoke", bearer(pairer), {}))[0] == 200
+
+
+async def test_a_token_of_the_stock_key_is_good(host: Host) -> None:
+    token = make_stock_token(STOCK_KEY, MAC, CLIENT)
+    async with connect(host.url, additional_headers=bearer(token, **DEVICE)) as socket:
+        await Peer(socket).hello()
+
+
+async def test_scopes_bound_what_a_token_can_do(host: Host) -> None:
+    token = await host.services.store.run(
+        lambda c: issue_token(c, "wall", "program", ["room.join:studio", "room.publish:stage"])
+    )
+    await host.services.identities.refresh(force=True)
+    async with connect(host.url, additional_headers=bearer(token, **{"Device-Id": "wall"})) as socket:
+        peer = Peer(socket)
+        await peer.hello()
+        for message in (
+            {"type": "listen", "state": "start"},
+            {"type": "room", "action": "join", "room": "hall"},
+            {"type": "room", "action": "join", "room": "studio", "publish": ["audio"]},
+            {"type": "server", "action": "restart"},
+            {"type": "state", "action": "get", "name": "host"},
+        ):
+            await peer.send(**message)
+            assert (await peer.receive("error"))["code"] == "forbidden"
+        assert (await peer.join("studio"))["room"] == "studio"
+        # The secret of somebody who may, as managers of stock servers send it.
+        await peer.send(type="server", action="restart", content={"secret": "wrong"})
+        assert (await peer.receive("error"))["code"] == "unauthorized"
+        await peer.send(type="server", action="restart", content={"secret": "the owner's"})
+        assert (await peer.receive("error"))["code"] == "not_available"
+
+
+def certificate(folder: Path) -> tuple[str, str]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "posewire test")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return str(folder / "cert.pem"), str(folder / "key.pem")
+
+
+async def test_everything_goes_over_tls_where_there_is_a_certificate(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path)
+    host = Host(replace(settings(certificate=cert, key=key), auth=AuthSettings(token="the owner's")))
+    await host.start()
+    try:
+        context = ssl.create_default_context(cafile=cert)
+        assert host.url.startswith("wss://")
+        async with connect(host.url, ssl=context, additional_headers=bearer("the owner's")) as socket:
+            await Peer(socket).hello()
+        url = host.url.replace("wss", "https", 1).replace("/posewire/v1/", "/xiaozhi/ota/")
+        status, answer = await asyncio.to_thread(ask, url, DEVICE, INFO, context)
+        assert status == 200
+        assert answer["websocket"]["url"] == host.url.replace("/posewire/", "/xiaozhi/")
+        # Plain text to the TLS port, and a client that trusts somebody else, harm nobody.
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(host.url.split(":")[2].split("/")[0]))
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await connect(host.url, ssl=ssl.create_default_context())
+        async with connect(host.url, ssl=context, additional_headers=bearer("the owner's")) as socket:
+            await Peer(socket).hello()
+    finally:
+        await host.stop()
+
+
+@pytest.mark.parametrize(("cert", "key"), [("missing.pem", ""), ("key.pem", ""), ("cert.pem", "missing.pem")])
+async def test_a_certificate_that_does_not_load_stops_the_start(tmp_path: Path, cert: str, key: str) -> None:
+    certificate(tmp_path)
+    with pytest.raises(ConfigError, match="certificate"):
+        await Host(settings(certificate=str(tmp_path / cert), key=str(tmp_path / key) if key else "")).start()
+
+
+def test_off_loopback_pairing_is_authentication_enough() -> None:
+    Host(replace(settings(host="0.0.0.0"), auth=AuthSettings(pairing=True)))
+    with pytest.raises(ConfigError, match="authentication"):
+        Host(settings(host="0.0.0.0"))
