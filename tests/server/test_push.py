@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from posewire.errors import ConfigError, WireError
+from posewire.identity.settings import AuthSettings
 from posewire.server.host import Host
 from posewire.server.push.announcer import QUEUED, Announcement
 from posewire.server.push.events import PushSettings
@@ -37,7 +38,7 @@ def with_voice(store: Path | None = None, token: str = "") -> Host:
             store=StoreSettings(str(store) if store else ""),
             push=PushSettings.from_mapping({"events": EVENTS}),
             tools=ToolsSettings(hidden=("self.hidden",)),
-            token=token,
+            auth=AuthSettings(token=token),
         )
     )
 
