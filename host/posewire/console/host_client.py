@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 
 from posewire.errors import PosewireError, ToolError
-from posewire.server.settings import TOKEN_VARIABLE
+from posewire.identity.settings import TOKEN_VARIABLE
 
 _TIMEOUT = 60.0
 DEFAULT_HOST = "http://127.0.0.1:8000"

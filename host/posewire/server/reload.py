@@ -89,7 +89,7 @@ def merge(now: Settings, wanted: Settings) -> tuple[Settings, list[str], list[st
         if old == new:
             continue
         if name not in LIVE:
-            later.append("[auth] token" if name == "token" else f"[{name}]")
+            later.append(f"[{name}]")
             continue
         allowed = LIVE[name]
         changes = {}
