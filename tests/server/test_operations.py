@@ -19,6 +19,7 @@ from websockets.exceptions import InvalidStatus
 
 from posewire.errors import ConfigError
 from posewire.hub import ConnectionPool
+from posewire.identity.settings import AuthSettings
 from posewire.rooms.settings import RoomSettings
 from posewire.server.alerts import Alerts, AlertSettings, Webhook
 from posewire.server.histogram import Histogram
@@ -73,7 +74,7 @@ async def test_prometheus_sees_connections_rooms_drops_and_errors(host: Host, pe
 
 
 async def test_metrics_want_a_token_where_the_host_has_one() -> None:
-    host = Host(replace(settings(), token="t" * 20))
+    host = Host(replace(settings(), auth=AuthSettings(token="t" * 20)))
     await host.start()
     try:
         async with httpx.AsyncClient() as client:
@@ -205,13 +206,16 @@ async def test_a_job_that_fails_is_run_again_and_disturbs_no_other() -> None:
 def test_what_can_change_changes_and_the_rest_is_named() -> None:
     now = settings()
     wanted = replace(
-        now, server=replace(now.server, hello_timeout=3.0, port=9), rooms=RoomSettings(max_members=3), token="x" * 20
+        now,
+        server=replace(now.server, hello_timeout=3.0, port=9),
+        rooms=RoomSettings(max_members=3),
+        auth=AuthSettings(token="x" * 20),
     )
     merged, live, later = merge(now, wanted)
     assert (merged.server.hello_timeout, merged.server.port, merged.rooms.max_members) == (3.0, 0, 3)
     assert merged.token == ""
     assert live == ["[server] hello_timeout = 3.0", "[rooms] max_members = 3"]
-    assert later == ["[server] port", "[auth] token"]
+    assert later == ["[server] port", "[auth]"]
 
 
 async def test_a_reload_disconnects_nobody_and_a_bad_file_changes_nothing() -> None:
