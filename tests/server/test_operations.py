@@ -213,7 +213,7 @@ def test_what_can_change_changes_and_the_rest_is_named() -> None:
     )
     merged, live, later = merge(now, wanted)
     assert (merged.server.hello_timeout, merged.server.port, merged.rooms.max_members) == (3.0, 0, 3)
-    assert merged.token == ""
+    assert merged.auth.token == ""
     assert live == ["[server] hello_timeout = 3.0", "[rooms] max_members = 3"]
     assert later == ["[server] port", "[auth]"]
 
