@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from posewire.errors import ConfigError, ProviderError
-from posewire.voice.asr import Transcript
+from posewire.voice.asr import Channel, Transcript
 from posewire.voice.asr_pocketsphinx import PocketSphinxRecognizer
 from posewire.voice.endpoint import Endpointer, frames_of
 from posewire.voice.grammar import Grammar
@@ -47,7 +47,7 @@ def as_wired(pcm: Pcm) -> Pcm:
 
 async def recognise(recognizer: PocketSphinxRecognizer, pcm: Pcm) -> Transcript:
     endpointer = Endpointer(SileroEngine().detector(), 0.5, 512, 15)
-    utterance = recognizer.utterance()
+    utterance = recognizer.utterance(Channel())
     for frame in frames_of(np.empty(0, np.int16), pcm)[0]:
         for part in endpointer.push(frame).audio:
             utterance.feed(part)
@@ -94,13 +94,13 @@ async def test_the_result_does_not_depend_on_what_was_heard_before(recognizer: P
 
 @pytest.mark.parametrize("pcm", [silence(0), silence(2)], ids=["nothing", "digital silence"])
 async def test_silence_is_no_command(recognizer: PocketSphinxRecognizer, pcm: Pcm) -> None:
-    utterance = recognizer.utterance()
+    utterance = recognizer.utterance(Channel())
     utterance.feed(pcm)
     assert not (await utterance.finish()).accepted
 
 
 async def test_more_utterances_than_decoders_all_get_their_turn(recognizer: PocketSphinxRecognizer) -> None:
-    utterances = [recognizer.utterance() for _ in range(5)]
+    utterances = [recognizer.utterance(Channel()) for _ in range(5)]
     for utterance in utterances:
         utterance.feed(recording("goforward"))
     texts = [(await utterance.finish()).text for utterance in utterances]
@@ -110,7 +110,7 @@ async def test_more_utterances_than_decoders_all_get_their_turn(recognizer: Pock
 async def test_a_cancelled_utterance_gives_its_decoder_back(recognizer: PocketSphinxRecognizer) -> None:
     before = asyncio.all_tasks()
     for _ in range(6):
-        utterance = recognizer.utterance()
+        utterance = recognizer.utterance(Channel())
         utterance.feed(recording("numbers"))
         await asyncio.sleep(0.01)
         utterance.cancel()
@@ -139,7 +139,7 @@ async def test_a_word_with_its_own_pronunciation_is_taken() -> None:
 
 
 async def test_a_worker_that_is_killed_is_replaced_and_nobody_notices(recognizer: PocketSphinxRecognizer) -> None:
-    utterance = recognizer.utterance()
+    utterance = recognizer.utterance(Channel())
     utterance.feed(recording("goforward")[:20000])
     await eventually(lambda: bool(recognizer.pool.pids()))
     os.kill(recognizer.pool.pids()[0], signal.SIGKILL)
@@ -149,7 +149,7 @@ async def test_a_worker_that_is_killed_is_replaced_and_nobody_notices(recognizer
 
 
 async def test_the_event_loop_does_not_wait_for_the_decoder(recognizer: PocketSphinxRecognizer) -> None:
-    utterances = [recognizer.utterance() for _ in range(4)]
+    utterances = [recognizer.utterance(Channel()) for _ in range(4)]
     for utterance in utterances:
         utterance.feed(recording("numbers"))
     steps = 0
@@ -164,7 +164,7 @@ async def test_the_event_loop_does_not_wait_for_the_decoder(recognizer: PocketSp
 
 async def test_utterances_beyond_the_decoders_wait_and_the_cancelled_do_not_count() -> None:
     recognizer = sphinx(Grammar(SENTENCES), {}, decoders=1)
-    first, second, third = (recognizer.utterance() for _ in range(3))
+    first, second, third = (recognizer.utterance(Channel()) for _ in range(3))
     for utterance in (first, second, third):
         utterance.feed(recording("goforward"))
     second.cancel()
@@ -176,7 +176,7 @@ async def test_utterances_beyond_the_decoders_wait_and_the_cancelled_do_not_coun
 async def test_a_recogniser_that_is_closed_leaves_no_process_and_says_so() -> None:
     before = asyncio.all_tasks()
     recognizer = sphinx(Grammar(SENTENCES), {})
-    utterance = recognizer.utterance()
+    utterance = recognizer.utterance(Channel())
     utterance.feed(recording("goforward"))
     await eventually(lambda: bool(recognizer.pool.pids()))
     pid = recognizer.pool.pids()[0]
@@ -184,7 +184,7 @@ async def test_a_recogniser_that_is_closed_leaves_no_process_and_says_so() -> No
     with pytest.raises(ProviderError):
         await utterance.finish()
     with pytest.raises(ProviderError, match="closed"):
-        recognizer.utterance()
+        recognizer.utterance(Channel())
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     await eventually(lambda: asyncio.all_tasks() <= before)
@@ -192,10 +192,25 @@ async def test_a_recogniser_that_is_closed_leaves_no_process_and_says_so() -> No
 
 async def test_dictation_gives_words_while_they_are_spoken() -> None:
     recognizer = PocketSphinxRecognizer(SphinxConfig(1), 1)
-    utterance = recognizer.utterance()
+    utterance = recognizer.utterance(Channel())
     utterance.feed(as_spoken("goforward"))
-    await eventually(lambda: bool(utterance.partial))
     transcript = await utterance.finish()
     assert transcript.accepted
     assert "forward" in transcript.text
+    assert "forward" in utterance.partial
     await recognizer.close()
+
+
+async def test_a_session_learns_how_its_microphone_sounds(recognizer: PocketSphinxRecognizer) -> None:
+    channel = Channel()
+    for _ in range(2):
+        before = channel.learned
+        utterance = recognizer.utterance(channel)
+        utterance.feed(recording("goforward"))
+        await utterance.finish()
+        assert channel.learned not in ("", before)
+    learned = channel.learned
+    utterance = recognizer.utterance(channel)
+    utterance.feed(recording("goforward")[:4000])
+    await utterance.finish()
+    assert channel.learned == learned  # too short to say anything

@@ -17,6 +17,7 @@ import pytest
 from posewire.bench.standins import HttpStandIn, OpenAiScript, WyomingStandIn
 from posewire.errors import ConfigError, ProviderError
 from posewire.voice import providers
+from posewire.voice.asr import Channel
 from posewire.voice.llm import ChatMessage
 from posewire.voice.providers import load_provider, provider_names
 from posewire.voice.sentences import load_sentences
@@ -98,7 +99,7 @@ async def test_detectors_share_no_state_and_forget(name: str) -> None:
 async def test_a_recogniser_hears_what_was_said(name: str) -> None:
     async with provider("asr", name) as (recognizer, _):
         recognizer.prepare()
-        utterance = recognizer.utterance()
+        utterance = recognizer.utterance(Channel())
         pcm = as_spoken("goforward")
         for start in range(0, len(pcm), 960):
             utterance.feed(pcm[start : start + 960])
@@ -112,7 +113,7 @@ async def test_an_utterance_that_is_cancelled_leaves_nothing(name: str) -> None:
     async with provider("asr", name, slow=1) as (recognizer, server):
         recognizer.prepare()
         before = asyncio.all_tasks()
-        utterance = recognizer.utterance()
+        utterance = recognizer.utterance(Channel())
         utterance.feed(recording("goforward"))
         finishing = asyncio.create_task(utterance.finish())
         await asyncio.sleep(0.05)
@@ -129,7 +130,7 @@ async def test_an_utterance_that_is_cancelled_leaves_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", here("asr"))
 async def test_an_empty_utterance_is_no_text(name: str) -> None:
     async with provider("asr", name) as (recognizer, _):
-        utterance = recognizer.utterance()
+        utterance = recognizer.utterance(Channel())
         if name != "wyoming":  # its server would be a real recogniser
             assert not (await utterance.finish()).accepted
         utterance.cancel()
@@ -203,7 +204,7 @@ async def test_a_wyoming_server_that_is_away_or_talks_nonsense_is_an_error(kind:
         if kind == "tts":
             [piece async for piece in made.speak("hello")]
         else:
-            utterance = made.utterance()
+            utterance = made.utterance(Channel())
             utterance.feed(silence(0.1))
             await utterance.finish()
 

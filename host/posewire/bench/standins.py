@@ -6,6 +6,7 @@ They are not models: the chat says what it is told to say, the recogniser "hears
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -150,6 +151,7 @@ class OpenAiScript:
         heard: what ``/audio/transcriptions`` returns, after ``asr_s``.
         tts_s: time before ``/audio/speech`` sends its first samples.
         status: HTTP status of every answer.
+        sent: the chat's tokens, each with the time (``time.monotonic``) at which it was handed to the network.
     """
 
     reply: "str | Script" = "Fine. Thank you for asking."
@@ -159,6 +161,7 @@ class OpenAiScript:
     asr_s: float = 0.0
     tts_s: float = 0.0
     status: int = 200
+    sent: list[tuple[float, str]] = field(default_factory=list)
 
     def __call__(self, request: Request) -> tuple[int, str, Answer]:
         """Answer a request."""
@@ -177,6 +180,7 @@ class OpenAiScript:
         await asyncio.sleep(self.first_s)
         if isinstance(said, str):
             for token in said.replace(" ", " \0").split("\0"):
+                self.sent.append((time.monotonic(), token))
                 yield _event({"content": token})
                 await asyncio.sleep(self.token_s)
             yield _event({}, "stop")
@@ -203,8 +207,8 @@ class OpenAiScript:
 
 def hum(text: str, rate: int) -> "np.ndarray[Any, np.dtype[np.int16]]":
     """Return a tone of 60 ms a character: what the synthesizer stand-ins say."""
-    time = np.arange(max(1, len(text)) * 6 * rate // 100) / rate
-    return np.round(8000 * np.sin(2 * np.pi * 220 * time)).astype(np.int16)
+    moments = np.arange(max(1, len(text)) * 6 * rate // 100) / rate
+    return np.round(8000 * np.sin(2 * np.pi * 220 * moments)).astype(np.int16)
 
 
 def _event(delta: Mapping[str, Any], finish: str | None = None) -> bytes:

@@ -61,7 +61,7 @@ def read_recording(path: Path) -> NDArray[np.int16]:
 
 async def _listen(pcm: NDArray[np.int16], config: Path | None) -> int:
     from posewire.server.settings import load_settings
-    from posewire.voice.asr import SpeechRecognizer, Utterance
+    from posewire.voice.asr import Channel, SpeechRecognizer, Utterance
     from posewire.voice.endpoint import Endpointer
     from posewire.voice.providers import load_provider
     from posewire.voice.sentences import load_sentences
@@ -78,6 +78,7 @@ async def _listen(pcm: NDArray[np.int16], config: Path | None) -> int:
     endpointer = Endpointer(vad.detector(), settings.vad_threshold, settings.end_silence_ms, settings.max_utterance_s)
     # The silence at the end lets an utterance that goes to the last sample end.
     padded = np.pad(pcm, (0, SAMPLE_RATE * settings.end_silence_ms // 1000 + 2 * VAD_FRAME))
+    channel = Channel()
     utterance: Utterance | None = None
     partial, understood, began = "", 0, 0.0
     try:
@@ -85,7 +86,7 @@ async def _listen(pcm: NDArray[np.int16], config: Path | None) -> int:
             step = endpointer.push(padded[start : start + VAD_FRAME])
             now = (start + VAD_FRAME) / SAMPLE_RATE
             if step.started:
-                utterance, partial = recognizer.utterance(), ""
+                utterance, partial = recognizer.utterance(channel), ""
                 began = now - sum(map(len, step.audio)) / SAMPLE_RATE
             if utterance is None:
                 continue

@@ -24,6 +24,14 @@ class Transcript:
     """Part of the speech sounds that the words account for: 0 … 1."""
 
 
+@dataclass
+class Channel:
+    """What an engine has learned of one session's microphone, room and voice. The session keeps it; only the engine
+    knows what is in it."""
+
+    learned: str = ""
+
+
 class Utterance(Protocol):
     """One utterance on its way through the recogniser. Ended by ``finish`` or ``cancel``, always."""
 
@@ -58,8 +66,8 @@ class SpeechRecognizer(Protocol):
         """Start what takes long to start, before somebody speaks; on the event loop, returns at once."""
         ...
 
-    def utterance(self) -> Utterance:
-        """Begin an utterance; on the event loop."""
+    def utterance(self, channel: Channel) -> Utterance:
+        """Begin an utterance of a session; on the event loop."""
         ...
 
     async def close(self) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire.errors import ProviderError
+from posewire.voice.asr import Channel
 from posewire.voice.asr_whole import WholeUtterance, as_wav
 from posewire.voice.openai_http import Endpoint, OpenAiServer, complaint_of
 from posewire.voice.providers import ProviderContext
@@ -45,7 +46,7 @@ class OpenAiTranscription:
     def prepare(self) -> None:
         """Nothing takes long to start."""
 
-    def utterance(self) -> WholeUtterance:
+    def utterance(self, _: Channel) -> WholeUtterance:
         """Begin an utterance."""
         return WholeUtterance(self._recognise)
 

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from posewire.errors import ConfigError
+from posewire.voice.asr import Channel
 from posewire.voice.grammar import Grammar
 from posewire.voice.providers import ProviderContext
 from posewire.voice.sphinx_engine import SphinxConfig, grammar_decoder, import_pocketsphinx
@@ -59,9 +60,9 @@ class PocketSphinxRecognizer:
         """Start the first worker."""
         self.pool.prepare()
 
-    def utterance(self) -> PooledUtterance:
+    def utterance(self, channel: Channel) -> PooledUtterance:
         """Begin an utterance."""
-        return self.pool.utterance()
+        return self.pool.utterance(channel)
 
     async def close(self) -> None:
         """Stop all workers."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire.errors import ConfigError, ProviderError
-from posewire.voice.asr import Transcript
+from posewire.voice.asr import Channel, Transcript
 from posewire.voice.providers import ProviderContext
 from posewire.voice.vad import SAMPLE_RATE
 from posewire.voice.worker_pool import PooledUtterance, WorkerPool
@@ -68,9 +68,9 @@ class SherpaRecognizer:
         """Start the first worker."""
         self._pool.prepare()
 
-    def utterance(self) -> PooledUtterance:
+    def utterance(self, channel: Channel) -> PooledUtterance:
         """Begin an utterance."""
-        return self._pool.utterance()
+        return self._pool.utterance(channel)
 
     async def close(self) -> None:
         """Stop all workers."""
@@ -108,7 +108,7 @@ class SherpaEngine:
             raise ProviderError(f"sherpa-onnx does not take the model {options.model_path}: {exc}") from exc
         self._free = options.utterances
 
-    def start(self) -> "SherpaUtterance | None":
+    def start(self, channel: str) -> "SherpaUtterance | None":
         """Begin an utterance; None while as many as allowed go on."""
         if not self._free:
             return None
@@ -122,6 +122,8 @@ class SherpaEngine:
 
 class SherpaUtterance:
     """A ``BlockingUtterance``."""
+
+    channel = ""
 
     def __init__(self, engine: SherpaEngine) -> None:
         self.partial = ""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire.errors import ConfigError, ProviderError
-from posewire.voice.asr import Transcript
+from posewire.voice.asr import Channel, Transcript
 from posewire.voice.providers import ProviderContext
 from posewire.voice.vad import SAMPLE_RATE
 from posewire.voice.worker_pool import PooledUtterance, WorkerPool
@@ -53,9 +53,9 @@ class VoskRecognizer:
         """Start the first worker."""
         self._pool.prepare()
 
-    def utterance(self) -> PooledUtterance:
+    def utterance(self, channel: Channel) -> PooledUtterance:
         """Begin an utterance."""
-        return self._pool.utterance()
+        return self._pool.utterance(channel)
 
     async def close(self) -> None:
         """Stop all workers."""
@@ -88,7 +88,7 @@ class VoskEngine:
         self._make = vosk.KaldiRecognizer
         self._free = options.utterances
 
-    def start(self) -> "VoskUtterance | None":
+    def start(self, channel: str) -> "VoskUtterance | None":
         """Begin an utterance; None while as many as allowed go on."""
         if not self._free:
             return None
@@ -102,6 +102,8 @@ class VoskEngine:
 
 class VoskUtterance:
     """A ``BlockingUtterance``."""
+
+    channel = ""
 
     def __init__(self, engine: VoskEngine, recognizer: Any) -> None:
         self.partial = ""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posewire.voice.asr import Transcript
+from posewire.voice.asr import Channel, Transcript
 from posewire.voice.providers import ProviderContext
 from posewire.voice.vad import SAMPLE_RATE
 from posewire.voice.wyoming import Event, WyomingConnection, WyomingServer
@@ -40,7 +40,7 @@ class WyomingRecognizer:
     def prepare(self) -> None:
         """Nothing takes long to start."""
 
-    def utterance(self) -> "WyomingUtterance":
+    def utterance(self, _: Channel) -> "WyomingUtterance":
         """Begin an utterance."""
         return WyomingUtterance(self._options)
 

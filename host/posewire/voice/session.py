@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posewire.voice.asr import SpeechRecognizer, Utterance
+from posewire.voice.asr import Channel, SpeechRecognizer, Utterance
 from posewire.voice.conversation import Conversation
 from posewire.voice.endpoint import Endpointer, frames_of
 from posewire.voice.intents import normal_text
@@ -61,6 +61,7 @@ class VoiceSession:
         self._new_turn: Callable[[], Turn] = lambda: Turn(kit, out, conversation)
         self._wake_words = frozenset(map(normal_text, settings.wake_words))
         self._greetings = itertools.cycle(settings.greetings or ("",))
+        self._channel = Channel()
         self._inbox = _Inbox()
         self._listening: asyncio.Task[None] | None = None
         self._mode: ListenMode = "auto"
@@ -189,7 +190,7 @@ class VoiceSession:
                 for number, frame in enumerate(frames):
                     step = endpointer.push(frame)
                     if step.started:
-                        utterance = self._recognizer.utterance()
+                        utterance = self._recognizer.utterance(self._channel)
                         partial = ""
                         self._speech_started()
                     silent = 0 if utterance is not None or self._speaks() else silent + VAD_FRAME

@@ -3,8 +3,10 @@
 The grammar decoder always finds the nearest command, even in "the weather is nice today". So a second decoder, free to
 follow any phones, runs on the same sound, and a command is accepted only when the score is not below the threshold: its
 log-likelihood per 10 ms frame against the free decoder's, less three times the part of the speech that none of its
-words covers (the grammar decoder likes to put what does not fit into its noise models). What that is worth is measured
-in ``docs/performance.md``.
+words covers (the grammar decoder likes to put what does not fit into its noise models).
+
+A session's utterances follow each other on one microphone: what the first says about its sound (the mean of the
+features) is where the next one begins. That is worth more than anything else here; ``docs/performance.md`` has numbers.
 """
 
 import logging
@@ -30,6 +32,12 @@ _UNCOVERED_COST = 3.0
 
 _DITHER = 20
 """Largest noise sample added: the front end takes the logarithm of energies, and digital silence has none."""
+
+_TELLING = 16_000
+"""An utterance of so many samples says something about the microphone."""
+
+_LEARNING = 0.3
+"""What an utterance changes in what is known of a session's sound."""
 
 _PARTIAL_EVERY = 8000
 """Samples of dictation between two looks at the words so far."""
@@ -80,13 +88,13 @@ class SphinxEngine:
         self._idle: list[_Decoder] = []
         self._idle.append(self._new())
 
-    def start(self) -> "SphinxUtterance | None":
-        """Begin an utterance; None while all decoders are busy."""
+    def start(self, channel: str) -> "SphinxUtterance | None":
+        """Begin an utterance with what is known of the session's sound; None while all decoders are busy."""
         if not self._idle:
             if self._made == self._config.decoders:
                 return None
             self._idle.append(self._new())
-        return SphinxUtterance(self._idle.pop(), self._idle)
+        return SphinxUtterance(self._idle.pop(), self._idle, channel)
 
     def _new(self) -> "_Decoder":
         self._made += 1
@@ -96,10 +104,11 @@ class SphinxEngine:
 class SphinxUtterance:
     """One utterance; a ``BlockingUtterance``."""
 
-    def __init__(self, decoder: "_Decoder", idle: "list[_Decoder]") -> None:
+    def __init__(self, decoder: "_Decoder", idle: "list[_Decoder]", channel: str) -> None:
+        self.channel = channel
         self._decoder: _Decoder | None = decoder
         self._idle = idle
-        decoder.begin()
+        decoder.begin(channel)
 
     @property
     def partial(self) -> str:
@@ -117,6 +126,7 @@ class SphinxUtterance:
         assert decoder is not None
         decoder.stop()
         self._idle.append(decoder)
+        self.channel = decoder.channel_after(self.channel)
         return decoder.result()
 
     def drop(self) -> None:
@@ -135,10 +145,10 @@ class _Decoder:
     def __init__(self, *decoders: Any) -> None:
         self._decoders = decoders
         self._heard = 0
-        self._channel = decoders[0].get_cmn(False)
+        self._default = decoders[0].get_cmn(False)
         self._noise = np.random.default_rng(0).integers(-_DITHER, _DITHER + 1, 16_000).astype(np.int16)
 
-    def begin(self) -> None:
+    def begin(self, channel: str = "") -> None:
         self._heard = 0
         self.partial = ""
         for decoder in self._decoders:
@@ -147,7 +157,7 @@ class _Decoder:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)
                 decoder.start_stream()
-            decoder.set_cmn(self._channel)
+            decoder.set_cmn(channel or self._default)
             decoder.start_utt()
 
     def process(self, samples: NDArray[np.int16]) -> None:
@@ -162,7 +172,18 @@ class _Decoder:
         for decoder in self._decoders:
             decoder.end_utt()
 
+    def channel_after(self, channel: str) -> str:
+        """Return the mean of the features for the session's next utterance, which says how its sound is coloured."""
+        if self._heard < _TELLING:
+            return channel
+        heard = self._decoders[0].get_cmn(True)
+        if not channel:
+            return str(heard)
+        pairs = zip(channel.split(","), heard.split(","), strict=True)
+        return ",".join(f"{float(old) + _LEARNING * (float(new) - float(old)):.4f}" for old, new in pairs)
+
     def result(self) -> Transcript:
+        """Return what was heard."""
         raise NotImplementedError
 
 

@@ -35,6 +35,9 @@ class BlockingUtterance(Protocol):
     partial: str
     """The words so far."""
 
+    channel: str
+    """After ``end``: what the session's next utterance begins with."""
+
     def feed(self, pcm: NDArray[np.int16]) -> None:
         """Decode 16 kHz mono samples."""
         ...
@@ -51,15 +54,16 @@ class BlockingUtterance(Protocol):
 class BlockingEngine(Protocol):
     """What works in the process; all calls in one thread."""
 
-    def start(self) -> BlockingUtterance | None:
-        """Begin an utterance; None while as many as it can take are going on."""
+    def start(self, channel: str) -> BlockingUtterance | None:
+        """Begin an utterance with what the session's last one left (empty: nothing); None while it can take no more."""
         ...
 
 
 class _Work:
     """An utterance that waits for its turn."""
 
-    def __init__(self) -> None:
+    def __init__(self, channel: str) -> None:
+        self.channel = channel
         self.audio: deque[bytes] = deque()
         self.ended = False
         self.cancelled = False
@@ -80,7 +84,7 @@ class Worker:
         """Take a frame; from the reading thread."""
         with self._changed:
             if kind == START:
-                self._works[number] = _Work()
+                self._works[number] = _Work(body.decode())
             elif (work := self._works.get(number)) is not None:
                 if kind == AUDIO:
                     work.audio.append(body)
@@ -113,7 +117,7 @@ class Worker:
                     if not (work.cancelled or work.audio or work.ended):
                         continue
                     if work.utterance is None and not work.cancelled:
-                        work.utterance = self._engine.start()
+                        work.utterance = self._engine.start(work.channel)
                         if work.utterance is None:
                             continue
                     self._works.move_to_end(number)
@@ -145,7 +149,7 @@ class Worker:
         if last:
             transcript = utterance.end()
             work.utterance = None
-            self._finish(number, RESULT, asdict(transcript))
+            self._finish(number, RESULT, {"transcript": asdict(transcript), "channel": utterance.channel})
 
     def _finish(self, number: int, kind: int | None = None, data: Mapping[str, Any] | None = None) -> None:
         with self._changed:

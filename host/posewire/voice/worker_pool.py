@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 import posewire
 from posewire.errors import ProviderError
-from posewire.voice.asr import Transcript
+from posewire.voice.asr import Channel, Transcript
 from posewire.voice.worker import AUDIO, CANCEL, CONFIGURE, END, FAILED, HEADER, PARTIAL, READY, START
 
 _log = logging.getLogger(__name__)
@@ -57,9 +57,9 @@ class WorkerPool:
         if not self._workers and not self._closed:
             self._start()
 
-    def utterance(self) -> "PooledUtterance":
+    def utterance(self, channel: Channel) -> "PooledUtterance":
         """Begin an utterance, at the worker with the fewest."""
-        return PooledUtterance(self, next(self._numbers))
+        return PooledUtterance(self, next(self._numbers), channel)
 
     def pids(self) -> list[int]:
         """Return the ids of the processes that run."""
@@ -100,18 +100,19 @@ class WorkerPool:
 class PooledUtterance:
     """An utterance that a worker decodes while it is spoken; an ``Utterance``."""
 
-    def __init__(self, pool: WorkerPool, number: int) -> None:
+    def __init__(self, pool: WorkerPool, number: int, channel: Channel) -> None:
         self.partial = ""
         self.number = number
         self._pool = pool
         self._again = False
         self._size = 0
-        self._sent: list[tuple[int, bytes]] = [(START, b"")]
+        self._channel = channel
+        self._sent: list[tuple[int, bytes]] = [(START, channel.learned.encode())]
         self._result: asyncio.Future[Transcript] = asyncio.get_running_loop().create_future()
         # A failure is raised by finish(); after a cancel nobody asks for it.
         self._result.add_done_callback(lambda result: result.cancelled() or result.exception())
         self._worker: _Process | None = pool.assign(self)
-        self._worker.send(START, number)
+        self._worker.send(START, number, self._sent[0][1])
 
     def feed(self, pcm: NDArray[np.int16]) -> None:
         """Take 16 kHz mono samples; returns at once. After a minute nothing more is heard."""
@@ -151,7 +152,8 @@ class PooledUtterance:
         if kind == FAILED:
             self._result.set_exception(ProviderError(data["error"]))
         else:
-            self._result.set_result(Transcript(**data))
+            self._channel.learned = data["channel"]
+            self._result.set_result(Transcript(**data["transcript"]))
 
     def lost(self, why: str) -> None:
         """Begin again at another worker; the second time that is the end."""
