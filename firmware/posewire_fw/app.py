@@ -80,7 +80,7 @@ class App:
             self.speaker = Speaker(ports.open_speaker, jitter, audio["volume"])
 
         self.uplink = Uplink(self.ring, self.clock)
-        self.link = Link(self.uplink)
+        self.link = Link(self.uplink, silence_ms=settings["host"]["silence"] * 1000)
         self.keypoints = None
         self.imu = None
         if settings["pose"]["room"]:

@@ -78,6 +78,7 @@ _SETTINGS = (
     ("host", "url", "ws://posewire.local:8000/posewire/v1/", _url, "a ws:// or wss:// URL"),
     ("host", "token", "", _text, "a text"),
     ("host", "ca", None, _optional_text, "a file name or null"),
+    ("host", "silence", 15, _integer(2, 600), "2..600 (seconds)"),
     ("host", "activation", None, _optional_text, "an http:// or https:// URL or null"),
     (None, "ntp", "pool.ntp.org", _text, "a host name"),
     (None, "wifi", [], _networks, 'a list of {"ssid": …, "password": …}, or null'),

@@ -7,6 +7,7 @@ import time
 from micropython import const
 
 from posewire_fw import log, secrets
+from posewire_fw.forget import forget
 from posewire_fw.url import parse_url
 from posewire_fw.websocket import LOST, HandshakeError, WebSocketError
 
@@ -89,9 +90,11 @@ class Connection:
                 await self._serve()
             except WebSocketError as exc:
                 code = exc.code
-                failed = self._session.state != "idle"
+                failed = self._session.public_state() != "idle"
                 log.warning("connection", "%s", exc)
-            except (OSError, HandshakeError, ValueError) as exc:
+            except OSError as exc:
+                log.warning("connection", "%s", _words(exc))
+            except (HandshakeError, ValueError) as exc:
                 log.warning("connection", "%s", exc)
                 self._unauthorized = getattr(exc, "status", 0) == 401
             finally:
@@ -112,6 +115,7 @@ class Connection:
             if not await wifi.join(self._tick):
                 raise OSError("no Wi-Fi")
         self._on_phase("trouble" if self._config["errors"] else "offline")
+        self._warn_of_tls()
         if self._host["ca"] and self._host["url"].startswith("wss:"):
             from posewire_fw import ntp
 
@@ -126,6 +130,10 @@ class Connection:
         address = self._link.peer
         if isinstance(address, str) and address != host:
             secrets.put(secrets.LAST_HOST, "%s %s" % (host, address))
+
+    def _warn_of_tls(self):
+        if not self.connections and not self._host["ca"] and self._host["url"].startswith("wss:"):
+            log.warning("connection", "TLS without host.ca: the host's certificate is not checked")
 
     async def _serve(self):
         turns = 0
@@ -155,4 +163,16 @@ class Connection:
 def _last_address(host):
     """The address that this host had when the board last reached it, None when that is not known."""
     known, _, address = secrets.get(secrets.LAST_HOST).partition(" ")
-    return address if known == host else None
+    if known != host:
+        return None
+    log.warning("connection", "%s does not resolve: trying %s, where it was", host, address)
+    return address
+
+
+def _words(exc):
+    # Rarely needed: its memory is given back.
+    from posewire_fw.net_errors import explain
+
+    text = explain(exc)
+    forget("net_errors")
+    return text

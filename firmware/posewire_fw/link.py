@@ -262,7 +262,6 @@ class Link:
                 known = self.recall(host) if self.recall is not None else None
                 if not known:
                     raise
-                log.warning("link", "%s does not resolve: trying %s, where it was", host, known)
                 address = socket.getaddrinfo(known, port)[0]
             self._addresses[(host, port)] = address
         return address

@@ -13,8 +13,6 @@ _RESTART_MS = const(1000)
 # the whole board nobody moves, and nobody is to blame.
 _STALL_CHECKS = const(15)
 _COLLECTED = const(256)
-# A few small buffers come and go and may exist at one end of a second only: over the whole run no more than this.
-_UNDER_WAY = const(128)
 
 
 class Poller:
@@ -56,18 +54,17 @@ class Supervisor:
         self._watches = []
         self.restarts = 0
         self.heap_free_min = 0
-        self._allocated = 0
-        self._frames = 0
+        self._per_frame = None
 
     def add(self, name, worker):
         self._watches.append(_Watch(name, worker))
 
     def alloc_per_frame(self):
-        """Heap bytes for each frame sent, over the seconds in which frames went out and nothing else happened.
+        """Heap bytes for each frame sent, in the best second in which frames went out and nothing else happened.
 
-        None when there was no such second.
+        What allocates for each frame does so in every such second. None when there was none yet.
         """
-        return max(0, self._allocated - _UNDER_WAY) / self._frames if self._frames else None
+        return self._per_frame
 
     async def run(self):
         gc.collect()
@@ -84,8 +81,9 @@ class Supervisor:
             # Other things (text messages) may allocate. A large shrinking says that a collection came between; a small
             # one is a buffer that was under way when the second began, and evens out.
             if frames and self._others() == others and grown > -_COLLECTED:
-                self._allocated += grown
-                self._frames += frames
+                per_frame = max(0, grown) / frames
+                if self._per_frame is None or per_frame < self._per_frame:
+                    self._per_frame = per_frame
             free = gc.mem_free()
             if free < self.heap_free_min:
                 self.heap_free_min = free

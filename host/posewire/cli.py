@@ -24,6 +24,7 @@ COMMANDS = {
     "tokens": ("issue tokens to people, programs and boards", "posewire.identity.commands.tokens"),
     "audit": ("show who was let in, refused, paired, and what was ordered", "posewire.identity.commands.audit"),
     "sim device": ("run one simulated board against any host", "posewire.sim.device_command"),
+    "sim soak": ("let a simulated board stream for hours: does its memory hold?", "posewire.sim.soak_command"),
     "bench pose": ("measure the pose codec on recordings, beside what people use today", "posewire.bench.pose"),
     "bench client": ("measure the board's WebSocket client, beside micropython-lib's", "posewire.bench.client"),
     "bench voice": ("measure what the voice pipeline understands and how fast it answers", "posewire.bench.voice"),

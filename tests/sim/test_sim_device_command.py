@@ -169,6 +169,16 @@ def test_sigterm_ends_the_run_in_order(run: Run) -> None:
     assert "stopped" in story
 
 
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [(("--heap", "1000"), "at least"), (("--heap", "much"), "at least"), (("--for", "-1"), "more than 0")],
+)
+def test_numbers_are_checked(capsys: pytest.CaptureFixture[str], wrong: tuple[str, str], says: str) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["sim", "device", *wrong])
+    assert says in capsys.readouterr().err
+
+
 def test_presses_are_checked() -> None:
     parser = argparse.ArgumentParser(exit_on_error=False)
     add_arguments(parser)

@@ -244,6 +244,11 @@ class SimBoard:
         with contextlib.suppress(SimulatorError):
             self.wait(lambda: not self.connected, _GOODBYE_SECONDS, "the goodbye")
 
+    def stall_audio(self) -> None:
+        """A fault of the I2S driver: the ports that are open now move nothing any more, without a word."""
+        if self._process is not None:
+            self._process.bus.send(Kind.STALL)
+
     @property
     def running(self) -> bool:
         """Whether the firmware runs."""

@@ -35,6 +35,7 @@ class Kind(IntEnum):
     SNAPSHOT = 6  # asks for STATUS
     RESOLVED = 7  # a: the local port that stands for the name asked for, -1 for no such name; payload: its address
     OFF = 8  # say goodbye: the power goes off
+    STALL = 9  # the I2S ports that are open move nothing any more
     # from the board
     READY = 64  # a: heap bytes in use by the simulated hardware, b: board time now
     PIN_OUT = 65  # port: pin, a: level

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any, NamedTuple, TextIO
 
 from posewire.errors import SimulatorError
-from posewire.sim.board import DEVICE_ID, ESP32_HEAP, Event, SimBoard, line_level
+from posewire.sim.board import DEVICE_ID, ESP32_HEAP, LEAST_HEAP, Event, SimBoard, line_level
 from posewire.sim.camera import load_recording
 from posewire.sim.microphone import RATE
 from posewire.sim.recording import read_wav
@@ -76,7 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--heap",
-        type=int,
+        type=_heap,
         default=ESP32_HEAP,
         metavar="BYTES",
         help="MicroPython heap of the firmware (default: %(default)s, which stands for about half of that on an ESP32: "
@@ -85,7 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--for",
         dest="seconds",
-        type=float,
+        type=_seconds,
         metavar="SECONDS",
         help="stop so long after the board was switched on (default: when the last turn and the landmarks are over; "
         "with nothing to do, at Ctrl-C)",
@@ -146,7 +146,7 @@ def run(args: argparse.Namespace) -> int:
         print(flush=True)
     else:
         story.summary(report)
-    return 0 if report["connected"] and not status else 1
+    return 0 if report["session_id"] and not status else 1
 
 
 @contextmanager
@@ -206,6 +206,26 @@ def _over(board: SimBoard, pose_loops: bool) -> bool:
 def _last_warning(board: SimBoard) -> str:
     lines = [line for line in board.log if line_level(line) in ("W", "E")]
     return f"; the board says: {lines[-1].split(None, 2)[2]}" if lines else ""
+
+
+def _heap(text: str) -> int:
+    try:
+        heap = int(text)
+    except ValueError:
+        heap = 0
+    if heap < LEAST_HEAP:
+        raise argparse.ArgumentTypeError(f"bytes, at least {LEAST_HEAP}; not {text!r}")
+    return heap
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"seconds, more than 0; not {text!r}")
+    return seconds
 
 
 def _press(text: str) -> Press:

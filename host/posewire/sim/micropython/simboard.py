@@ -37,7 +37,12 @@ class _Status:
     def tick(self):
         if self._wanted:
             self._wanted = False
-            simbus.send_json(simbus.STATUS, self._snapshot())
+            # What is free when everything that nobody needs is gone.
+            gc.collect()
+            free = gc.mem_free()
+            status = self._snapshot()
+            status["heap_free"] = free
+            simbus.send_json(simbus.STATUS, status)
             # Leave the heap as it was found: the firmware measures what it allocates.
             gc.collect()
 

@@ -27,7 +27,8 @@ UART = const(5)
 SNAPSHOT = const(6)
 RESOLVED = const(7)
 OFF = const(8)
-_KINDS = const(9)
+STALL = const(9)
+_KINDS = const(10)
 
 # board to Python
 READY = const(64)

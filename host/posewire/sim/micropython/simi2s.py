@@ -25,6 +25,14 @@ _TURNS = const(4)
 _ports = {}
 
 
+def _stall(port, a, b, c, length):
+    for i2s in _ports.values():
+        simbus.no_tick(i2s)
+
+
+simbus.on(simbus.STALL, _stall)
+
+
 class Receiver:
     """The microphone's side: time fills the buffers."""
 

@@ -1,0 +1,94 @@
+"""Let one simulated board stream for a long time, and see whether its memory holds.
+
+Audio goes both ways, and landmarks (30 a second) and the motion sensor (50 a second) up, all at once: about 115 frames
+a second, so a million take some two and a half hours. Every ten seconds a line tells what is free after a collection.
+The run fails when that sinks, when frames take heap, or when the board restarted anything or lost its connection.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from posewire.sim.board import ESP32_HEAP, LEAST_HEAP, SimBoard
+from posewire.sim.soak_host import SoakHost
+
+_EVERY_SECONDS = 10.0
+# Until then all parts of the firmware have run once.
+_SETTLED_SECONDS = 20.0
+_LANDMARK_FRAMES = 300
+# What may come and go at the moment of looking: a message that is being answered, a buffer under way.
+_UNDER_WAY = 512
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``posewire sim soak``."""
+    parser.add_argument(
+        "--frames", type=int, default=1_000_000, help="stop after so many frames (default: %(default)s)"
+    )
+    parser.add_argument("--minutes", type=float, metavar="M", help="stop after so many minutes, if that is earlier")
+    parser.add_argument("--heap", type=int, default=ESP32_HEAP, metavar="BYTES", help="as of posewire sim device")
+    parser.add_argument("--firmware", type=Path, metavar="FOLDER", help="another firmware than this project's")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run; 0 when memory held, else 1. Raises SimulatorError when the board does not come up or ends."""
+    if args.frames < 1 or args.heap < LEAST_HEAP or (args.minutes is not None and args.minutes <= 0):
+        print(f"posewire: frames and minutes must be more than 0, the heap at least {LEAST_HEAP}", file=sys.stderr)
+        return 2
+    settings = {"listen": {"start": "host"}, "pose": {"imu_hz": 50}}
+    with (
+        SoakHost() as host,
+        SimBoard(host.url, room="soak", heap=args.heap, config=settings, firmware=args.firmware) as board,
+    ):
+        board.wait_connected(20)
+        motion = np.random.default_rng(2).random((_LANDMARK_FRAMES, 33, 4)).astype(np.float32)
+        board.wait(lambda: board.snapshot()["room_slot"], 20, "the room")
+        board.camera.play(motion, fps=30, kind="body33", loop=True)
+        complaints = _watch(board, args.frames, None if args.minutes is None else args.minutes * 60)
+    for complaint in complaints:
+        print(f"FAILED: {complaint}")
+    if not complaints:
+        print("memory held")
+    return 1 if complaints else 0
+
+
+def _watch(board: SimBoard, frames: int, seconds: float | None) -> list[str]:
+    start = time.monotonic()
+    settled: dict[str, Any] | None = None
+    lowest = 0
+    while True:
+        time.sleep(_EVERY_SECONDS)
+        snapshot = board.snapshot()
+        elapsed = time.monotonic() - start
+        done = count(snapshot)
+        print(
+            f"{elapsed:8.0f} s  {done:8d} frames  free {snapshot['heap_free']}  lowest {snapshot['heap_free_min']}  "
+            f"bytes a frame {snapshot['alloc_per_frame']}  dropped {snapshot['dropped']['audio']}",
+            flush=True,
+        )
+        if settled is None and elapsed >= _SETTLED_SECONDS:
+            settled, lowest = snapshot, snapshot["heap_free"]
+        lowest = min(lowest, snapshot["heap_free"])
+        if done >= frames or (seconds is not None and elapsed >= seconds):
+            return _complaints(settled or snapshot, snapshot, lowest)
+
+
+def count(snapshot: dict[str, Any]) -> int:
+    """All audio and pose frames that went either way."""
+    sent, received = snapshot["sent"], snapshot["received"]
+    return int(sent["audio"] + sent["pose"] + received["audio"] + received["pose"])
+
+
+def _complaints(settled: dict[str, Any], last: dict[str, Any], lowest: int) -> list[str]:
+    found = []
+    lost = settled["heap_free"] - lowest
+    if lost > _UNDER_WAY:
+        found.append(f"free memory sank by {lost} bytes, from {settled['heap_free']}")
+    if last["alloc_per_frame"]:
+        found.append(f"{last['alloc_per_frame']} heap bytes for each frame")
+    found += [f"{last[name]} {name}" for name in ("restarts", "reconnects") if last[name]]
+    return found

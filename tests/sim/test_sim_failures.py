@@ -1,0 +1,101 @@
+"""What goes wrong around a board, and that it streams again without help. (Hosts killed and frozen: tests/integration.)"""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from posewire.sim.board import SimBoard
+from posewire.sim.soak_host import SoakHost
+
+# Everything at once and all the time: the microphone is open, the host speaks, the motion sensor publishes.
+STREAMING = {"listen": {"start": "host"}, "host": {"silence": 2}}
+
+
+@pytest.fixture
+def host() -> Iterator[SoakHost]:
+    with SoakHost() as running:
+        yield running
+
+
+@pytest.fixture
+def board(host: SoakHost) -> Iterator[SimBoard]:
+    with SimBoard(host.url, room="studio", config=STREAMING) as running:
+        running.wait_connected(20)
+        flows(running, host)
+        yield running
+        assert running.snapshot()["restarts"] == 0, running.log
+
+
+def flows(board: SimBoard, host: SoakHost, timeout: float = 30.0) -> None:
+    """Wait until audio and motion go up and audio comes down."""
+    before = board.snapshot()
+    frames = host.frames
+
+    def moved() -> bool:
+        now = board.snapshot()
+        up = all(now["sent"][kind] > before["sent"][kind] + 5 for kind in ("audio", "pose"))
+        return up and now["received"]["audio"] > before["received"]["audio"] + 5 and host.frames > frames + 10
+
+    board.wait(moved, timeout, "everything to stream")
+
+
+def offline(board: SimBoard, timeout: float = 20.0) -> None:
+    board.wait(lambda: not board.connected, timeout, "the board to notice")
+
+
+def test_the_network_becomes_a_black_hole(board: SimBoard, host: SoakHost) -> None:
+    # Half-open: no packet, no reset; Wi-Fi looks fine.
+    board.network.drop()
+    offline(board)
+    assert "does not answer" in board.log[-1] or any("does not answer" in line for line in board.log)
+    board.network.restore()
+    flows(board, host)
+
+
+def test_wifi_is_lost(board: SimBoard, host: SoakHost) -> None:
+    board.wifi.drop()
+    offline(board)
+    board.wifi.restore()
+    flows(board, host)
+
+
+def test_names_do_not_resolve_any_more(board: SimBoard, host: SoakHost) -> None:
+    board.network.dns = False
+    board.network.reset()
+    offline(board)
+    board.wait(lambda: any("name is not known (DNS" in line for line in board.log), what="the reason in words")
+    board.network.dns = True
+    flows(board, host)
+
+
+def test_the_connection_is_reset(board: SimBoard, host: SoakHost) -> None:
+    board.network.reset()
+    offline(board)
+    flows(board, host)
+    assert not any("[Errno" in line for line in board.log)
+
+
+def test_a_slow_host_loses_frames_but_not_the_board(board: SimBoard, host: SoakHost) -> None:
+    board.network.bandwidth = 3000
+    board.wait(lambda: board.snapshot()["dropped"]["audio"] > 5, 30, "the oldest audio to be dropped")
+    assert board.snapshot()["dropped"]["pose"] > 5
+    board.network.bandwidth = None
+    flows(board, host)
+
+
+def test_the_audio_driver_stalls(board: SimBoard, host: SoakHost) -> None:
+    board.stall_audio()
+    time.sleep(0.2)
+    heard = board.speaker.seconds
+    flows(board, host)
+    snapshot = board.snapshot()
+    assert snapshot["mic"]["stalls"] == 1
+    assert snapshot["speaker"]["stalls"] == 1
+    board.wait(lambda: board.speaker.seconds > heard + 0.5, what="sound")
+
+
+def test_power_is_cut_while_streaming(board: SimBoard, host: SoakHost) -> None:
+    board.restart()
+    board.wait_connected(20)
+    flows(board, host)
