@@ -17,8 +17,8 @@ _LINES = const(400)
 def record(exc):
     """Keep a traceback and the last lines of the log; False when there is no room for them."""
     text = io.StringIO()
-    sys.print_exception(exc, text)
-    return note(text.getvalue())
+    sys.print_exception(exc, text)  # pyright: ignore[reportArgumentType]
+    return note(text.getvalue())  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def note(text):

@@ -19,7 +19,7 @@ def next_partition():
     try:
         from esp32 import Partition
 
-        return Partition(Partition.RUNNING).get_next_update()
+        return Partition(Partition.RUNNING).get_next_update()  # pyright: ignore[reportArgumentType]
     except (ImportError, OSError):
         return None
 
@@ -31,10 +31,11 @@ class ImageUpdate:
         self.version = str(message.get("version", ""))
         self._length = message["size"]
         self._wanted = message["sha256"]
-        self._partition = next_partition()
-        if self._partition is None:
+        partition = next_partition()
+        if partition is None:
             raise UpdateError("no_partition", "this board's partition table has no second application partition")
-        room = self._partition.info()[3]
+        self._partition = partition
+        room = partition.info()[3]
         if not isinstance(self._length, int) or not 0 < self._length <= room:
             raise UpdateError("no_room", "the image has %s bytes, the partition %d" % (self._length, room))
         self._block = bytearray(_BLOCK)
@@ -90,7 +91,7 @@ class ImageUpdate:
         from esp32 import Partition
 
         running = bytearray(24)
-        Partition(Partition.RUNNING).readblocks(0, running, 0)
+        Partition(Partition.RUNNING).readblocks(0, running, 0)  # pyright: ignore[reportArgumentType]
         if len(piece) < 24 or piece[0] != _MAGIC:
             raise UpdateError("bad_file", "this is not an application image (.app-bin)")
         if running[0] == _MAGIC and bytes(running[12:14]) != bytes(piece[12:14]):

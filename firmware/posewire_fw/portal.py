@@ -4,6 +4,8 @@ Every name leads here (so that phones show the page by themselves). When a netwo
 the surest way to give all of this memory back.
 """
 
+# pyright: reportOptionalMemberAccess=false
+
 import asyncio
 import os
 import socket

@@ -5,6 +5,8 @@ sent again. Nothing that runs is touched; the last step is one number in non-vol
 off anywhere: the board boots what it had, and the next attempt goes on where this one ended.
 """
 
+# pyright: reportOptionalMemberAccess=false
+
 import binascii
 import hashlib
 import os
@@ -189,7 +191,7 @@ class AppUpdate:
             return None
         if self._file is not None:
             return self._ask()
-        if self._name is None and not self._next_name():
+        if not self._name and not self._next_name():
             return self._install()
         return self._begin_file()
 
@@ -288,7 +290,7 @@ class AppUpdate:
             self._read_manifest()
         else:
             self.done += self._length
-        self._name = None
+        self._name = ""
 
     def _read_manifest(self):
         """The manifest is complete: look whether all of it can be."""

@@ -1,5 +1,7 @@
 """Updates as the session sees them: loads the updater when one begins, tells the host how it went, ends the trial."""
 
+# pyright: reportOptionalMemberAccess=false
+
 import time
 
 import posewire_slots as slots
