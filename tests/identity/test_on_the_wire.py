@@ -48,19 +48,27 @@ async def host(tmp_path: Path) -> AsyncIterator[Host]:
 
 
 def ask(
-    url: str, headers: dict[str, str], body: Any = None, context: ssl.SSLContext | None = None
+    url: str,
+    headers: dict[str, str],
+    body: Any = None,
+    context: ssl.SSLContext | None = None,
+    method: str | None = None,
 ) -> tuple[int, dict[str, Any]]:
     data = json.dumps(body).encode() if body is not None else None
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=10, context=context) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, data, headers, method=method), timeout=10, context=context
+        ) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
 
 
-async def http(host: Host, path: str, headers: dict[str, str] | None = None, body: Any = None) -> Any:
+async def http(
+    host: Host, path: str, headers: dict[str, str] | None = None, body: Any = None, method: str | None = None
+) -> Any:
     url = host.url.replace("ws", "http", 1).replace("/posewire/v1/", path)
-    return await asyncio.to_thread(ask, url, headers or {}, body)
+    return await asyncio.to_thread(ask, url, headers or {}, body, None, method)
 
 
 async def posewire(*words: str) -> str:
@@ -135,11 +143,9 @@ async def test_a_device_without_a_name_or_a_body_is_refused(host: Host) -> None:
 async def test_codes_cannot_be_asked_for_or_guessed_without_end(host: Host) -> None:
     answers = [(await http(host, "/xiaozhi/ota/", {**DEVICE, "Client-Id": str(n)}, INFO))[0] for n in range(35)]
     assert answers[-1] == 429
-    guesses = [
-        (await http(host, "/api/devices/pair", bearer("the owner's"), {"code": f"{n:06}"}))[0] for n in range(12)
-    ]
+    guesses = [(await http(host, "/api/paired", bearer("the owner's"), {"code": f"{n:06}"}))[0] for n in range(12)]
     assert guesses[-1] == 429
-    assert (await http(host, "/api/devices/pair", {}, {"code": "000000"}))[0] == 401
+    assert (await http(host, "/api/paired", {}, {"code": "000000"}))[0] == 401
 
 
 async def test_pairing_by_the_api_gives_only_what_one_has(host: Host) -> None:
@@ -147,13 +153,13 @@ async def test_pairing_by_the_api_gives_only_what_one_has(host: Host) -> None:
     pairer = await host.services.store.run(lambda c: issue_token(c, "bob", "person", ["operator.pair", "voice"]))
     await host.services.identities.refresh(force=True)
     wish = {"code": code, "name": "kitchen", "scopes": "server.restart"}
-    assert (await http(host, "/api/devices/pair", bearer(pairer), wish))[1]["code"] == "forbidden"
-    status, answer = await http(host, "/api/devices/pair", bearer(pairer), {**wish, "scopes": "voice"})
+    assert (await http(host, "/api/paired", bearer(pairer), wish))[1]["code"] == "forbidden"
+    status, answer = await http(host, "/api/paired", bearer(pairer), {**wish, "scopes": "voice"})
     assert (status, answer) == (201, {"device_id": MAC.lower(), "name": "kitchen"})
-    (listed,) = (await http(host, "/api/devices", bearer("the owner's")))[1]["devices"]
+    (listed,) = (await http(host, "/api/paired", bearer("the owner's")))[1]["devices"]
     assert (listed["name"], listed["scopes"], listed["connected"]) == ("kitchen", ["voice"], False)
-    assert (await http(host, "/api/devices", bearer(pairer)))[0] == 403
-    assert (await http(host, f"/api/devices/{MAC}/revoke", bearer(pairer), {}))[0] == 200
+    assert (await http(host, "/api/paired", bearer(pairer)))[0] == 403
+    assert (await http(host, f"/api/paired/{MAC}", bearer(pairer), method="DELETE"))[0] == 200
 
 
 async def test_a_token_of_the_stock_key_is_good(host: Host) -> None:

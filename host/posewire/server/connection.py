@@ -14,6 +14,7 @@ from posewire.rooms.member import Member
 from posewire.rooms.room import Room
 from posewire.server import router
 from posewire.server.authenticator import Identity
+from posewire.server.bridge.bridge import UpstreamBridge
 from posewire.server.device_tools import DeviceTools
 from posewire.server.downlink import AudioDownlink
 from posewire.server.event_log import EventLog
@@ -65,6 +66,8 @@ class ConnectionHandler:
         self.audio = AudioParams()
         self.pose = False
         self.voice: VoiceSession | None = None
+        self.bridge: UpstreamBridge | None = None
+        """The way to the upstream server, where there is one: it is the assistant then, not this host."""
         self.log = EventLog(device=self.device_id, session=self.session_id[:8])
         self.tools = DeviceTools(self.send, self.log)
         """What the device itself can do."""
@@ -214,7 +217,9 @@ class ConnectionHandler:
         self._decoder = frame_decoder(audio)
         if audio.sample_rate != _VOICE_RATE:
             self._resampler = soxr.ResampleStream(audio.sample_rate, _VOICE_RATE, 1, dtype="int16", quality="MQ")
-        if self.services.assistant is not None:
+        if self.services.settings.upstream.url:
+            self.bridge = self._make_bridge(hello, audio)
+        elif self.services.assistant is not None:
             downlink = AudioDownlink(audio, self.send_audio)
             out = ConnectionVoiceOut(self.send, downlink, self.log, self._end_conversation)
             self.voice = self.services.assistant.session(out, self.all_tools, device_name=self.device_id)
@@ -234,7 +239,9 @@ class ConnectionHandler:
             self._room.welcome(self._member)
         if hello.update:
             self.services.updates.greeted(self.device_id, self.send, hello.firmware)
-        if hello.mcp:
+        if self.bridge is not None:
+            self.spawn(self.bridge.run())
+        elif hello.mcp:
             self.spawn(self._discover_tools())
 
     def answer_hello(self, resumed: bool = False) -> None:
@@ -271,7 +278,9 @@ class ConnectionHandler:
         pcm = self._decoder.decode(payload)
         if self._resampler is not None:
             pcm = self._resampler.resample_chunk(pcm)
-        if self.voice is not None:
+        if self.bridge is not None:
+            self.bridge.feed(payload, pcm)
+        elif self.voice is not None:
             self.voice.feed(pcm)
 
     def take_pose(self, packet: bytes, slot: int) -> None:
@@ -459,6 +468,15 @@ class ConnectionHandler:
             self.log.warning("no_tools", why=str(error))
         else:
             self.log.info("tools", count=len(self.tools.available()))
+
+    def _make_bridge(self, hello: Hello, audio: AudioParams) -> UpstreamBridge:
+        counters = self.services.counters
+
+        def count(name: str) -> None:
+            counters[name] += 1
+
+        identity = (self.device_id, self.identity.client_id)
+        return UpstreamBridge(self.services.settings.upstream, self, hello, audio, identity, self.log, count)
 
     def _resume(self, session_id: str | None) -> bool:
         if session_id is None:

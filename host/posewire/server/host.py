@@ -117,7 +117,7 @@ class Host:
         self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
 
     async def _make_assistant(self, store: Store) -> Assistant | None:
-        if self._settings.voice is None:
+        if self._settings.voice is None or self._settings.upstream.url:
             return None
         try:
             assistant = await asyncio.to_thread(Assistant.create, self._settings.voice, StoredMemory(store))

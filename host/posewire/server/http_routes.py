@@ -6,7 +6,7 @@ from starlette.routing import BaseRoute, Route
 
 from posewire.server import http_status, operator_api
 from posewire.server.http_boards import list_boards, show_update, start_update
-from posewire.server.http_devices import list_devices, pair_device, revoke_device
+from posewire.server.http_paired import list_paired, pair_device, revoke_device
 from posewire.server.ota import activate, check_version
 
 
@@ -27,9 +27,9 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/healthz", health),
     Route("/xiaozhi/ota/", check_version, methods=["GET", "POST"]),
     Route("/xiaozhi/ota/activate", activate, methods=["POST"]),
-    Route("/api/devices", list_devices),
-    Route("/api/devices/pair", pair_device, methods=["POST"]),
-    Route("/api/devices/{device}/revoke", revoke_device, methods=["POST"]),
+    Route("/api/paired", list_paired),
+    Route("/api/paired", pair_device, methods=["POST"]),
+    Route("/api/paired/{device}", revoke_device, methods=["DELETE"]),
     Route("/api/boards", list_boards),
     Route("/api/boards/{device}/update", start_update, methods=["POST"]),
     Route("/api/boards/{device}/update", show_update),

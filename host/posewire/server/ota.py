@@ -1,7 +1,7 @@
 """``/xiaozhi/ota/``: where a stock device asks for its server, its token and newer firmware, and is paired.
 
 A device that this host does not know gets a six-digit code, which it shows or speaks; somebody who may do so confirms
-it (``posewire devices pair CODE``, or ``POST /api/devices/pair``).
+it (``posewire devices pair CODE``, or ``POST /api/paired``).
 """
 
 import json

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from posewire.errors import FrameError, WireError
+from posewire.server.bridge.bridge import PASSED
 from posewire.wire.frames import Frame, FrameType, parse_frame
 from posewire.wire.messages import parse_text
 
@@ -29,6 +30,9 @@ def route_text(conn: "ConnectionHandler", text: str | bytes) -> None:
         raise WireError(f'say hello before "{kind}"', "hello_required")
     if text_type.scope:
         conn.identity.principal.require(text_type.scope)
+    if conn.bridge is not None and kind in PASSED:
+        conn.bridge.pass_up(message)
+        return
     parsed = text_type.parse(message) if text_type.parse is not None else message
     work = text_type.handle(conn, parsed)
     if work is not None:

@@ -7,6 +7,7 @@ error. Stop it with Ctrl-C or SIGTERM: peers are told, and may come back later.
 examples:
   posewire serve
   posewire serve --host 0.0.0.0 --port 8000 --token "$(cat token.txt)"
+  posewire serve --upstream wss://voice.example.org/xiaozhi/v1/
   posewire serve --config posewire.toml --log json
 """
 
@@ -26,6 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, metavar="N", help="port to listen on; 0 picks a free one (default 8000)")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML: [server], [auth], [voice]")
     parser.add_argument("--token", help="what clients must send; better: the variable POSEWIRE_TOKEN, or a file")
+    parser.add_argument(
+        "--upstream", metavar="URL", help="a stock xiaozhi server (ws:// or wss://) that is the assistant of all boards"
+    )
     parser.add_argument("--log", choices=("text", "json"), default="text", help="style of the log (default text)")
     parser.add_argument(
         "--log-level", choices=("debug", "info", "warning"), default="info", help="least level to log (default info)"
@@ -40,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
     configure_logging(args.log, args.log_level)
 
     def load() -> Settings:
-        return load_settings(args.config, args.token).with_address(args.host, args.port)
+        settings = load_settings(args.config, args.token).with_address(args.host, args.port)
+        return settings.with_upstream(args.upstream) if args.upstream else settings
 
     if asyncio.run(run_host(Config(load, args.config))):
         # In the same process, so that a supervisor that watches it sees no end.

@@ -11,6 +11,7 @@ from posewire.identity.settings import TOKEN_VARIABLE, AuthSettings, read_auth
 from posewire.rooms.settings import RoomSettings
 from posewire.server.alerts import AlertSettings
 from posewire.server.authenticator import is_loopback
+from posewire.server.bridge.settings import UpstreamSettings
 from posewire.server.flood import FloodSettings
 from posewire.server.http_settings import HttpSettings
 from posewire.server.ota_settings import OtaSettings
@@ -36,6 +37,7 @@ SECTIONS = (
     "voice",
     "tools",
     "push",
+    "upstream",
 )
 
 
@@ -77,6 +79,7 @@ class Settings:
     server: ServerSettings = field(default_factory=ServerSettings)
     auth: AuthSettings = field(default_factory=AuthSettings)
     ota: OtaSettings = field(default_factory=OtaSettings)
+    upstream: UpstreamSettings = field(default_factory=UpstreamSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     flood: FloodSettings = field(default_factory=FloodSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
@@ -86,6 +89,10 @@ class Settings:
     voice: VoiceSettings | None = field(default_factory=VoiceSettings)
     tools: ToolsSettings = field(default_factory=ToolsSettings)
     push: PushSettings = field(default_factory=PushSettings)
+
+    def with_upstream(self, url: str) -> "Settings":
+        """Return the settings with the upstream server of the command line; this host needs no voice engines then."""
+        return replace(self, upstream=replace(self.upstream, url=url))
 
     def with_address(self, host: str | None, port: int | None) -> "Settings":
         """Return the settings with the address of the command line, where given."""
@@ -124,6 +131,7 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
         server=_section(ServerSettings, data.get("server", {}), "server"),
         auth=read_auth(data.get("auth", {}), token),
         ota=_section(OtaSettings, data.get("ota", {}), "ota"),
+        upstream=_section(UpstreamSettings, data.get("upstream", {}), "upstream").with_secret(),
         http=_section(HttpSettings, data.get("http", {}), "http"),
         flood=_section(FloodSettings, data.get("flood", {}), "flood"),
         store=replace(store, path=store.path or default_path()),

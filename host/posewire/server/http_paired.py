@@ -1,4 +1,4 @@
-"""``/api/devices``: who is paired, and pairing by people who are not at the host's own command line."""
+"""``/api/paired``: who is paired, and pairing by people who are not at the host's own command line."""
 
 import json
 
@@ -10,7 +10,7 @@ from posewire.identity.principal import read_scopes
 from posewire.server.http import authorize, services
 
 
-async def list_devices(request: Request) -> Response:
+async def list_paired(request: Request) -> Response:
     """Paired devices, with whether they are connected."""
     authorize(request, "operator.read")
     here = services(request)

@@ -1,0 +1,297 @@
+"""One board's way to the upstream server: its own connection there, as a stock device would have it.
+
+Upstream hears Opus, whatever the board sends, and the board what it understands. Text, MCP and IoT messages pass
+through in both directions. Stock servers close a connection on which nobody talks, so it is opened at the board's hello
+and, when it was closed since, at the next turn. One that is lost in the middle of a turn is opened again at once.
+"""
+
+import asyncio
+import json
+import random
+import uuid
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
+from posewire.errors import FrameError, WireError
+from posewire.server.bridge.settings import UpstreamSettings
+from posewire.server.bridge.transcoder import RATE_UP, Downlink, Pcm, Uplink
+from posewire.server.event_log import EventLog
+from posewire.wire.messages import AudioParams, Hello, Message, dump_text, error_message, parse_text
+
+PASSED = frozenset({"listen", "abort", "mcp", "iot"})
+"""Types of the board's messages that are upstream's business."""
+
+_HANDLED_HERE = frozenset({"hello", "goodbye", "pong", "server", "room", "state"})
+_TIMEOUT = 10.0
+_WAITING = 100
+_AUDIO_WAITING = 50
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
+
+
+class Board(Protocol):
+    """What the bridge needs of the board's connection."""
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send a text message."""
+
+    def send_audio(self, frame: bytes) -> None:
+        """Send one audio frame in the board's format."""
+
+
+class UpstreamError(WireError):
+    """Upstream cannot be reached, refuses, or is gone; the board is told."""
+
+    code = "upstream"
+
+
+class UpstreamBridge:
+    """Call ``run`` as a task of the board's connection; ``pass_up`` and ``feed`` never wait."""
+
+    def __init__(
+        self,
+        settings: UpstreamSettings,
+        board: Board,
+        hello: Hello,
+        audio: AudioParams,
+        identity: tuple[str, str],
+        log: EventLog,
+        count: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._board = board
+        self._hello = hello
+        self._device_id, client_id = identity
+        # Stock servers want one; the same each time, for some know a device by it.
+        self._client_id = client_id or str(uuid.uuid5(uuid.NAMESPACE_URL, f"posewire:{self._device_id}"))
+        self._log = log
+        self._count = count
+        self._opus = audio.format == "opus"
+        self._uplink = Uplink()
+        self._downlink = Downlink(audio)
+        self._waiting: deque[str | bytes] = deque()
+        self._audio_waiting = 0
+        self._something = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self._wanted.set()
+        self._session = ""
+        self._listening: Message | None = None
+        self._speaking = False
+        self._in_turn = False
+
+    # --- from the board
+
+    def pass_up(self, message: Message) -> None:
+        """Send a text message upstream, or keep it until the connection is there.
+
+        Raises:
+            WireError: ``too_many``: too much waits already.
+        """
+        kind, state = message["type"], message.get("state")
+        if kind == "listen":
+            self._listening = message if state == "start" else None
+            self._in_turn = True
+            if state == "stop":
+                for packet in self._uplink.flush():
+                    self._put(packet)
+            self._wanted.set()
+        if len(self._waiting) >= _WAITING:
+            raise WireError("upstream is not there and too much waits for it", "too_many")
+        self._put(dump_text({**message, "session_id": self._session}))
+
+    def feed(self, payload: bytes, pcm: Pcm) -> None:
+        """Send audio upstream: a board's Opus packet as it is, everything else encoded (``pcm``: 16 kHz mono)."""
+        for packet in (payload,) if self._opus else self._uplink.feed(pcm):
+            if self._audio_waiting >= _AUDIO_WAITING:
+                oldest = next(index for index, waiting in enumerate(self._waiting) if isinstance(waiting, bytes))
+                del self._waiting[oldest]
+                self._audio_waiting -= 1
+                self._count("upstream_audio_dropped")
+            self._put(packet)
+
+    # --- life
+
+    async def run(self) -> None:
+        """Keep the connection as it is wanted, for as long as the board is there."""
+        failures = 0
+        while True:
+            await self._wanted.wait()
+            try:
+                async with asyncio.timeout(_TIMEOUT):
+                    socket = await self._open()
+            except (OSError, InvalidHandshake, ConnectionClosed, TimeoutError, UpstreamError) as error:
+                failures += 1
+                self._count("upstream_failed")
+                self._log.warning("upstream_failed", why=_why(error), tries=failures)
+                if failures >= self._settings.tries or not self._in_turn:
+                    failures = 0
+                    self._give_up(f"the upstream server cannot be reached: {_why(error)}")
+                else:
+                    await asyncio.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**failures) * random.uniform(0.5, 1.0))
+                continue
+            failures = 0
+            self._log.info("upstream", url=self._settings.url, session=self._session[:8])
+            try:
+                await self._talk(socket)
+            finally:
+                await socket.close()
+            self._lost(socket)
+
+    async def _open(self) -> ClientConnection:
+        headers = {"Protocol-Version": "1", "Device-Id": self._device_id, "Client-Id": self._client_id}
+        if self._settings.token:
+            headers["Authorization"] = f"Bearer {self._settings.token}"
+        socket = await connect(
+            self._settings.url, additional_headers=headers, compression=None, user_agent_header=None, max_size=1 << 20
+        )
+        try:
+            await self._greet(socket)
+        except BaseException:
+            await socket.close()
+            raise
+        return socket
+
+    async def _greet(self, socket: ClientConnection) -> None:
+        hello = {
+            "type": "hello",
+            "version": 1,
+            "features": {"mcp": self._hello.mcp},
+            "transport": "websocket",
+            "audio_params": {"format": "opus", "sample_rate": RATE_UP, "channels": 1, "frame_duration": 60},
+        }
+        await socket.send(dump_text(hello))
+        while True:
+            text = await socket.recv()
+            if isinstance(text, bytes):
+                continue
+            message = _parsed(text)
+            if message is None:
+                # Stock servers say in plain words what is wrong, and close.
+                raise UpstreamError(f"upstream says: {text[:100]}")
+            if message["type"] == "hello":
+                self._session = str(message.get("session_id", ""))
+                return
+            self._from_upstream(message)
+
+    async def _talk(self, socket: ClientConnection) -> None:
+        if self._listening is not None and not any(_is_start(waiting) for waiting in self._waiting):
+            # Upstream has a new session and does not know that the board listens.
+            self._waiting.appendleft(dump_text({**self._listening, "session_id": self._session}))
+        sending = asyncio.create_task(self._send_all(socket))
+        try:
+            async for message in socket:
+                if isinstance(message, bytes):
+                    self._audio_down(message)
+                    continue
+                parsed = _parsed(message)
+                if parsed is not None:
+                    self._from_upstream(parsed)
+        except ConnectionClosed:
+            pass
+        finally:
+            sending.cancel()
+
+    async def _send_all(self, socket: ClientConnection) -> None:
+        try:
+            while True:
+                while self._waiting:
+                    message = self._waiting.popleft()
+                    self._audio_waiting -= isinstance(message, bytes)
+                    await socket.send(message)
+                self._something.clear()
+                await self._something.wait()
+        except ConnectionClosed:
+            return
+
+    # --- from upstream
+
+    def _from_upstream(self, message: Message) -> None:
+        kind, state = message["type"], message.get("state")
+        if kind in _HANDLED_HERE:
+            return
+        if kind == "tts":
+            if state == "start":
+                self._speaking = self._in_turn = True
+                self._downlink.reset()
+            elif state == "stop":
+                if self._speaking and not self._opus:
+                    for frame in self._downlink.flush():
+                        self._board.send_audio(frame)
+                self._speaking = self._in_turn = False
+        self._count("upstream_text")
+        self._board.send(message)
+
+    def _audio_down(self, packet: bytes) -> None:
+        if not packet:
+            return
+        self._count("upstream_audio")
+        if self._opus:
+            self._board.send_audio(packet)
+            return
+        try:
+            for frame in self._downlink.take(packet):
+                self._board.send_audio(frame)
+        except FrameError as error:
+            self._count("upstream_bad_audio")
+            self._log.debug("upstream_bad_audio", why=str(error))
+
+    def _lost(self, socket: ClientConnection) -> None:
+        self._log.info("upstream_closed", code=socket.close_code, reason=socket.close_reason)
+        busy = self._in_turn
+        self._end_reply()
+        if not busy:
+            # Nobody talks: the next turn opens it again.
+            self._wanted.clear()
+            self._waiting.clear()
+            self._audio_waiting = 0
+        else:
+            self._count("upstream_lost")
+            self._tell("the upstream server was lost in the middle of a turn: connecting again")
+
+    def _give_up(self, why: str) -> None:
+        self._wanted.clear()
+        self._waiting.clear()
+        self._audio_waiting = 0
+        self._end_reply()
+        self._listening, self._in_turn = None, False
+        self._tell(why)
+
+    def _end_reply(self) -> None:
+        """A board that waits for the rest of a reply would wait for ever."""
+        if self._speaking:
+            self._speaking = False
+            self._downlink.reset()
+            self._board.send({"type": "tts", "state": "stop"})
+
+    def _tell(self, why: str) -> None:
+        self._board.send(error_message(UpstreamError(why)))
+
+    def _put(self, message: str | bytes) -> None:
+        self._audio_waiting += isinstance(message, bytes)
+        self._waiting.append(message)
+        self._something.set()
+
+
+def _parsed(text: str) -> Message | None:
+    try:
+        return parse_text(text)
+    except WireError:
+        return None
+
+
+def _is_start(waiting: str | bytes) -> bool:
+    if isinstance(waiting, bytes):
+        return False
+    message = json.loads(waiting)
+    return bool(message.get("type") == "listen" and message.get("state") == "start")
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, InvalidStatus):
+        return f"HTTP {error.response.status_code}"
+    if isinstance(error, TimeoutError) and not str(error):
+        return f"no answer within {_TIMEOUT:.0f} s"
+    return str(error) or type(error).__name__
