@@ -83,8 +83,10 @@ class App:
         self.link = Link(self.uplink, silence_ms=settings["host"]["silence"] * 1000)
         self.keypoints = None
         self.imu = None
+        self.receiver = None
         if settings["pose"]["room"]:
             self._open_pose_sources(settings["pose"])
+            self._open_receiver(settings["pose"])
 
         self.wifi = Wifi(settings["wifi"])
         self.tools = Tools(self.board.name, self._on_tool_call)
@@ -104,6 +106,7 @@ class App:
             self.events,
             self.reboot,
         )
+        self.session.receiver = self.receiver
         self.updates = Updates(__version__, self.session.send, self.reboot, self.session.public_state)
         self.session.handle("update", self.updates.on_message)
         self.telemetry = Telemetry(self)
@@ -169,6 +172,14 @@ class App:
             self.imu = Imu(i2c, pose["imu_hz"], self.clock, self.board.imu)
             self.uplink.add_source(self.imu.stream)
 
+    def _open_receiver(self, pose):
+        if pose["receive"] is None:
+            return
+        from posewire_fw.pose_receiver import PoseReceiver
+
+        self.receiver = PoseReceiver(self.events, pose["receive"], pose["hold_ms"], pose["relax_ms"])
+        self.uplink.receiver = self.receiver
+
     def _reserve_packet(self, count):
         self.link.reserve(max(HEADER) + count)
 
@@ -212,6 +223,8 @@ class App:
             elif self.button.down and self.session.state == OFFLINE:
                 self._check_hold()
         self.session.tick()
+        if self.receiver is not None:
+            self.receiver.tick()
         self.updates.poll()
         self.telemetry.poll()
         self.led.tick()
@@ -357,6 +370,14 @@ class App:
                 "frames": self.keypoints.frames,
                 "bad_frames": self.keypoints.bad_frames,
                 "skipped_bytes": self.keypoints.skipped_bytes,
+            }
+        if self.receiver is not None:
+            receiver = self.receiver
+            result["receiver"] = {
+                "slot": receiver.slot,
+                "state": ("lost", "live", "held")[receiver.state],
+                "frames": receiver.frames,
+                "undecodable": receiver.undecodable,
             }
         if self.imu is not None:
             result["imu"] = {"chip": self.imu.chip, "samples": self.imu.samples, "errors": self.imu.errors}

@@ -69,6 +69,17 @@ def is_url(value):
     return _url(value)
 
 
+# As in pose_receiver, which is not imported for its names alone.
+_LANDMARK_SETS = (
+    "any", "custom", "body33", "hands42", "face468", "face478", "world33", "coco17", "quat", "imu6", "hand21",
+    "hand21_right",
+)  # fmt: skip
+
+
+def _landmark_set(value):
+    return value is None or value in _LANDMARK_SETS
+
+
 def _room(value):
     return value is None or (isinstance(value, str) and 1 <= len(value) <= 64)
 
@@ -94,6 +105,10 @@ _SETTINGS = (
     ("pose", "keypoints", True, _boolean, "true or false"),
     ("pose", "imu", True, _boolean, "true or false"),
     ("pose", "imu_hz", 50, _integer(1, 200), "1..200"),
+    ("pose", "receive", None, _landmark_set, "the name of a landmark set, \"any\" or null"),
+    ("pose", "from", None, _optional_text, "a device id or null"),
+    ("pose", "hold_ms", 500, _integer(50, 60000), "50..60000"),
+    ("pose", "relax_ms", 3000, _integer(50, 600000), "50..600000"),
     ("watchdog", "enabled", False, _boolean, "true or false"),
     ("watchdog", "seconds", 20, _integer(5, 120), "5..120"),
 )

@@ -2,7 +2,10 @@
 
 from posewire_fw import log
 
-NAMES = ("state", "stt", "tool", "emotion", "sentence", "connected", "disconnected", "alert", "pairing")
+NAMES = (
+    "state", "stt", "tool", "emotion", "sentence", "connected", "disconnected", "alert", "pairing",
+    "pose", "pose_held", "pose_lost",
+)  # fmt: skip
 
 
 class Events:

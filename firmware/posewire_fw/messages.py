@@ -45,8 +45,8 @@ def abort(reason):
     return {"type": "abort", "reason": reason}
 
 
-def room_join(room):
-    return {"type": "room", "action": "join", "room": room, "publish": ["pose"], "subscribe": []}
+def room_join(room, publish, subscribe):
+    return {"type": "room", "action": "join", "room": room, "publish": publish, "subscribe": subscribe}
 
 
 def mcp(payload):

@@ -1,10 +1,12 @@
 """Decodes one pose stream on the board: key, delta, repeat, restart and snapshot packets. Never shows a wrong pose.
 
 Sets are made when a packet first declares them (and given to the constructor where a board wants no allocation later);
-after that nothing is allocated.
+after that nothing is allocated: what runs for each packet and is not small is native (pose_encoder says why).
 """
 
 from array import array
+
+import micropython
 
 from posewire_fw import pose_core as core
 from posewire_fw import pose_unpack as unpack
@@ -69,6 +71,10 @@ class PoseDecoder:
         """The integers of set ``k``, ``array('h')``; valid until the next ``decode``."""
         return self.sets[k].slots[self._shown].x
 
+    def shown(self, s):
+        """The state of one of ``sets`` in the pose that is shown: ``x``, ``coarse``, ``valid``, ``there``; or None."""
+        return s.slots[self._shown] if self._shown >= 0 else None
+
     def values(self, k, out):
         """Set ``k`` as float32 into ``array('f')`` ``out``; NaN where a landmark is missing."""
         s = self.sets[k]
@@ -108,6 +114,7 @@ class PoseDecoder:
             return 1
         return -1
 
+    @micropython.native
     def decode(self, buf, off, end, now_ms=0):
         """Takes the packet ``buf[off:end]``; see the results above. A refused packet leaves the pose as it was."""
         size = end - off
@@ -216,6 +223,7 @@ class PoseDecoder:
             shift += 7
         return -1
 
+    @micropython.native
     def _blocks(self, buf, pos, last, kind, ref, slot, cold):
         for s in self.sets:
             s.slots[slot].there = False
@@ -241,6 +249,7 @@ class PoseDecoder:
                 return s
         return None
 
+    @micropython.native
     def _declared(self, buf, pos, end, ident):
         """The set that a descriptor at ``pos`` declares, made anew where it differs; None when it is malformed."""
         if pos >= end or not 1 <= buf[pos] <= 8 or pos + 1 + buf[pos] > end:
@@ -303,6 +312,7 @@ class PoseDecoder:
         self._at = at + s.coded  # pyright: ignore[reportOptionalMemberAccess]
         return s
 
+    @micropython.native
     def _set(self, buf, pos, end, ident, flags, kind, ref, slot, cold):
         fresh = flags & 3 == 3
         if (kind == KEY and not fresh) or (fresh and flags & 0x40):

@@ -114,6 +114,8 @@ _IOT_MS = const(5000)
 _BEFORE_VOICE = const(5)
 # A host that sends nonsense without end is told so no more often than this.
 _REFUSAL_MS = const(1000)
+# The kind of pose packet that subscribers send.
+_CONTROL = const(7)
 
 
 def transition(state, event):
@@ -143,6 +145,7 @@ class Session:
         self.state = OFFLINE
         self.session_id = None
         self.room_slot = None
+        self.receiver = None
         self._since = time.ticks_ms()
         self._limit = 0
         self._pressed = 0
@@ -220,6 +223,8 @@ class Session:
         self._uplink.audio_open = False
         self._uplink.pose_open = False
         self._uplink.reset_pose()
+        if self.receiver is not None:
+            self.receiver.forget()
         self._waiting_hello = False
         self._deaf = False
         self.room_slot = None
@@ -232,7 +237,8 @@ class Session:
         self._uplink.set_protocol(protocol)
 
     def _wants_pose(self):
-        return self._protocol == 3 and self._uplink.publishes and bool(self._config["pose"]["room"])
+        wants = self._uplink.publishes or self.receiver is not None
+        return self._protocol == 3 and wants and bool(self._config["pose"]["room"])
 
     # the table
 
@@ -403,8 +409,13 @@ class Session:
     def _on_pose(self, message):
         reader = self._reader
         self.received_pose += 1
-        # This board subscribes to nobody: what comes is a subscriber's control packet, for one of its streams.
-        self._uplink.control_pose(message, reader.start, reader.start + reader.length)
+        start = reader.start
+        end = start + reader.length
+        if self.receiver is not None and reader.slot and end > start and message[start] >> 2 & 7 != _CONTROL:
+            self.receiver.take(reader.slot, message, start, end)
+        else:
+            # A subscriber's control packet, for one of this board's streams.
+            self._uplink.control_pose(message, start, end)
 
     def on_text(self, message, count):
         """A text message: message[:count] until this returns."""
@@ -469,7 +480,14 @@ class Session:
             if resumed:
                 self._uplink.pose_open = True
             else:
-                self._send(messages.room_join(self._config["pose"]["room"]))
+                self._send(self._room_join())
+
+    def _room_join(self):
+        pose = self._config["pose"]
+        subscribe = []
+        if self.receiver is not None:
+            subscribe.append({"kind": "pose", "device": pose["from"]} if pose["from"] else "pose")
+        return messages.room_join(pose["room"], ["pose"] if self._uplink.publishes else [], subscribe)
 
     def _on_stt(self, message):
         if self._deaf:
@@ -528,6 +546,8 @@ class Session:
             log.info("session", "in room %s as member %s", message.get("room"), self.room_slot)
             self._uplink.reset_pose()
             self._uplink.pose_open = True
+        elif event == "left" and self.receiver is not None:
+            self.receiver.forget(message.get("slot"))
 
     def _on_system(self, message):
         if message.get("command") == "reboot":

@@ -15,6 +15,8 @@ class Uplink:
         self._header = FrameWriter(clock)
         self.sources = []
         self.publishes = False
+        # Whoever follows a member of the room: slot, and fill() for what it has to say to that member.
+        self.receiver = None
         self._turn = 0
         self.audio_open = False
         self.pose_open = False
@@ -35,15 +37,30 @@ class Uplink:
         """Write the next frame with its header at an offset of buf; return its length, 0 for nothing to send."""
         if self.audio_open and self._ring.count:
             return self._fill_audio(buf, at)
-        if self.pose_open:
-            return self._fill_pose(buf, at)
-        return 0
+        if not self.pose_open:
+            return 0
+        if self.receiver is not None:
+            count = self._fill_request(buf, at)
+            if count:
+                return count
+        return self._fill_pose(buf, at)
 
     def _fill_audio(self, buf, at):
         header = self._header
         count = self._ring.take(buf, at + header.size)
         header.write(buf, at, AUDIO, count)
         self.sent_audio += 1
+        return header.size + count
+
+    def _fill_request(self, buf, at):
+        """What the receiver has to say to the member that it follows."""
+        header = self._header
+        count = self.receiver.fill(buf, at + header.size)
+        if not count:
+            return 0
+        header.write(buf, at, POSE, count)
+        # The second byte of the header says whom it is for; poses go by protocol 3 only.
+        buf[at + 1] = self.receiver.slot
         return header.size + count
 
     def _fill_pose(self, buf, at):

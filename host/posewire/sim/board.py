@@ -95,6 +95,7 @@ class SimBoard:
         device_id: the board's MAC address
         config: further settings of the firmware's config.json, merged over the ones above
         board: the folder under boards/ that describes it
+        user_tools: another user_tools.py than the one in that folder
         firmware: another folder than the firmware of this project; its main.py is run
         on_line: called with each line that the firmware prints, in a thread of the board
         on_event: called with each event, in a thread of the board
@@ -117,6 +118,7 @@ class SimBoard:
         device_id: str = DEVICE_ID,
         config: Mapping[str, Any] | None = None,
         board: str = "sim",
+        user_tools: Path | None = None,
         firmware: Path | None = None,
         on_line: Callable[[str], None] | None = None,
         on_event: Callable[[Event], None] | None = None,
@@ -183,7 +185,12 @@ class SimBoard:
             "audio": {"format": audio_format},
             "pose": {"room": room, "imu": imu},
         }
-        write_flash(self.flash, definition.device_tables(), merged(settings, config or {}), folder / "user_tools.py")
+        write_flash(
+            self.flash,
+            definition.device_tables(),
+            merged(settings, config or {}),
+            user_tools or folder / "user_tools.py",
+        )
         if not self._interpreter.viper:
             self._firmware = copy_as_bytecode(self._firmware, self._folder / "firmware")
             self._hardware = copy_as_bytecode(HARDWARE, self._folder / "hardware")
@@ -435,6 +442,8 @@ class SimBoard:
                 self.outputs.driven(record.port, float(record.a))
             case Kind.LED if record.port == self._led_pin:
                 self.led.pixels(record.payload)
+            case Kind.LED:
+                self.outputs.lit(record.port, record.payload)
             case Kind.PWM:
                 self.outputs.driven(record.port, record.a / 65535, record.b)
             case Kind.I2S_OPEN if record.c & 4:

@@ -18,6 +18,7 @@ class Outputs:
     def __init__(self, names: dict[str, int]) -> None:
         self._names = names
         self._history: dict[int, list[Drive]] = {}
+        self._pixels: dict[int, bytes] = {}
 
     def history(self, pin: int | str) -> list[Drive]:
         """All that a pin was set to."""
@@ -28,12 +29,22 @@ class Outputs:
         history = self.history(pin)
         return history[-1].duty if history else 0.0
 
+    def pixels(self, pin: int | str) -> list[tuple[int, int, int]]:
+        """(red, green, blue) of each WS2812 in a row on a pin; empty for a pin without."""
+        data = self._pixels.get(self._names[pin] if isinstance(pin, str) else pin, b"")
+        return [(data[at + 1], data[at], data[at + 2]) for at in range(0, len(data) - 2, 3)]
+
+    def lit(self, pin: int, data: bytes) -> None:
+        """The firmware has sent colours, as a WS2812 takes them: green, red, blue."""
+        self._pixels[pin] = data
+
     def driven(self, pin: int, duty: float, frequency: int = 0) -> None:
         """The firmware has set a pin."""
         self._history.setdefault(pin, []).append(Drive(time.monotonic(), duty, frequency))
 
     def power_off(self) -> None:
         """The board has lost its power."""
+        self._pixels.clear()
         for pin, history in self._history.items():
             if history[-1].duty:
                 self.driven(pin, 0.0)
