@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from posewire.errors import FrameError
 from posewire.wire.adpcm import AdpcmEncoder, adpcm_decode
-from posewire.wire.audio import frame_decoder, frame_encoder
-from posewire.wire.messages import AudioParams
+from posewire.wire.audio import frame_decoder, frame_encoder, negotiate
+from posewire.wire.messages import AudioParams, parse_hello
+from posewire.wire.mulaw import mulaw_decode, mulaw_encode
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "adpcm.json"
 SAMPLES = arrays(np.int16, st.integers(0, 300).map(lambda half: 2 * half))
@@ -95,3 +96,29 @@ def test_shared_vectors(stream: dict[str, Any]) -> None:
     assert [encoder.encode(part).hex() for part in pcm] == stream["frames"]
     decoded = np.concatenate([adpcm_decode(bytes.fromhex(frame)) for frame in stream["frames"]])
     assert decoded.astype("<i2").tobytes().hex() == stream["decoded"]
+
+
+def test_every_mulaw_byte_is_its_own_samples_code() -> None:
+    every = bytes(range(256))
+    again = mulaw_encode(mulaw_decode(every))
+    # Of the two codes of zero (0x7F and 0xFF) only one comes back.
+    assert [code for code, back in zip(every, again, strict=True) if code != back] == [0x7F]
+    # G.711's end points, and its first step.
+    assert [int(mulaw_decode(bytes([code]))[0]) for code in (0x00, 0x80, 0xFE, 0x7F)] == [-32124, 32124, 8, 0]
+
+
+@given(arrays(np.int16, st.integers(0, 600)))
+def test_mulaw_is_off_by_no_more_than_its_step(samples: NDArray[np.int16]) -> None:
+    frame = mulaw_encode(samples)
+    assert len(frame) == len(samples)
+    error = np.abs(mulaw_decode(frame).astype(int) - samples.astype(int))
+    assert np.all(error <= np.maximum(4, (np.abs(samples.astype(int)) + 132) / 32 + 1))
+
+
+def test_mulaw_can_be_agreed_on() -> None:
+    params = negotiate(parse_hello({"type": "hello", "features": {"codecs": ["mulaw", "pcm"]}}))
+    assert params.format == "mulaw"
+    sound = (8000 * np.sin(np.arange(960) / 9)).astype(np.int16)
+    frame = frame_encoder(params).encode(sound)
+    assert len(frame) == 960
+    assert snr(sound, frame_decoder(params).decode(frame)) > 35

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from posewire.errors import FrameError, WireError
 from posewire.wire.adpcm import AdpcmEncoder, adpcm_decode
 from posewire.wire.messages import AudioParams, Hello
+from posewire.wire.mulaw import mulaw_decode, mulaw_encode
 from posewire.wire.opus import DURATIONS, RATES, OpusDecoder, OpusEncoder, opus_available
 
 Pcm = NDArray[np.int16]
@@ -55,15 +56,29 @@ class AdpcmDecoder:
         return adpcm_decode(frame)
 
 
+class MulawCodec:
+    """``mulaw``: stateless, a byte a sample."""
+
+    def encode(self, pcm: Pcm) -> bytes:
+        """Return a byte for each sample."""
+        return mulaw_encode(pcm)
+
+    def decode(self, frame: bytes) -> Pcm:
+        """Return the samples."""
+        return mulaw_decode(frame)
+
+
 _ENCODERS: dict[str, Callable[[AudioParams], FrameEncoder]] = {
     "opus": lambda params: OpusEncoder(params.sample_rate),
     "pcm": lambda params: PcmCodec(),
     "ima-adpcm": lambda params: AdpcmEncoder(),
+    "mulaw": lambda params: MulawCodec(),
 }
 _DECODERS: dict[str, Callable[[AudioParams], FrameDecoder]] = {
     "opus": lambda params: OpusDecoder(params.sample_rate),
     "pcm": lambda params: PcmCodec(),
     "ima-adpcm": lambda params: AdpcmDecoder(),
+    "mulaw": lambda params: MulawCodec(),
 }
 
 
