@@ -11,6 +11,14 @@ _IDENTIFY_MS = const(3000)
 _BEEP_MS = const(400)
 
 
+def has_outputs(pins):
+    """Whether a board has relays, servos or free pins: their module is loaded only then."""
+    for name in pins:
+        if name.startswith(("relay", "servo", "gpio_")):
+            return True
+    return False
+
+
 def register(app):
     """Declare the tools that this board's parts allow."""
     tools = app.tools
@@ -58,6 +66,17 @@ def register(app):
         tools.tool("self.led.turn_on", "Switch the LED on, in its last colour.", {}, lambda: led.turn_on())
         tools.tool("self.led.turn_off", "Switch the LED off.", {}, lambda: led.turn_off())
         tools.value("led", "on", "whether the LED is lit", "boolean", lambda: led.color != (0, 0, 0))
+    if app.imu is not None:
+        tools.tool(
+            "self.imu.calibrate",
+            "Measure what the gyroscope shows at rest, and take it off from then on. Lay the board down first.",
+            {},
+            lambda: app.imu.bias.measure(),
+        )
+    if has_outputs(app.board.pins):
+        from posewire_fw import outputs
+
+        outputs.register(tools, app.board)
     tools.tool("self.identify", "Blink the LED and beep, to find the board.", {}, identify)
     tools.tool("self.log.read", "The last lines of the board's log.", {}, log.tail)
     tools.tool("self.restart", "Restart the board.", {}, lambda: app.reboot())

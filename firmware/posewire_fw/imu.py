@@ -7,6 +7,7 @@ import micropython
 from micropython import const
 
 from posewire_fw import log
+from posewire_fw.imu_bias import Bias
 from posewire_fw.imu_chips import CHIPS
 from posewire_fw.pose_queue import PoseQueue
 from posewire_fw.pose_stream import IMU6
@@ -66,6 +67,7 @@ class Imu:
         self._next = time.ticks_ms()
         self._told = ""
         self.chip = None
+        self.bias = Bias()
         self.stream = PoseQueue(IMU6, 2, 3, _QUEUE)
         self.samples = 0
         self.errors = 0
@@ -91,6 +93,7 @@ class Imu:
             self._address = 0
             return
         unpack(self._raw, self.stream.values, self._layout)
+        self.bias.take(self.stream.values)
         self._clock.write_be(self.stream.time, 0)
         self.stream.publish()
         self.samples += 1

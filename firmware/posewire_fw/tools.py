@@ -11,6 +11,7 @@ PROTOCOL_VERSION = "2024-11-05"
 # tools/list goes out in pages of about this many bytes: each must fit the transmit buffer.
 PAGE_BYTES = const(2048)
 
+PARSE_ERROR = const(-32700)
 INVALID_REQUEST = const(-32600)
 METHOD_NOT_FOUND = const(-32601)
 INVALID_PARAMS = const(-32602)
@@ -132,7 +133,12 @@ class Tools:
     # MCP
 
     def handle_rpc(self, request):
-        """Answer one JSON-RPC request with a dict; None for notifications."""
+        """Answer one JSON-RPC request (a dict, or its JSON text) with a dict; None for notifications."""
+        if isinstance(request, str):
+            try:
+                request = json.loads(request)
+            except ValueError:
+                return rpc_error(None, PARSE_ERROR, "not JSON")
         if not isinstance(request, dict):
             return rpc_error(None, INVALID_REQUEST, "not a JSON-RPC request")
         number = request.get("id")

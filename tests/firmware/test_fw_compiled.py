@@ -33,6 +33,7 @@ HOT = {
     "pose_sets": ["on_grid"],
     "keypoints": ["poll", "feed", "_next_frame", "_frame_size", "_check_crc", "_discard", "_take", "_stream", "_shape"],
     "imu": ["poll", "_read"],
+    "imu_bias": ["take"],
     "pose_queue": ["publish", "fill"],
     "pose_receiver": ["take", "fill", "tick", "there", "at", "_show"],
     "servo": ["move", "_set"],

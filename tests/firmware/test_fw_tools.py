@@ -175,3 +175,19 @@ def test_iot_commands_call_the_same_tools():
     tools.handle_command({"name": "board", "method": "break"})
     assert lamp.done == [(9, False)]
     assert calls == [("self.lamp.set", {"level": 9})]
+
+
+def test_a_request_may_come_as_text_and_may_be_no_json():
+    tools, _, _ = board()
+    assert tools.handle_rpc('{"jsonrpc":"2.0","id":1,"method":"ping"}') == {"jsonrpc": "2.0", "id": 1, "result": {}}
+    error = tools.handle_rpc("{nonsense")
+    assert error["id"] is None
+    assert error["error"]["code"] == -32700
+    for request, code in (
+        (7, -32600),
+        ({"id": 1, "method": "ping"}, -32600),
+        ({"jsonrpc": "2.0", "id": 1}, -32600),
+        ({"jsonrpc": "2.0", "id": 1, "method": "dance"}, -32601),
+        ({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": 3}, -32602),
+    ):
+        assert tools.handle_rpc(request)["error"]["code"] == code

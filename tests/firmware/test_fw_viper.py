@@ -4,7 +4,7 @@ import struct
 from array import array
 
 import twins
-from posewire_fw import adpcm, copy, crc16, imu, keypoints, mask, pcm, pose_pack, utf8
+from posewire_fw import adpcm, copy, crc16, imu, imu_bias, keypoints, mask, pcm, pose_pack, utf8
 from posewire_fw.imu_chips import CHIPS
 from support import Random
 
@@ -186,6 +186,23 @@ def test_loudness():
         assert pcm.loudness(data, 3, count) == twins.loudness(data, 3, count)
     loudest = bytearray(b"\x00\x80" * 16384)
     assert pcm.loudness(loudest, 0, 16384) == 32768
+
+
+def test_gyroscope_bias():
+    rng = Random(13)
+    for _ in range(20):
+        values = [rng.below(65536) - 32768 for _ in range(6)]
+        bias = [rng.below(65536) - 32768 for _ in range(6)]
+        data = array("h", values)
+        imu_bias.subtract(data, array("h", bias))
+        assert list(data) == values[:3] + [twins.clamp(v - b, -32768, 32767) for v, b in zip(values[3:], bias[3:])]
+        total = array("i", [1] * 6)
+        imu_bias.add(array("h", values), total)
+        assert list(total) == [1, 1, 1] + [1 + value for value in values[3:]]
+        last = array("h", bias)
+        change = imu_bias.moved(array("h", values), last)
+        assert change == max([abs(v - b) for v, b in zip(values[3:], bias[3:])])
+        assert list(last) == bias[:3] + values[3:]
 
 
 def test_silence_and_tone():
