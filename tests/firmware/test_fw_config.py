@@ -40,7 +40,7 @@ def test_defaults_are_valid_themselves():
 def test_settings_are_taken_over_the_defaults():
     settings, errors = config.read({"host": {"url": "wss://x/", "ca": "ca.der"}, "audio": {"volume": 0}, "protocol": 1})
     assert errors == []
-    assert settings["host"] == {"url": "wss://x/", "ca": "ca.der", "token": "", "activation": None}
+    assert settings["host"] == {"url": "wss://x/", "ca": "ca.der", "token": "", "activation": None, "silence": 15}
     assert settings["audio"]["volume"] == 0
     assert settings["audio"]["gain"] == 4
     assert settings["protocol"] == 1
