@@ -79,3 +79,82 @@ def _load():
             return json.load(file)
     except OSError:
         return {}
+
+
+_SECTOR = 4096
+_PARTITIONS_FILE = "partitions.bin"
+
+
+class Partition:
+    """Two application partitions where the settings say so (bytes of each); else one, as on a small chip.
+
+    What is booted next is the simulator's business: a simulated chip always runs its own interpreter.
+    """
+
+    BOOT = 0
+    RUNNING = 1
+    TYPE_APP = 0
+    TYPE_DATA = 1
+
+    confirmed = 0
+
+    def __init__(self, id, block_size=_SECTOR):
+        if id not in (Partition.BOOT, Partition.RUNNING, "ota_0", "ota_1", "factory"):
+            raise OSError(2)
+        self._size = _partition_size
+        self._label = id if isinstance(id, str) else _boot[id] if self._size else "factory"
+
+    def info(self):
+        """(type, subtype, address, size, label, encrypted)"""
+        number = ("ota_0", "ota_1", "factory").index(self._label)
+        return (0, (16, 17, 0)[number], 0x10000 + number * self._size, self._size or 0x1F0000, self._label, False)
+
+    def readblocks(self, block, buffer, offset=0):
+        data = b""
+        try:
+            with open(self._file(), "rb") as file:
+                file.seek(block * _SECTOR + offset)
+                data = file.read(len(buffer))
+        except OSError:
+            pass
+        buffer[: len(data)] = data
+        for i in range(len(data), len(buffer)):
+            buffer[i] = 0xFF
+
+    def writeblocks(self, block, buffer, offset=0):
+        if block * _SECTOR + offset + len(buffer) > self._size:
+            raise OSError(-0x104)
+        try:
+            file = open(self._file(), "r+b")
+        except OSError:
+            file = open(self._file(), "w+b")
+        with file:
+            file.seek(block * _SECTOR + offset)
+            file.write(buffer)
+
+    def ioctl(self, operation, argument):
+        return {4: self._size // _SECTOR, 5: _SECTOR, 6: 0}.get(operation)
+
+    def set_boot(self):
+        head = bytearray(1)
+        self.readblocks(0, head)
+        if head[0] != 0xE9:
+            raise OSError(-0x1503, "ESP_ERR_OTA_VALIDATE_FAILED")
+        _boot[Partition.BOOT] = self._label
+
+    def get_next_update(self):
+        if not self._size:
+            raise OSError(2)
+        return Partition("ota_1" if self._label == "ota_0" else "ota_0")
+
+    @classmethod
+    def mark_app_valid_cancel_rollback(cls):
+        cls.confirmed += 1
+
+    def _file(self):
+        return self._label + "." + _PARTITIONS_FILE
+
+
+# Bytes of each of the two application partitions, 0 for a chip that has one; what boots and what runs.
+_partition_size = 0
+_boot = ["ota_0", "ota_0"]
