@@ -1,0 +1,30 @@
+"""A board without a token gets one: real host, real activation over HTTP, the code confirmed by the real command."""
+
+from pathlib import Path
+
+import pytest
+
+from posewire.cli import main
+from posewire.server.host_process import HostProcess
+from posewire.sim.board import SimBoard
+
+
+def test_a_board_is_paired_by_its_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "posewire.toml"
+    store = tmp_path / "posewire.db"
+    config.write_text(f'[auth]\npairing = true\n[voice]\nenabled = false\n[store]\npath = "{store}"\n')
+    with HostProcess("--config", str(config)) as host, SimBoard(host.url, imu=False) as board:
+        board.wait(lambda: board.values("pairing"), 40, "a code")
+        (code,) = board.values("pairing")
+        assert len(code) == 6
+        assert code.isdigit()
+        assert any(f"pairing: code {code}" in line for line in board.log), "people must be able to read it"
+        assert not board.connected
+        assert main(["devices", "pair", code, "--name", "kitchen", "--config", str(config)]) == 0, capsys.readouterr()
+        board.wait(lambda: board.connected, 40, "the board to come in")
+        assert board.values("pairing") == [code, ""]
+        # The token is kept: no second code after the power was off.
+        board.restart()
+        board.wait(lambda: sum(event.name == "connected" for event in board.events) == 2, 40, "the board to be back")
+        assert board.values("pairing") == [code, ""]
+        assert board.errors == []
