@@ -11,6 +11,7 @@ import random
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -162,7 +163,9 @@ class UpstreamBridge:
             "transport": "websocket",
             "audio_params": {"format": "opus", "sample_rate": RATE_UP, "channels": 1, "frame_duration": 60},
         }
-        await socket.send(dump_text(hello))
+        with suppress(ConnectionClosed):
+            # Closed already: the reason may be among what has arrived.
+            await socket.send(dump_text(hello))
         while True:
             text = await socket.recv()
             if isinstance(text, bytes):

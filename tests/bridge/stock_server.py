@@ -1,0 +1,152 @@
+"""A server that speaks the stock xiaozhi protocol and nothing more: frame protocol 1, Opus both ways, quirks too."""
+
+import asyncio
+import json
+import uuid
+from http import HTTPStatus
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from posewire.wire.opus import OpusDecoder, OpusEncoder
+
+TONE_HZ = 440
+REPLY_RATE = 24000
+REPLY_FRAMES = 12
+
+
+class StockServer:
+    """``async with StockServer() as upstream``; then look at what its devices did."""
+
+    def __init__(self, token: str = "") -> None:
+        self.token = token
+        self.refuse_with: HTTPStatus | None = None
+        self.port = 0
+        self.headers: list[dict[str, str]] = []
+        self.messages: list[dict[str, Any]] = []
+        self.heard: list[NDArray[np.int16]] = []
+        self.bad_packets = 0
+        self.tools: list[str] = []
+        self.reply_frames = REPLY_FRAMES
+        self.connections: list[ServerConnection] = []
+        self._server: Server | None = None
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/xiaozhi/v1/"
+
+    async def __aenter__(self) -> "StockServer":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        self._server = await serve(
+            self._talk, "127.0.0.1", self.port, compression=None, process_request=self._admit, max_size=None
+        )
+        self.port = next(iter(self._server.sockets)).getsockname()[1]
+
+    async def stop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+    def texts(self, kind: str, **fields: Any) -> list[dict[str, Any]]:
+        return [
+            message
+            for message in self.messages
+            if message.get("type") == kind and all(message.get(key) == value for key, value in fields.items())
+        ]
+
+    def sound(self) -> NDArray[np.int16]:
+        return np.concatenate(self.heard) if self.heard else np.empty(0, np.int16)
+
+    async def until(self, ready: Any, seconds: float = 10.0) -> None:
+        async with asyncio.timeout(seconds):
+            while not ready():
+                await asyncio.sleep(0.01)
+
+    async def send(self, **message: Any) -> None:
+        await self.connections[-1].send(json.dumps(message, ensure_ascii=False))
+
+    async def call_tool(self, name: str, arguments: dict[str, Any]) -> Any:
+        # The ids start again after the listing, as they do there.
+        await self.send(type="mcp", payload=_rpc(1, "tools/call", {"name": name, "arguments": arguments}))
+        await self.until(lambda: any("content" in m["payload"].get("result", {}) for m in self.texts("mcp")))
+        return next(m for m in self.texts("mcp") if "content" in m["payload"].get("result", {}))["payload"]["result"]
+
+    async def reply(self, text: str = "it works") -> None:
+        """One whole answer, in the order and at the pace of the real one."""
+        socket = self.connections[-1]
+        encoder = OpusEncoder(REPLY_RATE)
+        size = REPLY_RATE * 60 // 1000
+        tone = (12000 * np.sin(2 * np.pi * TONE_HZ / REPLY_RATE * np.arange(size * self.reply_frames))).astype(np.int16)
+        await self.send(type="stt", text="hello", session_id="s")
+        await self.send(type="tts", state="start", session_id="s")
+        await self.send(type="llm", text="🙂", emotion="happy", session_id="s")
+        await self.send(type="tts", state="sentence_start", text=text, session_id="s")
+        for number in range(self.reply_frames):
+            await socket.send(encoder.encode(tone[number * size : (number + 1) * size]))
+            if number >= 5:
+                await asyncio.sleep(0.06)
+        await self.send(type="tts", state="stop", session_id="s")
+
+    async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        if self.refuse_with is not None:
+            return connection.respond(self.refuse_with, "no\n")
+        return None
+
+    async def _talk(self, socket: ServerConnection) -> None:
+        assert socket.request is not None
+        headers = {name.lower(): value for name, value in socket.request.headers.raw_items()}
+        self.headers.append(headers)
+        if "device-id" not in headers:
+            await socket.send("端口正常，如需测试连接，请启动digital-human测试")
+            return
+        if self.token and headers.get("authorization") != f"Bearer {self.token}":
+            # After the upgrade, in plain words.
+            await socket.send("认证失败")
+            return
+        self.connections.append(socket)
+        decoder = OpusDecoder(16000)
+        try:
+            async for message in socket:
+                if isinstance(message, bytes):
+                    await self._audio(decoder, message)
+                else:
+                    await self._text(socket, json.loads(message))
+        except ConnectionClosed:
+            pass
+
+    async def _audio(self, decoder: OpusDecoder, packet: bytes) -> None:
+        try:
+            self.heard.append(decoder.decode(packet))
+        except Exception:
+            self.bad_packets += 1
+
+    async def _text(self, socket: ServerConnection, message: dict[str, Any]) -> None:
+        self.messages.append(message)
+        if message["type"] == "hello":
+            session = str(uuid.uuid4())
+            # The client's own parameters come back, whatever the true rate is.
+            answer = {"type": "hello", "version": 1, "transport": "websocket", "session_id": session}
+            await socket.send(json.dumps({**answer, "audio_params": message["audio_params"]}))
+            if message["features"].get("mcp"):
+                await self.send(type="mcp", payload=_rpc(1, "initialize", {"protocolVersion": "2024-11-05"}))
+        elif message["type"] == "mcp" and "serverInfo" in message["payload"].get("result", {}):
+            await self.send(type="mcp", payload=_rpc(2, "tools/list", {}))
+        elif message["type"] == "mcp" and "tools" in message["payload"].get("result", {}):
+            result = message["payload"]["result"]
+            self.tools += [tool["name"] for tool in result["tools"]]
+            if result.get("nextCursor"):
+                await self.send(type="mcp", payload=_rpc(2, "tools/list", {"cursor": result["nextCursor"]}))
+
+
+def _rpc(number: int, method: str, params: dict[str, Any]) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": number, "method": method, "params": params}

@@ -1,0 +1,261 @@
+"""The bridge on the wire: a board's peer on one side, a server of the stock protocol on the other."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Any
+
+import numpy as np
+import pytest
+import pytest_asyncio
+from numpy.typing import NDArray
+
+from bridge.stock_server import REPLY_FRAMES, TONE_HZ, StockServer
+from posewire.server.bridge import bridge as bridge_module
+from posewire.server.bridge.settings import UpstreamSettings
+from posewire.server.host import Host
+from posewire.wire.audio import frame_decoder, frame_encoder
+from posewire.wire.frames import FrameType, build_frame, parse_frame
+from posewire.wire.messages import AudioParams
+from posewire.wire.opus import OpusDecoder
+from server.conftest import Peer, Peers, settings
+
+RATE = 16000
+ADPCM = {"format": "ima-adpcm", "sample_rate": RATE, "channels": 1, "frame_duration": 60}
+
+
+@pytest_asyncio.fixture
+async def upstream() -> AsyncIterator[StockServer]:
+    async with StockServer() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def host(upstream: StockServer) -> AsyncIterator[Host]:
+    running = Host(replace(settings(), upstream=UpstreamSettings(upstream.url)))
+    await running.start()
+    yield running
+    await running.stop()
+
+
+@pytest_asyncio.fixture
+async def peers(host: Host) -> AsyncIterator[Peers]:
+    opened = Peers(host.url)
+    yield opened
+    await opened.close()
+
+
+def chirp(seconds: float) -> NDArray[np.int16]:
+    time = np.arange(int(RATE * seconds)) / RATE
+    return (9000 * np.sin(2 * np.pi * (300 + 400 * time) * time)).astype(np.int16)
+
+
+async def say(peer: Peer, params: AudioParams, pcm: NDArray[np.int16], protocol: int = 3) -> None:
+    encoder = frame_encoder(params)
+    for start in range(0, len(pcm) - params.frame_samples + 1, params.frame_samples):
+        frame = encoder.encode(pcm[start : start + params.frame_samples])
+        await peer.socket.send(build_frame(FrameType.AUDIO, frame, protocol))
+
+
+async def hear(peer: Peer, params: AudioParams, protocol: int = 3) -> tuple[NDArray[np.int16], list[dict[str, Any]]]:
+    """What comes until the reply is over: the sound, and the texts in order."""
+    import json
+
+    decoder, sound, texts = frame_decoder(params), [], []
+    while True:
+        message = await asyncio.wait_for(peer.socket.recv(), 10)
+        if isinstance(message, bytes):
+            assert texts[-1]["type"] == "tts"
+            sound.append(decoder.decode(parse_frame(message, protocol).payload))
+            continue
+        texts.append(json.loads(message))
+        if texts[-1].get("state") == "stop":
+            return np.concatenate(sound), texts
+
+
+def likeness(sound: NDArray[np.int16], original: NDArray[np.int16]) -> float:
+    """The best correlation over some delay, 0 to 1."""
+    best = 0.0
+    for delay in range(0, 800, 4):
+        length = min(len(sound) - delay, len(original))
+        a, b = sound[delay : delay + length].astype(float), original[:length].astype(float)
+        best = max(best, float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b) + 1e-9)))
+    return best
+
+
+def loudest_hz(sound: NDArray[np.int16], rate: int) -> float:
+    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
+    return float(np.argmax(spectrum) * rate / len(sound))
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        AudioParams("ima-adpcm", 16000, 1, 60),
+        AudioParams("pcm", 16000, 1, 20),
+        AudioParams("pcm", 22050, 1, 40),
+        AudioParams("opus", 16000, 1, 60),
+    ],
+)
+async def test_a_board_of_any_format_talks_to_a_server_that_knows_only_opus(
+    peers: Peers, upstream: StockServer, params: AudioParams
+) -> None:
+    peer = await peers.connect("02:00:00:00:00:01")
+    await peer.hello(audio_params=params.as_dict())
+    await peer.send(type="listen", state="start", mode="manual")
+    voice = chirp(1.26)
+    if params.sample_rate == RATE:
+        await say(peer, params, voice)
+    else:
+        await say(peer, params, np.zeros(params.sample_rate, np.int16))
+    await peer.send(type="listen", state="stop")
+    await upstream.until(lambda: upstream.texts("listen", state="stop"))
+    # Every utterance arrives whole, before the message that ends it.
+    assert len(upstream.sound()) >= 0.9 * RATE
+    assert upstream.bad_packets == 0
+    if params.sample_rate == RATE:
+        assert likeness(upstream.sound(), voice) > 0.9
+    assert upstream.headers[0]["device-id"] == "02:00:00:00:00:01"
+    assert upstream.headers[0]["protocol-version"] == "1"
+    replying = asyncio.create_task(upstream.reply())
+    sound, texts = await hear(peer, params)
+    await replying
+    assert [(text["type"], text.get("state")) for text in texts] == [
+        ("stt", None), ("tts", "start"), ("llm", None), ("tts", "sentence_start"), ("tts", "stop"),
+    ]  # fmt: skip
+    assert {text["session_id"] for text in texts} != {"s"}
+    assert abs(len(sound) / params.sample_rate - REPLY_FRAMES * 0.06) < 0.061
+    assert abs(loudest_hz(sound, params.sample_rate) - TONE_HZ) < 10
+
+
+async def test_tools_pass_through_both_ways(peers: Peers, upstream: StockServer) -> None:
+    peer = await peers.connect()
+    await peer.hello(features={"mcp": True}, audio_params=ADPCM)
+    asked = await peer.receive("mcp")
+    assert asked["payload"]["method"] == "initialize"
+    await peer.send(type="mcp", payload={"jsonrpc": "2.0", "id": 1, "result": {"serverInfo": {"name": "sim"}}})
+    assert (await peer.receive("mcp"))["payload"]["method"] == "tools/list"
+    tools = [{"name": "self.led.set_color", "inputSchema": {}}]
+    await peer.send(type="mcp", payload={"jsonrpc": "2.0", "id": 2, "result": {"tools": tools, "nextCursor": ""}})
+    await upstream.until(lambda: upstream.tools)
+    calling = asyncio.create_task(upstream.call_tool("self.led.set_color", {"red": 255}))
+    call = await peer.receive("mcp")
+    assert call["payload"]["params"] == {"name": "self.led.set_color", "arguments": {"red": 255}}
+    result = {"content": [{"type": "text", "text": "true"}], "isError": False}
+    await peer.send(type="mcp", payload={"jsonrpc": "2.0", "id": call["payload"]["id"], "result": result})
+    assert await calling == result
+    await peer.send(type="iot", states=[{"name": "Lamp", "state": {"on": True}}])
+    await upstream.until(lambda: upstream.texts("iot"))
+    await upstream.send(type="iot", commands=[{"name": "Lamp", "method": "TurnOn", "parameters": {}}])
+    assert (await peer.receive("iot"))["commands"][0]["method"] == "TurnOn"
+    await upstream.send(type="alert", status="low", message="battery", emotion="sad")
+    assert (await peer.receive("alert"))["message"] == "battery"
+
+
+async def test_rooms_and_pings_stay_here(peers: Peers, upstream: StockServer) -> None:
+    peer = await peers.connect()
+    await peer.hello(audio_params=ADPCM)
+    await peer.join("studio")
+    await peer.echo()
+    await peer.send(type="abort", reason="button")
+    await upstream.until(lambda: upstream.texts("abort"))
+    assert {message["type"] for message in upstream.messages} == {"hello", "abort"}
+
+
+async def test_what_upstream_sends_wrong_harms_nobody(peers: Peers, upstream: StockServer) -> None:
+    peer = await peers.connect()
+    await peer.hello(audio_params=ADPCM)
+    await upstream.until(lambda: upstream.connections)
+    for message in ("not json", "7", '{"no":"type"}', b"", b"\xff\x00 no opus at all" * 20):
+        await upstream.connections[-1].send(message)
+    replying = asyncio.create_task(upstream.reply())
+    sound, _ = await hear(peer, AudioParams("ima-adpcm", 16000, 1, 60))
+    await replying
+    assert abs(loudest_hz(sound, RATE) - TONE_HZ) < 10
+
+
+async def test_upstream_lost_in_the_middle_of_a_turn_is_told_and_found_again(
+    peers: Peers, upstream: StockServer
+) -> None:
+    peer = await peers.connect()
+    await peer.hello(audio_params=ADPCM)
+    await peer.send(type="listen", state="start", mode="auto")
+    await upstream.until(lambda: upstream.texts("listen", state="start"))
+    await upstream.send(type="tts", state="start")
+    await peer.receive("tts", state="start")
+    upstream.connections[-1].transport.abort()
+    await peer.receive("tts", state="stop")
+    assert (await peer.receive("error"))["code"] == "upstream"
+    # The new session is told that the board listens.
+    await upstream.until(lambda: len(upstream.texts("listen", state="start")) == 2)
+    await say(peer, AudioParams(**ADPCM), chirp(0.6))
+    await upstream.until(lambda: len(upstream.sound()) >= 0.5 * RATE)
+
+
+async def test_a_closed_idle_connection_is_opened_again_by_the_next_turn(peers: Peers, upstream: StockServer) -> None:
+    peer = await peers.connect()
+    await peer.hello(audio_params=ADPCM)
+    await upstream.until(lambda: upstream.connections)
+    await upstream.connections[-1].close()
+    await peer.echo()
+    await asyncio.sleep(0.1)
+    assert len(upstream.connections) == 1
+    await peer.send(type="listen", state="detect", text="hello there")
+    await upstream.until(lambda: upstream.texts("listen", state="detect", text="hello there"))
+    assert len(upstream.connections) == 2
+
+
+async def test_an_upstream_that_is_not_there_is_told_each_turn(
+    peers: Peers, upstream: StockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge_module, "_FIRST_PAUSE", 0.01)
+    await upstream.stop()
+    peer = await peers.connect()
+    await peer.hello(audio_params=ADPCM)
+    for _ in range(2):
+        assert (await peer.receive("error"))["code"] == "upstream"
+        await peer.send(type="listen", state="start", mode="auto")
+        await say(peer, AudioParams(**ADPCM), chirp(6.0))
+        await peer.echo()
+    await peer.receive("error", code="upstream")
+    # When it is back, the next turn gets through.
+    await upstream.start()
+    await peer.send(type="listen", state="detect", text="again")
+    await upstream.until(lambda: upstream.texts("listen", text="again"))
+
+
+@pytest.mark.parametrize("how", ["http", "words"])
+async def test_a_refusal_of_upstream_reaches_the_board(how: str, upstream: StockServer) -> None:
+    upstream.token = "right"
+    if how == "http":
+        upstream.refuse_with = HTTPStatus.UNAUTHORIZED
+    host = Host(replace(settings(), upstream=UpstreamSettings(upstream.url, token="wrong")))
+    await host.start()
+    peers = Peers(host.url)
+    try:
+        peer = await peers.connect()
+        await peer.hello(audio_params=ADPCM)
+        error = await peer.receive("error")
+        assert error["code"] == "upstream"
+        assert ("401" if how == "http" else "认证失败") in error["message"]
+        await peer.echo()
+    finally:
+        await peers.close()
+        await host.stop()
+
+
+async def test_the_connection_upstream_ends_with_the_board(peers: Peers, upstream: StockServer) -> None:
+    peer = await peers.connect()
+    await peer.hello(audio_params=ADPCM)
+    await upstream.until(lambda: upstream.connections)
+    await peer.socket.close()
+    await asyncio.wait_for(upstream.connections[-1].wait_closed(), 10)
+
+
+def test_the_decoder_needs_no_word_on_the_rate() -> None:
+    """What the bridge relies on: a packet made at 24 kHz decodes at 16 kHz, to the same length of time."""
+    from posewire.wire.opus import OpusEncoder
+
+    tone = (9000 * np.sin(2 * np.pi * 440 / 24000 * np.arange(1440))).astype(np.int16)
+    assert len(OpusDecoder(16000).decode(OpusEncoder(24000).encode(tone))) == 960
