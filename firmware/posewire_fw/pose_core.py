@@ -1,7 +1,8 @@
 """The integer loops of the pose codec in viper: quantising, prediction, contexts, rANS, CRC.
 
 The same job as host/posewire/wire/pose/core.py, which is the plain twin: tests hold both to the same bytes. Viper takes
-four arguments at most, so a list carries the buffers (see SLOTS). No floats and nothing beyond 31 bits, so that the
+four arguments at most, so a list carries the buffers (see SLOTS); where one is left, integers come before the list whose
+values do not matter: a function's first three locals, arguments included, live in registers. No floats and nothing beyond 31 bits, so that the
 results are the same on 32-bit chips and on a 64-bit simulator.
 
 16-bit loads come without sign: ``(v ^ 0x8000) - 0x8000`` puts it back.
@@ -22,12 +23,12 @@ W = const(7)  # B: before and after
 PW = const(8)  # B
 TODO = const(9)  # B: 0 skip, 1 delta, 2 intra
 VALID = const(10)  # B: of the reference
-E = const(11)  # h
-D = const(12)  # h
-RES = const(13)  # h
+E = const(11)  # H: innovations + 32768
+D = const(12)  # H: the same against the template
+RES = const(13)  # H: residuals, the sign in the lowest bit
 CTX = const(14)  # B
 WORK = const(15)  # i: 48
-CUM = const(16)  # H: 14 x 33
+CUM = const(16)  # H: 14 x 33, then FIRST
 BUF = const(17)  # bytes of the packet
 MARKS = const(18)
 CHANNELS = const(19)
@@ -42,6 +43,17 @@ R4 = const(27)
 P4 = const(28)
 UNIT = const(29)
 SLOTS = const(30)
+
+# After the cumulative frequencies: for each table and each 256 slots, the first entry above their first slot
+FIRST = const(462)
+
+
+class _All:
+    def __getitem__(self, item):
+        return item
+
+
+ALL = _All()[:]  # a slice that needs no memory when it is used: ``a[ALL] = b`` copies all of b
 
 # floor(log2) and the next bit of 0 ... 255: two buckets an octave
 _b = bytearray(256)

@@ -347,7 +347,7 @@ class PoseDecoder:
         if old is None and cold and not fresh:
             new.known = 0
         cx = s.cx
-        core.fill8(s.there, s.marks, 1)
+        s.there[core.ALL] = s.all_there
         mask = (s.marks + 7) >> 3
         if pos + (mask if flags & 0x20 else 0) + (mask if flags & 0x80 else 0) > end:
             return False
@@ -367,7 +367,11 @@ class PoseDecoder:
             if count and first == new.known:
                 new.known += count
             stop = new.known
-        todo = core.plan_todo(cx, s.there, first, count)
+        todo = 0
+        if new.full and not flags & 0x60:
+            s.todo[core.ALL] = s.all_there
+        else:
+            todo = core.plan_todo(cx, s.there, first, count)
         if flags & 0x80:
             if pos + mask > end:
                 return False
@@ -388,7 +392,7 @@ class PoseDecoder:
         cx[core.POS] = pos
         cx[core.END] = end
         cx[core.STOP] = stop
-        if not unpack.unpack(cx):
+        if not unpack.unpack(0, 0, 0, cx):
             return False
         if s.quat:
             core.quat_restore(cx)
@@ -473,7 +477,7 @@ class PoseDecoder:
             cx[core.BASE] = new.x
             cx[core.POS] = pos
             cx[core.END] = pos + size
-            if not unpack.unpack(cx):
+            if not unpack.unpack(0, 0, 0, cx):
                 break
             pos += size
             if plane >= 2:

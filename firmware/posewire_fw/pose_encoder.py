@@ -185,14 +185,14 @@ class PoseEncoder:
             return False
         if s.raw:
             pack.quantise16(values, slot.x, s.size, level)
-            core.fill8(s.there, s.marks, 1)
+            s.there[core.ALL] = s.all_there
             s.missing = 0
         else:
             q = s.quantise
             q[0] = values
             q[1] = slot.x
             q[2] = s.on_grid(level)
-            s.missing = pack.quantise(q)
+            s.missing = pack.quantise(0, 0, 0, q)
         slot.there = s.missing < s.marks
         return slot.there
 
@@ -297,7 +297,11 @@ class PoseEncoder:
                 count = step if step < s.marks - first else s.marks - first
             else:
                 first = 0
-        todo = core.plan_todo(cx, s.there, first, count)
+        todo = 0
+        if ref is not None and new.full and not s.missing and not count:
+            s.todo[core.ALL] = s.all_there
+        else:
+            todo = core.plan_todo(cx, s.there, first, count)
         jumps = 0
         if s.quat:
             jumps = pack.quat_prepare(cx)
@@ -311,9 +315,9 @@ class PoseEncoder:
             cx[core.BASE] = cx[core.X1]
         cx[core.BUF] = buf
         end = len(buf)
-        cx[core.POS] = pack.model(cx)
+        cx[core.POS] = pack.model(0, 0, 0, cx)
         cx[core.END] = end
-        start = pack.rans(cx)
+        start = pack.rans(0, 0, 0, cx)
         flags = (3 if ref is None else mode) | level << 2
         at = pos + 5  # room for the longest length
         if declare:

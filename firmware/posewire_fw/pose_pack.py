@@ -37,16 +37,14 @@ from posewire_fw.pose_core import (
 
 
 @micropython.viper
-def quantise(args) -> int:
+def quantise(v: int, m: int, c: int, args) -> int:
     """args = [src, dst, bits, there]: float32 landmarks, straight from their bits, to the grid; there[i] = 0
     where one has a
     NaN or infinity.
 
-    bits: exponent of each channel (signed bytes) after two bytes of landmark count. Halves away from zero, limited to
-    32767. Returns how many landmarks are missing.
+    bits: landmark count (two bytes), channels, limit (two bytes), 150 less the exponent of each channel. Halves away
+    from zero. Returns how many landmarks are missing.
     """
-    v = 0  # the first three locals live in registers
-    m = 0
     a = args
     s = ptr32(a[0])
     d = ptr16(a[1])
@@ -54,6 +52,7 @@ def quantise(args) -> int:
     th = ptr8(a[3])
     marks = bb[0] | (bb[1] << 8)
     ch = bb[2]
+    stop = 5 + ch
     limit = bb[3] | (bb[4] << 8)
     i = 0
     q = 0
@@ -61,9 +60,9 @@ def quantise(args) -> int:
     while i < marks:
         ok = 1
         c = 5
-        while c < 5 + ch:
+        while c < stop:
             v = s[q]
-            sh = 150 - ((bb[c] ^ 0x80) - 0x80) - ((v >> 23) & 255)
+            sh = bb[c] - ((v >> 23) & 255)
             if sh > 24:  # less than half a step, zero and denormal numbers included
                 m = 0
             else:
@@ -252,10 +251,8 @@ def pick_mode(cx) -> int:
 
 
 @micropython.viper
-def model(cx) -> int:
+def model(q: int, v: int, c: int, cx) -> int:
     """Residuals RES and buckets CTX in coding order; EMA and W become the state after. Returns how many values."""
-    q = 0  # the first three locals live in registers
-    v = 0
     ct = cx
     plan = ptr16(ct[PLAN])
     x = ptr16(ct[X])
@@ -314,31 +311,25 @@ def model(cx) -> int:
             while c < ch:
                 q = b + c
                 em = ema[q]
-                pm = 0
-                p = 0
-                if k:
-                    pm = (e[r0 + c] ^ 0x8000) - 0x8000
-                    if k == 1:
-                        p = (w[q] * pm + 32) >> 6
-                    else:
-                        p = pm + ((e[r1 + c] ^ 0x8000) - 0x8000)
-                        if k == 2:
-                            p = (p + 1) >> 1
-                        else:
-                            p = ((p + ((e[r2 + c] ^ 0x8000) - 0x8000)) * 10923 + 16384) >> 15
+                v = x[q] - base[q]
+                e[q] = v + 0x8000
+                if intra:
+                    d[q] = x[q] - tmpl[q] + 0x8000
+                if k == 3:
+                    v -= ((e[r0 + c] + e[r1 + c] + e[r2 + c] - 0x18000) * 10923 + 16384) >> 15
+                elif k == 1:
+                    pm = e[r0 + c] - 0x8000
+                    v -= (w[q] * pm + 32) >> 6
+                elif k == 2:
+                    v -= (e[r0 + c] + e[r1 + c] - 0xFFFF) >> 1
                 m = (em * k_[16 + c]) >> 6
                 t = 0
                 while m > 255:
                     m >>= 4
                     t += 8
-                t += bt[m]
-                v = x[q] - base[q]
-                e[q] = v
-                if intra:
-                    d[q] = x[q] - tmpl[q]
-                r = (((v - p) & 0xFFFF) ^ 0x8000) - 0x8000
-                res[o] = r
-                ctx[o] = t
+                ctx[o] = t + bt[m]
+                r = ((v & 0xFFFF) ^ 0x8000) - 0x8000
+                res[o] = (r << 1) ^ (r >> 31)
                 o += 1
                 a = r
                 if a < 0:
@@ -368,26 +359,22 @@ def model(cx) -> int:
             while c < ch:
                 q = b + c
                 em = kema[q]
-                p = 0
-                if k:
-                    p = (d[r0 + c] ^ 0x8000) - 0x8000
-                    if k > 1:
-                        p += (d[r1 + c] ^ 0x8000) - 0x8000
-                        if k == 2:
-                            p = (p + 1) >> 1
-                        else:
-                            p = ((p + ((d[r2 + c] ^ 0x8000) - 0x8000)) * 10923 + 16384) >> 15
+                v = x[q] - tmpl[q]
+                d[q] = v + 0x8000
+                if k == 3:
+                    v -= ((d[r0 + c] + d[r1 + c] + d[r2 + c] - 0x18000) * 10923 + 16384) >> 15
+                elif k == 1:
+                    v -= d[r0 + c] - 0x8000
+                elif k == 2:
+                    v -= (d[r0 + c] + d[r1 + c] - 0xFFFF) >> 1
                 m = (em * k_[40 + c]) >> 6
                 t = 0
                 while m > 255:
                     m >>= 4
                     t += 8
-                t += bt[m]
-                v = x[q] - tmpl[q]
-                d[q] = v
-                r = (((v - p) & 0xFFFF) ^ 0x8000) - 0x8000
-                res[o] = r
-                ctx[o] = t
+                ctx[o] = t + bt[m]
+                r = ((v & 0xFFFF) ^ 0x8000) - 0x8000
+                res[o] = (r << 1) ^ (r >> 31)
                 o += 1
                 a = r
                 if a < 0:
@@ -397,9 +384,9 @@ def model(cx) -> int:
                     a = 32767
                 k_[24 + c] = k_[24 + c] + a
                 k_[32 + c] = k_[32 + c] + em
-                v = 0
+                v = 0x8000
                 if valid[i]:
-                    v = x[q] - base[q]
+                    v += x[q] - base[q]
                 e[q] = v
                 ema[q] = pema[q]
                 w[q] = pw[q]
@@ -407,8 +394,8 @@ def model(cx) -> int:
         else:
             while c < ch:
                 q = b + c
-                e[q] = 0
-                d[q] = 0
+                e[q] = 0x8000
+                d[q] = 0x8000
                 ema[q] = pema[q]
                 w[q] = pw[q]
                 c += 1
@@ -437,10 +424,9 @@ def model(cx) -> int:
 
 
 @micropython.viper
-def rans(cx) -> int:
+def rans(x: int, a: int, t: int, cx) -> int:
     """Writes POS symbols backwards so that they end before BUF[END]; returns where they start."""
-    x = 1  # the first three locals live in registers
-    o = 0
+    x = 1
     ct = cx
     n = int(ct[POS])
     res = ptr16(ct[RES])
@@ -452,11 +438,9 @@ def rans(cx) -> int:
     i = n
     while i > 0:
         i -= 1
-        a = (res[i] ^ 0x8000) - 0x8000
-        neg = 0
-        if a < 0:
-            a = 0 - a
-            neg = 1
+        a = res[i]
+        neg = a & 1
+        a = (a + 1) >> 1
         t = ctx[i]
         k = 0
         if i >= tail:

@@ -53,7 +53,7 @@ def cumulative(group):
     """14 x 33 cumulative frequencies; group 1 is for faces."""
     if group not in _cum:
         frequencies = _table("FREQUENCIES")
-        out = array("H", bytes(2 * 14 * 33))
+        out = array("H", bytes(2 * (core.FIRST + 14 * 16)))
         at = group * 14 * 32 * 2
         for t in range(14):
             total = 0
@@ -61,6 +61,11 @@ def cumulative(group):
                 total += frequencies[at] | frequencies[at + 1] << 8
                 at += 2
                 out[t * 33 + s + 1] = total
+            s = t * 33 + 1
+            for h in range(16):
+                while out[s] <= h << 8:
+                    s += 1
+                out[core.FIRST + 16 * t + h] = s
         _cum[group] = out
     return _cum[group]
 
@@ -134,6 +139,7 @@ class PoseSet:
         self.base = ints("h", n)
         self.todo = bytearray(marks)
         self.there = bytearray(marks)
+        self.all_there = b"\x01" * marks
         self.drop = bytearray(marks)
         self.quantise: list = [None, None, None, self.there]
         # what the float conversions need: landmarks, channels, limit, exponents at the coarse level
@@ -279,7 +285,8 @@ class PoseSet:
         g[3] = limit & 255
         g[4] = limit >> 8
         for c in range(self.wide):
-            g[5 + c] = (self.bits[c] - coarse) & 255
+            b = self.bits[c]
+            g[5 + c] = 150 + coarse - (b - 256 if b & 0x80 else b)
         return g
 
     @micropython.native
@@ -296,7 +303,7 @@ class PoseSet:
             core.fill8(new.prev, 2 * self.size, 0)
             core.fill8(self.p4 if self.quat else self.base, 2 * self.size, 0)
             core.rescale_scale(self.pema, new.ema, self.n, 0)
-            core.copy8(self.pw, new.w, self.n)
+            new.w[core.ALL] = self.pw
             new.full = False
             new.known = self.marks
         else:
@@ -307,11 +314,11 @@ class PoseSet:
                 core.rescale(ref.prev, before, self.size, by)
                 core.rescale_scale(ref.ema, new.ema, self.n, by)
             else:
-                core.copy8(ref.x, new.prev, 2 * self.size)
-                core.copy8(ref.prev, before, 2 * self.size)
-                core.copy8(ref.ema, new.ema, 2 * self.n)
-            core.copy8(ref.w, new.w, self.n)
-            core.copy8(ref.valid, new.valid, self.marks)
+                new.prev[core.ALL] = ref.x
+                before[core.ALL] = ref.prev
+                new.ema[core.ALL] = ref.ema
+            new.w[core.ALL] = ref.w
+            new.valid[core.ALL] = ref.valid
             new.full = ref.full
             new.known = ref.known
         new.coarse = coarse

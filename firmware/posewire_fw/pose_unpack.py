@@ -11,6 +11,7 @@ from posewire_fw.pose_core import (
     DROP,
     EMA,
     END,
+    FIRST,
     INTRA,
     KEMA,
     MARKS,
@@ -34,10 +35,8 @@ from posewire_fw.pose_core import (
 
 
 @micropython.viper
-def unpack(cx) -> int:
+def unpack(s: int, q: int, c: int, cx) -> int:
     """The inverse of model and rans: reads BUF[POS:END], writes X, EMA, W. 1 when the stream ends as it must."""
-    s = 0  # the first three locals live in registers
-    q = 0
     ct = cx
     plan = ptr16(ct[PLAN])
     x = ptr16(ct[X])
@@ -82,6 +81,7 @@ def unpack(cx) -> int:
     every = 3
     if marks < 40:
         every = 0
+    first = int(FIRST)
     last = marks - 1
     while last > 0 and todo[plan[5 * last] // ch] == 0:
         last -= 1
@@ -101,41 +101,36 @@ def unpack(cx) -> int:
         i = b // ch
         do = todo[i]
         c = 0
-        while c < ch:
-            q = b + c
-            if do == 0:
-                e[q] = 0
-                d[q] = 0
+        if do == 0:
+            while c < ch:
+                q = b + c
+                e[q] = 0x8000
+                d[q] = 0x8000
                 ema[q] = pema[q]
                 w[q] = pw[q]
                 c += 1
-                continue
-            pm = 0
+        while c < ch:
+            q = b + c
             p = 0
             if do == 1:
                 em = ema[q]
                 m = (em * k_[16 + c]) >> 6
-                if k:
-                    pm = (e[r0 + c] ^ 0x8000) - 0x8000
-                    if k == 1:
-                        p = (w[q] * pm + 32) >> 6
-                    else:
-                        p = pm + ((e[r1 + c] ^ 0x8000) - 0x8000)
-                        if k == 2:
-                            p = (p + 1) >> 1
-                        else:
-                            p = ((p + ((e[r2 + c] ^ 0x8000) - 0x8000)) * 10923 + 16384) >> 15
+                if k == 3:
+                    p = ((e[r0 + c] + e[r1 + c] + e[r2 + c] - 0x18000) * 10923 + 16384) >> 15
+                elif k == 1:
+                    pm = e[r0 + c] - 0x8000
+                    p = (w[q] * pm + 32) >> 6
+                elif k == 2:
+                    p = (e[r0 + c] + e[r1 + c] - 0xFFFF) >> 1
             else:
                 em = kema[q]
                 m = (em * k_[40 + c]) >> 6
-                if k:
-                    p = (d[r0 + c] ^ 0x8000) - 0x8000
-                    if k > 1:
-                        p += (d[r1 + c] ^ 0x8000) - 0x8000
-                        if k == 2:
-                            p = (p + 1) >> 1
-                        else:
-                            p = ((p + ((d[r2 + c] ^ 0x8000) - 0x8000)) * 10923 + 16384) >> 15
+                if k == 3:
+                    p = ((d[r0 + c] + d[r1 + c] + d[r2 + c] - 0x18000) * 10923 + 16384) >> 15
+                elif k == 1:
+                    p = d[r0 + c] - 0x8000
+                elif k == 2:
+                    p = (d[r0 + c] + d[r1 + c] - 0xFFFF) >> 1
             t = 0
             while m > 255:
                 m >>= 4
@@ -176,54 +171,51 @@ def unpack(cx) -> int:
                     kk = (t - 12) >> 1
                     t = 12 + (t & 1)
                 h = s & 4095
-                z = t * 33
-                v = 0
-                while cum[z + 1] <= h:
+                z = cum[first + (t << 4) + (h >> 8)]
+                while cum[z] <= h:
                     z += 1
-                    v += 1
-                f = cum[z]
-                s = (cum[z + 1] - f) * (s >> 12) + h - f
+                f = cum[z - 1]
+                s = (cum[z] - f) * (s >> 12) + h - f
                 while s < 0x400000 and pos < end:
                     s = (s << 8) | inp[pos]
                     pos += 1
-                if v == 31:
+                r = z - 1 - t * 33
+                if r == 31:
                     h = s & 15
                     s >>= 4
                     while s < 0x400000 and pos < end:
                         s = (s << 8) | inp[pos]
                         pos += 1
-                    v = 30 + ((1 << h) | (s & ((1 << h) - 1)))
+                    r = 30 + ((1 << h) | (s & ((1 << h) - 1)))
                     s >>= h
                     while s < 0x400000 and pos < end:
                         s = (s << 8) | inp[pos]
                         pos += 1
-                r = v
-                if v | kk:
+                if r | kk:
                     neg = s & 1
-                    r = (v << kk) | ((s >> 1) & ((1 << kk) - 1))
-                    s >>= kk + 1
+                    s >>= 1
+                    if kk:
+                        r = (r << kk) | (s & ((1 << kk) - 1))
+                        s >>= kk
                     while s < 0x400000 and pos < end:
                         s = (s << 8) | inp[pos]
                         pos += 1
             if r > 32768:
                 return 0
+            a = r << 4
+            if a > 32767:
+                a = 32767
             if neg:
                 if r == 0:
                     return 0
                 r = 0 - r
             v = r + p
-            a = r
-            if a < 0:
-                a = 0 - a
-            a <<= 4
-            if a > 32767:
-                a = 32767
             if do == 1:
-                e[q] = v
+                e[q] = v + 0x8000
                 v += base[q]
                 x[q] = v
                 if intra:
-                    d[q] = v - tmpl[q]
+                    d[q] = v - tmpl[q] + 0x8000
                 k_[c] = k_[c] + a
                 k_[8 + c] = k_[8 + c] + em
                 em += (a - em + 4) >> 3
@@ -242,15 +234,15 @@ def unpack(cx) -> int:
                         v = 80
                     w[q] = v
             else:
-                d[q] = v
+                d[q] = v + 0x8000
                 v += tmpl[q]
                 x[q] = v
                 k_[24 + c] = k_[24 + c] + a
                 k_[32 + c] = k_[32 + c] + em
                 if valid[i]:
-                    e[q] = v - base[q]
+                    e[q] = v - base[q] + 0x8000
                 else:
-                    e[q] = 0
+                    e[q] = 0x8000
                 ema[q] = pema[q]
                 w[q] = pw[q]
             c += 1
@@ -349,10 +341,8 @@ def dequantise(src, dst, bits, there):
             if v < 0:
                 v = 0 - v
                 sign = 1
-            b = bb[5 + c]
-            b = (b ^ 0x80) - 0x80
             if v:
-                e = 150 - b
+                e = int(bb[5 + c])
                 while v < 0x800000:
                     v <<= 1
                     e -= 1

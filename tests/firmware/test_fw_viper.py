@@ -236,8 +236,8 @@ def test_quantise_random_bit_patterns():
     for bits in (-15, 0, 6, 10, 12, 15):
         out = bytearray(2 * len(patterns))
         there = bytearray(len(patterns))
-        grid = struct.pack("<HBHb", len(patterns), 1, 32767, bits)
-        missing = pose_pack.quantise([bytearray(raw), out, grid, there])
+        grid = struct.pack("<HBHB", len(patterns), 1, 32767, 150 - bits)
+        missing = pose_pack.quantise(0, 0, 0, [bytearray(raw), out, grid, there])
         expected = [twins.quantise_value(value, bits) for value in floats]
         assert list(there) == [0 if value is None else 1 for value in expected]
         assert missing == expected.count(None) > 0
