@@ -2,12 +2,12 @@
 
     python tools/count_pose_instructions.py
 
-Runs the very firmware modules on the unix port of MicroPython, over recordings, under valgrind's callgrind, which counts
-executed instructions, with two numbers of frames; the difference is what a frame costs, interpreter and all. That is
-x86-64 code; the ESP32 runs Xtensa code that the same viper compiler makes, one statement at a time in the same way.
-The counts are
-scaled by the ratio of the sizes of that code (divided by the mean instruction length, 2.75 bytes on Xtensa and 4.2 on
-x86-64), then taken at CYCLES cycles each. It is an estimate, with a range: nothing here has run on a chip.
+Runs the very firmware modules on the unix port of MicroPython, over recordings, under valgrind's callgrind, which
+counts executed instructions, with two numbers of frames; the difference is what a frame costs, interpreter and all.
+That is x86-64 code; the ESP32 runs Xtensa code that the same viper compiler makes, one statement at a time in the same
+way. The counts are scaled by the ratio of the sizes of that code (divided by the mean instruction length, 2.75 bytes on
+Xtensa and 4.2 on x86-64), then taken at CYCLES cycles each.
+It is an estimate, with a range: nothing here has run on a chip.
 """
 
 from __future__ import annotations

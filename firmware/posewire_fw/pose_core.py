@@ -1,9 +1,9 @@
 """The integer loops of the pose codec in viper: quantising, prediction, contexts, rANS, CRC.
 
 The same job as host/posewire/wire/pose/core.py, which is the plain twin: tests hold both to the same bytes. Viper takes
-four arguments at most, so a list carries the buffers (see SLOTS); where one is left, integers come before the list whose
-values do not matter: a function's first three locals, arguments included, live in registers. No floats and nothing beyond 31 bits, so that the
-results are the same on 32-bit chips and on a 64-bit simulator.
+four arguments at most, so a list carries the buffers (see SLOTS). A function's first three locals live in registers,
+arguments included: the busiest integers are arguments whose values do not matter. No floats and nothing beyond 31
+bits, so that the results are the same on 32-bit chips and on a 64-bit simulator.
 
 16-bit loads come without sign: ``(v ^ 0x8000) - 0x8000`` puts it back.
 """

@@ -1,7 +1,7 @@
 # Runs on MicroPython: encodes or decodes the frames of a recording, for counting instructions
 # (tools/count_pose_instructions.py).
-# pose_load.py IDS encode|decode FRAMES FILE; FILE: for each frame the float32 values of its sets, or for each packet its
-# length (two bytes, big-endian) and its bytes.
+# pose_load.py IDS encode|decode FRAMES FILE; FILE: for each frame the float32 values of its sets, or for each packet
+# its length (two bytes, big-endian) and its bytes.
 import sys
 from array import array
 
