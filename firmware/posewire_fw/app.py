@@ -159,18 +159,40 @@ class App:
 
     def _open_pose_sources(self, pose):
         # Imported here, because the codec takes memory that a board without such sources has better uses for.
-        uart = self.board.open_uart() if pose["keypoints"] else None
-        if uart is not None:
-            from posewire_fw.keypoints import KeypointReader
-
-            self.keypoints = KeypointReader(uart, self.uplink.add_source, self._reserve_packet)
-            self.uplink.publishes = True
+        if pose["keypoints"] and self.board.has("uart_tx", "uart_rx"):
+            self._open_uart_part(pose)
         i2c = self.board.open_i2c() if pose["imu"] else None
         if i2c is not None:
             from posewire_fw.imu import Imu
 
             self.imu = Imu(i2c, pose["imu_hz"], self.clock, self.board.imu)
             self.uplink.add_source(self.imu.stream)
+
+    def _open_uart_part(self, pose):
+        part = pose["uart"]
+        if part == "keypoints":
+            from posewire_fw.keypoints import KeypointReader
+
+            uart = self.board.open_uart(pose["uart_baud"])
+            self.keypoints = KeypointReader(uart, self.uplink.add_source, self._reserve_packet)
+            self.uplink.publishes = True
+            return
+        if part == "bno08x":
+            from posewire_fw import bno08x
+
+            self.keypoints = bno08x.Bno08x(self.board.open_uart(pose["uart_baud"] or bno08x.BAUD), self.clock)
+        elif part == "grove-ai":
+            from posewire_fw import grove_ai
+
+            uart = self.board.open_uart(pose["uart_baud"] or grove_ai.BAUD)
+            self.keypoints = grove_ai.GroveAi(uart, self.clock, pose["picture"][0], pose["picture"][1])
+        else:
+            from posewire_fw import huskylens2
+
+            uart = self.board.open_uart(pose["uart_baud"] or huskylens2.BAUD)
+            algorithm = huskylens2.HAND if part == "huskylens2-hand" else huskylens2.POSE
+            self.keypoints = huskylens2.HuskyLens2(uart, self.clock, algorithm)
+        self.uplink.add_source(self.keypoints.stream)
 
     def _open_receiver(self, pose):
         if pose["receive"] is None:

@@ -109,12 +109,11 @@ class Board:
         if self.has("amplifier"):
             self.output_pin("amplifier").value(1 if on else 0)
 
-    def open_uart(self):
+    def open_uart(self, baud=None):
         if not self.has("uart_tx", "uart_rx"):
             return None
-        return machine.UART(
-            1, baudrate=self.uart_baud, tx=self.pin("uart_tx"), rx=self.pin("uart_rx"), rxbuf=UART_BUFFER, timeout=0
-        )
+        tx, rx = self.pin("uart_tx"), self.pin("uart_rx")
+        return machine.UART(1, baudrate=baud or self.uart_baud, tx=tx, rx=rx, rxbuf=UART_BUFFER, timeout=0)
 
 
 def load(path=BOARD_FILE):

@@ -76,6 +76,23 @@ _LANDMARK_SETS = (
 )  # fmt: skip
 
 
+# What may be on the UART: the line of docs/keypoint-uart.md, or a part that speaks its own.
+_UART_PARTS = ("keypoints", "grove-ai", "huskylens2", "huskylens2-hand", "bno08x")
+
+
+def _baud(value):
+    return value is None or (isinstance(value, int) and 1200 <= value <= 5000000)
+
+
+def _size(value):
+    if not isinstance(value, list) or len(value) != 2:
+        return False
+    for side in value:
+        if not isinstance(side, int) or not 0 < side <= 4096:
+            return False
+    return True
+
+
 def _landmark_set(value):
     return value is None or value in _LANDMARK_SETS
 
@@ -103,6 +120,9 @@ _SETTINGS = (
     ("listen", "mode", "auto", _one_of("auto", "realtime"), '"auto" or "realtime"'),
     ("pose", "room", None, _room, "a name of 1 to 64 characters or null"),
     ("pose", "keypoints", True, _boolean, "true or false"),
+    ("pose", "uart", "keypoints", _one_of(*_UART_PARTS), "one of " + ", ".join(_UART_PARTS)),
+    ("pose", "uart_baud", None, _baud, "1200..5000000 or null"),
+    ("pose", "picture", [240, 240], _size, "[width, height]"),
     ("pose", "imu", True, _boolean, "true or false"),
     ("pose", "imu_hz", 50, _integer(1, 200), "1..200"),
     ("pose", "receive", None, _landmark_set, "the name of a landmark set, \"any\" or null"),
