@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--only", choices=list(_PARTS), action="append", help="measure this part; may be repeated")
     parser.add_argument("--turns", type=int, default=1000, help="turns of the endurance part (default 1000)")
+    parser.add_argument("--speakers", type=int, default=50, help="most people who speak at once (default 50)")
     parser.add_argument("--threshold", type=float, help="another asr_threshold")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all results there, too")
 
@@ -289,6 +290,52 @@ async def measure_sessions(_: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+async def measure_speakers(args: argparse.Namespace) -> dict[str, Any]:
+    """Many people speak at the same moment, with the offline recogniser: what they wait, and whether the loop does."""
+    pcm = (await speak("flite", ("go forward ten meters",)))[0].pcm
+    pcm = np.concatenate((pcm, np.zeros(16_000, np.int16)))
+    assistant = await asyncio.to_thread(Assistant.create, VoiceSettings(tts="none"))
+    result = {}
+
+    async def lag() -> float:
+        """Return the longest time that the event loop did not come round, in ms."""
+        worst = 0.0
+        while True:
+            before = time.monotonic()
+            try:
+                await asyncio.sleep(0.01)
+            except asyncio.CancelledError:
+                return worst
+            worst = max(worst, (time.monotonic() - before - 0.01) * 1000)
+
+    try:
+        for speakers in (1, 10, args.speakers):
+            lines = [Line() for _ in range(speakers)]
+            sessions = [assistant.session(line, Tools(), device_name="bench") for line in lines]
+            for session in sessions:
+                session.start("auto")
+            watching = asyncio.create_task(lag())
+            began = time.monotonic()
+            for number, frame in enumerate(chunks(pcm)):
+                await asyncio.sleep(max(0.0, began + number * 0.06 - time.monotonic()))
+                for session in sessions:
+                    session.feed(frame)
+            for line in lines:
+                await line.until(lambda line=line: line.reports, 120)  # type: ignore[misc]
+            watching.cancel()
+            waits = [line.reports[0].stages["asr"] for line in lines]
+            result[f"{speakers} at once"] = {
+                "understood": sum(line.reports[0].outcome == "answered" for line in lines),
+                "end of utterance to text, ms": {"p50": _at(waits, 50), "max": _at(waits, 100)},
+                "longest stall of the event loop, ms": round(await watching, 1),
+            }
+            for session in sessions:
+                await session.close()
+    finally:
+        await assistant.close()
+    return result
+
+
 # --- what stays
 
 
@@ -493,6 +540,7 @@ _PARTS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "latency": measure_latency,
     "streaming": measure_streaming,
     "sessions": measure_sessions,
+    "speakers": measure_speakers,
     "cancelling": measure_cancelling,
     "endurance": measure_endurance,
 }
