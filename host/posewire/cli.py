@@ -33,6 +33,8 @@ COMMANDS = {
     "deploy": ("put this firmware on a board that has MicroPython", "posewire.install.deploy_command"),
     "provision": ("give a board its Wi-Fi and its host over USB", "posewire.install.provision_command"),
     "monitor": ("show what a board prints, or type at its REPL", "posewire.install.monitor_command"),
+    "bench talk": ("measure the voice side with many boards that talk in the same second", "posewire.bench.talk"),
+    "bench soak": ("run a host under load for long and see whether anything grows", "posewire.bench.soak"),
     "doctor": ("check what this machine has, or the board on a serial port", "posewire.doctor"),
 }
 _GROUPS = {"sim": "simulated boards", "bench": "benchmarks"}

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from posewire.errors import FrameError
-from posewire.wire.adpcm import AdpcmEncoder, adpcm_decode
+from posewire.wire.adpcm import HEADER, AdpcmEncoder, adpcm_decode, decode_plain, encode_plain
 from posewire.wire.audio import frame_decoder, frame_encoder, negotiate
 from posewire.wire.messages import AudioParams, parse_hello
 from posewire.wire.mulaw import mulaw_decode, mulaw_encode
@@ -41,6 +41,15 @@ def test_an_adpcm_frame_decodes_without_those_before_it() -> None:
     encoder.encode(noise[:960])
     second = encoder.encode(noise[960:])
     assert snr(noise[960:], adpcm_decode(second)) > 5
+
+
+@given(arrays(np.int16, st.integers(0, 120).map(lambda half: 2 * half)), st.integers(-32768, 32767), st.integers(0, 88))
+def test_the_compiled_adpcm_and_the_plain_one_are_equal(pcm: NDArray[np.int16], predictor: int, index: int) -> None:
+    encoder = AdpcmEncoder()
+    encoder.predictor, encoder.index = predictor, index
+    frame = encoder.encode(pcm)
+    assert (frame[HEADER.size :], encoder.predictor, encoder.index) == encode_plain(pcm, predictor, index)
+    assert np.array_equal(adpcm_decode(frame), decode_plain(frame[HEADER.size :], predictor, index))
 
 
 @given(SAMPLES)

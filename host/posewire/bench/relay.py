@@ -156,7 +156,7 @@ def comparison(earlier: Sequence[Result], rows: Sequence[Result]) -> str:
 
 
 def _measure_one(name: str, scenario: str, seconds: float, count: int) -> Result:
-    with _server(name) as (url, spoken, token, pid):
+    with serve_contender(name) as (url, spoken, token, pid):
         task = Task(scenario, url, spoken, token, pid, seconds, count)
         try:
             done = subprocess.run(
@@ -177,7 +177,7 @@ def _measure_one(name: str, scenario: str, seconds: float, count: int) -> Result
 
 
 @contextmanager
-def _server(name: str) -> Iterator[tuple[str, str, str, int]]:
+def serve_contender(name: str) -> Iterator[tuple[str, str, str, int]]:
     """Run a contender; gives its URL, its dialect, the token and its process id."""
     if name == POSEWIRE:
         token = secrets.token_hex(16)

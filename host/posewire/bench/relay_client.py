@@ -23,6 +23,8 @@ from posewire.wire.pose.packet import Header
 STAMP = struct.Struct(">d")
 _TEXT, _BINARY, _CLOSE, _PING = 0x81, 0x82, 0x88, 0x89
 _KEY_EVERY = 60
+_SETTLING = 0.25
+"""Seconds after joining in which latencies do not count: a late member is first sent what it has missed."""
 
 Step = tuple[bytes | None, bytes]
 """What to send (None: nothing), and what the text message that answers it contains."""
@@ -148,6 +150,7 @@ class LoadConnection(asyncio.Protocol):
         "_dialect",
         "_on_message",
         "_opened",
+        "_settled",
         "_steps",
         "ready",
         "session",
@@ -170,6 +173,7 @@ class LoadConnection(asyncio.Protocol):
         self._on_message = on_message
         self._buffer = b""
         self._opened = False
+        self._settled = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -215,7 +219,7 @@ class LoadConnection(asyncio.Protocol):
             at = stop
             if first == _BINARY:
                 arrivals.count += 1
-                if arrivals.keep:
+                if arrivals.keep and now > self._settled:
                     arrivals.latencies.append(now - STAMP.unpack_from(data, stop - 8)[0])
                 if self._on_message is not None:
                     self._on_message(self)
@@ -227,7 +231,7 @@ class LoadConnection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Send bytes."""
-        if self.transport is not None:
+        if self.transport is not None and not self.transport.is_closing():
             self.transport.write(data)
 
     def abort(self) -> None:
@@ -248,6 +252,7 @@ class LoadConnection(asyncio.Protocol):
         if not self._steps:
             if not self.ready.done():
                 self.ready.set_result(None)
+                self._settled = time.perf_counter() + _SETTLING
         elif (step := self._steps[0][0]) is not None:
             self.write(step)
 

@@ -121,10 +121,12 @@ async def fanout(load: Load) -> Result:
     good, bad = 0, 0
     while not bad or bad - good > max(2, good // 12):
         await grow(count)
-        step = await _send_rooms(load, rooms[:count], load.task.seconds)
+        step, held = await _try(load, rooms[:count])
+        if not held:
+            # Once more: another process on the machine, and not the server, may have been slow.
+            step, held = await _try(load, rooms[:count])
         rate = step["messages"] / step["seconds"]
-        offered = count * FPS * RECEIVERS
-        if step["p99_ms"] is not None and step["p99_ms"] <= P99_LIMIT * 1000 and rate >= _DELIVERED * offered:
+        if held:
             good = count
             if rate > best["rate"]:
                 best = {"rate": rate, **step}
@@ -217,6 +219,15 @@ class Window:
             "client_cpu": round(client / seconds, 2),
             "p99_ms": round(1000 * latencies[int(len(latencies) * 0.99)], 2) if latencies else None,
         }
+
+
+async def _try(load: Load, senders: list[LoadConnection]) -> tuple[Result, bool]:
+    """Send at full rate; the result, and whether the server kept up."""
+    step = await _send_rooms(load, senders, load.task.seconds)
+    rate = step["messages"] / step["seconds"]
+    offered = len(senders) * FPS * RECEIVERS
+    on_time = step["p99_ms"] is not None and step["p99_ms"] <= P99_LIMIT * 1000
+    return step, on_time and rate >= _DELIVERED * offered
 
 
 async def _send_rooms(load: Load, senders: list[LoadConnection], seconds: float) -> Result:

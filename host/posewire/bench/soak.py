@@ -1,0 +1,204 @@
+"""Run a host under load for long, and see whether anything grows: memory, tasks, open files.
+
+Rooms with a sender at 30 frames a second and 10 receivers each run all the time; a part of the receivers breaks off and
+comes back every second, some rooms are left and joined anew, and plain connections come and go. After a warm-up of a
+tenth of the time the host's numbers are read every few seconds from /metrics. It passes when none of them grows.
+
+examples:
+  posewire bench soak                      # ten minutes
+  posewire bench soak --minutes 60 --rooms 100
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import re
+import statistics
+import sys
+import time
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from posewire.bench.relay import POSEWIRE, serve_contender
+from posewire.bench.relay_client import Arrivals, LoadConnection, PosewireDialect, open_connection
+from posewire.bench.relay_load import FPS, RECEIVERS
+from posewire.server.file_limit import raise_file_limit
+
+_SIZE = 64
+_ALLOWED = {"resident_bytes": 3.0 * 2**20, "tasks": 3.0, "open_files": 3.0}
+"""Growth over the measured time that is noise: bytes, tasks, files."""
+
+_ALLOWED_SHARE = 0.03
+"""The same for memory, as a share."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``posewire bench soak``."""
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long (default 10)")
+    parser.add_argument("--rooms", type=int, default=30, metavar="N", help="rooms of 11 members (default 30)")
+    parser.add_argument("--json", action="store_true", help="one object instead of text")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run and print; 0 when nothing grew."""
+    raise_file_limit()
+    result = soak(args.minutes * 60, args.rooms)
+    print(json.dumps(result, indent=1) if args.json else report(result))
+    return 0 if result["passed"] else 1
+
+
+def soak(seconds: float, rooms: int) -> dict[str, Any]:
+    """Load a host for so long; returns what grew, what was delivered, and whether it passed."""
+    with serve_contender(POSEWIRE) as (url, _, token, _):
+        return asyncio.run(_Soak(url, token, seconds, rooms).run())
+
+
+def growth(samples: Sequence[tuple[float, float]]) -> float:
+    """Return by how much the straight line through the samples (time, value) rises from the first to the last."""
+    if len(samples) < 3 or samples[0][0] == samples[-1][0]:
+        return 0.0
+    times, values = zip(*samples, strict=True)
+    slope = statistics.linear_regression(times, values).slope
+    return slope * (times[-1] - times[0])
+
+
+def judge(samples: dict[str, list[tuple[float, float]]]) -> dict[str, dict[str, Any]]:
+    """Return, for each number that was watched, its first and last value, its growth, and whether that is noise."""
+    verdicts: dict[str, dict[str, Any]] = {}
+    for name, allowed in _ALLOWED.items():
+        seen = samples.get(name, [])
+        if not seen:
+            continue
+        grown = growth(seen)
+        if name == "resident_bytes":
+            allowed = max(allowed, _ALLOWED_SHARE * seen[0][1])
+        verdicts[name] = {
+            "first": seen[0][1],
+            "last": seen[-1][1],
+            "growth": round(grown, 1),
+            "allowed": round(allowed, 1),
+            "passed": grown <= allowed,
+        }
+    return verdicts
+
+
+def report(result: dict[str, Any]) -> str:
+    """The verdicts as text."""
+    lines = [
+        f"{result['seconds']:.0f} s, {result['deliveries']} deliveries ({result['deliveries_s']}/s), "
+        f"p99 {result['p99_ms']} ms, {result['reconnects']} reconnects, {result['internal_errors']:.0f} internal errors"
+    ]
+    for name, verdict in result["watched"].items():
+        state = "ok" if verdict["passed"] else "GREW"
+        lines.append(
+            f"{name:16} {verdict['first']:>14.0f} → {verdict['last']:>14.0f}   "
+            f"trend {verdict['growth']:+.0f} (allowed {verdict['allowed']:.0f})   {state}"
+        )
+    lines.append("passed" if result["passed"] else "FAILED")
+    return "\n".join(lines)
+
+
+@dataclass
+class _Soak:
+    url: str
+    token: str
+    seconds: float
+    rooms: int
+    arrivals: Arrivals = field(default_factory=Arrivals)
+    samples: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    reconnects: int = 0
+    errors: float = 0.0
+    number: int = 0
+
+    async def run(self) -> dict[str, Any]:
+        chance = random.Random(1)
+        senders = [await self._open(f"r{number}", sender=True) for number in range(self.rooms)]
+        receivers = [
+            (f"r{number}", await self._open(f"r{number}")) for number in range(self.rooms) for _ in range(RECEIVERS)
+        ]
+        started = time.monotonic()
+        self.arrivals.begin()
+        sending = asyncio.create_task(self._send(senders))
+        latencies: list[float] = []
+        sample_at = started + self.seconds / 10
+        period = max(0.5, self.seconds / 120)
+        try:
+            while (now := time.monotonic()) - started < self.seconds:
+                await self._churn(receivers, senders, chance)
+                # A million latencies would be this process's own leak.
+                latencies += chance.sample(self.arrivals.latencies, min(50, len(self.arrivals.latencies)))
+                self.arrivals.latencies.clear()
+                if now >= sample_at:
+                    await self._sample(now - started)
+                    sample_at = now + period
+                await asyncio.sleep(1.0)
+        finally:
+            sending.cancel()
+        watched = judge(self.samples)
+        took = time.monotonic() - started
+        latencies.sort()
+        return {
+            "seconds": round(took, 1),
+            "rooms": self.rooms,
+            "deliveries": self.arrivals.count,
+            "deliveries_s": round(self.arrivals.count / took),
+            "p99_ms": round(1000 * latencies[int(len(latencies) * 0.99)], 1) if latencies else None,
+            "reconnects": self.reconnects,
+            "internal_errors": self.errors,
+            "watched": watched,
+            "passed": bool(watched) and self.errors == 0 and all(entry["passed"] for entry in watched.values()),
+        }
+
+    async def _churn(
+        self, receivers: list[tuple[str, LoadConnection]], senders: list[LoadConnection], chance: random.Random
+    ) -> None:
+        """Break off one receiver in twenty and let it come back, half of them into their session; and one sender."""
+        for at in chance.sample(range(len(receivers)), max(1, len(receivers) // 20)):
+            room, old = receivers[at]
+            old.abort()
+            receivers[at] = (room, await self._open(room, resume=old.session if chance.random() < 0.5 else ""))
+            self.reconnects += 1
+        at = chance.randrange(len(senders))
+        senders[at].abort()
+        senders[at] = await self._open(f"r{at}", sender=True)
+        self.reconnects += 1
+
+    async def _open(self, room: str, sender: bool = False, resume: str = "") -> LoadConnection:
+        self.number += 1
+        dialect = PosewireDialect(self.token)
+        return await open_connection(
+            self.url, dialect, self.number % 60000, self.arrivals, room=room, sender=sender, resume=resume
+        )
+
+    async def _send(self, senders: list[LoadConnection]) -> None:
+        dialect = PosewireDialect(self.token)
+        started, sent = time.monotonic(), 0
+        while True:
+            due = int((time.monotonic() - started) * FPS * len(senders))
+            while sent < due:
+                turn, who = divmod(sent, len(senders))
+                senders[who].write(dialect.message(turn, _SIZE))
+                sent += 1
+            await asyncio.sleep(0.002)
+
+    async def _sample(self, at: float) -> None:
+        try:
+            text = await asyncio.to_thread(self._scrape)
+        except OSError as error:
+            print(f"/metrics: {error}", file=sys.stderr)
+            return
+        for name in _ALLOWED:
+            if (found := re.search(rf"^posewire_{name} (\S+)$", text, re.M)) is not None:
+                self.samples.setdefault(name, []).append((at, float(found[1])))
+        if (found := re.search(r"^posewire_internal_errors_total (\S+)$", text, re.M)) is not None:
+            self.errors = float(found[1])
+
+    def _scrape(self) -> str:
+        url = self.url.replace("ws://", "http://").replace("/posewire/v1/", "/metrics")
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {self.token}"})  # noqa: S310 - our host
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+            text: str = answer.read().decode()
+        return text

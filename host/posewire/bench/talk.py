@@ -1,0 +1,147 @@
+"""Measure the voice side: many boards that talk in the same second, with real audio frames and the real voice detector.
+
+Recogniser, language model and voice are stand-ins that answer at once, behind real HTTP; every tenth transcription
+takes 800 ms, and must delay nobody but the board that waits for it. A third of the boards hears its reply to the end, a
+third aborts it, a third talks into it. Times do not contain the configured silence that ends an utterance.
+
+examples:
+  posewire bench talk
+  posewire bench talk --boards 20 --json
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+from posewire.bench.relay_load import cpu
+from posewire.bench.talk_load import TalkTask
+from posewire.errors import PosewireError
+from posewire.server.host_process import HostProcess
+
+_END_SILENCE_MS = 512
+_SLOW_SHARE, _SLOW_S = 0.1, 0.8
+_CONFIG = """\
+[store]
+path = ":memory:"
+[voice]
+asr = "openai"
+llm = "openai"
+tts = "openai"
+end_silence_ms = {silence}
+[voice.providers.asr.openai]
+base_url = "{url}"
+[voice.providers.llm.openai]
+base_url = "{url}"
+[voice.providers.tts.openai]
+base_url = "{url}"
+"""
+
+ROWS = (
+    ("hello", "connection opened → hello answered", 0.95, 100.0),
+    ("stt", "end of speech → stt", 0.95, 250.0),
+    ("stt_slow", "the same, where the recogniser takes 800 ms", 0.95, None),
+    ("first_audio", "end of speech → first audio", 0.95, None),
+    ("gaps", "between two frames of a reply (60 ms)", 0.99, 80.0),
+    ("abort", "abort → last audio frame", 1.0, 50.0),
+    ("barge", "speech onset → reply stopped", 0.95, 200.0),
+)
+"""Key, meaning, the percentile that counts, and the limit that it is held against, in milliseconds."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``posewire bench talk``."""
+    parser.add_argument("--boards", type=int, default=100, metavar="N", help="boards that talk (default 100)")
+    parser.add_argument("--turns", type=int, default=3, metavar="N", help="sentences of each board (default 3)")
+    parser.add_argument("--wav", type=Path, help="what they say: 16 kHz, mono, 16 bits (default: a shipped sentence)")
+    parser.add_argument("--json", action="store_true", help="one object instead of a table")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print; 0 when every board got through."""
+    result = measure(args.boards, args.turns, args.wav)
+    print(json.dumps(result, indent=1) if args.json else table(result))
+    return 1 if result["failed"] else 0
+
+
+def measure(boards: int, turns: int, wav: Path | None = None) -> dict[str, Any]:
+    """Run host, stand-ins and boards, each in a process; returns percentiles in ms, and the host's CPU share."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        as_file(files("posewire.demo") / "data" / "turn_the_light_blue.wav") as shipped,
+        _backends() as url,
+    ):
+        config = Path(folder) / "talk.toml"
+        config.write_text(_CONFIG.format(url=url, silence=_END_SILENCE_MS), encoding="utf-8")
+        with HostProcess("--config", str(config), "--log-level", "warning") as host:
+            task = TalkTask(host.url, str(wav or shipped), boards, turns, _END_SILENCE_MS)
+            started, before = time.perf_counter(), cpu(host.pid)
+            done = subprocess.run(
+                [sys.executable, "-m", "posewire.bench.talk_load"],
+                input=json.dumps(asdict(task)),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60 + 40 * turns,
+            )
+            after, seconds = cpu(host.pid), time.perf_counter() - started
+    if done.returncode:
+        raise PosewireError(f"the boards failed: {(done.stderr.strip().splitlines() or ['no output'])[-1]}")
+    findings = json.loads(done.stdout)
+    result: dict[str, Any] = {"boards": boards, "turns": turns, "failed": findings.pop("failed")}
+    for key, values in findings.items():
+        result[key] = {name: percentile(values, share) for name, share in _SHARES} | {"count": len(values)}
+    result["host_cpu"] = None if before is None or after is None else round((after - before) / seconds, 2)
+    return result
+
+
+_SHARES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99), ("max", 1.0))
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """Return the value that ``share`` of the values do not pass."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    return round(ordered[min(int(len(ordered) * share), len(ordered) - 1)], 1)
+
+
+def table(result: dict[str, Any]) -> str:
+    """The percentiles, and whether the one that counts is within its limit."""
+    lines = [f"{'ms':48}{'p50':>8}{'p95':>8}{'p99':>8}{'max':>8}{'count':>8}  limit"]
+    for key, about, share, limit in ROWS:
+        found = result[key]
+        cells = "".join(f"{'-' if found[name] is None else found[name]:>8}" for name in ("p50", "p95", "p99", "max"))
+        counts = next(name for name, value in _SHARES if value == share)
+        verdict = ""
+        if limit is not None and found[counts] is not None:
+            verdict = f"  {counts} < {limit:.0f}: {'yes' if found[counts] < limit else 'NO'}"
+        lines.append(f"{about:48}{cells}{found['count']:>8}{verdict}")
+    lines.append(f"{result['boards']} boards; host: {result['host_cpu']} of a core; failed: {len(result['failed'])}")
+    lines += sorted(set(result["failed"]))[:5]
+    return "\n".join(lines)
+
+
+@contextmanager
+def _backends() -> Iterator[str]:
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", "posewire.bench.talk_backends", str(_SLOW_SHARE), str(_SLOW_S)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}/v1"
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()

@@ -1,0 +1,33 @@
+"""The long benchmarks, for a moment: they run, and they would notice."""
+
+from posewire.bench import soak, talk
+
+
+def test_a_host_under_load_for_a_moment() -> None:
+    result = soak.soak(6, 2)
+    assert result["deliveries"] > 500
+    assert result["reconnects"] > 0
+    assert result["internal_errors"] == 0
+    assert set(result["watched"]) == {"resident_bytes", "tasks", "open_files"}
+    assert "p99" in soak.report(result)
+
+
+def test_what_grows_fails_and_what_swings_does_not() -> None:
+    def verdict(values: list[float], name: str = "tasks") -> bool:
+        samples = {name: [(float(at), value) for at, value in enumerate(values)]}
+        return bool(soak.judge(samples)[name]["passed"])
+
+    assert verdict([10.0, 14.0] * 20)
+    assert not verdict([10.0 + 0.2 * at for at in range(40)])
+    assert verdict([100e6 + 40e3 * at for at in range(40)], "resident_bytes")
+    assert not verdict([100e6 + 400e3 * at for at in range(40)], "resident_bytes")
+
+
+def test_boards_that_talk_are_heard_answered_and_stopped() -> None:
+    result = talk.measure(boards=3, turns=1)
+    assert result["failed"] == []
+    assert result["hello"]["count"] == 3
+    assert result["stt"]["count"] + result["stt_slow"]["count"] == 3
+    assert result["abort"]["count"] == result["barge"]["count"] == 1
+    assert result["gaps"]["p50"] > 20  # paced, not poured
+    assert "hello answered" in talk.table(result)
