@@ -61,7 +61,7 @@ def growth(samples: Sequence[tuple[float, float]]) -> float:
     if len(samples) < 3 or samples[0][0] == samples[-1][0]:
         return 0.0
     times, values = zip(*samples, strict=True)
-    slope = statistics.linear_regression(times, values).slope
+    slope: float = statistics.linear_regression(times, values).slope
     return slope * (times[-1] - times[0])
 
 
