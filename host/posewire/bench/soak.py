@@ -60,9 +60,8 @@ def growth(samples: Sequence[tuple[float, float]]) -> float:
     """Return by how much the straight line through the samples (time, value) rises from the first to the last."""
     if len(samples) < 3 or samples[0][0] == samples[-1][0]:
         return 0.0
-    times, values = zip(*samples, strict=True)
-    slope: float = statistics.linear_regression(times, values).slope
-    return slope * (times[-1] - times[0])
+    times, values = [at for at, _ in samples], [value for _, value in samples]
+    return statistics.linear_regression(times, values).slope * (times[-1] - times[0])
 
 
 def judge(samples: dict[str, list[tuple[float, float]]]) -> dict[str, dict[str, Any]]:
