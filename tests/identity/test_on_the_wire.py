@@ -101,9 +101,9 @@ async def test_a_stock_device_is_paired_connects_and_is_shut_out_again(host: Hos
     # Somebody reads the code off the device's display; another process writes it into the store.
     assert MAC.lower() in await posewire("devices", "list", "--store", store)
     assert "paired" in await posewire("devices", "pair", code, "--name", "kitchen", "--store", store)
-    assert (await http(host, "/xiaozhi/ota/activate", DEVICE, {}))[0] == 200
     status, answer = await http(host, "/xiaozhi/ota/", DEVICE, INFO)
     assert "activation" not in answer
+    assert (await http(host, "/xiaozhi/ota/activate", DEVICE, {}))[0] == 200
     token = answer["websocket"]["token"]
     async with connect(answer["websocket"]["url"], additional_headers=bearer(token, **DEVICE)) as socket:
         peer = Peer(socket)

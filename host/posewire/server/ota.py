@@ -40,6 +40,8 @@ async def check_version(request: Request) -> Response:
         },
     }
     if here.settings.auth.required:
+        # The command line may have paired it a moment ago.
+        await here.identities.refresh()
         token = here.identities.device_token(device_id, client_id)
         if token is not None:
             answer["websocket"]["token"] = token

@@ -29,7 +29,7 @@ PASSED = frozenset({"listen", "abort", "mcp", "iot"})
 _HANDLED_HERE = frozenset({"hello", "goodbye", "pong", "server", "room", "state"})
 _TIMEOUT = 10.0
 _WAITING = 100
-_AUDIO_WAITING = 50
+_AUDIO_WAITING_MS = 3000
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
 
 
@@ -71,6 +71,7 @@ class UpstreamBridge:
         self._log = log
         self._count = count
         self._opus = audio.format == "opus"
+        self._audio_limit = _AUDIO_WAITING_MS // (audio.frame_duration if self._opus else 60)
         self._uplink = Uplink()
         self._downlink = Downlink(audio)
         self._waiting: deque[str | bytes] = deque()
@@ -99,14 +100,14 @@ class UpstreamBridge:
                 for packet in self._uplink.flush():
                     self._put(packet)
             self._wanted.set()
-        if len(self._waiting) >= _WAITING:
+        if len(self._waiting) - self._audio_waiting >= _WAITING:
             raise WireError("upstream is not there and too much waits for it", "too_many")
         self._put(dump_text({**message, "session_id": self._session}))
 
     def feed(self, payload: bytes, pcm: Pcm) -> None:
         """Send audio upstream: a board's Opus packet as it is, everything else encoded (``pcm``: 16 kHz mono)."""
         for packet in (payload,) if self._opus else self._uplink.feed(pcm):
-            if self._audio_waiting >= _AUDIO_WAITING:
+            if self._audio_waiting >= self._audio_limit:
                 oldest = next(index for index, waiting in enumerate(self._waiting) if isinstance(waiting, bytes))
                 del self._waiting[oldest]
                 self._audio_waiting -= 1
