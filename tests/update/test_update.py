@@ -12,7 +12,7 @@ from posewire.cli import main
 from posewire.errors import UpdateError
 from posewire.server.host_process import HostProcess
 from posewire.sim.board import SimBoard
-from posewire.update.bundle import build_app, pack_app, read_image
+from posewire.update.bundle import build_app, firmware_version, pack_app, read_image
 
 NEW = "9.9.0"
 
@@ -22,8 +22,7 @@ def firmware(tmp_path: Path) -> Path:
     """The firmware of this project with another version number."""
     folder = tmp_path / "firmware"
     shutil.copytree(firmware_folder(), folder)
-    init = folder / "posewire_fw" / "__init__.py"
-    init.write_text(f'"""Newer."""\n\n__version__ = "{NEW}"\n')
+    (folder / "posewire_fw" / "_version.py").write_text(f'__version__ = "{NEW}"\n')
     return folder
 
 
@@ -93,7 +92,7 @@ def test_the_command_says_what_is_wrong(host: HostProcess, capsys: pytest.Captur
 
 def test_what_cannot_be_built_is_refused(tmp_path: Path) -> None:
     (tmp_path / "posewire_fw").mkdir()
-    (tmp_path / "posewire_fw" / "__init__.py").write_text('__version__ = "1"\n')
+    (tmp_path / "posewire_fw" / "_version.py").write_text('__version__ = "1"\n')
     for arch, mpy, sub, code in (("z80", 6, 3, "wrong_architecture"), ("xtensawin", 5, 0, "wrong_version")):
         with pytest.raises(UpdateError) as error:
             build_app(tmp_path, arch, mpy, sub)
@@ -118,3 +117,10 @@ def test_pieces_make_up_the_files() -> None:
     ):
         with pytest.raises(UpdateError):
             bundle.piece(name, offset, count)
+
+
+def test_this_projects_firmware_builds_for_a_board() -> None:
+    bundle = build_app(firmware_folder(), "xtensawin", 6, 3)
+    assert bundle.version == firmware_version(firmware_folder())
+    assert len(bundle.files) > 40
+    assert all(len(data) > 20 for data in bundle.files.values())

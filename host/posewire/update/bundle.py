@@ -61,12 +61,13 @@ class Bundle:
 
 def firmware_version(firmware: Path) -> str:
     """The version of the application in a firmware folder. Raises UpdateError."""
+    stamp = firmware / _PACKAGE / "_version.py"
     try:
-        found = _VERSION.search((firmware / _PACKAGE / "__init__.py").read_text("utf-8"))
+        found = _VERSION.search(stamp.read_text("utf-8"))
     except OSError as error:
-        raise UpdateError(f"no firmware in {firmware}: {error.strerror}") from None
+        raise UpdateError(f"no firmware in {firmware}: {stamp.name}: {error.strerror}") from None
     if found is None:
-        raise UpdateError(f"{firmware / _PACKAGE / '__init__.py'} names no version")
+        raise UpdateError(f"{stamp} names no version")
     return found[1]
 
 
