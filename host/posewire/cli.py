@@ -28,6 +28,7 @@ COMMANDS = {
     "bench pose": ("measure the pose codec on recordings, beside what people use today", "posewire.bench.pose"),
     "bench client": ("measure the board's WebSocket client, beside micropython-lib's", "posewire.bench.client"),
     "bench voice": ("measure what the voice pipeline understands and how fast it answers", "posewire.bench.voice"),
+    "bench voiceprint": ("measure how well voices are told apart", "posewire.bench.voiceprint"),
     "bench relay": ("measure this host as a relay, beside other servers in the same run", "posewire.bench.relay"),
     "flash": ("put MicroPython on a board", "posewire.install.flash_command"),
     "deploy": ("put this firmware on a board that has MicroPython", "posewire.install.deploy_command"),

@@ -17,7 +17,7 @@ from posewire.voice.sentences import Sentences
 from posewire.voice.settings import VoiceSettings
 
 GROUP = "posewire.providers"
-Kind = Literal["vad", "asr", "llm", "tts"]
+Kind = Literal["vad", "asr", "llm", "tts", "voiceprint"]
 _T = TypeVar("_T")
 
 _BUILT_IN: Mapping[str, str] = {
@@ -33,6 +33,8 @@ _BUILT_IN: Mapping[str, str] = {
     "llm.openai": "posewire.voice.llm_openai:make",
     "tts.openai": "posewire.voice.tts_openai:make",
     "tts.wyoming": "posewire.voice.tts_wyoming:make",
+    "voiceprint.spectral": "posewire.voice.voiceprint.spectral:make",
+    "voiceprint.http": "posewire.voice.voiceprint.http:make",
     "tts.flite": "posewire.voice.tts_flite:make",
     "tts.espeak-ng": "posewire.voice.tts_espeak:make",
     "tts.espeak-lib": "posewire.voice.tts_espeak_lib:make",

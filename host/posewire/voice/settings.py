@@ -13,7 +13,7 @@ _WAKE_WORDS = (
     "你好小智", "你好小志",
 )  # fmt: skip
 
-PROVIDER_KINDS = ("vad", "asr", "llm", "tts")
+PROVIDER_KINDS = ("vad", "asr", "llm", "tts", "voiceprint")
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,9 @@ class VoiceSettings:
 
     tts: str = "auto"
     """Speech synthesizer, by provider name; ``auto``: the first offline one that is there; ``none``: text only."""
+
+    voiceprint: str = "none"
+    """Who is speaking, by provider name; ``none``: nobody is told apart."""
 
     tts_voice: str = ""
     """Voice in the engine's own naming; empty: its default."""

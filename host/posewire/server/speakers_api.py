@@ -1,0 +1,62 @@
+"""``/api/speakers``: who is enrolled, enrolling from a recording or from the next utterances, erasing."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import BaseRoute, Route
+
+from posewire.errors import WireError
+from posewire.server.http import authorize, services
+from posewire.server.operator_api import ACT, READ, find_device, json_body
+from posewire.server.speakers import ENROL_UTTERANCES, Speakers
+from posewire.voice.program import read_wav
+from posewire.voice.speaker import resampled
+from posewire.wire.messages import field
+
+
+async def list_speakers(request: Request) -> JSONResponse:
+    """Answer who is enrolled."""
+    authorize(request, READ)
+    speakers = _speakers(request)
+    return JSONResponse({"speakers": await speakers.names(), "engine": speakers.engine.name})
+
+
+async def enrol_recording(request: Request) -> JSONResponse:
+    """Enrol a speaker from the body, a mono 16-bit WAV file."""
+    authorize(request, ACT)
+    speech = read_wav(await request.body(), "the request")
+    await _speakers(request).enrol(request.path_params["name"], resampled(speech))
+    return JSONResponse({"name": request.path_params["name"]}, 201)
+
+
+async def forget_speaker(request: Request) -> JSONResponse:
+    """Erase a speaker."""
+    authorize(request, ACT)
+    name = request.path_params["name"]
+    if not await _speakers(request).forget(name):
+        raise WireError(f"nobody named {name[:40]} is enrolled", "not_found")
+    return JSONResponse({"name": name})
+
+
+async def enrol_next(request: Request) -> JSONResponse:
+    """Enrol whoever speaks next on a device: ``{"name", "utterances"?}``."""
+    authorize(request, ACT)
+    handler, body = find_device(request), await json_body(request)
+    _speakers(request).enrol_next(
+        handler.device_id, field(body, "name", str), field(body, "utterances", int, ENROL_UTTERANCES)
+    )
+    return JSONResponse({"device": handler.device_id}, 202)
+
+
+ROUTES: tuple[BaseRoute, ...] = (
+    Route("/api/speakers", list_speakers),
+    Route("/api/speakers/{name}", enrol_recording, methods=["POST"]),
+    Route("/api/speakers/{name}", forget_speaker, methods=["DELETE"]),
+    Route("/api/devices/{device}/enrol", enrol_next, methods=["POST"]),
+)
+
+
+def _speakers(request: Request) -> Speakers:
+    speakers = services(request).speakers
+    if speakers is None:
+        raise WireError('voices are not told apart on this host: set [voice] voiceprint = "spectral"', "not_available")
+    return speakers

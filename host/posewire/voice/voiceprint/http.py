@@ -1,0 +1,107 @@
+"""A voiceprint from a server of one's own: a WAV file is posted, a vector comes back."""
+
+import io
+import wave
+from dataclasses import dataclass
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+
+from posewire.errors import ConfigError, ProviderError
+from posewire.voice.providers import ProviderContext
+from posewire.voice.tools.settings import read_secret
+from posewire.voice.voiceprint import Vector
+
+_RATE = 16000
+_LEAST = _RATE * 6 // 10
+_LONGEST = 15 * _RATE
+_MAX_DIMENSIONS = 4096
+
+
+@dataclass(frozen=True)
+class HttpVoiceprintOptions:
+    """Section ``[voice.providers.voiceprint.http]``.
+
+    Raises:
+        ConfigError: the address is none.
+    """
+
+    url: str
+    """Gets ``POST`` with ``audio/wav`` (16 kHz, mono, 16 bits), answers ``{"embedding": [numbers]}``."""
+
+    threshold: float = 0.6
+    """Least cosine of two vectors of one voice; it depends on the server's model."""
+
+    timeout_s: float = 5.0
+    token_env: str = ""
+    token_file: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.url.startswith(("http://", "https://")):
+            raise ConfigError(f"url begins with http:// or https://, it is {self.url!r}")
+
+
+def make(context: ProviderContext) -> "HttpVoiceprint":
+    """Make the provider from its options."""
+    return HttpVoiceprint(context.options(HttpVoiceprintOptions))
+
+
+class HttpVoiceprint:
+    """A ``VoiceprintEngine``.
+
+    Raises:
+        ConfigError: the token is not where the options say.
+    """
+
+    name = "http"
+
+    def __init__(self, options: HttpVoiceprintOptions) -> None:
+        token = read_secret(options.token_env, options.token_file, "[voice.providers.voiceprint.http]")
+        self.threshold = options.threshold
+        self._url = options.url
+        self._client = httpx.AsyncClient(
+            headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=options.timeout_s
+        )
+
+    async def embed(self, pcm: NDArray[np.int16]) -> Vector | None:
+        """Ask the server; None for less than 0.6 s.
+
+        Raises:
+            ProviderError: it does not answer, or not with a vector.
+        """
+        if len(pcm) < _LEAST:
+            return None
+        try:
+            response = await self._client.post(
+                self._url, content=wav_of(pcm[:_LONGEST]), headers={"Content-Type": "audio/wav"}
+            )
+            response.raise_for_status()
+            vector = np.asarray(response.json()["embedding"], dtype=np.float32)
+        except httpx.HTTPError as exc:
+            raise ProviderError(f"the voiceprint server fails: {exc or type(exc).__name__}") from None
+        except (ValueError, TypeError, KeyError):
+            raise ProviderError("the voiceprint server's answer has no embedding") from None
+        if vector.ndim != 1 or not 0 < len(vector) <= _MAX_DIMENSIONS or not np.isfinite(vector).all():
+            raise ProviderError("the voiceprint server's embedding is not a vector")
+        return vector
+
+    def score(self, one: Vector, other: Vector) -> float:
+        """Return the cosine between the vectors."""
+        length = float(np.linalg.norm(one) * np.linalg.norm(other))
+        return float(one @ other) / length if length else 0.0
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+
+def wav_of(pcm: NDArray[np.int16]) -> bytes:
+    """Return samples as a WAV file."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(_RATE)
+        file.writeframes(pcm.astype("<i2").tobytes())
+    return buffer.getvalue()
