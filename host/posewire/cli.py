@@ -23,6 +23,7 @@ COMMANDS = {
     "devices": ("pair devices, list them, take their access away", "posewire.identity.commands.devices"),
     "tokens": ("issue tokens to people, programs and boards", "posewire.identity.commands.tokens"),
     "audit": ("show who was let in, refused, paired, and what was ordered", "posewire.identity.commands.audit"),
+    "privacy": ("show what is kept about people, and erase it", "posewire.console.privacy_command"),
     "sim device": ("run one simulated board against any host", "posewire.sim.device_command"),
     "sim soak": ("let a simulated board stream for hours: does its memory hold?", "posewire.sim.soak_command"),
     "bench pose": ("measure the pose codec on recordings, beside what people use today", "posewire.bench.pose"),

@@ -148,11 +148,11 @@ async def test_the_operator_needs_the_token() -> None:
     host = with_voice(token="the-token")
     await host.start()
     try:
-        for path, method in (("devices", "GET"), (f"devices/{DEVICE}/say", "POST"), (f"devices/{DEVICE}/ask", "POST")):
+        for path, method in (("sessions", "GET"), (f"devices/{DEVICE}/say", "POST"), (f"devices/{DEVICE}/ask", "POST")):
             async with api(host) as nobody:
                 assert (await nobody.request(method, path)).status_code == 401
         async with api(host, "the-token") as operator:
-            assert (await operator.get("devices")).json() == {"devices": []}
+            assert (await operator.get("sessions")).json() == {"sessions": []}
     finally:
         await host.stop()
 
@@ -165,8 +165,8 @@ async def test_the_operator_sees_and_uses_devices(voiced: Host, devices: Peers) 
         async with asyncio.timeout(5):
             while len((await operator.get(f"devices/{DEVICE}/tools")).json()["tools"]) < 3:
                 await asyncio.sleep(0.01)
-        (entry,) = (await operator.get("devices")).json()["devices"]
-        assert (entry["id"], entry["board"], entry["voice"], entry["tools"]) == (DEVICE, "sim", "idle", 3)
+        (entry,) = (await operator.get("sessions")).json()["sessions"]
+        assert (entry["device"], entry["board"], entry["voice"], entry["tools"]) == (DEVICE, "sim", "idle", 3)
         everything = (await operator.get(f"devices/{DEVICE}/tools?all=1")).json()["tools"]
         kinds = {tool["name"]: tool["kind"] for tool in everything}
         assert kinds["self.a"] == "device"

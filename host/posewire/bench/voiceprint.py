@@ -35,7 +35,24 @@ SENTENCES = (
     "please read me the latest news about music",
 )
 ENROLLED = 3
-_VARIANTS = ("m1", "m2", "m3", "m4", "m5", "m6", "m7", "f1", "f2", "f3", "f4", "f5", "croak", "klatt", "klatt2", "whisper")
+_VARIANTS = (
+    "m1",
+    "m2",
+    "m3",
+    "m4",
+    "m5",
+    "m6",
+    "m7",
+    "f1",
+    "f2",
+    "f3",
+    "f4",
+    "f5",
+    "croak",
+    "klatt",
+    "klatt2",
+    "whisper",
+)
 _ACCENTS = ("en-us", "en-gb", "en-gb-scotland")
 _FLITE = ("slt", "rms", "awb", "kal16")
 
@@ -110,7 +127,8 @@ def weights_of(voices: Voices) -> Vector:
 
 def trials(engine: SpectralVoiceprint, voices: Voices) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the scores of voices against themselves, and against everybody else."""
-    own, others = [], []
+    own: list[float] = []
+    others: list[float] = []
     for name, vectors in voices.items():
         template = np.mean(vectors[:ENROLLED], axis=0)
         for other, tried in voices.items():

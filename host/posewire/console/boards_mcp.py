@@ -65,7 +65,7 @@ class BoardsServer:
         """
         found: dict[str, tuple[str, str, dict[str, Any]]] = {}
         for device in await self._host.devices():
-            name = device["id"]
+            name = device["device"]
             try:
                 tools = await self._host.tools(name)
             except PosewireError:
@@ -96,7 +96,7 @@ class BoardsServer:
         """
         if name == _LIST.name:
             devices = await self._host.devices()
-            lines = [f"{device['id']}: {device['board'] or 'unknown board'}, {device['voice']}" for device in devices]
+            lines = [f"{found['device']}: {found['board'] or 'unknown board'}, {found['voice']}" for found in devices]
             return "\n".join(lines) or "no board is connected"
         if name == _SAY.name:
             device, text = arguments.get("device"), arguments.get("text")

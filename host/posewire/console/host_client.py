@@ -52,7 +52,7 @@ class HostClient:
         Raises:
             HostError: the host does not answer, or refuses.
         """
-        found: list[dict[str, Any]] = (await self._send("GET", "devices"))["devices"]
+        found: list[dict[str, Any]] = (await self._send("GET", "sessions"))["sessions"]
         return found
 
     async def tools(self, device: str, everything: bool = False) -> list[dict[str, Any]]:

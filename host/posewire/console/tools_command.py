@@ -44,7 +44,7 @@ async def _at_host(args: argparse.Namespace) -> None:
             devices = await host.devices()
             for device in devices:
                 voice = device["voice"] or "no voice"
-                print(f"{device['id']}  {device['board'] or '?'}  {voice}  {device['tools']} tools")
+                print(f"{device['device']}  {device['board'] or '?'}  {voice}  {device['tools']} tools")
             if not devices:
                 print("no device is connected")
         elif args.call:

@@ -222,7 +222,9 @@ class ConnectionHandler:
         elif self.services.assistant is not None:
             downlink = AudioDownlink(audio, self.send_audio)
             out = ConnectionVoiceOut(self.send, downlink, self.log, self._end_conversation)
-            self.voice = self.services.assistant.session(out, self.all_tools, device_name=self.device_id)
+            self.voice = self.services.assistant.session(
+                out, self.all_tools, device_name=self.device_id, identifier=self.services.speakers
+            )
         self.log.info(
             "hello",
             board=hello.board,

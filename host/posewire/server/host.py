@@ -29,6 +29,7 @@ from posewire.server.reload import ConfigReload
 from posewire.server.scheduler import Job, Scheduler
 from posewire.server.services import Services
 from posewire.server.settings import Settings, check_exposure
+from posewire.server.speakers import Speakers
 from posewire.server.store_domains import DOMAINS
 from posewire.server.text_handlers import HANDLERS
 from posewire.server.text_handlers.text_type import TextType
@@ -151,6 +152,7 @@ class Host:
             registry,
             push,
             HostTools(settings.tools, counters, caches, push.tools.functions()),
+            None if assistant is None or assistant.voiceprint is None else Speakers(assistant.voiceprint, store),
             caches=caches,
             counters=counters,
         )

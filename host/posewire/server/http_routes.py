@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Route
 
-from posewire.server import http_status, operator_api
+from posewire.server import http_status, operator_api, speakers_api
 from posewire.server.http_boards import list_boards, show_update, start_update
 from posewire.server.http_paired import list_paired, pair_device, revoke_device
 from posewire.server.ota import activate, check_version
@@ -35,4 +35,5 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/api/boards/{device}/update", show_update),
     *http_status.ROUTES,
     *operator_api.ROUTES,
+    *speakers_api.ROUTES,
 )

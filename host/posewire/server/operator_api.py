@@ -23,16 +23,16 @@ ACT = "operator.act"
 """Scope for calling tools and speaking."""
 
 
-async def list_devices(request: Request) -> JSONResponse:
+async def list_sessions(request: Request) -> JSONResponse:
     """Answer which devices are connected, and what they are doing."""
     authorize(request, READ)
-    return JSONResponse({"devices": [_device(handler) for handler in services(request).registry]})
+    return JSONResponse({"sessions": [_session(handler) for handler in services(request).registry]})
 
 
 async def list_tools(request: Request) -> JSONResponse:
     """Answer a device's own tools, or with ``?all=1`` all that its session can call."""
     authorize(request, READ)
-    handler = _find(request)
+    handler = find_device(request)
     tools: Mapping[str, ToolInfo] = handler.tools.available()
     kinds: Mapping[str, str] = {}
     if request.query_params.get("all") == "1":
@@ -56,8 +56,8 @@ async def list_tools(request: Request) -> JSONResponse:
 async def call_tool(request: Request) -> JSONResponse:
     """Call a tool in a device's session; the body is ``{"arguments": {…}}``."""
     principal = authorize(request, ACT)
-    handler = _find(request)
-    arguments = field(await _body(request), "arguments", dict, {})
+    handler = find_device(request)
+    arguments = field(await json_body(request), "arguments", dict, {})
     name = request.path_params["tool"]
     handler.log.info("tool_by_operator", name=name, operator=principal.name)
     context = ToolContext(device=handler.device_id, session=handler.session_id)
@@ -72,7 +72,7 @@ async def say(request: Request) -> JSONResponse:
     """Say something on a device, or on ``all``: ``{"text", "urgent"?, "keep"?, "emotion"?, "wait"?}``."""
     principal = authorize(request, ACT)
     host = services(request)
-    body = await _body(request)
+    body = await json_body(request)
     device = str(request.path_params["device"]).lower()
     targets = [device] if device != "all" else [handler.device_id for handler in host.registry if handler.voice]
     if host.assistant is None:
@@ -96,8 +96,8 @@ async def say(request: Request) -> JSONResponse:
 async def ask(request: Request) -> JSONResponse:
     """Let a device answer a text as if it had been typed there: ``{"text"}``. It must not be busy."""
     authorize(request, ACT)
-    handler = _find(request)
-    text = field(await _body(request), "text", str).strip()
+    handler = find_device(request)
+    text = field(await json_body(request), "text", str).strip()
     if handler.voice is None:
         raise WireError("this host runs without a voice pipeline", "not_available")
     if not 0 < len(text) <= 1000:
@@ -109,7 +109,7 @@ async def ask(request: Request) -> JSONResponse:
 
 
 ROUTES: tuple[BaseRoute, ...] = (
-    Route("/api/devices", list_devices),
+    Route("/api/sessions", list_sessions),
     Route("/api/devices/{device}/tools", list_tools),
     Route("/api/devices/{device}/tools/{tool}", call_tool, methods=["POST"]),
     Route("/api/devices/{device}/say", say, methods=["POST"]),
@@ -117,10 +117,10 @@ ROUTES: tuple[BaseRoute, ...] = (
 )
 
 
-def _device(handler: ConnectionHandler) -> dict[str, Any]:
+def _session(handler: ConnectionHandler) -> dict[str, Any]:
     hello = handler.hello
     return {
-        "id": handler.device_id,
+        "device": handler.device_id,
         "session": handler.session_id,
         "board": hello.board if hello else "",
         "firmware": hello.firmware if hello else "",
@@ -129,7 +129,12 @@ def _device(handler: ConnectionHandler) -> dict[str, Any]:
     }
 
 
-def _find(request: Request) -> ConnectionHandler:
+def find_device(request: Request) -> ConnectionHandler:
+    """Return the connection of the device in the path.
+
+    Raises:
+        WireError: ``not_found``: it is not connected.
+    """
     device = str(request.path_params["device"]).lower()
     handler = services(request).registry.device(device)
     if handler is None:
@@ -137,7 +142,12 @@ def _find(request: Request) -> ConnectionHandler:
     return handler
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def json_body(request: Request) -> dict[str, Any]:
+    """Return the body, a JSON object; none is an empty one.
+
+    Raises:
+        WireError: it is none.
+    """
     try:
         body = json.loads(await request.body() or b"{}")
     except (ValueError, RecursionError):

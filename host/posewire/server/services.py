@@ -18,6 +18,7 @@ from posewire.server.push.service import Push
 from posewire.server.rate_limit import RateLimit
 from posewire.server.registry import ConnectionRegistry
 from posewire.server.settings import Settings
+from posewire.server.speakers import Speakers
 from posewire.server.states import StateDirectory
 from posewire.store import Store
 from posewire.update.service import UpdateService
@@ -46,6 +47,8 @@ class Services:
     registry: ConnectionRegistry
     push: Push
     tools: HostTools
+    speakers: Speakers | None = None
+    """Who is enrolled; None where voices are not told apart."""
     states: StateDirectory = field(init=False)
     control: HostControl = field(default_factory=HostControl)
     ota_limit: RateLimit = field(default_factory=lambda: RateLimit(30))

@@ -125,10 +125,6 @@ class Speakers:
             self._log.info("speaker", device=device, name=match.name, score=match.score)
         return match.name if match is not None else ""
 
-    async def close(self) -> None:
-        """Stop the engine."""
-        await self.engine.close()
-
     # --- inside
 
     async def _speakers(self) -> Mapping[str, Vector]:

@@ -1,5 +1,7 @@
 """``/api/speakers``: who is enrolled, enrolling from a recording or from the next utterances, erasing."""
 
+import numpy as np
+import soxr
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
@@ -9,8 +11,9 @@ from posewire.server.http import authorize, services
 from posewire.server.operator_api import ACT, READ, find_device, json_body
 from posewire.server.speakers import ENROL_UTTERANCES, Speakers
 from posewire.voice.program import read_wav
-from posewire.voice.speaker import resampled
 from posewire.wire.messages import field
+
+_RATE = 16000
 
 
 async def list_speakers(request: Request) -> JSONResponse:
@@ -24,7 +27,10 @@ async def enrol_recording(request: Request) -> JSONResponse:
     """Enrol a speaker from the body, a mono 16-bit WAV file."""
     authorize(request, ACT)
     speech = read_wav(await request.body(), "the request")
-    await _speakers(request).enrol(request.path_params["name"], resampled(speech))
+    samples = speech.samples
+    if speech.rate != _RATE:
+        samples = np.round(soxr.resample(samples.astype(np.float32), speech.rate, _RATE)).clip(-32768, 32767)
+    await _speakers(request).enrol(request.path_params["name"], samples.astype(np.int16))
     return JSONResponse({"name": request.path_params["name"]}, 201)
 
 

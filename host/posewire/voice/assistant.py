@@ -6,7 +6,7 @@ from typing import Any
 
 from posewire.voice.asr import SpeechRecognizer
 from posewire.voice.cache import TtlCache
-from posewire.voice.chat import ChatResponder, Memory
+from posewire.voice.chat import ChatConversation, ChatResponder, Memory
 from posewire.voice.commands import CommandResponder
 from posewire.voice.conversation import Responder
 from posewire.voice.intents import normal_text
@@ -23,6 +23,8 @@ from posewire.voice.tools import DeviceTools, ToolInfo
 from posewire.voice.tts import SpeechSynthesizer
 from posewire.voice.turn import Kit
 from posewire.voice.vad import VadEngine
+from posewire.voice.voiceprint import VoiceprintEngine
+from posewire.voice.voiceprint.identify import Identifier, IdentifyingRecognizer
 from posewire.wire.messages import ListenMode
 
 __all__ = [
@@ -62,7 +64,11 @@ class Assistant:
         recognizer: SpeechRecognizer,
         responder: Responder,
         kit: Kit,
+        voiceprint: VoiceprintEngine | None = None,
     ) -> None:
+        self.voiceprint = voiceprint
+        """Tells voices apart; None where that is not wanted."""
+
         self._settings = settings
         self._vad = vad
         self._recognizer = recognizer
@@ -90,13 +96,24 @@ class Assistant:
             frozenset(map(normal_text, settings.exit_words)),
             settings.latency_budget_ms,
         )
-        return cls(settings, vad, recognizer, responder, kit)
+        voiceprint: VoiceprintEngine | None = None
+        if settings.voiceprint != "none":
+            voiceprint = load_provider("voiceprint", settings.voiceprint, settings, sentences)
+        return cls(settings, vad, recognizer, responder, kit, voiceprint)
 
-    def session(self, out: VoiceOut, tools: DeviceTools, *, device_name: str) -> VoiceSession:
-        """Make the voice of one connection."""
+    def session(
+        self, out: VoiceOut, tools: DeviceTools, *, device_name: str, identifier: Identifier | None = None
+    ) -> VoiceSession:
+        """Make the voice of one connection; ``identifier`` tells the dialogue who speaks."""
         self._recognizer.prepare()
         conversation = self._responder.conversation(tools, device_name)
-        return VoiceSession(self._settings, self._vad, self._recognizer, self._kit, out, conversation)
+        recognizer: SpeechRecognizer = self._recognizer
+        if identifier is not None:
+            identifying = IdentifyingRecognizer(recognizer, identifier, device_name)
+            recognizer = identifying
+            if isinstance(conversation, ChatConversation):
+                conversation.speaker = lambda: identifying.speaker
+        return VoiceSession(self._settings, self._vad, recognizer, self._kit, out, conversation)
 
     def caches(self) -> Mapping[str, TtlCache[Any, Any]]:
         """Return the caches by name, for whoever counts."""
@@ -121,5 +138,7 @@ class Assistant:
         """Stop the engines' workers. Sessions must be closed before."""
         await self._recognizer.close()
         await self._responder.close()
+        if self.voiceprint is not None:
+            await self.voiceprint.close()
         if self._kit.speaker is not None:
             await self._kit.speaker.engine.close()

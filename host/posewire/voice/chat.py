@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from typing import Protocol
 
@@ -151,6 +151,8 @@ class ChatConversation:
         self._device = device
         self._commands = commands
         self._known: str | None = None
+        self.speaker: Callable[[], str] = str
+        """Who spoke last; empty: not known."""
 
     async def answer(self, text: str) -> AsyncIterator[Piece]:
         """Answer with the model, or with a command that the text is.
@@ -172,7 +174,7 @@ class ChatConversation:
             return
         if self._known is None:
             self._known = await self._responder.recall(self._device)
-        system = ChatMessage("system", self._responder.prompts.of(self._device, self._known))
+        system = ChatMessage("system", self._responder.prompts.of(self._device, self._known, self.speaker()))
         turn = [ChatMessage("user", text)]
         try:
             async with aclosing(self._rounds_of(system, turn)) as pieces:  # type: ignore[type-var]

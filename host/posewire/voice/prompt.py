@@ -118,8 +118,10 @@ class PromptManager:
         for path in {settings.prompt_file, *(device.prompt_file for device in self._devices.values())} - {""}:
             self._file(path)
 
-    def of(self, device_id: str, memory: str = "") -> str:
-        """Return the system prompt for a device; ``memory``: what is known from earlier sessions.
+    def of(self, device_id: str, memory: str = "", speaker: str = "") -> str:
+        """Return the system prompt for a device.
+
+        ``memory``: what is known from earlier sessions; ``speaker``: whose voice it is, as far as that is told.
 
         Raises:
             ConfigError: the prompt file has become unreadable or wrong.
@@ -129,7 +131,7 @@ class PromptManager:
         values = {
             "device": own.name or device_id,
             "room": f" in the {own.room}" if own.room else "",
-            "user": own.user or self._settings.user or "a person nearby",
+            "user": speaker or own.user or self._settings.user or "a person nearby",
             "date": f"{now:%A, %d %B %Y}",
             "time": f"{now:%H:%M}",
             "emotions": ", ".join(EMOJI),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire.errors import PosewireError
-from posewire.voice.asr import SpeechRecognizer, Transcript, Utterance
+from posewire.voice.asr import Channel, SpeechRecognizer, Transcript, Utterance
 
 _LONGEST = 15 * 16000
 
@@ -41,9 +41,9 @@ class IdentifyingRecognizer:
         """Prepare the shared one."""
         self._recognizer.prepare()
 
-    def utterance(self) -> "_Identified":
+    def utterance(self, channel: Channel) -> "_Identified":
         """Begin an utterance; on the event loop."""
-        return _Identified(self, self._recognizer.utterance())
+        return _Identified(self, self._recognizer.utterance(channel))
 
     async def identify(self, pcm: NDArray[np.int16]) -> None:
         """Find out whose voice it is; what fails leaves nobody."""

@@ -21,6 +21,9 @@ _LOW, _HIGH = 100.0, 7000.0
 _QUIET_DB = 30.0
 """Frames this far below the loudest are no speech."""
 
+_SILENT_DB = 70.0
+"""Of the energy of a frame: samples of about 16 units."""
+
 _LEAST_FRAMES = 60
 """0.6 s of speech."""
 
@@ -72,7 +75,7 @@ def statistics(pcm: NDArray[np.int16]) -> Vector | None:
     frames = np.lib.stride_tricks.sliding_window_view(samples, _WINDOW)[::_HOP]
     power = np.abs(np.fft.rfft(frames * np.hanning(_WINDOW), _FFT)) ** 2
     loudness = 10 * np.log10(power.sum(axis=1) + 1.0)
-    speech = loudness > max(loudness.max() - _QUIET_DB, 30.0)
+    speech = loudness > max(loudness.max() - _QUIET_DB, _SILENT_DB)
     if np.count_nonzero(speech) < _LEAST_FRAMES:
         return None
     log_mel = np.log(power[speech] @ _mel_filters().T + 1.0)
@@ -105,7 +108,8 @@ def _mel_filters() -> NDArray[np.float64]:
     bins = np.fft.rfftfreq(_FFT, 1 / RATE)
     rising = (bins - hertz[:-2, None]) / (hertz[1:-1] - hertz[:-2])[:, None]
     falling = (hertz[2:, None] - bins) / (hertz[2:] - hertz[1:-1])[:, None]
-    return np.clip(np.minimum(rising, falling), 0, None)
+    filters: NDArray[np.float64] = np.clip(np.minimum(rising, falling), 0, None)
+    return filters
 
 
 def _mel(hertz: float) -> float:

@@ -1,0 +1,91 @@
+"""Show what the host keeps about people, and erase it.
+
+Sound is never kept. What is: timers with their labels, summaries of conversations (only where [voice.chat] memory is
+on), vectors of enrolled voices. It works on the store's file, whether a host runs or not.
+
+examples:
+  posewire privacy list
+  posewire privacy erase --device 24:6f:28:00:00:01
+  posewire privacy erase --speaker Ada
+  posewire privacy erase --everything
+"""
+
+import argparse
+import sqlite3
+import time
+from pathlib import Path
+
+from posewire.errors import ConfigError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``posewire privacy``."""
+    parser.add_argument("action", choices=("list", "erase"))
+    parser.add_argument("--device", metavar="ID", help="what belongs to this device")
+    parser.add_argument("--speaker", metavar="NAME", help="this enrolled voice")
+    parser.add_argument("--everything", action="store_true", help="erase all of it")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings that name the store")
+
+
+def run(args: argparse.Namespace) -> int:
+    """List or erase; the status is 1 when there was nothing to erase."""
+    from posewire.server.settings import load_settings
+    from posewire.server.store_domains import DOMAINS
+    from posewire.store import Store
+
+    if args.action == "erase" and not (args.device or args.speaker or args.everything):
+        raise ConfigError("say what to erase: --device ID, --speaker NAME or --everything")
+    path = load_settings(args.config).store.path
+    if path == ":memory:" or not Path(path).exists():
+        print("nothing is kept")
+        return int(args.action == "erase")
+    store = Store(path, DOMAINS)
+    try:
+        if args.action == "list":
+            for line in store.run_now(_lines) or ["nothing is kept"]:
+                print(line)
+            return 0
+        count = store.run_now(lambda connection: _erase(connection, args))
+    finally:
+        store.close()
+    print(f"{count} erased")
+    return 0 if count else 1
+
+
+def _lines(connection: sqlite3.Connection) -> list[str]:
+    found = [
+        f"{device}  timer for {label or 'nothing named'} at {_moment(due)}"
+        for device, label, due in connection.execute("SELECT device, label, due FROM reminders ORDER BY device, due")
+    ]
+    found += [
+        f"{device}  summary of {_moment(updated)}: {summary}"
+        for device, summary, updated in connection.execute("SELECT * FROM memories ORDER BY device")
+    ]
+    found += [
+        f"voice of {name} ({engine}), {samples} samples, enrolled {_moment(enrolled)}"
+        for name, engine, samples, enrolled in connection.execute(
+            "SELECT name, engine, samples, enrolled FROM speakers ORDER BY name"
+        )
+    ]
+    return found
+
+
+def _erase(connection: sqlite3.Connection, args: argparse.Namespace) -> int:
+    # What is erased is not to be found in the file either.
+    connection.execute("PRAGMA secure_delete=ON")
+    count = 0
+    if args.everything:
+        for table in ("reminders", "memories", "speakers"):
+            count += connection.execute(f"DELETE FROM {table}").rowcount  # noqa: S608 - our own names
+        return count
+    if args.device:
+        device = (args.device.lower(),)
+        count += connection.execute("DELETE FROM reminders WHERE device = ?", device).rowcount
+        count += connection.execute("DELETE FROM memories WHERE device = ?", device).rowcount
+    if args.speaker:
+        count += connection.execute("DELETE FROM speakers WHERE name = ?", (args.speaker,)).rowcount
+    return count
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
