@@ -120,4 +120,5 @@ def _mel(hertz: float) -> float:
 def _cosines() -> NDArray[np.float64]:
     # Without the first: it is only the loudness.
     order = np.arange(1, _CEPSTRA + 1)[:, None]
-    return np.sqrt(2 / _MELS) * np.cos(np.pi * order * (np.arange(_MELS) + 0.5) / _MELS)
+    cosines: NDArray[np.float64] = np.sqrt(2 / _MELS) * np.cos(np.pi * order * (np.arange(_MELS) + 0.5) / _MELS)
+    return cosines
