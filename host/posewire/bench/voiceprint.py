@@ -35,9 +35,7 @@ SENTENCES = (
     "please read me the latest news about music",
 )
 ENROLLED = 3
-_VARIANTS = tuple(
-    ["m1", "m2", "m3", "m4", "m5", "m6", "m7", "f1", "f2", "f3", "f4", "f5", "croak", "klatt", "klatt2", "whisper"]
-)
+_VARIANTS = (*(f"m{n}" for n in range(1, 8)), *(f"f{n}" for n in range(1, 6)), "croak", "klatt", "klatt2", "whisper")
 _ACCENTS = ("en-us", "en-gb", "en-gb-scotland")
 _FLITE = ("slt", "rms", "awb", "kal16")
 
