@@ -21,6 +21,7 @@ from posewire.server.file_limit import raise_file_limit
 from posewire.server.host_tools import HostTools
 from posewire.server.http_routes import ROUTES
 from posewire.server.listener import Listener
+from posewire.server.mdns import Announcer
 from posewire.server.memory import StoredMemory
 from posewire.server.plugins import LifeHook, Plugin, load_plugins
 from posewire.server.push.service import Push
@@ -63,6 +64,7 @@ class Host:
         self._log = EventLog()
         self._services: Services | None = None
         self._listener: Listener | None = None
+        self._announcer = Announcer(settings.mdns)
         self._plugins: list[Plugin] = []
         self._background: list[asyncio.Task[None]] = []
         self.url = ""
@@ -111,6 +113,7 @@ class Host:
         self._scheduler = Scheduler(jobs, self._services.counters)
         self._scheduler.start()
         self._background = [
+            asyncio.create_task(self._announcer.start(host, port, PATH)),
             asyncio.create_task(self._services.states.keep_fresh()),
             asyncio.create_task(self._services.identities.watch()),
         ]
@@ -166,6 +169,7 @@ class Host:
 
     async def stop(self, reason: str = "the host is shutting down") -> None:
         """Tell every peer, wait for their closing handshakes, then stop the engines."""
+        await self._announcer.stop()
         if self._listener is not None:
             await self._listener.stop()
         if self._services is None:

@@ -14,6 +14,7 @@ from posewire.server.authenticator import is_loopback
 from posewire.server.bridge.settings import UpstreamSettings
 from posewire.server.flood import FloodSettings
 from posewire.server.http_settings import HttpSettings
+from posewire.server.mdns import MdnsSettings
 from posewire.server.ota_settings import OtaSettings
 from posewire.server.push.events import PushSettings
 from posewire.store import StoreSettings
@@ -34,6 +35,7 @@ SECTIONS = (
     "rooms",
     "store",
     "update",
+    "mdns",
     "voice",
     "tools",
     "push",
@@ -84,6 +86,7 @@ class Settings:
     flood: FloodSettings = field(default_factory=FloodSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     update: UpdateSettings = field(default_factory=UpdateSettings)
+    mdns: MdnsSettings = field(default_factory=MdnsSettings)
     rooms: RoomSettings = field(default_factory=RoomSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     voice: VoiceSettings | None = field(default_factory=VoiceSettings)
@@ -136,6 +139,7 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
         flood=_section(FloodSettings, data.get("flood", {}), "flood"),
         store=replace(store, path=store.path or default_path()),
         update=_section(UpdateSettings, data.get("update", {}), "update"),
+        mdns=_section(MdnsSettings, data.get("mdns", {}), "mdns"),
         alerts=_section(AlertSettings, data.get("alerts", {}), "alerts"),
         rooms=_section(RoomSettings, data.get("rooms", {}), "rooms"),
         voice=VoiceSettings.from_mapping(voice) if enabled else None,

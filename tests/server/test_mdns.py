@@ -1,0 +1,41 @@
+"""The host can be found by its name: real multicast DNS on the loopback interface."""
+
+import pytest
+
+from posewire.errors import ConfigError
+from posewire.server.mdns import SERVICE, Announcer, MdnsSettings
+
+zeroconf = pytest.importorskip("zeroconf")
+zeroconf_asyncio = pytest.importorskip("zeroconf.asyncio")
+
+
+async def test_the_name_resolves_while_the_host_runs() -> None:
+    announcer = Announcer(MdnsSettings("posewire-test"))
+    try:
+        await announcer.start("127.0.0.1", 8123, "/posewire/v1/", ["127.0.0.1"])
+        asking = zeroconf_asyncio.AsyncZeroconf(interfaces=["127.0.0.1"])
+    except OSError as error:
+        pytest.skip(f"no multicast on this machine: {error}")
+    try:
+        resolver = zeroconf.AddressResolver("posewire-test.local.")
+        if not await resolver.async_request(asking.zeroconf, 3000):
+            pytest.skip("multicast does not get through on this machine")
+        assert resolver.parsed_addresses() == ["127.0.0.1"]
+        info = await asking.async_get_service_info(SERVICE, f"posewire-test.{SERVICE}")
+        assert info is not None
+        assert (info.port, info.properties[b"path"]) == (8123, b"/posewire/v1/")
+    finally:
+        await announcer.stop()
+        await asking.async_close()
+
+
+async def test_a_host_on_loopback_is_not_announced() -> None:
+    announcer = Announcer(MdnsSettings())
+    await announcer.start("127.0.0.1", 8000, "/")
+    assert announcer._zeroconf is None
+
+
+def test_names_that_cannot_be() -> None:
+    for name in ("a b", "a.local", "ä", "-", "x" * 64):
+        with pytest.raises(ConfigError):
+            MdnsSettings(name)
