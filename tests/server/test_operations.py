@@ -88,7 +88,7 @@ async def test_metrics_want_a_token_where_the_host_has_one() -> None:
 
 async def test_a_host_that_is_full_or_stops_is_not_ready(host: Host, peers: Peers) -> None:
     for number in range(8):
-        await peers.connect(f"aa:00:00:00:00:{number:02x}")
+        await (await peers.connect(f"aa:00:00:00:00:{number:02x}")).hello()
     async with httpx.AsyncClient() as client:
         answer = await client.get(http_url(host, "/readyz"))
     assert answer.status_code == 503

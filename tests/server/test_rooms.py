@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from posewire.client.room_client import RoomClient
 from posewire.server.host import Host
+from posewire.server.websocket import HIGH_WATER
 from posewire.wire.frames import FrameType, build_frame, parse_frame
 from posewire.wire.pose import Control, PoseDecoder, PoseEncoder, control, parse_control
 from server.conftest import Peer, Peers
@@ -200,6 +201,9 @@ async def test_a_slow_subscriber_gets_gaps_never_a_wrong_pose(host: Host, peers:
         tasks = [group.create_task(work) for work in (publish_on(), answer_requests(), follow())]
         while slow.dropped["pose"] < 100:
             await asyncio.sleep(0.01)
+        handler = host.services.registry.device("aa:00:00:00:00:02")
+        assert handler is not None
+        assert handler.queued_bytes < 2 * HIGH_WATER
         decoder = PoseDecoder()
         sequence, gaps, shown_after_gap = -1, 0, 0
         while shown_after_gap < 20:

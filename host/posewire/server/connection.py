@@ -25,6 +25,7 @@ from posewire.server.states import device_state, room_state
 from posewire.server.voice_out import ConnectionVoiceOut
 from posewire.server.websocket import WebSocket, binary_frame
 from posewire.voice.assistant import VoiceSession
+from posewire.voice.output import TurnReport
 from posewire.voice.tools import ToolContext
 from posewire.voice.tools.device import DeviceExecutor
 from posewire.voice.tools.handler import UnifiedToolHandler
@@ -221,7 +222,7 @@ class ConnectionHandler:
             self.bridge = self._make_bridge(hello, audio)
         elif self.services.assistant is not None:
             downlink = AudioDownlink(audio, self.send_audio)
-            out = ConnectionVoiceOut(self.send, downlink, self.log, self._end_conversation)
+            out = ConnectionVoiceOut(self.send, downlink, self.log, self._end_conversation, self._note_turn)
             self.voice = self.services.assistant.session(
                 out, self.all_tools, device_name=self.device_id, identifier=self.services.speakers
             )
@@ -450,6 +451,11 @@ class ConnectionHandler:
         except Exception:
             self.services.counters["internal_errors"] += 1
             self.log.exception("task_failed")
+
+    def _note_turn(self, report: TurnReport) -> None:
+        self.services.metrics.note_turn(report)
+        if self.services.tracing is not None:
+            self.services.tracing.turn(report, self.device_id, self.session_id)
 
     def _end_conversation(self) -> None:
         """Let a device rest that would listen again after each reply: such a device ends with its connection.

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from posewire.server.histogram import Histogram
 from posewire.server.process_stats import cpu_seconds, open_files, resident_bytes
+from posewire.voice.output import TurnReport
 
 if TYPE_CHECKING:
     from posewire.server.services import Services
@@ -30,6 +31,9 @@ class HostMetrics(Collector):
         self.loop_lag = Histogram()
         """Seconds by which the event loop was late for a timer."""
 
+        self.turns: dict[str, Histogram] = {}
+        """Seconds of each stage of the turns of conversations."""
+
         self.resident = 0
         """Bytes, as of the scheduler's last look."""
 
@@ -41,6 +45,11 @@ class HostMetrics(Collector):
         """Take the services whose numbers are shown."""
         self._services = services
         self._registry.register(self)
+
+    def note_turn(self, report: TurnReport) -> None:
+        """Count a turn's stages."""
+        for stage, took in report.stages.items():
+            self.turns.setdefault(stage, Histogram()).observe(took / 1000)
 
     def exposition(self) -> bytes:
         """Return everything in Prometheus' text format."""
@@ -61,6 +70,10 @@ class HostMetrics(Collector):
             "message", "From a message's arrival to the last byte it causes at once (sampled)", self.messages
         )
         yield _histogram("loop_lag", "How late the event loop was for a timer", self.loop_lag)
+        turns = HistogramMetricFamily("posewire_turn_seconds", "Stages of the turns of conversations", labels=["stage"])
+        for stage, histogram in self.turns.items():
+            turns.add_metric([stage], _buckets(histogram), histogram.total)
+        yield turns
         for name, about, value in self._gauges(services):
             yield GaugeMetricFamily(f"posewire_{name}", about, value=value)
         queued = HistogramMetricFamily("posewire_connection_queue_bytes", "Unsent bytes of a connection")

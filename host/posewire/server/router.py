@@ -34,7 +34,12 @@ def route_text(conn: "ConnectionHandler", text: str | bytes) -> None:
         conn.bridge.pass_up(message)
         return
     parsed = text_type.parse(message) if text_type.parse is not None else message
-    work = text_type.handle(conn, parsed)
+    tracing = conn.services.tracing
+    if tracing is None:
+        work = text_type.handle(conn, parsed)
+    else:
+        with tracing.message(kind, conn.device_id, conn.session_id):
+            work = text_type.handle(conn, parsed)
     if work is not None:
         conn.spawn_guarded(work)
 

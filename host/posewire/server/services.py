@@ -20,6 +20,7 @@ from posewire.server.registry import ConnectionRegistry
 from posewire.server.settings import Settings
 from posewire.server.speakers import Speakers
 from posewire.server.states import StateDirectory
+from posewire.server.tracing import Tracing
 from posewire.store import Store
 from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant
@@ -60,12 +61,16 @@ class Services:
     metrics: HostMetrics = field(default_factory=HostMetrics)
     watch: "Watch | None" = None
     draining: bool = False
+    tracing: Tracing | None = None
+    """None: off."""
     counters: Counter[str] = field(default_factory=Counter)
     """Totals since start: messages and frames by kind, drops and errors by code."""
 
     def __post_init__(self) -> None:
         self.rooms = RoomDirectory(self.settings.rooms, self.counters)
         self.metrics.attach(self)
+        if self.settings.tracing.enabled:
+            self.tracing = Tracing()
         self.states = StateDirectory(self.hub.dispatcher, self.numbers)
 
     @property

@@ -17,6 +17,7 @@ from posewire.server.http_settings import HttpSettings
 from posewire.server.mdns import MdnsSettings
 from posewire.server.ota_settings import OtaSettings
 from posewire.server.push.events import PushSettings
+from posewire.server.tracing import TracingSettings
 from posewire.store import StoreSettings
 from posewire.store.settings import default_path
 from posewire.update.settings import UpdateSettings
@@ -28,6 +29,7 @@ _T = TypeVar("_T")
 SECTIONS = (
     "server",
     "alerts",
+    "tracing",
     "auth",
     "ota",
     "http",
@@ -89,6 +91,7 @@ class Settings:
     mdns: MdnsSettings = field(default_factory=MdnsSettings)
     rooms: RoomSettings = field(default_factory=RoomSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    tracing: TracingSettings = field(default_factory=TracingSettings)
     voice: VoiceSettings | None = field(default_factory=VoiceSettings)
     tools: ToolsSettings = field(default_factory=ToolsSettings)
     push: PushSettings = field(default_factory=PushSettings)
@@ -140,6 +143,7 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
         store=replace(store, path=store.path or default_path()),
         update=_section(UpdateSettings, data.get("update", {}), "update"),
         mdns=_section(MdnsSettings, data.get("mdns", {}), "mdns"),
+        tracing=_section(TracingSettings, data.get("tracing", {}), "tracing"),
         alerts=_section(AlertSettings, data.get("alerts", {}), "alerts"),
         rooms=_section(RoomSettings, data.get("rooms", {}), "rooms"),
         voice=VoiceSettings.from_mapping(voice) if enabled else None,

@@ -21,11 +21,13 @@ class ConnectionVoiceOut:
         downlink: AudioDownlink,
         log: EventLog,
         conversation_over: Callable[[], None],
+        turn_over: Callable[[TurnReport], None],
     ) -> None:
         self._send = send
         self._downlink = downlink
         self._log = log
         self._conversation_over = conversation_over
+        self._turn_over = turn_over
 
     def hearing(self, text: str) -> None:
         """Log what an engine makes of speech that still goes on."""
@@ -72,6 +74,7 @@ class ConnectionVoiceOut:
         times = {f"{stage}_ms": round(took, 1) for stage, took in report.stages.items()}
         log = self._log.warning if report.over_budget else self._log.info
         log("turn", outcome=report.outcome, slow=report.over_budget, **times)
+        self._turn_over(report)
 
     def goodbye(self) -> None:
         """End the conversation: some devices listen again after every reply, unless their connection is closed."""
