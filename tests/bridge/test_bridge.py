@@ -1,9 +1,12 @@
 """The bridge on the wire: a board's peer on one side, a server of the stock protocol on the other."""
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,13 +15,15 @@ import pytest_asyncio
 from numpy.typing import NDArray
 
 from bridge.stock_server import REPLY_FRAMES, TONE_HZ, StockServer
+from posewire.identity.settings import AuthSettings
 from posewire.server.bridge import bridge as bridge_module
 from posewire.server.bridge.settings import UpstreamSettings
 from posewire.server.host import Host
+from posewire.store import StoreSettings
 from posewire.wire.audio import frame_decoder, frame_encoder
 from posewire.wire.frames import FrameType, build_frame, parse_frame
 from posewire.wire.messages import AudioParams
-from posewire.wire.opus import OpusDecoder
+from posewire.wire.opus import OpusDecoder, OpusEncoder
 from server.conftest import Peer, Peers, settings
 
 RATE = 16000
@@ -60,8 +65,6 @@ async def say(peer: Peer, params: AudioParams, pcm: NDArray[np.int16], protocol:
 
 async def hear(peer: Peer, params: AudioParams, protocol: int = 3) -> tuple[NDArray[np.int16], list[dict[str, Any]]]:
     """What comes until the reply is over: the sound, and the texts in order."""
-    import json
-
     decoder, sound, texts = frame_decoder(params), [], []
     while True:
         message = await asyncio.wait_for(peer.socket.recv(), 10)
@@ -249,6 +252,33 @@ async def test_a_refusal_of_upstream_reaches_the_board(how: str, upstream: Stock
         await host.stop()
 
 
+async def test_a_board_is_activated_at_an_upstream_that_pairs(tmp_path: Path) -> None:
+    """Our own host is upstream, off limits to whoever is not paired there."""
+    upstream = Host(replace(settings(), auth=AuthSettings(pairing=True), store=StoreSettings(str(tmp_path / "s.db"))))
+    await upstream.start()
+    ota = upstream.url.replace("ws", "http", 1).replace("/posewire/v1/", "/xiaozhi/ota/")
+    host = Host(replace(settings(), upstream=UpstreamSettings(ota_url=ota)))
+    await host.start()
+    peers = Peers(host.url)
+    try:
+        peer = await peers.connect("02:00:00:00:00:07")
+        await peer.hello(audio_params=ADPCM)
+        alert = await peer.receive("alert")
+        assert (await peer.receive("error"))["code"] == "upstream"
+        (code,) = re.findall(r"\d{6}", alert["message"])
+        await upstream.services.identities.pair(code)
+        await peer.send(type="listen", state="detect", text="hello")
+        # It got through: that host has no voice, and says so.
+        assert (await peer.receive("error"))["code"] == "not_available"
+        handler = upstream.services.registry.device("02:00:00:00:00:07")
+        assert handler is not None
+        assert handler.identity.principal.kind == "device"
+    finally:
+        await peers.close()
+        await host.stop()
+        await upstream.stop()
+
+
 async def test_the_connection_upstream_ends_with_the_board(peers: Peers, upstream: StockServer) -> None:
     peer = await peers.connect()
     await peer.hello(audio_params=ADPCM)
@@ -259,7 +289,5 @@ async def test_the_connection_upstream_ends_with_the_board(peers: Peers, upstrea
 
 def test_the_decoder_needs_no_word_on_the_rate() -> None:
     """What the bridge relies on: a packet made at 24 kHz decodes at 16 kHz, to the same length of time."""
-    from posewire.wire.opus import OpusEncoder
-
     tone = (9000 * np.sin(2 * np.pi * 440 / 24000 * np.arange(1440))).astype(np.int16)
     assert len(OpusDecoder(16000).decode(OpusEncoder(24000).encode(tone))) == 960

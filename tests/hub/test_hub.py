@@ -146,6 +146,23 @@ def test_the_silent_are_asked_and_the_gone_are_ended() -> None:
     assert monitor.describe("quiet") == {"id": "quiet", "device": "", "groups": [], "silent": 6.5, "congested": False}
 
 
+def test_one_broken_connection_does_not_end_the_watch() -> None:
+    class Broken(Line):
+        def ping(self) -> None:
+            raise OSError("broken")
+
+    now = 100.0
+    pool: ConnectionPool[Line] = ConnectionPool()
+    monitor = ConnectionMonitor(pool, Limits(ping_after=20), clock=lambda: now)
+    broken, gone = Broken(0), Line(0)
+    pool.add("broken", broken)
+    pool.add("gone", gone)
+    assert monitor.check() == []
+    assert gone.pings == 1
+    now = 200.0
+    assert sorted(monitor.check()) == ["broken", "gone"]
+
+
 def test_idle_connections_end_where_that_is_wanted() -> None:
     now = 0.0
     pool: ConnectionPool[Line] = ConnectionPool()

@@ -5,6 +5,7 @@ for a sign of life, and given up when none comes. One sweep looks at all connect
 """
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -46,35 +47,42 @@ class ConnectionMonitor(Generic[C]):
 
     def check(self) -> list[str]:
         """Look at every connection once: ask the silent ones, end the gone ones; returns the ids that were ended."""
-        limits, now = self.limits, self._clock()
-        asked: dict[str, float] = {}
-        ended: dict[str, C] = {}
-        closing: dict[str, C] = {}
+        now = self._clock()
+        asked, ended, closing = self._asked, self._ended, {}
+        self._asked, self._ended = {}, {}
         for connection_id, connection in self._pool.items():
-            if self._ended.get(connection_id) is connection:
+            if ended.get(connection_id) is connection:
                 # Its closing handshake takes a while.
                 closing[connection_id] = connection
                 continue
-            silent = now - connection.last_received
-            if limits.idle_after and silent >= limits.idle_after:
-                self.counters["idle"] += 1
-                ended[connection_id] = connection
-                connection.close(IDLE, f"nothing received for {silent:.0f} s")
-            elif limits.ping_after and silent >= limits.ping_after:
-                since = self._asked.get(connection_id)
-                if since is None:
-                    self.counters["pings"] += 1
-                    asked[connection_id] = now
-                    connection.ping()
-                elif now - since < limits.answer_within:
-                    asked[connection_id] = since
-                else:
-                    self.counters["zombies"] += 1
-                    ended[connection_id] = connection
-                    connection.close(GONE, "keepalive ping timeout")
-        self._asked = asked
-        self._ended = ended | closing
-        return list(ended)
+            try:
+                self._look(connection_id, connection, now, asked.get(connection_id))
+            except Exception:
+                # One broken connection must not keep the others from being watched.
+                logging.getLogger(__name__).exception("watching %s failed", connection_id)
+        ids = list(self._ended)
+        self._ended |= closing
+        return ids
+
+    def _look(self, connection_id: str, connection: C, now: float, asked: float | None) -> None:
+        limits = self.limits
+        silent = now - connection.last_received
+        if limits.idle_after and silent >= limits.idle_after:
+            self._end(connection_id, connection, "idle", IDLE, f"nothing received for {silent:.0f} s")
+        elif limits.ping_after and silent >= limits.ping_after:
+            if asked is None:
+                self.counters["pings"] += 1
+                self._asked[connection_id] = now
+                connection.ping()
+            elif now - asked < limits.answer_within:
+                self._asked[connection_id] = asked
+            else:
+                self._end(connection_id, connection, "zombies", GONE, "keepalive ping timeout")
+
+    def _end(self, connection_id: str, connection: C, counter: str, code: int, reason: str) -> None:
+        self.counters[counter] += 1
+        self._ended[connection_id] = connection
+        connection.close(code, reason)
 
     async def run(self) -> None:
         """Check for ever."""

@@ -6,6 +6,7 @@ The command line changes the same file while the host runs; the host notices and
 import asyncio
 import hashlib
 import hmac
+import logging
 import secrets
 import sqlite3
 import time
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from posewire.errors import WireError
+from posewire.errors import StoreError, WireError
 from posewire.identity.audit import write_entry
 from posewire.identity.principal import DEVICE_SCOPES, Principal, PrincipalKind, read_scopes
 from posewire.identity.stock_token import make_stock_token, verify_stock_token
@@ -167,7 +168,11 @@ class Identities:
         """Refresh for ever."""
         while True:
             await asyncio.sleep(WATCH)
-            await self.refresh()
+            try:
+                await self.refresh()
+            except StoreError as error:
+                # What is known stays in force; a full or busy disk may be better the next time.
+                logging.getLogger(__name__).warning("cannot look for revocations: %s", error)
 
     def _good_now(self) -> dict[tuple[str, str], Principal]:
         devices = [_device_principal(device) for device in self.devices.values() if device.revoked is None]

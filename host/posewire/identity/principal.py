@@ -16,7 +16,7 @@ PrincipalKind = Literal["device", "person", "program", "shared", "local"]
 ALL: frozenset[str] = frozenset({"*"})
 """Everything: what a local user has on a host that listens on loopback without authentication."""
 
-DEVICE_SCOPES: frozenset[str] = frozenset({"voice", "room.join", "room.publish", "room.create"})
+DEVICE_SCOPES: frozenset[str] = frozenset({"voice", "room.join", "room.publish"})
 """What a paired device gets unless told otherwise."""
 
 

@@ -218,7 +218,7 @@ class ConnectionHandler:
         self._decoder = frame_decoder(audio)
         if audio.sample_rate != _VOICE_RATE:
             self._resampler = soxr.ResampleStream(audio.sample_rate, _VOICE_RATE, 1, dtype="int16", quality="MQ")
-        if self.services.settings.upstream.url:
+        if self.services.settings.upstream.wanted:
             self.bridge = self._make_bridge(hello, audio)
         elif self.services.assistant is not None:
             downlink = AudioDownlink(audio, self.send_audio)

@@ -121,7 +121,7 @@ class Host:
         self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
 
     async def _make_assistant(self, store: Store) -> Assistant | None:
-        if self._settings.voice is None or self._settings.upstream.url:
+        if self._settings.voice is None or self._settings.upstream.wanted:
             return None
         try:
             assistant = await asyncio.to_thread(Assistant.create, self._settings.voice, StoredMemory(store))

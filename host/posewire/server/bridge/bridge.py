@@ -18,6 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from posewire.errors import FrameError, WireError
+from posewire.server.bridge.ota_check import OtaError, UpstreamAddress, ask_ota
 from posewire.server.bridge.settings import UpstreamSettings
 from posewire.server.bridge.transcoder import RATE_UP, Downlink, Pcm, Uplink
 from posewire.server.event_log import EventLog
@@ -130,12 +131,12 @@ class UpstreamBridge:
                 self._log.warning("upstream_failed", why=_why(error), tries=failures)
                 if failures >= self._settings.tries or not self._in_turn:
                     failures = 0
-                    self._give_up(f"the upstream server cannot be reached: {_why(error)}")
+                    self._give_up(f"no connection to the upstream server: {_why(error)}")
                 else:
                     await asyncio.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**failures) * random.uniform(0.5, 1.0))
                 continue
             failures = 0
-            self._log.info("upstream", url=self._settings.url, session=self._session[:8])
+            self._log.info("upstream", session=self._session[:8])
             try:
                 await self._talk(socket)
             finally:
@@ -143,11 +144,12 @@ class UpstreamBridge:
             self._lost(socket)
 
     async def _open(self) -> ClientConnection:
+        address = await self._address()
         headers = {"Protocol-Version": "1", "Device-Id": self._device_id, "Client-Id": self._client_id}
-        if self._settings.token:
-            headers["Authorization"] = f"Bearer {self._settings.token}"
+        if address.token:
+            headers["Authorization"] = f"Bearer {address.token}"
         socket = await connect(
-            self._settings.url, additional_headers=headers, compression=None, user_agent_header=None, max_size=1 << 20
+            address.url, additional_headers=headers, compression=None, user_agent_header=None, max_size=1 << 20
         )
         try:
             await self._greet(socket)
@@ -155,6 +157,22 @@ class UpstreamBridge:
             await socket.close()
             raise
         return socket
+
+    async def _address(self) -> UpstreamAddress:
+        settings = self._settings
+        if not settings.ota_url:
+            return UpstreamAddress(settings.url, settings.token)
+        try:
+            address = await ask_ota(settings.ota_url, self._device_id, self._client_id, self._hello.board)
+        except OtaError as error:
+            raise UpstreamError(f"its OTA address {settings.ota_url} says: {error}") from None
+        if address.code:
+            self._log.warning("upstream_activation", code=address.code)
+            # What a board of ours shows on its display, where it has one.
+            text = f"confirm the code {address.code} at the upstream server"
+            self._board.send({"type": "alert", "status": "activation", "message": text, "emotion": "neutral"})
+            raise UpstreamError(f"upstream does not know this board yet: {text}, then try again")
+        return address
 
     async def _greet(self, socket: ClientConnection) -> None:
         hello = {

@@ -25,6 +25,8 @@ def handle_room(conn: "ConnectionHandler", action: RoomAction) -> None:
         case "leave":
             conn.leave_room()
         case "list":
-            conn.send({"type": "room", "event": "rooms", "rooms": conn.services.rooms.describe()})
+            allows = conn.identity.principal.allows
+            rooms = [room for room in conn.services.rooms.describe() if allows(f"room.join:{room['room']}")]
+            conn.send({"type": "room", "event": "rooms", "rooms": rooms})
         case _:
             conn.act_in_room(action)
