@@ -1,6 +1,7 @@
 """Rooms on the wire: who joins late, lags or comes back sees right poses."""
 
 import asyncio
+import json
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from posewire.client.room_client import RoomClient
 from posewire.server.host import Host
 from posewire.server.websocket import HIGH_WATER
 from posewire.wire.frames import FrameType, build_frame, parse_frame
-from posewire.wire.pose import Control, PoseDecoder, PoseEncoder, control, parse_control
+from posewire.wire.pose import Control, Kind, PoseDecoder, PoseEncoder, control, parse_control, parse_header
 from server.conftest import Peer, Peers
 
 BODY = "body33"
@@ -80,6 +81,34 @@ async def test_who_joins_late_sees_the_next_delta(peers: Peers) -> None:
     assert np.abs(last.values[BODY] - body(10)).max() <= HALF_A_STEP
 
 
+async def test_who_joins_a_long_stream_gets_a_snapshot_and_the_publisher_is_left_alone(
+    host: Host, peers: Peers
+) -> None:
+    publisher = await member(peers, "aa:00:00:00:00:01", **POSE)
+    random = np.random.default_rng(0)
+    encoder = PoseEncoder(BODY)
+    for step in range(100):
+        values = body(step) + random.normal(0, 0.01, (33, 4)).astype(np.float32)
+        await publisher.socket.send(build_frame(FrameType.POSE, encoder.encode(values, step), 3))
+    await publisher.echo()
+    watcher = await member(peers, "aa:00:00:00:00:02", **WATCH)
+    snapshot = parse_frame(await watcher.receive_binary(), 3).payload
+    header = parse_header(snapshot)
+    assert header is not None
+    assert (header.kind, header.sequence) == (Kind.SNAPSHOT, 99)
+    decoder = PoseDecoder()
+    decoder.decode(snapshot)
+    for step in range(100, 105):
+        await publish(publisher, encoder, step)
+        pose = decoder.decode(parse_frame(await watcher.receive_binary(), 3).payload)
+        assert pose is not None
+        assert pose.sequence == step
+        assert np.abs(pose.values[BODY] - body(step)).max() <= HALF_A_STEP
+    assert host.services.counters["pose_snapshots"] == 1
+    await publisher.send(type="ping", id=2)
+    assert json.loads(await publisher.socket.recv())["type"] in {"room", "pong"}  # no key was asked for
+
+
 async def test_a_key_request_reaches_the_publisher(peers: Peers) -> None:
     publisher = await member(peers, "aa:00:00:00:00:01", **POSE)
     watcher = await member(peers, "aa:00:00:00:00:02", **WATCH)
@@ -106,6 +135,26 @@ async def test_a_byte_budget_reaches_the_publisher_from_its_only_subscriber(peer
     await publisher.echo()
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(publisher.receive_binary(), 0.2)
+
+
+async def test_a_byte_budget_survives_the_publishers_return_and_ends_with_the_subscriber(peers: Peers) -> None:
+    lost = await peers.connect("aa:00:00:00:00:01")
+    session = (await lost.hello())["session_id"]
+    await lost.join(**POSE)
+    watcher = await member(peers, "aa:00:00:00:00:02", **WATCH)
+    await publish(lost, PoseEncoder(BODY), 0)
+    await watcher.receive_binary()
+    await watcher.socket.send(build_frame(FrameType.POSE, control(Control.RATE, 0, 0, 60), 3, slot=1))
+    await watcher.echo()
+    lost.socket.transport.abort()
+    back = await peers.connect("aa:00:00:00:00:01")
+    await back.hello(resume=session)
+    encoder = PoseEncoder(BODY)
+    encoder.control(parse_frame(await back.receive_binary(), 3).payload)
+    assert encoder.budget == 60
+    await watcher.send(type="room", action="leave")
+    encoder.control(parse_frame(await back.receive_binary(), 3).payload)
+    assert encoder.budget is None
 
 
 async def test_a_key_request_for_nobody_is_refused(peers: Peers) -> None:

@@ -7,6 +7,7 @@ from posewire.errors import RoomError
 from posewire.rooms.member import Link, Member
 from posewire.rooms.room import Room
 from posewire.rooms.settings import RoomSettings
+from posewire.rooms.snapshots import SnapshotMaker
 from posewire.wire.messages import RoomAction
 
 
@@ -17,6 +18,7 @@ class RoomDirectory:
         self.rooms: dict[str, Room] = {}
         self.settings = settings or RoomSettings()
         self._counters: Counter[str] = Counter() if counters is None else counters
+        self._snapshots = SnapshotMaker(self._counters)
         self._watched: dict[str, tuple[int, float]] = {}
         """Of each room: how many frames it had when that last changed, and when that was."""
 
@@ -35,7 +37,7 @@ class RoomDirectory:
                 raise RoomError(f'there is no room "{action.room}"', "no_such_room")
             if len(self.rooms) >= self.settings.max_rooms:
                 raise RoomError(f"this host holds at most {self.settings.max_rooms} rooms", "too_many")
-            room = Room(action.room, self.settings, self._counters)
+            room = Room(action.room, self.settings, self._counters, self._snapshots)
         member = room.join(device, action.publish, action.subscribe, link, echo=action.echo)
         self.rooms[action.room] = room
         return room, member

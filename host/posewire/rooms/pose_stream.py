@@ -1,4 +1,4 @@
-"""What a relay keeps of one pose stream: the last key packet, the packets since, and who can follow."""
+"""What a relay keeps of one pose stream: the last key or snapshot, the packets since, and who can follow."""
 
 from collections.abc import Sequence
 
@@ -10,12 +10,15 @@ MAX_CHAIN = 256
 
 MAX_CHAIN_BYTES = 128 * 1024
 
+SHORT_CHAIN_BYTES = 4 * 1024
+"""A late member gets a chain up to this size as it is; in place of a longer one it gets a snapshot."""
+
 _REQUEST_GAP = 8
-"""Packets of the stream between two key requests for it."""
+"""Packets of the stream between two requests (of a key or a snapshot) for it."""
 
 
 class PoseStream:
-    """One stream of one publisher. Who missed a packet waits for the next key packet: a gap, never a wrong pose.
+    """One stream of one publisher. Who missed a packet waits for a snapshot or key: a gap, never a wrong pose.
 
     Packets of layer 1 are nobody's reference (``docs/pose-packet.md`` section 3): who misses one is not behind.
     """
@@ -26,6 +29,10 @@ class PoseStream:
         self._bytes = 0
         self._last_sequence: int | None = None
         self._behind: set[int] = set()
+        self.snapshot_pending = False
+        self.rate: tuple[int, bytes] | None = None
+        """The byte budget that holds: the subscriber's slot, its control packet."""
+
         self._since_request = _REQUEST_GAP
 
     def append(self, header: Header, packet: bytes) -> None:
@@ -45,6 +52,24 @@ class PoseStream:
     def chain(self) -> Sequence[bytes] | None:
         """Return the packets a new member needs to decode the next one; None when there is no complete chain."""
         return self._packets or None
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the chain is worth no snapshot."""
+        return self._bytes <= SHORT_CHAIN_BYTES
+
+    @property
+    def behind(self) -> frozenset[int]:
+        """Slots of the subscribers who cannot follow."""
+        return frozenset(self._behind)
+
+    def shorten(self, chain: Sequence[bytes], count: int, snapshot: bytes) -> bool:
+        """Put a snapshot in place of the first packets of the chain; False when that is another chain by now."""
+        if chain is not self._packets:
+            return False
+        self._bytes += len(snapshot) - sum(len(packet) for packet in self._packets[:count])
+        self._packets[:count] = [snapshot]
+        return True
 
     def can_follow(self, slot: int, header: Header) -> bool:
         """Tell whether a subscriber can decode this packet; a key packet brings back who was behind."""
@@ -70,7 +95,7 @@ class PoseStream:
         self._behind.discard(slot)
 
     def may_request(self) -> bool:
-        """Tell whether it is time to ask the publisher for a key packet, and count that as asked."""
+        """Tell whether it is time to ask for a key or a snapshot, and count that as asked."""
         if self._since_request < _REQUEST_GAP:
             return False
         self._since_request = 0

@@ -2,7 +2,7 @@
 
 import base64
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from time import monotonic
 from typing import Any
 
@@ -11,6 +11,7 @@ from posewire.rooms.frame import RoomFrame
 from posewire.rooms.member import Link, Member
 from posewire.rooms.pose_stream import PoseStream
 from posewire.rooms.settings import RoomSettings
+from posewire.rooms.snapshots import SnapshotMaker
 from posewire.wire.messages import RoomKind, Subscription
 from posewire.wire.pose import Control, Kind, control, parse_control, parse_header
 
@@ -26,7 +27,13 @@ class Room:
     ``counters`` are the host's: deliveries and drops of all rooms, by kind.
     """
 
-    def __init__(self, name: str, settings: RoomSettings, counters: Counter[str] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: RoomSettings,
+        counters: Counter[str] | None = None,
+        snapshots: SnapshotMaker | None = None,
+    ) -> None:
         self.name = name
         self.settings = settings
         self.members: dict[int, Member] = {}
@@ -35,6 +42,7 @@ class Room:
         """Frames published here since the room began; a room where it stands still is idle."""
 
         self._counters: Counter[str] = Counter() if counters is None else counters
+        self._snapshots = snapshots or SnapshotMaker(self._counters)
         self._last_slot = 0
         self._banned: set[str] = set()
         self._receivers: dict[tuple[int, RoomKind], list[Member]] = {}
@@ -76,6 +84,10 @@ class Room:
         self._tell([member], "welcome", slot=member.slot, role=member.role, locked=self.locked, members=members)
         for publisher in self.members.values():
             self._follow(member, publisher)
+        if member.link is not None:  # a publisher who comes back has forgotten it
+            for stream in member.streams.values():
+                if stream.rate is not None:
+                    member.link.send_pose_control(stream.rate[1])
 
     def leave(self, member: Member, reason: str = "left") -> None:
         """Remove a member and tell the others; the host's role passes on."""
@@ -88,6 +100,10 @@ class Room:
         for other in self.members.values():
             for stream in other.streams.values():
                 stream.forget(member.slot)
+                if stream.rate is not None and stream.rate[0] == member.slot:
+                    stream.rate = None
+                    if other.link is not None:
+                        other.link.send_pose_control(control(Control.RATE, stream.number, 0, 0))
 
     def away(self, member: Member) -> None:
         """Note that a member's connection broke off; its place is kept for its return."""
@@ -235,18 +251,19 @@ class Room:
             else:
                 missed += 1
                 other.dropped["pose"] += 1
-                self._request_key(member, stream)
+                self._recover(member, stream)
         counters = self._counters
         counters["pose_out"] += sent
         if missed:
             counters["pose_dropped"] += missed
         return sent
 
-    def control_pose(self, slot: int, packet: bytes) -> None:
+    def control_pose(self, subscriber: Member, slot: int, packet: bytes) -> None:
         """Pass a subscriber's control packet on to the publisher in ``slot``.
 
         Key requests of all subscribers become at most a few a second. Acknowledgements and byte budgets speak for one
-        receiver, so they are passed on only where there is one.
+        receiver, so they are passed on only where there is one; a budget holds until that one leaves, also when the
+        publisher comes back.
 
         Raises:
             PoseError: damaged, or not a control packet.
@@ -261,8 +278,11 @@ class Room:
             raise RoomError(f"slot {slot} publishes no such pose stream", "not_in_room")
         if message.control is Control.KEY_REQUEST:
             self._request_key(publisher, stream)
-        elif publisher.link is not None and len(self._subscribers("pose", publisher)) == 1:
-            publisher.link.send_pose_control(packet)
+        elif len(self._subscribers("pose", publisher)) == 1:
+            if message.control is Control.RATE:
+                stream.rate = (subscriber.slot, packet)
+            if publisher.link is not None:
+                publisher.link.send_pose_control(packet)
 
     # --- inside
 
@@ -289,12 +309,56 @@ class Room:
             stream.wait_for_key(member.slot)
             self._request_key(publisher, stream)
             return
-        for packet in chain:
-            member.link.send_room_frame(RoomFrame("pose", packet, publisher.slot))
+        if not stream.is_short:
+            stream.wait_for_key(member.slot)
+            if self._make_snapshot(publisher, stream, chain):
+                return
+        self._send_chain(member.link, publisher.slot, chain)
         stream.caught_up(member.slot)
 
+    def _send_chain(self, link: Link, slot: int, chain: Iterable[bytes]) -> None:
+        for packet in chain:
+            link.send_room_frame(RoomFrame("pose", packet, slot))
+
+    def _recover(self, publisher: Member, stream: PoseStream) -> None:
+        """Bring back who lags and has room again: by a snapshot where there is a chain, else by a key."""
+        if stream.snapshot_pending:
+            return
+        chain = stream.chain()
+        if chain is None:
+            self._request_key(publisher, stream)
+        elif stream.may_request() and not self._make_snapshot(publisher, stream, chain):
+            self._ask_for_key(publisher, stream)
+
+    def _make_snapshot(self, publisher: Member, stream: PoseStream, chain: Sequence[bytes]) -> bool:
+        """Have the chain decoded; those who are behind get the snapshot and what was published meanwhile."""
+        if stream.snapshot_pending:
+            return True
+        count = len(chain)
+
+        def done(snapshot: bytes | None) -> None:
+            stream.snapshot_pending = False
+            if self.members.get(publisher.slot) is not publisher:
+                return
+            if snapshot is None or not stream.shorten(chain, count, snapshot):
+                if stream.behind:
+                    self._request_key(publisher, stream)
+                return
+            for slot in stream.behind:
+                member = self.members.get(slot)
+                if member is not None and member.link is not None and not member.link.congested:
+                    self._send_chain(member.link, publisher.slot, chain)
+                    stream.caught_up(slot)
+
+        stream.snapshot_pending = self._snapshots.make(chain, done)
+        return stream.snapshot_pending
+
     def _request_key(self, publisher: Member, stream: PoseStream) -> None:
-        if publisher.link is not None and stream.may_request():
+        if stream.may_request():
+            self._ask_for_key(publisher, stream)
+
+    def _ask_for_key(self, publisher: Member, stream: PoseStream) -> None:
+        if publisher.link is not None:
             publisher.link.send_pose_control(control(Control.KEY_REQUEST, stream.number, 0))
 
     def _subscribers(self, kind: RoomKind, publisher: Member) -> list[Member]:

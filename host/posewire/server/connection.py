@@ -298,7 +298,7 @@ class ConnectionHandler:
         if self._room is None or self._member is None:
             raise WireError("join a room before sending pose packets", "not_in_room")
         if slot:
-            self._room.control_pose(slot, packet)
+            self._room.control_pose(self._member, slot, packet)
         else:
             self._room.publish_pose(self._member, packet)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 
 from posewire.wire.pose.decoder import PoseDecoder
@@ -39,4 +41,6 @@ def _ramp(landmarks: int, time_ms: int) -> Values:
 
 
 if __name__ == "__main__":
+    if hasattr(os, "nice"):
+        os.nice(10)
     warm()
