@@ -96,3 +96,26 @@ async def test_legacy_descriptors_become_tools(host: Host, peers: Peers) -> None
     await tools.call("Lamp_Turn", {"on": True})
     command = (await peer.receive("iot"))["commands"]
     assert command == [{"name": "Lamp", "method": "Turn", "parameters": {"on": True}}]
+
+
+async def test_legacy_things_answer_to_the_names_that_the_sentences_know(host: Host, peers: Peers) -> None:
+    peer = await peers.connect(DEVICE)
+    await peer.hello()
+    lamp = {"name": "Lamp", "methods": {"TurnOn": {"description": "on", "parameters": {}}, "Odd": 3}}
+    speaker = {"name": "Speaker", "methods": {"SetVolume": {"parameters": {"volume_level": {"type": "number"}}}}}
+    await peer.send(type="iot", descriptors=[lamp, speaker])
+    tools = await tools_of(host, 5)
+    assert {"self.led.turn_on", "self.audio_speaker.set_volume"} <= set(tools.available())
+    with pytest.raises(ToolError, match="no tool"):
+        await tools.call("get_Speaker_volume", {})
+    await peer.send(type="iot", states=[{"name": "Speaker", "state": {"volume": 40}}])
+    await peer.echo()
+    assert await tools.call("get_Speaker_volume", {}) == "40"
+    assert await tools.call("self.get_device_status", {}) == '{"Speaker": {"volume": 40}}'
+    await tools.call("self.audio_speaker.set_volume", {"volume": 50})
+    command = (await peer.receive("iot"))["commands"]
+    assert command == [{"name": "Speaker", "method": "SetVolume", "parameters": {"volume_level": 50}}]
+    for number in range(8):
+        many = {f"m{number}_{method}": {} for method in range(20)}
+        await peer.send(type="iot", descriptors=[{"name": f"t{number}", "methods": many}])
+    assert (await peer.receive("error"))["code"] == "too_many"

@@ -9,6 +9,7 @@ from typing import Any
 from posewire import __version__
 from posewire.errors import ToolError
 from posewire.server.event_log import EventLog
+from posewire.server.iot_things import IotThings
 from posewire.voice.assistant import ToolInfo
 from posewire.wire.messages import Message
 from posewire.wire.requests import Iot
@@ -28,11 +29,11 @@ class DeviceTools:
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._tools: dict[str, ToolInfo] = {}
-        self._iot: dict[str, tuple[str, str]] = {}
+        self._things = IotThings(send)
 
     def available(self) -> Mapping[str, ToolInfo]:
         """Return the tools by name."""
-        return self._tools
+        return {**self._things.tools, **self._tools}
 
     async def discover(self) -> None:
         """Initialize the device's MCP server and list its tools, page by page.
@@ -78,13 +79,8 @@ class DeviceTools:
         return text
 
     async def _call(self, name: str, arguments: Mapping[str, object]) -> str:
-        if name in self._iot:
-            thing, method = self._iot[name]
-            command = {"name": thing, "method": method, "parameters": dict(arguments)}
-            self._send({"type": "iot", "commands": [command]})
-            return "true"
         if name not in self._tools:
-            raise ToolError(f"the device has no tool {name}")
+            return self._things.call(name, arguments)
         result = await self._request("tools/call", {"name": name, "arguments": dict(arguments)}, CALL_TIMEOUT)
         texts = [
             str(part.get("text", ""))
@@ -113,13 +109,12 @@ class DeviceTools:
             waiting.set_exception(ToolError("the device's answer has no result object"))
 
     def on_iot(self, iot: Iot) -> None:
-        """Take legacy descriptors: each method becomes a tool ``<name>_<method>``."""
-        for offered in iot.methods:
-            name = f"{offered.thing}_{offered.method}"
-            self._iot[name] = (offered.thing, offered.method)
-            self._tools[name] = ToolInfo(
-                offered.description, {"type": "object", "properties": dict(offered.parameters)}
-            )
+        """Take legacy methods and states: see ``IotThings``. A tool that the device lists itself stays as it is.
+
+        Raises:
+            WireError: ``too_many`` of them.
+        """
+        self._things.take(iot)
 
     def close(self) -> None:
         """Fail every call that still waits."""
