@@ -18,6 +18,7 @@ from posewire.server.push.events import PushSettings
 from posewire.server.push.reminders import Reminder, spoken
 from posewire.server.push.tools import duration_text
 from posewire.store import StoreSettings
+from posewire.voice.cache import TtlCache
 from posewire.voice.settings import VoiceSettings
 from posewire.voice.tools.settings import ToolsSettings
 from server.conftest import Peer, Peers, settings
@@ -268,3 +269,13 @@ async def test_a_device_calls_another_and_reports_events(voiced: Host, devices: 
 def test_rules_for_events_are_checked(table: Any) -> None:
     with pytest.raises(ConfigError, match="push"):
         PushSettings.from_mapping({"events": table})
+
+
+async def test_caches_are_seen_in_the_metrics(voiced: Host) -> None:
+    cache = TtlCache[str, int](4, 60)
+    voiced.services.caches.add("test", cache)
+    cache.put("a", 1)
+    cache.get("a")
+    shown = voiced.services.metrics.exposition().decode()
+    assert "posewire_cache_test_hits_total 1.0" in shown
+    assert "posewire_cache_test_entries 1.0" in shown

@@ -40,10 +40,10 @@ def test_caches_are_seen_from_outside() -> None:
     cache.get("a")
     cache.get("b")
     cache.put("b", 1)
-    stats = dict(caches.stats())
+    stats = dict(caches.counts())
     assert stats["cache_tts_hits"] == stats["cache_tts_misses"] == stats["cache_tts_dropped"] == 1
     caches.clear()
-    assert dict(caches.stats())["cache_tts_entries"] == 0
+    assert dict(caches.sizes())["cache_tts_entries"] == 0
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 4)), max_size=40), st.integers(1, 8))

@@ -16,12 +16,16 @@ class Caches:
         """Register a cache; one of the same name is replaced."""
         self._caches[name] = cache
 
-    def stats(self) -> Iterator[tuple[str, int]]:
-        """Yield ``cache_<name>_<hits|misses|dropped|entries|size>`` and its number."""
+    def counts(self) -> Iterator[tuple[str, int]]:
+        """Yield ``cache_<name>_<hits|misses|dropped>`` and its number since the start."""
         for name, cache in self._caches.items():
             yield f"cache_{name}_hits", cache.counts.hits
             yield f"cache_{name}_misses", cache.counts.misses
             yield f"cache_{name}_dropped", cache.counts.dropped
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """Yield ``cache_<name>_<entries|size>`` and its number now."""
+        for name, cache in self._caches.items():
             yield f"cache_{name}_entries", len(cache)
             yield f"cache_{name}_size", cache.size
 

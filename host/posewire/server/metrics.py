@@ -65,6 +65,7 @@ class HostMetrics(Collector):
         if services is None:
             return
         yield from self._counters(dict(services.counters))
+        yield from self._counters(dict(services.caches.counts()))
         yield from self._counters({f"hub_{name}": n for name, n in services.hub.monitor.counters.items()})
         yield _histogram(
             "message", "From a message's arrival to the last byte it causes at once (sampled)", self.messages
@@ -98,6 +99,8 @@ class HostMetrics(Collector):
             "Resident memory divided by connections",
             self.resident / (connections or 1),
         )
+        for name, size in services.caches.sizes():
+            yield name, "What a cache holds, in its own measure", size
         yield "open_files", "Open file descriptors", open_files()
         yield "cpu_seconds", "CPU time used", cpu_seconds()
         yield "start_time_seconds", "When the host started", self.started
