@@ -85,6 +85,9 @@ class App:
         self.imu = None
         self.receiver = None
         if settings["pose"]["room"]:
+            from posewire_fw.pose_rate import PoseRate
+
+            self.uplink.rate = PoseRate(settings["pose"]["bytes_per_second"])
             self._open_pose_sources(settings["pose"])
             self._open_receiver(settings["pose"])
 
@@ -245,6 +248,8 @@ class App:
             elif self.button.down and self.session.state == OFFLINE:
                 self._check_hold()
         self.session.tick()
+        if self.uplink.rate is not None:
+            self.uplink.rate.poll()
         if self.receiver is not None:
             self.receiver.tick()
         self.updates.poll()
@@ -393,6 +398,8 @@ class App:
                 "bad_frames": self.keypoints.bad_frames,
                 "skipped_bytes": self.keypoints.skipped_bytes,
             }
+        if self.uplink.rate is not None:
+            result["pose_budget"] = self.uplink.rate.budget
         if self.receiver is not None:
             receiver = self.receiver
             result["receiver"] = {

@@ -125,6 +125,7 @@ _SETTINGS = (
     ("pose", "picture", [240, 240], _size, "[width, height]"),
     ("pose", "imu", True, _boolean, "true or false"),
     ("pose", "imu_hz", 50, _integer(1, 200), "1..200"),
+    ("pose", "bytes_per_second", 0, _integer(0, 500000), "0..500000"),
     ("pose", "receive", None, _landmark_set, "the name of a landmark set, \"any\" or null"),
     ("pose", "from", None, _optional_text, "a device id or null"),
     ("pose", "hold_ms", 500, _integer(50, 60000), "50..60000"),

@@ -27,10 +27,15 @@ class PoseQueue(PoseStream):
 
     def publish(self):
         """values and time are a complete new sample: it is kept until it is sent."""
+        allowance = self.allowance
+        if allowance is not None:
+            allowance.published += 1
         if self._put - self._taken == self._depth:
             self._taken += 1
             if not self._starting:
                 self.skipped += 1
+                if allowance is not None:
+                    allowance.replaced()
         slot = self._put % self._depth
         copy(self._values, slot * self._size, self.values, 0, self._size)
         copy(self._times, 4 * slot, self.time, 0, 4)
@@ -46,11 +51,18 @@ class PoseQueue(PoseStream):
 
     def fill(self, buf, at):
         """Write a packet with the oldest sample in wait; returns its length, 0 when there is none."""
-        if self._taken == self._put:
+        allowance = self.allowance
+        if self._taken == self._put or (allowance is not None and not allowance.ready()):
             return 0
+        self._take()
+        self._starting = False
+        size = self._encoder.encode(self._frame, self._sample_time, buf, at)  # pyright: ignore[reportOptionalMemberAccess]
+        if allowance is not None:
+            allowance.took(size)
+        return size
+
+    def _take(self):
         slot = self._taken % self._depth
         copy(self._sample, 0, self._values, slot * self._size, self._size)
         copy(self._sample_time, 0, self._times, 4 * slot, 4)
         self._taken += 1
-        self._starting = False
-        return self._encoder.encode(self._frame, self._sample_time, buf, at)  # pyright: ignore[reportOptionalMemberAccess]

@@ -44,6 +44,10 @@ class PoseStream:
         self.number = 0
         self.skipped = 0
         self.time = bytearray(4)
+        # Set by whoever minds the rate (pose_rate); what that and the receivers want of a packet's size, 0 for nothing.
+        self.allowance = None
+        self._limit = 0
+        self._asked = 0
         self._counts = counts
         self._frame: list = [None]
         self._encoder = None
@@ -92,25 +96,48 @@ class PoseStream:
     def key_wanted(self):
         """New receivers: the next packet is a key, and the rate that earlier ones asked for no longer holds."""
         self._starting = True
+        self._asked = 0
         if self._encoder is not None:
-            self._encoder.budget = 0
+            self._encoder.budget = self._limit
             self._encoder.request_key()
 
     def control(self, buf, start, end):
         """Obey the control packet buf[start:end]; False when it is not for this stream, or damaged."""
-        return self._encoder is not None and self._encoder.control(buf, start, end)
+        encoder = self._encoder
+        if encoder is None or not encoder.control(buf, start, end):
+            return False
+        if encoder.budget != self._limit:
+            self._asked = encoder.budget
+            self.limit_packet(self._limit)
+        return True
+
+    def limit_packet(self, count):
+        """Bytes that a packet should have at most, 0 for no limit; a receiver that asked for less gets that."""
+        self._limit = count
+        if self._encoder is not None:
+            asked = self._asked
+            self._encoder.budget = min(count, asked) if count and asked else count or asked
 
     def publish(self):
         """values and time are a complete new sample."""
         # Until the first packet nobody has been receiving: that is not a loss.
+        allowance = self.allowance
         if self._fresh and not self._starting:
             self.skipped += 1
+            if allowance is not None:
+                allowance.replaced()
+        if allowance is not None:
+            allowance.published += 1
         self._fresh = True
 
     def fill(self, buf, at):
         """Write a packet with the newest sample, if it was not sent yet; returns its length."""
-        if not self._fresh:
+        allowance = self.allowance
+        if not self._fresh or (allowance is not None and not allowance.ready()):
             return 0
         self._fresh = False
         self._starting = False
-        return self._encoder.encode(self._frame, self.time, buf, at)  # pyright: ignore[reportOptionalMemberAccess]
+        size = self._encoder.encode(self._frame, self.time, buf, at)  # pyright: ignore[reportOptionalMemberAccess]
+        if allowance is not None:
+            allowance.took(size)
+        return size

@@ -17,6 +17,8 @@ class Uplink:
         self.publishes = False
         # Whoever follows a member of the room: slot, and fill() for what it has to say to that member.
         self.receiver = None
+        # Whoever keeps the sources within a budget: add(source).
+        self.rate = None
         self._turn = 0
         self.audio_open = False
         self.pose_open = False
@@ -31,6 +33,8 @@ class Uplink:
         """Take a pose source; its stream gets the next number. publishes says whether there is, or may yet be, one."""
         source.set_number(len(self.sources))
         self.sources.append(source)
+        if self.rate is not None:
+            self.rate.add(source)
         self.publishes = True
 
     def fill(self, buf, at):

@@ -22,6 +22,7 @@ from posewire_fw.keypoints import KeypointReader
 from posewire_fw.led import Led
 from posewire_fw.link import Link
 from posewire_fw.mic import Microphone, frame_bytes
+from posewire_fw.pose_rate import PoseRate
 from posewire_fw.ring import Ring
 from posewire_fw.session import Session
 from posewire_fw.speaker import Speaker
@@ -131,6 +132,7 @@ def test_steady_streaming_allocates_nothing():
     speaker = Speaker(lambda rate: speaker_port, Ring(11616, size), 70)
     clock = Clock()
     uplink = Uplink(ring, clock)
+    uplink.rate = PoseRate(100000)
     imu = Imu(Sensor(), 50, clock)
     uplink.add_source(imu.stream)
     events = Events()
@@ -153,6 +155,7 @@ def test_steady_streaming_allocates_nothing():
     def front():
         button.poll()
         session.tick()
+        uplink.rate.poll()
         led.tick()
 
     supervisor.add("mic", Poller(mic.poll, 5))

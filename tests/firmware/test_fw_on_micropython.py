@@ -44,6 +44,10 @@ def test_motion_sensors(chip: str, tmp_path: Path) -> None:
     run_on_micropython("mp_imu.py", cwd=tmp_path, hardware=True, POSEWIRE_SIM=settings)
 
 
+def test_pose_rate() -> None:
+    run_on_micropython("mp_pose_rate.py")
+
+
 def test_supervisor() -> None:
     run_on_micropython("mp_supervisor.py")
 

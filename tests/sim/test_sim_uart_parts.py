@@ -12,6 +12,7 @@ from posewire.server.host_process import HostProcess
 from posewire.sim.board import SimBoard
 from posewire.sim.camera import encode_frame
 
+BODY = Path(__file__).parents[2] / "host" / "posewire" / "demo" / "data" / "body33.npz"
 SENDER = Path(__file__).parents[2] / "examples" / "senders" / "posewire_sender.py"
 
 
@@ -40,6 +41,28 @@ def test_a_bno08x_turns_a_quaternion_in_the_room() -> None:
             ),
             what="the last angle",
         )
+
+
+def test_a_budget_holds_on_the_wire_and_the_motion_still_arrives() -> None:
+    budget = 800
+    config = {"pose": {"bytes_per_second": budget}}
+    with (
+        HostProcess() as host,
+        SimBoard(host.url, room="studio", imu=False, config=config) as board,
+        RoomWatcher(host.url, "studio") as watcher,
+    ):
+        board.wait_connected(timeout=20)
+        board.camera.play(BODY, loop=True)
+        board.wait(lambda: len(watcher.seen("body33")) > 50, timeout=30, what="the stream to settle")
+        first = watcher.seen("body33")[-1]
+        board.wait(lambda: len(watcher.seen("body33")) > 130, timeout=60, what="some seconds of it")
+        seen = watcher.seen("body33")[watcher.seen("body33").index(first) :]
+        seconds = (seen[-1].received.pose.time_ms - seen[0].received.pose.time_ms) / 1000
+        rate = sum(one.received.packet_bytes for one in seen[1:]) / seconds
+        assert rate <= 1.1 * budget
+        # Without the budget it is 1700.
+        assert board.snapshot()["pose_budget"] == budget
+        assert all(count.undecodable == 0 for count in watcher.counts().values())
 
 
 @pytest.mark.parametrize("landmarks", [1, 17])
