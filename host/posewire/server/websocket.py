@@ -15,7 +15,8 @@ from typing import Protocol, cast
 from websockets.datastructures import Headers
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
-from websockets.protocol import OPEN
+from websockets.protocol import OPEN, SERVER
+from websockets.protocol import Protocol as WebSocketProtocol
 from websockets.server import ServerProtocol
 
 try:
@@ -82,7 +83,8 @@ class WebSocket(asyncio.Protocol):
         self.peer = ""
         self._admit = admit
         self._max_message = max_message
-        self._protocol = ServerProtocol(max_size=max_message)
+        self._opening: ServerProtocol | None = ServerProtocol(max_size=max_message)
+        self._protocol: WebSocketProtocol = self._opening
         self._transport: asyncio.Transport | None = None
         self._receiver: Receiver | None = None
         self._fast = False
@@ -164,6 +166,10 @@ class WebSocket(asyncio.Protocol):
             self._parse(data)
             # Only a client that does not wait for the answer sends more than its request; it goes the general way.
             self._fast = data.find(b"\r\n\r\n") == len(data) - 4
+            if self._fast and self._receiver is not None:
+                # The opening's protocol would keep the request and the answer, 3 KB, for the life of the connection.
+                self._opening = None
+                self._protocol = WebSocketProtocol(SERVER, max_size=self._max_message)
         elif self._fast:
             self._holds = True
             try:
@@ -210,8 +216,9 @@ class WebSocket(asyncio.Protocol):
         if isinstance(verdict, Refusal):
             self._refuse(verdict)
             return
-        response = self._protocol.accept(request)
-        self._protocol.send_response(response)
+        assert self._opening is not None
+        response = self._opening.accept(request)
+        self._opening.send_response(response)
         if response.status_code == http.HTTPStatus.SWITCHING_PROTOCOLS:
             self._receiver = verdict
             self._stop_timer()
@@ -224,7 +231,8 @@ class WebSocket(asyncio.Protocol):
         headers["Content-Type"] = refusal.content_type
         headers["Content-Length"] = str(len(body))
         headers["Connection"] = "close"
-        self._protocol.send_response(Response(refusal.status.value, refusal.status.phrase, headers, body))
+        assert self._opening is not None
+        self._opening.send_response(Response(refusal.status.value, refusal.status.phrase, headers, body))
 
     def _parse(self, data: bytes) -> None:
         """Let the package's protocol parse, answer what it answers by itself, and deliver."""
