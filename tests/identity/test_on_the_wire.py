@@ -7,6 +7,7 @@ import os
 import ssl
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 import pytest_asyncio
 from cryptography import x509
@@ -26,7 +28,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from posewire.errors import ConfigError
 from posewire.identity.identities import issue_token
-from posewire.identity.settings import AuthSettings
+from posewire.identity.settings import AuthSettings, JwtKey
 from posewire.identity.stock_token import make_stock_token
 from posewire.server.host import Host
 from posewire.store import StoreSettings
@@ -160,6 +162,43 @@ async def test_pairing_by_the_api_gives_only_what_one_has(host: Host) -> None:
     assert (listed["name"], listed["scopes"], listed["connected"]) == ("kitchen", ["voice"], False)
     assert (await http(host, "/api/paired", bearer(pairer)))[0] == 403
     assert (await http(host, f"/api/paired/{MAC}", bearer(pairer), method="DELETE"))[0] == 200
+
+
+async def test_a_token_is_issued_used_and_taken_back_by_the_command_line(host: Host) -> None:
+    store = ("--store", host.services.store.path)
+    token = (await posewire("tokens", "issue", "ann", "--scope", "operator.*", *store)).strip()
+    async with asyncio.timeout(10):
+        while (await http(host, "/api/paired", bearer(token)))[0] != 200:
+            await asyncio.sleep(0.05)
+    async with connect(host.url, additional_headers=bearer(token)) as socket:
+        await Peer(socket).hello()
+        listed = await posewire("tokens", "list", *store)
+        assert "ann" in listed
+        assert token not in listed
+        await posewire("tokens", "revoke", listed.split()[0], *store)
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(socket.recv(), 10)
+        assert socket.close_code == 1008
+    assert (await http(host, "/api/paired", bearer(token)))[0] == 401
+
+
+async def test_a_connection_ends_with_the_jwt_that_opened_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("posewire.identity.jwt_tokens._LEEWAY", 0)
+    auth = AuthSettings(jwt_issuer="me", jwt_keys={"k": JwtKey("HS256", b"j" * 32)})
+    host = Host(replace(settings(), auth=auth))
+    await host.start()
+    try:
+        claims = {"iss": "me", "aud": "posewire", "sub": "ann", "scope": "*", "exp": time.time() + 1.5}
+        token = jwt.encode(claims, b"j" * 32, headers={"kid": "k"})
+        async with connect(host.url, additional_headers=bearer(token)) as socket:
+            await Peer(socket).hello()
+            with pytest.raises(ConnectionClosed):
+                await asyncio.wait_for(socket.recv(), 10)
+            assert socket.close_code == 1008
+        with pytest.raises(InvalidStatus):
+            await connect(host.url, additional_headers=bearer(token))
+    finally:
+        await host.stop()
 
 
 async def test_a_token_of_the_stock_key_is_good(host: Host) -> None:

@@ -81,7 +81,7 @@ async def serve(host: Host) -> AsyncIterator[Serve]:
     async def start(limits: HttpSettings) -> tuple[str, int]:
         side = HttpSide(host.services, ROUTES, limits)
         server = await asyncio.get_running_loop().create_server(
-            lambda: Doorway(asyncio.Protocol, side.protocol), "127.0.0.1", 0
+            lambda: Doorway(asyncio.Protocol, side.protocol, {}), "127.0.0.1", 0
         )
         servers.append((server, side))
         found: tuple[str, int] = server.sockets[0].getsockname()
@@ -208,3 +208,15 @@ async def test_a_stopping_host_ends_idle_http_connections() -> None:
 )
 def test_the_head_tells_a_websocket(head: bytes, websocket: bool) -> None:
     assert wants_websocket(head) is websocket
+
+
+async def test_who_says_nothing_makes_room_for_others(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("posewire.server.doorway.MAX_WAITING", 5)
+    silent = [await asyncio.open_connection(*address(host)) for _ in range(12)]
+    assert status(await raw(address(host), request("/healthz"))) == 200
+    ended = [asyncio.ensure_future(reader.read()) for reader, _ in silent]
+    await asyncio.wait(ended[:6], timeout=5)
+    assert all(one.done() for one in ended[:6])
+    for _, writer in silent:
+        writer.close()
+    await asyncio.gather(*ended, return_exceptions=True)

@@ -6,13 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from posewire.identity.burst import Bursts
 from posewire.identity.tables import AUDIT_KEPT
 from posewire.store import Store
-
-_QUIET = 10.0
-"""Seconds without the same refusal of the same peer, after which it is written again."""
-
-_MAX_PEERS = 1000
 
 
 @dataclass(frozen=True)
@@ -32,7 +28,7 @@ class Audit:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._seen: dict[tuple[str, str], float] = {}
+        self._bursts = Bursts()
 
     def record(self, event: str, who: str, *, device: str = "", peer: str = "", **detail: Any) -> None:
         """Write an entry."""
@@ -40,12 +36,7 @@ class Audit:
 
     def refused(self, code: str, who: str, *, device: str = "", peer: str = "", **detail: Any) -> None:
         """Write that a peer was refused: once for a burst of the same, as an attacker must not fill the disk."""
-        now, key = time.monotonic(), (code, peer.rpartition(":")[0])
-        last = self._seen.pop(key, -_QUIET)
-        self._seen[key] = now
-        while len(self._seen) > _MAX_PEERS:
-            del self._seen[next(iter(self._seen))]
-        if now - last >= _QUIET:
+        if self._bursts.begins((code, peer.rpartition(":")[0])) is not None:
             self.record(f"refused {code}", who, device=device, peer=peer, **detail)
 
 

@@ -65,7 +65,8 @@ def _principal(claims: Mapping[str, Any]) -> Principal:
         str(claims["sub"])[:64],
         read_scopes(scope if isinstance(scope, str) else [str(entry) for entry in scope]),
         device_id=str(claims.get("device", "")).lower(),
-        token_id=str(claims.get("jti", "")),
+        token_id=f"jwt {claims.get('jti', '')}",
+        expires=float(claims["exp"]) + _LEEWAY,
     )
 
 

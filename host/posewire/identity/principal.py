@@ -25,6 +25,7 @@ class Principal:
     """A device, a person, a program, whoever knows the shared token, or a local user of a host without authentication.
 
     ``device_id``: the device that a token was issued to, and the only one it lets in; empty where it says nothing.
+    ``expires``: when it stops being good, in unix seconds.
     """
 
     kind: PrincipalKind
@@ -32,6 +33,7 @@ class Principal:
     scopes: frozenset[str] = ALL
     device_id: str = ""
     token_id: str = ""
+    expires: float | None = None
 
     def allows(self, need: str) -> bool:
         """Tell whether one of the scopes grants ``need``."""

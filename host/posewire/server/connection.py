@@ -1,6 +1,7 @@
 """One connection and everything that belongs to it."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import Coroutine, Mapping
 from time import monotonic
@@ -9,6 +10,7 @@ from typing import Any
 import soxr
 
 from posewire.errors import PosewireError, ToolError, WireError
+from posewire.identity.burst import Bursts
 from posewire.rooms.frame import RoomFrame
 from posewire.rooms.member import Member
 from posewire.rooms.room import Room
@@ -42,9 +44,6 @@ _POLICY = 1008
 _VOICE_RATE = 16000
 _SAMPLED = 15
 """Mask of a connection's message count: the time of every 16th message is measured."""
-
-_QUIET = 10.0
-"""Seconds without a refusal of one code after which the next is logged again: one line a burst."""
 
 _ERROR_RATE, _ERROR_BURST = 10.0, 50
 """Error messages that one peer gets a second for long, and at once. What is refused beyond that is only counted."""
@@ -82,7 +81,7 @@ class ConnectionHandler:
         self._room: Room | None = None
         self._member: Member | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._refusals: dict[str, tuple[float, int]] = {}
+        self._refusals = Bursts(most=32)
         self._leaving = False
         self._messages = 0
         flood = services.settings.flood
@@ -93,6 +92,10 @@ class ConnectionHandler:
         self._hello_timer = asyncio.get_running_loop().call_later(
             services.settings.server.hello_timeout, self._hello_missing
         )
+        self._expiry: asyncio.TimerHandle | None = None
+        if identity.principal.expires is not None:
+            left = max(0.0, identity.principal.expires - time.time())
+            self._expiry = asyncio.get_running_loop().call_later(left, self._expired)
         self.log.info("connected", peer=websocket.peer, client=identity.client_id)
 
     # --- what arrives (websocket.Receiver)
@@ -114,6 +117,8 @@ class ConnectionHandler:
     def on_closed(self, code: int, reason: str) -> None:
         """Undo everything. A connection that broke off leaves its room membership for its return."""
         self._hello_timer.cancel()
+        if self._expiry is not None:
+            self._expiry.cancel()
         self.services.registry.closed(self._websocket.address)
         self.services.registry.remove(self)
         self.tools.close()
@@ -138,14 +143,9 @@ class ConnectionHandler:
     def refuse(self, error: WireError) -> None:
         """Tell the peer what was refused; the session goes on."""
         self.services.counters[f"refused_{error.code}"] += 1
-        now = monotonic()
-        last, unsaid = self._refusals.get(error.code, (-_QUIET, 0))
-        if now - last >= _QUIET:
+        unsaid = self._refusals.begins(error.code)
+        if unsaid is not None:
             self.log.warning("refused", code=error.code, why=str(error), before=unsaid or None)
-            unsaid = 0
-        else:
-            unsaid += 1
-        self._refusals[error.code] = (now, unsaid)
         if error.code in ("forbidden", "unauthorized"):
             self.services.audit.refused(
                 error.code, self.identity.principal.name, device=self.device_id, peer=self.peer, why=str(error)
@@ -532,6 +532,9 @@ class ConnectionHandler:
                 services.states.drop(room_state(room.name))
         elif services.registry.device(self.device_id) is None:
             services.states.drop(device_state(self.device_id))
+
+    def _expired(self) -> None:
+        self.close(_POLICY, "the token has expired: connect with a new one")
 
     def _hello_missing(self) -> None:
         seconds = self.services.settings.server.hello_timeout

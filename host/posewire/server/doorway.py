@@ -10,6 +10,9 @@ OPENING_TIMEOUT = 10.0
 MAX_HEAD = 32 * 1024
 """Bytes of a request's head. It is refused by the parser behind; here it only bounds what is kept."""
 
+MAX_WAITING = 4000
+"""Connections that may be open without having said what they want; one more ends the one that has waited longest."""
+
 MakeProtocol = Callable[[], asyncio.Protocol]
 
 
@@ -19,9 +22,11 @@ class Doorway(asyncio.Protocol):
     Nothing of it stays on the way of later messages.
     """
 
-    def __init__(self, websocket: MakeProtocol, http: MakeProtocol) -> None:
+    def __init__(self, websocket: MakeProtocol, http: MakeProtocol, waiting: "dict[Doorway, None]") -> None:
+        """``waiting``: the doorways of one listener, oldest first."""
         self._make_websocket = websocket
         self._make_http = http
+        self._waiting = waiting
         self._head = b""
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -29,6 +34,9 @@ class Doorway(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the clock: who opens a connection has to say what it wants."""
         self._transport = cast(asyncio.Transport, transport)
+        self._waiting[self] = None
+        if len(self._waiting) > MAX_WAITING:
+            next(iter(self._waiting)).abort()
         self._timer = asyncio.get_running_loop().call_later(OPENING_TIMEOUT, self._transport.abort)
 
     def data_received(self, data: bytes) -> None:
@@ -46,6 +54,12 @@ class Doorway(asyncio.Protocol):
         protocol.connection_made(transport)
         protocol.data_received(head)
 
+    def abort(self) -> None:
+        """Cut the connection: it has said nothing yet and others want in."""
+        if self._transport is not None:
+            self._transport.abort()
+        self._forget()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
         self._forget()
@@ -53,6 +67,7 @@ class Doorway(asyncio.Protocol):
     def _forget(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self._waiting.pop(self, None)
         self._timer = self._transport = None
         self._head = b""
 

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute
 from websockets.http11 import Request
 
 from posewire.errors import ConfigError, WireError
+from posewire.identity.burst import Bursts
 from posewire.server.authenticator import is_loopback
 from posewire.server.connection import ConnectionHandler
 from posewire.server.doorway import Doorway
@@ -31,6 +32,8 @@ class Listener:
         self._services = services
         self._http = HttpSide(services, routes, services.settings.http)
         self._server: asyncio.Server | None = None
+        self._bursts = Bursts()
+        self._waiting: dict[Doorway, None] = {}
         self._log = EventLog()
 
     async def start(self) -> tuple[str, int]:
@@ -42,7 +45,7 @@ class Listener:
         settings = self._services.settings.server
         try:
             self._server = await asyncio.get_running_loop().create_server(
-                lambda: Doorway(self._websocket, self._http.protocol),
+                lambda: Doorway(self._websocket, self._http.protocol, self._waiting),
                 settings.host,
                 settings.port,
                 ssl=_tls_context(settings),
@@ -99,7 +102,9 @@ class Listener:
 
     def _refuse(self, status: http.HTTPStatus, error: WireError, websocket: WebSocket) -> Refusal:
         self._services.counters[f"refused_{error.code}"] += 1
-        self._log.warning("refused", peer=websocket.peer, code=error.code)
+        unsaid = self._bursts.begins((websocket.address, error.code))
+        if unsaid is not None:
+            self._log.warning("refused", peer=websocket.peer, code=error.code, before=unsaid or None)
         return Refusal(status, json.dumps(error_message(error)) + "\n", "application/json")
 
 
