@@ -38,7 +38,7 @@ def test_shared(name: str) -> None:
     run_on_micropython(name)
 
 
-@pytest.mark.parametrize("chip", ["mpu6050", "qmi8658", "lsm6ds", "bmi270"])
+@pytest.mark.parametrize("chip", ["mpu6050", "mpu6886", "qmi8658", "lsm6ds", "bmi270"])
 def test_motion_sensors(chip: str, tmp_path: Path) -> None:
     settings = json.dumps({"imu": chip})
     run_on_micropython("mp_imu.py", cwd=tmp_path, hardware=True, POSEWIRE_SIM=settings)

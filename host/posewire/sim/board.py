@@ -91,7 +91,7 @@ class SimBoard:
         audio_format: ``ima-adpcm`` or ``pcm``
         protocol: how binary messages are framed: 1, 2 or 3
         imu: whether the firmware reads the motion sensor
-        imu_chip: which one the board has: mpu6050, qmi8658, lsm6ds or bmi270; None for the one in its definition
+        imu_chip: which one the board has: mpu6050, mpu6886, qmi8658, lsm6ds, bmi270; None for the one in its definition
         device_id: the board's MAC address
         config: further settings of the firmware's config.json, merged over the ones above
         board: the folder under boards/ that describes it
@@ -149,7 +149,7 @@ class SimBoard:
         definition = load_board(folder)
         pins = definition.pins
         self._led_pin = pins.get("led")
-        self._imu_chip = imu_chip or (definition.imu.chip if definition.imu else "mpu6050").replace("6886", "6050")
+        self._imu_chip = imu_chip or (definition.imu.chip if definition.imu else "mpu6050")
         self._i2c = _register_chips(definition)
 
         self._changed = threading.Condition()

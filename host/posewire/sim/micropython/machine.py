@@ -180,10 +180,10 @@ class PWM:
 def _sensor():
     """The motion sensor that the simulated board has, and its address."""
     kind = simbus.settings.get("imu", "mpu6050")
-    if kind == "mpu6050":
+    if kind in ("mpu6050", "mpu6886"):
         from simmpu6050 import ADDRESS, Mpu6050
 
-        return ADDRESS, Mpu6050()
+        return ADDRESS, Mpu6050(0x19 if kind == "mpu6886" else ADDRESS)
     from simimu import CHIPS
 
     return CHIPS[kind].ADDRESS, CHIPS[kind]()

@@ -29,7 +29,10 @@ _TEMPERATURE = const(-3920)
 
 
 class Mpu6050:
-    def __init__(self):
+    """who: what it says in WHO_AM_I; the MPU6886 has the same registers and 0x19 there."""
+
+    def __init__(self, who=ADDRESS):
+        self._who = who
         self._registers = bytearray(128)
         self._felt = bytearray(24)
         self._at = 0
@@ -73,7 +76,7 @@ class Mpu6050:
         for i in range(len(registers)):
             registers[i] = 0
         registers[_PWR_MGMT_1] = _SLEEP
-        registers[_WHO_AM_I] = ADDRESS
+        registers[_WHO_AM_I] = self._who
 
     def _feel_nothing(self):
         # Flat on a table: 1 g on z.

@@ -1,0 +1,27 @@
+"""Board definitions on the simulated hardware: the firmware finds the parts that they name."""
+
+import pytest
+
+from posewire.sim.board import SimBoard
+from sim.small_host import SmallHost
+
+
+@pytest.mark.parametrize(
+    ("name", "imu"),
+    [
+        ("esp32-devkit", "mpu6050"),
+        ("waveshare-s3-touch-lcd-1.46", "qmi8658"),
+        ("m5-atom-matrix-echo-base", "mpu6886"),
+        ("xmini-c3", None),
+        ("esp32-s3-box-3", None),
+        ("xiao-esp32c3-motion", "mpu6050"),
+    ],
+)
+def test_a_board_runs(name: str, imu: str | None) -> None:
+    with SmallHost() as host, SimBoard(host.url, room="studio", board=name) as board:
+        board.wait_connected(timeout=20)
+        if imu is not None:
+            board.wait(lambda: board.snapshot()["imu"]["samples"] > 3, what="the motion sensor")
+            assert board.snapshot()["imu"]["chip"] == imu
+        assert board.errors == []
+        assert host.of_type("hello")[0]["device"]["board"] == name
