@@ -21,7 +21,9 @@ from posewire.wire.pose import LandmarkSet, PoseDecoder, PoseEncoder, landmark_s
 from posewire.wire.pose.coder import SetCoder
 from posewire.wire.pose.grid import quantise
 from posewire.wire.pose.recording import Recording, load_recording
+from posewire.wire.pose.warm import warm
 
+QUATERNION_BOUND = 2.3  # steps, of the component that follows from the other three (docs/pose-packet.md section 2)
 SHORTEST_RUN = 20  # frames of an unbroken hand that are worth measuring
 
 
@@ -39,6 +41,8 @@ class Row:
     packet_p99: float = 0.0
     kbit_s: float = 0.0
     max_error_steps: float = 0.0
+    bound_steps: float = 0.5
+    coarse_mean: float = 0.0
     rms_error: float = 0.0
     max_error: float = 0.0
     max_error_degrees: float | None = None
@@ -83,12 +87,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="key packets for faces too, instead of renewing landmarks in turn",
     )
+    parser.add_argument(
+        "--budget", type=int, metavar="BYTES", help="rate control: no packet larger, at larger steps where needed"
+    )
     parser.add_argument("--compiled", action="store_true", help="the compiled path (needs the extra 'fast')")
     parser.add_argument("--json", action="store_true", help="one list of objects instead of a table")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measures and prints; 0, or 1 when no file could be measured."""
+    """Measures and prints; 0, or 1 when no file could be measured or an error is above its bound."""
     rows: list[Row] = []
     for path in args.files:
         try:
@@ -100,7 +107,10 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps([asdict(r) for r in rows], indent=1))
     elif rows:
         print(table(rows))
-    return 0 if rows else 1
+    over = [r for r in rows if r.max_error_steps > r.bound_steps]
+    for r in over:
+        print(f"{r.file} {r.set}: an error of {r.max_error_steps} steps, above {r.bound_steps}", file=sys.stderr)
+    return 0 if rows and not over else 1
 
 
 def jobs(path: Path, bits: int) -> Iterator[tuple[Job, Recording]]:
@@ -138,18 +148,21 @@ def measure(job: Job, rec: Recording, args: argparse.Namespace) -> Row:
     compiled = bool(args.compiled)
     face = any(s.name.startswith("face") for s in job.sets) and not args.no_refresh
     options: dict[str, Any] = {"refresh": args.key_every} if face else {"key_every": args.key_every}
+    options["budget"] = args.budget
     if compiled:  # compile before the clock runs
-        warm = PoseEncoder(job.sets, compiled=True, **options)
-        decoder = PoseDecoder(compiled=True)
-        for t, frame in enumerate(job.frames[:3]):
-            decoder.decode(warm.encode(frame, t))
+        warm()
     encoder, decoder = PoseEncoder(job.sets, compiled=compiled, **options), PoseDecoder(compiled=compiled)
     stamps = [round(1000 * t / rec.fps) for t in range(len(job.frames))]
-    started = time.perf_counter()
+    levels = []
+    started = time.thread_time()
     packets = [encoder.encode(frame, t) for frame, t in zip(job.frames, stamps, strict=True)]
-    encoded = time.perf_counter()
+    encoded = time.thread_time()
     decoded = [decoder.decode(p) for p in packets]
-    done = time.perf_counter()
+    done = time.thread_time()
+    encoder = PoseEncoder(job.sets, compiled=compiled, **options)
+    for frame, t in zip(job.frames, stamps, strict=True):
+        encoder.encode(frame, t)
+        levels.append(encoder.coarse)
     row = Row(rec.name, job.name, len(packets), round(rec.fps, 3))
     payload, row.entropy_mean = payload_and_entropy(job, stamps, options)
     sizes = np.array([len(p) for p in packets])
@@ -158,7 +171,8 @@ def measure(job: Job, rec: Recording, args: argparse.Namespace) -> Row:
     row.kbit_s = row.packet_mean * 8 * rec.fps / 1000
     row.encode_us = (encoded - started) / len(packets) * 1e6
     row.decode_us = (done - encoded) / len(packets) * 1e6
-    errors(row, job, decoded)
+    row.coarse_mean = float(np.mean(levels))
+    errors(row, job, decoded, levels)
     baselines(row, job, args.key_every)
     row.ratios = {
         name: round(getattr(row, f"{name}_mean") / row.payload_mean, 2)
@@ -199,11 +213,11 @@ def payload_and_entropy(job: Job, stamps: list[int], options: dict[str, Any]) ->
     return payload, bits / 8 / len(job.frames)
 
 
-def errors(row: Row, job: Job, decoded: list[Any]) -> None:
-    """Largest and RMS error; of quaternions also as an angle, the sign (which means nothing) aside."""
+def errors(row: Row, job: Job, decoded: list[Any], levels: list[int]) -> None:
+    """Largest and RMS error, in the steps of each packet; of quaternions also as an angle, the sign aside."""
     steps: list[float] = []
     squares, count, largest, angle = 0.0, 0, 0.0, 0.0
-    for frame, got in zip(job.frames, decoded, strict=True):
+    for frame, got, coarse in zip(job.frames, decoded, levels, strict=True):
         for s in job.sets:
             v = frame[s.name]
             if v is None:
@@ -224,7 +238,7 @@ def errors(row: Row, job: Job, decoded: list[Any]) -> None:
             if not np.array_equal(there, ~np.isnan(have).any(1)):
                 raise PoseError("a landmark came or went")
             diff = diff[there]
-            steps.append(float((diff * np.exp2(np.array(s.bits))).max()))
+            steps.append(float((diff * np.exp2(np.array(s.bits, np.float64) - coarse)).max(initial=0)))
             squares += float((diff**2).sum())
             count += diff.size
             largest = max(largest, float(diff.max()))
@@ -233,6 +247,7 @@ def errors(row: Row, job: Job, decoded: list[Any]) -> None:
     row.max_error = largest
     if any(s.is_quaternion for s in job.sets):
         row.max_error_degrees = angle
+        row.bound_steps = QUATERNION_BOUND
 
 
 def baselines(row: Row, job: Job, key_every: int) -> None:
@@ -263,7 +278,8 @@ def baselines(row: Row, job: Job, key_every: int) -> None:
 def table(rows: list[Row]) -> str:
     """All rows, and the mean of each set."""
     head = (
-        f"{'file':24} {'set':14} {'frames':>6} {'payload':>8} {'p99':>6} {'packet':>7} {'kbit/s':>7} {'err':>6} "
+        f"{'file':24} {'set':14} {'frames':>6} {'payload':>8} {'p99':>6} {'packet':>7} {'p99':>6} "
+        f"{'coarse':>6} {'kbit/s':>7} {'err':>6} "
         f"{'rms':>9} {'enc us':>7} {'dec us':>7} {'json+z':>7} {'d+zlib':>7} {'varint':>7} {'f32':>6} "
         f"{'entropy':>8} {'gap':>6}"
     )
@@ -285,7 +301,8 @@ def line(file: str, name: str, frames: int, rows: list[Row]) -> str:
     gap = float(np.mean([r.payload_mean / r.entropy_mean - 1 for r in rows])) * 100
     return (
         f"{file:24} {name:14} {frames:6} {mean('payload_mean'):8.2f} {mean('payload_p99'):6.0f} "
-        f"{mean('packet_mean'):7.1f} {mean('kbit_s'):7.1f} {max(r.max_error_steps for r in rows):6.3f} "
+        f"{mean('packet_mean'):7.1f} {mean('packet_p99'):6.0f} "
+        f"{mean('coarse_mean'):6.2f} {mean('kbit_s'):7.1f} {max(r.max_error_steps for r in rows):6.3f} "
         f"{mean('rms_error'):9.2g} {mean('encode_us'):7.0f} {mean('decode_us'):7.0f} "
         f"{mean('json_zlib_mean'):7.0f} {mean('delta_zlib_mean'):7.0f} {mean('varint_delta_mean'):7.0f} "
         f"{mean('float32_mean'):6.0f} {mean('entropy_mean'):8.2f} {gap:5.1f}%"
