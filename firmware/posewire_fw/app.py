@@ -8,7 +8,7 @@ import machine
 import posewire_slots
 from micropython import const
 
-from posewire_fw import __version__, board, config, crash, device_tools, log, secrets
+from posewire_fw import __version__, board, crash, device_tools, log, secrets
 from posewire_fw.button import PRESSED, RELEASED, Button
 from posewire_fw.clock import Clock
 from posewire_fw.connection import Connection
@@ -29,9 +29,9 @@ from posewire_fw.updates import Updates
 from posewire_fw.uplink import Uplink
 from posewire_fw.wifi import Wifi
 
-# About one second each: for a network that pauses, and for the host's first burst and more on the way down.
-_MIC_FRAMES = const(16)
-_SPEAKER_FRAMES = const(16)
+# 0.8 and 0.7 s: for a network that pauses, and for the host's first burst and more on the way down.
+_MIC_FRAMES = const(14)
+_SPEAKER_FRAMES = const(12)
 
 _AUDIO_POLL_MS = const(5)
 _FRONT_POLL_MS = const(10)
@@ -48,12 +48,16 @@ _app = None
 
 class App:
     def __init__(self):
+        # Only read here: what checks the settings is not needed again.
+        from posewire_fw import config
+
         settings, errors = config.load()
         for error in errors:
             log.error("config", "%s", str(error)[len("config: ") :])
         self.config = settings
         settings["errors"] = errors
-        self._read_secrets()
+        self._read_secrets(config.new_client_id)
+        forget("config")
         self.events = _events
         self.board = board.load()
         self.clock = Clock()
@@ -134,7 +138,7 @@ class App:
         self.supervisor = Supervisor(self._watchdog(), self._frames_sent, self._others, crash.note)
         self._add_workers()
 
-    def _read_secrets(self):
+    def _read_secrets(self, new_client_id):
         # What the file says goes first; the rest is what the board was given over serial, its page, or by a host.
         settings = self.config
         if settings["wifi"] is not None:
@@ -142,7 +146,7 @@ class App:
         if not settings["host"]["token"]:
             settings["host"]["token"] = secrets.get(secrets.TOKEN)
         if settings["client_id"] is None:
-            settings["client_id"] = secrets.get(secrets.CLIENT_ID) or config.new_client_id()
+            settings["client_id"] = secrets.get(secrets.CLIENT_ID) or new_client_id()
             secrets.put(secrets.CLIENT_ID, settings["client_id"])
 
     def _audio_ports(self):
@@ -275,6 +279,8 @@ class App:
         Raises ValueError for what cannot be a URL or cannot be kept.
         """
         if url and url != self.config["host"]["url"]:
+            from posewire_fw import config
+
             if not config.is_url(url):
                 raise ValueError("the host is a ws:// or wss:// URL")
             if not config.save_value("host.url", url, repair=True):

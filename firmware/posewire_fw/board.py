@@ -9,7 +9,8 @@ import machine
 from micropython import const
 
 from posewire_fw import log
-from posewire_fw.config import BOARD_FILE
+
+BOARD_FILE = "board.json"
 
 # Of the I2S driver, in bytes of internal memory: 128 ms of 32-bit stereo slots, 128 ms of 16-bit mono at 16 kHz.
 MIC_BUFFER = const(16384)

@@ -7,10 +7,10 @@ import binascii
 import json
 import os
 
+from posewire_fw.files import write_file
 from posewire_fw.url import parse_url
 
 CONFIG_FILE = "config.json"
-BOARD_FILE = "board.json"
 
 
 class ConfigError(Exception):
@@ -245,22 +245,6 @@ def save_value(name, value, path=CONFIG_FILE, repair=False):
     else:
         data[name] = value
     return write_file(path, json.dumps(data))
-
-
-def write_file(path, text):
-    """Replace a file by one with this text, at once or not at all; False when there is no room."""
-    fresh = path + ".new"
-    try:
-        with open(fresh, "w") as file:
-            file.write(text)
-        os.rename(fresh, path)
-    except OSError:
-        try:
-            os.remove(fresh)
-        except OSError:
-            pass
-        return False
-    return True
 
 
 def new_client_id():

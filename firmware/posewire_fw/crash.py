@@ -7,7 +7,7 @@ import sys
 from micropython import const
 
 from posewire_fw import log
-from posewire_fw.config import write_file
+from posewire_fw.files import write_file
 
 FILE = "crash.txt"
 _MAX = const(1200)

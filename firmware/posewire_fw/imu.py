@@ -7,8 +7,8 @@ import micropython
 from micropython import const
 
 from posewire_fw import log
+from posewire_fw.forget import forget
 from posewire_fw.imu_bias import Bias
-from posewire_fw.imu_chips import CHIPS
 from posewire_fw.pose_queue import PoseQueue
 from posewire_fw.pose_stream import IMU6
 
@@ -99,6 +99,9 @@ class Imu:
         self.samples += 1
 
     def _find(self):
+        # The table is large, and of no use once the chip is known.
+        from posewire_fw.imu_chips import CHIPS
+
         wanted = self._part.get("chip")
         if wanted is not None and wanted not in CHIPS:
             self._tell("there is no driver for %s" % wanted)
@@ -108,13 +111,14 @@ class Imu:
             if self._part.get("address"):
                 addresses = (self._part["address"],)
             for address in addresses:
-                if self._start(name, address):
+                if self._start(name, address, CHIPS[name]):
+                    forget("imu_chips")
                     return True
         return False
 
-    def _start(self, name, address):
+    def _start(self, name, address, entry):
         """Set up the chip at an address, if it is this one."""
-        _, who_register, known, setup, register, count, layout = CHIPS[name]
+        _, who_register, known, setup, register, count, layout = entry
         i2c = self._i2c
         try:
             if i2c.readfrom_mem(address, who_register, 1)[0] not in known:

@@ -16,12 +16,12 @@ import time
 from micropython import const
 
 from posewire_fw.copy import copy
+from posewire_fw.forget import forget
 from posewire_fw.url import parse_url
 from posewire_fw.websocket import (
     BINARY,
     CLOSE,
     CONTROL_MAX,
-    HANDSHAKE_MAX,
     LOST,
     NEED_DATA,
     NO_CODE,
@@ -34,8 +34,6 @@ from posewire_fw.websocket import (
     HandshakeError,
     Receiver,
     WebSocketError,
-    check_handshake,
-    handshake_request,
 )
 
 # The longest message that is taken and the longest that is sent, in bytes; reserve() makes room for longer binary ones.
@@ -140,6 +138,8 @@ class Link:
             await self._wait_writable(sock, beat)
             if secure:
                 sock = wrap_tls(sock, host, ca)
+            from posewire_fw.handshake import handshake_request
+
             key = binascii.b2a_base64(os.urandom(16)).decode().strip()
             await self._write_all(sock, handshake_request(netloc, path, key, headers), beat)
             await self._read_handshake(sock, key, beat)
@@ -283,6 +283,8 @@ class Link:
                 await _pause(deadline, "the handshake", beat)
 
     async def _read_handshake(self, sock, key, beat):
+        from posewire_fw.handshake import HANDSHAKE_MAX, check_handshake
+
         deadline = time.ticks_add(time.ticks_ms(), self._open_ms)
         chunk = self.receiver.chunk
         head = b""
@@ -300,6 +302,7 @@ class Link:
             if len(head) > HANDSHAKE_MAX:
                 raise HandshakeError(0, "the handshake is longer than %d bytes" % HANDSHAKE_MAX)
         check_handshake(head[:end], key)
+        forget("handshake")
         # Frames may have come with it: put them where the receiver looks.
         rest = head[end + 4 :]
         chunk[: len(rest)] = rest

@@ -528,16 +528,20 @@ class Session:
             self._send(messages.mcp(rpc_error(reply["id"], INTERNAL_ERROR, str(exc))))
 
     def _on_iot(self, message):
+        from posewire_fw import iot
+
         self._iot_due = False
         for command in message.get("commands", ()):
-            self._tools.handle_command(command)
-        self._send(messages.iot_states(self._tools.states()))
+            iot.handle_command(self._tools, command)
+        self._send(messages.iot_states(iot.states(self._tools)))
 
     def _send_iot(self):
+        from posewire_fw import iot
+
         self._iot_due = False
-        for descriptor in self._tools.descriptors():
+        for descriptor in iot.descriptors(self._tools):
             self._send(messages.iot_descriptors([descriptor]))
-        self._send(messages.iot_states(self._tools.states()))
+        self._send(messages.iot_states(iot.states(self._tools)))
 
     def _on_room(self, message):
         event = message.get("event")

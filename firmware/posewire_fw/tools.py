@@ -103,8 +103,8 @@ class Tools:
 
     def __init__(self, board_name, on_call):
         self._board_name = board_name
-        self._tools = []
-        self._values = []
+        self.all = []
+        self.values = []
         self._on_call = on_call
 
     def tool(self, name, description, properties, fn):
@@ -113,19 +113,20 @@ class Tools:
         fn gets them as keyword arguments. What it returns is the result: a text as it is, anything else as JSON; None
         counts as true.
         """
-        if self._find(name) is not None:
+        if self.find(name) is not None:
             raise ValueError("there is a tool %s already" % name)
         for schema in properties.values():
             if schema["type"] not in ("integer", "string", "boolean"):
                 raise ValueError("%s: a parameter is an integer, a string or a boolean" % name)
-        self._tools.append(Tool(name, description, properties, fn))
+        self.all.append(Tool(name, description, properties, fn))
 
     def value(self, thing, name, description, kind, fn):
         """Declare something that can be read: shown in iot states. kind is "number", "boolean" or "string"."""
-        self._values.append((thing, name, description, kind, fn))
+        self.values.append((thing, name, description, kind, fn))
 
-    def _find(self, name):
-        for tool in self._tools:
+    def find(self, name):
+        """The tool of that name, None for no such."""
+        for tool in self.all:
             if tool.name == name:
                 return tool
         return None
@@ -173,13 +174,13 @@ class Tools:
         cursor = params.get("cursor") or ""
         start = 0
         if cursor:
-            while start < len(self._tools) and self._tools[start].name != cursor:
+            while start < len(self.all) and self.all[start].name != cursor:
                 start += 1
-            if start == len(self._tools):
+            if start == len(self.all):
                 return rpc_error(number, INVALID_PARAMS, "no such cursor")
         page = []
         size = 0
-        for tool in self._tools[start:]:
+        for tool in self.all[start:]:
             schema = tool.schema()
             size += len(json.dumps(schema)) + 2
             if page and size > PAGE_BYTES:
@@ -192,7 +193,7 @@ class Tools:
         arguments = params.get("arguments")
         if arguments is None:
             arguments = {}
-        tool = self._find(name)
+        tool = self.find(name)
         if tool is None:
             return rpc_error(number, INVALID_PARAMS, "no such tool: %s" % name)
         if not isinstance(arguments, dict):
@@ -206,68 +207,13 @@ class Tools:
             return rpc_result(
                 number, {"content": [{"type": "text", "text": "%s failed: %s" % (name, exc)}], "isError": True}
             )
-        self._called(name, arguments)
+        self.called(name, arguments)
         return rpc_result(number, {"content": [{"type": "text", "text": text}], "isError": False})
 
-    def _called(self, name, arguments):
+    def called(self, name, arguments):
+        """A tool was called: tell whoever wants to know."""
         log.info("tools", "%s %s", name, json.dumps(arguments))
         self._on_call(name, arguments)
-
-    # legacy iot: self.thing.method is method `method` of `thing`; self.method belongs to the thing "board"
-
-    def descriptors(self):
-        """The things that these tools and values make up, as iot descriptors."""
-        things = {}
-        for tool in self._tools:
-            thing, method = _split(tool.name)
-            parameters = {}
-            for name, schema in tool.properties.items():
-                kind = "number" if schema["type"] == "integer" else schema["type"]
-                parameters[name] = {"description": schema.get("description", name), "type": kind}
-            _thing(things, thing)["methods"][method] = {"description": tool.description, "parameters": parameters}
-        for thing, name, description, kind, _ in self._values:
-            _thing(things, thing)["properties"][name] = {"description": description, "type": kind}
-        return list(things.values())
-
-    def states(self):
-        """The present values, as iot states."""
-        states = {}
-        for thing, name, _, _, fn in self._values:
-            states.setdefault(thing, {})[name] = fn()
-        return [{"name": thing, "state": state} for thing, state in states.items()]
-
-    def handle_command(self, command):
-        """Carry out one iot command; what does not fit is logged."""
-        name = command.get("name")
-        method = command.get("method")
-        tool = self._find("self.%s" % method if name == "board" else "self.%s.%s" % (name, method))
-        if tool is None:
-            log.warning("tools", "no such iot method: %s.%s", name, method)
-            return
-        arguments = command.get("parameters") or {}
-        try:
-            tool.call(arguments)
-        except ParameterError as exc:
-            log.warning("tools", "iot: %s", exc)
-        except Exception as exc:
-            log.exception("tools", "%s failed" % tool.name, exc)
-        else:
-            self._called(tool.name, arguments)
-
-
-def _split(name):
-    parts = name.split(".")
-    if parts[0] == "self":
-        parts = parts[1:]
-    if len(parts) == 1:
-        return "board", parts[0]
-    return parts[0], ".".join(parts[1:])
-
-
-def _thing(things, name):
-    if name not in things:
-        things[name] = {"name": name, "description": name, "properties": {}, "methods": {}}
-    return things[name]
 
 
 def _as_text(value):

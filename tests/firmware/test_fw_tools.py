@@ -2,6 +2,7 @@
 
 import json
 
+from posewire_fw import iot
 from posewire_fw.tools import PAGE_BYTES, Tools, boolean, integer, string
 from support import raises
 
@@ -159,20 +160,20 @@ def test_declarations_that_make_no_sense_are_refused():
 
 def test_iot_descriptors_come_from_the_same_declarations():
     tools, _, _ = board()
-    things = {thing["name"]: thing for thing in tools.descriptors()}
+    things = {thing["name"]: thing for thing in iot.descriptors(tools)}
     assert set(things) == {"lamp", "board"}
     assert things["lamp"]["properties"]["level"]["type"] == "number"
     assert things["lamp"]["methods"]["set"]["parameters"]["level"]["type"] == "number"
     assert things["lamp"]["methods"]["say"]["parameters"]["word"]["type"] == "string"
-    assert tools.states() == [{"name": "lamp", "state": {"level": 3}}]
+    assert iot.states(tools) == [{"name": "lamp", "state": {"level": 3}}]
 
 
 def test_iot_commands_call_the_same_tools():
     tools, lamp, calls = board()
-    tools.handle_command({"name": "lamp", "method": "set", "parameters": {"level": 9}})
-    tools.handle_command({"name": "lamp", "method": "set", "parameters": {"level": 900}})
-    tools.handle_command({"name": "lamp", "method": "nothing"})
-    tools.handle_command({"name": "board", "method": "break"})
+    iot.handle_command(tools, {"name": "lamp", "method": "set", "parameters": {"level": 9}})
+    iot.handle_command(tools, {"name": "lamp", "method": "set", "parameters": {"level": 900}})
+    iot.handle_command(tools, {"name": "lamp", "method": "nothing"})
+    iot.handle_command(tools, {"name": "board", "method": "break"})
     assert lamp.done == [(9, False)]
     assert calls == [("self.lamp.set", {"level": 9})]
 

@@ -1,6 +1,7 @@
 """RFC 6455 on the client's side, byte by byte: what is taken, what is refused and with which close code."""
 
 import twins
+from posewire_fw.handshake import accept_for, check_handshake, handshake_request
 from posewire_fw.websocket import (
     BAD_DATA,
     BINARY,
@@ -16,9 +17,6 @@ from posewire_fw.websocket import (
     HandshakeError,
     Receiver,
     WebSocketError,
-    accept_for,
-    check_handshake,
-    handshake_request,
 )
 from support import Random, raises
 

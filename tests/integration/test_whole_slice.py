@@ -157,7 +157,7 @@ def test_the_command_line_board_reports_what_happened(host: HostProcess, tmp_pat
     assert report["received"]["audio"] > 10
     assert report["reconnects"] == 0
     assert report["alloc_per_frame"] == 0
-    # A quarter of what was given (288 KB, standing for 144 KB); about 78 KB stay with all parts running.
-    assert report["heap_free_min"] > 72 * 1024
+    # Of 288 KB, with the firmware as source; docs/performance.md has what stays where its code is in flash.
+    assert report["heap_free_min"] > 36 * 1024
     with wave.open(str(tmp_path / "out.wav")) as sound:
         assert sound.getnframes() > 8000

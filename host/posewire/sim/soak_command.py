@@ -8,6 +8,8 @@ The run fails when that sinks, when frames take heap, or when the board restarte
 import argparse
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,9 @@ import numpy as np
 
 from posewire.sim.board import ESP32_HEAP, LEAST_HEAP, SimBoard
 from posewire.sim.soak_host import SoakHost
+
+# The microphone is open all the time, whatever the host says.
+SETTINGS = {"listen": {"start": "host"}, "pose": {"imu_hz": 50}}
 
 _EVERY_SECONDS = 10.0
 # Until then all parts of the firmware have run once.
@@ -39,21 +44,26 @@ def run(args: argparse.Namespace) -> int:
     if args.frames < 1 or args.heap < LEAST_HEAP or (args.minutes is not None and args.minutes <= 0):
         print(f"posewire: frames and minutes must be more than 0, the heap at least {LEAST_HEAP}", file=sys.stderr)
         return 2
-    settings = {"listen": {"start": "host"}, "pose": {"imu_hz": 50}}
-    with (
-        SoakHost() as host,
-        SimBoard(host.url, room="soak", heap=args.heap, config=settings, firmware=args.firmware) as board,
-    ):
-        board.wait_connected(20)
-        motion = np.random.default_rng(2).random((_LANDMARK_FRAMES, 33, 4)).astype(np.float32)
-        board.wait(lambda: board.snapshot()["room_slot"], 20, "the room")
-        board.camera.play(motion, fps=30, kind="body33", loop=True)
-        complaints = _watch(board, args.frames, None if args.minutes is None else args.minutes * 60)
+    with SoakHost() as host:
+        board = SimBoard(host.url, room="soak", heap=args.heap, config=SETTINGS, firmware=args.firmware)
+        with stream(board):
+            complaints = _watch(board, args.frames, None if args.minutes is None else args.minutes * 60)
     for complaint in complaints:
         print(f"FAILED: {complaint}")
     if not complaints:
         print("memory held")
     return 1 if complaints else 0
+
+
+@contextmanager
+def stream(board: SimBoard) -> Iterator[SimBoard]:
+    """Switch a board on that has SETTINGS, and let it stream everything to its SoakHost."""
+    with board:
+        board.wait_connected(20)
+        motion = np.random.default_rng(2).random((_LANDMARK_FRAMES, 33, 4)).astype(np.float32)
+        board.wait(lambda: board.snapshot()["room_slot"], 20, "the room")
+        board.camera.play(motion, fps=30, kind="body33", loop=True)
+        yield board
 
 
 def _watch(board: SimBoard, frames: int, seconds: float | None) -> list[str]:

@@ -1,0 +1,64 @@
+"""The board's tools as legacy iot things, for servers that do not know MCP; loaded when one shows up.
+
+self.thing.method is method `method` of `thing`; self.method belongs to the thing "board".
+"""
+
+from posewire_fw import log
+from posewire_fw.tools import ParameterError
+
+
+def descriptors(tools):
+    """The things that these tools and values make up, as iot descriptors."""
+    things = {}
+    for tool in tools.all:
+        thing, method = _split(tool.name)
+        parameters = {}
+        for name, schema in tool.properties.items():
+            kind = "number" if schema["type"] == "integer" else schema["type"]
+            parameters[name] = {"description": schema.get("description", name), "type": kind}
+        _thing(things, thing)["methods"][method] = {"description": tool.description, "parameters": parameters}
+    for thing, name, description, kind, _ in tools.values:
+        _thing(things, thing)["properties"][name] = {"description": description, "type": kind}
+    return list(things.values())
+
+
+def states(tools):
+    """The present values, as iot states."""
+    states = {}
+    for thing, name, _, _, fn in tools.values:
+        states.setdefault(thing, {})[name] = fn()
+    return [{"name": thing, "state": state} for thing, state in states.items()]
+
+
+def handle_command(tools, command):
+    """Carry out one iot command; what does not fit is logged."""
+    name = command.get("name")
+    method = command.get("method")
+    tool = tools.find("self.%s" % method if name == "board" else "self.%s.%s" % (name, method))
+    if tool is None:
+        log.warning("tools", "no such iot method: %s.%s", name, method)
+        return
+    arguments = command.get("parameters") or {}
+    try:
+        tool.call(arguments)
+    except ParameterError as exc:
+        log.warning("tools", "iot: %s", exc)
+    except Exception as exc:
+        log.exception("tools", "%s failed" % tool.name, exc)
+    else:
+        tools.called(tool.name, arguments)
+
+
+def _split(name):
+    parts = name.split(".")
+    if parts[0] == "self":
+        parts = parts[1:]
+    if len(parts) == 1:
+        return "board", parts[0]
+    return parts[0], ".".join(parts[1:])
+
+
+def _thing(things, name):
+    if name not in things:
+        things[name] = {"name": name, "description": name, "properties": {}, "methods": {}}
+    return things[name]
