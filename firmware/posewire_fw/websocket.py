@@ -1,4 +1,4 @@
-"""RFC 6455, the client's side, without I/O: Receiver for what comes, FrameBuilder for what goes (handshake.py opens)."""
+"""RFC 6455, the client's side, without I/O: Receiver for what comes, FrameBuilder for what goes. See handshake.py."""
 
 from micropython import const
 

@@ -1,4 +1,4 @@
-"""A board on which everything streams at once keeps its memory; a short run of what ``posewire sim soak`` does for hours."""
+"""A board on which everything streams at once keeps its memory: a short ``posewire sim soak``."""
 
 import pytest
 
