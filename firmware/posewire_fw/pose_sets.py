@@ -285,8 +285,7 @@ class PoseSet:
         g[3] = limit & 255
         g[4] = limit >> 8
         for c in range(self.wide):
-            b = self.bits[c]
-            g[5 + c] = 150 + coarse - (b - 256 if b & 0x80 else b)
+            g[5 + c] = 150 + coarse - ((self.bits[c] ^ 0x80) - 0x80)
         return g
 
     @micropython.native

@@ -15,7 +15,7 @@ from posewire.provision.improv import Decoder, Packet
 from posewire.sim.bus import Bus, Record
 from posewire.sim.interpreter import Interpreter
 
-# What the simulated hardware itself takes of the interpreter's heap (58 KB when it is ready, and the ports that are opened
+# What the simulated hardware itself takes of the interpreter's heap (58 KB when it is ready, and ports opened
 # later); the firmware gets all of what was asked for.
 HARDWARE_HEAP = 66 * 1024
 # Machine code is not on the heap. The bytecode that stands for it where there is no compiler is, and what it allocates.
