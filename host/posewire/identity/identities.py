@@ -196,13 +196,13 @@ def pair(connection: sqlite3.Connection, code: str, name: str, scopes: Iterable[
     """
     digits = "".join(char for char in code if char.isdigit())
     row = connection.execute(
-        "DELETE FROM pairings WHERE code = ? AND expires > ? RETURNING device_id, client_id, board",
-        (digits, time.time()),
+        "SELECT device_id, client_id, board FROM pairings WHERE code = ? AND expires > ?", (digits, time.time())
     ).fetchone()
     if row is None:
         raise WireError(
             f"no device waits with the code {code[:12]}: it may have expired; look at the device again", "not_found"
         )
+    connection.execute("DELETE FROM pairings WHERE code = ?", (digits,))
     device_id, client_id, board = row
     granted = " ".join(sorted(frozenset(scopes) or DEVICE_SCOPES))
     connection.execute(
