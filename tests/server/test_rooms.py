@@ -109,6 +109,23 @@ async def test_who_joins_a_long_stream_gets_a_snapshot_and_the_publisher_is_left
     assert json.loads(await publisher.socket.recv())["type"] in {"room", "pong"}  # no key was asked for
 
 
+async def test_a_chain_that_does_not_decode_ends_in_a_key_request(peers: Peers) -> None:
+    publisher = await member(peers, "aa:00:00:00:00:01", **POSE)
+    random = np.random.default_rng(0)
+    encoder = PoseEncoder(BODY)
+    for step in range(100):
+        packet = bytearray(encoder.encode(random.random((33, 4)).astype(np.float32), step))
+        packet[-1] ^= step == 50  # damaged before it came here
+        await publisher.socket.send(build_frame(FrameType.POSE, bytes(packet), 3))
+    await publisher.echo()
+    watcher = await member(peers, "aa:00:00:00:00:02", **WATCH)
+    encoder.control(parse_frame(await publisher.receive_binary(), 3).payload)
+    await publish(publisher, encoder, 100)
+    pose = PoseDecoder().decode(parse_frame(await watcher.receive_binary(), 3).payload)
+    assert pose is not None
+    assert pose.sequence == 100
+
+
 async def test_a_key_request_reaches_the_publisher(peers: Peers) -> None:
     publisher = await member(peers, "aa:00:00:00:00:01", **POSE)
     watcher = await member(peers, "aa:00:00:00:00:02", **WATCH)

@@ -1166,11 +1166,47 @@ export class PoseDecoder {
 }
 
 /** Encodes one stream; options as the host's encoder has them. */
+const smoothing = (cutoff, dt) => {
+  const r = 2 * Math.PI * cutoff * dt;
+  return r / (r + 1);
+};
+
+/** The One-Euro filter (Casiez, Roussel, Vogel, CHI 2012): less jitter at rest, little lag in motion. Lossy: off unless
+ * an encoder is given one. `minCutoff` in Hz: lower is steadier; `beta`: higher lags less in motion. */
+export class OneEuro {
+  #state = new Map();
+
+  constructor({ minCutoff = 1, beta = 10, derivativeCutoff = 1 } = {}) {
+    Object.assign(this, { minCutoff, beta, derivativeCutoff });
+  }
+
+  /** The filtered values of a set at `timeMs`; values that were missing (NaN) start anew when they come back. */
+  apply(name, values, timeMs) {
+    const now = Float32Array.from(values);
+    const before = this.#state.get(name);
+    if (!before || before.last.length !== now.length) {
+      this.#state.set(name, { last: Float64Array.from(now), speed: new Float64Array(now.length), time: timeMs });
+      return now;
+    }
+    const { last, speed } = before;
+    const dt = Math.max(((timeMs - before.time) >>> 0) / 1000, 1e-3);
+    const follow = smoothing(this.derivativeCutoff, dt);
+    for (let q = 0; q < now.length; q++) {
+      const raw = (now[q] - last[q]) / dt;
+      speed[q] += follow * ((Number.isNaN(raw) ? 0 : raw) - speed[q]);
+      const alpha = smoothing(this.minCutoff + this.beta * Math.abs(speed[q]), dt);
+      last[q] = Number.isNaN(last[q]) ? now[q] : last[q] + alpha * (now[q] - last[q]);
+    }
+    before.time = timeMs;
+    return Float32Array.from(last);
+  }
+}
+
 export class PoseEncoder {
-  constructor(sets, { stream = 0, keyEvery = 0, refresh = 0, layers = 1, acknowledged = false, budget = null, coarse = 0, sequence = 0 } = {}) {
+  constructor(sets, { stream = 0, keyEvery = 0, refresh = 0, layers = 1, acknowledged = false, budget = null, coarse = 0, sequence = 0, smooth = null } = {}) {
     this.sets = (Array.isArray(sets) ? sets : [sets]).map((s) => landmarkSet(s));
     if (refresh && this.sets.some((s) => s.quat)) throw new PoseError("quaternions are not refreshed in turn");
-    Object.assign(this, { stream, keyEvery, refresh, layers, acknowledged, budget, coarse });
+    Object.assign(this, { stream, keyEvery, refresh, layers, acknowledged, budget, coarse, smooth });
     this.floor = coarse;
     this.top = Math.min(7, ...this.sets.filter((s) => s.quat).map((s) => s.bits[0] - 4));
     this.coders = new Map(this.sets.map((s) => [s.id, new SetCoder(s)]));
@@ -1201,6 +1237,8 @@ export class PoseEncoder {
   /** The packet (Uint8Array) of one instant: `values` maps set names to flat float arrays (NaN = missing) or null. */
   encode(values, timeMs) {
     const time = Math.floor(timeMs) % 2 ** 32;
+    if (this.smooth)
+      values = Object.fromEntries(Object.entries(values).map(([k, v]) => [k, v && this.smooth.apply(k, v, time)]));
     let ref = this.base;
     if (ref && (this.wantKey || (this.keyEvery && this.sinceKey >= this.keyEvery) || ((this.seq - ref.sequence) & 0xffff) > 255 || (time - ref.time) >>> 0 > 0xffff))
       ref = null;
