@@ -25,10 +25,7 @@ def opened_store(args: argparse.Namespace) -> Iterator[Store]:
     Raises:
         ConfigError: the configuration makes no sense, or keeps nothing on disk.
     """
-    # Imported here: reading the whole configuration imports the voice engines' settings.
-    from posewire.server.settings import load_settings
-
-    path = args.store or (load_settings(args.config).store.path if args.config else default_path())
+    path = args.store or (_configured(args.config) if args.config else default_path())
     if path == MEMORY:
         raise ConfigError("this host keeps its store in memory: name a file with --store, or in [store] path")
     store = Store(path, (IDENTITY, AUDIT))
@@ -36,6 +33,13 @@ def opened_store(args: argparse.Namespace) -> Iterator[Store]:
         yield store
     finally:
         store.close()
+
+
+def _configured(config: Path) -> str:
+    # Imported here: reading the whole configuration imports the voice engines' settings.
+    from posewire.server.settings import load_settings
+
+    return load_settings(config).store.path
 
 
 def local_user() -> str:
