@@ -429,3 +429,11 @@ async def test_a_microphone_that_hears_nobody_for_long_ends_the_conversation(
     await eventually(lambda: session.state == SessionState.IDLE)
     await session.close()
     await assistant.close()
+
+
+async def test_fixed_phrases_are_ready_before_they_are_needed(assistant: Assistant, ear: Ear, board: Board) -> None:
+    session = assistant.session(ear, board, device_name="ready")
+    cache = assistant.caches()["speech"]
+    for sentence in ("The light is on.", "I did not understand that.", "What can I do for you?"):
+        await eventually(lambda sentence=sentence: cache.get(sentence) is not None)  # type: ignore[misc]
+    await session.close()

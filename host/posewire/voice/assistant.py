@@ -1,5 +1,6 @@
 """The assistant: engines, sentences and caches of one host process, and the sessions made from them."""
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from posewire.voice.llm import LanguageModel
 from posewire.voice.options import read_options
 from posewire.voice.output import TurnReport, VoiceOut
 from posewire.voice.prompt import ChatSettings
-from posewire.voice.providers import load_provider, load_synthesizer
+from posewire.voice.providers import OFFLINE_TTS, load_provider, load_synthesizer
 from posewire.voice.sentences import Sentences, load_sentences
 from posewire.voice.session import SessionState, VoiceSession
 from posewire.voice.settings import VoiceSettings
@@ -74,6 +75,7 @@ class Assistant:
         self._recognizer = recognizer
         self._responder = responder
         self._kit = kit
+        self._warming: asyncio.Task[None] | None = None
 
     @classmethod
     def create(cls, settings: VoiceSettings, memory: Memory | None = None) -> "Assistant":
@@ -106,6 +108,7 @@ class Assistant:
     ) -> VoiceSession:
         """Make the voice of one connection; ``identifier`` tells the dialogue who speaks."""
         self._recognizer.prepare()
+        self._warm()
         conversation = self._responder.conversation(tools, device_name)
         recognizer: SpeechRecognizer = self._recognizer
         if identifier is not None:
@@ -114,6 +117,14 @@ class Assistant:
             if isinstance(conversation, ChatConversation):
                 conversation.speaker = lambda: identifying.speaker
         return VoiceSession(self._settings, self._vad, recognizer, self._kit, out, conversation)
+
+    def _warm(self) -> None:
+        """Have the offline voice say the fixed phrases to itself, once; another's server is not asked for what may
+        never be said."""
+        speaker = self._kit.speaker
+        if self._warming is None and speaker is not None and self._settings.tts in ("auto", *OFFLINE_TTS):
+            phrases = [*self._settings.greetings, *self._kit.phrases.values(), *self._responder.phrases()]
+            self._warming = asyncio.create_task(speaker.warm(phrases))
 
     def caches(self) -> Mapping[str, TtlCache[Any, Any]]:
         """Return the caches by name, for whoever counts."""
@@ -136,6 +147,9 @@ class Assistant:
 
     async def close(self) -> None:
         """Stop the engines' workers. Sessions must be closed before."""
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.wait([self._warming])
         await self._recognizer.close()
         await self._responder.close()
         if self.voiceprint is not None:

@@ -100,7 +100,7 @@ def _factory(kind: Kind, name: str) -> Factory:
     raise ConfigError(f"[voice] {kind}: there is no {name!r}; there are {', '.join(provider_names(kind))}")
 
 
-_OFFLINE_TTS = ("flite", "espeak-ng", "espeak-lib")
+OFFLINE_TTS = ("flite", "espeak-ng", "espeak-lib")
 
 
 def load_synthesizer(settings: VoiceSettings, sentences: Sentences) -> Any:
@@ -114,7 +114,7 @@ def load_synthesizer(settings: VoiceSettings, sentences: Sentences) -> Any:
         return None
     if settings.tts != "auto":
         return load_provider("tts", settings.tts, settings, sentences)
-    for name in _OFFLINE_TTS:
+    for name in OFFLINE_TTS:
         try:
             return load_provider("tts", name, settings, sentences)
         except ProviderError:

@@ -1,15 +1,20 @@
 """From a sentence to 16 kHz samples at one loudness, remembered where it was said before."""
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from posewire.errors import ProviderError
 from posewire.voice.cache import TtlCache
+from posewire.voice.sentence_cutter import split_sentences
 from posewire.voice.tts import SpeechSynthesizer
 from posewire.voice.vad import SAMPLE_RATE
+
+_log = logging.getLogger(__name__)
 
 Pcm = NDArray[np.int16]
 
@@ -36,10 +41,21 @@ _CACHED_PIECE = 16_000 * 10
 class Speaker:
     """Synthesizes sentences and remembers them; shared by all sessions."""
 
-    def __init__(self, engine: SpeechSynthesizer, ttl: float = 3600.0) -> None:
+    def __init__(self, engine: SpeechSynthesizer, ttl: float = 86_400.0) -> None:
         self.engine = engine
         self.cache: TtlCache[str, Pcm] = TtlCache(_CACHED_SAMPLES, ttl, len)
         self._gain = 1.0
+
+    async def warm(self, phrases: Iterable[str]) -> None:
+        """Make the audio of what will be said often, one after the other; stops at the first that fails."""
+        for phrase in phrases:
+            for sentence in split_sentences(phrase):
+                try:
+                    async for _ in self.say(sentence):
+                        pass
+                except ProviderError as exc:
+                    _log.warning("fixed phrases are not prepared: %s", exc)
+                    return
 
     async def say(self, sentence: str) -> AsyncIterator[Pcm]:
         """Yield the audio of a sentence (16 kHz, mono) as it is made.
