@@ -152,6 +152,7 @@ class LoadConnection(asyncio.Protocol):
         "_opened",
         "_settled",
         "_steps",
+        "number",
         "ready",
         "session",
         "transport",
@@ -167,6 +168,7 @@ class LoadConnection(asyncio.Protocol):
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.session = ""
         self.transport: asyncio.Transport | None = None
+        self.number = 0
         self._dialect = spoken
         self._steps = steps
         self._arrivals = arrivals
@@ -279,6 +281,7 @@ async def open_connection(
     assert address.port is not None
     loop = asyncio.get_running_loop()
     connection = LoadConnection(spoken, spoken.steps(room, sender, resume), arrivals, on_message)
+    connection.number = number
     if receive_buffer:
         link = socket.socket()
         link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)

@@ -128,7 +128,7 @@ class WebSocket(asyncio.Protocol):
             return
         if self._holds:
             self._held.append(frame)
-        elif self._transport is not None:
+        elif self._transport is not None and not self._transport.is_closing():
             self._transport.write(frame)
 
     def ping(self) -> None:
