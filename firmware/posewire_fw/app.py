@@ -91,7 +91,8 @@ class App:
         if settings["pose"]["room"]:
             from posewire_fw.pose_rate import PoseRate
 
-            self.uplink.rate = PoseRate(settings["pose"]["bytes_per_second"])
+            rate = PoseRate(settings["pose"]["bytes_per_second"])
+            self.uplink.rate = rate  # pyright: ignore[reportAttributeAccessIssue]
             self._open_pose_sources(settings["pose"])
             self._open_receiver(settings["pose"])
 
@@ -207,7 +208,7 @@ class App:
         from posewire_fw.pose_receiver import PoseReceiver
 
         self.receiver = PoseReceiver(self.events, pose["receive"], pose["hold_ms"], pose["relax_ms"])
-        self.uplink.receiver = self.receiver
+        self.uplink.receiver = self.receiver  # pyright: ignore[reportAttributeAccessIssue]
 
     def _reserve_packet(self, count):
         self.link.reserve(max(HEADER) + count)

@@ -59,12 +59,12 @@ class Uplink:
     def _fill_request(self, buf, at):
         """What the receiver has to say to the member that it follows."""
         header = self._header
-        count = self.receiver.fill(buf, at + header.size)
+        count = self.receiver.fill(buf, at + header.size)  # pyright: ignore[reportAttributeAccessIssue]
         if not count:
             return 0
         header.write(buf, at, POSE, count)
         # The second byte of the header says whom it is for; poses go by protocol 3 only.
-        buf[at + 1] = self.receiver.slot
+        buf[at + 1] = self.receiver.slot  # pyright: ignore[reportAttributeAccessIssue]
         return header.size + count
 
     def _fill_pose(self, buf, at):
