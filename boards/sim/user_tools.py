@@ -17,7 +17,8 @@ DUTY = 40000
 class Robot:
     """Two PWM pins of a motor driver: one drives forward, the other backward."""
 
-    def __init__(self, forward, backward):
+    def __init__(self, forward, backward, tools):
+        self._tools = tools
         self._pwm = {
             "forward": PWM(forward, freq=1000, duty_u16=0),
             "backward": PWM(backward, freq=1000, duty_u16=0),
@@ -45,11 +46,13 @@ class Robot:
         await asyncio.sleep_ms(milliseconds)
         self._halt()
         self._task = None
+        # The host may say something when it hears of this: [push.events.arrived] in its settings.
+        self._tools.report("arrived")
 
 
 def register(tools, board):
     """Called by the firmware with its tool registry and the board (board.pin(name) opens a pin of board.json)."""
-    robot = Robot(board.pin("motor_forward"), board.pin("motor_backward"))
+    robot = Robot(board.pin("motor_forward"), board.pin("motor_backward"), tools)
     tools.tool(
         "self.robot.drive",
         "Drive forward or backward a number of metres.",

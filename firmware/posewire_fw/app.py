@@ -114,6 +114,7 @@ class App:
             self.events,
             self.reboot,
         )
+        self.tools.report = self.session.report
         self.session.receiver = self.receiver
         self.updates = Updates(__version__, self.session.send, self.reboot, self.session.public_state)
         self.session.handle("update", self.updates.on_message)

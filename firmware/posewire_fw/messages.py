@@ -41,6 +41,10 @@ def listen_detect(text):
     return {"type": "listen", "state": "detect", "text": text}
 
 
+def device_event(name, data):
+    return {"type": "event", "name": name, "data": data or {}}
+
+
 def abort(reason):
     return {"type": "abort", "reason": reason}
 

@@ -192,6 +192,13 @@ class Session:
         """Send a text message; where there is no connection it is lost. Raises ValueError for one that is too long."""
         self._send(message)
 
+    def report(self, name, data=None):
+        """Tell the host that something happened; what is done about it, its settings say. True when it was sent."""
+        if self.state == OFFLINE:
+            return False
+        self._send(messages.device_event(name, data))
+        return True
+
     def say(self, text):
         """Text input, or a wake word, instead of speech. True when it was sent (the board must be idle)."""
         if transition(self.state, "say") is None:

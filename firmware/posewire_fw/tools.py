@@ -98,6 +98,10 @@ def _check(name, schema, value):
     return value
 
 
+def _not_connected(name, data=None):
+    return False
+
+
 class Tools:
     """The registry. on_call(name, arguments) is told of every call that was carried out."""
 
@@ -106,6 +110,8 @@ class Tools:
         self.all = []
         self.values = []
         self._on_call = on_call
+        # report(name, data=None) sends the host an event; the app puts the session's here.
+        self.report = _not_connected
 
     def tool(self, name, description, properties, fn):
         """Declare a tool. properties: {parameter: integer(…) | string(…) | boolean(…)}.

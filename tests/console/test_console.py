@@ -27,8 +27,10 @@ def posewire(*arguments: str, **variables: str) -> subprocess.CompletedProcess[s
 
 
 @pytest.fixture(scope="module")
-def host() -> Iterator[HostProcess]:
-    with HostProcess() as running:
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
+    config = tmp_path_factory.mktemp("host") / "posewire.toml"
+    config.write_text('[push.events.arrived]\nsay = "I have arrived."\n')
+    with HostProcess("--config", str(config)) as running:
         yield running
 
 
@@ -96,6 +98,18 @@ def test_a_board_speaks_and_acts_on_command(board: SimBoard, address: str) -> No
     assert said.stdout == f"{DEVICE_ID}  spoken\n", said.stderr
     assert board.speaker.audible_seconds > before + 0.3
     assert posewire("say", "nobody", "hello", "--keep", "0", "--host", address).stdout == "nobody  expired\n"
+
+
+def test_a_board_reports_an_event_and_says_what_the_host_makes_of_it(
+    board: SimBoard, host: HostProcess, address: str
+) -> None:
+    before = board.speaker.audible_seconds
+    driven = posewire(
+        "tools", DEVICE_ID, "--host", address, "--call", "self.robot.drive", '{"direction":"forward","meters":1}'
+    )
+    assert driven.returncode == 0, driven.stderr
+    board.wait(lambda: bool(host.logged("says", text="I have arrived.")), timeout=20, what="the host to say it")
+    board.wait(lambda: board.speaker.audible_seconds > before + 0.3, timeout=20, what="the board to say it")
 
 
 async def test_any_mcp_client_uses_the_boards(board: SimBoard, address: str) -> None:

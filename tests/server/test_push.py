@@ -31,11 +31,11 @@ EVENTS = {
 }
 
 
-def with_voice(store: Path | None = None, token: str = "") -> Host:
+def with_voice(store: Path | None = None, token: str = "", sentences: tuple[str, ...] = ()) -> Host:
     return Host(
         dataclasses.replace(
             settings(),
-            voice=VoiceSettings(tts="none"),
+            voice=VoiceSettings(tts="none", sentences=sentences),
             store=StoreSettings(str(store) if store else ""),
             push=PushSettings.from_mapping({"events": EVENTS}),
             tools=ToolsSettings(hidden=("self.hidden",)),
@@ -279,3 +279,22 @@ async def test_caches_are_seen_in_the_metrics(voiced: Host) -> None:
     shown = voiced.services.metrics.exposition().decode()
     assert "posewire_cache_test_hits_total 1.0" in shown
     assert "posewire_cache_test_entries 1.0" in shown
+
+
+async def test_the_sentences_of_the_page_about_timers_work(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "push.md").read_text()
+    file = tmp_path / "timers.yaml"
+    file.write_text(page.partition("```yaml\n")[2].partition("```")[0])
+    host = with_voice(sentences=(str(file),))
+    await host.start()
+    devices = Peers(host.url)
+    peer = await devices.connect(DEVICE)
+    await peer.hello()
+    for typed, answered in (
+        ("Set a timer for 20 minutes.", "The timer is set for 20 minutes."),
+        ("cancel the timer", "The timer is cancelled."),
+    ):
+        await peer.send(type="listen", state="detect", text=typed)
+        assert await says(peer) == answered
+    await devices.close()
+    await host.stop()
