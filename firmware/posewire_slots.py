@@ -108,8 +108,8 @@ def after_boot(state, crashed):
 
 def choose():
     """Count this boot and put the right copy of the application on the path. Called from boot.py."""
-    cause = machine.reset_cause()
-    state = after_boot(load(), cause not in (machine.PWRON_RESET, machine.DEEPSLEEP_RESET))
+    # A soft reset is a person at the REPL.
+    state = after_boot(load(), machine.reset_cause() in (machine.HARD_RESET, machine.WDT_RESET))
     try:
         store(state)
     except OSError as exc:

@@ -31,6 +31,7 @@ class Console:
         self._stream = sys.stdin.buffer
         self._poller = select.poll()
         self._poller.register(sys.stdin, select.POLLIN)
+        self._ready()  # the first time it allocates
         micropython.kbd_intr(-1)
 
     def poll(self):

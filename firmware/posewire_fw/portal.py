@@ -163,8 +163,13 @@ class Portal:
         name = self._app.name()
         try:
             self._found = self._wifi.scan()
-            point.config(ssid=name, security=_WPA2, key=password())
-            point.active(True)
+            try:
+                point.config(ssid=name, security=_WPA2, key=password())
+                point.active(True)
+            except OSError:
+                # Some ports want it the other way round.
+                point.active(True)
+                point.config(ssid=name, security=_WPA2, key=password())
             self._names = _listen(socket.SOCK_DGRAM, 53)
             self._pages = _listen(socket.SOCK_STREAM, 80)
             self._pages.listen(2)

@@ -2,6 +2,7 @@
 
 # pyright: reportOptionalMemberAccess=false
 
+import gc
 import time
 
 import posewire_slots as slots
@@ -130,6 +131,7 @@ class Updates:
         from posewire_fw.updater import AppUpdate, UpdateError
 
         self.drop()
+        gc.collect()
         if self._trial:
             raise UpdateError("busy", "the running version is still on trial")
         if self._state() != "idle":

@@ -11,11 +11,14 @@ sys.path.insert(1, __file__.rsplit("/", 1)[0] + "/../../host/posewire/sim/microp
 
 import esp32
 import machine
+import micropython
 import posewire_slots as slots
 import simbus
 from mp_updater import fresh, mount
 
 from posewire_fw import config, crash, image_update, log, ntp, secrets, updates
+from posewire_fw.console import Console
+from posewire_fw.telemetry import Telemetry
 from posewire_fw.updater import UpdateError
 
 log.set_level(log.ERROR + 1)
@@ -230,3 +233,18 @@ class Clock:
     @staticmethod
     def gmtime():
         return (2000, 1, 1, 0, 0, 0, 0, 0)
+
+
+def test_what_looks_for_something_to_do_allocates_nothing():
+    console = Console(None)
+    telemetry = Telemetry(None)
+    work = updates.Updates("1", None, None, None)
+    micropython.heap_lock()
+    try:
+        for _ in range(20):
+            console.poll()
+            telemetry.poll()
+            work.poll()
+    finally:
+        micropython.heap_unlock()
+        console.close()

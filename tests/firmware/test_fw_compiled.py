@@ -44,6 +44,9 @@ HOT = {
     "vad": ["feed"],
     "session": ["tick", "_watch", "on_binary", "_on_audio"],
     "button": ["poll"],
+    "console": ["poll", "_ready"],
+    "updates": ["poll"],
+    "telemetry": ["poll"],
     "led": ["tick", "_wanted"],
     "clock": ["update", "write_be"],
 }  # fmt: skip
