@@ -5,6 +5,7 @@ import gc
 import time
 
 import machine
+import micropython
 import posewire_slots
 from micropython import const
 
@@ -448,5 +449,7 @@ def run():
     except Exception as exc:
         log.exception("app", "crashed", exc)
         crash.record(exc)
+        # During the pause Ctrl-C is for whoever wants to see what is wrong.
+        micropython.kbd_intr(3)
         time.sleep_ms(_CRASH_PAUSE_MS)
         machine.reset()
