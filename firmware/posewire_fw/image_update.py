@@ -12,6 +12,7 @@ from posewire_fw.updater import PIECE, UpdateError
 _BLOCK = const(4096)
 _MAGIC = const(0xE9)
 _SILENCE_MS = const(30000)
+_AGAIN_MS = const(4000)
 
 
 def next_partition():
@@ -43,17 +44,24 @@ class ImageUpdate:
         self._offset = 0
         self._asked = False
         self._heard = time.ticks_ms()
+        self._asked_at = self._heard
         self.slot = self._partition.info()[4]
 
     def step(self):
         if self._asked:
-            if time.ticks_diff(time.ticks_ms(), self._heard) > _SILENCE_MS:
+            now = time.ticks_ms()
+            if time.ticks_diff(now, self._heard) > _SILENCE_MS:
                 raise UpdateError("timeout", "the host sent nothing for %d s" % (_SILENCE_MS // 1000))
-            return None
+            return self._ask() if time.ticks_diff(now, self._asked_at) > _AGAIN_MS else None
         if self._offset == self._length:
             return self._install()
-        self._asked = True
-        self._heard = time.ticks_ms()
+        return self._ask()
+
+    def _ask(self):
+        self._asked_at = time.ticks_ms()
+        if not self._asked:
+            self._asked = True
+            self._heard = self._asked_at
         return {
             "type": "update",
             "event": "want",

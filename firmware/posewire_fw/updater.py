@@ -24,6 +24,7 @@ _BLOCK = const(4096)
 _NAME_MAX = const(80)
 _FILES_MAX = const(200)
 _SILENCE_MS = const(30000)
+_AGAIN_MS = const(4000)
 _TRIES = const(3)
 _FORMAT = "posewire-app 1"
 _FRESH = "manifest.new"
@@ -178,6 +179,7 @@ class AppUpdate:
         self._tries = 0
         self._asked = False
         self._heard = time.ticks_ms()
+        self._asked_at = self._heard
         self._names = []
         self._last = ""
         self.done = 0
@@ -186,9 +188,11 @@ class AppUpdate:
     def step(self):
         """Do one piece of work. Raises UpdateError, OSError."""
         if self._asked:
-            if time.ticks_diff(time.ticks_ms(), self._heard) > _SILENCE_MS:
+            now = time.ticks_ms()
+            if time.ticks_diff(now, self._heard) > _SILENCE_MS:
                 raise UpdateError("timeout", "the host sent nothing for %d s" % (_SILENCE_MS // 1000))
-            return None
+            # A question or its answer may have been dropped: by a limit of the host, or for want of memory here.
+            return self._ask() if time.ticks_diff(now, self._asked_at) > _AGAIN_MS else None
         if self._file is not None:
             return self._ask()
         if not self._name and not self._next_name():
@@ -260,8 +264,10 @@ class AppUpdate:
         return False
 
     def _ask(self):
-        self._asked = True
-        self._heard = time.ticks_ms()
+        self._asked_at = time.ticks_ms()
+        if not self._asked:
+            self._asked = True
+            self._heard = self._asked_at
         return {
             "type": "update",
             "event": "want",

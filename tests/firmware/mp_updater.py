@@ -321,3 +321,39 @@ def test_damaged_data_is_asked_for_again_and_given_up_at_last():
     fresh()
     raises("bad_hash", update, Lossy(100, "2", files_of("2")))
     assert boot() == 0
+
+
+class FastClock:
+    """A tenth of a second passes with each look at it."""
+
+    now = 0
+
+    @classmethod
+    def ticks_ms(cls):
+        cls.now += 100
+        return cls.now
+
+    ticks_diff = staticmethod(lambda later, earlier: later - earlier)
+
+
+def test_a_lost_message_is_asked_for_again_and_a_dead_host_given_up():
+    class Forgetful(Host):
+        def __init__(self, every, *args):
+            super().__init__(*args)
+            self.every = every
+            self.wants = 0
+
+        def answer(self, want):
+            self.wants += 1
+            return {} if self.wants % self.every else super().answer(want)
+
+    real, updater.time = updater.time, FastClock
+    try:
+        fresh()
+        update(Forgetful(3, "2", files_of("2")))
+        assert holds(1, files_of("2"))
+        fresh()
+        raises("timeout", update, Forgetful(1000, "2", files_of("2")))
+        assert boot() == 0
+    finally:
+        updater.time = real
