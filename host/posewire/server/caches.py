@@ -28,8 +28,3 @@ class Caches:
         for name, cache in self._caches.items():
             yield f"cache_{name}_entries", len(cache)
             yield f"cache_{name}_size", cache.size
-
-    def clear(self) -> None:
-        """Empty all of them."""
-        for cache in self._caches.values():
-            cache.clear()
