@@ -94,6 +94,11 @@ async def test_create_wants_a_new_room_and_join_may_want_an_old_one(peers: Peers
     second = await peers.connect(SECOND)
     await second.hello()
     assert await refused(second, action="create", room="studio") == "room_exists"
+    await second.join("den")
+    assert await refused(second, action="create", room="studio") == "room_exists"
+    await second.send(type="room", action="lock")
+    assert (await second.receive("room", event="locked"))["room"] == "den"
+    await second.send(type="room", action="leave")
     await second.send(type="room", action="list")
     rooms = (await second.receive("room", event="rooms"))["rooms"]
     assert rooms == [{"room": "studio", "members": 1, "locked": False}]

@@ -310,15 +310,18 @@ class ConnectionHandler:
         return self._websocket.congested
 
     def join_room(self, action: RoomAction) -> None:
-        """Join a room; a peer is in one room at a time.
+        """Join a room; a peer is in one room at a time, and stays in it when the new one does not take it.
 
         Raises:
             RoomError: the room or the host is full.
             WireError: pose wanted without ``features.pose``.
         """
         self._check_kinds(action)
+        if action.action == "join" and self.room_name == action.room:
+            self.leave_room()
+        room, member = self.services.rooms.join(action, self.device_id, self)
         self.leave_room()
-        self._room, self._member = self.services.rooms.join(action, self.device_id, self)
+        self._room, self._member = room, member
         self.services.hub.join(self.session_id, "room", action.room)
         self.log.info("joined", room=action.room, slot=self._member.slot, role=self._member.role)
 
