@@ -1,11 +1,14 @@
 """Flashing: the real esptool against a chip's loader on a socket, and its own parser for our command lines."""
 
+import functools
+import http.server
 import json
 import os
 import re
 import struct
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import esptool
@@ -150,6 +153,24 @@ def test_images_that_are_none_or_for_another_chip(tmp_path: Path) -> None:
         check_image(tmp_path / "page.bin", BOARD)
     with pytest.raises(InstallError, match="there is no image"):
         find_image(str(tmp_path / "nothing.bin"))
+
+
+def test_an_image_is_downloaded_once_and_only_if_it_is_one(tmp_path: Path) -> None:
+    site, cache = tmp_path / "site", tmp_path / "cache"
+    site.mkdir()
+    make_image(site / "good.bin")
+    (site / "page.bin").write_text("<html>")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(site))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        first = find_image(f"{url}/good.bin", cache)
+        with pytest.raises(InstallError, match="no ESP32 image"):
+            find_image(f"{url}/page.bin", cache)
+        server.shutdown()
+    assert first.read_bytes() == (site / "good.bin").read_bytes()
+    assert find_image(f"{url}/good.bin", cache) == first
+    assert [path.name for path in cache.iterdir()] == ["good.bin"]
 
 
 def test_a_download_that_fails_leaves_nothing(tmp_path: Path) -> None:
