@@ -126,6 +126,11 @@ class Assistant:
             phrases = [*self._settings.greetings, *self._kit.phrases.values(), *self._responder.phrases()]
             self._warming = asyncio.create_task(speaker.warm(phrases))
 
+    async def ready(self) -> None:
+        """Wait until the fixed phrases are prepared; nothing else needs to wait for that."""
+        if self._warming is not None:
+            await asyncio.wait([self._warming])
+
     def caches(self) -> Mapping[str, TtlCache[Any, Any]]:
         """Return the caches by name, for whoever counts."""
         found: dict[str, TtlCache[Any, Any]] = {}
