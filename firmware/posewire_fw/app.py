@@ -115,7 +115,7 @@ class App:
             self.events,
             self.reboot,
         )
-        self.tools.report = self.session.report
+        self.tools.report = self.session.report  # pyright: ignore[reportAttributeAccessIssue]
         self.session.receiver = self.receiver
         self.updates = Updates(__version__, self.session.send, self.reboot, self.session.public_state)
         self.session.handle("update", self.updates.on_message)

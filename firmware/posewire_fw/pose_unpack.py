@@ -222,9 +222,9 @@ def unpack(s: int, q: int, c: int, cx) -> int:
                 if em < 2:
                     em = 2
                 ema[q] = em
-                if k == 1 and pm != 0 and r != 0:
+                if k == 1 and pm != 0 and r != 0:  # pyright: ignore[reportPossiblyUnboundVariable]
                     v = w[q]
-                    if (r ^ pm) >= 0:
+                    if (r ^ pm) >= 0:  # pyright: ignore[reportPossiblyUnboundVariable]
                         v += 2
                     else:
                         v -= 2

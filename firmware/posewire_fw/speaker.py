@@ -184,7 +184,7 @@ class Speaker:
         # The driver takes nothing any more: what it holds is lost, the rest is played by a fresh one.
         self.stalls += 1
         log.warning("speaker", "the I2S port takes nothing: opened anew")
-        self._port.deinit()
+        self._port.deinit()  # pyright: ignore[reportOptionalMemberAccess]
         self._port = None
         self._ready = 0
         self._written = 0
@@ -222,7 +222,7 @@ class Speaker:
             return
         self._writing = True
         self._moved = time.ticks_ms()
-        self._port.write(self._views[self._written & 1])
+        self._port.write(self._views[self._written & 1])  # pyright: ignore[reportOptionalMemberAccess]
 
     def _open(self):
         try:
