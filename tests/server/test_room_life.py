@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from posewire.cli import main
 from posewire.client.record_command import record
 from posewire.client.replay_command import replay
-from posewire.client.room_client import RoomClient
+from posewire.client.room_client import HostUnreachableError, RoomClient
 from posewire.errors import WireError
 from posewire.rooms.directory import RoomDirectory
 from posewire.rooms.member import Link
-from posewire.rooms.recording import AUDIO, POSE, Record, RecordingError, RecordingWriter, pack, read_recording
+from posewire.rooms.recording import AUDIO, MAGIC, POSE, Record, RecordingError, RecordingWriter, pack, read_recording
 from posewire.rooms.settings import RoomSettings
 from posewire.server.host import Host
 from posewire.wire.frames import FrameType, build_frame, parse_frame
@@ -287,6 +288,30 @@ async def test_a_recorded_room_plays_back_the_same_poses(host: Host, peers: Peer
                 break
         assert await player == 25
     assert np.abs(np.array(seen) - np.arange(25) / 100).max() <= 2**-13 + 2**-12
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [("ws://127.0.0.1:1/", "no host answers"), ("http://127.0.0.1:1/", "begins with ws://")],
+)
+def test_a_host_that_is_not_there_is_said_and_leaves_no_file(
+    url: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "room.pwrec"
+    assert main(["record", "studio", str(file), "--url", url]) == 2
+    assert said in capsys.readouterr().err
+    assert not file.exists()
+    file.write_bytes(MAGIC + pack(Record(0, POSE, 1, b"pose")))
+    assert main(["replay", str(file), "--room", "studio", "--url", url]) == 2
+    assert said in capsys.readouterr().err
+
+
+async def test_a_host_that_is_full_says_so_in_its_own_words(host: Host, peers: Peers) -> None:
+    for number in range(8):
+        await peers.connect(f"aa:00:00:00:00:{number:02}")
+    with pytest.raises(HostUnreachableError, match="refuses: this host takes at most 8"):
+        async with RoomClient(host.url, "studio"):
+            pass
 
 
 RECORDS = st.lists(

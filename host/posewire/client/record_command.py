@@ -53,17 +53,19 @@ async def record(
     """Record a room; ends when the host closes, or after ``seconds`` (0: never).
 
     Raises:
+        HostUnreachableError: no host is there, or it does not let this program in.
         RecordingError: the file cannot be written.
         WireError: the host refuses the room.
     """
     counted = counts if counts is not None else {"pose": 0, "audio": 0}
-    with RecordingWriter(file) as writer:
-        started = time.monotonic() - writer.last_us / 1e6
+    # Joined before the file is touched: a host that is not there leaves no empty recording.
+    async with RoomClient(url, room, token=token, name="recorder", subscribe=("pose", "audio")) as client:
+        with RecordingWriter(file) as writer:
+            started = time.monotonic() - writer.last_us / 1e6
 
-        def now_us() -> int:
-            return round((time.monotonic() - started) * 1e6)
+            def now_us() -> int:
+                return round((time.monotonic() - started) * 1e6)
 
-        async with RoomClient(url, room, token=token, name="recorder", subscribe=("pose", "audio")) as client:
             meta = {"recording": 1, "room": room, "began": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
             writer.write(Record(now_us(), EVENT, 0, json.dumps(meta).encode()))
             with contextlib.suppress(TimeoutError):

@@ -42,6 +42,7 @@ async def replay(file: Path, url: str, room: str = "", token: str = "", speed: f
     """Play a recording; returns the number of frames sent.
 
     Raises:
+        HostUnreachableError: no host is there, or it does not let this program in.
         RecordingError: the file is no recording, or has no frames.
         WireError: the host refuses the room.
     """

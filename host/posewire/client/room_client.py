@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
-from posewire.errors import PoseError, WireError
+from posewire.errors import PoseError, PosewireError, WireError
 from posewire.wire.frames import FrameType, build_frame, parse_frame
 from posewire.wire.messages import RoomKind, dump_text
 from posewire.wire.pose import Kind, PoseDecoder, PoseFrame, parse_header
@@ -23,6 +23,12 @@ _KINDS: dict[int, RoomKind] = {FrameType.AUDIO: "audio", FrameType.POSE: "pose"}
 
 Wanted = str | dict[str, str | int]
 """A kind from everybody, or ``{"kind": …, "slot": …}`` or ``{"kind": …, "device": …}``."""
+
+
+class HostUnreachableError(PosewireError):
+    """The host is not there, or does not let this program in; the message says why."""
+
+    code = "not_available"
 
 
 @dataclass
@@ -72,6 +78,9 @@ class RoomClient:
     ``publish`` and ``subscribe`` list kinds, ``"pose"`` and ``"audio"``; a subscription may also name one member, as
     ``{"kind": "pose", "slot": 3}`` or by ``"device"``. ``create``: True wants the room to be new, False wants it there.
     A packet that does not decode is a gap: the client asks the publisher for a key packet and goes on from there.
+
+    Entering raises ``HostUnreachableError`` (no host there, or it does not let this program in) and ``WireError`` (it
+    refuses the room).
     """
 
     def __init__(
@@ -103,9 +112,28 @@ class RoomClient:
         headers = {"Device-Id": self._name, "Client-Id": str(uuid.uuid4()), "Protocol-Version": str(_PROTOCOL)}
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
-        self._socket = await connect(
-            self._url, additional_headers=headers, compression=None, open_timeout=_ANSWER_TIMEOUT
-        )
+        self._socket = await self._open(headers)
+        try:
+            await self._enter()
+        except (TimeoutError, ConnectionClosed) as error:
+            await self._socket.close()
+            raise HostUnreachableError(f"{self._url} does not answer as a host does: {error or 'silence'}") from None
+        except BaseException:
+            await self._socket.close()
+            raise
+        return self
+
+    async def _open(self, headers: dict[str, str]) -> ClientConnection:
+        try:
+            return await connect(self._url, additional_headers=headers, compression=None, open_timeout=_ANSWER_TIMEOUT)
+        except InvalidURI:
+            raise HostUnreachableError(f"the host's URL begins with ws:// or wss://, not as {self._url!r}") from None
+        except InvalidStatus as error:
+            raise HostUnreachableError(f"{self._url} refuses: {_reason(error)}") from None
+        except (OSError, TimeoutError, InvalidHandshake) as error:
+            raise HostUnreachableError(f"no host answers at {self._url}: {error or 'silence'}") from None
+
+    async def _enter(self) -> None:
         async with asyncio.timeout(_ANSWER_TIMEOUT):
             await self._send(
                 {"type": "hello", "version": _PROTOCOL, "transport": "websocket", "features": {"pose": True}}
@@ -122,7 +150,6 @@ class RoomClient:
                 }
             )
             await self._until("room")
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -273,3 +300,11 @@ class RoomClient:
         count.sets = tuple(pose.values)
         device = str(self.members.get(frame.slot, {}).get("device", ""))
         return ReceivedPose(frame.slot, device, pose, len(frame.payload))
+
+
+def _reason(refusal: InvalidStatus) -> str:
+    """What the host says about it, else the HTTP status."""
+    try:
+        return str(json.loads(refusal.response.body or b"")["message"])
+    except (ValueError, LookupError, TypeError):
+        return f"HTTP {refusal.response.status_code}"
