@@ -184,7 +184,7 @@ class App:
             from posewire_fw.keypoints import KeypointReader
 
             uart = self.board.open_uart(pose["uart_baud"])
-            self.keypoints = KeypointReader(uart, self.uplink.add_source, self._reserve_packet)
+            self.keypoints = KeypointReader(uart, self._add_pose_stream, self._reserve_packet)
             self.uplink.publishes = True
             return
         if part == "bno08x":
@@ -202,7 +202,16 @@ class App:
             uart = self.board.open_uart(pose["uart_baud"] or huskylens2.BAUD)
             algorithm = huskylens2.HAND if part == "huskylens2-hand" else huskylens2.POSE
             self.keypoints = huskylens2.HuskyLens2(uart, self.clock, algorithm)
-        self.uplink.add_source(self.keypoints.stream)
+        self._add_pose_stream(self.keypoints.stream)
+
+    def _add_pose_stream(self, stream):
+        pose = self.config["pose"]
+        if pose["smooth"] is not None:
+            from posewire_fw.pose_filter import PoseFilter, can_smooth
+
+            if can_smooth(stream.set_id):
+                stream.set_filter(PoseFilter(pose["smooth"], pose["smooth_beta"]))
+        self.uplink.add_source(stream)
 
     def _open_receiver(self, pose):
         if pose["receive"] is None:

@@ -93,6 +93,14 @@ def _size(value):
     return True
 
 
+def _cutoff(value):
+    return value is None or (_beta(value) and 0.1 <= value <= 20)
+
+
+def _beta(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 100
+
+
 def _landmark_set(value):
     return value is None or value in _LANDMARK_SETS
 
@@ -126,6 +134,8 @@ _SETTINGS = (
     ("pose", "imu", True, _boolean, "true or false"),
     ("pose", "imu_hz", 50, _integer(1, 200), "1..200"),
     ("pose", "bytes_per_second", 0, _integer(0, 500000), "0..500000"),
+    ("pose", "smooth", None, _cutoff, "0.1..20 (Hz) or null"),
+    ("pose", "smooth_beta", 10, _beta, "0..100"),
     ("pose", "receive", None, _landmark_set, "the name of a landmark set, \"any\" or null"),
     ("pose", "from", None, _optional_text, "a device id or null"),
     ("pose", "hold_ms", 500, _integer(50, 60000), "50..60000"),

@@ -41,8 +41,8 @@ class KeypointReader:
     """Reads frames from a UART.
 
     add_stream(stream) is called once for each landmark set that appears, reserve(bytes) before that and whenever one
-    changes its shape: it makes room for packets of that size, or raises MemoryError. A set that there is no memory for
-    is ignored.
+    changes its shape: it makes room for packets of that size. Both may raise MemoryError. A set that there is no memory
+    for is ignored.
     """
 
     def __init__(self, uart, add_stream, reserve):
@@ -160,6 +160,8 @@ class KeypointReader:
             else:
                 stream.reshape(landmarks, channels)
             self._reserve(stream.room)
+            if new:
+                self._add_stream(stream)
         except MemoryError:
             if not new:
                 stream.close()  # pyright: ignore[reportOptionalMemberAccess]
@@ -168,7 +170,6 @@ class KeypointReader:
         log.info("keypoints", "set %d: %d landmarks of %d", set_id, landmarks, channels)
         if new:
             self.streams[set_id] = stream
-            self._add_stream(stream)
         return stream
 
     def _refuse(self):

@@ -51,6 +51,7 @@ class PoseStream:
         self._counts = counts
         self._frame: list = [None]
         self._encoder = None
+        self._filter = None
         # After a restart nobody may take this stream for the one from before.
         self._sequence = int.from_bytes(os.urandom(2), "big")
         self.reshape(landmarks, channels)
@@ -65,6 +66,8 @@ class PoseStream:
         pose_set = PoseSet(self.set_id, landmarks, bits)
         pose_set.raw = self._counts
         encoder = PoseEncoder([pose_set], self.number, sequence=self._sequence)
+        if self._filter is not None:
+            self._filter.reshape(landmarks, channels)
         self.values = bytearray((2 if self._counts else 4) * landmarks * channels)
         self._frame[0] = self.values
         self._encoder = encoder
@@ -86,6 +89,11 @@ class PoseStream:
         self.channels = 0
         self._starting = True
         self._fresh = False
+
+    def set_filter(self, pose_filter):
+        """Smooth what is sent from now on, in place (pose_filter). Raises MemoryError."""
+        pose_filter.reshape(self.landmarks, self.channels)
+        self._filter = pose_filter
 
     def set_number(self, number):
         """The stream number, which tells the sources of one board apart."""
@@ -137,6 +145,8 @@ class PoseStream:
             return 0
         self._fresh = False
         self._starting = False
+        if self._filter is not None:
+            self._filter.apply(self.values, self.time)
         size = self._encoder.encode(self._frame, self.time, buf, at)  # pyright: ignore[reportOptionalMemberAccess]
         if allowance is not None:
             allowance.took(size)

@@ -68,6 +68,10 @@ def test_each_kind_of_bad_value():
         ("pose", "room", ""),
         ("pose", "keypoints", 1),
         ("pose", "imu_hz", 0),
+        ("pose", "smooth", True),
+        ("pose", "smooth", 0),
+        ("pose", "smooth", 20.5),
+        ("pose", "smooth_beta", -1),
         (None, "wifi", [{"password": "x"}]),
         (None, "wifi", {"ssid": "x"}),
     ):

@@ -199,3 +199,79 @@ def imu_values(raw, layout):
 
 def loudness(pcm, at, count):
     return sum([abs(value) for value in struct.unpack_from("<%dh" % count, pcm, 2 * at)]) // count
+
+
+def _word(value):
+    """A number that 32 bits with a sign hold, as all of a viper function on a chip must be."""
+    assert -0x80000000 <= value <= 0x7FFFFFFF, value
+    return value
+
+
+class OneEuro:
+    """posewire_fw.pose_filter, value by value. numbers, frame and answer are lists; a missing value is None."""
+
+    def __init__(self, channels, min_cutoff, beta):
+        self.channels = channels
+        self.least = round(min_cutoff * 65536)
+        self.beta = round(beta * 64)
+        self.cap = 2**29 // self.beta if self.beta else 2**29
+        self.state = None
+        self.time = 0
+
+    def __call__(self, floats, time):
+        if self.state is None:
+            self.state = [[None, 0] for _ in floats]
+        dt = min(max((time - self.time) & 0xFFFFFFFF, 1), 60000)
+        self.time = time
+        corner = (10430378 + dt // 2) // dt
+        zeros = 0
+        while 65536 << (zeros + 1) <= 65536 + corner:
+            zeros += 1
+        follow = (2**30 - 1) // ((65536 + corner) >> (zeros + 1)), zeros
+        out = []
+        for i in range(len(floats)):
+            first = i - i % self.channels
+            there = all(value - value == 0 for value in floats[first : first + self.channels])
+            out.append(self._value(self.state[i], floats[i], there, dt, corner, follow))
+        return out
+
+    def _value(self, state, value, there, dt, corner, follow):
+        last, speed = state
+        now = None
+        if there:
+            now = int(min(abs(value), 128.0) * 2.0**22 + 0.5)
+            now = -now if value < 0 else now
+        diff = now - last if there and last is not None else 0
+        raw = _word(clamp(diff >> 4, -(2**21), 2**21) * 1000) // dt
+        change = _word(clamp(raw, -(2**29), 2**29) - speed)
+        state[1] = speed = speed + self._part(change, *follow)
+        state[0] = now
+        if not there or last is None:
+            return value
+        speed = abs(speed)
+        shift = 0
+        while speed >> shift > self.cap:
+            shift += 1
+        cutoff = _word((speed >> shift) * self.beta) >> (8 - shift) if shift <= 8 else 2**29
+        cutoff += self.least
+        total = _word(cutoff + corner)
+        zeros = 0
+        while 2 * cutoff < total:
+            cutoff *= 2
+            zeros += 1
+        while total > 65535:
+            total >>= 1
+            cutoff >>= 1
+        weight = _word((cutoff << 15) + total // 2) // total
+        state[0] = last = last + self._part(diff, weight, zeros)
+        size = abs(last)
+        spare = 0  # bits beyond the 24 that a float32 holds
+        while size >> spare > 0xFFFFFF:
+            spare += 1
+        size = size >> spare << spare
+        return (-size if last < 0 else size) / 2.0**22
+
+    def _part(self, change, weight, zeros):
+        high = _word(_word((change >> 16) * weight) << 1)
+        part = _word(high + (_word((change & 0xFFFF) * weight + 0x4000) >> 15))
+        return part + (1 << zeros >> 1) >> zeros

@@ -1,17 +1,22 @@
-"""The One-Euro filter in the browser is the host's: the same packets."""
+"""The One-Euro filter in the browser is the host's: the same packets. The board's is within a part of a step."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from pose.node import find_node
-from posewire.wire.pose import OneEuro, PoseEncoder
+from posewire.sim.interpreter import find_micropython
+from posewire.wire.pose import OneEuro, PoseEncoder, load_recording
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+BOARD_TOLERANCE = 1 / 16
+"""Of a step."""
 
 
 def test_the_browser_smooths_as_the_host_does(tmp_path: Path) -> None:
@@ -31,3 +36,34 @@ def test_the_browser_smooths_as_the_host_does(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == want
+
+
+@pytest.mark.parametrize("name", ["body_slp_viewer", "hands_slp_viewer", "world_slp_84322c"])
+@pytest.mark.parametrize("every_ms", [16, 33])
+def test_the_board_smooths_as_the_host_does(name: str, every_ms: int, tmp_path: Path) -> None:
+    recording = load_recording(ROOT / "tests/data/pose" / f"{name}.npz")
+    data = recording.frames[recording.sets[0].name]
+    frames, landmarks, channels = data.shape
+    data = np.where(np.isnan(data).any(2, keepdims=True), np.float32(np.nan), data)
+    times = [every_ms * t + 7 * (t % 3) for t in range(frames)]
+    source, target = tmp_path / "frames", tmp_path / "smoothed"
+    source.write_bytes(
+        np.array([landmarks, channels], "<u2").tobytes()
+        + b"".join(t.to_bytes(4, "big") + v.astype("<f4").tobytes() for t, v in zip(times, data, strict=True))
+    )
+    done = subprocess.run(
+        [*find_micropython(), ROOT / "tests/firmware/pose_filter_run.py", source, target],
+        env={**os.environ, "MICROPYPATH": f"{ROOT / 'firmware'}:.frozen"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout.strip() == "ok", done.stderr
+    board = np.frombuffer(target.read_bytes(), "<f4").reshape(data.shape)
+    smooth = OneEuro()
+    host = np.array([smooth("", values, t) for values, t in zip(data, times, strict=True)])
+    steps = np.exp2(-np.array(recording.sets[0].bits, np.float64))
+    assert np.array_equal(np.isnan(board), np.isnan(data))
+    assert np.nanmax(np.abs(board - host) / steps) <= BOARD_TOLERANCE
+    assert np.nanmax(np.abs(board - data) / steps) > 10  # it did something

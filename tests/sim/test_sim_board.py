@@ -5,6 +5,7 @@ import shutil
 import ssl
 import subprocess
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from posewire.errors import SimulatorError
 from posewire.sim.fixtures import MakeBoard
 from posewire.sim.recording import Samples, write_wav
 from posewire.sim.wifi import SSID
+from posewire.wire.pose import PoseDecoder
 from sim.small_host import FRAME_SAMPLES, SmallHost
 
 
@@ -175,6 +177,27 @@ def test_landmarks_and_motion_reach_the_host(host: SmallHost, sim_board: MakeBoa
     board.wait(lambda: sum(packet[1] == 0 for packet in host.pose) > 20, what="packets of the motion sensor")
     assert host.of_type("room", action="join")[0]["room"] == "studio"
     assert board.snapshot()["keypoints"]["bad_frames"] == 0
+
+
+def test_landmarks_are_smoothed_where_that_is_configured(host: SmallHost, sim_board: MakeBoard) -> None:
+    settings = {"imu": False, "smooth": 0.5, "smooth_beta": 0}
+    board = sim_board(host.url, room="studio", config={"pose": settings})
+    board.wait_connected()
+    board.wait(lambda: board.snapshot()["room_slot"], what="the room")
+    frames = np.full((12, 17, 3), 0.25, np.float32)
+    frames[6:] = 0.75
+    board.camera.play(frames, fps=25, kind="coco17")
+    board.wait(lambda: len(host.pose) == 12, what="the camera's packets")
+    decoder = PoseDecoder()
+    shown = []
+    for packet in host.pose:
+        pose = decoder.decode(packet)
+        assert pose is not None
+        shown.append(float(pose.values["coco17"][0, 0]))
+    assert shown[:6] == [0.25] * 6
+    assert all(a < b for a, b in pairwise(shown[5:]))
+    # 40 ms at a cutoff of 0.5 Hz: a weight of 0.11, six times
+    assert 0.4 < shown[-1] < 0.6
 
 
 def test_without_motion_sensor_nothing_of_it_is_sent(host: SmallHost, sim_board: MakeBoard) -> None:
