@@ -18,7 +18,7 @@ def test_a_board_is_paired_by_its_code(tmp_path: Path, capsys: pytest.CaptureFix
         (code,) = board.values("pairing")
         assert len(code) == 6
         assert code.isdigit()
-        assert any(f"pairing: code {code}" in line for line in board.log), "people must be able to read it"
+        board.wait(lambda: any(f"pairing: code {code}" in line for line in board.log), 10, "a line that people read")
         assert not board.connected
         assert main(["devices", "pair", code, "--name", "kitchen", "--config", str(config)]) == 0, capsys.readouterr()
         board.wait(lambda: board.connected, 40, "the board to come in")
