@@ -77,6 +77,28 @@ async def test_a_human_is_understood(recognizer: PocketSphinxRecognizer) -> None
     assert transcript.text == "go forward ten meters"
 
 
+async def test_humans_are_understood_with_sentences_of_ones_own() -> None:
+    own = """
+language: en
+intents:
+  Errand:
+    sentences: ["go (somewhere|nowhere|home) and do (something|nothing|everything)"]
+    reply: [Off I go.]
+  Drive:
+    sentences: ["go (forward|backward) {n} (meter|meters)"]
+    reply: [Here I go.]
+lists:
+  n: {from: 1, to: 100}
+"""
+    recognizer = sphinx(Grammar(merge_sentences([("own", own)])), {})
+    try:
+        for name, said in (("goforward", "go forward ten meters"), ("something", "go somewhere and do something")):
+            transcript = await recognise(recognizer, as_wired(as_spoken(name)))
+            assert (transcript.accepted, transcript.text) == (True, said)
+    finally:
+        await recognizer.close()
+
+
 async def test_speech_that_is_no_command_is_rejected(recognizer: PocketSphinxRecognizer) -> None:
     taken = []
     for name in [*OTHERS, "something", "numbers"]:
