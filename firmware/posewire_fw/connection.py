@@ -14,6 +14,7 @@ from posewire_fw.websocket import LOST, HandshakeError, WebSocketError
 _TURN_MS = const(4)
 _WIFI_CHECK_TURNS = const(64)
 _PAUSE_MS = const(250)
+_BAD_CERTIFICATE = const(-0x2700)
 
 
 class Backoff:
@@ -56,6 +57,7 @@ class Connection:
         self._pair = pair
         self._setup_wanted = False
         self._unauthorized = False
+        self._clock_doubted = False
         link.recall = _last_address
         self._wifi = wifi
         self._link = link
@@ -94,9 +96,13 @@ class Connection:
                 log.warning("connection", "%s", exc)
             except OSError as exc:
                 log.warning("connection", "%s", _words(exc))
+                self._clock_doubted = exc.errno == _BAD_CERTIFICATE
             except (HandshakeError, ValueError) as exc:
-                log.warning("connection", "%s", exc)
+                # TLS says what is wrong with a certificate on a line of its own.
+                text = str(exc).strip()
+                log.warning("connection", "%s", text)
                 self._unauthorized = getattr(exc, "status", 0) == 401
+                self._clock_doubted = "certificate" in text
             finally:
                 self._link.drop(code)
                 self._session.lost()
@@ -119,7 +125,8 @@ class Connection:
         if self._host["ca"] and self._host["url"].startswith("wss:"):
             from posewire_fw import ntp
 
-            await ntp.set_clock(self._config["ntp"], self._tick)
+            await ntp.set_clock(self._config["ntp"], self._tick, self._clock_doubted)
+            self._clock_doubted = False
         if self._unauthorized:
             self._unauthorized = False
             self._on_phase("pairing")

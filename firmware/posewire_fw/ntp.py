@@ -13,9 +13,12 @@ _TRIES = const(3)
 _PAUSE_MS = const(500)
 
 
-async def set_clock(server, beat):
-    """Set the clock unless it has been set; True when it is right. Gives up after seconds: then TLS will say so."""
-    if time.gmtime()[0] >= _EARLIEST_YEAR:
+async def set_clock(server, beat, doubted=False):
+    """Set the clock unless it has been set; True when it is right. Gives up after seconds: then TLS will say so.
+
+    doubted: ask although it has been set, because a certificate was refused; a server may have told a wrong time.
+    """
+    if time.gmtime()[0] >= _EARLIEST_YEAR and not doubted:
         return True
     import ntptime
 
@@ -25,9 +28,10 @@ async def set_clock(server, beat):
         beat()
         try:
             ntptime.settime()
-            log.info("ntp", "the clock is set by %s", server)
+            log.info("ntp", "the clock is set by %s: %d-%02d-%02d %02d:%02d", server, *time.gmtime()[:5])
             return True
-        except (OSError, OverflowError) as exc:
-            log.warning("ntp", "%s does not answer: %s", server, exc)
+        except (OSError, OverflowError, ValueError) as exc:
+            # ValueError: what came is too short.
+            log.warning("ntp", "%s does not tell the time: %s", server, exc)
         await asyncio.sleep_ms(_PAUSE_MS)
     return False

@@ -91,6 +91,7 @@ class SimBoard:
         audio_format: ``ima-adpcm`` or ``pcm``
         protocol: how binary messages are framed: 1, 2 or 3
         imu: whether the firmware reads the motion sensor
+        clock_set: False: its clock begins in the year 2000, as a chip's does at power on; otherwise it is right
         imu_chip: which one the board has: mpu6050, mpu6886, qmi8658, lsm6ds, bmi270; None for the one in its definition
         device_id: the board's MAC address
         config: further settings of the firmware's config.json, merged over the ones above
@@ -115,6 +116,7 @@ class SimBoard:
         protocol: int = 3,
         imu: bool = True,
         imu_chip: str | None = None,
+        clock_set: bool = True,
         device_id: str = DEVICE_ID,
         config: Mapping[str, Any] | None = None,
         board: str = "sim",
@@ -151,6 +153,7 @@ class SimBoard:
         self._led_pin = pins.get("led")
         self._imu_chip = imu_chip or (definition.imu.chip if definition.imu else "mpu6050")
         self._i2c = _register_chips(definition)
+        self._clock_set = clock_set
 
         self._changed = threading.Condition()
         self._power = threading.RLock()
@@ -376,6 +379,7 @@ class SimBoard:
                 "bytecode": not self._interpreter.viper,
                 "imu": self._imu_chip,
                 "i2c": self._i2c,
+                "clock_set": self._clock_set,
             }
             self._process = BoardProcess(
                 self._interpreter,

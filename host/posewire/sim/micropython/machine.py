@@ -384,6 +384,24 @@ class Timer:
             self._callback(self)
 
 
+class RTC:
+    """The clock behind time.time(); like the chip's it is lost with the power, and here at each reset, too."""
+
+    def __init__(self, id=0):
+        pass
+
+    def datetime(self, moment=None):
+        if moment is None:
+            year, month, day, hour, minute, second, weekday, _ = time.gmtime()
+            return (year, month, day, weekday, hour, minute, second, time.time_ns() // 1000 % 1000000)
+        year, month, day, _, hour, minute, second, _ = moment
+        time.set_clock(time.mktime((year, month, day, hour, minute, second)))
+        return None
+
+    def init(self, moment):
+        self.datetime(moment)
+
+
 def reset():
     """Start again from nothing: Python ends this process and starts another."""
     simbus.halt(simbus.RESET, HARD_RESET)

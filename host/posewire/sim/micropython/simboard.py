@@ -18,6 +18,8 @@ import neopixel  # noqa: E402, F401
 import network  # noqa: E402, F401
 
 machine.I2C(0)  # its chips as well
+if not simbus.settings.get("clock_set", True):
+    time.set_clock(0)
 
 _EVENTS = ("state", "stt", "tool", "emotion", "sentence", "connected", "disconnected", "alert", "pairing")
 
