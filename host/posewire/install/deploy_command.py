@@ -13,7 +13,7 @@ from typing import Any
 from posewire.boards.definition import BoardDefinition, load_board
 from posewire.boards.folders import board_folder, firmware_folder
 from posewire.errors import InstallError
-from posewire.install.bundle import BundleFile, firmware_files, json_file
+from posewire.install.bundle import ARCHITECTURES, BundleFile, firmware_files, json_file
 from posewire.install.deploy import BoardState, Plan, carry_out, look, make_plan, verify
 from posewire.install.interpreter import check_interpreter
 from posewire.install.progress import Progress
@@ -35,8 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--firmware", type=Path, help="another folder than the firmware of this package")
     parser.add_argument("--no-reset", action="store_true", help="leave the board at its REPL")
     parser.add_argument("--dry-run", action="store_true", help="say what would be written, and write nothing")
-    parser.add_argument("--arch", help="need no board: tell the sizes for this architecture (xtensawin, rv32imc)")
-    parser.add_argument("--folder", type=Path, help="with --arch: write the files there, for other tools to copy")
+    parser.add_argument("--arch", choices=ARCHITECTURES, help="need no board: tell the sizes for this architecture")
+    parser.add_argument("--folder", type=Path, help="with --arch or --board: write there, for other tools to copy")
     parser.add_argument("--json", action="store_true", help="the result as JSON")
 
 
@@ -45,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
     board = find_board(args.board) if args.board else None
     firmware = args.firmware or firmware_folder()
     extras = _extras(args, board)
-    if args.arch:
-        files = firmware_files(firmware, args.arch)
+    if args.arch or args.folder is not None:
+        files = firmware_files(firmware, "" if args.source else _architecture(args, board))
         if args.folder is not None and not args.dry_run:
             write_folder(args.folder, [*files, *extras])
         _tell_sizes(files, firmware, args.json)
@@ -71,6 +71,17 @@ def run(args: argparse.Namespace) -> int:
                 repl.reset()
     _tell(args, plan, state)
     return 0
+
+
+def _architecture(args: argparse.Namespace, board: BoardDefinition | None) -> str:
+    if board is None:
+        if args.arch is None:
+            raise InstallError("--folder: for which chip? Name the board (--board) or the architecture (--arch)")
+        return str(args.arch)
+    of_chip = board.chip.mpy
+    if args.arch not in (None, of_chip):
+        raise InstallError(f"{args.board} has an {board.chip.esptool}: its --arch is {of_chip}, not {args.arch}")
+    return of_chip
 
 
 def write_folder(folder: Path, files: list[BundleFile]) -> None:

@@ -42,7 +42,7 @@ from posewire.sim.wifi import PASSWORD, SSID, Wifi
 
 # What is asked of a 64-bit interpreter to stand for an ESP32: objects are twice as large there.
 ESP32_HEAP = 288 * 1024
-# With less not even its modules fit.
+# With less nothing can start. What this firmware itself needs depends on the form of its code (docs/performance.md).
 LEAST_HEAP = 96 * 1024
 DEVICE_ID = "02:00:00:00:00:01"
 

@@ -204,6 +204,8 @@ def _over(board: SimBoard, pose_loops: bool) -> bool:
 
 
 def _last_warning(board: SimBoard) -> str:
+    if "boot: the application cannot be imported" in board.log:
+        return f"; the firmware does not start: {board.log[-1].strip()}"
     lines = [line for line in board.log if line_level(line) in ("W", "E")]
     return f"; the board says: {lines[-1].split(None, 2)[2]}" if lines else ""
 
@@ -235,7 +237,7 @@ def _press(text: str) -> Press:
     except ValueError:
         raise argparse.ArgumentTypeError(f"AT[:HOLD] in seconds, such as 0, 1.5 or 0:2.5; not {text!r}") from None
     if press.at < 0 or press.hold <= 0:
-        raise argparse.ArgumentTypeError(f"seconds cannot be negative: {text!r}")
+        raise argparse.ArgumentTypeError(f"AT cannot be negative, and HOLD is more than 0; not {text!r}")
     return press
 
 

@@ -40,7 +40,8 @@ def _plain_header(data: bytes) -> bytes:
 
 def write_wav(path: Path, samples: Samples, rate: int) -> None:
     """Write mono samples as a 16-bit WAV file. Raises OSError."""
-    with wave.open(str(path), "wb") as file:
+    # Not opened by wave, whose object complains when it is thrown away after a failure.
+    with path.open("wb") as stream, wave.open(stream, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(rate)

@@ -10,22 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from posewire.errors import UpdateError
-from posewire.install.bundle import PACKAGE, compile_files
+from posewire.install.bundle import ARCHITECTURES, PACKAGE, compile_files
 
 MANIFEST = "manifest"
 IMAGE = "image"
-ARCHITECTURES = (
-    "xtensawin",
-    "xtensa",
-    "rv32imc",
-    "armv6m",
-    "armv7m",
-    "armv7em",
-    "armv7emsp",
-    "armv7emdp",
-    "x64",
-    "x86",
-)
 _VERSION = re.compile(r'^__version__ = "([^"\s]+)"', re.MULTILINE)
 _IMAGE_MAGIC = 0xE9
 # As mpy-cross writes them and the board reads them: 'M', version, sub-version and architecture.
