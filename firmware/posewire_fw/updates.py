@@ -147,7 +147,10 @@ class Updates:
     def _fail(self, exc):
         code = getattr(exc, "code", "no_room" if getattr(exc, "errno", 0) == 28 else "update_failed")
         log.error("update", "failed: %s: %s", code, exc)
-        self._send({"type": "update", "event": "failed", "code": code, "message": str(exc) or type(exc).__name__})
+        text = str(exc) or type(exc).__name__
+        if isinstance(exc, MemoryError):
+            text = "the board has not enough free memory for an update beside what it does: " + text
+        self._send({"type": "update", "event": "failed", "code": code, "message": text})
         self.drop()
 
 

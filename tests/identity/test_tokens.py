@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from posewire.cli import main
 from posewire.errors import ConfigError, StoreError, WireError
 from posewire.identity.audit import read_entries, write_entry
 from posewire.identity.identities import Identities, issue_token, pair, revoke_device, revoke_token
@@ -295,3 +296,25 @@ def test_a_section_that_makes_no_sense_is_refused_by_name(
     monkeypatch.setenv("POSEWIRE_TEST_LONG", "l" * 32)
     with pytest.raises(ConfigError, match=says):
         read_auth(section)
+
+
+def test_a_mistyped_store_is_said_and_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "gone" / "posewire.db"
+    for words in (("audit",), ("devices", "list"), ("devices", "revoke", MAC), ("tokens", "list")):
+        assert main([*words, "--store", str(file)]) == 2
+        assert f"there is no store {file}" in capsys.readouterr().err
+    assert not file.parent.exists()
+    # A token may come before the host.
+    assert main(["tokens", "issue", "ann", "--store", str(file)]) == 0
+    assert main(["tokens", "list", "--store", str(file)]) == 0
+    assert "ann" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [("tokens", "issue", "ann", "--days", "-3"), ("audit", "--last", "0")])
+def test_numbers_that_make_no_sense_are_refused(
+    words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "posewire.db"
+    Store(str(file), (IDENTITY, AUDIT)).close()
+    assert main([*words, "--store", str(file)]) == 2
+    assert f"{words[-2]} must be" in capsys.readouterr().err

@@ -169,6 +169,8 @@ def test_a_provider_that_is_not_there_is_named_with_those_that_are() -> None:
         ({"tts_rate": 9}, "tts_rate is 0.5 … 2"),
         ({"sentences": ["/no/such/file.yaml"]}, "sentences names files that exist"),
         ({"sentences": [3]}, "sentences must be a text or a list of texts"),
+        ({"chat": {"memery": True}}, r"\[voice.chat\] has no setting 'memery'"),
+        ({"chat": {"memory": "yes"}}, r"\[voice.chat\] memory must be true or false"),
     ],
 )
 def test_a_wrong_setting_is_named(values: dict[str, object], says: str) -> None:

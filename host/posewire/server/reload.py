@@ -40,6 +40,8 @@ class ConfigReload:
         Raises:
             ConfigError: the new configuration makes no sense; the old one stays in force, whole.
         """
+        # Whoever asked for this need not be told of the same change again by `look`.
+        self._stamp = await asyncio.to_thread(self._stat)
         try:
             wanted = await asyncio.to_thread(self._load)
         except ConfigError as error:
@@ -62,7 +64,6 @@ class ConfigReload:
         stamp = await asyncio.to_thread(self._stat)
         if stamp == self._stamp:
             return
-        self._stamp = stamp
         try:
             await self.reload()
         except ConfigError:

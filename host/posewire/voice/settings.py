@@ -7,6 +7,7 @@ from typing import Any
 
 from posewire.voice.options import check_option as _check
 from posewire.voice.options import read_options
+from posewire.voice.prompt import ChatSettings
 
 _WAKE_WORDS = (
     "hi esp", "hey esp", "hi jarvis", "hey jarvis", "hi jason", "hi posewire", "hey posewire", "hello computer",
@@ -90,6 +91,8 @@ class VoiceSettings:
 
     def __post_init__(self) -> None:
         _check_providers(self.providers)
+        # Checked without a language model, too: a mistake is told when it is made, not when the model is switched on.
+        read_options(ChatSettings, self.chat, "voice.chat")
         _check("vad_threshold", 0 < self.vad_threshold < 1, "is between 0 and 1", self.vad_threshold)
         _check("end_silence_ms", 96 <= self.end_silence_ms <= 5000, "is 96 … 5000", self.end_silence_ms)
         _check("idle_goodbye_s", self.idle_goodbye_s >= 0, "is 0 or more", self.idle_goodbye_s)

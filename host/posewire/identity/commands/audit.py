@@ -10,6 +10,7 @@ import json
 import time
 from dataclasses import asdict
 
+from posewire.errors import ConfigError
 from posewire.identity.audit import read_entries
 from posewire.identity.commands.store_file import add_store_arguments, opened_store
 
@@ -23,6 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the entries, oldest first."""
+    if args.last < 1:
+        raise ConfigError("--last must be 1 or more")
     with opened_store(args) as store:
         for entry in store.run_now(lambda c: read_entries(c, args.last)):
             if args.json:

@@ -19,15 +19,18 @@ def add_store_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def opened_store(args: argparse.Namespace) -> Iterator[Store]:
-    """Open the store that the options name.
+def opened_store(args: argparse.Namespace, create: bool = False) -> Iterator[Store]:
+    """Open the store that the options name; ``create``: make it where it is not there yet.
 
     Raises:
-        ConfigError: the configuration makes no sense, or keeps nothing on disk.
+        ConfigError: the configuration makes no sense or keeps nothing on disk, or there is no such file.
     """
     path = args.store or (_configured(args.config) if args.config else default_path())
     if path == MEMORY:
         raise ConfigError("this host keeps its store in memory: name a file with --store, or in [store] path")
+    if not create and not Path(path).exists():
+        # A mistyped name would otherwise become an empty store in which nothing is wrong.
+        raise ConfigError(f"there is no store {path}: a host makes it when it first starts; or name it with --store")
     store = Store(path, (IDENTITY, AUDIT))
     try:
         yield store

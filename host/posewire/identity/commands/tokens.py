@@ -13,6 +13,7 @@ examples:
 import argparse
 import time
 
+from posewire.errors import ConfigError
 from posewire.identity.commands.store_file import add_store_arguments, local_user, opened_store
 from posewire.identity.identities import issue_token, read_tokens, revoke_token
 from posewire.identity.principal import DEVICE_SCOPES, PrincipalKind
@@ -38,7 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what is asked."""
-    with opened_store(args) as store:
+    if args.action == "issue" and args.days is not None and not args.days > 0:
+        raise ConfigError("--days must be more than 0")
+    # A token may be issued before the host has ever run.
+    with opened_store(args, create=args.action == "issue") as store:
         if args.action == "issue":
             scopes = args.scope or DEVICE_SCOPES
             kind: PrincipalKind = "device" if args.device else args.kind
