@@ -289,7 +289,7 @@ class RoomClient:
             pose = stream.decoder.decode(frame.payload)
         except PoseError:
             count.undecodable += 1
-            if not stream.key_wanted:
+            if stream.decoder.needs_key and not stream.key_wanted:
                 stream.key_wanted = True
                 packet = stream.decoder.key_request()
                 await self._sock.send(build_frame(FrameType.POSE, packet, _PROTOCOL, frame.slot))

@@ -33,6 +33,9 @@ class PoseStream:
         self.rate: tuple[int, bytes] | None = None
         """The byte budget that holds: the subscriber's slot, its control packet."""
 
+        self.key_wanted = False
+        """Somebody asked for a key too soon after another request: it is passed on when that is due."""
+
         self._since_request = _REQUEST_GAP
 
     def append(self, header: Header, packet: bytes) -> None:
@@ -40,6 +43,7 @@ class PoseStream:
         self._since_request += 1
         if header.kind is Kind.KEY:
             self._packets, self._bytes = [packet], len(packet)
+            self.key_wanted = False
         elif self._last_sequence != (header.sequence - 1) & 0xFFFF or len(self._packets) >= MAX_CHAIN:
             self._packets = []
         elif self._packets:

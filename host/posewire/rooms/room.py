@@ -236,6 +236,8 @@ class Room:
         if stream is None:
             stream = self._new_stream(member, header.stream)
         stream.append(header, packet)
+        if stream.key_wanted:
+            self._ask_if_due(member, stream)
         self._note(member, "pose", packet)
         frame = RoomFrame("pose", packet, member.slot)
         sent = missed = 0
@@ -354,11 +356,17 @@ class Room:
         return stream.snapshot_pending
 
     def _request_key(self, publisher: Member, stream: PoseStream) -> None:
-        if stream.may_request():
+        """Ask for a key, now or when it is due: a subscriber may ask once only, and must not wait for ever."""
+        stream.key_wanted = True
+        self._ask_if_due(publisher, stream)
+
+    def _ask_if_due(self, publisher: Member, stream: PoseStream) -> None:
+        if publisher.link is not None and stream.may_request():
             self._ask_for_key(publisher, stream)
 
     def _ask_for_key(self, publisher: Member, stream: PoseStream) -> None:
         if publisher.link is not None:
+            stream.key_wanted = False
             publisher.link.send_pose_control(control(Control.KEY_REQUEST, stream.number, 0))
 
     def _subscribers(self, kind: RoomKind, publisher: Member) -> list[Member]:

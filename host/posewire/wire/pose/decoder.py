@@ -115,12 +115,15 @@ class PoseDecoder:
         if self._newest is not None and (self._newest[0] - sequence) & 0xFFFF < window:
             raise PoseError("an old packet: a newer one was decoded already")
 
-    def _reference(self, header: Header) -> FrameState | None:
-        wanted = (header.sequence - header.distance) & 0xFFFF
+    def reference_at(self, sequence: int) -> FrameState | None:
+        """The reference frame with this sequence; None where it is not held."""
         for slot in self._slots:
-            if slot.sequence == wanted:
+            if slot.sequence == sequence:
                 return slot
         return None
+
+    def _reference(self, header: Header) -> FrameState | None:
+        return self.reference_at((header.sequence - header.distance) & 0xFFFF)
 
     def _delta(self, packet: bytes, header: Header) -> FrameState:
         self._refuse_old(header.sequence, 0x8000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from posewire.errors import PoseError
 from posewire.wire.pose.coder import SetCoder
 from posewire.wire.pose.decoder import PoseDecoder
-from posewire.wire.pose.packet import Header, Kind, put_varint, seal
+from posewire.wire.pose.packet import Header, Kind, parse_header, put_varint, seal
 
 
 class PoseRelay:
@@ -13,13 +13,20 @@ class PoseRelay:
 
     def __init__(self, *, compiled: bool | None = False) -> None:
         self._decoder = PoseDecoder(compiled=compiled)
+        self._base: int | None = None
 
     def feed(self, packet: bytes) -> bool:
         """Takes a packet; False when it could not be decoded (``needs_key`` then says what to do)."""
+        header, newest = parse_header(packet), self._decoder.reference
         try:
             self._decoder.decode(packet)
         except PoseError:
             return False
+        if header is not None and header.kind is not Kind.CONTROL:
+            # Where references are acknowledged, packets go on referring to an older frame than the newest.
+            base = (header.sequence - header.distance) & 0xFFFF
+            refers = header.kind is Kind.DELTA or header.kind is Kind.REPEAT
+            self._base = base if refers and newest is not None and newest.sequence != base else None
         return True
 
     @property
@@ -33,9 +40,9 @@ class PoseRelay:
 
     def snapshot(self) -> bytes | None:
         """One packet from which a subscriber goes on as if it had been there from the start; None before the
-        first frame.
+        first frame. It holds the frame that the packets at the moment refer to.
         """
-        ref = self._decoder.reference
+        ref = self._decoder.reference if self._base is None else self._decoder.reference_at(self._base)
         if ref is None or self._decoder.last is None:
             return None
         header = Header(
