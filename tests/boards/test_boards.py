@@ -1,6 +1,7 @@
 """Board definitions: those that ship are right, and a wrong one is refused with words that help."""
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -141,3 +142,12 @@ def test_junk_is_refused_or_taken_but_never_crashes(table: str, key: str, value:
         assert str(error)
     else:
         json.dumps(board.device_tables())
+
+
+def test_every_setting_of_the_firmware_is_in_the_table() -> None:
+    source = (ROOT / "firmware" / "posewire_fw" / "config.py").read_text()
+    settings = re.findall(r'^    \((?:None|"(\w+)"), "(\w+)", ', source, re.MULTILINE)
+    table = (ROOT / "boards" / "README.md").read_text()
+    assert len(settings) > 20
+    names = [f"{section}.{key}" if section else key for section, key in settings]
+    assert [name for name in names if f"`{name}`" not in table] == []

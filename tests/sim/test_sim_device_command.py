@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import signal
+import ssl
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from posewire import cli
 from posewire.sim.device_command import Press, add_arguments
 from posewire.sim.recording import read_wav, write_wav
+from sim.certificates import make_certificate
 from sim.small_host import SmallHost
 
 Run = Callable[..., tuple[int, dict[str, Any], str]]
@@ -200,3 +202,17 @@ def test_a_reply_that_cannot_be_written_is_told_in_one_line(run: Run, tmp_path: 
     assert status == 1
     assert "reply.wav: No such file or directory" in story
     assert "Traceback" not in story
+
+
+def test_a_host_is_verified_with_a_certificate_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_certificate(tmp_path, "right")
+    make_certificate(tmp_path, "wrong")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "right.pem", tmp_path / "right.key")
+    with SmallHost(tls=context) as host:
+        options = ["sim", "device", "--url", host.url.replace("ws://127.0.0.1", "wss://localhost"), "--for", "3"]
+        assert cli.main([*options, "--ca", str(tmp_path / "right.der")]) == 0
+        assert cli.main([*options, "--ca", str(tmp_path / "wrong.der")]) == 1
+        assert "the board says: connection: The certificate is not" in capsys.readouterr().out
+        assert cli.main([*options, "--ca", str(tmp_path / "right.pem")]) == 2
+        assert "not a certificate in DER form" in capsys.readouterr().err

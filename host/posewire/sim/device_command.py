@@ -7,6 +7,7 @@ are simulated underneath and driven by the options.
 import argparse
 import json
 import signal
+import ssl
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -57,6 +58,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--url", default="ws://127.0.0.1:8000/posewire/v1/", help="the host, ws:// or wss:// (default: %(default)s)")
     add("--token", help="proof that the host asks for (sent as Authorization: Bearer TOKEN)")
+    add(
+        "--ca",
+        type=Path,
+        metavar="FILE.der",
+        help="certificate (DER) that must have signed the host's; without it a wss:// host is not verified",
+    )
     add("--mic", type=Path, metavar="FILE.wav", help="what is said to the microphone (PCM WAV, any rate and channels)")
     add("--speaker", type=Path, metavar="OUT.wav", help="write what came out of the speaker (16 kHz mono)")
     add(
@@ -110,6 +117,8 @@ def run(args: argparse.Namespace) -> int:
         read_wav(args.mic, RATE)
     if args.pose is not None:
         load_recording(args.pose)
+    if args.ca is not None:
+        _check_certificate(args.ca)
     presses = sorted(args.press or ([Press(0.0, _TAP_SECONDS)] if args.mic is not None else []))
     story = _Story(sys.stderr if args.json else sys.stdout, args.verbose)
     board = SimBoard(
@@ -121,6 +130,7 @@ def run(args: argparse.Namespace) -> int:
         protocol=args.protocol,
         imu=args.imu,
         device_id=args.device_id,
+        config={"host": {"ca": str(args.ca.resolve())}} if args.ca is not None else None,
         on_line=story.line,
         on_event=story.event,
     )
@@ -147,6 +157,16 @@ def run(args: argparse.Namespace) -> int:
     else:
         story.summary(report)
     return 0 if report["session_id"] and not status else 1
+
+
+def _check_certificate(path: Path) -> None:
+    try:
+        der = path.read_bytes()
+        ssl.create_default_context(cadata=der)
+    except (OSError, ValueError) as error:
+        raise SimulatorError(
+            f"{path}: not a certificate in DER form (openssl x509 -in ca.pem -outform DER -out ca.der): {error}"
+        ) from error
 
 
 @contextmanager
@@ -207,6 +227,8 @@ def _last_warning(board: SimBoard) -> str:
     if "boot: the application cannot be imported" in board.log:
         return f"; the firmware does not start: {board.log[-1].strip()}"
     lines = [line for line in board.log if line_level(line) in ("W", "E")]
+    # Why there is no connection rather than what was tried in between.
+    lines = [line for line in lines if " connection: " in line] or lines
     return f"; the board says: {lines[-1].split(None, 2)[2]}" if lines else ""
 
 
