@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posewire.wire.pose import core, custom_set, landmark_set, plain
-from posewire.wire.pose.coder import CompiledKernel, PlainKernel
+from posewire.wire.pose.kernel import CompiledKernel, PlainKernel
 from posewire.wire.pose.sets import buckets, cumulative, plan_of, symbol_lookup, symbol_tables
 
 SETS = [

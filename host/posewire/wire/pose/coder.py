@@ -11,67 +11,15 @@ from typing import Any
 import numpy as np
 
 from posewire.errors import PoseError
-from posewire.wire.pose import core, grid, packet, plain
+from posewire.wire.pose import core, grid, packet
+from posewire.wire.pose.kernel import Kernel
 from posewire.wire.pose.sets import (
     MAX_COARSE,
     LandmarkSet,
     Plan,
-    buckets,
-    cumulative,
     plan_of,
-    symbol_lookup,
     symbol_tables,
 )
-
-
-class PlainKernel:
-    """CPython and numpy, nothing compiled: ``plain``."""
-
-    name = "plain"
-
-    def __init__(self) -> None:
-        self.f: Any = plain
-        self.bucket_in: Any = plain.wide_buckets()
-        self.bucket: Any = np.frombuffer(self.bucket_in, np.uint8)
-        self.cum: Any = [plain.symbols(g) for g in (0, 1)]
-        self.lut: Any = [(cumulative(g), symbol_lookup(g)) for g in (0, 1)]
-
-    def quantise(self, values: Any, scale: Any, limit: float, out: Any) -> bool:
-        """The usual case of ``grid.quantise`` in one pass: not here."""
-        return False
-
-    def order(self, plan: list[int], marks: int, channels: int) -> Any:
-        """A plan in the form that the functions take."""
-        return plain.Order(plan, marks, channels)
-
-    def bytes_out(self, size: int) -> Any:
-        return bytearray(size)
-
-
-class CompiledKernel:
-    """The core compiled. Raises ``ImportError`` where numba is not installed (extra ``fast``)."""
-
-    name = "compiled"
-
-    def __init__(self) -> None:
-        from posewire.wire.pose import compiled
-
-        self.f: Any = compiled
-        self.quantise: Any = compiled.quantise
-        self.bucket: Any = np.frombuffer(buckets(), np.uint8)
-        self.bucket_in: Any = self.bucket
-        self.cum: Any = [np.array(cumulative(g), np.int64) for g in (0, 1)]
-        self.lut: Any = [np.frombuffer(symbol_lookup(g), np.uint8) for g in (0, 1)]
-
-    def order(self, plan: list[int], marks: int, channels: int) -> Any:
-        """A plan in the form that the functions take."""
-        return np.array(plan, np.int64)
-
-    def bytes_out(self, size: int) -> Any:
-        return np.zeros(size, np.uint8)
-
-
-Kernel = PlainKernel | CompiledKernel
 
 
 @dataclass(slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from posewire.errors import PoseError
 from posewire.wire.pose import packet as wire
 from posewire.wire.pose.coder import SetCoder, SetState
-from posewire.wire.pose.encoder import kernel
 from posewire.wire.pose.frame import FrameState, PoseFrame, restore
+from posewire.wire.pose.kernel import kernel
 from posewire.wire.pose.packet import (
     HAS_REFRESH,
     MODE_INTRA,

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from posewire.errors import PoseError
-from posewire.wire.pose.coder import CompiledKernel, Kernel, PlainKernel, SetCoder, SetState
+from posewire.wire.pose.coder import SetCoder, SetState
 from posewire.wire.pose.filter import OneEuro
 from posewire.wire.pose.frame import FrameState, Poses
+from posewire.wire.pose.kernel import kernel
 from posewire.wire.pose.packet import (
     MAX_DISTANCE,
     MAX_PACKET,
@@ -25,18 +26,6 @@ from posewire.wire.pose.sets import MAX_COARSE, LandmarkSet, landmark_set
 
 FINER_AFTER = 8  # frames at one step before a finer one is tried again
 CANDIDATE_LIFE = 32  # frames an unacknowledged reference is waited for
-
-
-def kernel(compiled: bool | None) -> Kernel:
-    """The compiled core, the plain one, or (None) the compiled one where it is installed."""
-    if compiled is False:
-        return PlainKernel()
-    try:
-        return CompiledKernel()
-    except ImportError:
-        if compiled:
-            raise
-        return PlainKernel()
 
 
 class PoseEncoder:
