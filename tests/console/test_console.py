@@ -56,6 +56,12 @@ def test_what_is_said_to_a_file_is_heard_in_it(tmp_path: Path) -> None:
     assert "accepted  'turn on the light'" in heard.stdout
 
 
+def test_a_file_that_cannot_be_written_is_said_in_one_line() -> None:
+    said = posewire("say", "--wav", "/no/such/folder/said.wav", "hello")
+    assert said.returncode == 2
+    assert said.stderr == "posewire: /no/such/folder/said.wav: No such file or directory\n"
+
+
 def test_a_recording_in_which_nothing_is_understood_says_so(tmp_path: Path) -> None:
     noise = next(SPEECH.glob("other-*.wav"))
     heard = posewire("listen", str(noise))

@@ -141,6 +141,7 @@ async def test_an_announcement_survives_the_connection_but_not_the_user(voiced: 
 async def test_nonsense_is_refused(voiced: Host, body: Any) -> None:
     async with api(voiced) as operator:
         assert (await operator.post(f"devices/{DEVICE}/say", json=body)).status_code == 400
+        assert (await operator.post("devices/all/say", json=body)).status_code == 400
         assert (await operator.post(f"devices/{DEVICE}/say", content=b"{")).status_code == 400
         assert (await operator.get(f"devices/{DEVICE}/tools")).status_code == 404
 

@@ -93,7 +93,8 @@ async def _speak_here(text: str, args: argparse.Namespace) -> None:
 
 def _write(path: Path, samples: "np.ndarray[tuple[int, ...], np.dtype[np.int16]]") -> None:
     try:
-        with wave.open(str(path), "wb") as file:
+        # Opened first: what `wave` opens itself and cannot, it complains about once more when it is collected.
+        with path.open("wb") as stream, wave.open(stream, "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(SAMPLE_RATE)

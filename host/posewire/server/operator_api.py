@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from starlette.requests import Request
@@ -77,17 +78,19 @@ async def say(request: Request) -> JSONResponse:
     targets = [device] if device != "all" else [handler.device_id for handler in host.registry if handler.voice]
     if host.assistant is None:
         raise WireError("this host runs without a voice pipeline", "not_available")
-    announcements = {}
-    for target in targets:
-        announcements[target] = Announcement(
-            field(body, "text", str),
-            urgent=field(body, "urgent", bool, False),
-            keep=_seconds(body.get("keep", 60)),
-            emotion=field(body, "emotion", str, "neutral")[:20],
-            source=principal.name,
-        )
-        host.push.announcer.announce(target, announcements[target])
-    if not field(body, "wait", bool, False):
+    wait = field(body, "wait", bool, False)
+    wanted = Announcement(
+        field(body, "text", str),
+        urgent=field(body, "urgent", bool, False),
+        keep=_seconds(body.get("keep", 60)),
+        emotion=field(body, "emotion", str, "neutral")[:20],
+        source=principal.name,
+    )
+    # Only when the whole request makes sense is anything said, or nobody found to say it to.
+    announcements = {target: replace(wanted) for target in targets}
+    for target, announcement in announcements.items():
+        host.push.announcer.announce(target, announcement)
+    if not wait:
         return JSONResponse({"devices": dict.fromkeys(targets, "queued")}, 202)
     outcomes = await asyncio.gather(*(asyncio.shield(item.outcome) for item in announcements.values()))
     return JSONResponse({"devices": dict(zip(targets, outcomes, strict=True))})

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
-from posewire.errors import WireError
+from posewire.errors import ProviderError, WireError
 from posewire.server.http import authorize, services
 from posewire.server.operator_api import ACT, READ, find_device, json_body
 from posewire.server.speakers import ENROL_UTTERANCES, Speakers
@@ -26,11 +26,15 @@ async def list_speakers(request: Request) -> JSONResponse:
 async def enrol_recording(request: Request) -> JSONResponse:
     """Enrol a speaker from the body, a mono 16-bit WAV file."""
     authorize(request, ACT)
-    speech = read_wav(await request.body(), "the request")
+    speakers = _speakers(request)
+    try:
+        speech = read_wav(await request.body(), "the request")
+    except ProviderError:
+        raise WireError("the body must be a WAV file, mono, 16 bits") from None
     samples = speech.samples
     if speech.rate != _RATE:
         samples = np.round(soxr.resample(samples.astype(np.float32), speech.rate, _RATE)).clip(-32768, 32767)
-    await _speakers(request).enrol(request.path_params["name"], samples.astype(np.int16))
+    await speakers.enrol(request.path_params["name"], samples.astype(np.int16))
     return JSONResponse({"name": request.path_params["name"]}, 201)
 
 
