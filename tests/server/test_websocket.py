@@ -31,6 +31,7 @@ class Transport(asyncio.Transport):
         pass
 
     def write(self, data: Any) -> None:
+        assert not self.ended, "as a socket's transport has it"
         self.written += data
 
     def can_write_eof(self) -> bool:
@@ -123,6 +124,21 @@ async def test_any_stream_in_any_pieces(frames: list[bytes], cuts: list[int]) ->
     peer = Protocol(CLIENT)
     peer.receive_data(bytes(transport.written))
     assert (peer.close_rcvd.code if peer.close_rcvd is not None else None) == code
+    websocket.connection_lost(None)
+
+
+async def test_a_client_that_does_not_wait_for_the_answer_gets_it_before_its_frames_are_refused() -> None:
+    received, transport = Received(), Transport()
+    websocket = WebSocket(lambda websocket, request: received, LIMIT)
+    websocket.connection_made(transport)
+    client = ClientProtocol(parse_uri("ws://test/"))
+    unmasked = Frame(Opcode.TEXT, b"hello").serialize(mask=False)
+    websocket.data_received(client.connect().serialize() + Frame(Opcode.TEXT, b"hi").serialize(mask=True) + unmasked)
+    client.receive_data(bytes(transport.written))
+    assert client.handshake_exc is None
+    assert received.messages == ["hi"]
+    assert client.close_rcvd is not None
+    assert client.close_rcvd.code == 1002
     websocket.connection_lost(None)
 
 

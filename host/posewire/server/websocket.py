@@ -163,9 +163,13 @@ class WebSocket(asyncio.Protocol):
         self.last_received = monotonic()
         receiver = self._receiver
         if receiver is None:
-            self._parse(data)
-            # Only a client that does not wait for the answer sends more than its request; it goes the general way.
-            self._fast = data.find(b"\r\n\r\n") == len(data) - 4
+            # Only a client that does not wait for the answer sends more than its request; it goes the general way. What
+            # follows the request is read when that is answered: else a wrong frame ends the stream before the answer.
+            end = data.find(b"\r\n\r\n") + 4
+            self._fast = end == len(data)
+            self._parse(data[:end] if end > 3 else data)
+            if 3 < end < len(data):
+                self._parse(data[end:])
             if self._fast and self._receiver is not None:
                 # The opening's protocol would keep the request and the answer, 3 KB, for the life of the connection.
                 self._opening = None
