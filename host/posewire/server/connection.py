@@ -127,7 +127,9 @@ class ConnectionHandler:
         if self.voice is not None:
             voice, self.voice = self.voice, None
             self.spawn(voice.close())
+        self.bridge = None
         self._part(code)
+        self._room = self._member = None
         self.log.info("closed", code=code, reason=reason)
 
     # --- what is sent
@@ -518,23 +520,12 @@ class ConnectionHandler:
         if self._room is not None and self._member is not None:
             self._room.away(self._member)
         window = self.services.settings.server.resume_window
-        timer = asyncio.get_running_loop().call_later(window, self._expire)
+        # The timer must not hold this handler: what waits for the device is a place in a room, not a connection.
+        timer = asyncio.get_running_loop().call_later(window, _expire, self.services, self.session_id, self.device_id)
         self.services.registry.hold(self.session_id, Held(self.device_id, self._room, self._member, timer))
 
-    def _expire(self) -> None:
-        held = self.services.registry.drop_held(self.session_id)
-        if held is not None and held.room is not None and held.member is not None:
-            self.services.rooms.leave(held.room, held.member, "timeout")
-            self._forget_states(held.room)
-        self._forget_states(None)
-
     def _forget_states(self, room: Room | None) -> None:
-        services = self.services
-        if room is not None:
-            if room.name not in services.rooms.rooms:
-                services.states.drop(room_state(room.name))
-        elif services.registry.device(self.device_id) is None:
-            services.states.drop(device_state(self.device_id))
+        _forget_states(self.services, self.device_id, room)
 
     def _expired(self) -> None:
         self.close(_POLICY, "the token has expired: connect with a new one")
@@ -543,3 +534,21 @@ class ConnectionHandler:
         seconds = self.services.settings.server.hello_timeout
         self.refuse(WireError(f"no hello within {seconds:.0f} s", "hello_timeout"))
         self.close(1002, "no hello")
+
+
+def _expire(services: Services, session_id: str, device_id: str) -> None:
+    """Give up on a lost session: its device has not come back in time."""
+    held = services.registry.drop_held(session_id)
+    if held is not None and held.room is not None and held.member is not None:
+        services.rooms.leave(held.room, held.member, "timeout")
+        _forget_states(services, device_id, held.room)
+    _forget_states(services, device_id, None)
+
+
+def _forget_states(services: Services, device_id: str, room: Room | None) -> None:
+    """Drop the state of a room that is no more, or (no room given) of a device that is not here."""
+    if room is not None:
+        if room.name not in services.rooms.rooms:
+            services.states.drop(room_state(room.name))
+    elif services.registry.device(device_id) is None:
+        services.states.drop(device_state(device_id))

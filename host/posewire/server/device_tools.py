@@ -9,7 +9,7 @@ from typing import Any
 from posewire import __version__
 from posewire.errors import ToolError
 from posewire.server.event_log import EventLog
-from posewire.server.iot_things import IotThings
+from posewire.server.iot_things import IotThings, send_nowhere
 from posewire.voice.assistant import ToolInfo
 from posewire.wire.messages import Message
 from posewire.wire.requests import Iot
@@ -117,10 +117,13 @@ class DeviceTools:
         self._things.take(iot)
 
     def close(self) -> None:
-        """Fail every call that still waits."""
+        """Fail every call that still waits, and let go of the connection; what is sent after that goes nowhere."""
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(ToolError("the device is gone"))
+        # The connection holds these tools: with the way back they would wait for the collector together.
+        self._send = send_nowhere
+        self._things.close()
 
     async def _request(self, method: str, params: Message, within: float) -> Message:
         request_id = next(self._ids)

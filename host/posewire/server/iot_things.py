@@ -82,6 +82,10 @@ class IotThings:
         thing, key = self._properties[name]
         return json.dumps(self._states[thing][key], ensure_ascii=False)
 
+    def close(self) -> None:
+        """Let go of the connection; what is called after that goes nowhere."""
+        self._send = send_nowhere
+
     def _describe(self, method: IotMethod) -> None:
         parameters = {key: value for key, value in method.parameters.items() if isinstance(value, dict)}
         name = f"{method.thing}_{method.method}"
@@ -98,6 +102,10 @@ class IotThings:
         if name not in self.tools and len(self.tools) >= MAX_TOOLS:
             raise WireError(f"a device has at most {MAX_TOOLS} tools of this kind", "too_many")
         self.tools[name] = info
+
+
+def send_nowhere(_: Message) -> None:
+    """Take the place of a connection that is gone."""
 
 
 def _plain(name: str) -> str:

@@ -172,6 +172,7 @@ class WebSocket(asyncio.Protocol):
                 self._parse(data[end:])
             if self._fast and self._receiver is not None:
                 # The opening's protocol would keep the request and the answer, 3 KB, for the life of the connection.
+                _untie(self._protocol)
                 self._opening = None
                 self._protocol = WebSocketProtocol(SERVER, max_size=self._max_message)
         elif self._fast:
@@ -200,6 +201,8 @@ class WebSocket(asyncio.Protocol):
             close = self._protocol.close_sent or self._protocol.close_rcvd
             code = close.code if close is not None else 1006
             receiver.on_closed(code, self._close_reason or (close.reason if close is not None else ""))
+        _untie(self._protocol)
+        self._transport = None
 
     def pause_writing(self) -> None:
         """Mark the connection congested."""
@@ -341,3 +344,12 @@ class WebSocket(asyncio.Protocol):
     def _abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+
+def _untie(protocol: WebSocketProtocol) -> None:
+    """Let a protocol that will parse no more be freed when it is dropped, not by a full collection much later.
+
+    Its parser is a generator that holds it, and the error that ended the parser holds that generator's frame.
+    """
+    protocol.handshake_exc = protocol.parser_exc = None
+    protocol.parser.close()
