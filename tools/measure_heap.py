@@ -1,12 +1,17 @@
-"""Measure what is free while the whole firmware streams, by where its code is: source, .mpy in RAM, ROMFS in flash.
+"""Measure what is free while the whole firmware streams, by where its code is: source, .mpy in RAM, ROMFS, frozen.
 
-python tools/measure_heap.py [--heap BYTES …]; x86-64 Linux only. Audio goes both ways, landmarks (30 a second) and the
-motion sensor up; the figures are what is free after a collection. docs/performance.md has a run.
+python tools/measure_heap.py [--heap BYTES …] [--frozen PROGRAM]; x86-64 Linux only. Audio goes both ways, landmarks
+(30 a second) and the motion sensor up; the figures are what is free after a collection. docs/performance.md has a run.
+
+--frozen is a MicroPython for this machine with the firmware frozen into it: its unix port made with MPY_CROSS_FLAGS set
+to -march=x64 and a FROZEN_MANIFEST of include("$(MPY_DIR)/extmod/asyncio") and
+package("posewire_fw", base_path=FOLDER, opt=3), FOLDER being this project's firmware/.
 """
 
 import argparse
 import contextlib
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +23,7 @@ from mpremote.romfs import make_romfs
 from posewire.boards.folders import firmware_folder
 from posewire.errors import SimulatorError
 from posewire.sim.board import SimBoard
+from posewire.sim.interpreter import ENVIRONMENT_VARIABLE
 from posewire.sim.soak_command import SETTINGS, stream
 from posewire.sim.soak_host import SoakHost
 
@@ -62,6 +68,14 @@ def in_rom(mpy: Path, target: Path) -> Path:
     return firmware
 
 
+def beside_frozen(target: Path) -> Path:
+    """What is never frozen: the files that an update or a person must be able to change."""
+    target.mkdir()
+    for path in firmware_folder().glob("*.py"):
+        shutil.copy(path, target)
+    return target
+
+
 def free(firmware: Path, heap: int) -> str:
     """Bytes free while everything streams, or why it does not."""
     try:
@@ -79,7 +93,9 @@ def free(firmware: Path, heap: int) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--heap", type=int, nargs="+", default=[288 * 1024, 224 * 1024])
-    heaps = parser.parse_args().heap
+    parser.add_argument("--frozen", type=Path, metavar="PROGRAM", help="a MicroPython with the firmware in it")
+    args = parser.parse_args()
+    heaps = args.heap
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         mpy = compiled(folder / "mpy")
@@ -87,6 +103,10 @@ def main() -> None:
         print("| code | " + " | ".join(f"{heap // 1024} KB" for heap in heaps) + " |")
         for way, firmware in ways.items():
             print(f"| {way} | " + " | ".join(free(firmware, heap) for heap in heaps) + " |", flush=True)
+        if args.frozen:
+            os.environ[ENVIRONMENT_VARIABLE] = str(args.frozen.resolve())
+            firmware = beside_frozen(folder / "frozen")
+            print("| frozen | " + " | ".join(free(firmware, heap) for heap in heaps) + " |", flush=True)
 
 
 if __name__ == "__main__":

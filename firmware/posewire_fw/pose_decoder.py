@@ -38,11 +38,14 @@ class PoseDecoder:
         self.stream = stream
         self.needs_key = False
         self.sequence = -1
-        self.time_ms = 0
+        # Times are two halves of 16 bits: 32 bits at once are an object on the heap of a chip.
+        self._high = 0
+        self._low = 0
         self.arrived = 0
         self._used = [False, False]
         self._slot_seq = [0, 0]
-        self._slot_time = [0, 0]
+        self._slot_high = [0, 0]
+        self._slot_low = [0, 0]
         self._check = [array("I", [0]), array("I", [0])]
         self._zero = array("I", [0])
         self._run = array("I", [0])
@@ -51,6 +54,11 @@ class PoseDecoder:
         self._at = 0
         for s in self.sets:
             self._prepare(s)
+
+    @property
+    def time_ms(self):
+        """The time of the pose shown, 32 bits."""
+        return self._high << 16 | self._low
 
     def _prepare(self, s):
         # a third slot shows frames that are not references
@@ -154,16 +162,19 @@ class PoseDecoder:
         if late:
             return LATE
         if kind == DELTA or kind == REPEAT:
-            base = self._slot_time[ref]
-            time_ms = base + ((buf[off + 4] << 8 | buf[off + 5]) - base & 0xFFFF) & 0xFFFFFFFF
+            high = self._slot_high[ref]
+            low = buf[off + 4] << 8 | buf[off + 5]
+            if low < self._slot_low[ref]:
+                high = (high + 1) & 0xFFFF
         else:
-            time_ms = buf[off + 4] << 24 | buf[off + 5] << 16 | buf[off + 6] << 8 | buf[off + 7]
+            high = buf[off + 4] << 8 | buf[off + 5]
+            low = buf[off + 6] << 8 | buf[off + 7]
         if kind == REPEAT:
             if pos != last:
                 return DAMAGED
             if not self._complete(ref):
                 return NOTHING
-            return self._show(ref, seq, time_ms, now_ms)
+            return self._show(ref, seq, high, low, now_ms)
         cold = False
         if kind == RESTART:
             ref = self._find((seq - buf[off + 8]) & 0xFFFF)
@@ -181,7 +192,8 @@ class PoseDecoder:
         if layer == 0:
             self._used[slot] = True
             self._slot_seq[slot] = seq
-            self._slot_time[slot] = time_ms
+            self._slot_high[slot] = high
+            self._slot_low[slot] = low
             core.copy8(self._run, self._check[slot], 4)
             if kind == SNAPSHOT:
                 core.get_crc(self._check[slot], buf, off + 8)
@@ -191,7 +203,7 @@ class PoseDecoder:
             self.needs_key = False
         if not self._complete(slot):
             return NOTHING
-        return self._show(slot, seq, time_ms, now_ms)
+        return self._show(slot, seq, high, low, now_ms)
 
     def _complete(self, slot):
         for s in self.sets:
@@ -199,10 +211,11 @@ class PoseDecoder:
                 return False
         return True
 
-    def _show(self, slot, seq, time_ms, now_ms):
+    def _show(self, slot, seq, high, low, now_ms):
         self._shown = slot
         self.sequence = seq
-        self.time_ms = time_ms
+        self._high = high
+        self._low = low
         self.arrived = now_ms
         self.needs_key = False
         return FRAME

@@ -64,3 +64,17 @@ def test_the_counters_stay_small():
     put(queue, 4)
     assert queue._put == 2
     assert [value for value, _ in drain(queue, decoder)] == [3, 4]
+
+
+def test_times_go_on_beyond_16_and_32_bits():
+    queue = PoseQueue(IMU6, 2, 3, 8)
+    decoder = PoseDecoder()
+    times = [0xFFFE, 0xFFFF, 0x1F000, 0xFFFF8000, 0xFFFFFFFF, 5, 0xFFFF, 0x1FFFE]
+    seen = []
+    for number, time in enumerate(times):
+        if time == 0xFFFF8000:
+            queue.key_wanted()  # further on than a delta can say
+        put(queue, number)
+        struct.pack_into(">I", queue._times, 4 * ((queue._put - 1) % 8), time)
+        seen += [shown for _, shown in drain(queue, decoder)]
+    assert seen == times
