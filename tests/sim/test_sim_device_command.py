@@ -133,7 +133,7 @@ def test_for_so_many_seconds(run: Run, host: SmallHost) -> None:
 
 def test_protocol_2_carries_no_pose(capsys: pytest.CaptureFixture[str]) -> None:
     with SmallHost(protocol=2) as host:
-        status = cli.main(["sim", "device", "--url", host.url, "--for", "1.2", "--protocol", "2"])
+        status = cli.main(["sim", "device", "--url", host.url, "--for", "3", "--protocol", "2"])
     assert status == 0
     assert host.sockets[0].request.headers["Protocol-Version"] == "2"
     assert host.pose == []

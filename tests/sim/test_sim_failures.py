@@ -48,7 +48,7 @@ def test_the_network_becomes_a_black_hole(board: SimBoard, host: SoakHost) -> No
     # Half-open: no packet, no reset; Wi-Fi looks fine.
     board.network.drop()
     offline(board)
-    assert any("does not answer" in line for line in board.log)
+    board.wait(lambda: any("does not answer" in line for line in board.log), what="the reason in the log")
     board.network.restore()
     flows(board, host)
 
