@@ -246,6 +246,7 @@ def told(pieces: Sequence[str]) -> tuple[str, list[str]]:
     ("text", "said", "faces"),
     [
         ("[happy] Hello.", "Hello.", ["happy"]),
+        ("[happy] [sad] Hello.", "[sad] Hello.", ["happy"]),
         ("<think>What [sad] now?</think>\n\n[sad] Oh.", "Oh.", ["sad"]),
         ("Oh 😂 well 😔", "Oh 😂 well 😔", ["funny"]),
         ("[1] is a number", "[1] is a number", []),

@@ -85,9 +85,11 @@ class ModelText:
         """Yield a text's face and the text; returns what cannot be told yet. ``whole``: nothing more belongs to it."""
         if not self._begun:
             text = text.lstrip()
-            if text.startswith("[") and "]" not in text and len(text) < _LONGEST_TAG and not whole:
+            # Only the first tag is a face; a second one is text.
+            tag = text.startswith("[") and not self._face
+            if tag and "]" not in text and len(text) < _LONGEST_TAG and not whole:
                 return text
-            name = text[1 : text.find("]")].strip().lower() if text.startswith("[") and "]" in text else ""
+            name = text[1 : text.find("]")].strip().lower() if tag and "]" in text else ""
             if name in EMOJI:
                 self._face = True
                 yield Emotion(name)
