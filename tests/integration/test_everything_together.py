@@ -1,4 +1,4 @@
-"""Everything together with real processes: a host, and the real firmware in a real MicroPython on simulated hardware."""
+"""Everything together in real processes: a host, and the real firmware in a real MicroPython on simulated hardware."""
 
 import json
 import subprocess
