@@ -158,7 +158,7 @@ def test_the_command_line_board_reports_what_happened(host: HostProcess, tmp_pat
     assert report["reconnects"] == 0
     assert report["alloc_per_frame"] == 0
     # Of 288 KB, with the firmware as source; docs/performance.md has what stays where its code is in flash.
-    # Garbage that no collection has taken yet counts too, so it varies: tools/measure_heap.py tells what is free.
-    assert report["heap_free_min"] > 8 * 1024
+    # After a collection: the low-water mark (heap_free_min) counts garbage too, and so depends on when one ran.
+    assert report["firmware"]["heap_free"] > 36 * 1024
     with wave.open(str(tmp_path / "out.wav")) as sound:
         assert sound.getnframes() > 8000
