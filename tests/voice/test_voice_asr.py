@@ -10,8 +10,8 @@ import pytest
 import pytest_asyncio
 
 from posewire.errors import ConfigError, ProviderError
+from posewire.voice import asr_pocketsphinx
 from posewire.voice.asr import Channel, Transcript
-from posewire.voice.asr_pocketsphinx import PocketSphinxRecognizer
 from posewire.voice.endpoint import Endpointer, frames_of
 from posewire.voice.grammar import Grammar
 from posewire.voice.intents import IntentMatcher
@@ -19,6 +19,7 @@ from posewire.voice.sentences import load_sentences, merge_sentences
 from posewire.voice.settings import VoiceSettings
 from posewire.voice.sphinx_engine import SphinxConfig
 from posewire.voice.vad_silero import SileroEngine
+from posewire.voice.worker_pool import WorkerPool
 from posewire.wire.adpcm import AdpcmEncoder, adpcm_decode
 from voice.conftest import COMMANDS, OTHERS, Pcm, as_spoken, eventually, recording, silence, text_of
 
@@ -27,13 +28,15 @@ SENTENCES = load_sentences()
 MATCHER = IntentMatcher(SENTENCES)
 
 
-def sphinx(grammar: Grammar, pronunciations: dict[str, str], decoders: int = 2) -> PocketSphinxRecognizer:
+def sphinx(grammar: Grammar, pronunciations: dict[str, str], decoders: int = 2) -> WorkerPool:
     threshold = VoiceSettings().asr_threshold
-    return PocketSphinxRecognizer(SphinxConfig(decoders, threshold, grammar.jsgf, grammar.words, pronunciations), 1)
+    return asr_pocketsphinx.recognizer(
+        SphinxConfig(decoders, threshold, grammar.jsgf, grammar.words, pronunciations), 1
+    )
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def recognizer() -> AsyncIterator[PocketSphinxRecognizer]:
+async def recognizer() -> AsyncIterator[WorkerPool]:
     made = sphinx(Grammar(SENTENCES), {})
     yield made
     await made.close()
@@ -45,7 +48,7 @@ def as_wired(pcm: Pcm) -> Pcm:
     return np.concatenate([adpcm_decode(encoder.encode(pcm[i : i + 960])) for i in range(0, len(pcm), 960)])
 
 
-async def recognise(recognizer: PocketSphinxRecognizer, pcm: Pcm) -> Transcript:
+async def recognise(recognizer: WorkerPool, pcm: Pcm) -> Transcript:
     endpointer = Endpointer(SileroEngine().detector(), 0.5, 512, 15)
     utterance = recognizer.utterance(Channel())
     for frame in frames_of(np.empty(0, np.int16), pcm)[0]:
@@ -61,7 +64,7 @@ def means_the_same(heard: str, said: str) -> bool:
 
 
 @pytest.mark.parametrize("wired", [np.copy, as_wired], ids=["pcm", "adpcm"])
-async def test_commands_are_understood(recognizer: PocketSphinxRecognizer, wired: Callable[[Pcm], Pcm]) -> None:
+async def test_commands_are_understood(recognizer: WorkerPool, wired: Callable[[Pcm], Pcm]) -> None:
     understood = []
     for name in COMMANDS:
         transcript = await recognise(recognizer, wired(as_spoken(name)))
@@ -71,7 +74,7 @@ async def test_commands_are_understood(recognizer: PocketSphinxRecognizer, wired
     assert len(missed) <= 1, missed
 
 
-async def test_a_human_is_understood(recognizer: PocketSphinxRecognizer) -> None:
+async def test_a_human_is_understood(recognizer: WorkerPool) -> None:
     transcript = await recognise(recognizer, as_wired(as_spoken("goforward")))
     assert transcript.accepted
     assert transcript.text == "go forward ten meters"
@@ -99,7 +102,7 @@ lists:
         await recognizer.close()
 
 
-async def test_speech_that_is_no_command_is_rejected(recognizer: PocketSphinxRecognizer) -> None:
+async def test_speech_that_is_no_command_is_rejected(recognizer: WorkerPool) -> None:
     taken = []
     for name in [*OTHERS, "something", "numbers"]:
         transcript = await recognise(recognizer, as_spoken(name))
@@ -108,20 +111,20 @@ async def test_speech_that_is_no_command_is_rejected(recognizer: PocketSphinxRec
     assert len(taken) <= 1, taken
 
 
-async def test_the_result_does_not_depend_on_what_was_heard_before(recognizer: PocketSphinxRecognizer) -> None:
+async def test_the_result_does_not_depend_on_what_was_heard_before(recognizer: WorkerPool) -> None:
     alone = await recognise(recognizer, as_spoken("goforward"))
     await recognise(recognizer, (as_spoken("numbers") // 8).astype(np.int16))
     assert await recognise(recognizer, as_spoken("goforward")) == alone
 
 
 @pytest.mark.parametrize("pcm", [silence(0), silence(2)], ids=["nothing", "digital silence"])
-async def test_silence_is_no_command(recognizer: PocketSphinxRecognizer, pcm: Pcm) -> None:
+async def test_silence_is_no_command(recognizer: WorkerPool, pcm: Pcm) -> None:
     utterance = recognizer.utterance(Channel())
     utterance.feed(pcm)
     assert not (await utterance.finish()).accepted
 
 
-async def test_more_utterances_than_decoders_all_get_their_turn(recognizer: PocketSphinxRecognizer) -> None:
+async def test_more_utterances_than_decoders_all_get_their_turn(recognizer: WorkerPool) -> None:
     utterances = [recognizer.utterance(Channel()) for _ in range(5)]
     for utterance in utterances:
         utterance.feed(recording("goforward"))
@@ -129,7 +132,7 @@ async def test_more_utterances_than_decoders_all_get_their_turn(recognizer: Pock
     assert texts == ["go forward ten meters"] * 5
 
 
-async def test_a_cancelled_utterance_gives_its_decoder_back(recognizer: PocketSphinxRecognizer) -> None:
+async def test_a_cancelled_utterance_gives_its_decoder_back(recognizer: WorkerPool) -> None:
     before = asyncio.all_tasks()
     for _ in range(6):
         utterance = recognizer.utterance(Channel())
@@ -160,17 +163,17 @@ async def test_a_word_with_its_own_pronunciation_is_taken() -> None:
     await sphinx(own(), {"posewire": "P OW Z W AY R"}).close()
 
 
-async def test_a_worker_that_is_killed_is_replaced_and_nobody_notices(recognizer: PocketSphinxRecognizer) -> None:
+async def test_a_worker_that_is_killed_is_replaced_and_nobody_notices(recognizer: WorkerPool) -> None:
     utterance = recognizer.utterance(Channel())
     utterance.feed(recording("goforward")[:20000])
-    await eventually(lambda: bool(recognizer.pool.pids()))
-    os.kill(recognizer.pool.pids()[0], signal.SIGKILL)
+    await eventually(lambda: bool(recognizer.pids()))
+    os.kill(recognizer.pids()[0], signal.SIGKILL)
     utterance.feed(recording("goforward")[20000:])
     assert (await utterance.finish()).text == "go forward ten meters"
-    assert recognizer.pool.restarts == 1
+    assert recognizer.restarts == 1
 
 
-async def test_the_event_loop_does_not_wait_for_the_decoder(recognizer: PocketSphinxRecognizer) -> None:
+async def test_the_event_loop_does_not_wait_for_the_decoder(recognizer: WorkerPool) -> None:
     utterances = [recognizer.utterance(Channel()) for _ in range(4)]
     for utterance in utterances:
         utterance.feed(recording("numbers"))
@@ -200,8 +203,8 @@ async def test_a_recogniser_that_is_closed_leaves_no_process_and_says_so() -> No
     recognizer = sphinx(Grammar(SENTENCES), {})
     utterance = recognizer.utterance(Channel())
     utterance.feed(recording("goforward"))
-    await eventually(lambda: bool(recognizer.pool.pids()))
-    pid = recognizer.pool.pids()[0]
+    await eventually(lambda: bool(recognizer.pids()))
+    pid = recognizer.pids()[0]
     await recognizer.close()
     with pytest.raises(ProviderError):
         await utterance.finish()
@@ -213,7 +216,7 @@ async def test_a_recogniser_that_is_closed_leaves_no_process_and_says_so() -> No
 
 
 async def test_dictation_gives_words_while_they_are_spoken() -> None:
-    recognizer = PocketSphinxRecognizer(SphinxConfig(1), 1)
+    recognizer = asr_pocketsphinx.recognizer(SphinxConfig(1), 1)
     utterance = recognizer.utterance(Channel())
     utterance.feed(as_spoken("goforward"))
     transcript = await utterance.finish()
@@ -223,7 +226,7 @@ async def test_dictation_gives_words_while_they_are_spoken() -> None:
     await recognizer.close()
 
 
-async def test_a_session_learns_how_its_microphone_sounds(recognizer: PocketSphinxRecognizer) -> None:
+async def test_a_session_learns_how_its_microphone_sounds(recognizer: WorkerPool) -> None:
     channel = Channel()
     for _ in range(2):
         before = channel.learned

@@ -19,9 +19,10 @@ from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
 from posewire.server.speakers import TABLES, Speakers
 from posewire.store import Store, StoreSettings
+from posewire.voice.asr_whole import as_wav
 from posewire.voice.settings import VoiceSettings
 from posewire.voice.voiceprint import best_match
-from posewire.voice.voiceprint.http import HttpVoiceprint, HttpVoiceprintOptions, wav_of
+from posewire.voice.voiceprint.http import HttpVoiceprint, HttpVoiceprintOptions
 from posewire.voice.voiceprint.spectral import SpectralVoiceprint, statistics
 from server.conftest import Peers
 from voice.conftest import COMMANDS, OTHERS, Pcm, recording, silence
@@ -110,7 +111,7 @@ async def test_a_server_of_ones_own_makes_the_vectors() -> None:
         engine = HttpVoiceprint(HttpVoiceprintOptions(server.base_url))
         vector = await engine.embed(silence(1))
         assert vector is not None
-        assert server.requests[0].body == wav_of(silence(1))
+        assert server.requests[0].body == as_wav(silence(1))
         assert engine.score(vector, np.array([6, 8], np.float32)) == pytest.approx(1)
         assert engine.score(vector, np.array([-4, 3], np.float32)) == pytest.approx(0)
         for _ in replies[1:]:
@@ -154,7 +155,7 @@ async def test_a_host_enrols_recognises_lists_and_erases(tmp_path: Path) -> None
     peers = Peers(host.url)
     async with httpx.AsyncClient(base_url=api) as operator:
         assert (await operator.post("speakers/Ada", content=b"no wav")).status_code >= 400
-        assert (await operator.post("speakers/Ada", content=wav_of(recording("goforward")))).status_code == 201
+        assert (await operator.post("speakers/Ada", content=as_wav(recording("goforward")))).status_code == 201
         assert (await operator.get("speakers")).json() == {"speakers": ["Ada"], "engine": "spectral"}
         await speak(peers, recording("goforward"))
         handler = host.services.registry.device("aa:bb:cc:00:00:01")

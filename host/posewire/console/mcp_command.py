@@ -17,7 +17,7 @@ import socket
 
 from posewire.console.host_client import HostClient, add_host_arguments
 from posewire.errors import ConfigError, ProviderError
-from posewire.server.authenticator import is_loopback
+from posewire.loopback import is_loopback
 
 TOKEN_VARIABLE = "POSEWIRE_MCP_TOKEN"  # noqa: S105 - the name of a variable
 

@@ -4,7 +4,6 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from urllib.parse import parse_qs, urlsplit
 
 from posewire.errors import WireError
@@ -13,6 +12,7 @@ from posewire.identity.jwt_tokens import JwtVerifier
 from posewire.identity.principal import DEVICE_SCOPES, Principal
 from posewire.identity.settings import AuthSettings
 from posewire.identity.stock_token import looks_like_stock_token, verify_stock_token
+from posewire.loopback import is_loopback
 
 _MAX_ID = 64
 _MAX_TOKEN = 8192
@@ -109,16 +109,6 @@ class ConnectionAuthenticator:
         if key and verify_stock_token(key, token, device_id, client_id) is not None:
             return Principal("device", device_id.lower(), DEVICE_SCOPES, device_id.lower())
         return self._identities.of_device_token(token, device_id.lower(), client_id)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether an address or host name can be reached from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def refuse_other_sites(headers: Mapping[str, str]) -> None:

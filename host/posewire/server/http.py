@@ -23,7 +23,7 @@ from uvicorn.server import ServerState
 
 from posewire.errors import PosewireError, WireError
 from posewire.identity.principal import Principal
-from posewire.server.authenticator import is_loopback
+from posewire.loopback import is_loopback
 from posewire.server.event_log import EventLog
 from posewire.server.http_settings import HttpSettings
 from posewire.server.services import Services

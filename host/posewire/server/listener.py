@@ -11,7 +11,7 @@ from websockets.http11 import Request
 
 from posewire.errors import ConfigError, WireError
 from posewire.identity.burst import Bursts
-from posewire.server.authenticator import is_loopback
+from posewire.loopback import is_loopback
 from posewire.server.connection import ConnectionHandler
 from posewire.server.doorway import Doorway
 from posewire.server.event_log import EventLog

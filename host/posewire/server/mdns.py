@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from posewire.errors import ConfigError
-from posewire.server.authenticator import is_loopback
+from posewire.loopback import is_loopback
 from posewire.server.event_log import EventLog
 
 SERVICE = "_posewire._tcp.local."

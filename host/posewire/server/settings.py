@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 from posewire.errors import ConfigError
 from posewire.identity.settings import TOKEN_VARIABLE, AuthSettings, read_auth
+from posewire.loopback import is_loopback
 from posewire.rooms.settings import RoomSettings
 from posewire.server.alerts import AlertSettings
-from posewire.server.authenticator import is_loopback
 from posewire.server.bridge.settings import UpstreamSettings
 from posewire.server.flood import FloodSettings
 from posewire.server.http_settings import HttpSettings

@@ -3,11 +3,10 @@
 from dataclasses import asdict, dataclass
 
 from posewire.errors import ConfigError
-from posewire.voice.asr import Channel
 from posewire.voice.grammar import Grammar
 from posewire.voice.providers import ProviderContext
 from posewire.voice.sphinx_engine import SphinxConfig, grammar_decoder, import_pocketsphinx
-from posewire.voice.worker_pool import PooledUtterance, WorkerPool, default_workers
+from posewire.voice.worker_pool import WorkerPool, default_workers
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class SphinxOptions:
             raise ConfigError(f"workers is 0 … 64, not {self.workers}")
 
 
-def make(context: ProviderContext) -> "PocketSphinxRecognizer":
+def make(context: ProviderContext) -> WorkerPool:
     """Make the provider, with the grammar of the sentences."""
     options, settings, sentences = context.options(SphinxOptions), context.settings, context.sentences
     config = SphinxConfig(settings.asr_decoders)
@@ -36,34 +35,20 @@ def make(context: ProviderContext) -> "PocketSphinxRecognizer":
         config = SphinxConfig(
             settings.asr_decoders, settings.asr_threshold, grammar.jsgf, grammar.words, sentences.pronunciations
         )
-    return PocketSphinxRecognizer(config, options.workers or default_workers())
+    return recognizer(config, options.workers or default_workers())
 
 
-class PocketSphinxRecognizer:
-    """A ``SpeechRecognizer``.
+def recognizer(config: SphinxConfig, workers: int) -> WorkerPool:
+    """Return a recogniser with this configuration.
 
     Raises:
         ProviderError: pocketsphinx is not installed or does not load.
         ConfigError: a word of the grammar has no pronunciation; the message names it.
     """
-
-    def __init__(self, config: SphinxConfig, workers: int) -> None:
-        if config.jsgf:
-            # Loaded once here, so that a wrong grammar is an error at start and not at the first utterance.
-            grammar_decoder(config)
-        else:
-            import_pocketsphinx()
-        self.name = f"pocketsphinx {'grammar' if config.jsgf else 'dictation'} (offline)"
-        self.pool = WorkerPool("posewire.voice.sphinx_engine:engine", asdict(config), workers)
-
-    def prepare(self) -> None:
-        """Start the first worker."""
-        self.pool.prepare()
-
-    def utterance(self, channel: Channel) -> PooledUtterance:
-        """Begin an utterance."""
-        return self.pool.utterance(channel)
-
-    async def close(self) -> None:
-        """Stop all workers."""
-        await self.pool.close()
+    if config.jsgf:
+        # Loaded once here, so that a wrong grammar is an error at start and not at the first utterance.
+        grammar_decoder(config)
+    else:
+        import_pocketsphinx()
+    name = f"pocketsphinx {'grammar' if config.jsgf else 'dictation'} (offline)"
+    return WorkerPool(name, "posewire.voice.sphinx_engine:engine", asdict(config), workers)

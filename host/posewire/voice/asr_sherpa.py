@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire.errors import ConfigError, ProviderError
-from posewire.voice.asr import Channel, Transcript
+from posewire.voice.asr import Transcript
 from posewire.voice.providers import ProviderContext
 from posewire.voice.vad import SAMPLE_RATE
-from posewire.voice.worker_pool import PooledUtterance, WorkerPool
+from posewire.voice.worker_pool import WorkerPool
 
 _TAIL = np.zeros(SAMPLE_RATE // 2, np.float32)
 """Half a second of silence: a streaming model gives its last words only after some more sound."""
@@ -50,31 +50,13 @@ class SherpaOptions:
         return str(found[0])
 
 
-def make(context: ProviderContext) -> "SherpaRecognizer":
+def make(context: ProviderContext) -> WorkerPool:
     """Make the provider from its options."""
     if find_spec("sherpa_onnx") is None:
         raise ProviderError('sherpa-onnx is not installed: pip install "posewire[sherpa]"')
-    return SherpaRecognizer(context.options(SherpaOptions))
-
-
-class SherpaRecognizer:
-    """A ``SpeechRecognizer``."""
-
-    def __init__(self, options: SherpaOptions) -> None:
-        self.name = f"sherpa-onnx {Path(options.model_path).name}"
-        self._pool = WorkerPool("posewire.voice.asr_sherpa:engine", asdict(options), options.workers)
-
-    def prepare(self) -> None:
-        """Start the first worker."""
-        self._pool.prepare()
-
-    def utterance(self, channel: Channel) -> PooledUtterance:
-        """Begin an utterance."""
-        return self._pool.utterance(channel)
-
-    async def close(self) -> None:
-        """Stop all workers."""
-        await self._pool.close()
+    options = context.options(SherpaOptions)
+    name = f"sherpa-onnx {Path(options.model_path).name}"
+    return WorkerPool(name, "posewire.voice.asr_sherpa:engine", asdict(options), options.workers)
 
 
 # --- in the worker

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire.errors import ConfigError, ProviderError
-from posewire.voice.asr import Channel, Transcript
+from posewire.voice.asr import Transcript
 from posewire.voice.providers import ProviderContext
 from posewire.voice.vad import SAMPLE_RATE
-from posewire.voice.worker_pool import PooledUtterance, WorkerPool
+from posewire.voice.worker_pool import WorkerPool
 
 
 @dataclass(frozen=True)
@@ -35,31 +35,13 @@ class VoskOptions:
             raise ConfigError(f"model_path {self.model_path} is no folder of a vosk model (it has no conf/)")
 
 
-def make(context: ProviderContext) -> "VoskRecognizer":
+def make(context: ProviderContext) -> WorkerPool:
     """Make the provider from its options."""
     if find_spec("vosk") is None:
         raise ProviderError('vosk is not installed: pip install "posewire[vosk]"')
-    return VoskRecognizer(context.options(VoskOptions))
-
-
-class VoskRecognizer:
-    """A ``SpeechRecognizer``."""
-
-    def __init__(self, options: VoskOptions) -> None:
-        self.name = f"vosk {Path(options.model_path).name}"
-        self._pool = WorkerPool("posewire.voice.asr_vosk:engine", asdict(options), options.workers)
-
-    def prepare(self) -> None:
-        """Start the first worker."""
-        self._pool.prepare()
-
-    def utterance(self, channel: Channel) -> PooledUtterance:
-        """Begin an utterance."""
-        return self._pool.utterance(channel)
-
-    async def close(self) -> None:
-        """Stop all workers."""
-        await self._pool.close()
+    options = context.options(VoskOptions)
+    name = f"vosk {Path(options.model_path).name}"
+    return WorkerPool(name, "posewire.voice.asr_vosk:engine", asdict(options), options.workers)
 
 
 # --- in the worker

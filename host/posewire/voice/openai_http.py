@@ -5,13 +5,13 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from posewire.errors import ConfigError, ProviderError
+from posewire.loopback import is_loopback
 
 _log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class OpenAiServer:
         self._base = endpoint.base_url.rstrip("/")
         url = httpx.URL(self._base)
         key = endpoint.key()
-        local = _is_loopback(url.host)
+        local = is_loopback(url.host)
         if key and url.scheme == "http" and not local:
             _log.warning("the key for %s goes over the network unencrypted: use https", url.host)
         self._client = httpx.AsyncClient(
@@ -120,12 +120,3 @@ def _url(text: str) -> httpx.URL | None:
         return httpx.URL(text)
     except httpx.InvalidURL:
         return None
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

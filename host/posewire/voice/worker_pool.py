@@ -37,13 +37,15 @@ def default_workers() -> int:
 
 
 class WorkerPool:
-    """Starts workers when they are needed, up to ``workers``; one that died is replaced, its utterances begin again.
+    """A ``SpeechRecognizer`` whose engine runs in processes of its own.
 
-    ``engine`` is ``module:function``; the function makes a ``BlockingEngine`` of the ``configuration`` (as JSON).
-    Everything but the constructor on one event loop.
+    They start when they are needed, up to ``workers``; one that died is replaced, its utterances begin again. ``name``
+    is for people. ``engine`` is ``module:function``: the function makes a ``BlockingEngine`` of the
+    ``configuration`` (as JSON). Everything but the constructor on one event loop.
     """
 
-    def __init__(self, engine: str, configuration: Mapping[str, Any], workers: int) -> None:
+    def __init__(self, name: str, engine: str, configuration: Mapping[str, Any], workers: int) -> None:
+        self.name = name
         self.restarts = 0
         self._engine = engine
         self._configuration = json.dumps(configuration).encode()

@@ -1,7 +1,5 @@
 """A voiceprint from a server of one's own: a WAV file is posted, a vector comes back."""
 
-import io
-import wave
 from dataclasses import dataclass
 
 import httpx
@@ -9,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire.errors import ConfigError, ProviderError
+from posewire.voice.asr_whole import as_wav
 from posewire.voice.providers import ProviderContext
 from posewire.voice.tools.settings import read_secret
 from posewire.voice.voiceprint import Vector
@@ -74,7 +73,7 @@ class HttpVoiceprint:
             return None
         try:
             response = await self._client.post(
-                self._url, content=wav_of(pcm[:_LONGEST]), headers={"Content-Type": "audio/wav"}
+                self._url, content=as_wav(pcm[:_LONGEST]), headers={"Content-Type": "audio/wav"}
             )
             response.raise_for_status()
             vector = np.asarray(response.json()["embedding"], dtype=np.float32)
@@ -94,14 +93,3 @@ class HttpVoiceprint:
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
-
-
-def wav_of(pcm: NDArray[np.int16]) -> bytes:
-    """Return samples as a WAV file."""
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(_RATE)
-        file.writeframes(pcm.astype("<i2").tobytes())
-    return buffer.getvalue()

@@ -1,0 +1,13 @@
+"""Which addresses only this machine can reach: there, and only there, things work without authentication."""
+
+from ipaddress import ip_address
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address or host name can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
