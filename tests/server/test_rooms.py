@@ -285,6 +285,27 @@ async def test_a_slow_subscriber_gets_gaps_never_a_wrong_pose(host: Host, peers:
             task.cancel()
 
 
+async def test_a_slow_listener_loses_the_oldest_audio_and_gets_the_newest(host: Host, peers: Peers) -> None:
+    speaker = await member(peers, "aa:00:00:00:00:01", publish=["audio"])
+    listener = await member(peers, "aa:00:00:00:00:02", subscribe=["audio"])
+    slow = host.services.rooms.rooms["studio"].members[2]
+    sent = 0
+    async with asyncio.timeout(60):
+        while slow.dropped["audio"] < 50:
+            for _ in range(10):
+                sent += 1
+                await speaker.socket.send(build_frame(FrameType.AUDIO, sent.to_bytes(2, "big") * 480, 3))
+            await speaker.echo()
+        heard: list[int] = []
+        while not heard or heard[-1] < sent:
+            payload = parse_frame(await listener.receive_binary(), 3).payload
+            heard.append(int.from_bytes(payload[:2], "big"))
+    missed = slow.dropped["audio"]
+    assert len(heard) == sent - missed
+    # One gap, and right behind it what was said last: half a second of it, not the beginning of the jam.
+    assert heard == [*range(1, len(heard) - 8 + 1), *range(sent - 8 + 1, sent + 1)]
+
+
 async def test_the_desktop_client_follows_a_stream(host: Host, peers: Peers) -> None:
     publisher = await member(peers, "aa:00:00:00:00:01", **POSE)
     encoder = PoseEncoder(BODY)

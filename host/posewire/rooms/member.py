@@ -48,6 +48,9 @@ class Member:
     dropped: dict[RoomKind, int] = field(default_factory=lambda: {"pose": 0, "audio": 0})
     """Frames not sent to this member because its connection was congested, or because it could not decode them."""
 
+    waiting: deque[RoomFrame] = field(default_factory=deque)
+    """Audio that its connection could not take yet, oldest first."""
+
     def describe(self) -> dict[str, Any]:
         """Return the JSON form that other members see."""
         described: dict[str, Any] = {

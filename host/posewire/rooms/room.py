@@ -16,6 +16,9 @@ from posewire.wire.messages import RoomKind, Subscription
 from posewire.wire.pose import Control, Kind, control, parse_control, parse_header
 
 _SLOTS = 255
+_WAITING = 8
+"""Audio frames that wait for a congested member, half a second of one voice: more would be the past."""
+
 _MAX_STREAMS = 16
 _REPLAY_BYTES = 24 * 1024
 """Of base64 in one ``replay`` message: an ESP32 could not take more at once."""
@@ -109,12 +112,14 @@ class Room:
         """Note that a member's connection broke off; its place is kept for its return."""
         if member.link is not None:
             member.link = None
+            self._drop_waiting(member)
             self._tell(self.members.values(), "away", slot=member.slot)
 
     def back(self, member: Member, link: Link) -> None:
         """Give a member who was away its new connection; ``welcome`` follows when that has said hello."""
         was_away = member.link is None
         member.link = link
+        self._drop_waiting(member)
         if was_away:
             self._tell((other for other in self.members.values() if other is not member), "back", slot=member.slot)
 
@@ -198,9 +203,9 @@ class Room:
     # --- frames
 
     def publish_audio(self, member: Member, payload: bytes) -> int:
-        """Relay one audio frame to the subscribers of audio; returns how many got it.
+        """Relay one audio frame to the subscribers of audio; returns how many got it at once.
 
-        A congested subscriber misses it: what it has not sent yet is older, but cannot be taken back from the kernel.
+        For a congested subscriber it waits, and what has waited longest is dropped.
         """
         if "audio" not in member.publish:
             return 0
@@ -209,14 +214,25 @@ class Room:
         sent = 0
         for other in self._subscribers("audio", member):
             link = other.link
-            if link is None or link.congested:
-                other.dropped["audio"] += 1
-                self._counters["audio_dropped"] += 1
+            if link is None:
+                self._drop_audio(other)
+            elif link.congested:
+                if len(other.waiting) == _WAITING:
+                    other.waiting.popleft()
+                    self._drop_audio(other)
+                other.waiting.append(frame)
             else:
                 link.send_room_frame(frame)
                 sent += 1
         self._counters["audio_out"] += sent
         return sent
+
+    def drained(self, member: Member) -> None:
+        """Learn that a member's connection takes frames again: it gets the audio that waits."""
+        link = member.link
+        while link is not None and member.waiting and not link.congested:
+            link.send_room_frame(member.waiting.popleft())
+            self._counters["audio_out"] += 1
 
     def publish_pose(self, member: Member, packet: bytes) -> int:
         """Relay one pose packet to the subscribers of pose; returns how many got it.
@@ -287,6 +303,15 @@ class Room:
                 publisher.link.send_pose_control(packet)
 
     # --- inside
+
+    def _drop_audio(self, member: Member) -> None:
+        member.dropped["audio"] += 1
+        self._counters["audio_dropped"] += 1
+
+    def _drop_waiting(self, member: Member) -> None:
+        while member.waiting:
+            member.waiting.popleft()
+            self._drop_audio(member)
 
     def _note(self, member: Member, kind: RoomKind, payload: bytes) -> None:
         self.frames += 1

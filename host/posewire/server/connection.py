@@ -109,10 +109,12 @@ class ConnectionHandler:
         self._guard(router.route_binary, data)
 
     def on_congested(self, congested: bool) -> None:
-        """Log the start of a congestion; rooms look at ``congested`` themselves."""
+        """Log the start of a congestion, which rooms look at themselves; tell the room of its end."""
         if congested:
             self.services.counters["congested"] += 1
             self.log.warning("congested")
+        elif self._room is not None and self._member is not None:
+            self._room.drained(self._member)
 
     def on_closed(self, code: int, reason: str) -> None:
         """Undo everything. A connection that broke off leaves its room membership for its return."""
