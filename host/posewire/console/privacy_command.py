@@ -1,7 +1,8 @@
 """Show what the host keeps about people, and erase it.
 
 Sound is never kept. What is: timers with their labels, summaries of conversations (only where [voice.chat] memory is
-on), vectors of enrolled voices. It works on the store's file, whether a host runs or not.
+on), vectors of enrolled voices, and, while a host is stopped, the dialogues that devices may come back to. It works on
+the store's file, whether a host runs or not.
 
 examples:
   posewire privacy list
@@ -67,6 +68,12 @@ def _lines(connection: sqlite3.Connection) -> list[str]:
             "SELECT name, engine, samples, enrolled FROM speakers ORDER BY name"
         )
     ]
+    found += [
+        f"{device}  dialogue of {_moment(until)}, until the host starts again"
+        for device, until in connection.execute(
+            "SELECT device, until FROM kept_sessions WHERE json_array_length(voice, '$.history.turns') ORDER BY device"
+        )
+    ]
     return found
 
 
@@ -75,13 +82,14 @@ def _erase(connection: sqlite3.Connection, args: argparse.Namespace) -> int:
     connection.execute("PRAGMA secure_delete=ON")
     count = 0
     if args.everything:
-        for table in ("reminders", "memories", "speakers"):
+        for table in ("reminders", "memories", "speakers", "kept_sessions", "kept_rooms", "kept_states"):
             count += connection.execute(f"DELETE FROM {table}").rowcount  # noqa: S608 - our own names
         return count
     if args.device:
         device = (args.device.lower(),)
         count += connection.execute("DELETE FROM reminders WHERE device = ?", device).rowcount
         count += connection.execute("DELETE FROM memories WHERE device = ?", device).rowcount
+        count += connection.execute("DELETE FROM kept_sessions WHERE device = ?", device).rowcount
     if args.speaker:
         count += connection.execute("DELETE FROM speakers WHERE name = ?", (args.speaker,)).rowcount
     return count

@@ -1,6 +1,7 @@
 """All rooms of a host, by name."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from posewire.errors import RoomError
@@ -41,6 +42,12 @@ class RoomDirectory:
         member = room.join(device, action.publish, action.subscribe, link, echo=action.echo)
         self.rooms[action.room] = room
         return room, member
+
+    def restore(self, name: str, saved: Mapping[str, Any]) -> Room:
+        """Bring back a room as ``Room.as_dict`` saved it; its members are away."""
+        room = self.rooms[name] = Room(name, self.settings, self._counters, self._snapshots)
+        room.restore(saved)
+        return room
 
     def leave(self, room: Room, member: Member, reason: str = "left") -> None:
         """Take a member out of its room."""

@@ -62,3 +62,23 @@ class Member:
         if self.link is None:
             described["away"] = True
         return described
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return for JSON what ``from_dict`` needs to make a member who is away."""
+        return {
+            "slot": self.slot,
+            "device": self.device,
+            "role": self.role,
+            "publish": sorted(self.publish),
+            "all": sorted(self.subscribe.all),
+            "some": [list(entry) for entry in self.subscribe.some],
+            "echo": self.echo,
+        }
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> "Member":
+        """Return what ``as_dict`` gave, with no connection."""
+        subscribe = Subscription(frozenset(saved["all"]), frozenset((kind, who) for kind, who in saved["some"]))
+        return cls(
+            saved["slot"], saved["device"], frozenset(saved["publish"]), subscribe, None, saved["echo"], saved["role"]
+        )

@@ -2,7 +2,7 @@
 
 import base64
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
@@ -131,6 +131,22 @@ class Room:
             if member.link is not None:
                 member.link.removed()
         self._receivers.clear()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return for JSON what ``restore`` needs; frames are not in it."""
+        return {
+            "locked": self.locked,
+            "banned": sorted(self._banned),
+            "last_slot": self._last_slot,
+            "members": [member.as_dict() for member in self.members.values()],
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Make this new room what another one was; all of its members are away."""
+        self.locked = saved["locked"]
+        self._banned = set(saved["banned"])
+        self._last_slot = saved["last_slot"]
+        self.members = {member["slot"]: Member.from_dict(member) for member in saved["members"]}
 
     # --- what members may ask
 

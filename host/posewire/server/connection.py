@@ -21,12 +21,11 @@ from posewire.server.device_tools import DeviceTools
 from posewire.server.downlink import AudioDownlink
 from posewire.server.event_log import EventLog
 from posewire.server.flood import Bucket
-from posewire.server.registry import Held
+from posewire.server.resume import Kept, forget_states, hold
 from posewire.server.services import Services
-from posewire.server.states import device_state, room_state
 from posewire.server.voice_out import ConnectionVoiceOut
 from posewire.server.websocket import WebSocket, binary_frame
-from posewire.voice.assistant import VoiceSession
+from posewire.voice.assistant import SessionMemory, VoiceSession
 from posewire.voice.output import TurnReport
 from posewire.voice.tools import ToolContext
 from posewire.voice.tools.device import DeviceExecutor
@@ -82,6 +81,7 @@ class ConnectionHandler:
         self._member: Member | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._refusals = Bursts(most=32)
+        self._memory: SessionMemory | None = None
         self._leaving = False
         self._messages = 0
         flood = services.settings.flood
@@ -228,8 +228,13 @@ class ConnectionHandler:
             downlink = AudioDownlink(audio, self.send_audio)
             out = ConnectionVoiceOut(self.send, downlink, self.log, self._end_conversation, self._note_turn)
             self.voice = self.services.assistant.session(
-                out, self.all_tools, device_name=self.device_id, identifier=self.services.speakers
+                out,
+                self.all_tools,
+                device_name=self.device_id,
+                identifier=self.services.speakers,
+                memory=self._memory,
             )
+            self._memory = self.voice.memory
         self.log.info(
             "hello",
             board=hello.board,
@@ -408,12 +413,12 @@ class ConnectionHandler:
         """Run a message handler as a task of this connection: the peer is told of its failure as of any other."""
         self.spawn(self._guarded(work))
 
-    def hand_over(self) -> tuple[Room | None, Member | None]:
-        """Give this connection's place in its room to the device's newer connection; nothing stays here."""
-        place = self._room, self._member
+    def hand_over(self) -> Kept:
+        """Give what would be kept of this session to the device's newer connection; nothing stays here."""
+        kept = Kept(self._room, self._member, self._memory)
         self._room = self._member = None
         self.leave_for_good()
-        return place
+        return kept
 
     def leave_for_good(self) -> None:
         """Note that the device said goodbye: nothing is kept for its return."""
@@ -499,13 +504,15 @@ class ConnectionHandler:
         registry = self.services.registry
         held = registry.take_held(session_id, self.device_id)
         if held is not None:
-            room, member = held.room, held.member
+            kept = held.kept
         else:
             older = registry.session(session_id)
             if older is None or older.device_id != self.device_id:
                 return False
-            room, member = older.hand_over()
+            kept = older.hand_over()
         self.session_id = session_id
+        self._memory = kept.voice
+        room, member = kept.room, kept.member
         if room is not None and member is not None and room.members.get(member.slot) is not member:
             room = member = None  # kicked, or the room was closed, meanwhile
         self._room, self._member = room, member
@@ -521,13 +528,11 @@ class ConnectionHandler:
             return
         if self._room is not None and self._member is not None:
             self._room.away(self._member)
-        window = self.services.settings.server.resume_window
-        # The timer must not hold this handler: what waits for the device is a place in a room, not a connection.
-        timer = asyncio.get_running_loop().call_later(window, _expire, self.services, self.session_id, self.device_id)
-        self.services.registry.hold(self.session_id, Held(self.device_id, self._room, self._member, timer))
+        kept = Kept(self._room, self._member, self._memory)
+        hold(self.services, self.session_id, self.device_id, kept, self.services.settings.server.resume_window)
 
     def _forget_states(self, room: Room | None) -> None:
-        _forget_states(self.services, self.device_id, room)
+        forget_states(self.services, self.device_id, room)
 
     def _expired(self) -> None:
         self.close(_POLICY, "the token has expired: connect with a new one")
@@ -536,21 +541,3 @@ class ConnectionHandler:
         seconds = self.services.settings.server.hello_timeout
         self.refuse(WireError(f"no hello within {seconds:.0f} s", "hello_timeout"))
         self.close(1002, "no hello")
-
-
-def _expire(services: Services, session_id: str, device_id: str) -> None:
-    """Give up on a lost session: its device has not come back in time."""
-    held = services.registry.drop_held(session_id)
-    if held is not None and held.room is not None and held.member is not None:
-        services.rooms.leave(held.room, held.member, "timeout")
-        _forget_states(services, device_id, held.room)
-    _forget_states(services, device_id, None)
-
-
-def _forget_states(services: Services, device_id: str, room: Room | None) -> None:
-    """Drop the state of a room that is no more, or (no room given) of a device that is not here."""
-    if room is not None:
-        if room.name not in services.rooms.rooms:
-            services.states.drop(room_state(room.name))
-    elif services.registry.device(device_id) is None:
-        services.states.drop(device_state(device_id))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from posewire.boards.folders import firmware_folder
-from posewire.errors import ConfigError, ProviderError
+from posewire.errors import ConfigError, ProviderError, StoreError
 from posewire.hub import ConnectionHub, Limits
 from posewire.identity.audit import Audit
 from posewire.identity.identities import Identities
@@ -21,6 +21,7 @@ from posewire.server.event_log import EventLog
 from posewire.server.file_limit import raise_file_limit
 from posewire.server.host_tools import HostTools
 from posewire.server.http_routes import ROUTES
+from posewire.server.kept_sessions import keep_sessions, take_back_sessions
 from posewire.server.listener import Listener
 from posewire.server.mdns import Announcer
 from posewire.server.memory import StoredMemory
@@ -36,12 +37,15 @@ from posewire.server.store_domains import DOMAINS
 from posewire.server.text_handlers import HANDLERS
 from posewire.server.text_handlers.text_type import TextType
 from posewire.server.watch import Watch
+from posewire.server.websocket import CLOSING_TIMEOUT
 from posewire.store import MEMORY, Store
 from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant
 
 PATH = "/posewire/v1/"
-_DRAIN_TIMEOUT = 5.0
+_DRAIN_TIMEOUT = CLOSING_TIMEOUT + 1.0
+"""Seconds that stopping waits for anybody; a peer that does not finish its closing handshake is cut before that."""
+
 CONFIG_EVERY = 2.0
 """Seconds between looks at the configuration file."""
 
@@ -93,6 +97,7 @@ class Host:
             identities = await asyncio.to_thread(Identities, store)
             self._services = self._make_services(assistant, store, identities, text_types)
             identities.on_revoked = self._close_revoked
+            await self._take_back_sessions()
             plugin_routes = [route for plugin in self._plugins for route in plugin.routes]
             self._listener = Listener(self._services, [*ROUTES, *plugin_routes])
             for plugin in self._plugins:
@@ -192,6 +197,7 @@ class Host:
                 await registry.drained()
         except TimeoutError:
             self._log.warning("not_drained", left=registry.open)
+        await self._keep_sessions()
         if self._listener is not None:
             await self._listener.stop_http(_DRAIN_TIMEOUT)
         await self._services.updates.close()
@@ -203,6 +209,21 @@ class Host:
                 await self._stop_plugin(plugin, hook)
         await asyncio.to_thread(self._services.store.close)
         self._log.info("stopped", **self._services.counters)
+
+    async def _take_back_sessions(self) -> None:
+        try:
+            count = await take_back_sessions(self.services)
+        except StoreError as error:
+            self._log.warning("sessions_lost", why=str(error))
+        else:
+            if count:
+                self._log.info("sessions_kept", count=count)
+
+    async def _keep_sessions(self) -> None:
+        try:
+            await keep_sessions(self.services)
+        except StoreError as error:
+            self._log.warning("sessions_lost", why=str(error))
 
     async def _stop_plugin(self, plugin: Plugin, hook: LifeHook) -> None:
         try:

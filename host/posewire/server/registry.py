@@ -3,25 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from posewire.hub import ConnectionPool
-from posewire.rooms.member import Member
-from posewire.rooms.room import Room
+from posewire.server.resume import Held
 
 if TYPE_CHECKING:
     from posewire.server.connection import ConnectionHandler
-
-
-@dataclass
-class Held:
-    """What outlives a broken connection for the resume window."""
-
-    device_id: str
-    room: Room | None
-    member: Member | None
-    timer: asyncio.TimerHandle
 
 
 class ConnectionRegistry:
@@ -99,6 +87,10 @@ class ConnectionRegistry:
     def hold(self, session_id: str, held: Held) -> None:
         """Keep what a lost session left until its timer fires or it is taken back."""
         self._held[session_id] = held
+
+    def held(self) -> Iterator[tuple[str, Held]]:
+        """Iterate over what lost sessions left, by session id."""
+        return iter(self._held.items())
 
     def take_held(self, session_id: str, device_id: str) -> Held | None:
         """Give a lost session back to its device; None when it is too late or was another device's."""

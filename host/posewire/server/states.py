@@ -55,6 +55,11 @@ class StateDirectory:
                 state.set(self._numbers())
         return state
 
+    def value(self, name: str) -> dict[str, Any]:
+        """Return what is in a state; empty when nobody has used it."""
+        state = self._states.get(name)
+        return {} if state is None else state.value
+
     def drop(self, name: str) -> None:
         """Forget a state whose room or device is gone."""
         self._states.pop(name, None)

@@ -1,7 +1,7 @@
 """The tables of the host's store: a line for each part that keeps something."""
 
 from posewire.identity.tables import AUDIT, IDENTITY
-from posewire.server import memory, speakers
+from posewire.server import kept_sessions, memory, speakers
 from posewire.server.push import reminders
 from posewire.store import Domain
 
@@ -11,4 +11,5 @@ DOMAINS: tuple[Domain, ...] = (
     reminders.TABLES,
     memory.TABLES,
     speakers.TABLES,
+    kept_sessions.TABLES,
 )

@@ -17,7 +17,7 @@ from posewire.voice.output import TurnReport, VoiceOut
 from posewire.voice.prompt import ChatSettings
 from posewire.voice.providers import OFFLINE_TTS, load_provider, load_synthesizer
 from posewire.voice.sentences import Sentences, load_sentences
-from posewire.voice.session import SessionState, VoiceSession
+from posewire.voice.session import SessionMemory, SessionState, VoiceSession
 from posewire.voice.settings import VoiceSettings
 from posewire.voice.speaker import Speaker
 from posewire.voice.tools import DeviceTools, ToolInfo
@@ -32,6 +32,7 @@ __all__ = [
     "Assistant",
     "DeviceTools",
     "ListenMode",
+    "SessionMemory",
     "SessionState",
     "ToolInfo",
     "TurnReport",
@@ -104,19 +105,33 @@ class Assistant:
         return cls(settings, vad, recognizer, responder, kit, voiceprint)
 
     def session(
-        self, out: VoiceOut, tools: DeviceTools, *, device_name: str, identifier: Identifier | None = None
+        self,
+        out: VoiceOut,
+        tools: DeviceTools,
+        *,
+        device_name: str,
+        identifier: Identifier | None = None,
+        memory: SessionMemory | None = None,
     ) -> VoiceSession:
-        """Make the voice of one connection; ``identifier`` tells the dialogue who speaks."""
+        """Make the voice of one connection.
+
+        ``identifier`` tells the dialogue who speaks; ``memory`` is an earlier session's, which this one goes on with.
+        """
         self._recognizer.prepare()
         self._warm()
+        memory = memory or SessionMemory()
         conversation = self._responder.conversation(tools, device_name)
+        if isinstance(conversation, ChatConversation):
+            if memory.history is None:
+                memory.history = conversation.history
+            conversation.history = memory.history
         recognizer: SpeechRecognizer = self._recognizer
         if identifier is not None:
             identifying = IdentifyingRecognizer(recognizer, identifier, device_name)
             recognizer = identifying
             if isinstance(conversation, ChatConversation):
                 conversation.speaker = lambda: identifying.speaker
-        return VoiceSession(self._settings, self._vad, recognizer, self._kit, out, conversation)
+        return VoiceSession(self._settings, self._vad, recognizer, self._kit, out, conversation, memory)
 
     def _warm(self) -> None:
         """Have the offline voice say the fixed phrases to itself, once; another's server is not asked for what may

@@ -1,9 +1,11 @@
 """What a conversation remembers: whole turns, bounded in number and in tokens."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
-from posewire.voice.llm import ChatMessage
+from posewire.voice.llm import ChatMessage, ToolCall
 
 _CHARS_PER_TOKEN = 4
 _MESSAGE_TOKENS = 4
@@ -40,6 +42,24 @@ class History:
     def messages(self) -> list[ChatMessage]:
         """Return all messages in order."""
         return [message for _, turn in self._turns for message in turn]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it for JSON."""
+        turns = [[asdict(message) for message in turn] for _, turn in self._turns]
+        return {"max_turns": self._max_turns, "max_tokens": self._max_tokens, "turns": turns}
+
+    @classmethod
+    def from_dict(cls, saved: Mapping[str, Any]) -> "History":
+        """Return what ``as_dict`` gave."""
+        history = cls(saved["max_turns"], saved["max_tokens"])
+        for turn in saved["turns"]:
+            history.add(
+                [
+                    ChatMessage(**{**message, "tool_calls": tuple(ToolCall(**call) for call in message["tool_calls"])})
+                    for message in turn
+                ]
+            )
+        return history
 
     def clear(self) -> None:
         """Forget everything."""

@@ -6,6 +6,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from posewire.voice.asr import Channel, SpeechRecognizer, Utterance
 from posewire.voice.conversation import Conversation
 from posewire.voice.endpoint import Endpointer, frames_of
+from posewire.voice.history import History
 from posewire.voice.intents import normal_text
 from posewire.voice.output import VoiceOut
 from posewire.voice.settings import VoiceSettings
@@ -27,6 +29,16 @@ _log = logging.getLogger(__name__)
 _MAX_QUEUED = 10 * SAMPLE_RATE
 _BREATH = 8
 """Frames between two looks of the event loop at others' business, when much audio comes at once."""
+
+
+@dataclass
+class SessionMemory:
+    """What a session has learned, for the one that goes on with it: what was said, and how its microphone sounds."""
+
+    history: History | None = None
+    """None: nothing was said to a language model."""
+
+    channel: Channel = field(default_factory=Channel)
 
 
 class SessionState(Enum):
@@ -50,7 +62,9 @@ class VoiceSession:
         kit: Kit,
         out: VoiceOut,
         conversation: Conversation,
+        memory: SessionMemory | None = None,
     ) -> None:
+        self.memory = memory or SessionMemory()
         self.dropped = 0
         """Samples dropped because the event loop did not keep up."""
 
@@ -61,7 +75,6 @@ class VoiceSession:
         self._new_turn: Callable[[], Turn] = lambda: Turn(kit, out, conversation)
         self._wake_words = frozenset(map(normal_text, settings.wake_words))
         self._greetings = itertools.cycle(settings.greetings or ("",))
-        self._channel = Channel()
         self._inbox = _Inbox()
         self._listening: asyncio.Task[None] | None = None
         self._mode: ListenMode = "auto"
@@ -190,7 +203,7 @@ class VoiceSession:
                 for number, frame in enumerate(frames):
                     step = endpointer.push(frame)
                     if step.started:
-                        utterance = self._recognizer.utterance(self._channel)
+                        utterance = self._recognizer.utterance(self.memory.channel)
                         partial = ""
                         self._speech_started()
                     silent = 0 if utterance is not None or self._speaks() else silent + VAD_FRAME
