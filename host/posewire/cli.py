@@ -19,6 +19,7 @@ COMMANDS = {
     "mcp": ("offer the boards' tools to any MCP client", "posewire.console.mcp_command"),
     "update": ("send new firmware to boards over the air", "posewire.update.command"),
     "record": ("record a room into a file", "posewire.client.record_command"),
+    "recordings": ("list the recordings made on this machine", "posewire.client.recordings_command"),
     "replay": ("play a recording of a room back, at any speed", "posewire.client.replay_command"),
     "devices": ("pair devices, list them, take their access away", "posewire.identity.commands.devices"),
     "tokens": ("issue tokens to people, programs and boards", "posewire.identity.commands.tokens"),

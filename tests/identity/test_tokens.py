@@ -95,7 +95,7 @@ def test_an_issued_token_is_kept_as_a_hash_only(store: Store, tmp_path: Path) ->
     principal = Identities(store).of_issued_token(token)
     assert principal is not None
     assert (principal.kind, principal.name, principal.allows("operator.read")) == ("person", "ann", True)
-    assert Identities(store).of_issued_token(token[:-1] + "A") is None
+    assert Identities(store).of_issued_token(token[:-1] + ("B" if token[-1] == "A" else "A")) is None
     secret = token.rpartition("_")[2].encode()
     store.close()
     assert all(secret not in path.read_bytes() for path in tmp_path.iterdir())

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posewire.cli import main
-from posewire.client.record_command import record
+from posewire.client.record_command import Recorded, record
 from posewire.client.replay_command import replay
 from posewire.client.room_client import HostUnreachableError, RoomClient
 from posewire.errors import WireError
@@ -269,13 +269,13 @@ async def test_the_last_hundred_frames_of_a_member(peers: Peers) -> None:
 async def test_a_recorded_room_plays_back_the_same_poses(host: Host, peers: Peers, tmp_path: Path) -> None:
     file = tmp_path / "room.pwrec"
     publisher = await member(peers, FIRST, **POSES)
-    counts = {"pose": 0, "audio": 0}
-    recorder = asyncio.create_task(record("studio", file, host.url, counts=counts))
+    counts = Recorded()
+    recorder = asyncio.create_task(record("studio", file, host.url, recorded=counts))
     await publisher.receive("room", event="joined")
     encoder = PoseEncoder(BODY, key_every=10)
     for step in range(25):
         await publish(publisher, encoder, step)
-    while counts["pose"] < 25:
+    while counts.pose < 25:
         await asyncio.sleep(0.01)
     recorder.cancel()
     await asyncio.gather(recorder, return_exceptions=True)
@@ -288,6 +288,56 @@ async def test_a_recorded_room_plays_back_the_same_poses(host: Host, peers: Peer
                 break
         assert await player == 25
     assert np.abs(np.array(seen) - np.arange(25) / 100).max() <= 2**-13 + 2**-12
+
+
+def posewire(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert main(words) == 0
+    return capsys.readouterr().out
+
+
+async def test_recordings_are_listed(
+    host: Host, peers: Peers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, store = tmp_path / "room.pwrec", str(tmp_path / "store.db")
+    publisher = await member(peers, FIRST, publish=["audio"])
+
+    async def record_one_frame() -> None:
+        words = ("record", "studio", str(file), "--url", host.url, "--seconds", "0.5", "--store", store)
+        recorder = asyncio.create_task(asyncio.to_thread(posewire, capsys, *words))
+        await publisher.receive("room", event="joined")
+        await publisher.socket.send(build_frame(FrameType.AUDIO, bytes(960), 3))
+        assert "1 audio frames" in await recorder
+
+    await record_one_frame()
+    first = json.loads(posewire(capsys, "recordings", "--json", "--store", store))
+    assert (first["number"], first["room"], first["audio"], first["pose"]) == (1, "studio", 1, 0)
+    assert (first["members"], first["file"], first["there"]) == ([FIRST], str(file), True)
+    assert 0 <= first["seconds"] <= 0.6
+
+    # Appended to, it is the same recording, and longer.
+    await record_one_frame()
+    longer = json.loads(posewire(capsys, "recordings", "--json", "--store", store))
+    assert (longer["number"], longer["audio"]) == (1, 2)
+    assert longer["seconds"] > first["seconds"]
+    assert posewire(capsys, "recordings", "--room", "another", "--store", store) == ""
+
+    file.unlink()
+    assert posewire(capsys, "recordings", "--store", store).endswith("(the file is gone)\n")
+    posewire(capsys, "recordings", "--forget", "1", "--store", store)
+    assert posewire(capsys, "recordings", "--store", store) == ""
+    assert main(("recordings", "--forget", "1", "--store", store)) == 2
+    assert "there is no recording 1" in capsys.readouterr().err
+
+
+async def test_a_list_that_cannot_be_kept_does_not_keep_from_recording(
+    host: Host, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store.db"
+    store.write_text("this is no database, and long enough to be told from an empty one" * 20)
+    words = ("record", "studio", str(tmp_path / "r"), "--url", host.url, "--seconds", "0.1", "--store", str(store))
+    assert await asyncio.to_thread(main, words) == 0
+    assert "the list of recordings will lack this one" in capsys.readouterr().err
+    assert (tmp_path / "r").stat().st_size > 0
 
 
 @pytest.mark.parametrize(

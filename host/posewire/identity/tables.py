@@ -37,3 +37,6 @@ AUDIT = Domain(
         """,  # noqa: S608 - a number of ours
     ),
 )
+
+STORED = (IDENTITY, AUDIT)
+"""What the commands about identities open."""

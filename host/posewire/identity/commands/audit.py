@@ -12,7 +12,8 @@ from dataclasses import asdict
 
 from posewire.errors import ConfigError
 from posewire.identity.audit import read_entries
-from posewire.identity.commands.store_file import add_store_arguments, opened_store
+from posewire.identity.tables import STORED
+from posewire.store.command_line import add_store_arguments, opened_store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the entries, oldest first."""
     if args.last < 1:
         raise ConfigError("--last must be 1 or more")
-    with opened_store(args) as store:
+    with opened_store(args, STORED) as store:
         for entry in store.run_now(lambda c: read_entries(c, args.last)):
             if args.json:
                 print(json.dumps(asdict(entry), ensure_ascii=False))

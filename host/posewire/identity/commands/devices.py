@@ -9,8 +9,10 @@ examples:
 import argparse
 import time
 
-from posewire.identity.commands.store_file import add_store_arguments, local_user, opened_store
+from posewire.identity.commands.local_user import local_user
 from posewire.identity.identities import pair, read_devices, read_pairings, revoke_device
+from posewire.identity.tables import STORED
+from posewire.store.command_line import add_store_arguments, opened_store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do what is asked."""
-    with opened_store(args) as store:
+    with opened_store(args, STORED) as store:
         if args.action == "pair":
             device = store.run_now(lambda c: pair(c, args.code, args.name, args.scope, local_user()))
             print(f"paired {device.device_id}{f' ({device.name})' if device.name else ''}")

@@ -14,9 +14,11 @@ import argparse
 import time
 
 from posewire.errors import ConfigError
-from posewire.identity.commands.store_file import add_store_arguments, local_user, opened_store
+from posewire.identity.commands.local_user import local_user
 from posewire.identity.identities import issue_token, read_tokens, revoke_token
 from posewire.identity.principal import DEVICE_SCOPES, PrincipalKind
+from posewire.identity.tables import STORED
+from posewire.store.command_line import add_store_arguments, opened_store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "issue" and args.days is not None and not args.days > 0:
         raise ConfigError("--days must be more than 0")
     # A token may be issued before the host has ever run.
-    with opened_store(args, create=args.action == "issue") as store:
+    with opened_store(args, STORED, create=args.action == "issue") as store:
         if args.action == "issue":
             scopes = args.scope or DEVICE_SCOPES
             kind: PrincipalKind = "device" if args.device else args.kind

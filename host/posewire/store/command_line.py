@@ -1,15 +1,13 @@
 """The store's file, opened by a command while the host may be running."""
 
 import argparse
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from posewire.errors import ConfigError
-from posewire.identity.tables import AUDIT, IDENTITY
-from posewire.store import MEMORY, Store
 from posewire.store.settings import default_path
+from posewire.store.store import MEMORY, Domain, Store
 
 
 def add_store_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,11 +17,12 @@ def add_store_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def opened_store(args: argparse.Namespace, create: bool = False) -> Iterator[Store]:
+def opened_store(args: argparse.Namespace, domains: Sequence[Domain], create: bool = False) -> Iterator[Store]:
     """Open the store that the options name; ``create``: make it where it is not there yet.
 
     Raises:
         ConfigError: the configuration makes no sense or keeps nothing on disk, or there is no such file.
+        StoreError: the file cannot be opened.
     """
     path = args.store or (_configured(args.config) if args.config else default_path())
     if path == MEMORY:
@@ -31,7 +30,7 @@ def opened_store(args: argparse.Namespace, create: bool = False) -> Iterator[Sto
     if not create and not Path(path).exists():
         # A mistyped name would otherwise become an empty store in which nothing is wrong.
         raise ConfigError(f"there is no store {path}: a host makes it when it first starts; or name it with --store")
-    store = Store(path, (IDENTITY, AUDIT))
+    store = Store(path, domains)
     try:
         yield store
     finally:
@@ -43,8 +42,3 @@ def _configured(config: Path) -> str:
     from posewire.server.settings import load_settings
 
     return load_settings(config).store.path
-
-
-def local_user() -> str:
-    """Return who uses the command line, for the audit log."""
-    return f"command line ({os.environ.get('USER') or os.environ.get('USERNAME') or 'unknown'})"
