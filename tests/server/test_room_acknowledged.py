@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import numpy as np
 import pytest
+import pytest_asyncio
 
 from posewire.errors import PoseError
 from posewire.rooms.frame import RoomFrame
@@ -91,9 +92,8 @@ class Studio:
 
     def __init__(self, seed: int) -> None:
         self.random = np.random.default_rng(seed)
-        maker = SnapshotMaker()
-        maker._may_compile = False  # the plain path does, and no process is left compiling
-        self.room = Room("studio", RoomSettings(), snapshots=maker)
+        self.maker = SnapshotMaker()
+        self.room = Room("studio", RoomSettings(), snapshots=self.maker)
         self.line = Line()
         self.publisher = self.room.join("publisher", frozenset({"pose"}), Subscription(), self.line)
         self.encoder = PoseEncoder(BODY, acknowledged=True)
@@ -139,10 +139,26 @@ class Studio:
             await asyncio.sleep(0.001)
 
 
+OpenStudio = Callable[[int], Studio]
+
+
+@pytest_asyncio.fixture
+async def open_studio() -> AsyncIterator[OpenStudio]:
+    opened: list[Studio] = []
+
+    def open_one(seed: int) -> Studio:
+        opened.append(Studio(seed))
+        return opened[-1]
+
+    yield open_one
+    for studio in opened:
+        await studio.maker.close()
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("delay", [0, 4])
-async def test_who_joins_late_while_another_acknowledges(seed: int, delay: int) -> None:
-    studio = Studio(seed)
+async def test_who_joins_late_while_another_acknowledges(open_studio: OpenStudio, seed: int, delay: int) -> None:
+    studio = open_studio(seed)
     first = studio.watch("first", delay)
     await studio.run(30 + 7 * seed)
     late = studio.watch("late", delay, acknowledges=seed % 2 == 0)
@@ -157,8 +173,8 @@ async def test_who_joins_late_while_another_acknowledges(seed: int, delay: int) 
 
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("delay", [0, 3])
-async def test_who_lags_while_another_acknowledges(seed: int, delay: int) -> None:
-    studio = Studio(seed)
+async def test_who_lags_while_another_acknowledges(open_studio: OpenStudio, seed: int, delay: int) -> None:
+    studio = open_studio(seed)
     first = studio.watch("first", delay)
     await studio.run(20)
     second = studio.watch("second", delay)
@@ -174,8 +190,8 @@ async def test_who_lags_while_another_acknowledges(seed: int, delay: int) -> Non
 
 
 @pytest.mark.parametrize("seed", range(2))
-async def test_who_stays_goes_on_acknowledging(seed: int) -> None:
-    studio = Studio(seed)
+async def test_who_stays_goes_on_acknowledging(open_studio: OpenStudio, seed: int) -> None:
+    studio = open_studio(seed)
     first = studio.watch("first", 2)
     await studio.run(25)
     late = studio.watch("late", 2)
@@ -187,8 +203,8 @@ async def test_who_stays_goes_on_acknowledging(seed: int) -> None:
     assert stays.shown[-1] == len(studio.truth) - 3
 
 
-async def test_a_key_that_is_asked_for_right_after_a_snapshot_comes_when_it_is_due() -> None:
-    studio = Studio(0)
+async def test_a_key_that_is_asked_for_right_after_a_snapshot_comes_when_it_is_due(open_studio: OpenStudio) -> None:
+    studio = open_studio(0)
     studio.watch("first", acknowledges=False)
     second = studio.watch("second", acknowledges=False)
     await studio.run(30)

@@ -90,6 +90,10 @@ class RoomDirectory:
         self._watched = {name: seen for name, seen in self._watched.items() if name in self.rooms}
         return closed
 
+    async def close(self) -> None:
+        """Stop what works for the rooms."""
+        await self._snapshots.close()
+
     def _forget_if_empty(self, room: Room) -> None:
         if not room.members and self.rooms.get(room.name) is room:
             del self.rooms[room.name]

@@ -1,74 +1,106 @@
 """Snapshots of pose streams, made from their packets when somebody needs one: the publisher need not send keys.
 
-Nothing is decoded while nobody needs it, and never in the event loop: a chain of packets is decoded in a thread.
+Nothing is decoded while nobody needs it, and never in this process: the event loop shares the interpreter with its
+threads, and everybody in a room would feel a chain being decoded.
 """
 
 import asyncio
+import contextlib
 import logging
 import sys
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
-from importlib.util import find_spec
+from collections.abc import Callable, Sequence
 
-from posewire.wire.pose import PoseRelay
-from posewire.wire.pose.warm import warm
+from posewire.child_process import child_environment
+from posewire.rooms.snapshot_worker import SIZE, pack_chain
 
 _log = logging.getLogger(__name__)
 
 MAX_PENDING = 8
-"""Chains being decoded at once; beyond it the publisher is asked for a key."""
+"""Chains that may wait to be decoded; beyond it the publisher is asked for a key."""
 
-
-def snapshot_of(packets: Sequence[bytes], compiled: bool) -> bytes | None:
-    """Return one packet in place of a chain that begins with a key or snapshot; None where it does not decode."""
-    relay = PoseRelay(compiled=compiled)
-    return relay.snapshot() if all(relay.feed(packet) for packet in packets) else None
+_ANSWER_WITHIN = 10.0
+_IDLE = 60.0
+"""Seconds without a chain after which the process ends: it takes as much memory as the host."""
 
 
 class SnapshotMaker:
-    """Decodes chains in threads; with the extra ``fast`` compiled, as soon as another process has compiled it."""
+    """Has chains decoded, one after the other, by a process that lives while there is something to do."""
 
     def __init__(self, counters: Counter[str] | None = None) -> None:
         self._counters: Counter[str] = Counter() if counters is None else counters
         self._tasks: set[asyncio.Task[None]] = set()
-        self._pending = 0
-        self._compiled = False
-        self._may_compile = find_spec("numba") is not None
+        self._turn = asyncio.Lock()
+        self._process: asyncio.subprocess.Process | None = None
+        self._idle: asyncio.TimerHandle | None = None
 
     def make(self, packets: Sequence[bytes], done: Callable[[bytes | None], None]) -> bool:
         """Call ``done`` with a snapshot (None: there can be none) later; False when there is too much to do."""
-        if self._pending >= MAX_PENDING:
+        if len(self._tasks) >= MAX_PENDING:
             return False
-        self._pending += 1
-        self._start(self._make(tuple(packets), done))
-        if self._may_compile:
-            self._may_compile = False
-            self._start(self._compile())
+        task = asyncio.get_running_loop().create_task(self._make(tuple(packets), done))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         return True
+
+    async def close(self) -> None:
+        """End the process; chains that wait are given up."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._end()
 
     async def _make(self, packets: tuple[bytes, ...], done: Callable[[bytes | None], None]) -> None:
         snapshot = None
         try:
-            snapshot = await asyncio.to_thread(snapshot_of, packets, self._compiled)
-        except Exception:  # whatever it is: the publisher can still be asked for a key
-            _log.exception("a snapshot could not be made")
-        finally:
-            self._pending -= 1
+            async with self._turn:
+                snapshot = await self._ask(packets)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+            # The publisher can still be asked for a key.
+            _log.warning("a snapshot could not be made: %r", error)
         self._counters["pose_snapshots"] += snapshot is not None
         done(snapshot)
 
-    async def _compile(self) -> None:
-        """Compiling would hold up this process for seconds, so another one does it and leaves the result on disk."""
-        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "posewire.wire.pose.warm")
+    async def _ask(self, packets: tuple[bytes, ...]) -> bytes | None:
+        self._stop_idling()
         try:
-            if await process.wait() == 0:
-                await asyncio.to_thread(warm)
-                self._compiled = True
-        finally:
-            if process.returncode is None:
-                process.kill()
+            process = self._process
+            if process is None or process.returncode is not None:
+                process = self._process = await _begin()
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(pack_chain(packets))
+            async with asyncio.timeout(_ANSWER_WITHIN):
+                size = SIZE.unpack(await process.stdout.readexactly(SIZE.size))[0]
+                snapshot = await process.stdout.readexactly(size)
+        except BaseException:
+            # What it would still answer belongs to this chain, not to the next one.
+            await self._end()
+            raise
+        self._idle = asyncio.get_running_loop().call_later(_IDLE, self._let_go)
+        return snapshot or None
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _let_go(self) -> None:
+        process, self._process = self._process, None
+        if process is not None and process.stdin is not None:
+            process.stdin.close()  # it ends with its input
+
+    def _stop_idling(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+
+    async def _end(self) -> None:
+        self._stop_idling()
+        process, self._process = self._process, None
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+async def _begin() -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "posewire.rooms.snapshot_worker",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=child_environment(),
+    )  # fmt: skip

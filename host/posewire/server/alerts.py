@@ -29,7 +29,7 @@ class AlertSettings:
     loop_lag_ms: float = 100.0
     loss: float = 0.05
     cpu: float = 0.95
-    memory_growth_mb: float = 150.0  # more than what the host loads once it is needed: the compiled pose codec, 100 MB
+    memory_growth_mb: float = 100.0
     send_failures: float = 5.0
     min_frame_rate: float = 0.0
     webhook: str = ""

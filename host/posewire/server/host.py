@@ -200,6 +200,7 @@ class Host:
         await self._keep_sessions()
         if self._listener is not None:
             await self._listener.stop_http(_DRAIN_TIMEOUT)
+        await self._services.rooms.close()
         await self._services.updates.close()
         await self._services.tools.close()
         if self._services.assistant is not None:

@@ -11,13 +11,12 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-import posewire
+from posewire.child_process import child_environment
 from posewire.errors import ProviderError
 from posewire.voice.asr import Channel, Transcript
 from posewire.voice.worker import AUDIO, CANCEL, CONFIGURE, END, FAILED, HEADER, PARTIAL, READY, START
@@ -219,7 +218,7 @@ class _Process:
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "posewire.voice.worker", engine,
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=_environment(),
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=child_environment(),
             )  # fmt: skip
             assert process.stdin is not None
             assert process.stdout is not None
@@ -267,9 +266,3 @@ class _Process:
         utterances = list(self.utterances.values())
         self.utterances.clear()
         yield from utterances
-
-
-def _environment() -> dict[str, str]:
-    """Return the environment in which the worker finds this very package."""
-    here = str(Path(posewire.__file__).parent.parent)
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH", ""))))}

@@ -1,0 +1,12 @@
+"""Processes of this program's own that it starts beside itself."""
+
+import os
+from pathlib import Path
+
+import posewire
+
+
+def child_environment() -> dict[str, str]:
+    """Return the environment in which a child finds this very package."""
+    here = str(Path(posewire.__file__).parent.parent)
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH", ""))))}
