@@ -58,18 +58,24 @@ async def test_prometheus_sees_connections_rooms_drops_and_errors(host: Host, pe
     listener = await peers.connect("aa:00:00:00:00:02")
     await listener.hello()
     await listener.join(subscribe=["audio"])
+    frame = build_frame(FrameType.AUDIO, bytes(60), 3)
     for _ in range(40):
-        await publisher.socket.send(build_frame(FrameType.AUDIO, bytes(1920), 3))
+        await publisher.socket.send(frame)
+    await publisher.echo()
+    listener.socket.transport.abort()
+    await publisher.receive("room", event="away")
+    for _ in range(5):
+        await publisher.socket.send(frame)
     await publisher.send(type="nonsense")
     await publisher.echo()
     seen = await scraped(host)
-    assert seen["posewire_connections"] == 2
+    assert seen["posewire_connections"] == 1
     assert seen["posewire_room_members"] == 2
-    assert seen["posewire_audio_in_total"] == 40
-    assert seen["posewire_audio_out_total"] + seen.get("posewire_audio_dropped_total", 0) == 40
+    assert seen["posewire_audio_in_total"] == 45
+    assert (seen["posewire_audio_out_total"], seen["posewire_audio_dropped_total"]) == (40, 5)
     assert seen["posewire_refused_total/unknown_type"] == 1
     assert seen["posewire_message_seconds_count"] >= 2
-    assert seen["posewire_connection_queue_bytes_count"] == 2
+    assert seen["posewire_connection_queue_bytes_count"] == 1
     assert seen["posewire_resident_bytes"] > 1e6
 
 
