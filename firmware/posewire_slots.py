@@ -20,6 +20,8 @@ MANIFEST = "manifest"
 CRASHES_MAX = const(5)
 
 _TRIAL_BOOTS = const(3)
+# An update that hangs while it is imported, or in a loop, would never come to its next boot.
+_TRIAL_WATCHDOG_MS = const(120000)
 _SAFE_RETRY_MS = const(900000)
 _CRASH_PAUSE_MS = const(5000)
 _TRIAL_PAUSE_MS = const(500)
@@ -31,6 +33,8 @@ _NAMESPACE = "posewire"
 _KEY = "boot"
 
 _retry = None
+# The watchdog that was started for a version on trial; None when there is none. Whoever runs has to feed it.
+watchdog = None
 
 
 class State:
@@ -197,19 +201,22 @@ def _button_held():
 
 def run():
     """Run the application unless there is a reason not to. Called from main.py."""
-    global _retry
+    global _retry, watchdog
     reason = safe_reason()
     if reason:
         print("safe boot: %s; no application, the REPL is yours" % reason)
         state = load()
         if state.crashes >= CRASHES_MAX:
             # A board that nobody looks after should not stay dead: it tries again after a while.
-            state.crashes = CRASHES_MAX - 1
+            # The reset counts as a crash too: one more after it, and the application rests again.
+            state.crashes = CRASHES_MAX - 2
             store(state)
             print("safe boot: the application is tried again in 15 minutes; posewire_slots.stay() to stop that")
             _retry = machine.Timer(0)
             _retry.init(mode=machine.Timer.ONE_SHOT, period=_SAFE_RETRY_MS, callback=lambda timer: machine.reset())
         return
+    if load().trial:
+        watchdog = machine.WDT(timeout=_TRIAL_WATCHDOG_MS)
     try:
         from posewire_fw.app import run as run_app
     except Exception as exc:

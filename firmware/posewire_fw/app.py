@@ -42,6 +42,8 @@ _CONSOLE_POLL_MS = const(20)
 _SETUP_HOLD_MS = const(5000)
 _REBOOT_MS = const(500)
 _CRASH_PAUSE_MS = const(5000)
+# For whoever uses the REPL: a watchdog cannot be stopped, only be given more time.
+_REPL_WATCHDOG_MS = const(3600000)
 
 _events = Events()
 _app = None
@@ -138,7 +140,8 @@ class App:
         self.button = Button(pin) if pin is not None else None
         self._pressed_at = time.ticks_ms()
         self.console = Console(self._make_improv)
-        self.supervisor = Supervisor(self._watchdog(), self._frames_sent, self._others, crash.note)
+        self.watchdog = self._open_watchdog()
+        self.supervisor = Supervisor(self.watchdog, self._frames_sent, self._others, crash.note, self._give_up)
         self._add_workers()
 
     def _read_secrets(self, new_client_id):
@@ -235,9 +238,17 @@ class App:
             headers.append(("Authorization", token if " " in token else "Bearer " + token))
         return headers
 
-    def _watchdog(self):
+    def _open_watchdog(self):
         settings = self.config["watchdog"]
-        return machine.WDT(timeout=settings["seconds"] * 1000) if settings["enabled"] else None
+        if settings["enabled"]:
+            return machine.WDT(timeout=settings["seconds"] * 1000)
+        # The one that posewire_slots has started for a version on trial wants to be fed as well.
+        return posewire_slots.watchdog
+
+    def _give_up(self, why):
+        crash.note(why)
+        log.error("app", "%sonly a reset can help", why.replace("\n", ": "))
+        self.reboot()
 
     def _add_workers(self):
         add = self.supervisor.add
@@ -249,9 +260,9 @@ class App:
             add("keypoints", Poller(self.keypoints.poll, _KEYPOINT_POLL_MS))
         if self.imu is not None:
             add("imu", Poller(self.imu.poll, _IMU_POLL_MS))
-        add("front", Poller(self._poll_front, _FRONT_POLL_MS))
+        add("front", Poller(self._poll_front, _FRONT_POLL_MS), True)
         add("console", Poller(self.console.poll, _CONSOLE_POLL_MS))
-        add("connection", self.connection)
+        add("connection", self.connection, True)
 
     def _poll_front(self):
         if self.button is not None:
@@ -455,6 +466,10 @@ def run():
         gc.threshold(gc.mem_free() // 4 + gc.mem_alloc())
         log.info("app", "posewire %s on %s, %d bytes free", __version__, _app.board.name, gc.mem_free())
         asyncio.run(_app.supervisor.run())
+    except KeyboardInterrupt:
+        if _app is not None and _app.watchdog is not None:
+            machine.WDT(timeout=_REPL_WATCHDOG_MS)
+        raise
     except Exception as exc:
         log.exception("app", "crashed", exc)
         crash.record(exc)

@@ -140,8 +140,8 @@ _SETTINGS = (
     ("pose", "from", None, _optional_text, "a device id or null"),
     ("pose", "hold_ms", 500, _integer(50, 60000), "50..60000"),
     ("pose", "relax_ms", 3000, _integer(50, 600000), "50..600000"),
-    ("watchdog", "enabled", False, _boolean, "true or false"),
-    ("watchdog", "seconds", 20, _integer(5, 120), "5..120"),
+    ("watchdog", "enabled", True, _boolean, "true or false"),
+    ("watchdog", "seconds", 60, _integer(5, 300), "5..300"),
 )
 
 

@@ -145,7 +145,7 @@ class Connection:
     async def _serve(self):
         turns = 0
         while True:
-            self.beat += 1
+            self._tick()
             self._link.turn(self._session)
             turns += 1
             if turns == _WIFI_CHECK_TURNS:
@@ -155,12 +155,13 @@ class Connection:
             await asyncio.sleep_ms(_TURN_MS)
 
     def _tick(self):
-        self.beat += 1
+        # Kept small: above 30 bits it would be an object on the heap of a 32-bit chip.
+        self.beat = (self.beat + 1) & 0xFFFFFF
 
     async def _pause(self, milliseconds):
         end = time.ticks_add(time.ticks_ms(), milliseconds)
         while True:
-            self.beat += 1
+            self._tick()
             left = time.ticks_diff(end, time.ticks_ms())
             if left <= 0 or self._wifi.offered() or self._setup_wanted:
                 return

@@ -8,10 +8,15 @@ from micropython import const
 from posewire_fw import log
 
 _PERIOD_MS = const(1000)
+# Before a worker that failed is started again: doubled each time, up to this.
 _RESTART_MS = const(1000)
+_RESTART_MAX_MS = const(30000)
 # A worker that has not moved at so many checks in a row is restarted. Checks and not seconds: while a DNS answer blocks
 # the whole board nobody moves, and nobody is to blame.
 _STALL_CHECKS = const(15)
+# So many failures and stalls without so many good checks between, and only a reset can help.
+_TROUBLE_MAX = const(6)
+_WELL_CHECKS = const(60)
 _COLLECTED = const(256)
 
 
@@ -25,39 +30,45 @@ class Poller:
 
     async def run(self):
         while True:
-            self.beat += 1
             self._poll()
+            # Kept small: above 30 bits it would be an object on the heap of a 32-bit chip.
+            self.beat = (self.beat + 1) & 0xFFFFFF
             await asyncio.sleep_ms(self._period_ms)
 
 
 class _Watch:
-    def __init__(self, name, worker):
+    def __init__(self, name, worker, vital):
         self.name = name
         self.worker = worker
+        self.vital = vital
         self.task = None
         self.beat = -1
         self.still = 0
+        self.trouble = 0
+        self.well = 0
 
 
 class Supervisor:
-    """add(name, worker): worker has run(), which never ends, and beat, a count that goes up while it lives.
+    """add(name, worker, vital): worker has run(), which never ends, and beat, a count that changes while it lives.
 
-    frames_sent() and others() count what has happened so far: frames that must not allocate, and all that may.
-    on_stall(text) hears of the first worker that has stalled.
+    Without a vital worker the board is of no use: where one does not recover, hopeless(text) is called, once. Others
+    are started again for ever. frames_sent() and others() count what has happened so far: frames that must not
+    allocate, and all that may. on_stall(text) hears of the first worker that has stalled.
     """
 
-    def __init__(self, watchdog, frames_sent, others, on_stall=None):
+    def __init__(self, watchdog, frames_sent, others, on_stall=None, hopeless=None):
         self._watchdog = watchdog
         self._frames_sent = frames_sent
         self._others = others
         self._on_stall = on_stall
+        self._hopeless = hopeless
         self._watches = []
         self.restarts = 0
         self.heap_free_min = 0
         self._per_frame = None
 
-    def add(self, name, worker):
-        self._watches.append(_Watch(name, worker))
+    def add(self, name, worker, vital=False):
+        self._watches.append(_Watch(name, worker, vital))
 
     def alloc_per_frame(self):
         """Heap bytes for each frame sent, in the best second in which frames went out and nothing else happened.
@@ -95,6 +106,9 @@ class Supervisor:
             if watch.worker.beat != watch.beat:
                 watch.beat = watch.worker.beat
                 watch.still = 0
+                watch.well += 1
+                if watch.well > _WELL_CHECKS:
+                    watch.trouble = 0
                 continue
             watch.still += 1
             if watch.still > _STALL_CHECKS:
@@ -104,10 +118,17 @@ class Supervisor:
                     # In case this is how it ends: a watchdog leaves no traceback.
                     self._on_stall("%s has stalled\n" % watch.name)
                 watch.task.cancel()
-                self.restarts += 1
+                self._note_trouble(watch)
                 self._start(watch)
         if alive and self._watchdog is not None:
             self._watchdog.feed()
+
+    def _note_trouble(self, watch):
+        self.restarts += 1
+        watch.well = 0
+        watch.trouble += 1
+        if watch.trouble == _TROUBLE_MAX and watch.vital and self._hopeless is not None:
+            self._hopeless("%s does not recover\n" % watch.name)
 
     def _start(self, watch):
         watch.still = 0
@@ -119,6 +140,8 @@ class Supervisor:
                 await watch.worker.run()
             except Exception as exc:
                 log.exception("supervisor", "%s failed" % watch.name, exc)
-            self.restarts += 1
-            await asyncio.sleep_ms(_RESTART_MS)
-            watch.worker.beat += 1
+            self._note_trouble(watch)
+            pause = min(_RESTART_MS << min(watch.trouble - 1, 5), _RESTART_MAX_MS)
+            # Who waits has not stalled.
+            watch.still = -(pause // _PERIOD_MS)
+            await asyncio.sleep_ms(pause)
