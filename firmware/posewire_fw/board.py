@@ -103,7 +103,9 @@ class Board:
         pins = self.pins
         if pins["codec_scl"] == pins.get("i2c_scl") and pins["codec_sda"] == pins.get("i2c_sda"):
             return self.open_i2c()
-        return machine.I2C(1, scl=self.pin("codec_scl"), sda=self.pin("codec_sda"), freq=400000)
+        # Some chips have only the first bus.
+        bus = 1 if self.has("i2c_scl", "i2c_sda") else 0
+        return machine.I2C(bus, scl=self.pin("codec_scl"), sda=self.pin("codec_sda"), freq=400000)
 
     def amplifier(self, on):
         """Switch the amplifier, where the board has a pin for it."""

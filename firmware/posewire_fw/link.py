@@ -143,12 +143,11 @@ class Link:
             key = binascii.b2a_base64(os.urandom(16)).decode().strip()
             await self._write_all(sock, handshake_request(netloc, path, key, headers), beat)
             await self._read_handshake(sock, key, beat)
-        except BaseException as exc:
+        except BaseException:
             if sock is not None:
                 sock.close()
-            if isinstance(exc, OSError):
-                # The host may have moved: ask for its address again next time.
-                self._addresses.clear()
+            # The host may have moved, or another machine answer for it: ask for the address again next time.
+            self._addresses.clear()
             raise
         self._reset()
         self._sock = sock

@@ -1,8 +1,11 @@
 """What happens to a board in months: networks go, files break, it crashes, it hangs. It is back without help."""
 
 import json
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -94,6 +97,35 @@ def test_a_name_that_does_not_resolve_any_more_is_no_obstacle(host: SmallHost, s
         board.restart()
         wait_for_connection(board, 3)
         assert said(board, "posewire.local does not resolve: trying 127.0.0.1, where it was")
+
+
+class Router(BaseHTTPRequestHandler):
+    """Answers everything with a page of its own, as a router does that has lost the internet."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<h1>No connection</h1>")
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def test_a_name_that_led_to_the_wrong_machine_is_looked_up_again(host: SmallHost) -> None:
+    port = urlsplit(host.url).port
+    assert port is not None
+    wrong = ThreadingHTTPServer(("127.0.0.2", port), Router)
+    threading.Thread(target=wrong.serve_forever, daemon=True).start()
+    try:
+        board = SimBoard(host.url.replace("127.0.0.1", "posewire.local"), imu=False)
+        board.network.names["posewire.local"] = "127.0.0.2"
+        with board:
+            board.wait(lambda: said(board, "the server answered 200"), 20, "the wrong machine's answer")
+            board.network.names["posewire.local"] = "127.0.0.1"
+            wait_for_connection(board)
+    finally:
+        wrong.shutdown()
+        wrong.server_close()
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"host": 5, "wifi": "x"}', "\x00\xff"])

@@ -325,6 +325,9 @@ def _check_parts(board: BoardDefinition, findings: list[str]) -> None:
         _check_address("codec", board.codec.address, findings)
         if "codec_sda" not in board.pins:
             findings.append("[codec] needs [pins] codec_scl and codec_sda")
+        shared = board.pins.get("codec_sda") == board.pins.get("i2c_sda", board.pins.get("codec_sda"))
+        if board.chip.i2c_ports == 1 and not shared:
+            findings.append(f"[pins] {board.chip.name} has one I2C port: codec_scl, codec_sda are i2c_scl, i2c_sda")
         findings.extend(
             f"[codec] setup: {entry} is not [address, register, value]"
             for entry in board.codec.setup

@@ -153,6 +153,7 @@ class SimBoard:
         self._led_pin = pins.get("led")
         self._imu_chip = imu_chip or (definition.imu.chip if definition.imu else "mpu6050")
         self._i2c = _register_chips(definition)
+        self._chip = definition.chip
         self._clock_set = clock_set
 
         self._changed = threading.Condition()
@@ -379,6 +380,8 @@ class SimBoard:
                 "bytecode": not self._interpreter.viper,
                 "imu": self._imu_chip,
                 "i2c": self._i2c,
+                "i2c_ports": self._chip.i2c_ports,
+                "i2s_ports": self._chip.i2s_ports,
                 "clock_set": self._clock_set,
             }
             self._process = BoardProcess(

@@ -198,7 +198,7 @@ class I2C:
     def __init__(self, id=0, *, scl=None, sda=None, freq=400000, timeout=50000):
         from simregisters import Registers
 
-        if not 0 <= id < 2:
+        if not 0 <= id < simbus.settings.get("i2c_ports", 2):
             raise ValueError("I2C(%d) doesn't exist" % id)
         if not _sensors:
             _sensors.append(_sensor())
