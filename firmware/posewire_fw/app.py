@@ -60,6 +60,7 @@ class App:
         self.config = settings
         settings["errors"] = errors
         self._read_secrets(config.new_client_id)
+        lean = self._leave_out()
         forget("config")
         self.events = _events
         self.board = board.load()
@@ -119,7 +120,7 @@ class App:
         )
         self.tools.report = self.session.report  # pyright: ignore[reportAttributeAccessIssue]
         self.session.receiver = self.receiver
-        self.updates = Updates(__version__, self.session.send, self.reboot, self.session.public_state)
+        self.updates = Updates(__version__, self.session.send, self.reboot, self.session.public_state, lean)
         self.session.handle("update", self.updates.on_message)
         self.telemetry = Telemetry(self)
         self.events.on("connected", self._on_connected)
@@ -154,6 +155,18 @@ class App:
         if settings["client_id"] is None:
             settings["client_id"] = secrets.get(secrets.CLIENT_ID) or new_client_id()
             secrets.put(secrets.CLIENT_ID, settings["client_id"])
+
+    def _leave_out(self):
+        """Start without motion, once, where an update has asked for its memory; as Updates wants to know it."""
+        pose = self.config["pose"]
+        if not pose["room"]:
+            return None
+        if not secrets.get(secrets.LEAN):
+            return False
+        secrets.put(secrets.LEAN, "")
+        log.warning("app", "without motion this time, to have memory for an update")
+        pose["room"] = None
+        return True
 
     def _audio_ports(self):
         codec = self.board.open_codec()

@@ -6,7 +6,7 @@ import time
 
 from micropython import const
 
-from posewire_fw import log
+from posewire_fw import log, secrets
 from posewire_fw.updater import PIECE, UpdateError
 
 _BLOCK = const(4096)
@@ -110,6 +110,7 @@ class ImageUpdate:
             raise UpdateError("bad_hash", "the image arrived damaged")
         # Checks the image itself once more; the boot loader goes back to the old one unless it is confirmed.
         self._partition.set_boot()
+        secrets.put(secrets.IMAGE, self.slot)
         log.info("update", "image %s is installed in %s", self.version, self.slot)
         return {"type": "update", "event": "installed", "version": self.version, "slot": self.slot}
 

@@ -19,6 +19,9 @@ CLIENT_ID = "client_id"
 LAST_NETWORK = "last_network"
 LAST_HOST = "last_host"
 AP_PASSWORD = "ap_password"
+# The partition of a firmware image on trial; that the next start leaves motion out, to have memory for an update.
+IMAGE = "image"
+LEAN = "lean"
 _NETWORKS = "wifi"
 
 

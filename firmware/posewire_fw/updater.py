@@ -8,6 +8,7 @@ off anywhere: the board boots what it had, and the next attempt goes on where th
 # pyright: reportOptionalMemberAccess=false
 
 import binascii
+import gc
 import hashlib
 import os
 import sys
@@ -60,6 +61,18 @@ def free_bytes():
         return None
 
 
+def code_kind():
+    """Where the running application's code is: "files" (it takes memory), "rom" (executed from flash) or "frozen"."""
+    path = log.__file__
+    if path.startswith("/rom/"):
+        return "rom"
+    try:
+        os.stat(path)
+        return "files"
+    except OSError:
+        return "frozen"
+
+
 def describe(version):
     """What the host must know before it offers an update."""
     name, mpy, sub = architecture()
@@ -74,6 +87,8 @@ def describe(version):
         "mpy": mpy,
         "mpy_sub": sub,
         "free": free_bytes(),
+        "code": code_kind(),
+        "heap": gc.mem_alloc() + gc.mem_free(),
     }
 
 

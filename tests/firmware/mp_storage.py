@@ -201,6 +201,77 @@ def test_an_image_goes_into_the_other_partition_and_is_confirmed():
     assert esp32.Partition.confirmed == 1
 
 
+class Hours:
+    """Lets time pass for updates.py."""
+
+    def __init__(self, module):
+        self.now = 0
+        self._module = module
+
+    def __enter__(self):
+        self._real = self._module.time
+        self._module.time = self
+        return self
+
+    def __exit__(self, *error):
+        self._module.time = self._real
+
+    def ticks_ms(self):
+        return self.now
+
+    def ticks_diff(self, a, b):
+        return a - b
+
+
+def after(milliseconds, lean=None, greeted=False):
+    """What updates.py does in that time after a start: how often it restarts the board."""
+    restarts = []
+    with Hours(updates) as hours:
+        work = updates.Updates("1", None, lambda: restarts.append(hours.now), None, lean)
+        if greeted:
+            work.greeted(False)
+        while hours.now < milliseconds:
+            hours.now += 1000
+            work.poll()
+    return restarts
+
+
+def test_an_image_that_reaches_no_host_is_left_again():
+    with_partitions(65536)
+    transfer(image())
+    esp32._boot[1] = "ota_1"  # the boot loader has started it
+    assert after(400000) == [301000]
+    # A host was there: it stays.
+    assert after(400000, greeted=True) == []
+    assert after(400000) == []
+    # And one that the boot loader has gone back from is on trial no more.
+    transfer(image())
+    assert after(400000) == []
+    assert secrets.get(secrets.IMAGE) == ""
+
+
+def test_without_motion_a_board_waits_two_minutes_for_its_update():
+    fresh(64)
+    assert after(400000, lean=True) == [121000]
+    assert after(400000, lean=False) == []
+
+
+def test_a_board_without_memory_for_an_update_starts_without_motion_once():
+    fresh(64)
+    restarts, sent = [], []
+    work = updates.Updates("1", sent.append, lambda: restarts.append(1), lambda: "idle", False)
+    work._fail(MemoryError("none"))
+    assert restarts == [1] and sent == [] and secrets.get(secrets.LEAN) == "1"
+    # Where there is nothing to leave out, the host is told.
+    work = updates.Updates("1", sent.append, lambda: restarts.append(1), lambda: "idle", None)
+    work._fail(MemoryError("none"))
+    assert restarts == [1] and sent[0]["code"] == "update_failed"
+    # What fails without motion ends in a start with it.
+    work = updates.Updates("1", sent.append, lambda: restarts.append(1), lambda: "idle", True)
+    work._fail(MemoryError("none"))
+    assert restarts == [1, 1] and len(sent) == 2
+
+
 def test_images_that_cannot_work_are_refused():
     with_partitions(0)
     refused("no_partition", transfer, image())

@@ -2,8 +2,9 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,10 @@ from posewire.cli import main
 from posewire.errors import InstallError, UpdateError
 from posewire.server.host_process import HostProcess
 from posewire.sim.board import SimBoard
+from posewire.sim.soak_command import SETTINGS, stream
 from posewire.update.bundle import build_app, firmware_version, pack_app, read_image
+from posewire.update.service import UpdateService
+from posewire.update.settings import UpdateSettings
 
 NEW = "9.9.0"
 
@@ -66,6 +70,34 @@ def test_a_version_that_does_not_start_is_rolled_back(
         assert "rolled_back: " in capsys.readouterr().out
         assert sum("boot: slots/a on trial" in line for line in board.log) == 3
         assert board.connected
+
+
+def test_a_board_that_streams_motion_makes_room_for_an_update(
+    host: HostProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with stream(SimBoard(host.url, room="studio", config=SETTINGS)) as board:
+        board.wait(lambda: board.snapshot()["sent"]["pose"] > 50, 30, "motion")
+        assert main(["update", "--host", http(host), "--all"]) == 0
+        assert f"done: runs {NEW}" in capsys.readouterr().out
+        assert any("starting without motion, for the update" in line for line in board.log)
+        # Once to make room, once into the new version; and that one moves again.
+        assert board.resets == 2
+        board.wait(lambda: board.snapshot()["sent"]["pose"] > 50, 30, "motion again")
+
+
+async def test_a_small_board_with_its_code_in_flash_is_not_sent_files() -> None:
+    sent: list[Mapping[str, Any]] = []
+    service = UpdateService(UpdateSettings(), firmware_folder)
+    update = service.start("kitchen", sent.append)
+    state = {"event": "state", "version": "0.1.0", "arch": "xtensawin", "mpy": 6, "code": "frozen", "heap": 112 * 1024}
+    service.on_message("kitchen", sent.append, state)
+    assert (update.stage, update.code) == ("failed", "needs_image")
+    assert [message["action"] for message in sent] == ["query"]
+    # With enough memory it may have it.
+    roomy = service.start("kitchen", sent.append)
+    service.on_message("kitchen", sent.append, {**state, "heap": 4 * 2**20})
+    assert roomy.stage == "building"
+    await service.close()
 
 
 def test_the_plug_is_pulled_while_files_arrive(host: HostProcess, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,9 @@ Send = Callable[[Mapping[str, Any]], None]
 Stage = Literal["asking", "building", "sending", "restarting", "done", "rolled_back", "failed"]
 
 PIECE_MAX = 4096
+LEAST_HEAP = 160 * 1024
+"""Bytes of a board's heap below which the application does not fit as files that are loaded into memory."""
+
 _FINAL: frozenset[Stage] = frozenset({"done", "rolled_back", "failed"})
 _KEEP = 1000
 _CHANGE_SECONDS = 600.0
@@ -152,6 +155,15 @@ class UpdateService:
                 self._fail(update, "no_partition", "this board has no second application partition")
                 return
             self._begin(update, send)
+            return
+        heap = message_field(message, "heap", int, LEAST_HEAP)
+        if message_field(message, "code", str, "files") != "files" and heap < LEAST_HEAP:
+            self._fail(
+                update,
+                "needs_image",
+                f"this board runs its code from flash, and its {heap // 1024} KB of memory cannot hold an update's files: "
+                "send an image with the new version in it (--image), or flash it",
+            )
             return
         arch = message_field(message, "arch", str)[:20]
         versions = message_field(message, "mpy", int), message_field(message, "mpy_sub", int, 0)
