@@ -9,12 +9,12 @@ import micropython
 import posewire_slots
 from micropython import const
 
-from posewire_fw import __version__, board, crash, device_tools, log, secrets
+from posewire_fw import __version__, board, crash, log, secrets
 from posewire_fw.button import PRESSED, RELEASED, Button
-from posewire_fw.clock import Clock
 from posewire_fw.connection import Connection
 from posewire_fw.console import Console
 from posewire_fw.events import Events
+from posewire_fw.files import CONFIG, GOOD_CONFIG, copy_file
 from posewire_fw.forget import forget
 from posewire_fw.frames import HEADER
 from posewire_fw.led import open_led
@@ -23,7 +23,7 @@ from posewire_fw.mic import Microphone, frame_bytes
 from posewire_fw.ring import Ring
 from posewire_fw.session import OFFLINE, Session
 from posewire_fw.speaker import Speaker
-from posewire_fw.supervisor import Poller, Supervisor
+from posewire_fw.supervisor import Supervisor
 from posewire_fw.telemetry import Telemetry
 from posewire_fw.tools import Tools
 from posewire_fw.updates import Updates
@@ -34,11 +34,6 @@ from posewire_fw.wifi import Wifi
 _MIC_FRAMES = const(14)
 _SPEAKER_FRAMES = const(12)
 
-_AUDIO_POLL_MS = const(5)
-_FRONT_POLL_MS = const(10)
-_KEYPOINT_POLL_MS = const(5)
-_IMU_POLL_MS = const(2)
-_CONSOLE_POLL_MS = const(20)
 _SETUP_HOLD_MS = const(5000)
 _REBOOT_MS = const(500)
 _CRASH_PAUSE_MS = const(5000)
@@ -51,27 +46,21 @@ _app = None
 
 class App:
     def __init__(self):
-        # Only read here: what checks the settings is not needed again.
-        from posewire_fw import config
+        from posewire_fw import assembly
 
-        settings, errors = config.load()
-        for error in errors:
-            log.error("config", "%s", str(error)[len("config: ") :])
-        self.config = settings
-        settings["errors"] = errors
-        self._read_secrets(config.new_client_id)
-        lean = self._leave_out()
+        settings = self.config = assembly.read_settings()
         forget("config")
+        lean = assembly.leave_out(settings)
         self.events = _events
         self.board = board.load()
-        self.clock = Clock()
+        self.clock = log.clock
         self.led = open_led(self.board)
         self._reboot_at = None
         audio = settings["audio"]
 
         frame = frame_bytes(audio["format"], audio["frame_ms"])
         self.ring = Ring(frame * _MIC_FRAMES, frame)
-        ports = self._audio_ports()
+        ports = assembly.audio_ports(self.board)
         self.mic = None
         if self.board.has_microphone():
             self.mic = Microphone(
@@ -80,7 +69,7 @@ class App:
                 audio["format"],
                 audio["frame_ms"],
                 audio["gain"],
-                self._voice_detector(),
+                assembly.voice_detector(settings),
             )
         self.speaker = None
         if self.board.has_speaker():
@@ -93,17 +82,11 @@ class App:
         self.imu = None
         self.receiver = None
         if settings["pose"]["room"]:
-            from posewire_fw.pose_rate import PoseRate
-
-            rate = PoseRate(settings["pose"]["bytes_per_second"])
-            self.uplink.rate = rate  # pyright: ignore[reportAttributeAccessIssue]
-            self._open_pose_sources(settings["pose"])
-            self._open_receiver(settings["pose"])
+            assembly.open_pose(self)
 
         self.wifi = Wifi(settings["wifi"])
         self.tools = Tools(self.board.name, self._on_tool_call)
-        device_tools.register(self)
-        self._register_user_tools()
+        assembly.register_tools(self)
 
         self.session = Session(
             settings,
@@ -141,86 +124,12 @@ class App:
         self.button = Button(pin) if pin is not None else None
         self._pressed_at = time.ticks_ms()
         self.console = Console(self._make_improv)
-        self.watchdog = self._open_watchdog()
+        self.watchdog = assembly.open_watchdog(settings["watchdog"])
         self.supervisor = Supervisor(self.watchdog, self._frames_sent, self._others, crash.note, self._give_up)
-        self._add_workers()
+        assembly.add_workers(self, self._poll_front)
+        forget("assembly", "device_tools", "outputs")
 
-    def _read_secrets(self, new_client_id):
-        # What the file says goes first; the rest is what the board was given over serial, its page, or by a host.
-        settings = self.config
-        if settings["wifi"] is not None:
-            settings["wifi"] = settings["wifi"] + secrets.networks()
-        if not settings["host"]["token"]:
-            settings["host"]["token"] = secrets.get(secrets.TOKEN)
-        if settings["client_id"] is None:
-            settings["client_id"] = secrets.get(secrets.CLIENT_ID) or new_client_id()
-            secrets.put(secrets.CLIENT_ID, settings["client_id"])
-
-    def _leave_out(self):
-        """Start without motion, once, where an update has asked for its memory; as Updates wants to know it."""
-        pose = self.config["pose"]
-        if not pose["room"]:
-            return None
-        if not secrets.get(secrets.LEAN):
-            return False
-        secrets.put(secrets.LEAN, "")
-        log.warning("app", "without motion this time, to have memory for an update")
-        pose["room"] = None
-        return True
-
-    def _audio_ports(self):
-        codec = self.board.open_codec()
-        if codec is None:
-            return self.board
-        from posewire_fw.codec_ports import CodecPorts
-
-        return CodecPorts(self.board, codec)
-
-    def _voice_detector(self):
-        if self.config["listen"]["start"] != "voice":
-            return None
-        from posewire_fw.vad import VoiceStart
-
-        return VoiceStart()
-
-    def _open_pose_sources(self, pose):
-        # Imported here, because the codec takes memory that a board without such sources has better uses for.
-        if pose["keypoints"] and self.board.has("uart_tx", "uart_rx"):
-            self._open_uart_part(pose)
-        i2c = self.board.open_i2c() if pose["imu"] else None
-        if i2c is not None:
-            from posewire_fw.imu import Imu
-
-            self.imu = Imu(i2c, pose["imu_hz"], self.clock, self.board.imu)
-            self.uplink.add_source(self.imu.stream)
-
-    def _open_uart_part(self, pose):
-        part = pose["uart"]
-        if part == "keypoints":
-            from posewire_fw.keypoints import KeypointReader
-
-            uart = self.board.open_uart(pose["uart_baud"])
-            self.keypoints = KeypointReader(uart, self._add_pose_stream, self._reserve_packet)
-            self.uplink.publishes = True
-            return
-        if part == "bno08x":
-            from posewire_fw import bno08x
-
-            self.keypoints = bno08x.Bno08x(self.board.open_uart(pose["uart_baud"] or bno08x.BAUD), self.clock)
-        elif part == "grove-ai":
-            from posewire_fw import grove_ai
-
-            uart = self.board.open_uart(pose["uart_baud"] or grove_ai.BAUD)
-            self.keypoints = grove_ai.GroveAi(uart, self.clock, pose["picture"][0], pose["picture"][1])
-        else:
-            from posewire_fw import huskylens2
-
-            uart = self.board.open_uart(pose["uart_baud"] or huskylens2.BAUD)
-            algorithm = huskylens2.HAND if part == "huskylens2-hand" else huskylens2.POSE
-            self.keypoints = huskylens2.HuskyLens2(uart, self.clock, algorithm)
-        self._add_pose_stream(self.keypoints.stream)
-
-    def _add_pose_stream(self, stream):
+    def add_pose_stream(self, stream):
         pose = self.config["pose"]
         if pose["smooth"] is not None:
             from posewire_fw.pose_filter import PoseFilter, can_smooth
@@ -229,15 +138,7 @@ class App:
                 stream.set_filter(PoseFilter(pose["smooth"], pose["smooth_beta"]))
         self.uplink.add_source(stream)
 
-    def _open_receiver(self, pose):
-        if pose["receive"] is None:
-            return
-        from posewire_fw.pose_receiver import PoseReceiver
-
-        self.receiver = PoseReceiver(self.events, pose["receive"], pose["hold_ms"], pose["relax_ms"])
-        self.uplink.receiver = self.receiver  # pyright: ignore[reportAttributeAccessIssue]
-
-    def _reserve_packet(self, count):
+    def reserve_packet(self, count):
         self.link.reserve(max(HEADER) + count)
 
     def _headers(self):
@@ -251,33 +152,14 @@ class App:
             headers.append(("Authorization", token if " " in token else "Bearer " + token))
         return headers
 
-    def _open_watchdog(self):
-        settings = self.config["watchdog"]
-        if settings["enabled"]:
-            return machine.WDT(timeout=settings["seconds"] * 1000)
-        # The one that posewire_slots has started for a version on trial wants to be fed as well.
-        return posewire_slots.watchdog
-
     def _give_up(self, why):
         crash.note(why)
         log.error("app", "%sonly a reset can help", why.replace("\n", ": "))
-        self.reboot()
-
-    def _add_workers(self):
-        add = self.supervisor.add
-        if self.mic is not None:
-            add("mic", Poller(self.mic.poll, _AUDIO_POLL_MS))
-        if self.speaker is not None:
-            add("speaker", Poller(self.speaker.poll, _AUDIO_POLL_MS))
-        if self.keypoints is not None:
-            add("keypoints", Poller(self.keypoints.poll, _KEYPOINT_POLL_MS))
-        if self.imu is not None:
-            add("imu", Poller(self.imu.poll, _IMU_POLL_MS))
-        add("front", Poller(self._poll_front, _FRONT_POLL_MS), True)
-        add("console", Poller(self.console.poll, _CONSOLE_POLL_MS))
-        add("connection", self.connection, True)
+        # At once: what would do it in good order may be what does not recover.
+        machine.reset()
 
     def _poll_front(self):
+        self.clock.update()
         if self.button is not None:
             change = self.button.poll()
             if change == PRESSED:
@@ -354,6 +236,8 @@ class App:
         self._reboot_at = time.ticks_add(time.ticks_ms(), _REBOOT_MS)
 
     def _on_connected(self, session_id):
+        if not self.config["errors"]:
+            copy_file(CONFIG, GOOD_CONFIG)
         features = self.session.host_features
         self.updates.greeted(bool(features.get("update")))
         self.telemetry.greeted(bool(features.get("telemetry")))
@@ -364,21 +248,6 @@ class App:
 
     def _on_tool_call(self, name, arguments):
         self.events.emit("tool", {"name": name, "arguments": arguments})
-
-    def _register_user_tools(self):
-        try:
-            user_tools = __import__("user_tools")
-        except ImportError as exc:
-            if "user_tools" not in str(exc):
-                log.exception("tools", "user_tools.py cannot be imported", exc)
-            return
-        except Exception as exc:
-            log.exception("tools", "user_tools.py cannot be imported", exc)
-            return
-        try:
-            user_tools.register(self.tools, self.board)
-        except Exception as exc:
-            log.exception("tools", "register() in user_tools.py failed", exc)
 
     def _frames_sent(self):
         return self.uplink.sent_audio + self.uplink.sent_pose

@@ -25,6 +25,7 @@ class Board:
         self.name = info.get("name", "unknown")
         self.features = info.get("features", [])
         self.pins = data.get("pins", {})
+        self._inverted = data.get("inverted", ())
         self.uart_baud = data.get("uart", {}).get("baud", 921600)
         self.imu = data.get("imu", {})
         self.led_count = data.get("led", {}).get("count", 1)
@@ -42,6 +43,10 @@ class Board:
 
     def pin(self, name, *args):
         return machine.Pin(self.pins[name], *args)
+
+    def inverted(self, name):
+        """Whether what hangs on a pin is on when the pin is low."""
+        return name in self._inverted
 
     def output_pin(self, name):
         return self.pin(name, machine.Pin.OUT)

@@ -14,7 +14,7 @@ class Clock:
         self._last = time.ticks_ms()
 
     def update(self):
-        """Follow time.ticks_ms(); call at least once in some days (the pose sources and the supervisor do)."""
+        """Follow time.ticks_ms(); call at least once in six days (the application does all the time)."""
         now = time.ticks_ms()
         low = self.low + time.ticks_diff(now, self._last)
         self._last = now

@@ -7,10 +7,8 @@ import binascii
 import json
 import os
 
-from posewire_fw.files import write_file
+from posewire_fw.files import CONFIG, GOOD_CONFIG, write_file
 from posewire_fw.url import parse_url
-
-CONFIG_FILE = "config.json"
 
 
 class ConfigError(Exception):
@@ -215,23 +213,30 @@ def _read_json(path):
     return json.loads(text)
 
 
-def load(path=CONFIG_FILE):
-    """Read settings from a file; a missing or corrupt file gives the defaults (and says so in the errors)."""
+def load(path=CONFIG):
+    """Read settings from a file: the defaults where there is none, what last worked where it is corrupt.
+
+    Either is said in the errors.
+    """
     try:
-        data = _read_json(path)
+        return read(_read_json(path))
     except OSError:
         return defaults(), [ConfigError("config: no %s, using the defaults" % path)]
     except (ValueError, UnicodeError):
+        pass
+    try:
+        config, errors = read(_read_json(GOOD_CONFIG))
+    except (OSError, ValueError, UnicodeError):
         return defaults(), [ConfigError("config: %s is not JSON, using the defaults" % path)]
-    return read(data)
+    return config, [ConfigError("config: %s is not JSON, using the settings that last worked" % path)] + errors
 
 
-def save_value(name, value, path=CONFIG_FILE, repair=False):
+def save_value(name, value, path=CONFIG, repair=False):
     """Set one setting ("section.name", or a top-level one) in the file, leaving the rest of it as it is.
 
-    A corrupt file is not touched, unless repair says to set it aside (as *.bad) and begin anew. The new file is
-    complete before it takes the old one's place, so that losing power cannot leave half of it. False when it could not
-    be saved.
+    A corrupt file is not touched, unless repair says to set it aside (as *.bad) and go on from what last worked. The
+    new file is complete before it takes the old one's place, so that losing power cannot leave half of it. False when
+    it could not be saved.
     """
     try:
         data = _read_json(path)
@@ -242,7 +247,10 @@ def save_value(name, value, path=CONFIG_FILE, repair=False):
     except (ValueError, UnicodeError):
         if not repair:
             return False
-        data = {}
+        try:
+            data = _read_json(GOOD_CONFIG)
+        except (OSError, ValueError, UnicodeError):
+            data = {}
         try:
             os.rename(path, path + ".bad")
         except OSError:

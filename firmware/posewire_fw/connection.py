@@ -15,6 +15,8 @@ _TURN_MS = const(4)
 _WIFI_CHECK_TURNS = const(64)
 _PAUSE_MS = const(250)
 _BAD_CERTIFICATE = const(-0x2700)
+# So many attempts in a row (some minutes) that lead nowhere, and the Wi-Fi itself is doubted: it may be up and dead.
+_FRUITLESS_MAX = const(10)
 
 
 class Backoff:
@@ -58,6 +60,7 @@ class Connection:
         self._setup_wanted = False
         self._unauthorized = False
         self._clock_doubted = False
+        self._fruitless = 0
         link.recall = _last_address
         self._wifi = wifi
         self._link = link
@@ -106,7 +109,9 @@ class Connection:
             finally:
                 self._link.drop(code)
                 self._session.lost()
-            lasted = time.ticks_diff(time.ticks_ms(), started) if opened else 0
+            self._count_fruitless(opened or self._unauthorized)
+            # Its absolute value: the difference turns negative for a connection that lasted a week.
+            lasted = abs(time.ticks_diff(time.ticks_ms(), started)) if opened else 0
             await self._pause(self._backoff.after(lasted, failed))
 
     async def _prepare(self):
@@ -131,6 +136,13 @@ class Connection:
             self._unauthorized = False
             self._on_phase("pairing")
             await self._pair(self._tick)
+
+    def _count_fruitless(self, reached):
+        self._fruitless = 0 if reached else self._fruitless + 1
+        if self._fruitless == _FRUITLESS_MAX:
+            self._fruitless = 0
+            if self._wifi.connected():
+                self._wifi.leave()
 
     def _remember_address(self):
         _, host, _, _, _ = parse_url(self._host["url"])

@@ -5,6 +5,7 @@ import gc
 from micropython import const
 
 from posewire_fw import log
+from posewire_fw.forget import spare
 from posewire_fw.tools import integer
 
 _IDENTIFY_MS = const(3000)
@@ -77,6 +78,7 @@ def register(app):
         from posewire_fw import outputs
 
         outputs.register(tools, app.board)
+        spare(outputs, "register", "_relay", "_servo", "_gpio")
     tools.tool("self.identify", "Blink the LED and beep, to find the board.", {}, identify)
     tools.tool("self.log.read", "The last lines of the board's log.", {}, log.tail)
     tools.tool("self.restart", "Restart the board.", {}, lambda: app.reboot())

@@ -20,7 +20,12 @@ class Events:
     def emit(self, name, value=None):
         """Call the listeners. An error in one is logged and does not reach the caller or the other listeners."""
         for fn in self._listeners.get(name, ()):
-            try:
-                fn(value)
-            except Exception as exc:
-                log.exception("events", "a listener of %s failed" % name, exc)
+            # A try makes a large frame, taken from the heap and given back: only where somebody listens.
+            _call(fn, name, value)
+
+
+def _call(fn, name, value):
+    try:
+        fn(value)
+    except Exception as exc:
+        log.exception("events", "a listener of %s failed" % name, exc)

@@ -10,3 +10,9 @@ def forget(*names):
         sys.modules.pop("posewire_fw." + name, None)
         if hasattr(package, name):
             delattr(package, name)
+
+
+def spare(module, *names):
+    """Give back functions of a module that have done their work; what they have made keeps the module itself alive."""
+    for name in names:
+        delattr(module, name)

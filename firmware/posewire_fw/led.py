@@ -23,13 +23,14 @@ _IDENTIFY_BLINK_MS = const(125)
 
 
 class PlainLed:
-    """One LED on a pin: lit for any colour but black."""
+    """One LED on a pin: lit for any colour but black. inverted: lit while the pin is low."""
 
-    def __init__(self, pin):
+    def __init__(self, pin, inverted=False):
         self._pin = pin
+        self._inverted = inverted
 
     def show(self, color):
-        self._pin.value(1 if color != _OFF else 0)
+        self._pin.value(1 if (color != _OFF) != self._inverted else 0)
 
 
 class RgbLed:
@@ -119,4 +120,6 @@ def open_led(board):
     if not board.has("led"):
         return Led(None)
     pin = board.output_pin("led")
-    return Led(RgbLed(pin) if "neopixel" in board.features else PlainLed(pin))
+    if "neopixel" in board.features:
+        return Led(RgbLed(pin))
+    return Led(PlainLed(pin, board.inverted("led")))

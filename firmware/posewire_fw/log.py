@@ -1,8 +1,11 @@
 """Log lines on the console: seconds since the start, level, part, message. The last ones are kept to be asked for."""
 
-import time
+import io
+import sys
 
 from micropython import const
+
+from posewire_fw.clock import Clock
 
 DEBUG = 10
 INFO = 20
@@ -12,7 +15,8 @@ ERROR = 40
 _KEPT = const(2048)
 
 _LETTERS = {DEBUG: "D", INFO: "I", WARNING: "W", ERROR: "E"}
-_start = time.ticks_ms()
+# The board's own: time.ticks_ms() turns over after 12 days, and this one only after 49.
+clock = Clock()
 _level = INFO
 # The last bytes of the log, as a ring; _count goes on for ever.
 _ring = bytearray(_KEPT)
@@ -30,8 +34,8 @@ def _write(level, part, text, args):
         return
     if args:
         text = text % args
-    seconds = time.ticks_diff(time.ticks_ms(), _start)
-    line = "%5d.%03d %s %s: %s" % (seconds // 1000, seconds % 1000, _LETTERS[level], part, text)
+    now = clock.uptime_ms()
+    line = "%5d.%03d %s %s: %s" % (now // 1000, now % 1000, _LETTERS[level], part, text)
     print(line)
     _keep(line.encode())
     _keep(b"\n")
@@ -76,8 +80,13 @@ def error(part, text, *args):
 def exception(part, text, exc):
     """An error with the exception that caused it and where it came from."""
     error(part, "%s: %s: %s", text, type(exc).__name__, exc)
+    trace = io.StringIO()
     try:
-        from sys import print_exception
-    except ImportError:
+        sys.print_exception(exc, trace)  # pyright: ignore[reportAttributeAccessIssue, reportArgumentType]
+    except AttributeError:  # CPython
         from traceback import print_exception
-    print_exception(exc)
+
+        print_exception(exc, file=trace)
+    lines = trace.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+    print(lines, end="")
+    _keep(lines.encode())

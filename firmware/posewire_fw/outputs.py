@@ -1,45 +1,38 @@
 """Relays, servos and free pins of a board, each with its tools. Pins are named in board.json: relay…, servo…, gpio_…"""
 
 import machine
-from micropython import const
 
+from posewire_fw.servo import Servo
 from posewire_fw.tools import boolean, integer, string
 
-_SERVO_HZ = const(50)
 # 0 and 180 degrees of a usual servo, in microseconds.
-_SERVO_LEAST_US = const(500)
-_SERVO_MOST_US = const(2500)
+_SERVO_LEAST_US = 500
+_SERVO_MOST_US = 2500
 
 
 class Relay:
-    """Something that is switched: on is a high level."""
+    """Something that is switched. inverted: on is a low level, as with most relay modules."""
 
-    def __init__(self, pin):
+    def __init__(self, pin, inverted=False):
         self._pin = pin
-        self.on = False
-        pin.value(0)
+        self._inverted = inverted
+        self.set(False)
 
     def set(self, on):
-        self._pin.value(1 if on else 0)
+        self._pin.value(1 if bool(on) != self._inverted else 0)
         self.on = on
 
 
-class Servo:
-    """A servo motor. It is driven from its first angle on: before that it can be turned by hand."""
+class TurnedServo:
+    """A servo told its angle. It is driven from its first one on: before that it can be turned by hand."""
 
     def __init__(self, pin):
-        self._pin = pin
-        self._pwm = None
+        self._servo = Servo(pin, _SERVO_LEAST_US, _SERVO_MOST_US)
         self.angle = None
 
     def set(self, angle):
         """Degrees, 0 … 180."""
-        pulse = _SERVO_LEAST_US + (_SERVO_MOST_US - _SERVO_LEAST_US) * angle // 180
-        duty = pulse * 65535 * _SERVO_HZ // 1000000
-        if self._pwm is None:
-            self._pwm = machine.PWM(self._pin, freq=_SERVO_HZ, duty_u16=duty)
-        else:
-            self._pwm.duty_u16(duty)
+        self._servo.move((angle * 1000 + 90) // 180)
         self.angle = angle
 
     def shown(self):
@@ -48,10 +41,27 @@ class Servo:
 
     def release(self):
         """Let go: no more pulses."""
-        if self._pwm is not None:
-            self._pwm.deinit()
-            self._pwm = None
+        self._servo.relax()
         self.angle = None
+
+
+class FreePin:
+    """A pin without a purpose: driven once it has been written, an input until then."""
+
+    def __init__(self, board, name):
+        self._board = board
+        self._name = name
+        self._out = None
+
+    def write(self, on):
+        if self._out is None:
+            self._out = self._board.output_pin(self._name)
+        self._out.value(1 if on else 0)
+
+    def read(self):
+        # To ask an output as an input would switch it off.
+        pin = self._out or self._board.pin(self._name, machine.Pin.IN)
+        return bool(pin.value())
 
 
 def register(tools, board):
@@ -59,9 +69,9 @@ def register(tools, board):
     free = []
     for name in sorted(board.pins):
         if name.startswith("relay"):
-            _relay(tools, name, Relay(board.output_pin(name)))
+            _relay(tools, name, Relay(board.output_pin(name), board.inverted(name)))
         elif name.startswith("servo"):
-            _servo(tools, name, Servo(board.output_pin(name)))
+            _servo(tools, name, TurnedServo(board.output_pin(name)))
         elif name.startswith("gpio_"):
             free.append(name[5:])
     if free:
@@ -85,12 +95,14 @@ def _servo(tools, name, servo):
 
 
 def _gpio(tools, board, names):
-    def write(pin, on):
-        board.output_pin("gpio_" + pin).value(1 if on else 0)
-
-    def read(pin):
-        return bool(board.pin("gpio_" + pin, machine.Pin.IN).value())
-
+    pins = {name: FreePin(board, "gpio_" + name) for name in names}
     choice = string(choices=names)
-    tools.tool("self.gpio.write", "Drive a pin of the board high or low.", {"pin": choice, "on": boolean()}, write)
-    tools.tool("self.gpio.read", "Read the level of a pin of the board.", {"pin": choice}, read)
+    tools.tool(
+        "self.gpio.write",
+        "Drive a pin of the board high or low.",
+        {"pin": choice, "on": boolean()},
+        lambda pin, on: pins[pin].write(on),
+    )
+    tools.tool(
+        "self.gpio.read", "Read the level of a pin of the board.", {"pin": choice}, lambda pin: pins[pin].read()
+    )

@@ -152,6 +152,7 @@ class Session:
         self._deaf = False
         self._deaf_since = 0
         self._iot_due = False
+        self._things = []
         self._waiting_hello = False
         self._protocol = config["protocol"]
         self._refused = None
@@ -234,6 +235,7 @@ class Session:
             self.receiver.forget()
         self._waiting_hello = False
         self._deaf = False
+        self._things = []
         self.room_slot = None
         self._enter(OFFLINE)
         if was_online:
@@ -309,8 +311,10 @@ class Session:
             self._link.close()
         if self._deaf and time.ticks_diff(now, self._deaf_since) > _DEAF_MS:
             self._deaf = False
-        if self._iot_due and age > _IOT_MS and self.state == IDLE:
-            self._send_iot()
+        if self._iot_due and age > _IOT_MS and self.public_state() == IDLE:
+            self._begin_iot()
+        elif self._things:
+            self._send_thing()
 
     def _watch(self):
         while self._ring.count > _BEFORE_VOICE:
@@ -542,13 +546,21 @@ class Session:
             iot.handle_command(self._tools, command)
         self._send(messages.iot_states(iot.states(self._tools)))
 
-    def _send_iot(self):
+    def _begin_iot(self):
         from posewire_fw import iot
 
         self._iot_due = False
-        for descriptor in iot.descriptors(self._tools):
-            self._send(messages.iot_descriptors([descriptor]))
-        self._send(messages.iot_states(iot.states(self._tools)))
+        self._things = iot.descriptors(self._tools)
+        if not self._things:
+            self._send(messages.iot_states([]))
+
+    def _send_thing(self):
+        # One at a time: all at once would not fit into the link's queue.
+        self._send(messages.iot_descriptors([self._things.pop(0)]))
+        if not self._things:
+            from posewire_fw import iot
+
+            self._send(messages.iot_states(iot.states(self._tools)))
 
     def _on_room(self, message):
         event = message.get("event")

@@ -75,7 +75,10 @@ def code_kind():
 
 def describe(version):
     """What the host must know before it offers an update."""
+    from posewire_fw.image_update import next_partition
+
     name, mpy, sub = architecture()
+    partition = next_partition()
     state = slots.load()
     return {
         "type": "update",
@@ -89,7 +92,23 @@ def describe(version):
         "free": free_bytes(),
         "code": code_kind(),
         "heap": gc.mem_alloc() + gc.mem_free(),
+        "image": None if partition is None else {"label": partition.info()[4], "size": partition.info()[3]},
     }
+
+
+def begin(message, state):
+    """Begin the update that a host offers, of the application or of the image; state is what the board is doing.
+
+    Raises UpdateError.
+    """
+    if state != "idle":
+        raise UpdateError("busy", "the board is %s: try again when it is idle" % state)
+    log.info("update", "to %s begins", message.get("version"))
+    if message.get("kind", "app") == "image":
+        from posewire_fw.image_update import ImageUpdate
+
+        return ImageUpdate(message)
+    return AppUpdate(message)
 
 
 def _hash_file(path):

@@ -5,7 +5,6 @@
 import gc
 import time
 
-import posewire_slots as slots
 from micropython import const
 
 from posewire_fw import log, secrets
@@ -26,6 +25,8 @@ class Updates:
     """
 
     def __init__(self, version, send, reboot, state, lean=None):
+        from posewire_fw import trial
+
         self._version = version
         self._send = send
         self._reboot = reboot
@@ -33,54 +34,29 @@ class Updates:
         self._lean = lean
         self._update = None
         self._began = time.ticks_ms()
-        self._image = _image_on_trial()
-        self._trial = self._image or slots.load().trial > 0
-        self._settled = False
+        self._trial = trial.running()
+        self._committed = None
         self._told = False
-        self._committed = False
+        forget("trial")
 
     def greeted(self, wanted):
         """A host has said hello: the application works. wanted: this host hears about updates."""
-        if not self._settled:
-            self._settled = True
-            self._settle()
-        if wanted and not self._told:
-            self._told = True
-            self._tell()
+        if self._told or (self._committed is not None and not wanted):
+            return
+        from posewire_fw import trial
 
-    def _settle(self):
         try:
-            self._committed = slots.commit()
-            if self._committed:
-                log.info("update", "%s works and stays", self._version)
+            if self._committed is None:
+                self._committed = trial.passed(self._version)
+                self._trial = False
         except OSError as exc:
-            self._settled = False
             log.error("update", "the trial cannot be ended: %s", exc)
-            return
-        self._trial = False
-        _confirm_image()
-        if self._image:
-            self._image = False
-            secrets.put(secrets.IMAGE, "")
-            log.info("update", "the new image works and stays")
-
-    def _tell(self):
-        if self._settled and self._committed:
-            self._send({"type": "update", "event": "committed", "version": self._version})
-            return
-        try:
-            failed = slots.take_failed()
-        except OSError:
-            failed = 0
-        if failed:
-            self._send(
-                {
-                    "type": "update",
-                    "event": "rolled_back",
-                    "version": self._version,
-                    "slot": slots.folder(failed),
-                }
-            )
+        if wanted and self._committed is not None:
+            message = trial.outcome(self._version, self._committed)
+            self._told = True
+            if message:
+                self._send(message)
+        forget("trial")
 
     def on_message(self, message):
         """An update message of the host."""
@@ -105,17 +81,6 @@ class Updates:
         elif self._trial or self._lean:
             self._look_at_the_time()
 
-    def _look_at_the_time(self):
-        age = time.ticks_diff(time.ticks_ms(), self._began)
-        if self._trial and age > _TRIAL_MS:
-            self._trial = False
-            log.error("update", "no host within %d s of the first start: trying again", _TRIAL_MS // 1000)
-            self._reboot()
-        elif self._lean and age > _LEAN_MS:
-            self._lean = False
-            log.warning("update", "no update has come: back to motion")
-            self._reboot()
-
     def active(self):
         return self._update is not None
 
@@ -139,77 +104,46 @@ class Updates:
             self._update = None
             self._reboot()
 
-    def _describe(self):
-        from posewire_fw import image_update, updater
+    def _look_at_the_time(self):
+        age = time.ticks_diff(time.ticks_ms(), self._began)
+        if self._trial and age > _TRIAL_MS:
+            self._trial = False
+            log.error("update", "no host within %d s of the first start: trying again", _TRIAL_MS // 1000)
+            self._reboot()
+        elif self._lean and age > _LEAN_MS:
+            self._lean = False
+            log.warning("update", "no update has come: back to motion")
+            self._reboot()
 
-        message = updater.describe(self._version)
-        partition = image_update.next_partition()
-        message["image"] = None if partition is None else {"label": partition.info()[4], "size": partition.info()[3]}
-        self._send(message)
+    def _describe(self):
+        from posewire_fw import updater
+
+        self._send(updater.describe(self._version))
         if self._update is None:
             forget("image_update", "updater")
 
     def _begin(self, message):
-        from posewire_fw.updater import AppUpdate, UpdateError
-
         self.drop()
         gc.collect()
-        if self._trial:
-            raise UpdateError("busy", "the running version is still on trial")
-        if self._state() != "idle":
-            raise UpdateError("busy", "the board is %s: try again when it is idle" % self._state())
-        if message.get("kind", "app") == "image":
-            from posewire_fw.image_update import ImageUpdate
+        from posewire_fw import updater
 
-            self._update = ImageUpdate(message)
-        else:
-            self._update = AppUpdate(message)
+        self._update = updater.begin(message, "on trial" if self._trial else self._state())
         gc.collect()
         if self._lean is False and gc.mem_free() < _ROOM:
             raise MemoryError("%d bytes free" % gc.mem_free())
-        log.info("update", "to %s begins", message.get("version"))
 
     def _fail(self, exc):
-        if self._lean is False and isinstance(exc, MemoryError):
+        self.drop()
+        if self._lean is False and isinstance(exc, MemoryError) and secrets.put(secrets.LEAN, "1"):
             # The host begins again when the board is back.
-            self.drop()
-            if secrets.put(secrets.LEAN, "1"):
-                log.warning("update", "not enough memory (%s): starting without motion, for the update", exc)
-                self._reboot()
-                return
+            log.warning("update", "not enough memory (%s): starting without motion, for the update", exc)
+            self._reboot()
+            return
         code = getattr(exc, "code", "no_room" if getattr(exc, "errno", 0) == 28 else "update_failed")
         log.error("update", "failed: %s: %s", code, exc)
         text = str(exc) or type(exc).__name__
         if isinstance(exc, MemoryError):
             text = "the board has not enough free memory for an update beside what it does: " + text
         self._send({"type": "update", "event": "failed", "code": code, "message": text})
-        self.drop()
         if self._lean:
             self._reboot()
-
-
-def _confirm_image():
-    """The running image of MicroPython works: the boot loader need not go back to the one before."""
-    try:
-        from esp32 import Partition
-
-        Partition.mark_app_valid_cancel_rollback()
-    except (ImportError, OSError, AttributeError):
-        pass
-
-
-def _image_on_trial():
-    """Whether a new image runs that no host has confirmed; one that the boot loader has left again is forgotten."""
-    label = secrets.get(secrets.IMAGE)
-    if not label:
-        return False
-    try:
-        from esp32 import Partition
-
-        if Partition(Partition.RUNNING).info()[4] == label:  # pyright: ignore[reportArgumentType]
-            return True
-    except (ImportError, OSError):
-        pass
-    log.error("update", "the image in %s did not stay: the one before it runs again", label)
-    secrets.put(secrets.IMAGE, "")
-    return False

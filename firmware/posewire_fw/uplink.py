@@ -90,6 +90,9 @@ class Uplink:
 
     def control_pose(self, buf, start, end):
         """A control packet has come: the source that it is for obeys it."""
-        for source in self.sources:
-            if source.control(buf, start, end):
-                return
+        number = 0
+        while number < len(self.sources) and not self._obeys(number, buf, start, end):
+            number += 1
+
+    def _obeys(self, number, buf, start, end):
+        return self.sources[number].control(buf, start, end)

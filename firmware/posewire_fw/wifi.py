@@ -52,6 +52,21 @@ class Wifi:
     def connected(self):
         return self._given or (self._offer is None and self._station.isconnected())
 
+    def leave(self):
+        """Leave the network: it is there, and nothing gets through. Another one that is known is tried first."""
+        if self._given:
+            return
+        log.warning("wifi", "nothing gets through %s: leaving it", self.ssid)
+        try:
+            self._station.disconnect()
+        except OSError:
+            pass
+        others = []
+        same = []
+        for entry in self._ordered():
+            (same if entry["ssid"] == self.ssid else others).append(entry)
+        self._queue = others + same
+
     def offer(self, ssid, password):
         """Try this network next; offer_result becomes True (then it is kept) or False."""
         self._offer = {"ssid": ssid, "password": password}

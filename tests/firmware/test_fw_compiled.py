@@ -21,7 +21,7 @@ HOT = {
         "_finish_message", "_finish_control", "finish",
     ],
     "mask": ["next"],
-    "uplink": ["fill", "_fill_audio", "_fill_request", "_fill_pose", "_next_source"],
+    "uplink": ["fill", "_fill_audio", "_fill_request", "_fill_pose", "_next_source", "control_pose", "_obeys"],
     "frames": ["write", "_write_2", "read"],
     "ring": ["slot", "commit", "front", "length", "release", "take"],
     "mic": ["poll", "_filled_one", "_encode", "_convert", "_encode_adpcm", "_begin_frame", "_end_piece", "_count_lost"],

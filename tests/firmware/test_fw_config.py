@@ -3,7 +3,7 @@
 import json
 import os
 
-from posewire_fw import config
+from posewire_fw import config, files
 
 
 def in_folder(text, function):
@@ -99,6 +99,56 @@ def test_a_missing_or_broken_file_gives_the_defaults():
     settings, errors = in_folder("[]", config.load)
     assert settings == config.defaults()
     assert messages(errors) == ["config: must be a JSON object"]
+
+
+def with_good_copy(text, function):
+    """The same with a copy of settings that last worked in the folder."""
+    with open(files.GOOD_CONFIG, "w") as file:
+        file.write('{"audio": {"volume": 5}, "pose": {"room": "studio"}}')
+    try:
+        return in_folder(text, function)
+    finally:
+        os.remove(files.GOOD_CONFIG)
+
+
+def test_a_broken_file_gives_what_last_worked():
+    settings, errors = with_good_copy('{"audio": {"vol', config.load)
+    assert (settings["audio"]["volume"], settings["pose"]["room"]) == (5, "studio")
+    assert messages(errors) == [
+        "config: posewire-test-config.json is not JSON, using the settings that last worked",
+    ]
+    # A file that is not there has been taken away on purpose; one that can be read says what it says.
+    assert with_good_copy(None, config.load)[0] == config.defaults()
+    assert with_good_copy('{"audio": {"volume": 6}}', config.load)[0]["audio"]["volume"] == 6
+
+
+def test_a_repair_goes_on_from_what_last_worked():
+    def check(path):
+        assert config.save_value("host.url", "ws://x/", path, repair=True)
+        os.remove(path + ".bad")
+        with open(path) as file:
+            return json.load(file)
+
+    assert with_good_copy("{", check) == {
+        "audio": {"volume": 5},
+        "pose": {"room": "studio"},
+        "host": {"url": "ws://x/"},
+    }
+    assert in_folder("{", check) == {"host": {"url": "ws://x/"}}
+
+
+def test_a_copy_is_written_only_when_it_differs():
+    def check(path):
+        assert files.copy_file(path, path + ".copy")
+        stamp = os.stat(path + ".copy")[8]
+        with open(path + ".copy") as file:
+            assert file.read() == "{1}"
+        assert files.copy_file(path, path + ".copy")
+        assert os.stat(path + ".copy")[8] == stamp
+        os.remove(path + ".copy")
+        assert not files.copy_file("nothing.json", "nothing.copy")
+
+    in_folder("{1}", check)
 
 
 def test_save_value_leaves_the_rest_alone():

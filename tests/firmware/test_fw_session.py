@@ -718,6 +718,7 @@ def test_a_server_without_mcp_gets_iot_descriptors():
     scene.tools.tool("self.led.set", "x", {"red": integer(0, 255)}, lambda red: None)
     scene.said()
     scene.later(5001)
+    scene.session.tick()
     said = scene.said()
     assert said[0][0] == "iot"
     assert said[0][1][0]["name"] == "led"
@@ -727,6 +728,32 @@ def test_a_server_without_mcp_gets_iot_descriptors():
     other.said()
     other.later(5001)
     assert other.said() == []
+
+
+def test_boards_that_listen_all_the_time_tell_their_iot_descriptors_too():
+    for start in ("voice", "host"):
+        scene = Scene(start=start).online()
+        scene.tools.tool("self.led.set", "x", {"red": integer(0, 255)}, lambda red: None)
+        scene.said()
+        scene.later(5001)
+        scene.session.tick()
+        assert [said[0] for said in scene.said()] == ["iot", "iot"], start
+
+
+def test_many_things_are_told_one_after_the_other():
+    scene = Scene().online()
+    for number in range(40):
+        scene.tools.tool("self.thing%d.set" % number, "x", {}, lambda: None)
+    scene.said()
+    scene.later(5001)
+    told = []
+    for _ in range(45):
+        scene.session.tick()
+        said = scene.said()
+        assert len(said) <= 2  # the link's queue holds sixteen
+        told += said
+    assert len(told) == 41
+    assert told[-1] == ["iot", []]
 
 
 def test_the_host_may_reboot_the_board_and_say_goodbye():

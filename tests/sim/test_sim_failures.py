@@ -72,6 +72,51 @@ def test_names_do_not_resolve_any_more(board: SimBoard, host: SoakHost) -> None:
     flows(board, host)
 
 
+def test_a_name_server_that_does_not_answer_is_no_hang(host: SoakHost) -> None:
+    # On a chip, as here, the whole board stands still while a name is looked up.
+    config = {**STREAMING, "watchdog": {"seconds": 30}}
+    with SimBoard(host.url.replace("127.0.0.1", "posewire.local"), room="studio", config=config) as board:
+        board.network.names["posewire.local"] = "127.0.0.1"
+        board.wait_connected(20)
+        flows(board, host)
+        board.network.dns, board.network.dns_delay = False, 4.0
+        board.network.cut(refuse=True)
+        board.network.reset()
+        offline(board)
+        board.wait(lambda: sum("does not resolve" in line for line in board.log) >= 2, 40, "two look-ups in vain")
+        board.network.mend()
+        board.network.dns, board.network.dns_delay = True, 0.0
+        flows(board, host, 60)
+        assert board.resets == 0
+        assert board.snapshot()["restarts"] == 0, board.log
+
+
+def test_flash_is_full(host: SoakHost) -> None:
+    board = SimBoard(host.url, room="studio", config=STREAMING)
+    for name in ("config.good.new", "config.json.new", "crash.txt.new"):
+        # Whatever the board writes ends with "no space left on device".
+        (board.flash / name).symlink_to("/dev/full")
+    with board:
+        board.wait_connected(20)
+        flows(board, host)
+        assert not (board.flash / "config.good").exists()
+        board.network.reset()
+        offline(board)
+        flows(board, host)
+        assert board.snapshot()["restarts"] == 0, board.log
+
+
+def test_the_settings_break_while_the_board_is_off(host: SoakHost) -> None:
+    with SimBoard(host.url, room="studio", config=STREAMING) as board:
+        board.wait_connected(20)
+        flows(board, host)
+        board.kill()
+        (board.flash / "config.json").write_bytes(b'{"host": {"url": "ws\xff')
+        board.restart()
+        flows(board, host)
+        assert any("using the settings that last worked" in line for line in board.log)
+
+
 def test_the_connection_is_reset(board: SimBoard, host: SoakHost) -> None:
     board.network.reset()
     offline(board)

@@ -1,6 +1,7 @@
 """What happens to a board in months: networks go, files break, it crashes, it hangs. It is back without help."""
 
 import json
+import shutil
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from posewire.boards.folders import firmware_folder
 from posewire.provision.improv_client import ImprovClient
 from posewire.server.host_process import HostProcess
 from posewire.sim.board import SimBoard
@@ -128,6 +130,27 @@ def test_a_name_that_led_to_the_wrong_machine_is_looked_up_again(host: SmallHost
         wrong.server_close()
 
 
+def test_a_network_through_which_nothing_gets_is_left(host: SmallHost, tmp_path: Path) -> None:
+    firmware = tmp_path / "firmware"
+    shutil.copytree(firmware_folder(), firmware)
+    module = firmware / "posewire_fw" / "connection.py"
+    patient = module.read_text()
+    impatient = patient.replace("_FRUITLESS_MAX = const(10)", "_FRUITLESS_MAX = const(2)")
+    assert impatient != patient
+    module.write_text(impatient)  # a test has no minutes
+    board = SimBoard(host.url, imu=False, config=TWO, firmware=firmware)
+    board.wifi.add("second", "another one", -70)
+    with board:
+        wait_for_connection(board)
+        assert said(board, "connected to posewire-sim")
+        board.network.cut(refuse=True)
+        board.network.reset()
+        board.wait(lambda: said(board, "connected to second"), 40, "the board to try the other network")
+        board.network.mend()
+        wait_for_connection(board, 2)
+        assert board.resets == 0
+
+
 @pytest.mark.parametrize("text", ["", "{", '{"host": 5, "wifi": "x"}', "\x00\xff"])
 def test_a_broken_configuration_leaves_a_board_that_can_be_reached(
     text: str, host: SmallHost, sim_board: MakeBoard
@@ -137,6 +160,7 @@ def test_a_broken_configuration_leaves_a_board_that_can_be_reached(
     wait_for_connection(board)
     board.kill()
     (board.flash / "config.json").write_text(text)
+    (board.flash / "config.good").unlink(missing_ok=True)  # nor is there a copy of what last worked
     board.restart()
     board.wait(lambda: said(board, "setup: join the network"), 30, "the board's own page")
     assert said(board, "E config: ")

@@ -25,13 +25,17 @@ def test_relays_servos_and_free_pins(host: SmallHost, tmp_path: Path, monkeypatc
     folder = tmp_path / "board"
     shutil.copytree(board_folder("sim"), folder)
     text = (folder / "board.toml").read_text()
-    pins = "[pins]\nrelay = 1\nservo_arm = 2\ngpio_a = 8\ngpio_b = 9\n"
-    (folder / "board.toml").write_text(text.replace("[pins]\n", pins))
+    pins = "[pins]\nrelay = 1\nrelay_fan = 3\nservo_arm = 2\ngpio_a = 8\ngpio_b = 9\n"
+    text = text.replace("[pins]\n", pins).replace("[board]\n", '[board]\ninverted = ["relay_fan"]\n')
+    (folder / "board.toml").write_text(text)
     monkeypatch.setattr(sim_board_module, "board_folder", lambda name: folder)
     with SimBoard(host.url) as board:
         board.wait_connected()
         call(host, board, "self.relay.set", on=True)
         board.wait(lambda: board.outputs.duty("relay") == 1.0, what="the relay")
+        board.wait(lambda: board.outputs.duty("relay_fan") == 1.0, what="the other relay to be off: its pin is high")
+        call(host, board, "self.relay_fan.set", on=True)
+        board.wait(lambda: board.outputs.duty("relay_fan") == 0.0, what="the other relay")
         call(host, board, "self.servo_arm.set_angle", angle=90)
         # 1.5 ms of 20 ms
         board.wait(lambda: abs(board.outputs.duty("servo_arm") - 0.075) < 0.001, what="the servo")
@@ -40,6 +44,10 @@ def test_relays_servos_and_free_pins(host: SmallHost, tmp_path: Path, monkeypatc
         board.wait(lambda: board.outputs.duty("gpio_b") == 1.0, what="the pin")
         answer = json.dumps(call(host, board, "self.gpio.read", pin="a"))
         assert '\\"text\\": \\"false\\"' in json.dumps(answer)
+        # What is driven can be read, and is driven still.
+        answer = json.dumps(call(host, board, "self.gpio.read", pin="b"))
+        assert '\\"text\\": \\"true\\"' in json.dumps(answer)
+        assert board.outputs.duty("gpio_b") == 1.0
         call(host, board, "self.servo_arm.release")
         board.wait(lambda: board.outputs.duty("servo_arm") == 0.0, what="the servo to be free")
 

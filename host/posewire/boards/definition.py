@@ -43,7 +43,10 @@ _ADDRESSES = range(0x08, 0x78)
 
 @dataclass(frozen=True)
 class Identity:
-    """Table ``[board]``. ``class`` in the file is ``grade`` here."""
+    """Table ``[board]``. ``class`` in the file is ``grade`` here.
+
+    ``inverted``: the pins whose part is on while they are low.
+    """
 
     name: str
     title: str
@@ -51,6 +54,7 @@ class Identity:
     grade: str
     sources: list[str]
     features: list[str] = field(default_factory=list)
+    inverted: list[str] = field(default_factory=list)
     tried_on_hardware: bool = False
     notes: str = ""
 
@@ -135,6 +139,8 @@ class BoardDefinition:
             "board": {"name": identity.name, "chip": identity.chip, "features": identity.features},
             "pins": self.pins,
         }
+        if identity.inverted:
+            tables["inverted"] = identity.inverted
         if self.codec is not None:
             tables["codec"] = {"chip": self.codec.chip, "address": self.codec.address, "setup": self.codec.setup}
         if self.imu is not None:
@@ -191,6 +197,7 @@ def parse_board(data: Mapping[str, Any]) -> BoardDefinition:
     if board.board.chip in CHIPS:
         _check_image(board, findings)
         _check_pins(board, findings)
+        _check_inverted(board, findings)
         _check_sound(board, findings)
     _check_parts(board, findings)
     if findings:
@@ -297,6 +304,15 @@ def _check_pins(board: BoardDefinition, findings: list[str]) -> None:
         if there and len(there) < len(group):
             missing = [name for name in group if name not in there]
             findings.append(f"[pins] {', '.join(there)} without {', '.join(missing)}")
+
+
+def _check_inverted(board: BoardDefinition, findings: list[str]) -> None:
+    plain_led = "neopixel" not in board.board.features
+    for name in board.board.inverted:
+        if name not in board.pins:
+            findings.append(f"[board] inverted: there is no pin {name}")
+        elif not (name.startswith("relay") or (name == "led" and plain_led)):
+            findings.append(f"[board] inverted: {name} is neither a relay nor a plain LED")
 
 
 def _check_sound(board: BoardDefinition, findings: list[str]) -> None:

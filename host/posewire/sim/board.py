@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from posewire.boards.definition import BoardDefinition, load_board
 from posewire.boards.folders import board_folder, firmware_folder
 from posewire.errors import SimulatorError
-from posewire.sim.bus import Kind, Record
+from posewire.sim.bus import Bus, Kind, Record
 from posewire.sim.button import Button
 from posewire.sim.bytecode import copy_as_bytecode
 from posewire.sim.camera import Camera
@@ -466,9 +466,9 @@ class SimBoard:
             case Kind.UART_OPEN:
                 self.camera.uart_opened(record.port, record.a)
             case Kind.RESOLVE:
-                found = self.network.resolve(record.payload.decode("utf-8", "replace"), record.a)
-                port, ip = found if found is not None else (-1, "")
-                bus.send(Kind.RESOLVED, 0, port, payload=ip.encode())
+                answer = threading.Timer(self.network.dns_delay, self._answer_name, (bus, record))
+                answer.daemon = True
+                answer.start()
             case Kind.EVENT:
                 event = Event(time.monotonic(), *json.loads(record.payload))
                 self.events.append(event)
@@ -486,6 +486,11 @@ class SimBoard:
             case Kind.RESET:
                 self._reboot(process, record.a)
         self._notify()
+
+    def _answer_name(self, bus: Bus, record: Record) -> None:
+        found = self.network.resolve(record.payload.decode("utf-8", "replace"), record.a)
+        port, ip = found if found is not None else (-1, "")
+        bus.send(Kind.RESOLVED, 0, port, payload=ip.encode())
 
     def _notify(self) -> None:
         with self._changed:

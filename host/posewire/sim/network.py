@@ -34,13 +34,15 @@ class Network:
     """The way from the board to its hosts; its qualities may be changed at any time.
 
     ``latency``: seconds each way. ``bandwidth``: bytes per second each way, None for no limit. ``dns`` False: names do
-    not resolve.
+    not resolve. ``dns_delay``: seconds until a name is answered, or is known not to be; a board stands still meanwhile,
+    as on a chip.
     """
 
     def __init__(self) -> None:
         self.latency = 0.0
         self.bandwidth: float | None = None
         self.dns = True
+        self.dns_delay = 0.0
         self.bytes_up = 0
         self.bytes_down = 0
         self.connections = 0

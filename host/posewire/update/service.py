@@ -161,8 +161,8 @@ class UpdateService:
             self._fail(
                 update,
                 "needs_image",
-                f"this board runs its code from flash, and its {heap // 1024} KB of memory cannot hold an update's files: "
-                "send an image with the new version in it (--image), or flash it",
+                f"this board runs its code from flash, and its {heap // 1024} KB of memory cannot hold an update's "
+                "files: send an image with the new version in it (--image), or flash it",
             )
             return
         arch = message_field(message, "arch", str)[:20]
