@@ -1,8 +1,10 @@
 """The text messages that a device sends (docs/wire.md section 2), as dicts ready for json.dumps."""
 
 
-def hello(config, board_name, version, pose, resume):
-    """The first message. Codecs go best first: the configured one leads. resume is an earlier session's id or None."""
+def hello(config, board_name, version, pose, resume, longest):
+    """The first message. Codecs go best first: the configured one leads. resume is an earlier session's id or None,
+    longest the bytes of the longest message that is taken.
+    """
     audio = config["audio"]
     other = "pcm" if audio["format"] == "ima-adpcm" else "ima-adpcm"
     message = {
@@ -22,7 +24,7 @@ def hello(config, board_name, version, pose, resume):
             "channels": 1,
             "frame_duration": audio["frame_ms"],
         },
-        "device": {"board": board_name, "firmware": version},
+        "device": {"board": board_name, "firmware": version, "max_message": longest},
     }
     if resume:
         message["resume"] = resume

@@ -7,6 +7,7 @@ from micropython import const
 
 from posewire_fw import frames, log, messages
 from posewire_fw.frames import FrameReader
+from posewire_fw.link import MESSAGE_MAX
 from posewire_fw.tools import INTERNAL_ERROR, rpc_error
 from posewire_fw.websocket import GOING_AWAY
 
@@ -221,7 +222,11 @@ class Session:
         self._use_protocol(self._config["protocol"])
         self._waiting_hello = True
         self._since = time.ticks_ms()
-        self._send(messages.hello(self._config, self._board.name, self._version, self._wants_pose(), self.session_id))
+        self._send(
+            messages.hello(
+                self._config, self._board.name, self._version, self._wants_pose(), self.session_id, MESSAGE_MAX
+            )
+        )
 
     def lost(self):
         """The connection is gone."""

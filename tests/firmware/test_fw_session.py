@@ -208,7 +208,7 @@ def test_hello_introduces_the_board():
         "update": True,
     }
     assert hello["audio_params"] == {"format": "ima-adpcm", "sample_rate": 16000, "channels": 1, "frame_duration": 60}
-    assert hello["device"] == {"board": "bench", "firmware": "0.0"}
+    assert hello["device"] == {"board": "bench", "firmware": "0.0", "max_message": 4096}
     assert "resume" not in hello
     assert scene.state() == "offline"
 

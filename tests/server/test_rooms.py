@@ -306,6 +306,19 @@ async def test_a_slow_listener_loses_the_oldest_audio_and_gets_the_newest(host: 
     assert heard == [*range(1, len(heard) - 8 + 1), *range(sent - 8 + 1, sent + 1)]
 
 
+async def test_a_frame_that_is_too_long_for_a_device_is_left_out_for_it_alone(host: Host, peers: Peers) -> None:
+    speaker = await member(peers, "aa:00:00:00:00:01", publish=["audio"])
+    small = await peers.connect("aa:00:00:00:00:02")
+    await small.hello(device={"board": "sim", "max_message": 1000})
+    await small.join(subscribe=["audio"])
+    large = await member(peers, "aa:00:00:00:00:03", subscribe=["audio"])
+    for size in (2000, 996, 60):
+        await speaker.socket.send(build_frame(FrameType.AUDIO, bytes(size), 3))
+    assert [len(await large.receive_binary()) for _ in range(3)] == [2004, 1000, 64]
+    assert len(await small.receive_binary()) == 64  # 996 and a header of up to 16 might be too long
+    assert host.services.counters["room_frames_too_long"] == 2
+
+
 async def test_the_desktop_client_follows_a_stream(host: Host, peers: Peers) -> None:
     publisher = await member(peers, "aa:00:00:00:00:01", **POSE)
     encoder = PoseEncoder(BODY)

@@ -140,8 +140,10 @@ def carry_out(
 def _finish(plan: Plan) -> str:
     lines = ["import os"]
     for file in plan.write:
-        lines.append(f"try: os.remove({file.path!r})\nexcept OSError: pass")
-        lines.append(f"os.rename({file.path + STAGED!r},{file.path!r})")
+        # littlefs puts the new file in the old one's place at once; FAT wants the old one away first.
+        staged = file.path + STAGED
+        lines.append(f"try: os.rename({staged!r},{file.path!r})")
+        lines.append(f"except OSError: os.remove({file.path!r}); os.rename({staged!r},{file.path!r})")
     written = {file.path + STAGED for file in plan.write}
     lines.extend(f"try: os.remove({path!r})\nexcept OSError: pass" for path in plan.remove if path not in written)
     return "\n".join(lines) + _CHOOSE_BASE

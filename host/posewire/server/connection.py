@@ -31,7 +31,7 @@ from posewire.voice.tools import ToolContext
 from posewire.voice.tools.device import DeviceExecutor
 from posewire.voice.tools.handler import UnifiedToolHandler
 from posewire.wire.audio import FrameDecoder, frame_decoder
-from posewire.wire.frames import FrameType, build_frame
+from posewire.wire.frames import LONGEST_HEADER, FrameType, build_frame
 from posewire.wire.messages import AudioParams, Hello, Message, RoomAction, dump_text, error_message
 
 REPLACED = 4000
@@ -84,6 +84,7 @@ class ConnectionHandler:
         self._memory: SessionMemory | None = None
         self._leaving = False
         self._messages = 0
+        self._longest = 0
         flood = services.settings.flood
         self.text_bucket = Bucket(flood.text_rate, flood.text_burst)
         self.audio_bucket = Bucket(flood.audio_rate, flood.audio_burst)
@@ -214,6 +215,7 @@ class ConnectionHandler:
         self.protocol = self.identity.protocol or hello.version or 1
         self.audio = audio
         self.pose = hello.pose and self.protocol == 3
+        self._longest = max(0, hello.max_message - LONGEST_HEADER)
         resumed = self._resume(hello.resume)
         self.log = self.tools.log = self.log.bind(session=self.session_id[:8])
         older = self.services.registry.add(self)
@@ -391,7 +393,10 @@ class ConnectionHandler:
         self.send(event)
 
     def send_room_frame(self, frame: RoomFrame) -> None:
-        """Send another member's frame."""
+        """Send another member's frame, unless it is longer than what this device takes: it would hang up."""
+        if self._longest and len(frame.payload) > self._longest:
+            self.services.counters["room_frames_too_long"] += 1
+            return
         framed = frame.framed.get(self.protocol)
         if framed is None:
             framed = frame.framed[self.protocol] = binary_frame(frame.message(self.protocol))

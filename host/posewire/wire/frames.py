@@ -9,6 +9,9 @@ from posewire.errors import FrameError
 _V2 = struct.Struct(">HHIII")
 _V3 = struct.Struct(">BBH")
 
+LONGEST_HEADER = _V2.size
+"""Bytes of the longest header that a frame has in any frame protocol."""
+
 
 class FrameType(IntEnum):
     """What a binary frame carries."""

@@ -108,6 +108,8 @@ class Hello:
     firmware: str
     update: bool = False
     telemetry: bool = False
+    max_message: int = 0
+    """Bytes of the longest message that the device takes; 0: it has not said."""
 
 
 def parse_hello(message: Message) -> Hello:
@@ -142,6 +144,7 @@ def parse_hello(message: Message) -> Hello:
         firmware=field(device, "firmware", str, "")[:64],
         update=bool(features.get("update")),
         telemetry=bool(features.get("telemetry")),
+        max_message=max(0, field(device, "max_message", int, 0)),
     )
 
 
