@@ -163,6 +163,21 @@ async def test_a_code_expires_and_there_are_not_endlessly_many(store: Store, mon
     assert caught.value.code == "too_many"
 
 
+def test_a_device_that_runs_for_a_year_keeps_its_token_until_it_is_revoked(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = ("123456", MAC, CLIENT, "", "", "", time.time() + 60)
+    store.run_now(lambda c: c.execute("INSERT INTO pairings VALUES (?, ?, ?, ?, ?, ?, ?)", row))
+    store.run_now(lambda c: pair(c, "123456", "", (), ""))
+    token = Identities(store).device_token(MAC, CLIENT)
+    assert token is not None
+    year_later = time.time() + 365 * 86400
+    monkeypatch.setattr(time, "time", lambda: year_later)
+    assert Identities(store).of_device_token(token, MAC, CLIENT) is not None
+    store.run_now(lambda c: revoke_device(c, MAC, ""))
+    assert Identities(store).of_device_token(token, MAC, CLIENT) is None
+
+
 def test_a_device_that_was_revoked_and_paired_again_needs_a_new_token(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

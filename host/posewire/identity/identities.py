@@ -105,7 +105,8 @@ class Identities:
 
     def of_device_token(self, token: str, device_id: str, client_id: str) -> Principal | None:
         """Return the paired device that a token of ours was made for; None when it is not, or is revoked."""
-        made = verify_stock_token(self._key, token, device_id, client_id)
+        # No age is too old: stock firmware asks for a token only when it starts, and may run for months.
+        made = verify_stock_token(self._key, token, device_id, client_id, valid_for=None)
         device = self.devices.get(device_id)
         if made is None or device is None or device.revoked is not None or device.client_id != client_id:
             return None
