@@ -28,7 +28,7 @@ from posewire.server.host_process import HostProcess
 from posewire.server.registry import ConnectionRegistry
 from posewire.server.reload import merge
 from posewire.server.scheduler import Job, Scheduler
-from posewire.server.settings import Settings
+from posewire.server.settings import MdnsSettings, Settings, load_settings
 from posewire.wire.frames import FrameType, build_frame
 from server.conftest import Peers, settings
 
@@ -157,6 +157,37 @@ def test_a_frame_rate_is_too_low_not_too_high() -> None:
     assert [alert["value"] for alert in told] == [12]
 
 
+async def test_the_address_of_a_webhook_is_a_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("posewire.server.alerts._TRIES", 1)
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 404 x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/SECRET"
+    (tmp_path / "webhook").write_text(f"{url}\n", encoding="utf-8")
+    config = tmp_path / "posewire.toml"
+    config.write_text(f'[alerts]\nwebhook_file = "{tmp_path / "webhook"}"\n', encoding="utf-8")
+    in_file = load_settings(config)
+    monkeypatch.setenv("POSEWIRE_ALERT_WEBHOOK", url)
+    assert in_file.alerts.webhook == load_settings(None).alerts.webhook == url
+    _, live, _ = merge(settings(), replace(settings(), alerts=in_file.alerts))
+    assert "SECRET" not in f"{live}{in_file.alerts}"
+    assert "[alerts] webhook" in live
+    failed = asyncio.Event()
+    webhook = Webhook(url, lambda name: failed.set())
+    webhook.post({"name": "cpu", "state": "firing"})
+    await asyncio.wait_for(failed.wait(), 10)
+    await webhook.close()
+    server.close()
+    fields = [record.fields for record in caplog.records if record.message == "webhook_failed"]
+    assert fields == [{"host": "127.0.0.1", "why": "HTTP 404"}]
+
+
 async def test_alerts_are_posted_and_a_failing_webhook_is_tried_again() -> None:
     bodies: list[dict[str, Any]] = []
     answers = [500, 200]
@@ -216,12 +247,13 @@ def test_what_can_change_changes_and_the_rest_is_named() -> None:
         server=replace(now.server, hello_timeout=3.0, port=9),
         rooms=RoomSettings(max_members=3),
         auth=AuthSettings(token="x" * 20),
+        mdns=MdnsSettings(name="elsewhere"),
     )
     merged, live, later = merge(now, wanted)
     assert (merged.server.hello_timeout, merged.server.port, merged.rooms.max_members) == (3.0, 0, 3)
-    assert merged.auth.token == ""
-    assert live == ["[server] hello_timeout = 3.0", "[rooms] max_members = 3"]
-    assert later == ["[server] port", "[auth]"]
+    assert (merged.auth.token, merged.mdns.name) == ("x" * 20, now.mdns.name)
+    assert live == ["[server] hello_timeout = 3.0", "[auth] token", "[rooms] max_members = 3"]
+    assert later == ["[server] port", "[mdns]"]
 
 
 async def test_a_reload_disconnects_nobody_and_a_bad_file_changes_nothing() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
@@ -167,6 +168,16 @@ class ConnectionHandler:
         elif bucket.hopeless:
             self.close(_POLICY, f"a flood of {kind} messages")
 
+    def check_access(self) -> bool:
+        """Tell whether ``[auth]`` as it is now still lets this peer in; it gets its scopes, or is shut out."""
+        principal = self.services.authenticator.again(self.identity.principal)
+        if principal is None:
+            self.leave_for_good()
+            self.close(_POLICY, "the host's settings no longer let this peer in")
+            return False
+        self.identity = replace(self.identity, principal=principal)
+        return True
+
     # --- hub.Connection
 
     @property
@@ -210,6 +221,8 @@ class ConnectionHandler:
     def greet(self, hello: Hello, audio: AudioParams) -> None:
         """Take the device's first hello: replace or resume an older session, then bring up audio, voice and tools."""
         self._hello_timer.cancel()
+        if not self.check_access():  # settings may have changed since the opening request
+            return
         self.hello = hello
         self.protocol = self.identity.protocol or hello.version or 1
         self.audio = audio

@@ -1,5 +1,6 @@
 """What all connections of a host share. Passed in, never imported as a global."""
 
+import heapq
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from posewire.server.connection import ConnectionHandler
     from posewire.server.text_handlers.text_type import TextType
     from posewire.server.watch import Watch
+
+
+NAMED_ROOMS = 50
+"""Rooms that the host's numbers name: all of them, with the longest names, would not fit into a message."""
 
 
 @dataclass
@@ -80,10 +85,13 @@ class Services:
         return bool(limit) and self.metrics.resident > limit * 2**20
 
     def numbers(self) -> dict[str, Any]:
-        """Return the host's own numbers: connections, rooms, totals."""
+        """Return the host's own numbers: connections, rooms (how many, and the largest by name), alerts, totals."""
+        sizes = {name: len(room.members) for name, room in self.rooms.rooms.items()}
         return {
             "open": self.registry.open,
-            "rooms": {name: len(room.members) for name, room in self.rooms.rooms.items()},
+            "room_count": len(sizes),
+            "rooms": {name: sizes[name] for name in heapq.nlargest(NAMED_ROOMS, sizes, sizes.__getitem__)},
+            "alerts": self.watch.alerts.active() if self.watch is not None else [],
             **self.hub.statistics(),
             "totals": dict(self.counters),
         }

@@ -1,6 +1,5 @@
 """The shared states of a host, by name: ``host`` (numbers), ``device:<id>`` and ``room:<name>``."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -92,12 +91,10 @@ class StateDirectory:
         else:
             raise WireError('a state is called "host", "device:<id>" or "room:<name>"', "not_found")
 
-    async def keep_fresh(self) -> None:
-        """Look at the host's numbers again and again while somebody follows them."""
-        while True:
-            await asyncio.sleep(REFRESH)
-            if self._pool.group(Group("state", HOST)):
-                self.get(HOST).set(self._numbers())
+    def refresh(self) -> None:
+        """Look at the host's numbers again, where somebody follows them."""
+        if self._pool.group(Group("state", HOST)):
+            self.get(HOST).set(self._numbers())
 
     def _publish(self, group: Group, message: dict[str, Any]) -> None:
         self._dispatcher.to_group(group, message)
