@@ -8,7 +8,9 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any
 
+import numpy as np
 import soxr
+from numpy.typing import NDArray
 
 from posewire.errors import PosewireError, ToolError, WireError
 from posewire.identity.burst import Bursts
@@ -232,9 +234,6 @@ class ConnectionHandler:
         older = self.services.registry.add(self)
         if older is not None:
             older.close(REPLACED, "replaced by a newer connection of this device")
-        self._decoder = frame_decoder(audio)
-        if audio.sample_rate != _VOICE_RATE:
-            self._resampler = soxr.ResampleStream(audio.sample_rate, _VOICE_RATE, 1, dtype="int16", quality="MQ")
         if self.services.settings.upstream.wanted:
             self.bridge = self._make_bridge(hello, audio)
         elif self.services.assistant is not None:
@@ -291,22 +290,19 @@ class ConnectionHandler:
     # --- audio and pose in
 
     def take_audio(self, payload: bytes) -> None:
-        """Decode one uplink frame for the voice session, and relay it as it is to the room.
+        """Relay one uplink frame as it is to the room, and decode it where somebody listens here.
 
         Raises:
             FrameError: the frame does not decode.
         """
-        if not payload or self._decoder is None:
+        if not payload:
             return
         if self._room is not None and self._member is not None:
             self._room.publish_audio(self._member, payload)
-        pcm = self._decoder.decode(payload)
-        if self._resampler is not None:
-            pcm = self._resampler.resample_chunk(pcm)
         if self.bridge is not None:
-            self.bridge.feed(payload, pcm)
-        elif self.voice is not None:
-            self.voice.feed(pcm)
+            self.bridge.feed(payload, self._decoded(payload))
+        elif self.voice is not None and self.voice.listens:
+            self.voice.feed(self._decoded(payload))
 
     def take_pose(self, packet: bytes, slot: int) -> None:
         """Publish a pose packet into the room, or pass a control packet (``slot`` not 0) to its publisher.
@@ -341,7 +337,7 @@ class ConnectionHandler:
         self._check_kinds(action)
         if action.action == "join" and self.room_name == action.room:
             self.leave_room()
-        room, member = self.services.rooms.join(action, self.device_id, self)
+        room, member = self.services.rooms.join(action, self.device_id, self, self.audio)
         self.leave_room()
         self._room, self._member = room, member
         self.services.hub.join(self.session_id, "room", action.room)
@@ -477,6 +473,16 @@ class ConnectionHandler:
             self.services.counters["internal_errors"] += 1
             self.log.exception("task_failed")
 
+    def _decoded(self, payload: bytes) -> NDArray[np.int16]:
+        # Made for the first frame: most devices are quiet, and an Opus decoder takes tens of kilobytes.
+        if self._decoder is None:
+            self._decoder = frame_decoder(self.audio)
+            rate = self.audio.sample_rate
+            if rate != _VOICE_RATE:
+                self._resampler = soxr.ResampleStream(rate, _VOICE_RATE, 1, dtype="int16", quality="MQ")
+        pcm = self._decoder.decode(payload)
+        return pcm if self._resampler is None else self._resampler.resample_chunk(pcm)
+
     def _note_turn(self, report: TurnReport) -> None:
         self.services.metrics.note_turn(report)
         if self.services.tracing is not None:
@@ -530,7 +536,7 @@ class ConnectionHandler:
             room = member = None  # kicked, or the room was closed, meanwhile
         self._room, self._member = room, member
         if room is not None and member is not None:
-            room.back(member, self)
+            room.back(member, self, self.audio)
         return True
 
     def _part(self, code: int) -> None:
