@@ -235,7 +235,9 @@ class ConnectionHandler:
         if older is not None:
             older.close(REPLACED, "replaced by a newer connection of this device")
         if self.services.settings.upstream.wanted:
-            self.bridge = self._make_bridge(hello, audio)
+            # Upstream is the assistant: for whom it may not be, nothing is opened there and nothing is sent.
+            if self.identity.principal.allows("voice"):
+                self.bridge = self._make_bridge(hello, audio)
         elif self.services.assistant is not None:
             downlink = AudioDownlink(audio, self.send_audio)
             out = ConnectionVoiceOut(self.send, downlink, self.log, self._end_conversation, self._note_turn)

@@ -1,8 +1,9 @@
 """One board's way to the upstream server: its own connection there, as a stock device would have it.
 
 Upstream hears Opus, whatever the board sends, and the board what it understands. Text, MCP and IoT messages pass
-through in both directions. Stock servers close a connection on which nobody talks, so it is opened at the board's hello
-and, when it was closed since, at the next turn. One that is lost in the middle of a turn is opened again at once.
+through in both directions. Stock servers close a connection on which nobody talks, so it is opened at the hello of a
+board that offers audio or tools and, when it was closed since, at the next turn. One that is lost in the middle of a
+turn is opened again at once.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from posewire.errors import FrameError, WireError
 from posewire.server.bridge.ota_check import OtaError, UpstreamAddress, ask_ota
@@ -79,7 +80,9 @@ class UpstreamBridge:
         self._audio_waiting = 0
         self._something = asyncio.Event()
         self._wanted = asyncio.Event()
-        self._wanted.set()
+        # Who has neither a voice nor tools may never say anything: for a viewer of a room upstream is left alone.
+        if hello.audio is not None or hello.codecs or hello.mcp:
+            self._wanted.set()
         self._session = ""
         self._listening: Message | None = None
         self._speaking = False
@@ -125,7 +128,8 @@ class UpstreamBridge:
             try:
                 async with asyncio.timeout(_TIMEOUT):
                     socket = await self._open()
-            except (OSError, InvalidHandshake, ConnectionClosed, TimeoutError, UpstreamError) as error:
+            except (OSError, WebSocketException, ValueError, UpstreamError) as error:
+                # ValueError: an address that an OTA answer gave and that is none, by its port for example.
                 failures += 1
                 self._count("upstream_failed")
                 self._log.warning("upstream_failed", why=_why(error), tries=failures)
