@@ -226,6 +226,11 @@ async def test_scopes_bound_what_a_token_can_do(host: Host) -> None:
             await peer.send(**message)
             assert (await peer.receive("error"))["code"] == "forbidden"
         assert (await peer.join("studio"))["room"] == "studio"
+        # Who only listens there reads the room's state.
+        await peer.send(type="state", action="get", name="room:studio")
+        version = (await peer.receive("state"))["version"]
+        await peer.send(type="state", action="patch", name="room:studio", base=version, changes={"a": 1})
+        assert (await peer.receive("error"))["code"] == "forbidden"
         # The secret of somebody who may, as managers of stock servers send it.
         await peer.send(type="server", action="restart", content={"secret": "wrong"})
         assert (await peer.receive("error"))["code"] == "unauthorized"

@@ -4,12 +4,14 @@ import asyncio
 import json
 import os
 import signal
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +32,7 @@ from posewire.server.reload import merge
 from posewire.server.scheduler import Job, Scheduler
 from posewire.server.settings import MdnsSettings, Settings, load_settings
 from posewire.wire.frames import FrameType, build_frame
+from posewire.wire.pose import PoseEncoder
 from server.conftest import Peers, settings
 
 
@@ -77,6 +80,19 @@ async def test_prometheus_sees_connections_rooms_drops_and_errors(host: Host, pe
     assert seen["posewire_message_seconds_count"] >= 2
     assert seen["posewire_connection_queue_bytes_count"] == 1
     assert seen["posewire_resident_bytes"] > 1e6
+
+
+async def test_what_a_connection_holds_is_charged_to_it(host: Host, peers: Peers) -> None:
+    publisher = await peers.connect()
+    await publisher.hello()
+    await publisher.join(publish=["audio"])
+    for _ in range(10):
+        await publisher.socket.send(build_frame(FrameType.AUDIO, bytes(1920), 3))
+    await publisher.echo()
+    assert (await scraped(host))["posewire_connection_held_bytes_sum"] >= 19200
+    await publisher.send(type="room", action="leave")
+    await publisher.echo()
+    assert (await scraped(host))["posewire_connection_held_bytes_sum"] < 1920
 
 
 async def test_metrics_want_a_token_where_the_host_has_one() -> None:
@@ -155,6 +171,43 @@ def test_a_frame_rate_is_too_low_not_too_high() -> None:
     alerts.check({"min_frame_rate": 30}, 0, 0)
     alerts.check({"min_frame_rate": 12}, 1, 1)
     assert [alert["value"] for alert in told] == [12]
+
+
+async def test_audio_is_no_pose_where_the_slowest_publisher_is_looked_for(host: Host, peers: Peers) -> None:
+    publisher = await peers.connect()
+    await publisher.hello()
+    await publisher.join(publish=["pose", "audio"])
+    pose = PoseEncoder("body33").encode(np.zeros((33, 4), np.float32), 0)
+    await publisher.socket.send(build_frame(FrameType.POSE, pose, 3))
+    for _ in range(99):
+        await publisher.socket.send(build_frame(FrameType.AUDIO, bytes(60), 3))
+    await publisher.echo()
+    watch = host.services.watch
+    assert watch is not None
+    (member,) = host.services.rooms.rooms["studio"].members.values()
+    first = member.last_frames[0][0]
+    assert watch.values(first + 2.0)["min_frame_rate"] == 0.5
+    assert watch.values(first + 60.0)["min_frame_rate"] == 0.0
+    # Where the frames of less than two seconds are kept, they say how many come in a second.
+    await publisher.socket.send(build_frame(FrameType.POSE, pose, 3))
+    await publisher.echo()
+    oldest = member.last_frames[0][0]
+    assert watch.values(oldest + 1.0)["min_frame_rate"] == 1.0
+
+
+async def test_memory_that_grows_slowly_is_noticed_after_the_first_hour(host: Host) -> None:
+    watch = host.services.watch
+    assert watch is not None
+    now = time.monotonic()
+    for minute in range(120):
+        assert "memory_leak_mb" not in watch.values(now + 60 * minute)
+    leak = b"x" * (40 << 20)
+    grown = watch.values(now + 60 * 121)
+    assert 30 < grown["memory_leak_mb"] < 100
+    assert len(leak) == 40 << 20
+    assert grown["memory_growth_mb"] < 100
+    with pytest.raises(ConfigError, match="memory_leak_mb"):
+        AlertSettings(memory_leak_mb=-1.0)
 
 
 async def test_the_address_of_a_webhook_is_a_secret(

@@ -142,6 +142,28 @@ async def test_a_room_shares_a_state_and_who_is_stale_gets_the_whole(peers: Peer
     assert (await eve.receive("state"))["value"] == {}
 
 
+async def test_reading_makes_no_state_of_what_is_not_here_and_its_followers_are_told_of_the_first(
+    host: Host, peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("posewire.server.states.MAX_STATES", 3)
+    page = await peers.connect("page")
+    await page.hello()
+    for number in range(10):
+        await page.send(type="state", action="get", name=f"device:{number}")
+        assert (await page.receive("state"))["value"] == {}
+        await page.send(type="state", action="subscribe", name=f"room:{number}")
+        assert (await page.receive("state"))["value"] == {}
+    board = await peers.connect("board")
+    await board.hello()
+    await board.join("7")
+    await board.send(type="state", action="subscribe", name="room:7")
+    mirror, base = StateMirror(), (await board.receive("state"))["version"]
+    assert mirror.apply(await page.receive("state", name="room:7"))
+    await board.send(type="state", action="patch", name="room:7", base=base, changes={"a": 1})
+    assert mirror.apply(await page.receive("state", name="room:7"))
+    assert mirror.value == {"a": 1}
+
+
 async def test_many_rooms_of_long_names_fit_into_the_state_of_the_host(host: Host, peers: Peers) -> None:
     page = await peers.connect()
     await page.hello()

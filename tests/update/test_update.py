@@ -13,6 +13,8 @@ from posewire.errors import InstallError, UpdateError
 from posewire.server.host_process import HostProcess
 from posewire.sim.board import SimBoard
 from posewire.update.bundle import build_app, firmware_version, pack_app, read_image
+from posewire.update.service import UpdateService
+from posewire.update.settings import UpdateSettings
 
 NEW = "9.9.0"
 
@@ -104,6 +106,15 @@ def test_what_cannot_be_built_is_refused(tmp_path: Path) -> None:
     image.write_bytes(b"<html>")
     with pytest.raises(UpdateError, match="not an application image"):
         read_image(image)
+
+
+def test_an_image_is_held_only_while_it_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "x.app-bin").write_bytes(b"\xe9" + bytes(999))
+    service = UpdateService(UpdateSettings(images=str(tmp_path)), firmware_folder)
+    update = service.start("board", lambda message: None, "image", "x.app-bin")
+    assert update.bundle is not None
+    service.on_message("board", lambda message: None, {"type": "update", "event": "failed", "code": "no_room"})
+    assert (update.stage, update.code, update.bundle) == ("failed", "no_room", None)
 
 
 def test_pieces_make_up_the_files() -> None:

@@ -59,6 +59,15 @@ class Member:
         """What is told of its audio: ``{"audio": {…}}``, and nothing of who publishes none."""
         return {"audio": self.audio.as_dict()} if self.audio is not None and "audio" in self.publish else {}
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of frames that are kept for its sake: its last ones, its streams', and what waits for it."""
+        return (
+            sum(len(payload) for _, _, payload in self.last_frames)
+            + sum(stream.held_bytes for stream in self.streams.values())
+            + sum(len(frame.payload) for frame in self.waiting)
+        )
+
     def describe(self) -> dict[str, Any]:
         """Return the JSON form that other members see."""
         described: dict[str, Any] = {

@@ -38,15 +38,16 @@ class AlertSettings:
     loss: float = 0.05
     cpu: float = 0.95
     memory_growth_mb: float = 100.0
+    memory_leak_mb: float = 100.0
     send_failures: float = 5.0
     min_frame_rate: float = 0.0
     webhook: str = field(default="", repr=False)
     webhook_file: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("latency_ms", "loop_lag_ms", "loss", "cpu", "memory_growth_mb", "send_failures", "min_frame_rate"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"[alerts] {name} must be 0 (off) or more, is {getattr(self, name)}")
+        for rule in _every_rule(self):
+            if rule.threshold < 0:
+                raise ConfigError(f"[alerts] {rule.name} must be 0 (off) or more, is {rule.threshold}")
         if self.webhook and not self.webhook.startswith(("http://", "https://")):
             raise ConfigError("[alerts] webhook must be an http:// or https:// URL")
 
@@ -83,16 +84,20 @@ class Rule:
 
 def rules(settings: AlertSettings) -> list[Rule]:
     """Return the rules that are on."""
-    every = [
+    return [rule for rule in _every_rule(settings) if rule.threshold]
+
+
+def _every_rule(settings: AlertSettings) -> list[Rule]:
+    return [
         Rule("latency_ms", settings.latency_ms),
         Rule("loop_lag_ms", settings.loop_lag_ms),
         Rule("loss", settings.loss),
         Rule("cpu", settings.cpu),
         Rule("memory_growth_mb", settings.memory_growth_mb),
+        Rule("memory_leak_mb", settings.memory_leak_mb),
         Rule("send_failures", settings.send_failures),
         Rule("min_frame_rate", settings.min_frame_rate, above=False),
     ]
-    return [rule for rule in every if rule.threshold]
 
 
 @dataclass

@@ -29,6 +29,7 @@ from posewire.server.services import Services
 from posewire.server.voice_out import ConnectionVoiceOut
 from posewire.server.websocket import WebSocket, binary_frame
 from posewire.voice.assistant import SessionMemory, VoiceSession
+from posewire.voice.history import BYTES_PER_TOKEN
 from posewire.voice.output import TurnReport
 from posewire.voice.tools import ToolContext
 from posewire.voice.tools.device import DeviceExecutor
@@ -131,6 +132,7 @@ class ConnectionHandler:
             task.cancel()
         if self.voice is not None:
             voice, self.voice = self.voice, None
+            self.services.counters["voice_samples_dropped"] += voice.dropped
             self.spawn(voice.close())
         self.bridge = None
         self._part(code)
@@ -186,6 +188,16 @@ class ConnectionHandler:
     def queued_bytes(self) -> int:
         """Bytes that wait to be sent to this peer."""
         return self._websocket.queued_bytes
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that this connection can be charged with: unsent ones, its frames in a room, its dialogue (estimated).
+
+        Counted when somebody asks; what a connection costs by being there at all is not in it.
+        """
+        held = self.queued_bytes + (self._member.held_bytes if self._member is not None else 0)
+        history = self._memory.history if self._memory is not None else None
+        return held + (BYTES_PER_TOKEN * history.tokens if history is not None else 0)
 
     @property
     def peer(self) -> str:
@@ -247,6 +259,7 @@ class ConnectionHandler:
                 device_name=self.device_id,
                 identifier=self.services.speakers,
                 memory=self._memory,
+                lasting=not self.identity.anonymous,
             )
             self._memory = self.voice.memory
         self.log.info(

@@ -20,7 +20,7 @@ from posewire.server.rate_limit import RateLimit
 from posewire.server.registry import ConnectionRegistry
 from posewire.server.settings import Settings
 from posewire.server.speakers import Speakers
-from posewire.server.states import StateDirectory
+from posewire.server.states import HOST, StateDirectory
 from posewire.server.tracing import Tracing
 from posewire.store import Store
 from posewire.update.service import UpdateService
@@ -76,13 +76,23 @@ class Services:
         self.metrics.attach(self)
         if self.settings.tracing.enabled:
             self.tracing = Tracing()
-        self.states = StateDirectory(self.hub.dispatcher, self.numbers)
+        self.states = StateDirectory(self.hub.dispatcher, self.numbers, self.has_state)
 
     @property
     def memory_full(self) -> bool:
         """Whether the process uses more memory than it may; no newcomer is let in then."""
         limit = self.settings.server.max_memory_mb
         return bool(limit) and self.metrics.resident > limit * 2**20
+
+    def has_state(self, name: str) -> bool:
+        """Tell whether a shared state's owner is here: the host, a room, or a device (also one that may come back)."""
+        kind, _, rest = name.partition(":")
+        if kind == "room":
+            return rest in self.rooms.rooms
+        if kind == "device":
+            held = any(held.device_id == rest for _, held in self.registry.held())
+            return held or self.registry.device(rest) is not None
+        return name == HOST
 
     def numbers(self) -> dict[str, Any]:
         """Return the host's own numbers: connections, rooms (how many, and the largest by name), alerts, totals."""
