@@ -119,6 +119,27 @@ async def test_what_is_revoked_or_expired_is_refused_and_reported(store: Store) 
     assert sorted(lost) == ["ann", "bob"]
 
 
+async def test_a_report_that_fails_keeps_no_other_from_being_made(store: Store) -> None:
+    identities = Identities(store)
+    lost: list[str] = []
+
+    def told(principal: Principal) -> None:
+        lost.append(principal.name)
+        raise OSError("the connection is in a strange state")
+
+    identities.on_revoked = told
+    names = ["ann", "bob", "eve"]
+    tokens = [await store.run(lambda c, name=name: issue_token(c, name, "person", ["voice"])) for name in names]
+    await identities.refresh(force=True)
+    for token in tokens:
+        await store.run(lambda c, token=token: revoke_token(c, token.split("_")[1], "test"))
+    for force in (True, False, False):
+        with pytest.raises(OSError, match="strange"):
+            await identities.refresh(force=force)
+    await identities.look()
+    assert sorted(lost) == names
+
+
 async def test_a_device_is_paired_by_a_code_once(store: Store) -> None:
     identities = Identities(store)
     assert identities.device_token(MAC, CLIENT) is None
