@@ -137,6 +137,30 @@ async def test_a_board_of_any_format_talks_to_a_server_that_knows_only_opus(
     assert abs(loudest_hz(sound, params.sample_rate) - TONE_HZ) < 10
 
 
+async def test_a_bridge_makes_codecs_for_who_needs_them(
+    peers: Peers, upstream: StockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    class Encoder(OpusEncoder):
+        def __init__(self, rate: int) -> None:
+            super().__init__(rate)
+            made.append("encoder")
+
+    monkeypatch.setattr("posewire.server.bridge.transcoder.OpusEncoder", Encoder)
+    stock = await peers.connect("stock")
+    await stock.hello(audio_params={**ADPCM, "format": "opus"})
+    board = await peers.connect("board")
+    await board.hello(audio_params=ADPCM)
+    await stock.send(type="listen", state="start", mode="manual")
+    await say(stock, AudioParams("opus"), chirp(0.3))
+    await upstream.until(lambda: len(upstream.sound()) >= 0.2 * RATE)
+    assert made == []
+    await say(board, AudioParams(**ADPCM), chirp(0.3))
+    await board.echo()
+    assert made == ["encoder"]
+
+
 async def test_tools_pass_through_both_ways(peers: Peers, upstream: StockServer) -> None:
     peer = await peers.connect()
     await peer.hello(features={"mcp": True}, audio_params=ADPCM)

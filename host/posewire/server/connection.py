@@ -315,7 +315,7 @@ class ConnectionHandler:
         if self._room is not None and self._member is not None:
             self._room.publish_audio(self._member, payload)
         if self.bridge is not None:
-            self.bridge.feed(payload, self._decoded(payload))
+            self.bridge.feed(payload, self._decoded)
         elif self.voice is not None and self.voice.listens:
             self.voice.feed(self._decoded(payload))
 

@@ -108,9 +108,15 @@ class UpstreamBridge:
             raise WireError("upstream is not there and too much waits for it", "too_many")
         self._put(dump_text({**message, "session_id": self._session}))
 
-    def feed(self, payload: bytes, pcm: Pcm) -> None:
-        """Send audio upstream: a board's Opus packet as it is, everything else encoded (``pcm``: 16 kHz mono)."""
-        for packet in (payload,) if self._opus else self._uplink.feed(pcm):
+    def feed(self, payload: bytes, decode: Callable[[bytes], Pcm]) -> None:
+        """Send audio upstream: a board's Opus packet as it is, everything else encoded anew.
+
+        ``decode`` gives 16 kHz mono.
+
+        Raises:
+            FrameError: the frame does not decode.
+        """
+        for packet in (payload,) if self._opus else self._uplink.feed(decode(payload)):
             if self._audio_waiting >= self._audio_limit:
                 oldest = next(index for index, waiting in enumerate(self._waiting) if isinstance(waiting, bytes))
                 del self._waiting[oldest]
