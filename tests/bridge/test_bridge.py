@@ -15,6 +15,7 @@ import pytest_asyncio
 from numpy.typing import NDArray
 
 from bridge.stock_server import REPLY_FRAMES, TONE_HZ, StockServer
+from posewire.identity.identities import issue_token
 from posewire.identity.settings import AuthSettings
 from posewire.server.bridge import bridge as bridge_module
 from posewire.server.bridge.settings import UpstreamSettings
@@ -134,6 +135,30 @@ async def test_a_board_of_any_format_talks_to_a_server_that_knows_only_opus(
     assert {text["session_id"] for text in texts} != {"s"}
     assert abs(len(sound) / params.sample_rate - REPLY_FRAMES * 0.06) < 0.061
     assert abs(loudest_hz(sound, params.sample_rate) - TONE_HZ) < 10
+
+
+async def test_a_bridge_makes_codecs_for_who_needs_them(
+    peers: Peers, upstream: StockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    class Encoder(OpusEncoder):
+        def __init__(self, rate: int) -> None:
+            super().__init__(rate)
+            made.append("encoder")
+
+    monkeypatch.setattr("posewire.server.bridge.transcoder.OpusEncoder", Encoder)
+    stock = await peers.connect("stock")
+    await stock.hello(audio_params={**ADPCM, "format": "opus"})
+    board = await peers.connect("board")
+    await board.hello(audio_params=ADPCM)
+    await stock.send(type="listen", state="start", mode="manual")
+    await say(stock, AudioParams("opus"), chirp(0.3))
+    await upstream.until(lambda: len(upstream.sound()) >= 0.2 * RATE)
+    assert made == []
+    await say(board, AudioParams(**ADPCM), chirp(0.3))
+    await board.echo()
+    assert made == ["encoder"]
 
 
 async def test_tools_pass_through_both_ways(peers: Peers, upstream: StockServer) -> None:
@@ -277,6 +302,62 @@ async def test_a_board_is_activated_at_an_upstream_that_pairs(tmp_path: Path) ->
         await peers.close()
         await host.stop()
         await upstream.stop()
+
+
+@pytest.mark.parametrize("url", ["ws:///nowhere", "ws://127.0.0.1:99999999/"])
+async def test_an_address_that_is_none_is_told_to_the_board(url: str) -> None:
+    body = json.dumps({"websocket": {"url": url, "token": ""}})
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
+        await writer.drain()
+        writer.close()
+
+    ota = await asyncio.start_server(answer, "127.0.0.1", 0)
+    ota_url = f"http://127.0.0.1:{ota.sockets[0].getsockname()[1]}/"
+    host = Host(replace(settings(), upstream=UpstreamSettings(ota_url=ota_url)))
+    await host.start()
+    peers = Peers(host.url)
+    try:
+        peer = await peers.connect()
+        await peer.hello(audio_params=ADPCM)
+        assert (await peer.receive("error"))["code"] == "upstream"
+        await peer.send(type="listen", state="detect", text="once more")
+        assert (await peer.receive("error"))["code"] == "upstream"
+    finally:
+        await peers.close()
+        await host.stop()
+        ota.close()
+
+
+async def test_only_who_may_speak_and_could_has_a_connection_upstream(upstream: StockServer) -> None:
+    auth = AuthSettings(token="a viewer's token", token_scopes=frozenset({"room.*"}), pairing=True)
+    host = Host(replace(settings(), upstream=UpstreamSettings(upstream.url), auth=auth))
+    await host.start()
+    peers = Peers(host.url)
+    try:
+        token = await host.services.store.run(lambda c: issue_token(c, "ann", "person", ["voice", "room.*"]))
+        await host.services.identities.refresh(force=True)
+        viewer = await peers.connect("viewer", Authorization="Bearer a viewer's token")
+        await viewer.hello(audio_params=ADPCM)
+        await viewer.join(publish=["audio"])
+        await viewer.socket.send(build_frame(FrameType.AUDIO, bytes(20), 3))
+        await viewer.echo()
+        program = await peers.connect("program", Authorization=f"Bearer {token}")
+        await program.hello(audio_params=None)
+        await program.echo()
+        board = await peers.connect("board", Authorization=f"Bearer {token}")
+        await board.hello(audio_params=ADPCM)
+        await upstream.until(lambda: upstream.connections)
+        # Who types has something to say after all.
+        await program.send(type="listen", state="detect", text="hello")
+        await upstream.until(lambda: upstream.texts("listen", text="hello"))
+        seen = [connection.request.headers["Device-Id"] for connection in upstream.connections if connection.request]
+        assert seen == ["board", "program"]
+    finally:
+        await peers.close()
+        await host.stop()
 
 
 async def test_the_connection_upstream_ends_with_the_board(peers: Peers, upstream: StockServer) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import json
 import os
+import shutil
 import ssl
 import subprocess
 import sys
@@ -30,7 +31,7 @@ from posewire.errors import ConfigError
 from posewire.identity.identities import issue_token
 from posewire.identity.settings import AuthSettings, JwtKey
 from posewire.identity.stock_token import make_stock_token
-from posewire.server.host import Host
+from posewire.server.host import Config, Host
 from posewire.store import StoreSettings
 from server.conftest import Peer, settings
 
@@ -225,6 +226,11 @@ async def test_scopes_bound_what_a_token_can_do(host: Host) -> None:
             await peer.send(**message)
             assert (await peer.receive("error"))["code"] == "forbidden"
         assert (await peer.join("studio"))["room"] == "studio"
+        # Who only listens there reads the room's state.
+        await peer.send(type="state", action="get", name="room:studio")
+        version = (await peer.receive("state"))["version"]
+        await peer.send(type="state", action="patch", name="room:studio", base=version, changes={"a": 1})
+        assert (await peer.receive("error"))["code"] == "forbidden"
         # The secret of somebody who may, as managers of stock servers send it.
         await peer.send(type="server", action="restart", content={"secret": "wrong"})
         assert (await peer.receive("error"))["code"] == "unauthorized"
@@ -277,6 +283,114 @@ async def test_everything_goes_over_tls_where_there_is_a_certificate(tmp_path: P
             await connect(host.url, ssl=ssl.create_default_context())
         async with connect(host.url, ssl=context, additional_headers=bearer("the owner's")) as socket:
             await Peer(socket).hello()
+    finally:
+        await host.stop()
+
+
+async def test_a_renewed_certificate_is_shown_without_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("posewire.server.host.CERTIFICATE_EVERY", 0.02)
+    cert, key = certificate(tmp_path)
+    (tmp_path / "new").mkdir()
+    new_cert, new_key = certificate(tmp_path / "new")
+    host = Host(replace(settings(certificate=cert, key=key), auth=AuthSettings(token="the owner's")))
+    await host.start()
+    try:
+        old = ssl.create_default_context(cafile=cert)
+        async with connect(host.url, ssl=old, additional_headers=bearer("the owner's")) as open_before:
+            # Half of the renewal: what is shown still is the old one.
+            shutil.copy(new_cert, cert)
+            while "certificate_refused" not in caplog.messages:
+                await asyncio.sleep(0.01)
+            async with connect(host.url, ssl=old, additional_headers=bearer("the owner's")) as socket:
+                await Peer(socket).hello()
+            shutil.copy(new_key, key)
+            new = ssl.create_default_context(cafile=new_cert)
+            while True:
+                try:
+                    async with connect(host.url, ssl=new, additional_headers=bearer("the owner's")) as socket:
+                        await Peer(socket).hello()
+                    break
+                except ssl.SSLCertVerificationError:
+                    await asyncio.sleep(0.02)
+            await Peer(open_before).hello()
+    finally:
+        await host.stop()
+
+
+def signed(key: bytes, kid: str) -> str:
+    claims = {"iss": "me", "aud": "posewire", "sub": kid, "scope": "*", "exp": time.time() + 600}
+    return jwt.encode(claims, key, headers={"kid": kid})
+
+
+async def test_new_keys_and_tokens_count_at_once_and_shut_out_whom_they_no_longer_let_in() -> None:
+    old, new = JwtKey("HS256", b"o" * 32), JwtKey("HS256", b"n" * 32)
+    first = AuthSettings(token="first", pairing=True, stock_key=STOCK_KEY, jwt_issuer="me", jwt_keys={"old": old})
+    wanted = [first]
+    load = lambda: replace(settings(), auth=wanted[-1])  # noqa: E731
+    host = Host(load(), Config(load))
+    await host.start()
+    try:
+        tokens = {
+            "shared": "first",
+            "jwt": signed(old.key, "old"),
+            "stock": make_stock_token(STOCK_KEY, "stock", ""),
+            "issued": await host.services.store.run(lambda c: issue_token(c, "wall", "program", ["voice"])),
+        }
+        await host.services.identities.refresh(force=True)
+        peers = {}
+        for name, token in tokens.items():
+            peers[name] = Peer(await connect(host.url, additional_headers=bearer(token, **{"Device-Id": name})))
+            await peers[name].hello()
+        unsaid = Peer(await connect(host.url, additional_headers=bearer("first", **{"Device-Id": "unsaid"})))
+
+        # Another key beside the old one, and fewer scopes: everybody stays.
+        wanted.append(replace(first, token_scopes=frozenset({"voice"}), jwt_keys={"old": old, "new": new}))
+        assert await host.services.control.reload() == "changed: [auth] token_scopes, [auth] jwt_keys"
+        async with connect(host.url, additional_headers=bearer(signed(new.key, "new"))) as socket:
+            await Peer(socket).hello()
+        for peer in peers.values():
+            await peer.echo()
+        await peers["shared"].send(type="room", action="join", room="studio")
+        assert (await peers["shared"].receive("error"))["code"] == "forbidden"
+
+        # Only what the store vouches for is left.
+        wanted.append(AuthSettings(token="second", pairing=True, jwt_issuer="me", jwt_keys={"new": new}))
+        await host.services.control.reload()
+        for name in ("shared", "jwt", "stock"):
+            with pytest.raises(ConnectionClosed):
+                await peers[name].receive()
+            assert peers[name].socket.close_code == 1008
+            with pytest.raises(InvalidStatus):
+                await connect(host.url, additional_headers=bearer(tokens[name], **{"Device-Id": name}))
+        with pytest.raises(ConnectionClosed):
+            await unsaid.hello()
+        await peers["issued"].echo()
+        async with connect(host.url, additional_headers=bearer("second")) as socket:
+            await Peer(socket).hello()
+
+        # What makes no sense changes nothing.
+        wanted.append(AuthSettings(token="third", jwt_issuer="me", jwt_keys={"x": JwtKey("ES256", b"no key")}))
+        with pytest.raises(ConfigError):
+            await host.services.control.reload()
+        async with connect(host.url, additional_headers=bearer("second")) as socket:
+            await Peer(socket).hello()
+        await peers["issued"].socket.close()
+    finally:
+        await host.stop()
+
+
+async def test_a_host_on_the_network_is_not_laid_open_by_a_reload() -> None:
+    wanted = [AuthSettings(token="first")]
+    load = lambda: replace(settings(host="0.0.0.0"), auth=wanted[-1])  # noqa: E731
+    host = Host(load(), Config(load))
+    await host.start()
+    try:
+        wanted.append(AuthSettings())
+        with pytest.raises(ConfigError, match="authentication"):
+            await host.services.control.reload()
+        assert host.services.settings.auth.token == "first"
     finally:
         await host.stop()
 

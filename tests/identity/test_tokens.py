@@ -119,6 +119,27 @@ async def test_what_is_revoked_or_expired_is_refused_and_reported(store: Store) 
     assert sorted(lost) == ["ann", "bob"]
 
 
+async def test_a_report_that_fails_keeps_no_other_from_being_made(store: Store) -> None:
+    identities = Identities(store)
+    lost: list[str] = []
+
+    def told(principal: Principal) -> None:
+        lost.append(principal.name)
+        raise OSError("the connection is in a strange state")
+
+    identities.on_revoked = told
+    names = ["ann", "bob", "eve"]
+    tokens = [await store.run(lambda c, name=name: issue_token(c, name, "person", ["voice"])) for name in names]
+    await identities.refresh(force=True)
+    for token in tokens:
+        await store.run(lambda c, token=token: revoke_token(c, token.split("_")[1], "test"))
+    for force in (True, False, False):
+        with pytest.raises(OSError, match="strange"):
+            await identities.refresh(force=force)
+    await identities.look()
+    assert sorted(lost) == names
+
+
 async def test_a_device_is_paired_by_a_code_once(store: Store) -> None:
     identities = Identities(store)
     assert identities.device_token(MAC, CLIENT) is None
@@ -161,6 +182,21 @@ async def test_a_code_expires_and_there_are_not_endlessly_many(store: Store, mon
     with pytest.raises(WireError) as caught:
         await identities.want_pairing("device-3", CLIENT, "", "")
     assert caught.value.code == "too_many"
+
+
+def test_a_device_that_runs_for_a_year_keeps_its_token_until_it_is_revoked(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = ("123456", MAC, CLIENT, "", "", "", time.time() + 60)
+    store.run_now(lambda c: c.execute("INSERT INTO pairings VALUES (?, ?, ?, ?, ?, ?, ?)", row))
+    store.run_now(lambda c: pair(c, "123456", "", (), ""))
+    token = Identities(store).device_token(MAC, CLIENT)
+    assert token is not None
+    year_later = time.time() + 365 * 86400
+    monkeypatch.setattr(time, "time", lambda: year_later)
+    assert Identities(store).of_device_token(token, MAC, CLIENT) is not None
+    store.run_now(lambda c: revoke_device(c, MAC, ""))
+    assert Identities(store).of_device_token(token, MAC, CLIENT) is None
 
 
 def test_a_device_that_was_revoked_and_paired_again_needs_a_new_token(

@@ -110,6 +110,15 @@ async def test_members_find_their_room_again_as_they_left_it(machine: Machine) -
     assert (await newcomer.join())["slot"] == 4
 
 
+async def test_how_a_member_is_encoded_is_known_after_a_restart(machine: Machine) -> None:
+    _, _ = await enter(machine, FIRST, publish=["audio"])
+    _, session = await enter(machine, SECOND)
+    await machine.restart()
+    back, _ = await machine.resume(SECOND, session)
+    speaker = (await back.receive("room", event="welcome"))["members"][0]
+    assert speaker["audio"] == {"format": "pcm", "sample_rate": 16000, "channels": 1, "frame_duration": 60}
+
+
 async def test_states_go_on(machine: Machine) -> None:
     peer, session = await enter(machine, FIRST)
     await peer.send(type="state", action="subscribe", name="room:studio")

@@ -4,12 +4,14 @@ import asyncio
 import json
 import os
 import signal
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,8 +30,9 @@ from posewire.server.host_process import HostProcess
 from posewire.server.registry import ConnectionRegistry
 from posewire.server.reload import merge
 from posewire.server.scheduler import Job, Scheduler
-from posewire.server.settings import Settings
+from posewire.server.settings import MdnsSettings, Settings, load_settings
 from posewire.wire.frames import FrameType, build_frame
+from posewire.wire.pose import PoseEncoder
 from server.conftest import Peers, settings
 
 
@@ -77,6 +80,19 @@ async def test_prometheus_sees_connections_rooms_drops_and_errors(host: Host, pe
     assert seen["posewire_message_seconds_count"] >= 2
     assert seen["posewire_connection_queue_bytes_count"] == 1
     assert seen["posewire_resident_bytes"] > 1e6
+
+
+async def test_what_a_connection_holds_is_charged_to_it(host: Host, peers: Peers) -> None:
+    publisher = await peers.connect()
+    await publisher.hello()
+    await publisher.join(publish=["audio"])
+    for _ in range(10):
+        await publisher.socket.send(build_frame(FrameType.AUDIO, bytes(1920), 3))
+    await publisher.echo()
+    assert (await scraped(host))["posewire_connection_held_bytes_sum"] >= 19200
+    await publisher.send(type="room", action="leave")
+    await publisher.echo()
+    assert (await scraped(host))["posewire_connection_held_bytes_sum"] < 1920
 
 
 async def test_metrics_want_a_token_where_the_host_has_one() -> None:
@@ -157,6 +173,74 @@ def test_a_frame_rate_is_too_low_not_too_high() -> None:
     assert [alert["value"] for alert in told] == [12]
 
 
+async def test_audio_is_no_pose_where_the_slowest_publisher_is_looked_for(host: Host, peers: Peers) -> None:
+    publisher = await peers.connect()
+    await publisher.hello()
+    await publisher.join(publish=["pose", "audio"])
+    pose = PoseEncoder("body33").encode(np.zeros((33, 4), np.float32), 0)
+    await publisher.socket.send(build_frame(FrameType.POSE, pose, 3))
+    for _ in range(99):
+        await publisher.socket.send(build_frame(FrameType.AUDIO, bytes(60), 3))
+    await publisher.echo()
+    watch = host.services.watch
+    assert watch is not None
+    (member,) = host.services.rooms.rooms["studio"].members.values()
+    first = member.last_frames[0][0]
+    assert watch.values(first + 2.0)["min_frame_rate"] == 0.5
+    assert watch.values(first + 60.0)["min_frame_rate"] == 0.0
+    # Where the frames of less than two seconds are kept, they say how many come in a second.
+    await publisher.socket.send(build_frame(FrameType.POSE, pose, 3))
+    await publisher.echo()
+    oldest = member.last_frames[0][0]
+    assert watch.values(oldest + 1.0)["min_frame_rate"] == 1.0
+
+
+async def test_memory_that_grows_slowly_is_noticed_after_the_first_hour(host: Host) -> None:
+    watch = host.services.watch
+    assert watch is not None
+    now = time.monotonic()
+    for minute in range(120):
+        assert "memory_leak_mb" not in watch.values(now + 60 * minute)
+    leak = b"x" * (40 << 20)
+    grown = watch.values(now + 60 * 121)
+    assert 30 < grown["memory_leak_mb"] < 100
+    assert len(leak) == 40 << 20
+    assert grown["memory_growth_mb"] < 100
+    with pytest.raises(ConfigError, match="memory_leak_mb"):
+        AlertSettings(memory_leak_mb=-1.0)
+
+
+async def test_the_address_of_a_webhook_is_a_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("posewire.server.alerts._TRIES", 1)
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 404 x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/SECRET"
+    (tmp_path / "webhook").write_text(f"{url}\n", encoding="utf-8")
+    config = tmp_path / "posewire.toml"
+    config.write_text(f'[alerts]\nwebhook_file = "{tmp_path / "webhook"}"\n', encoding="utf-8")
+    in_file = load_settings(config)
+    monkeypatch.setenv("POSEWIRE_ALERT_WEBHOOK", url)
+    assert in_file.alerts.webhook == load_settings(None).alerts.webhook == url
+    _, live, _ = merge(settings(), replace(settings(), alerts=in_file.alerts))
+    assert "SECRET" not in f"{live}{in_file.alerts}"
+    assert "[alerts] webhook" in live
+    failed = asyncio.Event()
+    webhook = Webhook(url, lambda name: failed.set())
+    webhook.post({"name": "cpu", "state": "firing"})
+    await asyncio.wait_for(failed.wait(), 10)
+    await webhook.close()
+    server.close()
+    fields = [record.fields for record in caplog.records if record.message == "webhook_failed"]
+    assert fields == [{"host": "127.0.0.1", "why": "HTTP 404"}]
+
+
 async def test_alerts_are_posted_and_a_failing_webhook_is_tried_again() -> None:
     bodies: list[dict[str, Any]] = []
     answers = [500, 200]
@@ -216,12 +300,13 @@ def test_what_can_change_changes_and_the_rest_is_named() -> None:
         server=replace(now.server, hello_timeout=3.0, port=9),
         rooms=RoomSettings(max_members=3),
         auth=AuthSettings(token="x" * 20),
+        mdns=MdnsSettings(name="elsewhere"),
     )
     merged, live, later = merge(now, wanted)
     assert (merged.server.hello_timeout, merged.server.port, merged.rooms.max_members) == (3.0, 0, 3)
-    assert merged.auth.token == ""
-    assert live == ["[server] hello_timeout = 3.0", "[rooms] max_members = 3"]
-    assert later == ["[server] port", "[auth]"]
+    assert (merged.auth.token, merged.mdns.name) == ("x" * 20, now.mdns.name)
+    assert live == ["[server] hello_timeout = 3.0", "[auth] token", "[rooms] max_members = 3"]
+    assert later == ["[server] port", "[mdns]"]
 
 
 async def test_a_reload_disconnects_nobody_and_a_bad_file_changes_nothing() -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 import pytest_asyncio
 
-from posewire.errors import ConfigError, WireError
+from posewire.errors import ConfigError, StoreError, WireError
 from posewire.identity.settings import AuthSettings
 from posewire.server.host import Host
 from posewire.server.push.announcer import QUEUED, Announcement
@@ -271,6 +272,31 @@ async def test_a_device_calls_another_and_reports_events(voiced: Host, devices: 
 def test_rules_for_events_are_checked(table: Any) -> None:
     with pytest.raises(ConfigError, match="push"):
         PushSettings.from_mapping({"events": table})
+
+
+async def test_sound_and_writing_that_were_dropped_are_seen_in_the_metrics(voiced: Host, devices: Peers) -> None:
+    peer = await devices.connect(DEVICE)
+    await peer.hello()
+    await peer.send(type="listen", state="start", mode="manual")
+    await peer.echo()
+    handler = voiced.services.registry.device(DEVICE)
+    assert handler is not None
+    assert handler.voice is not None
+    for _ in range(12):  # seconds, more at once than may wait
+        handler.voice.feed(np.zeros(16000, np.int16))
+    dropped = handler.voice.dropped
+    assert dropped >= 16000
+    voiced.services.store.post(lambda connection: connection.execute("nonsense"))
+    with pytest.raises(StoreError):
+        await voiced.services.store.run(lambda connection: connection.execute("nonsense"))
+    # Also after the connection is gone.
+    for _ in range(2):
+        metrics = voiced.services.metrics.exposition().decode()
+        assert f"posewire_voice_samples_dropped_total {float(dropped)}" in metrics
+        assert "posewire_store_dropped_total 1.0" in metrics
+        await peer.socket.close()
+        while voiced.services.registry.device(DEVICE) is not None:
+            await asyncio.sleep(0.01)
 
 
 async def test_caches_are_seen_in_the_metrics(voiced: Host) -> None:

@@ -5,6 +5,7 @@ import base64
 import json
 import struct
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -14,13 +15,14 @@ from hypothesis import strategies as st
 from posewire.cli import main
 from posewire.client.record_command import Recorded, record
 from posewire.client.replay_command import replay
-from posewire.client.room_client import HostUnreachableError, RoomClient
+from posewire.client.room_client import HostUnreachableError, ReceivedFrame, RoomClient
 from posewire.errors import WireError
 from posewire.rooms.directory import RoomDirectory
 from posewire.rooms.member import Link
 from posewire.rooms.recording import AUDIO, MAGIC, POSE, Record, RecordingError, RecordingWriter, pack, read_recording
 from posewire.rooms.settings import RoomSettings
 from posewire.server.host import Host
+from posewire.server.settings import ServerSettings, Settings
 from posewire.wire.frames import FrameType, build_frame, parse_frame
 from posewire.wire.messages import RoomAction, Subscription, parse_room
 from posewire.wire.pose import PoseDecoder, PoseEncoder
@@ -185,6 +187,28 @@ async def test_who_is_kicked_while_away_does_not_come_back_into_the_room(peers: 
     assert await refused(again, action="lock") == "not_in_room"
 
 
+ADPCM = {"format": "ima-adpcm", "sample_rate": 16000, "channels": 1, "frame_duration": 60}
+OPUS = {**ADPCM, "format": "opus"}
+
+
+async def test_who_hears_a_member_is_told_how_it_is_encoded(peers: Peers) -> None:
+    first = await member(peers, FIRST, publish=["pose"])
+    speaker = await peers.connect(SECOND)
+    session = (await speaker.hello(audio_params=ADPCM))["session_id"]
+    welcome = await speaker.join(publish=["audio"])
+    assert [entry.get("audio") for entry in welcome["members"]] == [None, ADPCM]
+    assert (await first.receive("room", event="joined"))["member"]["audio"] == ADPCM
+    speaker.socket.transport.abort()
+    await first.receive("room", event="away")
+    again = await peers.connect(SECOND)
+    await again.hello(resume=session, audio_params=OPUS)
+    assert (await first.receive("room", event="back"))["audio"] == OPUS
+    # Before the host has noticed the loss as well.
+    once_more = await peers.connect(SECOND)
+    await once_more.hello(resume=session, audio_params=ADPCM)
+    assert (await first.receive("room", event="back"))["audio"] == ADPCM
+
+
 class Ear:
     """A link that keeps what it is sent."""
 
@@ -288,6 +312,96 @@ async def test_a_recorded_room_plays_back_the_same_poses(host: Host, peers: Peer
                 break
         assert await player == 25
     assert np.abs(np.array(seen) - np.arange(25) / 100).max() <= 2**-13 + 2**-12
+
+
+async def test_recorded_audio_is_played_back_as_what_it_is(host: Host, peers: Peers, tmp_path: Path) -> None:
+    file = tmp_path / "room.pwrec"
+    speaker = await peers.connect(FIRST)
+    await speaker.hello(audio_params=OPUS)
+    await speaker.join(publish=["audio"])
+    counts = Recorded()
+    recorder = asyncio.create_task(record("studio", file, host.url, recorded=counts))
+    await speaker.receive("room", event="joined")
+    sizes = [41 + 2 * number for number in range(20)]  # odd, as Opus packets may be and PCM frames may not
+    for size in sizes:
+        await speaker.socket.send(build_frame(FrameType.AUDIO, bytes(size), 3))
+    while counts.audio < len(sizes):
+        await asyncio.sleep(0.01)
+    recorder.cancel()
+    await asyncio.gather(recorder, return_exceptions=True)
+    async with RoomClient(host.url, "again", name="watcher", subscribe=["audio"]) as watcher:
+        player = asyncio.create_task(replay(file, host.url, "again", speed=50))
+        heard = []
+        async for arrival in watcher.arrivals():
+            if isinstance(arrival, ReceivedFrame):
+                heard.append(len(arrival.payload))
+                assert watcher.members[arrival.slot]["audio"] == OPUS
+                assert watcher.members[arrival.slot]["publish"] == ["audio"]
+            if len(heard) == len(sizes):
+                break
+        assert await player == len(sizes)
+    assert heard == sizes
+
+
+async def test_two_recorders_do_not_end_each_other(host: Host, peers: Peers, tmp_path: Path) -> None:
+    rooms = {"one": Recorded(), "two": Recorded()}
+    speakers = {name: await peers.connect(f"aa:00:00:00:00:0{number}") for number, name in enumerate(rooms)}
+    recorders = []
+    for name, counts in rooms.items():
+        await speakers[name].hello()
+        await speakers[name].join(name, publish=["audio"])
+        recorders.append(asyncio.create_task(record(name, tmp_path / name, host.url, recorded=counts)))
+        await speakers[name].receive("room", event="joined")
+    for name, counts in rooms.items():
+        await speakers[name].socket.send(build_frame(FrameType.AUDIO, bytes(960), 3))
+        while not counts.audio:
+            await asyncio.sleep(0.01)
+    assert [counts.losses for counts in rooms.values()] == [0, 0]
+    for recorder in recorders:
+        recorder.cancel()
+    await asyncio.gather(*recorders, return_exceptions=True)
+
+
+async def test_a_recorder_waits_for_its_host_and_goes_on_in_the_same_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, counts, port, recorder = tmp_path / "room.pwrec", Recorded(), 0, None
+    for expected in (1, 2):
+        host = Host(Settings(server=ServerSettings(port=port), voice=None))
+        await host.start()
+        port = urlsplit(host.url).port or 0
+        peers = Peers(host.url)
+        speaker = await member(peers, FIRST, publish=["audio"])
+        if recorder is None:
+            recorder = asyncio.create_task(record("studio", file, host.url, recorded=counts))
+        if len(host.services.rooms.rooms["studio"].members) < 2:
+            await speaker.receive("room", event="joined")
+        await speaker.socket.send(build_frame(FrameType.AUDIO, bytes(960), 3))
+        while counts.audio < expected:
+            await asyncio.sleep(0.01)
+        await peers.close()
+        await host.stop()
+    assert recorder is not None
+    recorder.cancel()
+    await asyncio.gather(recorder, return_exceptions=True)
+    assert len([entry for entry in read_recording(file) if entry.kind == AUDIO]) == 2
+    assert counts.losses >= 1
+    said = capsys.readouterr().err
+    assert "waiting for it, until Ctrl-C" in said
+    assert "recording again" in said
+
+
+async def test_a_recorder_that_is_thrown_out_says_so(
+    host: Host, peers: Peers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    owner = await member(peers, FIRST)
+    store = str(tmp_path / "store.db")
+    words = ("record", "studio", str(tmp_path / "r"), "--url", host.url, "--store", store)
+    recorder = asyncio.create_task(asyncio.to_thread(main, words))
+    slot = (await owner.receive("room", event="joined"))["member"]["slot"]
+    await owner.send(type="room", action="kick", slot=slot, reason="no recordings here")
+    assert await recorder == 2
+    assert "no recordings here" in capsys.readouterr().err
 
 
 def posewire(capsys: pytest.CaptureFixture[str], *words: str) -> str:

@@ -154,6 +154,28 @@ async def test_a_byte_budget_reaches_the_publisher_from_its_only_subscriber(peer
         await asyncio.wait_for(publisher.receive_binary(), 0.2)
 
 
+@pytest.mark.parametrize(
+    "packet", [control(Control.RATE, 0, 0, 10), control(Control.ACK, 0, 1), control(Control.KEY_REQUEST, 0, 0)]
+)
+async def test_who_does_not_get_a_stream_cannot_control_it(peers: Peers, packet: bytes) -> None:
+    publisher = await member(peers, "aa:00:00:00:00:01", **POSE)
+    watcher = await member(peers, "aa:00:00:00:00:02", **WATCH)
+    other = await member(peers, "aa:00:00:00:00:03", subscribe=["audio", {"kind": "pose", "slot": 2}])
+    encoder = PoseEncoder(BODY)
+    await publish(publisher, encoder, 0)
+    await watcher.receive_binary()
+    await other.socket.send(build_frame(FrameType.POSE, packet, 3, slot=1))
+    assert (await other.receive("error"))["code"] == "room_denied"
+    # The first that reaches the publisher is from who may.
+    await watcher.socket.send(build_frame(FrameType.POSE, control(Control.RATE, 0, 0, 60), 3, slot=1))
+    encoder.control(parse_frame(await publisher.receive_binary(), 3).payload)
+    assert encoder.budget == 60
+    # It holds for as long as it is about this subscription.
+    await watcher.send(type="room", action="subscribe", subscribe=["audio"])
+    encoder.control(parse_frame(await publisher.receive_binary(), 3).payload)
+    assert encoder.budget is None
+
+
 async def test_a_byte_budget_survives_the_publishers_return_and_ends_with_the_subscriber(peers: Peers) -> None:
     lost = await peers.connect("aa:00:00:00:00:01")
     session = (await lost.hello())["session_id"]

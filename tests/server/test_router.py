@@ -16,8 +16,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from posewire.errors import ConfigError, WireError
-from posewire.hub import StateMirror
-from posewire.server import states
+from posewire.hub import StateMirror, state
+from posewire.rooms.room import Room
 from posewire.server.flood import FloodSettings
 from posewire.server.host import Host
 from posewire.server.settings import load_settings
@@ -142,10 +142,78 @@ async def test_a_room_shares_a_state_and_who_is_stale_gets_the_whole(peers: Peer
     assert (await eve.receive("state"))["value"] == {}
 
 
-async def test_a_device_mirrors_its_things_and_a_dashboard_follows(
+async def test_reading_makes_no_state_of_what_is_not_here_and_its_followers_are_told_of_the_first(
     host: Host, peers: Peers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(states, "REFRESH", 0.02)
+    monkeypatch.setattr("posewire.server.states.MAX_STATES", 3)
+    page = await peers.connect("page")
+    await page.hello()
+    for number in range(10):
+        await page.send(type="state", action="get", name=f"device:{number}")
+        assert (await page.receive("state"))["value"] == {}
+        await page.send(type="state", action="subscribe", name=f"room:{number}")
+        assert (await page.receive("state"))["value"] == {}
+    board = await peers.connect("board")
+    await board.hello()
+    await board.join("7")
+    await board.send(type="state", action="subscribe", name="room:7")
+    mirror, base = StateMirror(), (await board.receive("state"))["version"]
+    assert mirror.apply(await page.receive("state", name="room:7"))
+    await board.send(type="state", action="patch", name="room:7", base=base, changes={"a": 1})
+    assert mirror.apply(await page.receive("state", name="room:7"))
+    assert mirror.value == {"a": 1}
+
+
+async def test_many_rooms_of_long_names_fit_into_the_state_of_the_host(host: Host, peers: Peers) -> None:
+    page = await peers.connect()
+    await page.hello()
+    await page.join("\N{CJK UNIFIED IDEOGRAPH-5C0F}" * 64)
+    await page.send(type="state", action="subscribe", name="host")
+    mirror = StateMirror()
+    assert mirror.apply(await page.receive("state", name="host"))
+    for number in range(200):
+        name = f"{number}".ljust(64, "\N{CJK UNIFIED IDEOGRAPH-5C0F}")
+        host.services.rooms.rooms[name] = Room(name, host.services.settings.rooms)
+    while mirror.value["room_count"] != 201:
+        assert mirror.apply(await page.receive("state", name="host"))
+    assert len(mirror.value["rooms"]) == 50
+    assert "\N{CJK UNIFIED IDEOGRAPH-5C0F}" * 64 in mirror.value["rooms"]  # the only one that is not empty
+
+
+async def test_alerts_are_in_the_state_of_the_host(host: Host, peers: Peers) -> None:
+    page = await peers.connect()
+    await page.hello()
+    await page.send(type="state", action="subscribe", name="host")
+    mirror = StateMirror()
+    assert mirror.apply(await page.receive("state", name="host"))
+    assert mirror.value["alerts"] == []
+    watch = host.services.watch
+    assert watch is not None
+    for now in (0.0, watch.alerts.settings.hold):
+        watch.alerts.check({"loss": 0.5}, now, now)
+    while not mirror.value["alerts"]:
+        assert mirror.apply(await page.receive("state", name="host"))
+    assert mirror.value["alerts"] == [{"name": "loss", "value": 0.5, "threshold": 0.05}]
+
+
+async def test_a_state_of_the_host_that_fails_once_goes_on(
+    host: Host, peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = await peers.connect()
+    await page.hello()
+    await page.send(type="state", action="subscribe", name="host")
+    mirror = StateMirror()
+    assert mirror.apply(await page.receive("state", name="host"))
+    with monkeypatch.context() as patch:
+        patch.setattr(state, "MAX_BYTES", 10)
+        host.services.counters["something"] += 1
+        while not host.services.counters["job_failures"]:
+            await asyncio.sleep(0.01)
+    while mirror.value["totals"].get("something") != 1:
+        assert mirror.apply(await page.receive("state", name="host"))
+
+
+async def test_a_device_mirrors_its_things_and_a_dashboard_follows(host: Host, peers: Peers) -> None:
     board, page = await peers.connect("aa:00:00:00:00:01"), await peers.connect("aa:00:00:00:00:02")
     await board.hello()
     await page.hello()

@@ -12,7 +12,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from posewire.errors import ConfigError
 from posewire.identity.settings import AuthSettings
 from posewire.server.host import Host
+from posewire.voice.settings import VoiceSettings
 from posewire.wire.frames import FrameType, build_frame
+from posewire.wire.opus import OpusDecoder, OpusEncoder
 from server.conftest import Peer, Peers, settings
 
 
@@ -75,7 +77,7 @@ async def test_no_hello_in_time_closes(peers: Peers) -> None:
         ('{"type":"room","action":"join","room":"r","publish":["smell"]}', "bad_message"),
         (b"\x00", "bad_frame"),
         (b"\x63\x00\x00\x00", "bad_frame"),
-        (build_frame(FrameType.AUDIO, b"abc", 3), "bad_frame"),
+        (b"\x00\x00\x00\x09abc", "bad_frame"),
         (build_frame(FrameType.POSE, b"abc", 3), "not_in_room"),
     ],
 )
@@ -87,6 +89,40 @@ async def test_what_is_wrong_is_answered_and_the_session_goes_on(peers: Peers, s
     assert error["code"] == code
     assert error["message"]
     await peer.echo()
+
+
+async def test_audio_is_decoded_only_while_somebody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    class Decoder(OpusDecoder):
+        def __init__(self, rate: int) -> None:
+            super().__init__(rate)
+            made.append("decoder")
+
+    class Encoder(OpusEncoder):
+        def __init__(self, rate: int) -> None:
+            super().__init__(rate)
+            made.append("encoder")
+
+    monkeypatch.setattr("posewire.wire.audio.OpusDecoder", Decoder)
+    monkeypatch.setattr("posewire.wire.audio.OpusEncoder", Encoder)
+    host = Host(replace(settings(), voice=VoiceSettings(tts="none")))
+    await host.start()
+    peers = Peers(host.url)
+    try:
+        peer = await peers.connect()
+        await peer.hello(audio_params={"format": "opus", "sample_rate": 16000, "channels": 1, "frame_duration": 60})
+        await peer.socket.send(build_frame(FrameType.AUDIO, b"abc", 3))
+        await peer.echo()
+        assert made == []
+        await peer.send(type="listen", state="start", mode="manual")
+        await peer.socket.send(build_frame(FrameType.AUDIO, b"\xff" * 3, 3))
+        assert (await peer.receive("error"))["code"] == "bad_frame"
+        assert made == ["decoder"]
+        await peer.send(type="listen", state="stop")
+    finally:
+        await peers.close()
+        await host.stop()
 
 
 async def test_nothing_but_hello_comes_first(peers: Peers) -> None:

@@ -138,6 +138,15 @@ def test_what_cannot_be_built_is_refused(tmp_path: Path) -> None:
         read_image(image)
 
 
+def test_an_image_is_held_only_while_it_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "x.app-bin").write_bytes(b"\xe9" + bytes(999))
+    service = UpdateService(UpdateSettings(images=str(tmp_path)), firmware_folder)
+    update = service.start("board", lambda message: None, "image", "x.app-bin")
+    assert update.bundle is not None
+    service.on_message("board", lambda message: None, {"type": "update", "event": "failed", "code": "no_room"})
+    assert (update.stage, update.code, update.bundle) == ("failed", "no_room", None)
+
+
 def test_pieces_make_up_the_files() -> None:
     data = bytes(range(256)) * 20
     bundle = pack_app("1", "any", 6, {"posewire_fw/a.py": data})

@@ -169,6 +169,21 @@ async def test_a_summary_is_there_in_the_next_session_if_that_is_wanted(tmp_path
     store.close()
 
 
+async def test_nothing_is_remembered_of_a_device_that_will_have_another_name(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s.db", [TABLES])
+    memory = StoredMemory(store)
+    settings = ChatSettings(memory=True, memory_pause_s=0.01)
+    async with talking("I see.", memory=memory, settings=settings) as (conversation, server):
+        for lasting in (False, True):
+            conversation.lasting = lasting
+            await answer(conversation, "I am Ada, I like tea.")
+        while not await memory.recall("kitchen"):
+            await asyncio.sleep(0.01)
+        # Two answers, and the summary of the second.
+        assert len(server.requests) == 3
+    store.close()
+
+
 async def test_a_whole_session_with_a_model(ear: Ear, board: Board) -> None:
     async with HttpStandIn(OpenAiScript("🤔 Well. I think so.")) as server:
         options = {"llm": {"openai": {"base_url": server.base_url}}}

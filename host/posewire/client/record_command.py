@@ -1,7 +1,8 @@
 """Record a room of a host into a file: poses, audio, and who comes and goes.
 
-The file only grows, survives a crash up to its last whole record, and is appended to when it is there already. Stop
-with Ctrl-C, or with --seconds. "posewire recordings" lists what was recorded.
+The file only grows, survives a crash up to its last whole record, and is appended to when it is there already. When the
+host goes away, this waits for its return, for as long as it takes, and goes on in the same file. Stop with Ctrl-C, or
+with --seconds. "posewire recordings" lists what was recorded.
 
 examples:
   posewire record studio session.pwrec
@@ -13,6 +14,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import sqlite3
 import sys
 import time
@@ -20,8 +22,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from posewire.client.room_client import ReceivedFrame, RoomClient
-from posewire.errors import PosewireError, StoreError
+from posewire.client.room_client import HostUnreachableError, ReceivedFrame, RoomClient, unique_name
+from posewire.errors import PosewireError, StoreError, WireError
 from posewire.rooms.recording import AUDIO, EVENT, POSE, Record, RecordingWriter
 from posewire.rooms.recording_index import RECORDINGS, note_beginning, note_end
 from posewire.store import Store
@@ -30,6 +32,8 @@ from posewire.store.command_line import add_store_arguments, opened_store
 TOKEN_VARIABLE = "POSEWIRE_TOKEN"  # noqa: S105 - the name of a variable, not a secret
 DEFAULT_URL = "ws://127.0.0.1:8000/posewire/v1/"
 _TYPES = {"audio": AUDIO, "pose": POSE}
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+"""Seconds between attempts to find a host that went away."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,20 +60,30 @@ def run(args: argparse.Namespace) -> int:
             index = stack.enter_context(opened_store(args, (RECORDINGS,), create=True))
         except PosewireError as error:
             _warn(error)
-        with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(record(args.room, args.file, args.url, args.token, args.seconds, recorded, index))
-    print(f"{args.file}: {recorded.pose} pose packets, {recorded.audio} audio frames")
+        try:
+            with contextlib.suppress(KeyboardInterrupt):
+                asyncio.run(record(args.room, args.file, args.url, args.token, args.seconds, recorded, index))
+        finally:
+            if recorded.began:
+                losses = f"; times that the host was away: {recorded.losses}" if recorded.losses else ""
+                print(f"{args.file}: {recorded.pose} pose packets, {recorded.audio} audio frames{losses}")
     return 0
 
 
 @dataclass
 class Recorded:
-    """What has been recorded so far. ``seconds``: length of the file; ``members``: devices whose frames are in it."""
+    """What has been recorded so far.
 
+    ``seconds``: length of the file; ``members``: devices whose frames are in it; ``losses``: how often the host went
+    away; ``began``: whether there is a file.
+    """
+
+    began: bool = False
     pose: int = 0
     audio: int = 0
     seconds: float = 0.0
     members: set[str] = field(default_factory=set)
+    losses: int = 0
 
 
 async def record(
@@ -81,17 +95,24 @@ async def record(
     recorded: Recorded | None = None,
     index: Store | None = None,
 ) -> None:
-    """Record a room; ends when the host closes, or after ``seconds`` (0: never).
+    """Record a room; ends after ``seconds`` (0: never). A host that goes away is waited for, and its return recorded.
 
     Raises:
-        HostUnreachableError: no host is there, or it does not let this program in.
+        HostUnreachableError: no host is there at the start, or it does not let this program in.
         RecordingError: the file cannot be written.
-        WireError: the host refuses the room.
+        WireError: the host refuses the room, or has removed this program from it.
     """
     recorded = recorded or Recorded()
-    # Joined before the file is touched: a host that is not there leaves no empty recording.
-    async with RoomClient(url, room, token=token, name="recorder", subscribe=("pose", "audio")) as client:
+    name = unique_name("recorder")
+
+    def newcomer() -> RoomClient:
+        return RoomClient(url, room, token=token, name=name, subscribe=("pose", "audio"))
+
+    async with contextlib.AsyncExitStack() as joined:
+        # Joined before the file is touched: a host that is not there leaves no empty recording.
+        client = await joined.enter_async_context(newcomer())
         with RecordingWriter(file) as writer, _indexed(index, file, room, url, recorded):
+            recorded.began = True
             started = time.monotonic() - writer.last_us / 1e6
 
             def write(kind: int, slot: int, payload: bytes) -> None:
@@ -102,14 +123,46 @@ async def record(
             write(EVENT, 0, json.dumps(meta).encode())
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds or None):
-                    async for arrival in client.arrivals():
-                        if isinstance(arrival, ReceivedFrame):
-                            write(_TYPES[arrival.kind], arrival.slot, arrival.payload)
-                            recorded.members.add(str(client.members.get(arrival.slot, {}).get("device", "?")))
-                            recorded.pose += arrival.kind == "pose"
-                            recorded.audio += arrival.kind == "audio"
-                        else:
-                            write(EVENT, 0, json.dumps(arrival).encode())
+                    while True:
+                        await _record_connection(client, write, recorded)
+                        recorded.losses += 1
+                        await joined.aclose()
+                        _say("the host is away or has closed the room: waiting for it, until Ctrl-C")
+                        client = await _join_again(joined, newcomer)
+                        _say("recording again")
+
+
+async def _record_connection(client: RoomClient, write: Callable[[int, int, bytes], None], recorded: Recorded) -> None:
+    """Record until the connection is lost or the room is closed."""
+    async for arrival in client.arrivals():
+        if isinstance(arrival, ReceivedFrame):
+            write(_TYPES[arrival.kind], arrival.slot, arrival.payload)
+            recorded.members.add(str(client.members.get(arrival.slot, {}).get("device", "?")))
+            recorded.pose += arrival.kind == "pose"
+            recorded.audio += arrival.kind == "audio"
+            continue
+        write(EVENT, 0, json.dumps(arrival).encode())
+        if arrival.get("event") == "kicked":
+            reason = arrival.get("reason")
+            raise WireError(f"the room's host has removed the recorder{f': {reason}' if reason else ''}", "room_denied")
+        if arrival.get("event") == "closed":
+            return
+
+
+async def _join_again(joined: contextlib.AsyncExitStack, newcomer: Callable[[], RoomClient]) -> RoomClient:
+    """Try until the host takes this program again; what keeps it from that is said once."""
+    pause, said = _FIRST_PAUSE, ""
+    while True:
+        await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+        pause = min(2 * pause, _LONGEST_PAUSE)
+        try:
+            return await joined.enter_async_context(newcomer())
+        except (HostUnreachableError, WireError) as error:
+            if error.code == "room_denied":
+                raise
+            if str(error) != said:
+                said = str(error)
+                _say(said)
 
 
 @contextlib.contextmanager
@@ -131,6 +184,10 @@ def _note(index: Store | None, work: Callable[[sqlite3.Connection], None]) -> No
             _warn(error)
 
 
+def _say(what: str) -> None:
+    print(f"posewire: {what}", file=sys.stderr)
+
+
 def _warn(error: PosewireError) -> None:
     # A list that cannot be kept is no reason not to record.
-    print(f"posewire: the list of recordings will lack this one: {error}", file=sys.stderr)
+    _say(f"the list of recordings will lack this one: {error}")

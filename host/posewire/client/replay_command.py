@@ -11,14 +11,20 @@ examples:
 import argparse
 import asyncio
 import contextlib
+import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from posewire.client.record_command import add_host_arguments
-from posewire.client.room_client import RoomClient
+from posewire.client.room_client import RoomClient, follow_members, unique_name
 from posewire.errors import PosewireError
 from posewire.rooms.recording import AUDIO, EVENT, POSE, Record, RecordingError, read_recording
+from posewire.wire.messages import AudioParams, parse_audio
+
+_Part = tuple[str, AudioParams | None]
+"""A member of a recording: its device, and how its audio is encoded (None: not said)."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,29 +52,43 @@ async def replay(file: Path, url: str, room: str = "", token: str = "", speed: f
         RecordingError: the file is no recording, or has no frames.
         WireError: the host refuses the room.
     """
-    records = list(read_recording(file))
-    frames = [record for record in records if record.kind in (AUDIO, POSE)]
-    if not frames:
+    # Read twice instead of kept: a recording of a night does not fit into memory.
+    parts: dict[_Part, set[str]] = {}
+    count = 0
+    for record, part in _frames(file):
+        parts.setdefault(part, set()).add("pose" if record.kind == POSE else "audio")
+        count += 1
+    if not count:
         raise RecordingError(f"{file} has no frames")
-    name = room or _room_of(records) or "replay"
+    name = room or _room_of(file) or "replay"
+    player = unique_name("replay")
     async with contextlib.AsyncExitStack() as stack:
-        members: dict[int, RoomClient] = {}
+        members: dict[_Part, RoomClient] = {}
         readers: list[asyncio.Task[None]] = []
-        for slot in sorted({record.slot for record in frames}):
-            client = RoomClient(url, name, token=token, name=f"replay-{slot}", publish=("pose", "audio"), subscribe=())
-            members[slot] = await stack.enter_async_context(client)
+        for number, (part, kinds) in enumerate(parts.items(), 1):
+            client = RoomClient(
+                url,
+                name,
+                token=token,
+                name=f"{player}-{number}",
+                publish=sorted(kinds),
+                subscribe=(),
+                audio=part[1],
+            )
+            members[part] = await stack.enter_async_context(client)
             readers.append(asyncio.create_task(_read(client)))
-        started, first = time.monotonic(), frames[0].time_us
-        for record in frames:
+        started, first = time.monotonic(), None
+        for record, part in itertools.islice(_frames(file), count):  # it may be growing
+            first = record.time_us if first is None else first
             due = started + (record.time_us - first) / 1e6 / speed
             if (wait := due - time.monotonic()) > 0:
                 await asyncio.sleep(wait)
-            member = members[record.slot]
+            member = members[part]
             await (member.publish(record.payload) if record.kind == POSE else member.publish_audio(record.payload))
         for reader in readers:
             reader.cancel()
         await asyncio.gather(*readers, return_exceptions=True)
-    return len(frames)
+    return count
 
 
 async def _read(client: RoomClient) -> None:
@@ -77,8 +97,24 @@ async def _read(client: RoomClient) -> None:
         pass
 
 
-def _room_of(records: Sequence[Record]) -> str:
-    for record in records:
+def _frames(file: Path) -> Iterator[tuple[Record, _Part]]:
+    """Yield the frames, each with the member that it is of."""
+    members: dict[int, dict[str, Any]] = {}
+    parts: dict[int, _Part] = {}
+    for record in read_recording(file):
+        if record.kind == EVENT:
+            follow_members(members, record.event())
+            parts.clear()
+        elif record.kind in (AUDIO, POSE):
+            if record.slot not in parts:
+                member = members.get(record.slot, {})
+                audio = parse_audio(member["audio"]) if "audio" in member else None
+                parts[record.slot] = (str(member.get("device", record.slot)), audio)
+            yield record, parts[record.slot]
+
+
+def _room_of(file: Path) -> str:
+    for record in read_recording(file):
         if record.kind == EVENT and "recording" in (event := record.event()):
             return str(event.get("room", ""))
     return ""

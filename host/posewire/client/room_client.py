@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import secrets
 import uuid
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -13,12 +15,13 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from posewire.errors import PoseError, PosewireError, WireError
 from posewire.wire.frames import FrameType, build_frame, parse_frame
-from posewire.wire.messages import RoomKind, dump_text
+from posewire.wire.messages import AudioParams, RoomKind, dump_text
 from posewire.wire.pose import Kind, PoseDecoder, PoseFrame, parse_header
 
 _PROTOCOL = 3
 _ANSWER_TIMEOUT = 10.0
 _RESTART_JUMP = 256
+_EVENTS = 1000
 _KINDS: dict[int, RoomKind] = {FrameType.AUDIO: "audio", FrameType.POSE: "pose"}
 
 Wanted = str | dict[str, str | int]
@@ -77,6 +80,8 @@ class RoomClient:
 
     ``publish`` and ``subscribe`` list kinds, ``"pose"`` and ``"audio"``; a subscription may also name one member, as
     ``{"kind": "pose", "slot": 3}`` or by ``"device"``. ``create``: True wants the room to be new, False wants it there.
+    ``name``: its device id, one that nobody else has unless given (a host closes a device's older connection).
+    ``audio``: how the audio that it publishes is encoded, 16 kHz PCM of 60 ms unless given.
     A packet that does not decode is a gap: the client asks the publisher for a key packet and goes on from there.
 
     Entering raises ``HostUnreachableError`` (no host there, or it does not let this program in) and ``WireError`` (it
@@ -89,15 +94,17 @@ class RoomClient:
         room: str,
         *,
         token: str = "",
-        name: str = "desktop",
+        name: str = "",
         publish: Sequence[str] = (),
         subscribe: Sequence[Wanted] = ("pose",),
         create: bool | None = None,
+        audio: AudioParams | None = None,
     ) -> None:
         self._url = url
         self._room = room
         self._token = token
-        self._name = name
+        self._name = name or unique_name("desktop")
+        self._audio = audio
         self._publish = list(publish)
         self._subscribe = list(subscribe)
         self._create = create
@@ -105,8 +112,8 @@ class RoomClient:
         self._streams: dict[tuple[int, int], _Stream] = {}
         self.slot = 0
         self.members: dict[int, dict[str, Any]] = {}
-        self.events: list[dict[str, Any]] = []
-        """Room events and errors, in order of arrival."""
+        self.events: deque[dict[str, Any]] = deque(maxlen=_EVENTS)
+        """The last room events and errors, in order of arrival."""
 
     async def __aenter__(self) -> "RoomClient":
         headers = {"Device-Id": self._name, "Client-Id": str(uuid.uuid4()), "Protocol-Version": str(_PROTOCOL)}
@@ -135,9 +142,8 @@ class RoomClient:
 
     async def _enter(self) -> None:
         async with asyncio.timeout(_ANSWER_TIMEOUT):
-            await self._send(
-                {"type": "hello", "version": _PROTOCOL, "transport": "websocket", "features": {"pose": True}}
-            )
+            hello = {"type": "hello", "version": _PROTOCOL, "transport": "websocket", "features": {"pose": True}}
+            await self._send(hello if self._audio is None else {**hello, "audio_params": self._audio.as_dict()})
             await self._until("hello")
             await self._send(
                 {
@@ -179,7 +185,7 @@ class RoomClient:
             return
 
     async def publish_audio(self, payload: bytes) -> None:
-        """Send one audio frame (16 kHz PCM, 60 ms) to the room."""
+        """Send one audio frame to the room, encoded as ``audio`` says."""
         await self._sock.send(build_frame(FrameType.AUDIO, payload, _PROTOCOL))
 
     async def subscribe(self, wanted: Sequence[Wanted]) -> None:
@@ -209,9 +215,8 @@ class RoomClient:
         try:
             async for message in self._sock:
                 if isinstance(message, str):
-                    count = len(self.events)
-                    self._note(json.loads(message))
-                    for event in self.events[count:]:
+                    event = json.loads(message)
+                    if self._note(event):
                         yield event
                     continue
                 frame = parse_frame(message, _PROTOCOL)
@@ -246,25 +251,14 @@ class RoomClient:
             if parsed.get("type") == "error":
                 raise WireError(parsed.get("message", "refused"), parsed.get("code"))
 
-    def _note(self, message: dict[str, Any]) -> None:
+    def _note(self, message: dict[str, Any]) -> bool:
         if message.get("type") not in ("room", "error"):
-            return
+            return False
         self.events.append(message)
-        match message.get("event"):
-            case "welcome":
-                self.slot = message["slot"]
-                self.members = {member["slot"]: member for member in message["members"]}
-            case "joined":
-                self.members[message["member"]["slot"]] = message["member"]
-            case "left":
-                self.members.pop(message["slot"], None)
-            case "role":
-                for slot, member in self.members.items():
-                    member["role"] = "host" if slot == message["slot"] else "member"
-            case "away" | "back" as event:
-                self.members.get(message["slot"], {})["away"] = event == "away"
-            case "kicked" | "closed":
-                self.members.clear()
+        if message.get("event") == "welcome":
+            self.slot = message["slot"]
+        follow_members(self.members, message)
+        return True
 
     async def _take(self, message: bytes) -> ReceivedPose | None:
         frame = parse_frame(message, _PROTOCOL)
@@ -300,6 +294,35 @@ class RoomClient:
         count.sets = tuple(pose.values)
         device = str(self.members.get(frame.slot, {}).get("device", ""))
         return ReceivedPose(frame.slot, device, pose, len(frame.payload))
+
+
+def follow_members(members: dict[int, dict[str, Any]], event: dict[str, Any]) -> None:
+    """Bring the members of a room, by slot, up to date with an event of the room."""
+    match event.get("event"):
+        case "welcome":
+            members.clear()
+            members.update({member["slot"]: member for member in event["members"]})
+        case "joined":
+            members[event["member"]["slot"]] = event["member"]
+        case "left":
+            members.pop(event["slot"], None)
+        case "role":
+            for slot, member in members.items():
+                member["role"] = "host" if slot == event["slot"] else "member"
+        case "away":
+            members.get(event["slot"], {})["away"] = True
+        case "back":
+            member = members.get(event["slot"], {})
+            member["away"] = False
+            if "audio" in event:
+                member["audio"] = event["audio"]
+        case "kicked" | "closed":
+            members.clear()
+
+
+def unique_name(kind: str) -> str:
+    """Return a device id for a program of that kind: no two have the same."""
+    return f"{kind}-{secrets.token_hex(4)}"
 
 
 def _reason(refusal: InvalidStatus) -> str:

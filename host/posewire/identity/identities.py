@@ -3,7 +3,6 @@
 The command line changes the same file while the host runs; the host notices and takes its copy anew.
 """
 
-import asyncio
 import hashlib
 import hmac
 import logging
@@ -26,9 +25,6 @@ CODE_LIFETIME = 600.0
 
 MAX_CODES = 500
 """Codes that may wait at a time."""
-
-WATCH = 1.0
-"""Seconds between looks for changes of other processes."""
 
 _KEY = "device-tokens"
 
@@ -105,7 +101,8 @@ class Identities:
 
     def of_device_token(self, token: str, device_id: str, client_id: str) -> Principal | None:
         """Return the paired device that a token of ours was made for; None when it is not, or is revoked."""
-        made = verify_stock_token(self._key, token, device_id, client_id)
+        # No age is too old: stock firmware asks for a token only when it starts, and may run for months.
+        made = verify_stock_token(self._key, token, device_id, client_id, valid_for=None)
         device = self.devices.get(device_id)
         if made is None or device is None or device.revoked is not None or device.client_id != client_id:
             return None
@@ -159,20 +156,21 @@ class Identities:
         if version != self._seen or force:
             self._seen = version
             self._take(await self._store.run(_read_all))
-        before, self._good = self._good, self._good_now()
-        for key in before.keys() - self._good.keys():
+        good = self._good_now()
+        for key in self._good.keys() - good.keys():
+            # Taken out one by one: where telling of one fails, the others are told of the next time.
+            lost = self._good.pop(key)
             if self.on_revoked is not None:
-                self.on_revoked(before[key])
+                self.on_revoked(lost)
+        self._good = good
 
-    async def watch(self) -> None:
-        """Refresh for ever."""
-        while True:
-            await asyncio.sleep(WATCH)
-            try:
-                await self.refresh()
-            except StoreError as error:
-                # What is known stays in force; a full or busy disk may be better the next time.
-                logging.getLogger(__name__).warning("cannot look for revocations: %s", error)
+    async def look(self) -> None:
+        """Refresh; where the store cannot be read, what is known stays in force."""
+        try:
+            await self.refresh()
+        except StoreError as error:
+            # A full or busy disk may be better the next time.
+            logging.getLogger(__name__).warning("cannot look for revocations: %s", error)
 
     def _good_now(self) -> dict[tuple[str, str], Principal]:
         devices = [_device_principal(device) for device in self.devices.values() if device.revoked is None]

@@ -27,6 +27,8 @@ class JwtVerifier:
         self._issuer = settings.jwt_issuer
         self._audience = settings.jwt_audience
         self._keys = {kid: (key.algorithm, _load(kid, key)) for kid, key in settings.jwt_keys.items()}
+        self.bases = {kid: (self._issuer, self._audience, key) for kid, key in settings.jwt_keys.items()}
+        """What vouches for a token, by key id: it is no longer good when the issuer or the key is another."""
 
     def principal(self, token: str) -> Principal:
         """Return the token's subject with the scopes of its ``scope`` claim.
@@ -53,10 +55,10 @@ class JwtVerifier:
             )
         except jwt.InvalidTokenError as error:
             raise WireError(f"the token is refused: {error}", "unauthorized") from None
-        return _principal(claims)
+        return _principal(claims, self.bases[kid])
 
 
-def _principal(claims: Mapping[str, Any]) -> Principal:
+def _principal(claims: Mapping[str, Any], basis: object) -> Principal:
     scope = claims.get("scope", "")
     if not isinstance(scope, (str, list)):
         raise WireError('the token is refused: "scope" must be a string or a list', "unauthorized")
@@ -67,6 +69,7 @@ def _principal(claims: Mapping[str, Any]) -> Principal:
         device_id=str(claims.get("device", "")).lower(),
         token_id=f"jwt {claims.get('jti', '')}",
         expires=float(claims["exp"]) + _LEEWAY,
+        basis=basis,
     )
 
 

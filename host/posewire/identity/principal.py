@@ -5,7 +5,7 @@ shell patterns (``room.*:class-*``, ``*``). A grant without a name holds for eve
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -25,7 +25,8 @@ class Principal:
     """A device, a person, a program, whoever knows the shared token, or a local user of a host without authentication.
 
     ``device_id``: the device that a token was issued to, and the only one it lets in; empty where it says nothing.
-    ``expires``: when it stops being good, in unix seconds.
+    ``expires``: when it stops being good, in unix seconds. ``basis``: what in ``[auth]`` vouches for it, a secret or a
+    key; None where the store does, or nothing needs to.
     """
 
     kind: PrincipalKind
@@ -34,6 +35,7 @@ class Principal:
     device_id: str = ""
     token_id: str = ""
     expires: float | None = None
+    basis: object = field(default=None, repr=False, compare=False)
 
     def allows(self, need: str) -> bool:
         """Tell whether one of the scopes grants ``need``."""

@@ -6,7 +6,7 @@ import hmac
 import time
 
 VALID_FOR = 30 * 24 * 3600
-"""Seconds that a token is good for."""
+"""Seconds that a token of a stock server is good for, there as here."""
 
 _CLOCKS_DIFFER = 300
 _SIGNATURE = 43
@@ -25,10 +25,18 @@ def looks_like_stock_token(token: str) -> bool:
     return bool(dot) and len(signature) == _SIGNATURE and seconds.isascii() and seconds.isdigit() and len(seconds) < 12
 
 
-def verify_stock_token(key: bytes, token: str, device_id: str, client_id: str, now: float | None = None) -> int | None:
+def verify_stock_token(
+    key: bytes,
+    token: str,
+    device_id: str,
+    client_id: str,
+    now: float | None = None,
+    valid_for: float | None = VALID_FOR,
+) -> int | None:
     """Return when a token was made, in unix seconds; None when it is not this key's, not this device's, or too old.
 
-    A token from the future is refused, where stock servers let it live for ever.
+    A token from the future is refused, where stock servers let it live for ever. ``valid_for``: None where something
+    else than age bounds it.
     """
     if not looks_like_stock_token(token):
         return None
@@ -40,7 +48,7 @@ def verify_stock_token(key: bytes, token: str, device_id: str, client_id: str, n
         for spelt in (device_id, device_id.lower())
     ]
     age = (time.time() if now is None else now) - seconds
-    return seconds if any(genuine) and -_CLOCKS_DIFFER <= age <= VALID_FOR else None
+    return seconds if any(genuine) and age >= -_CLOCKS_DIFFER and (valid_for is None or age <= valid_for) else None
 
 
 def _sign(key: bytes, device_id: str, client_id: str, seconds: int) -> str:

@@ -9,7 +9,7 @@ from posewire.rooms.member import Link, Member
 from posewire.rooms.room import Room
 from posewire.rooms.settings import RoomSettings
 from posewire.rooms.snapshots import SnapshotMaker
-from posewire.wire.messages import RoomAction
+from posewire.wire.messages import AudioParams, RoomAction
 
 
 class RoomDirectory:
@@ -23,8 +23,12 @@ class RoomDirectory:
         self._watched: dict[str, tuple[int, float]] = {}
         """Of each room: how many frames it had when that last changed, and when that was."""
 
-    def join(self, action: RoomAction, device: str, link: Link) -> tuple[Room, Member]:
+    def join(
+        self, action: RoomAction, device: str, link: Link, audio: AudioParams | None = None
+    ) -> tuple[Room, Member]:
         """Join the room that the action names; ``create`` wants it to be new, ``open`` lets it be new.
+
+        ``audio``: how the member's audio is encoded.
 
         Raises:
             RoomError: the room is full or the host has its maximum of rooms (``too_many``), it is there already
@@ -39,7 +43,7 @@ class RoomDirectory:
             if len(self.rooms) >= self.settings.max_rooms:
                 raise RoomError(f"this host holds at most {self.settings.max_rooms} rooms", "too_many")
             room = Room(action.room, self.settings, self._counters, self._snapshots)
-        member = room.join(device, action.publish, action.subscribe, link, echo=action.echo)
+        member = room.join(device, action.publish, action.subscribe, link, echo=action.echo, audio=audio)
         self.rooms[action.room] = room
         return room, member
 

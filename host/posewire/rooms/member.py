@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from posewire.rooms.frame import RoomFrame
 from posewire.rooms.pose_stream import PoseStream
-from posewire.wire.messages import MAX_REPLAY, RoomKind, Subscription
+from posewire.wire.messages import MAX_REPLAY, AudioParams, RoomKind, Subscription
 
 
 class Link(Protocol):
@@ -41,6 +41,9 @@ class Member:
     link: Link | None
     echo: bool = False
     role: str = "member"
+    audio: AudioParams | None = None
+    """How the audio that it publishes is encoded."""
+
     streams: dict[int, PoseStream] = field(default_factory=dict)
     last_frames: deque[tuple[float, RoomKind, bytes]] = field(default_factory=lambda: deque(maxlen=MAX_REPLAY))
     """Its last frames: seconds on the monotonic clock, kind, payload."""
@@ -51,6 +54,20 @@ class Member:
     waiting: deque[RoomFrame] = field(default_factory=deque)
     """Audio that its connection could not take yet, oldest first."""
 
+    @property
+    def format(self) -> dict[str, Any]:
+        """What is told of its audio: ``{"audio": {…}}``, and nothing of who publishes none."""
+        return {"audio": self.audio.as_dict()} if self.audio is not None and "audio" in self.publish else {}
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of frames that are kept for its sake: its last ones, its streams', and what waits for it."""
+        return (
+            sum(len(payload) for _, _, payload in self.last_frames)
+            + sum(stream.held_bytes for stream in self.streams.values())
+            + sum(len(frame.payload) for frame in self.waiting)
+        )
+
     def describe(self) -> dict[str, Any]:
         """Return the JSON form that other members see."""
         described: dict[str, Any] = {
@@ -58,6 +75,7 @@ class Member:
             "device": self.device,
             "role": self.role,
             "publish": sorted(self.publish),
+            **self.format,
         }
         if self.link is None:
             described["away"] = True
@@ -73,6 +91,7 @@ class Member:
             "all": sorted(self.subscribe.all),
             "some": [list(entry) for entry in self.subscribe.some],
             "echo": self.echo,
+            **self.format,
         }
 
     @classmethod
@@ -80,5 +99,12 @@ class Member:
         """Return what ``as_dict`` gave, with no connection."""
         subscribe = Subscription(frozenset(saved["all"]), frozenset((kind, who) for kind, who in saved["some"]))
         return cls(
-            saved["slot"], saved["device"], frozenset(saved["publish"]), subscribe, None, saved["echo"], saved["role"]
+            saved["slot"],
+            saved["device"],
+            frozenset(saved["publish"]),
+            subscribe,
+            None,
+            saved["echo"],
+            saved["role"],
+            AudioParams(**saved["audio"]) if "audio" in saved else None,
         )

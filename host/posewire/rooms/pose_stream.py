@@ -58,6 +58,11 @@ class PoseStream:
         return self._packets or None
 
     @property
+    def held_bytes(self) -> int:
+        """Bytes that are kept for late members."""
+        return self._bytes if self._packets else 0
+
+    @property
     def is_short(self) -> bool:
         """Whether the chain is worth no snapshot."""
         return self._bytes <= SHORT_CHAIN_BYTES

@@ -12,7 +12,7 @@ from posewire.rooms.member import Link, Member
 from posewire.rooms.pose_stream import PoseStream
 from posewire.rooms.settings import RoomSettings
 from posewire.rooms.snapshots import SnapshotMaker
-from posewire.wire.messages import RoomKind, Subscription
+from posewire.wire.messages import AudioParams, RoomKind, Subscription
 from posewire.wire.pose import Control, Kind, control, parse_control, parse_header
 
 _SLOTS = 255
@@ -60,8 +60,11 @@ class Room:
         link: Link,
         *,
         echo: bool = False,
+        audio: AudioParams | None = None,
     ) -> Member:
         """Add a member; it is welcomed, the others are told, and it gets what it needs to follow running streams.
+
+        ``audio``: how its frames are encoded, for those who hear them.
 
         Raises:
             RoomError: the room is full (``too_many``), locked (``room_locked``), or has kicked this device
@@ -73,7 +76,7 @@ class Room:
             raise RoomError(f'the room "{self.name}" is locked', "room_locked")
         if len(self.members) >= self.settings.max_members:
             raise RoomError(f'the room "{self.name}" is full ({self.settings.max_members} members)', "too_many")
-        member = Member(self._free_slot(), device, publish, subscribe, link, echo)
+        member = Member(self._free_slot(), device, publish, subscribe, link, echo, audio=audio)
         member.role = "member" if self.members else "host"
         self._tell(self.members.values(), "joined", member=member.describe())
         self.members[member.slot] = member
@@ -103,10 +106,7 @@ class Room:
         for other in self.members.values():
             for stream in other.streams.values():
                 stream.forget(member.slot)
-                if stream.rate is not None and stream.rate[0] == member.slot:
-                    stream.rate = None
-                    if other.link is not None:
-                        other.link.send_pose_control(control(Control.RATE, stream.number, 0, 0))
+            self._lift_budget(other, member)
 
     def away(self, member: Member) -> None:
         """Note that a member's connection broke off; its place is kept for its return."""
@@ -115,13 +115,14 @@ class Room:
             self._drop_waiting(member)
             self._tell(self.members.values(), "away", slot=member.slot)
 
-    def back(self, member: Member, link: Link) -> None:
+    def back(self, member: Member, link: Link, audio: AudioParams | None = None) -> None:
         """Give a member who was away its new connection; ``welcome`` follows when that has said hello."""
-        was_away = member.link is None
-        member.link = link
+        was_away, format_before = member.link is None, member.format
+        member.link, member.audio = link, audio
         self._drop_waiting(member)
-        if was_away:
-            self._tell((other for other in self.members.values() if other is not member), "back", slot=member.slot)
+        if was_away or member.format != format_before:
+            others = [other for other in self.members.values() if other is not member]
+            self._tell(others, "back", slot=member.slot, **member.format)
 
     def close(self, reason: str) -> None:
         """Remove all members; they are told why."""
@@ -158,6 +159,8 @@ class Room:
         for publisher in self.members.values():
             if not before.wants("pose", publisher.slot, publisher.device):
                 self._follow(member, publisher)
+            elif not subscribe.wants("pose", publisher.slot, publisher.device):
+                self._lift_budget(publisher, member)
 
     def lock(self, member: Member, locked: bool) -> None:
         """Close the door to newcomers, or open it again; who is away may still come back.
@@ -296,12 +299,13 @@ class Room:
         """Pass a subscriber's control packet on to the publisher in ``slot``.
 
         Key requests of all subscribers become at most a few a second. Acknowledgements and byte budgets speak for one
-        receiver, so they are passed on only where there is one; a budget holds until that one leaves, also when the
-        publisher comes back.
+        receiver, so they are passed on only where there is one; a budget holds until that one leaves or subscribes to
+        something else, also when the publisher comes back.
 
         Raises:
             PoseError: damaged, or not a control packet.
-            RoomError: nobody publishes such a stream there (``not_in_room``).
+            RoomError: nobody publishes such a stream there (``not_in_room``), or the sender does not get it
+                (``room_denied``).
         """
         message = parse_control(packet)
         if message is None:
@@ -310,15 +314,25 @@ class Room:
         stream = publisher.streams.get(message.stream) if publisher is not None else None
         if publisher is None or stream is None:
             raise RoomError(f"slot {slot} publishes no such pose stream", "not_in_room")
+        receivers = self._subscribers("pose", publisher)
+        if subscriber not in receivers:
+            raise RoomError(f"subscribe to the poses of slot {slot} before asking it for anything", "room_denied")
         if message.control is Control.KEY_REQUEST:
             self._request_key(publisher, stream)
-        elif len(self._subscribers("pose", publisher)) == 1:
+        elif len(receivers) == 1:
             if message.control is Control.RATE:
                 stream.rate = (subscriber.slot, packet)
             if publisher.link is not None:
                 publisher.link.send_pose_control(packet)
 
     # --- inside
+
+    def _lift_budget(self, publisher: Member, subscriber: Member) -> None:
+        for stream in publisher.streams.values():
+            if stream.rate is not None and stream.rate[0] == subscriber.slot:
+                stream.rate = None
+                if publisher.link is not None:
+                    publisher.link.send_pose_control(control(Control.RATE, stream.number, 0, 0))
 
     def _drop_audio(self, member: Member) -> None:
         member.dropped["audio"] += 1

@@ -1,15 +1,20 @@
 """Alerts: a value that stays beyond its threshold is told once, and told again when it has been well for as long."""
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import httpx
 
 from posewire.errors import ConfigError
 from posewire.server.event_log import EventLog
+
+WEBHOOK_VARIABLE = "POSEWIRE_ALERT_WEBHOOK"
 
 _WELL = 0.8
 """A value has recovered when it is this far inside its threshold: the hysteresis."""
@@ -22,7 +27,10 @@ _TIMEOUT = 5.0
 
 @dataclass(frozen=True)
 class AlertSettings:
-    """Section ``[alerts]``: thresholds (0: off), how long one must be crossed, and where alerts are posted."""
+    """Section ``[alerts]``: thresholds (0: off), how long one must be crossed, and where alerts are posted.
+
+    Who knows the address of a webhook can post to it: it is a secret.
+    """
 
     hold: float = 10.0
     latency_ms: float = 50.0
@@ -30,16 +38,31 @@ class AlertSettings:
     loss: float = 0.05
     cpu: float = 0.95
     memory_growth_mb: float = 100.0
+    memory_leak_mb: float = 100.0
     send_failures: float = 5.0
     min_frame_rate: float = 0.0
-    webhook: str = ""
+    webhook: str = field(default="", repr=False)
+    webhook_file: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("latency_ms", "loop_lag_ms", "loss", "cpu", "memory_growth_mb", "send_failures", "min_frame_rate"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"[alerts] {name} must be 0 (off) or more, is {getattr(self, name)}")
+        for rule in _every_rule(self):
+            if rule.threshold < 0:
+                raise ConfigError(f"[alerts] {rule.name} must be 0 (off) or more, is {rule.threshold}")
         if self.webhook and not self.webhook.startswith(("http://", "https://")):
-            raise ConfigError(f"[alerts] webhook must be an http:// or https:// URL, is {self.webhook}")
+            raise ConfigError("[alerts] webhook must be an http:// or https:// URL")
+
+    def with_secret(self) -> "AlertSettings":
+        """Return the settings with the webhook of the file, or of the variable POSEWIRE_ALERT_WEBHOOK.
+
+        Raises:
+            ConfigError: the file cannot be read.
+        """
+        if not self.webhook_file:
+            return replace(self, webhook=self.webhook or os.environ.get(WEBHOOK_VARIABLE, "").strip())
+        try:
+            return replace(self, webhook=Path(self.webhook_file).expanduser().read_text(encoding="utf-8").strip())
+        except OSError as error:
+            raise ConfigError(f"[alerts] webhook_file {self.webhook_file}: {error.strerror}") from None
 
 
 @dataclass(frozen=True)
@@ -61,16 +84,20 @@ class Rule:
 
 def rules(settings: AlertSettings) -> list[Rule]:
     """Return the rules that are on."""
-    every = [
+    return [rule for rule in _every_rule(settings) if rule.threshold]
+
+
+def _every_rule(settings: AlertSettings) -> list[Rule]:
+    return [
         Rule("latency_ms", settings.latency_ms),
         Rule("loop_lag_ms", settings.loop_lag_ms),
         Rule("loss", settings.loss),
         Rule("cpu", settings.cpu),
         Rule("memory_growth_mb", settings.memory_growth_mb),
+        Rule("memory_leak_mb", settings.memory_leak_mb),
         Rule("send_failures", settings.send_failures),
         Rule("min_frame_rate", settings.min_frame_rate, above=False),
     ]
-    return [rule for rule in every if rule.threshold]
 
 
 @dataclass
@@ -169,9 +196,16 @@ class Webhook:
                     try:
                         (await client.post(self.url, json=alert)).raise_for_status()
                         break
-                    except httpx.HTTPError as error:
+                    except (httpx.HTTPError, httpx.InvalidURL) as error:
                         if attempt == _TRIES - 1:
                             self._count("alert_webhook_failed")
-                            self._log.warning("webhook_failed", url=self.url, why=str(error) or type(error).__name__)
+                            self._log.warning("webhook_failed", host=urlsplit(self.url).hostname, why=_why(error))
                         else:
                             await asyncio.sleep(attempt + 1)
+
+
+def _why(error: Exception) -> str:
+    """What went wrong, without the address: httpx puts it into its messages."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"HTTP {error.response.status_code}"
+    return type(error).__name__

@@ -3,7 +3,7 @@
 import hmac
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, urlsplit
 
 from posewire.errors import WireError
@@ -92,7 +92,7 @@ class ConnectionAuthenticator:
         settings = self._settings
         # Compared even when empty, so that a missing token takes as long as a wrong one.
         if hmac.compare_digest(token.encode()[:_MAX_TOKEN], settings.token.encode()) and settings.token:
-            return Principal("shared", "the shared token", settings.token_scopes)
+            return Principal("shared", "the shared token", settings.token_scopes, basis=settings.token)
         found = None
         if token.startswith(PREFIX):
             found = self._identities.of_issued_token(token)
@@ -104,10 +104,25 @@ class ConnectionAuthenticator:
             raise WireError("the token is missing or wrong: send Authorization: Bearer <token>", "unauthorized")
         return found
 
+    def again(self, principal: Principal) -> Principal | None:
+        """Return who somebody is by these settings whom earlier ones let in; None when these would not.
+
+        Whom the store vouches for (paired devices, issued tokens) is not looked at: ``Identities`` reports them.
+        """
+        settings = self._settings
+        if not settings.required:
+            return principal
+        if principal.kind == "local":
+            return None
+        if principal.kind == "shared":
+            return replace(principal, scopes=settings.token_scopes) if principal.basis == settings.token else None
+        known = [None, settings.stock_key, *(self._jwt.bases.values() if self._jwt is not None else ())]
+        return principal if principal.basis in known else None
+
     def _of_stock_token(self, token: str, device_id: str, client_id: str) -> Principal | None:
         key = self._settings.stock_key
         if key and verify_stock_token(key, token, device_id, client_id) is not None:
-            return Principal("device", device_id.lower(), DEVICE_SCOPES, device_id.lower())
+            return Principal("device", device_id.lower(), DEVICE_SCOPES, device_id.lower(), basis=key)
         return self._identities.of_device_token(token, device_id.lower(), client_id)
 
 

@@ -4,10 +4,13 @@ import asyncio
 import time
 import uuid
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from time import monotonic
 from typing import Any
 
+import numpy as np
 import soxr
+from numpy.typing import NDArray
 
 from posewire.errors import PosewireError, ToolError, WireError
 from posewire.identity.burst import Bursts
@@ -26,6 +29,7 @@ from posewire.server.services import Services
 from posewire.server.voice_out import ConnectionVoiceOut
 from posewire.server.websocket import WebSocket, binary_frame
 from posewire.voice.assistant import SessionMemory, VoiceSession
+from posewire.voice.history import BYTES_PER_TOKEN
 from posewire.voice.output import TurnReport
 from posewire.voice.tools import ToolContext
 from posewire.voice.tools.device import DeviceExecutor
@@ -129,6 +133,7 @@ class ConnectionHandler:
             task.cancel()
         if self.voice is not None:
             voice, self.voice = self.voice, None
+            self.services.counters["voice_samples_dropped"] += voice.dropped
             self.spawn(voice.close())
         self.bridge = None
         self._part(code)
@@ -168,12 +173,32 @@ class ConnectionHandler:
         elif bucket.hopeless:
             self.close(_POLICY, f"a flood of {kind} messages")
 
+    def check_access(self) -> bool:
+        """Tell whether ``[auth]`` as it is now still lets this peer in; it gets its scopes, or is shut out."""
+        principal = self.services.authenticator.again(self.identity.principal)
+        if principal is None:
+            self.leave_for_good()
+            self.close(_POLICY, "the host's settings no longer let this peer in")
+            return False
+        self.identity = replace(self.identity, principal=principal)
+        return True
+
     # --- hub.Connection
 
     @property
     def queued_bytes(self) -> int:
         """Bytes that wait to be sent to this peer."""
         return self._websocket.queued_bytes
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that this connection can be charged with: unsent ones, its frames in a room, its dialogue (estimated).
+
+        Counted when somebody asks; what a connection costs by being there at all is not in it.
+        """
+        held = self.queued_bytes + (self._member.held_bytes if self._member is not None else 0)
+        history = self._memory.history if self._memory is not None else None
+        return held + (BYTES_PER_TOKEN * history.tokens if history is not None else 0)
 
     @property
     def peer(self) -> str:
@@ -211,6 +236,8 @@ class ConnectionHandler:
     def greet(self, hello: Hello, audio: AudioParams) -> None:
         """Take the device's first hello: replace or resume an older session, then bring up audio, voice and tools."""
         self._hello_timer.cancel()
+        if not self.check_access():  # settings may have changed since the opening request
+            return
         self.hello = hello
         self.protocol = self.identity.protocol or hello.version or 1
         self.audio = audio
@@ -221,11 +248,10 @@ class ConnectionHandler:
         older = self.services.registry.add(self)
         if older is not None:
             older.close(REPLACED, "replaced by a newer connection of this device")
-        self._decoder = frame_decoder(audio)
-        if audio.sample_rate != _VOICE_RATE:
-            self._resampler = soxr.ResampleStream(audio.sample_rate, _VOICE_RATE, 1, dtype="int16", quality="MQ")
         if self.services.settings.upstream.wanted:
-            self.bridge = self._make_bridge(hello, audio)
+            # Upstream is the assistant: for whom it may not be, nothing is opened there and nothing is sent.
+            if self.identity.principal.allows("voice"):
+                self.bridge = self._make_bridge(hello, audio)
         elif self.services.assistant is not None:
             downlink = AudioDownlink(audio, self.send_audio)
             out = ConnectionVoiceOut(self.send, downlink, self.log, self._end_conversation, self._note_turn)
@@ -235,6 +261,7 @@ class ConnectionHandler:
                 device_name=self.device_id,
                 identifier=self.services.speakers,
                 memory=self._memory,
+                lasting=not self.identity.anonymous,
             )
             self._memory = self.voice.memory
         self.log.info(
@@ -280,22 +307,19 @@ class ConnectionHandler:
     # --- audio and pose in
 
     def take_audio(self, payload: bytes) -> None:
-        """Decode one uplink frame for the voice session, and relay it as it is to the room.
+        """Relay one uplink frame as it is to the room, and decode it where somebody listens here.
 
         Raises:
             FrameError: the frame does not decode.
         """
-        if not payload or self._decoder is None:
+        if not payload:
             return
         if self._room is not None and self._member is not None:
             self._room.publish_audio(self._member, payload)
-        pcm = self._decoder.decode(payload)
-        if self._resampler is not None:
-            pcm = self._resampler.resample_chunk(pcm)
         if self.bridge is not None:
-            self.bridge.feed(payload, pcm)
-        elif self.voice is not None:
-            self.voice.feed(pcm)
+            self.bridge.feed(payload, self._decoded)
+        elif self.voice is not None and self.voice.listens:
+            self.voice.feed(self._decoded(payload))
 
     def take_pose(self, packet: bytes, slot: int) -> None:
         """Publish a pose packet into the room, or pass a control packet (``slot`` not 0) to its publisher.
@@ -330,7 +354,7 @@ class ConnectionHandler:
         self._check_kinds(action)
         if action.action == "join" and self.room_name == action.room:
             self.leave_room()
-        room, member = self.services.rooms.join(action, self.device_id, self)
+        room, member = self.services.rooms.join(action, self.device_id, self, self.audio)
         self.leave_room()
         self._room, self._member = room, member
         self.services.hub.join(self.session_id, "room", action.room)
@@ -469,6 +493,16 @@ class ConnectionHandler:
             self.services.counters["internal_errors"] += 1
             self.log.exception("task_failed")
 
+    def _decoded(self, payload: bytes) -> NDArray[np.int16]:
+        # Made for the first frame: most devices are quiet, and an Opus decoder takes tens of kilobytes.
+        if self._decoder is None:
+            self._decoder = frame_decoder(self.audio)
+            rate = self.audio.sample_rate
+            if rate != _VOICE_RATE:
+                self._resampler = soxr.ResampleStream(rate, _VOICE_RATE, 1, dtype="int16", quality="MQ")
+        pcm = self._decoder.decode(payload)
+        return pcm if self._resampler is None else self._resampler.resample_chunk(pcm)
+
     def _note_turn(self, report: TurnReport) -> None:
         self.services.metrics.note_turn(report)
         if self.services.tracing is not None:
@@ -522,7 +556,7 @@ class ConnectionHandler:
             room = member = None  # kicked, or the room was closed, meanwhile
         self._room, self._member = room, member
         if room is not None and member is not None:
-            room.back(member, self)
+            room.back(member, self, self.audio)
         return True
 
     def _part(self, code: int) -> None:

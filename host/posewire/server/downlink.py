@@ -7,7 +7,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from posewire.wire.audio import frame_encoder
+from posewire.wire.audio import FrameEncoder, frame_encoder
 from posewire.wire.messages import AudioParams
 
 AHEAD = 5
@@ -25,13 +25,14 @@ class AudioDownlink:
     def __init__(self, params: AudioParams, send: Callable[[bytes], None]) -> None:
         self._params = params
         self._send = send
-        self._encoder = frame_encoder(params)
+        self._encoder: FrameEncoder | None = None
+        """Made for the first frame: a device that is never spoken to needs none, and Opus takes tens of kilobytes."""
+
         self._resampler: soxr.ResampleStream | None = None
         self._left: NDArray[np.int16] = np.empty(0, np.int16)
         self._queue: asyncio.Queue[NDArray[np.int16] | None] = asyncio.Queue(_QUEUE_LIMIT)
         self._pacer: asyncio.Task[None] | None = None
         self.sent = 0
-        self._start_resampler()
 
     async def play(self, pcm: NDArray[np.int16]) -> None:
         """Queue 16 kHz mono samples; waits while three seconds are queued already."""
@@ -58,14 +59,13 @@ class AudioDownlink:
     def _reset(self) -> None:
         self._left = np.empty(0, np.int16)
         self._queue = asyncio.Queue(_QUEUE_LIMIT)
-        self._start_resampler()
-
-    def _start_resampler(self) -> None:
-        if self._params.sample_rate != _RATE_IN:
-            self._resampler = soxr.ResampleStream(_RATE_IN, self._params.sample_rate, 1, dtype="int16", quality="MQ")
+        self._resampler = None
 
     async def _enqueue(self, pcm: NDArray[np.int16], last: bool) -> None:
-        if self._resampler is not None:
+        if self._params.sample_rate != _RATE_IN:
+            if self._resampler is None:
+                rate = self._params.sample_rate
+                self._resampler = soxr.ResampleStream(_RATE_IN, rate, 1, dtype="int16", quality="MQ")
             pcm = self._resampler.resample_chunk(pcm, last=last)
         samples = np.concatenate((self._left, pcm))
         size = self._params.frame_samples
@@ -80,6 +80,8 @@ class AudioDownlink:
 
     async def _pace(self) -> None:
         loop = asyncio.get_running_loop()
+        if self._encoder is None:
+            self._encoder = frame_encoder(self._params)
         period = self._params.frame_duration / 1000
         due = loop.time() - AHEAD * period
         while (frame := await self._queue.get()) is not None:

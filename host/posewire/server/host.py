@@ -33,6 +33,7 @@ from posewire.server.scheduler import Job, Scheduler
 from posewire.server.services import Services
 from posewire.server.settings import Settings, check_exposure
 from posewire.server.speakers import Speakers
+from posewire.server.states import REFRESH
 from posewire.server.store_domains import DOMAINS
 from posewire.server.text_handlers import HANDLERS
 from posewire.server.text_handlers.text_type import TextType
@@ -48,6 +49,10 @@ _DRAIN_TIMEOUT = CLOSING_TIMEOUT + 1.0
 
 CONFIG_EVERY = 2.0
 """Seconds between looks at the configuration file."""
+
+CERTIFICATE_EVERY = 10.0
+REVOCATIONS_EVERY = 1.0
+"""Seconds between looks at the certificate's files, and for what other processes have changed of identities."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ class Host:
         self._listener: Listener | None = None
         self._announcer = Announcer(settings.mdns)
         self._plugins: list[Plugin] = []
-        self._background: list[asyncio.Task[None]] = []
+        self._announcing: asyncio.Task[None] | None = None
         self.url = ""
 
     @property
@@ -109,22 +114,30 @@ class Host:
             raise
         self._services.tools.start()
         self._services.push.start()
-        self._services.hub.start()
         self._services.watch = Watch(self._services)
-        jobs = self._services.watch.jobs()
+        jobs = [*self._services.watch.jobs(), *self._jobs(self._services, self._listener)]
         if self._config is not None:
             reload = ConfigReload(self._services, self._config.load, self._config.path)
             self._services.control.on_reload = reload.reload
             jobs.append(Job("configuration", CONFIG_EVERY, reload.look))
         self._scheduler = Scheduler(jobs, self._services.counters)
         self._scheduler.start()
-        self._background = [
-            asyncio.create_task(self._announcer.start(host, port, PATH)),
-            asyncio.create_task(self._services.states.keep_fresh()),
-            asyncio.create_task(self._services.identities.watch()),
-        ]
+        self._announcing = asyncio.create_task(self._announcer.start(host, port, PATH))
         scheme = "wss" if self._settings.server.certificate else "ws"
         self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
+
+    def _jobs(self, services: Services, listener: Listener) -> list[Job]:
+        def sweep() -> None:
+            services.hub.monitor.check()
+
+        jobs = [
+            Job("signs of life", self._settings.server.sweep, sweep),
+            Job("revocations", REVOCATIONS_EVERY, services.identities.look),
+            Job("state of the host", REFRESH, services.states.refresh),
+        ]
+        if listener.certificate is not None:
+            jobs.append(Job("certificate", CERTIFICATE_EVERY, listener.certificate.look))
+        return jobs
 
     async def _make_assistant(self, store: Store) -> Assistant | None:
         if self._settings.voice is None or self._settings.upstream.wanted:
@@ -186,9 +199,8 @@ class Host:
         if self._services.watch is not None:
             await self._services.watch.webhook.close()
         await self._services.push.close()
-        self._services.hub.stop()
-        for task in self._background:
-            task.cancel()
+        if self._announcing is not None:
+            self._announcing.cancel()
         registry = self._services.registry
         for handler in registry:
             handler.say_goodbye(reason)

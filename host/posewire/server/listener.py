@@ -3,7 +3,6 @@
 import asyncio
 import http
 import json
-import ssl
 from collections.abc import Sequence
 
 from starlette.routing import BaseRoute
@@ -12,12 +11,12 @@ from websockets.http11 import Request
 from posewire.errors import ConfigError, WireError
 from posewire.identity.burst import Bursts
 from posewire.loopback import is_loopback
+from posewire.server.certificate import Certificate
 from posewire.server.connection import ConnectionHandler
 from posewire.server.doorway import Doorway
 from posewire.server.event_log import EventLog
 from posewire.server.http import HttpSide
 from posewire.server.services import Services
-from posewire.server.settings import ServerSettings
 from posewire.server.websocket import Receiver, Refusal, WebSocket
 from posewire.wire.messages import error_message
 
@@ -32,6 +31,9 @@ class Listener:
         self._services = services
         self._http = HttpSide(services, routes, services.settings.http)
         self._server: asyncio.Server | None = None
+        self.certificate: Certificate | None = None
+        """What TLS peers are shown; None where there is no TLS."""
+
         self._bursts = Bursts()
         self._waiting: dict[Doorway, None] = {}
         self._log = EventLog()
@@ -43,12 +45,14 @@ class Listener:
             ConfigError: the address is taken or not ours, or the certificate cannot be read.
         """
         settings = self._services.settings.server
+        if settings.certificate:
+            self.certificate = await asyncio.to_thread(Certificate, settings.certificate, settings.key)
         try:
             self._server = await asyncio.get_running_loop().create_server(
                 lambda: Doorway(self._websocket, self._http.protocol, self._waiting),
                 settings.host,
                 settings.port,
-                ssl=_tls_context(settings),
+                ssl=self.certificate.context if self.certificate is not None else None,
                 backlog=_BACKLOG,
             )
         except OSError as exc:
@@ -106,14 +110,3 @@ class Listener:
         if unsaid is not None:
             self._log.warning("refused", peer=websocket.peer, code=error.code, before=unsaid or None)
         return Refusal(status, json.dumps(error_message(error)) + "\n", "application/json")
-
-
-def _tls_context(settings: ServerSettings) -> ssl.SSLContext | None:
-    if not settings.certificate:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
-        context.load_cert_chain(settings.certificate, settings.key or None)
-    except OSError as exc:
-        raise ConfigError(f"[server] certificate {settings.certificate}: {exc.strerror or exc}") from None
-    return context

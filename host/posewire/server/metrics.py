@@ -17,6 +17,9 @@ from posewire.voice.output import TurnReport
 if TYPE_CHECKING:
     from posewire.server.services import Services
 
+_BYTES = (0, 1024, 4096, 16384, 65536, 262144)
+"""Bounds of histograms of bytes."""
+
 _LABELLED = {"refused": "code", "flood": "kind", "http": "what", "push": "what", "alert": "name"}
 """Counters whose name begins so are one metric with a label; the rest are a metric each."""
 
@@ -64,7 +67,12 @@ class HostMetrics(Collector):
         services = self._services
         if services is None:
             return
-        yield from self._counters(dict(services.counters))
+        live = sum(handler.voice.dropped for handler in services.registry if handler.voice is not None)
+        elsewhere = {
+            "voice_samples_dropped": services.counters["voice_samples_dropped"] + live,
+            "store_dropped": services.store.dropped,
+        }
+        yield from self._counters({**services.counters, **elsewhere})
         yield from self._counters(dict(services.caches.counts()))
         yield from self._counters({f"hub_{name}": n for name, n in services.hub.monitor.counters.items()})
         yield _histogram(
@@ -77,12 +85,17 @@ class HostMetrics(Collector):
         yield turns
         for name, about, value in self._gauges(services):
             yield GaugeMetricFamily(f"posewire_{name}", about, value=value)
-        queued = HistogramMetricFamily("posewire_connection_queue_bytes", "Unsent bytes of a connection")
-        depths = Histogram((0, 1024, 4096, 16384, 65536, 262144))
+        queues, held = Histogram(_BYTES), Histogram(_BYTES)
         for handler in services.registry:
-            depths.observe(handler.queued_bytes)
-        queued.add_metric([], _buckets(depths), depths.total)
-        yield queued
+            queues.observe(handler.queued_bytes)
+            held.observe(handler.held_bytes)
+        for name, about, depths in (
+            ("connection_queue_bytes", "Unsent bytes of a connection", queues),
+            ("connection_held_bytes", "Bytes kept for a connection: unsent, its frames in a room, its dialogue", held),
+        ):
+            family = HistogramMetricFamily(f"posewire_{name}", about)
+            family.add_metric([], _buckets(depths), depths.total)
+            yield family
 
     def _gauges(self, services: "Services") -> Iterator[tuple[str, str, float]]:
         rooms = services.rooms.rooms.values()

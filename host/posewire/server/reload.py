@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posewire.errors import ConfigError
+from posewire.server.authenticator import ConnectionAuthenticator
 from posewire.server.event_log import EventLog
-from posewire.server.settings import Settings
+from posewire.server.settings import Settings, check_exposure
 
 if TYPE_CHECKING:
     from posewire.server.services import Services
@@ -17,6 +18,7 @@ LIVE = {
     "server": frozenset(
         {"max_connections", "max_per_address", "max_memory_mb", "max_message", "hello_timeout", "resume_window"}
     ),
+    "auth": None,
     "flood": None,
     "rooms": None,
     "alerts": None,
@@ -35,22 +37,28 @@ class ConfigReload:
         self._stamp = self._stat()
 
     async def reload(self) -> str:
-        """Read and apply; nobody is disconnected. Returns what changed, in words.
+        """Read and apply. Nobody is disconnected but whom ``[auth]`` no longer lets in. Returns what changed, in words.
 
         Raises:
             ConfigError: the new configuration makes no sense; the old one stays in force, whole.
         """
         # Whoever asked for this need not be told of the same change again by `look`.
         self._stamp = await asyncio.to_thread(self._stat)
+        now = self._services.settings
         try:
             wanted = await asyncio.to_thread(self._load)
+            merged, live, later = merge(now, wanted)
+            check_exposure(merged)
+            authenticator = ConnectionAuthenticator(merged.auth, self._services.identities)
         except ConfigError as error:
             self._log.warning("config_refused", why=str(error))
             self._services.counters["config_refused"] += 1
             raise
-        now = self._services.settings
-        merged, live, later = merge(now, wanted)
         self._services.settings = merged
+        self._services.authenticator = authenticator
+        if merged.auth != now.auth:
+            for handler in self._services.registry:
+                handler.check_access()
         self._services.rooms.change_settings(merged.rooms)
         self._services.counters["config_reloads"] += 1
         self._log.info("config_reloaded", changed=", ".join(live) or "nothing")
@@ -100,7 +108,8 @@ def merge(now: Settings, wanted: Settings) -> tuple[Settings, list[str], list[st
                 continue
             if allowed is None or setting.name in allowed:
                 changes[setting.name] = value
-                live.append(f"[{name}] {setting.name} = {value}")
+                # Texts may be secrets (a token, a webhook's address), and this is logged and sent: numbers are not.
+                live.append(f"[{name}] {setting.name}{f' = {value}' if isinstance(value, int | float) else ''}")
             else:
                 later.append(f"[{name}] {setting.name}")
         sections[name] = replace(old, **changes)

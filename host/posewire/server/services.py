@@ -1,5 +1,6 @@
 """What all connections of a host share. Passed in, never imported as a global."""
 
+import heapq
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from posewire.server.rate_limit import RateLimit
 from posewire.server.registry import ConnectionRegistry
 from posewire.server.settings import Settings
 from posewire.server.speakers import Speakers
-from posewire.server.states import StateDirectory
+from posewire.server.states import HOST, StateDirectory
 from posewire.server.tracing import Tracing
 from posewire.store import Store
 from posewire.update.service import UpdateService
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from posewire.server.connection import ConnectionHandler
     from posewire.server.text_handlers.text_type import TextType
     from posewire.server.watch import Watch
+
+
+NAMED_ROOMS = 50
+"""Rooms that the host's numbers name: all of them, with the longest names, would not fit into a message."""
 
 
 @dataclass
@@ -71,7 +76,7 @@ class Services:
         self.metrics.attach(self)
         if self.settings.tracing.enabled:
             self.tracing = Tracing()
-        self.states = StateDirectory(self.hub.dispatcher, self.numbers)
+        self.states = StateDirectory(self.hub.dispatcher, self.numbers, self.has_state)
 
     @property
     def memory_full(self) -> bool:
@@ -79,11 +84,24 @@ class Services:
         limit = self.settings.server.max_memory_mb
         return bool(limit) and self.metrics.resident > limit * 2**20
 
+    def has_state(self, name: str) -> bool:
+        """Tell whether a shared state's owner is here: the host, a room, or a device (also one that may come back)."""
+        kind, _, rest = name.partition(":")
+        if kind == "room":
+            return rest in self.rooms.rooms
+        if kind == "device":
+            held = any(held.device_id == rest for _, held in self.registry.held())
+            return held or self.registry.device(rest) is not None
+        return name == HOST
+
     def numbers(self) -> dict[str, Any]:
-        """Return the host's own numbers: connections, rooms, totals."""
+        """Return the host's own numbers: connections, rooms (how many, and the largest by name), alerts, totals."""
+        sizes = {name: len(room.members) for name, room in self.rooms.rooms.items()}
         return {
             "open": self.registry.open,
-            "rooms": {name: len(room.members) for name, room in self.rooms.rooms.items()},
+            "room_count": len(sizes),
+            "rooms": {name: sizes[name] for name in heapq.nlargest(NAMED_ROOMS, sizes, sizes.__getitem__)},
+            "alerts": self.watch.alerts.active() if self.watch is not None else [],
             **self.hub.statistics(),
             "totals": dict(self.counters),
         }

@@ -144,7 +144,7 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
         update=_section(UpdateSettings, data.get("update", {}), "update"),
         mdns=_section(MdnsSettings, data.get("mdns", {}), "mdns"),
         tracing=_section(TracingSettings, data.get("tracing", {}), "tracing"),
-        alerts=_section(AlertSettings, data.get("alerts", {}), "alerts"),
+        alerts=_section(AlertSettings, data.get("alerts", {}), "alerts").with_secret(),
         rooms=_section(RoomSettings, data.get("rooms", {}), "rooms"),
         voice=VoiceSettings.from_mapping(voice) if enabled else None,
         tools=ToolsSettings.from_mapping(_table(data, "tools")),

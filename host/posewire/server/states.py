@@ -1,6 +1,5 @@
 """The shared states of a host, by name: ``host`` (numbers), ``device:<id>`` and ``room:<name>``."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -32,11 +31,18 @@ def room_state(room: str) -> str:
 class StateDirectory:
     """Makes a state when it is first used; followers get every change through the dispatcher."""
 
-    def __init__(self, dispatcher: MessageDispatcher[Any], numbers: Callable[[], dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        dispatcher: MessageDispatcher[Any],
+        numbers: Callable[[], dict[str, Any]],
+        is_here: Callable[[str], bool],
+    ) -> None:
+        """``numbers``: what is in the host's own state; ``is_here``: whether a state's room or device is here."""
         self._states: dict[str, SharedState] = {}
         self._dispatcher = dispatcher
         self._pool = dispatcher.pool
         self._numbers = numbers
+        self._is_here = is_here
 
     def get(self, name: str) -> SharedState:
         """Return the state of that name.
@@ -53,7 +59,19 @@ class StateDirectory:
             self._states[name] = state
             if name == HOST:
                 state.set(self._numbers())
+            elif self._pool.group(group):
+                self._publish(group, state.whole())
         return state
+
+    def look(self, name: str) -> SharedState:
+        """Return the state of that name to read. Of a room or device that is not here it is empty and not kept.
+
+        Whoever follows such a name gets the whole once there is a state.
+
+        Raises:
+            WireError: ``too_many``.
+        """
+        return self.get(name) if name in self._states or self._is_here(name) else SharedState(name)
 
     def value(self, name: str) -> dict[str, Any]:
         """Return what is in a state; empty when nobody has used it."""
@@ -73,7 +91,7 @@ class StateDirectory:
         self._pool.leave(session_id, Group("state", name))
 
     def check(self, name: str, who: Principal, device_id: str, room: str, *, write: bool) -> None:
-        """Refuse a peer what is not its own: a device has its state, members have their room's.
+        """Refuse a peer what is not its own: a device has its state, members have their room's (publishers write it).
 
         Raises:
             WireError: ``forbidden``, or ``not_found``: no such kind of state.
@@ -89,15 +107,15 @@ class StateDirectory:
         elif kind == "room" and rest:
             if rest != room:
                 who.require("operator.write" if write else READ)
+            elif write:
+                who.require(f"room.publish:{room}")
         else:
             raise WireError('a state is called "host", "device:<id>" or "room:<name>"', "not_found")
 
-    async def keep_fresh(self) -> None:
-        """Look at the host's numbers again and again while somebody follows them."""
-        while True:
-            await asyncio.sleep(REFRESH)
-            if self._pool.group(Group("state", HOST)):
-                self.get(HOST).set(self._numbers())
+    def refresh(self) -> None:
+        """Look at the host's numbers again, where somebody follows them."""
+        if self._pool.group(Group("state", HOST)):
+            self.get(HOST).set(self._numbers())
 
     def _publish(self, group: Group, message: dict[str, Any]) -> None:
         self._dispatcher.to_group(group, message)

@@ -2,12 +2,14 @@
 
 import asyncio
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from posewire.server.alerts import Alerts, Webhook
 from posewire.server.event_log import EventLog
 from posewire.server.process_stats import cpu_seconds, open_files, resident_bytes
 from posewire.server.scheduler import Job
+from posewire.wire.messages import RoomKind
 
 if TYPE_CHECKING:
     from posewire.server.services import Services
@@ -18,6 +20,7 @@ STATISTICS_EVERY = 10.0
 IDLE_EVERY = 5.0
 REPORT_EVERY = 60.0
 _MEMORY_WINDOW = 60.0
+_LEAK_WINDOW = 3600.0
 _RATE_WINDOW = 2.0
 
 
@@ -44,6 +47,9 @@ class Watch:
         self._messages = services.metrics.messages.copy_counts()
         self._lag = services.metrics.loop_lag.copy_counts()
         self._memory: list[tuple[float, int]] = []
+        self._began = time.monotonic()
+        self._hour: deque[tuple[float, int]] = deque()
+        """Resident memory, a minute apart, from an hour ago on."""
 
     def jobs(self) -> list[Job]:
         """Return the jobs."""
@@ -93,6 +99,9 @@ class Watch:
             "memory_growth_mb": (metrics.resident - self._memory[0][1]) / 2**20,
             "send_failures": gained("congested", "internal_errors") / passed,
         }
+        growth = self._growth_in_an_hour(now, metrics.resident)
+        if growth is not None:
+            values["memory_leak_mb"] = growth / 2**20
         rate = self._slowest_publisher(now)
         if rate is not None:
             values["min_frame_rate"] = rate
@@ -137,9 +146,20 @@ class Watch:
             rates=self.rates,
         )
 
+    def _growth_in_an_hour(self, now: float, resident: int) -> int | None:
+        # In the first hour the engines are loaded and the boards come: that growth says nothing.
+        if now - self._began < _LEAK_WINDOW:
+            return None
+        if not self._hour or now - self._hour[-1][0] >= _MEMORY_WINDOW:
+            self._hour.append((now, resident))
+        while len(self._hour) > 1 and now - self._hour[1][0] >= _LEAK_WINDOW:
+            self._hour.popleft()
+        at, before = self._hour[0]
+        return resident - before if now - at >= _LEAK_WINDOW else None
+
     def _slowest_publisher(self, now: float) -> float | None:
         rates = [
-            sum(1 for at, _, _ in member.last_frames if now - at <= _RATE_WINDOW) / _RATE_WINDOW
+            _pose_rate(member.last_frames, now)
             for room in self._services.rooms.rooms.values()
             for member in room.members.values()
             if member.streams and member.link is not None
@@ -153,3 +173,12 @@ class Watch:
 
     def _count(self, name: str) -> None:
         self._services.counters[name] += 1
+
+
+def _pose_rate(frames: "deque[tuple[float, RoomKind, bytes]]", now: float) -> float:
+    """Poses a second of late, among a member's last frames of both kinds."""
+    window = _RATE_WINDOW
+    if len(frames) == frames.maxlen:
+        # Older frames of the window may have been pushed out.
+        window = max(min(window, now - frames[0][0]), 1e-3)
+    return sum(1 for at, kind, _ in frames if kind == "pose" and now - at <= window) / window

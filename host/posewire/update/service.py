@@ -134,7 +134,7 @@ class UpdateService:
                 self._finish(update, message_field(message, "version", str, ""))
             case "rolled_back":
                 update.running = message_field(message, "version", str, "")[:64]
-                update.stage = "rolled_back"
+                self._end(update, "rolled_back")
                 update.code = "rolled_back"
                 update.message = "the new version did not reach the host; the one before it runs again"
             case "failed":
@@ -179,11 +179,12 @@ class UpdateService:
                 key = arch, mpy, mpy_sub
                 if key not in self._apps:
                     self._apps[key] = await asyncio.to_thread(build_app, self._firmware(), arch, mpy, mpy_sub)
-                update.bundle = self._apps[key]
+                bundle = self._apps[key]
         except PosewireError as error:
             self._fail(update, error.code, str(error))
             return
         if not update.over:
+            update.bundle = bundle
             self._begin(update, send)
 
     def _begin(self, update: DeviceUpdate, send: Send) -> None:
@@ -236,12 +237,16 @@ class UpdateService:
 
     def _finish(self, update: DeviceUpdate, version: str) -> None:
         update.running = version[:64]
-        update.stage = "done"
+        self._end(update, "done")
         update.message = ""
 
     def _fail(self, update: DeviceUpdate, code: str, message: str) -> None:
-        update.stage = "failed"
+        self._end(update, "failed")
         update.code, update.message = code, message
+
+    def _end(self, update: DeviceUpdate, stage: Stage) -> None:
+        update.stage = stage
+        update.bundle = None  # an image is megabytes, and what was done is remembered of a thousand boards
 
     def _firmware(self) -> Path:
         return Path(self._settings.firmware).expanduser() if self._settings.firmware else self._find_firmware()

@@ -112,10 +112,12 @@ class Assistant:
         device_name: str,
         identifier: Identifier | None = None,
         memory: SessionMemory | None = None,
+        lasting: bool = True,
     ) -> VoiceSession:
         """Make the voice of one connection.
 
         ``identifier`` tells the dialogue who speaks; ``memory`` is an earlier session's, which this one goes on with.
+        ``lasting``: whether the device will come back under this name; only then is anything remembered of it.
         """
         self._recognizer.prepare()
         self._warm()
@@ -125,6 +127,7 @@ class Assistant:
             if memory.history is None:
                 memory.history = conversation.history
             conversation.history = memory.history
+            conversation.lasting = lasting
         recognizer: SpeechRecognizer = self._recognizer
         if identifier is not None:
             identifying = IdentifyingRecognizer(recognizer, identifier, device_name)

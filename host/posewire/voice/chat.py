@@ -154,6 +154,9 @@ class ChatConversation:
         self.speaker: Callable[[], str] = str
         """Who spoke last; empty: not known."""
 
+        self.lasting = True
+        """Whether the device is worth remembering; not one that has a name for this connection only."""
+
     async def answer(self, text: str) -> AsyncIterator[Piece]:
         """Answer with the model, or with a command that the text is.
 
@@ -173,7 +176,7 @@ class ChatConversation:
                 self.history.add([ChatMessage("user", text), ChatMessage("assistant", "".join(said))])
             return
         if self._known is None:
-            self._known = await self._responder.recall(self._device)
+            self._known = await self._responder.recall(self._device) if self.lasting else ""
         system = ChatMessage("system", self._responder.prompts.of(self._device, self._known, self.speaker()))
         turn = [ChatMessage("user", text)]
         try:
@@ -184,7 +187,8 @@ class ChatConversation:
             if turn[-1].role != "assistant":
                 turn.append(ChatMessage("assistant", "(interrupted)"))
             self.history.add(turn)
-            self._responder.remember_soon(self._device, self._known, self.history.messages())
+            if self.lasting:
+                self._responder.remember_soon(self._device, self._known, self.history.messages())
 
     async def _rounds_of(self, system: ChatMessage, turn: list[ChatMessage]) -> AsyncIterator[Piece]:
         """Ask, do what is asked for, ask again; puts what was said and done into ``turn``."""

@@ -8,6 +8,9 @@ from typing import Any
 from posewire.voice.llm import ChatMessage, ToolCall
 
 _CHARS_PER_TOKEN = 4
+BYTES_PER_TOKEN = 4
+"""Of memory, about: a token is four Latin letters of a byte each, or one other sign of two to four."""
+
 _MESSAGE_TOKENS = 4
 
 

@@ -90,7 +90,12 @@ class VoiceSession:
         """What the session is doing; in realtime mode it listens while it speaks, and says ``SPEAKING``."""
         if self._turn is not None and self._turn_task is not None and not self._turn_task.done():
             return SessionState(self._turn.state.value) if self._turn.state != TurnState.DONE else SessionState.IDLE
-        return SessionState.LISTENING if self._listens() else SessionState.IDLE
+        return SessionState.LISTENING if self.listens else SessionState.IDLE
+
+    @property
+    def listens(self) -> bool:
+        """Whether it wants to be fed."""
+        return self._listening is not None and not self._listening.done()
 
     def start(self, mode: ListenMode) -> None:
         """Begin to listen. A turn that still runs is cancelled.
@@ -112,12 +117,12 @@ class VoiceSession:
 
         Ignored while not listening; when 10 s wait to be looked at, the oldest are dropped.
         """
-        if self._listens():
+        if self.listens:
             self.dropped += self._inbox.put(pcm)
 
     def stop(self) -> None:
         """End the utterance: everything fed so far belongs to it."""
-        if self._listens():
+        if self.listens:
             self._inbox.end()
 
     def text(self, text: str) -> None:
@@ -173,9 +178,6 @@ class VoiceSession:
             await asyncio.wait(self._tasks)
 
     # --- listening
-
-    def _listens(self) -> bool:
-        return self._listening is not None and not self._listening.done()
 
     def _stop_listening(self) -> None:
         if self._listening is not None:

@@ -112,6 +112,20 @@ class Hello:
     """Bytes of the longest message that the device takes; 0: it has not said."""
 
 
+def parse_audio(params: Message) -> AudioParams:
+    """Read ``audio_params``; what is missing is as stock devices have it.
+
+    Raises:
+        WireError: a field is there but makes no sense.
+    """
+    return AudioParams(
+        field(params, "format", str, "opus"),
+        _between(field(params, "sample_rate", int, 16000), 8000, 48000, "sample_rate"),
+        _between(field(params, "channels", int, 1), 1, 2, "channels"),
+        _between(field(params, "frame_duration", int, 60), 5, 120, "frame_duration"),
+    )
+
+
 def parse_hello(message: Message) -> Hello:
     """Read a device's hello; everything but ``type`` may be missing (stock web clients send very little).
 
@@ -123,12 +137,7 @@ def parse_hello(message: Message) -> Hello:
     audio = None
     if message.get("audio_params") is not None:
         params = field(message, "audio_params", dict)
-        audio = AudioParams(
-            field(params, "format", str, "opus"),
-            _between(field(params, "sample_rate", int, 16000), 8000, 48000, "sample_rate"),
-            _between(field(params, "channels", int, 1), 1, 2, "channels"),
-            _between(field(params, "frame_duration", int, 60), 5, 120, "frame_duration"),
-        )
+        audio = parse_audio(params)
     codecs = tuple(name for name in field(features, "codecs", list, []) if isinstance(name, str))
     if not codecs and audio is not None:
         codecs = (audio.format,)

@@ -29,10 +29,19 @@ _MAX_PACKET = 4000
 _LONGEST_MS = 120
 
 
+def require_opus() -> None:
+    """Do nothing where a libopus can be loaded on this machine.
+
+    Raises:
+        ProviderError: there is none; the message says what to install.
+    """
+    _library()
+
+
 def opus_available() -> bool:
     """Tell whether a libopus can be loaded on this machine."""
     try:
-        _library()
+        require_opus()
     except ProviderError:
         return False
     return True

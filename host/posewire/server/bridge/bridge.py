@@ -1,8 +1,9 @@
 """One board's way to the upstream server: its own connection there, as a stock device would have it.
 
 Upstream hears Opus, whatever the board sends, and the board what it understands. Text, MCP and IoT messages pass
-through in both directions. Stock servers close a connection on which nobody talks, so it is opened at the board's hello
-and, when it was closed since, at the next turn. One that is lost in the middle of a turn is opened again at once.
+through in both directions. Stock servers close a connection on which nobody talks, so it is opened at the hello of a
+board that offers audio or tools and, when it was closed since, at the next turn. One that is lost in the middle of a
+turn is opened again at once.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from posewire.errors import FrameError, WireError
 from posewire.server.bridge.ota_check import OtaError, UpstreamAddress, ask_ota
@@ -79,7 +80,9 @@ class UpstreamBridge:
         self._audio_waiting = 0
         self._something = asyncio.Event()
         self._wanted = asyncio.Event()
-        self._wanted.set()
+        # Who has neither a voice nor tools may never say anything: for a viewer of a room upstream is left alone.
+        if hello.audio is not None or hello.codecs or hello.mcp:
+            self._wanted.set()
         self._session = ""
         self._listening: Message | None = None
         self._speaking = False
@@ -105,9 +108,15 @@ class UpstreamBridge:
             raise WireError("upstream is not there and too much waits for it", "too_many")
         self._put(dump_text({**message, "session_id": self._session}))
 
-    def feed(self, payload: bytes, pcm: Pcm) -> None:
-        """Send audio upstream: a board's Opus packet as it is, everything else encoded (``pcm``: 16 kHz mono)."""
-        for packet in (payload,) if self._opus else self._uplink.feed(pcm):
+    def feed(self, payload: bytes, decode: Callable[[bytes], Pcm]) -> None:
+        """Send audio upstream: a board's Opus packet as it is, everything else encoded anew.
+
+        ``decode`` gives 16 kHz mono.
+
+        Raises:
+            FrameError: the frame does not decode.
+        """
+        for packet in (payload,) if self._opus else self._uplink.feed(decode(payload)):
             if self._audio_waiting >= self._audio_limit:
                 oldest = next(index for index, waiting in enumerate(self._waiting) if isinstance(waiting, bytes))
                 del self._waiting[oldest]
@@ -125,7 +134,8 @@ class UpstreamBridge:
             try:
                 async with asyncio.timeout(_TIMEOUT):
                     socket = await self._open()
-            except (OSError, InvalidHandshake, ConnectionClosed, TimeoutError, UpstreamError) as error:
+            except (OSError, WebSocketException, ValueError, UpstreamError) as error:
+                # ValueError: an address that an OTA answer gave and that is none, by its port for example.
                 failures += 1
                 self._count("upstream_failed")
                 self._log.warning("upstream_failed", why=_why(error), tries=failures)
