@@ -263,6 +263,20 @@ async def test_the_last_hundred_frames_of_a_member(peers: Peers) -> None:
     assert len(shown) >= 80
 
 
+async def test_large_frames_are_kept_for_a_replay_up_to_a_quarter_megabyte(peers: Peers) -> None:
+    publisher = await member(peers, FIRST, publish=["audio"])
+    for step in range(40):
+        await publisher.socket.send(build_frame(FrameType.AUDIO, bytes([step]) * 20_000, 3))
+    await publisher.send(type="room", action="replay", slot=1)
+    frames: list[dict[str, object]] = []
+    end = False
+    while not end:
+        part = await publisher.receive("room", event="replay")
+        frames += part["frames"]
+        end = part["end"]
+    assert [base64.b64decode(str(frame["data"]))[0] for frame in frames] == list(range(27, 40))
+
+
 # --- recordings
 
 

@@ -5,6 +5,7 @@ import gc
 import json
 import socket
 import weakref
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,56 @@ async def test_a_flood_is_told_once_and_harms_nobody_else() -> None:
     finally:
         await peers.close()
         await host.stop()
+
+
+async def test_pings_and_empty_messages_are_a_flood_too() -> None:
+    flood = FloodSettings(text_rate=20, text_burst=20, audio_rate=20, audio_burst=20)
+    host = Host(replace(settings(), flood=flood))
+    await host.start()
+    peers = Peers(host.url)
+    try:
+        first, second = await peers.connect("aa:00:00:00:00:01"), await peers.connect("aa:00:00:00:00:02")
+        await first.hello()
+        await second.hello()
+        with suppress(ConnectionClosed):
+            for _ in range(1000):
+                await first.socket.ping()
+        assert await closed_with(first) == 1008
+        with suppress(ConnectionClosed):
+            for _ in range(1000):
+                await second.socket.send(b"")
+        assert await closed_with(second) == 1008
+        assert host.services.counters["flood_control"] > 400
+        assert host.services.counters["flood_audio"] > 400
+    finally:
+        await peers.close()
+        await host.stop()
+
+
+async def test_who_reads_nothing_is_cut_before_much_waits_for_it(peers: Peers, host: Host) -> None:
+    good, deaf = await peers.connect("aa:00:00:00:00:01"), await peers.connect("aa:00:00:00:00:02")
+    await good.hello()
+    await deaf.hello()
+    await deaf.join()
+    host.services.states.get("room:studio").patch({"big": "x" * 40_000})
+    deaf.socket.transport.pause_reading()
+    handler = host.services.registry.device("aa:00:00:00:00:02")
+    assert handler is not None
+    most = 0
+    async with asyncio.timeout(10):
+        while not host.services.counters["too_slow"]:
+            # The host's answers would be megabytes for each second of this.
+            with suppress(ConnectionClosed):
+                await deaf.send(type="state", action="get", name="room:studio")
+            await asyncio.sleep(0)
+            most = max(most, handler.queued_bytes)
+    assert most < 1_100_000
+    async with asyncio.timeout(10):
+        while host.services.registry.device("aa:00:00:00:00:02") is not None:
+            await asyncio.sleep(0.01)
+    await good.echo()
+    # It was too slow, not unwelcome: its place is kept for its return.
+    assert [member.link for member in host.services.rooms.rooms["studio"].members.values()] == [None]
 
 
 async def test_errors_are_not_an_amplifier(peers: Peers, host: Host) -> None:

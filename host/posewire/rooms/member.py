@@ -51,6 +51,12 @@ class Member:
     waiting: deque[RoomFrame] = field(default_factory=deque)
     """Audio that its connection could not take yet, oldest first."""
 
+    def forget_frames(self, size: int) -> None:
+        """Drop the oldest of the last frames until the rest has at most ``size`` bytes."""
+        kept = sum(len(payload) for _, _, payload in self.last_frames)
+        while self.last_frames and kept > size:
+            kept -= len(self.last_frames.popleft()[2])
+
     def describe(self) -> dict[str, Any]:
         """Return the JSON form that other members see."""
         described: dict[str, Any] = {

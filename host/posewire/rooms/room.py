@@ -20,6 +20,10 @@ _WAITING = 8
 """Audio frames that wait for a congested member, half a second of one voice: more would be the past."""
 
 _MAX_STREAMS = 16
+_LARGE = 2048
+_KEPT_BYTES = 256 * 1024
+"""Of a member's last frames, where some are larger than ``_LARGE``; a hundred smaller ones are less by themselves."""
+
 _REPLAY_BYTES = 24 * 1024
 """Of base64 in one ``replay`` message: an ESP32 could not take more at once."""
 
@@ -331,6 +335,8 @@ class Room:
 
     def _note(self, member: Member, kind: RoomKind, payload: bytes) -> None:
         self.frames += 1
+        if len(payload) > _LARGE:
+            member.forget_frames(_KEPT_BYTES - len(payload))
         member.last_frames.append((monotonic(), kind, payload))
 
     def _new_stream(self, member: Member, number: int) -> PoseStream:

@@ -108,6 +108,11 @@ class ConnectionHandler:
         """Take a binary message."""
         self._guard(router.route_binary, data)
 
+    def on_control(self) -> None:
+        """Count a ping or pong as a text message: their floods are no cheaper."""
+        if not self.text_bucket.take():
+            self.flooded("control", self.text_bucket)
+
     def on_congested(self, congested: bool) -> None:
         """Log the start of a congestion, which rooms look at themselves; tell the room of its end."""
         if congested:
@@ -118,6 +123,8 @@ class ConnectionHandler:
 
     def on_closed(self, code: int, reason: str) -> None:
         """Undo everything. A connection that broke off leaves its room membership for its return."""
+        if self._websocket.cut:
+            self.services.counters["too_slow"] += 1
         self._hello_timer.cancel()
         if self._expiry is not None:
             self._expiry.cancel()
