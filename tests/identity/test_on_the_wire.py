@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import json
 import os
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from posewire.errors import ConfigError
-from posewire.identity.identities import issue_token
+from posewire.identity.identities import issue_token, revoke_token
 from posewire.identity.settings import AuthSettings, JwtKey
 from posewire.identity.stock_token import make_stock_token
 from posewire.server.host import Host
@@ -204,6 +205,29 @@ async def test_a_connection_ends_with_the_jwt_that_opened_it(monkeypatch: pytest
 async def test_a_token_of_the_stock_key_is_good(host: Host) -> None:
     token = make_stock_token(STOCK_KEY, MAC, CLIENT)
     async with connect(host.url, additional_headers=bearer(token, **DEVICE)) as socket:
+        await Peer(socket).hello()
+
+
+async def test_nobody_takes_the_place_of_a_board_with_a_token_of_its_own(host: Host) -> None:
+    def issue(connection: sqlite3.Connection) -> tuple[str, str]:
+        board = issue_token(connection, "kitchen", "device", ["voice"], device_id="kitchen")
+        return board, issue_token(connection, "viewer", "person", ["room.join:x"])
+
+    board, viewer = await host.services.store.run(issue)
+    await host.services.identities.refresh(force=True)
+    async with connect(host.url, additional_headers=bearer(board)) as socket:
+        peer = Peer(socket)
+        await peer.hello()
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(host.url, additional_headers=bearer(viewer, **{"Device-Id": "Kitchen"}))
+        assert refused.value.response.status_code == 401
+        await peer.echo()
+    # Who may use any id, and the id of a token that is no longer good, may still be used.
+    async with connect(host.url, additional_headers=bearer("the owner's", **{"Device-Id": "kitchen"})) as socket:
+        await Peer(socket).hello()
+    await host.services.store.run(lambda c: revoke_token(c, board.split("_")[1], ""))
+    await host.services.identities.refresh(force=True)
+    async with connect(host.url, additional_headers=bearer(viewer, **{"Device-Id": "kitchen"})) as socket:
         await Peer(socket).hello()
 
 

@@ -119,6 +119,12 @@ class Identities:
             return None
         return make_stock_token(self._key, device_id, client_id)
 
+    def reserves(self, device_id: str) -> bool:
+        """Whether a device id belongs to somebody: it was paired, or a live token was issued for it."""
+        return device_id in self.devices or any(
+            token.device_id == device_id and token.alive for token in self.tokens.values()
+        )
+
     # --- changes
 
     async def want_pairing(self, device_id: str, client_id: str, board: str, peer: str) -> Pairing:

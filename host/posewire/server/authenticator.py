@@ -18,7 +18,7 @@ _MAX_ID = 64
 _MAX_TOKEN = 8192
 
 ANY_DEVICE = "device.any"
-"""The scope to connect under the id of a paired device without its token."""
+"""The scope to connect under the id of a device that has a token of its own, without that."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class ConnectionAuthenticator:
             if device_id and device_id != principal.device_id:
                 raise WireError(f"this token was issued to the device {principal.device_id}", "unauthorized")
             device_id = principal.device_id
-        elif device_id in self._identities.devices and not principal.allows(ANY_DEVICE):
-            raise WireError(f"{device_id} is a paired device: connect with its own token", "unauthorized")
+        elif device_id and self._identities.reserves(device_id) and not principal.allows(ANY_DEVICE):
+            raise WireError(f"{device_id} has a token of its own: connect with that", "unauthorized")
         return Identity(
             device_id=device_id or f"anonymous-{secrets.token_hex(4)}",
             client_id=client_id,
