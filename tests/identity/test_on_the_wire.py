@@ -157,6 +157,9 @@ async def test_pairing_by_the_api_gives_only_what_one_has(host: Host) -> None:
     await host.services.identities.refresh(force=True)
     wish = {"code": code, "name": "kitchen", "scopes": "server.restart"}
     assert (await http(host, "/api/paired", bearer(pairer), wish))[1]["code"] == "forbidden"
+    # What a device has unless told otherwise is more than bob has.
+    assert (await http(host, "/api/paired", bearer(pairer), {"code": code}))[1]["code"] == "forbidden"
+    assert (await http(host, "/api/paired", bearer(pairer), {**wish, "scopes": "room.*"}))[1]["code"] == "forbidden"
     status, answer = await http(host, "/api/paired", bearer(pairer), {**wish, "scopes": "voice"})
     assert (status, answer) == (201, {"device_id": MAC.lower(), "name": "kitchen"})
     (listed,) = (await http(host, "/api/paired", bearer("the owner's")))[1]["devices"]

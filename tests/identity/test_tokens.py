@@ -14,7 +14,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from posewire.cli import main
@@ -22,7 +22,7 @@ from posewire.errors import ConfigError, StoreError, WireError
 from posewire.identity.audit import read_entries, write_entry
 from posewire.identity.identities import Identities, issue_token, pair, revoke_device, revoke_token
 from posewire.identity.jwt_tokens import JwtVerifier
-from posewire.identity.principal import Principal, grants
+from posewire.identity.principal import Principal, covers, grants
 from posewire.identity.settings import read_auth
 from posewire.identity.stock_token import VALID_FOR, make_stock_token, verify_stock_token
 from posewire.identity.tables import AUDIT, IDENTITY
@@ -53,6 +53,35 @@ MAC, CLIENT = "aa:bb:cc:00:00:01", "0b2f8d5e-client"
 def test_scopes(scope: str, need: str, granted: bool) -> None:
     assert grants(scope, need) is granted
     assert Principal("person", "x", frozenset({scope})).allows(need) is granted
+
+
+SCOPES = st.text(alphabet="ab:.*?[]!", min_size=1, max_size=6)
+
+
+@given(SCOPES, SCOPES, SCOPES)
+@example("room.join:class-?", "room.join:class-*", "room.join:class-12")
+@example("room.join:*", "room.join", "room.join:x")
+@example("room.join:?", "room.join", "room.join")
+def test_what_may_be_given_away_holds_no_more_than_one_has(scope: str, wish: str, need: str) -> None:
+    if covers(scope, wish) and grants(wish, need):
+        assert grants(scope, need)
+
+
+@pytest.mark.parametrize(
+    ("scope", "wish", "covered"),
+    [
+        ("*", "room.*:class-*", True),
+        ("room.join:class-*", "room.join:class-*", True),
+        ("room.join:class-*", "room.join:class-3", True),
+        ("room.join", "room.join:class-*", True),
+        ("room.*", "room.join", True),
+        ("room.join:class-?", "room.join:class-*", False),
+        ("room.join:class-*", "room.join", False),
+        ("room.join", "room.*", False),
+    ],
+)
+def test_a_scope_covers_another(scope: str, wish: str, covered: bool) -> None:
+    assert covers(scope, wish) is covered
 
 
 def test_a_stock_token_is_what_stock_servers_make() -> None:
