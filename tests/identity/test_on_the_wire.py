@@ -234,6 +234,52 @@ async def test_nobody_takes_the_place_of_a_board_with_a_token_of_its_own(host: H
         await Peer(socket).hello()
 
 
+async def test_a_token_that_is_taken_back_before_the_hello_opens_nothing(host: Host) -> None:
+    token = await host.services.store.run(lambda c: issue_token(c, "ann", "person", ["*"]))
+    await host.services.identities.refresh(force=True)
+    async with connect(host.url, additional_headers=bearer(token)) as socket:
+        await host.services.store.run(lambda c: revoke_token(c, token.split("_")[1], ""))
+        await host.services.identities.refresh(force=True)
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(socket.recv(), 10)
+        assert socket.close_code == 1008
+
+
+async def test_who_returns_with_a_lesser_token_does_not_return_into_the_room(host: Host) -> None:
+    def issue(connection: sqlite3.Connection) -> list[str]:
+        join, publish = "room.join:secret", "room.publish:secret"
+        return [
+            issue_token(connection, "ann", "person", scopes) for scopes in ([join, publish], [join], [join, publish])
+        ]
+
+    first, lesser, again = await host.services.store.run(issue)
+    await host.services.identities.refresh(force=True)
+
+    async def come(token: str, session: str = "") -> tuple[Peer, dict[str, Any]]:
+        peer = Peer(await connect(host.url, additional_headers=bearer(token, **{"Device-Id": "ann"})))
+        return peer, await peer.hello(resume=session)
+
+    async with connect(host.url, additional_headers=bearer("the owner's", **{"Device-Id": "watcher"})) as socket:
+        watcher = Peer(socket)
+        await watcher.hello()
+        await watcher.join("secret")
+        peer, answer = await come(first)
+        session = answer["session_id"]
+        await peer.join("secret", publish=["pose"])
+        peer.socket.transport.abort()
+        await watcher.receive("room", event="away")
+        peer, answer = await come(again, session)
+        assert (await peer.receive("room", event="welcome"))["slot"] == 2
+        peer.socket.transport.abort()
+        await watcher.receive("room", event="away")
+        peer, answer = await come(lesser, session)
+        assert answer["resumed"]
+        assert (await watcher.receive("room", event="left"))["slot"] == 2
+        await peer.send(type="room", action="subscribe", subscribe=["pose"])
+        assert (await peer.receive("error"))["code"] == "not_in_room"
+        await peer.socket.close()
+
+
 async def test_scopes_bound_what_a_token_can_do(host: Host) -> None:
     token = await host.services.store.run(
         lambda c: issue_token(c, "wall", "program", ["room.join:studio", "room.publish:stage"])

@@ -142,6 +142,23 @@ async def test_goodbye_ends_the_session(peers: Peers) -> None:
     assert await closed_with(peer) == 1000
 
 
+async def test_what_comes_after_the_hosts_close_is_not_heard(host: Host, peers: Peers) -> None:
+    peer, watcher = await peers.connect("aa:00:00:00:00:01"), await peers.connect("aa:00:00:00:00:02")
+    await peer.hello()
+    await watcher.hello()
+    handler = host.services.registry.device("aa:00:00:00:00:01")
+    assert handler is not None
+    peer.socket.transport.pause_reading()  # it does not know of the close yet
+    handler.close(1008, "that was enough")
+    before = host.services.counters["text_in"]
+    await peer.send(type="room", action="join", room="studio")
+    peer.socket.transport.resume_reading()
+    assert await closed_with(peer) == 1008
+    await watcher.echo()
+    assert host.services.rooms.rooms == {}
+    assert host.services.counters["text_in"] == before + 1  # the ping of the echo
+
+
 async def test_a_device_that_connects_twice_replaces_its_older_session(peers: Peers) -> None:
     first = await peers.connect()
     await first.hello()

@@ -92,6 +92,7 @@ class ConnectionHandler:
         self._hello_timer = asyncio.get_running_loop().call_later(
             services.settings.server.hello_timeout, self._hello_missing
         )
+        services.registry.expect(self)
         self._expiry: asyncio.TimerHandle | None = None
         if identity.principal.expires is not None:
             left = max(0.0, identity.principal.expires - time.time())
@@ -522,10 +523,19 @@ class ConnectionHandler:
         room, member = kept.room, kept.member
         if room is not None and member is not None and room.members.get(member.slot) is not member:
             room = member = None  # kicked, or the room was closed, meanwhile
+        if room is not None and member is not None and not self._may_return(room, member):
+            # It comes with another token than before.
+            self.services.rooms.leave(room, member)
+            self._forget_states(room)
+            room = member = None
         self._room, self._member = room, member
         if room is not None and member is not None:
             room.back(member, self)
         return True
+
+    def _may_return(self, room: Room, member: Member) -> bool:
+        allows = self.identity.principal.allows
+        return allows(f"room.join:{room.name}") and (not member.publish or allows(f"room.publish:{room.name}"))
 
     def _part(self, code: int) -> None:
         gone_for_good = self._leaving or code in (1000, 1003, REPLACED) or self.hello is None

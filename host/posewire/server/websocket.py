@@ -110,6 +110,8 @@ class WebSocket(asyncio.Protocol):
         self.cut = False
         """Whether the connection was given up because too much waited for its peer."""
         self._close_reason = ""
+        self._ended = False
+        """Whether this side has closed: what the peer still says until it has closed too is not heard."""
         self._closing = False
 
     @property
@@ -154,6 +156,7 @@ class WebSocket(asyncio.Protocol):
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Start the closing handshake; the TCP connection is cut if the peer does not finish it in 5 s."""
         if self._protocol.state is OPEN:
+            self._ended = True
             self._close_reason = reason
             # RFC 6455 section 5.5: a control frame holds 125 bytes, two of them the code.
             self._protocol.send_close(code, reason.encode()[:123].decode(errors="ignore"))
@@ -315,7 +318,7 @@ class WebSocket(asyncio.Protocol):
 
     def _deliver(self, opcode: Opcode, data: bytes) -> None:
         receiver = self._receiver
-        if receiver is None:
+        if receiver is None or self._ended:
             return
         if opcode is Opcode.BINARY:
             receiver.on_binary(data)
@@ -323,6 +326,7 @@ class WebSocket(asyncio.Protocol):
         try:
             text = data.decode()
         except UnicodeDecodeError:
+            self._ended = True
             self._protocol.fail(1007, "a text message must be UTF-8")
             return
         receiver.on_text(text)
@@ -339,7 +343,7 @@ class WebSocket(asyncio.Protocol):
         transport, protocol = self._transport, self._protocol
         if transport is None or self.cut or transport.get_write_buffer_size() <= MAX_WAITING:
             return
-        self.cut = True
+        self.cut = self._ended = True
         if protocol.state is OPEN:
             self._close_reason = "too slow: too much waits to be sent"
             protocol.send_close(TOO_SLOW, self._close_reason)
