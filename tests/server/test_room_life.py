@@ -171,6 +171,36 @@ async def test_who_breaks_off_is_away_until_it_is_back(peers: Peers) -> None:
         assert abs(float(pose.values[BODY][0, 0]) - step / 100) < 2**-7
 
 
+async def test_a_board_that_restarts_has_its_room_again_and_leaves_no_ghosts(host: Host, peers: Peers) -> None:
+    board = await member(peers, FIRST)
+    guest = await member(peers, SECOND)
+    await board.send(type="room", action="lock")
+    await guest.receive("room", event="locked")
+    for _ in range(4):
+        board.socket.transport.abort()
+        await guest.receive("room", event="away")
+        board = await peers.connect(FIRST)
+        await board.hello()
+        welcome = await board.join()
+        assert (welcome["role"], len(welcome["members"])) == ("host", 2)
+        assert (await guest.receive("room", event="left"))["reason"] == "replaced"
+    # The host has not noticed yet that the board is gone.
+    board = await peers.connect(FIRST)
+    await board.hello()
+    assert len((await board.join())["members"]) == 2
+    # Joining once more is no way out of a locked room.
+    assert (await board.join())["role"] == "host"
+    # Into another room it goes without leaving a place behind.
+    board.socket.transport.abort()
+    await guest.receive("room", event="away")
+    board = await peers.connect(FIRST)
+    await board.hello()
+    await board.join("hall")
+    assert (await guest.receive("room", event="role"))["slot"] == 2
+    assert [entry.device for entry in host.services.rooms.rooms["studio"].members.values()] == [SECOND]
+    assert list(host.services.registry.held()) == []
+
+
 async def test_who_is_kicked_while_away_does_not_come_back_into_the_room(peers: Peers) -> None:
     host = await member(peers, FIRST)
     guest = await peers.connect(SECOND)

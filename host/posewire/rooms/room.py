@@ -67,18 +67,25 @@ class Room:
     ) -> Member:
         """Add a member; it is welcomed, the others are told, and it gets what it needs to follow running streams.
 
+        A device that has a place here already, from before it restarted, takes that one's role and lets it go. It is
+        no newcomer to a locked room.
+
         Raises:
             RoomError: the room is full (``too_many``), locked (``room_locked``), or has kicked this device
                 (``room_denied``).
         """
         if device in self._banned:
             raise RoomError(f'the host of the room "{self.name}" has removed this device', "room_denied")
-        if self.locked:
+        earlier = next((member for member in self.members.values() if member.device == device), None)
+        if self.locked and earlier is None:
             raise RoomError(f'the room "{self.name}" is locked', "room_locked")
-        if len(self.members) >= self.settings.max_members:
+        if earlier is None and len(self.members) >= self.settings.max_members:
             raise RoomError(f'the room "{self.name}" is full ({self.settings.max_members} members)', "too_many")
         member = Member(self._free_slot(), device, publish, subscribe, link, echo)
         member.role = "member" if self.members else "host"
+        if earlier is not None:
+            member.role, earlier.role = earlier.role, "member"
+            self.leave(earlier, "replaced")
         self._tell(self.members.values(), "joined", member=member.describe())
         self.members[member.slot] = member
         self._receivers.clear()
@@ -98,8 +105,9 @@ class Room:
 
     def leave(self, member: Member, reason: str = "left") -> None:
         """Remove a member and tell the others; the host's role passes on."""
-        if self.members.pop(member.slot, None) is None:
+        if self.members.get(member.slot) is not member:
             return
+        del self.members[member.slot]
         self._receivers.clear()
         self._tell(self.members.values(), "left", slot=member.slot, reason=reason)
         if member.role == "host" and self.members:

@@ -21,7 +21,7 @@ from posewire.server.device_tools import DeviceTools
 from posewire.server.downlink import AudioDownlink
 from posewire.server.event_log import EventLog
 from posewire.server.flood import Bucket
-from posewire.server.resume import Kept, forget_states, hold
+from posewire.server.resume import Kept, forget_states, give_up_held, hold
 from posewire.server.services import Services
 from posewire.server.voice_out import ConnectionVoiceOut
 from posewire.server.websocket import WebSocket, binary_frame
@@ -334,10 +334,9 @@ class ConnectionHandler:
             WireError: pose wanted without ``features.pose``.
         """
         self._check_kinds(action)
-        if action.action == "join" and self.room_name == action.room:
-            self.leave_room()
         room, member = self.services.rooms.join(action, self.device_id, self)
         self.leave_room()
+        give_up_held(self.services, self.device_id)
         self._room, self._member = room, member
         self.services.hub.join(self.session_id, "room", action.room)
         self.log.info("joined", room=action.room, slot=self._member.slot, role=self._member.role)

@@ -103,6 +103,10 @@ class ConnectionRegistry:
         """Iterate over what lost sessions left, by session id."""
         return iter(self._held.items())
 
+    def held_for(self, device_id: str) -> list[str]:
+        """Return the session ids of what is held for a device."""
+        return [session_id for session_id, held in self._held.items() if held.device_id == device_id]
+
     def take_held(self, session_id: str, device_id: str) -> Held | None:
         """Give a lost session back to its device; None when it is too late or was another device's."""
         held = self._held.get(session_id)
