@@ -211,6 +211,30 @@ async def test_health_is_plain_http(host: Host) -> None:
     assert await asyncio.to_thread(get) == (200, b"ok\n")
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/", "Device-Id: a\r\nDevice-Id: b\r\n", 400),
+        ("/", "Origin: http://127.0.0.1\r\nOrigin: http://127.0.0.1\r\n", 400),
+        ("/", "Origin: http://[\r\n", 403),
+        ("//[", "", 101),
+        ("/?device-id=%ff&[", "", 101),
+    ],
+)
+async def test_an_opening_request_that_makes_no_sense_is_answered(
+    host: Host, path: str, headers: str, status: int
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(host.url.split(":")[2].split("/")[0]))
+    writer.write(
+        f"GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{headers}"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+    )
+    answer = await asyncio.wait_for(reader.readline(), 10)
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert sum(host.services.counters[f"refused_{code}"] for code in ("bad_message", "forbidden")) == (status != 101)
+    writer.close()
+
+
 async def test_a_wrong_token_is_refused_before_the_upgrade() -> None:
     host = Host(replace(settings(), auth=AuthSettings(token="secret")))
     await host.start()

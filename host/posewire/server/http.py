@@ -28,7 +28,7 @@ from posewire.server.event_log import EventLog
 from posewire.server.http_settings import HttpSettings
 from posewire.server.services import Services
 
-_STATUS = {
+STATUS = {
     "unauthorized": http.HTTPStatus.UNAUTHORIZED,
     "forbidden": http.HTTPStatus.FORBIDDEN,
     "not_found": http.HTTPStatus.NOT_FOUND,
@@ -36,6 +36,8 @@ _STATUS = {
     "busy": http.HTTPStatus.CONFLICT,
     "too_many": http.HTTPStatus.TOO_MANY_REQUESTS,
 }
+"""How an error's code is said in HTTP, also to an opening request."""
+
 _HEAD_TIMEOUT = 10.0
 _KEEP_ALIVE = 30
 _STALLED = 30.0
@@ -229,7 +231,7 @@ async def _refused(request: Request, error: Exception) -> Response:
         here.audit.refused(error.code, "", peer=peer, path=request.url.path[:100])
     if error.code == "internal":
         raise error
-    status = _STATUS.get(error.code, http.HTTPStatus.BAD_REQUEST if isinstance(error, WireError) else 500)
+    status = STATUS.get(error.code, http.HTTPStatus.BAD_REQUEST if isinstance(error, WireError) else 500)
     response = _answer(status, error.code, str(error))
     if status == http.HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"

@@ -15,7 +15,7 @@ from posewire.loopback import is_loopback
 from posewire.server.connection import ConnectionHandler
 from posewire.server.doorway import Doorway
 from posewire.server.event_log import EventLog
-from posewire.server.http import HttpSide
+from posewire.server.http import STATUS, HttpSide
 from posewire.server.services import Services
 from posewire.server.settings import ServerSettings
 from posewire.server.websocket import Receiver, Refusal, WebSocket
@@ -93,8 +93,7 @@ class Listener:
         try:
             identity = self._services.authenticator.authenticate(request.path, request.headers)
         except WireError as error:
-            forbidden = error.code == "forbidden"
-            status = http.HTTPStatus.FORBIDDEN if forbidden else http.HTTPStatus.UNAUTHORIZED
+            status = STATUS.get(error.code, http.HTTPStatus.BAD_REQUEST)
             self._services.audit.refused(error.code, "", peer=websocket.peer, path=request.path.partition("?")[0][:100])
             return self._refuse(status, error, websocket)
         registry.opened(address)
