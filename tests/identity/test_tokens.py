@@ -151,8 +151,8 @@ async def test_what_is_revoked_or_expired_is_refused_and_reported(store: Store) 
 async def test_a_device_is_paired_by_a_code_once(store: Store) -> None:
     identities = Identities(store)
     assert identities.device_token(MAC, CLIENT) is None
-    pairing = await identities.want_pairing(MAC, CLIENT, "box", "10.0.0.5")
-    assert await identities.want_pairing(MAC, CLIENT, "box", "10.0.0.5") == pairing
+    pairing = await identities.want_pairing(MAC, CLIENT, "root\x1b[2J", "10.0.0.5")
+    assert await identities.want_pairing(MAC, CLIENT, "root\x1b[2J", "10.0.0.5") == pairing
     assert await identities.pairing_state(MAC, CLIENT) == "waiting"
     assert await identities.pairing_state(MAC, "other") == "unknown"
     with pytest.raises(WireError, match="no device waits"):
@@ -175,6 +175,8 @@ async def test_a_device_is_paired_by_a_code_once(store: Store) -> None:
     assert identities.of_device_token(token, MAC, CLIENT) is None
     entries = await store.run(lambda c: read_entries(c, 10))
     assert [entry.event for entry in entries] == ["pairing wanted", "paired", "revoked"]
+    # What an unknown board calls itself is not who did it.
+    assert (entries[0].who, entries[0].detail) == ("", {"board": r"root\x1b[2J"})
 
 
 async def test_a_code_expires_and_there_are_not_endlessly_many(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
