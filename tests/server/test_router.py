@@ -306,6 +306,17 @@ async def test_who_vanished_without_a_word_is_noticed() -> None:
         await host.stop()
 
 
+async def test_who_only_answers_pings_is_idle() -> None:
+    host = Host(settings(ping_after=0.05, answer_within=10.0, idle_after=0.5, sweep=0.02))
+    await host.start()
+    try:
+        async with connect(host.url) as idle:
+            await Peer(idle).hello()
+            assert await closed_with(Peer(idle)) == 4008
+    finally:
+        await host.stop()
+
+
 async def test_a_closed_connection_leaves_no_trace(host: Host, peers: Peers) -> None:
     peer = await peers.connect("aa:00:00:00:00:01")
     answer = await peer.hello(features={"pose": True, "mcp": True})

@@ -83,7 +83,8 @@ class ConnectionHandler:
         self._refusals = Bursts(most=32)
         self._memory: SessionMemory | None = None
         self._leaving = False
-        self._messages = 0
+        self.messages = 0
+        """How many messages have come."""
         flood = services.settings.flood
         self.text_bucket = Bucket(flood.text_rate, flood.text_burst)
         self.audio_bucket = Bucket(flood.audio_rate, flood.audio_burst)
@@ -434,8 +435,8 @@ class ConnectionHandler:
     # --- inside
 
     def _guard(self, route: Any, data: str | bytes) -> None:
-        self._messages += 1
-        sampled = not self._messages & _SAMPLED
+        self.messages += 1
+        sampled = not self.messages & _SAMPLED
         started = monotonic() if sampled else 0.0
         try:
             route(self, data)
