@@ -354,6 +354,19 @@ async def test_everything_goes_over_tls_where_there_is_a_certificate(tmp_path: P
         await host.stop()
 
 
+async def test_who_says_nothing_to_the_tls_port_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("posewire.server.listener.OPENING_TIMEOUT", 0.2)
+    cert, key = certificate(tmp_path)
+    host = Host(replace(settings(certificate=cert, key=key), auth=AuthSettings(token="the owner's")))
+    await host.start()
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(host.url.split(":")[2].split("/")[0]))
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+    finally:
+        await host.stop()
+
+
 @pytest.mark.parametrize(("cert", "key"), [("missing.pem", ""), ("key.pem", ""), ("cert.pem", "missing.pem")])
 async def test_a_certificate_that_does_not_load_stops_the_start(tmp_path: Path, cert: str, key: str) -> None:
     certificate(tmp_path)

@@ -13,7 +13,7 @@ from posewire.errors import ConfigError, WireError
 from posewire.identity.burst import Bursts
 from posewire.loopback import is_loopback
 from posewire.server.connection import ConnectionHandler
-from posewire.server.doorway import Doorway
+from posewire.server.doorway import OPENING_TIMEOUT, Doorway
 from posewire.server.event_log import EventLog
 from posewire.server.http import STATUS, HttpSide
 from posewire.server.services import Services
@@ -43,12 +43,15 @@ class Listener:
             ConfigError: the address is taken or not ours, or the certificate cannot be read.
         """
         settings = self._services.settings.server
+        tls = _tls_context(settings)
         try:
             self._server = await asyncio.get_running_loop().create_server(
                 lambda: Doorway(self._websocket, self._http.protocol, self._waiting),
                 settings.host,
                 settings.port,
-                ssl=_tls_context(settings),
+                ssl=tls,
+                # A doorway, with its own limit, is made when the handshake is done.
+                ssl_handshake_timeout=OPENING_TIMEOUT if tls is not None else None,
                 backlog=_BACKLOG,
             )
         except OSError as exc:
