@@ -32,6 +32,7 @@ from posewire.identity.identities import issue_token, revoke_token
 from posewire.identity.settings import AuthSettings, JwtKey
 from posewire.identity.stock_token import make_stock_token
 from posewire.server.host import Host
+from posewire.server.rate_limit import FailureLimit
 from posewire.store import StoreSettings
 from server.conftest import Peer, settings
 
@@ -372,6 +373,43 @@ async def test_a_certificate_that_does_not_load_stops_the_start(tmp_path: Path, 
     certificate(tmp_path)
     with pytest.raises(ConfigError, match="certificate"):
         await Host(settings(certificate=str(tmp_path / cert), key=str(tmp_path / key) if key else "")).start()
+
+
+async def test_wrong_tokens_cannot_be_tried_without_end(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.services.failures = FailureLimit(6)
+    headers = bearer("the owner's", **{"Device-Id": "x"})
+
+    async def opening(headers: dict[str, str]) -> int:
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(host.url, additional_headers=headers)
+        return refused.value.response.status_code
+
+    for _ in range(10):
+        assert await opening(bearer("wrong")) == 401  # from this machine
+    token = await host.services.store.run(lambda c: issue_token(c, "wall", "program", ["voice"]))
+    await host.services.identities.refresh(force=True)
+    monkeypatch.setattr("posewire.server.rate_limit.is_loopback", lambda address: False)
+    async with connect(host.url, additional_headers=bearer(token)) as socket:
+        peer = Peer(socket)
+        await peer.hello()
+        for _ in range(2):
+            assert await opening(bearer("wrong")) == 401
+            assert (await http(host, "/api/paired", bearer("wrong")))[0] == 401
+            await peer.send(type="server", action="restart", content={"secret": "wrong"})
+            assert (await peer.receive("error"))["code"] == "unauthorized"
+        # Nor is the right one told from wrong ones now.
+        assert await opening(headers) == 429
+        assert (await http(host, "/api/paired", headers))[0] == 429
+        await peer.send(type="server", action="restart", content={"secret": "the owner's"})
+        assert (await peer.receive("error"))["code"] == "too_many"
+
+
+def test_off_loopback_the_shared_token_is_long() -> None:
+    for address in ("0.0.0.0", "192.168.1.5"):
+        with pytest.raises(ConfigError, match="at least 16 characters"):
+            Host(replace(settings(host=address), auth=AuthSettings(token="t" * 15)))
+        Host(replace(settings(host=address), auth=AuthSettings(token="t" * 16)))
+    Host(replace(settings(), auth=AuthSettings(token="t")))
 
 
 def test_off_loopback_pairing_is_authentication_enough() -> None:

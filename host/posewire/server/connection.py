@@ -130,7 +130,7 @@ class ConnectionHandler:
         self._hello_timer.cancel()
         if self._expiry is not None:
             self._expiry.cancel()
-        self.services.registry.closed(self._websocket.address)
+        self.services.registry.closed(self.address)
         self.services.registry.remove(self)
         self.tools.close()
         for task in self._tasks:
@@ -187,6 +187,11 @@ class ConnectionHandler:
     def peer(self) -> str:
         """The peer's address and port."""
         return self._websocket.peer
+
+    @property
+    def address(self) -> str:
+        """The peer's address, without its port."""
+        return self._websocket.address
 
     @property
     def last_received(self) -> float:

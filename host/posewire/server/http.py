@@ -49,13 +49,21 @@ def services(request: Request) -> Services:
     return found
 
 
+def client_address(request: Request) -> str:
+    """Return the address that a request comes from, empty where there is none."""
+    return request.client.host if request.client is not None else ""
+
+
 def authorize(request: Request, need: str) -> Principal:
     """Return who sends the request; operator endpoints call this first with the scope that they need.
 
     Raises:
-        WireError: ``unauthorized`` or ``forbidden``; both become HTTP answers.
+        WireError: ``unauthorized``, ``forbidden`` or ``too_many``; all become HTTP answers.
     """
-    principal = services(request).authenticator.principal(str(request.url), request.headers)
+    here = services(request)
+    principal = here.failures.attempt(
+        client_address(request), lambda: here.authenticator.principal(str(request.url), request.headers)
+    )
     if principal.kind == "local" and not is_loopback(request.url.hostname or ""):
         # A page whose name was bound to 127.0.0.1 would come with that name.
         raise WireError(

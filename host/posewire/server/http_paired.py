@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from posewire.errors import WireError
 from posewire.identity.principal import DEVICE_SCOPES, read_scopes
-from posewire.server.http import authorize, services
+from posewire.server.http import authorize, client_address, services
 
 
 async def list_paired(request: Request) -> Response:
@@ -32,7 +32,7 @@ async def pair_device(request: Request) -> Response:
     """Confirm the code that a device shows: ``{"code":"123456","name":"kitchen"}``."""
     principal = authorize(request, "operator.pair")
     here = services(request)
-    here.pair_limit.take(request.client.host if request.client is not None else "")
+    here.pair_limit.take(client_address(request))
     try:
         wish = json.loads(await request.body())
     except ValueError:

@@ -94,7 +94,9 @@ class Listener:
                 websocket,
             )
         try:
-            identity = self._services.authenticator.authenticate(request.path, request.headers)
+            identity = self._services.failures.attempt(
+                address, lambda: self._services.authenticator.authenticate(request.path, request.headers)
+            )
         except WireError as error:
             status = STATUS.get(error.code, http.HTTPStatus.BAD_REQUEST)
             self._services.audit.refused(error.code, "", peer=websocket.peer, path=request.path.partition("?")[0][:100])

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from posewire.errors import WireError
 from posewire.server.authenticator import said_by
-from posewire.server.http import services
+from posewire.server.http import client_address, services
 from posewire.server.services import Services
 
 PATH = "/xiaozhi/v1/"
@@ -23,7 +23,7 @@ _ACTIVATION_TIMEOUT = 30_000
 async def check_version(request: Request) -> Response:
     """Tell a device its server and token; one that is not known gets a pairing code instead of a token."""
     here = services(request)
-    here.ota_limit.take(_address(request))
+    here.ota_limit.take(client_address(request))
     device_id, client_id = _device(request)
     info = await _info(request)
     application = info.get("application")
@@ -46,7 +46,7 @@ async def check_version(request: Request) -> Response:
         if token is not None:
             answer["websocket"]["token"] = token
         elif here.settings.auth.pairing:
-            answer["activation"] = await _activation(here, device_id, client_id, info, _address(request))
+            answer["activation"] = await _activation(here, device_id, client_id, info, client_address(request))
     here.counters["ota_checks"] += 1
     return JSONResponse(answer)
 
@@ -54,7 +54,7 @@ async def check_version(request: Request) -> Response:
 async def activate(request: Request) -> Response:
     """Answer a device that waits for its pairing: 200 when it is done, 202 while it waits."""
     here = services(request)
-    here.ota_limit.take(_address(request))
+    here.ota_limit.take(client_address(request))
     device_id, client_id = _device(request)
     if not here.settings.auth.required:
         return JSONResponse({"success": True})
@@ -107,7 +107,3 @@ def _own_url(request: Request) -> str:
     name = request.url.hostname or ""
     port = request.url.port or request.scope["server"][1]
     return f"{scheme}://{f'[{name}]' if ':' in name else name}:{port}{PATH}"
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client is not None else ""

@@ -15,7 +15,7 @@ from posewire.server.control import HostControl
 from posewire.server.host_tools import HostTools
 from posewire.server.metrics import HostMetrics
 from posewire.server.push.service import Push
-from posewire.server.rate_limit import RateLimit
+from posewire.server.rate_limit import FailureLimit, RateLimit
 from posewire.server.registry import ConnectionRegistry
 from posewire.server.settings import Settings
 from posewire.server.speakers import Speakers
@@ -55,6 +55,7 @@ class Services:
     ota_limit: RateLimit = field(default_factory=lambda: RateLimit(30))
     pair_limit: RateLimit = field(default_factory=lambda: RateLimit(10))
     """Requests for pairing a minute of one address: six digits must not be guessed."""
+    failures: FailureLimit = field(default_factory=FailureLimit)
     rooms: RoomDirectory = field(init=False)
     reports: BoardReports = field(default_factory=BoardReports)
     caches: Caches = field(default_factory=Caches)
