@@ -152,6 +152,19 @@ async def test_codes_cannot_be_asked_for_or_guessed_without_end(host: Host) -> N
     assert (await http(host, "/api/paired", {}, {"code": "000000"}))[0] == 401
 
 
+async def test_a_class_of_boards_behind_one_router_is_paired_at_once(host: Host) -> None:
+    def device(number: int) -> dict[str, str]:
+        return {"Device-Id": f"board-{number}", "Client-Id": "c"}
+
+    for number in range(40):
+        assert (await http(host, "/xiaozhi/ota/", device(number), INFO))[0] == 200
+        for _ in range(3):
+            assert (await http(host, "/xiaozhi/ota/activate", device(number), {}))[0] == 202
+    # There is an end to codes; who has one goes on.
+    assert (await http(host, "/xiaozhi/ota/", device(40), INFO))[0] == 429
+    assert (await http(host, "/xiaozhi/ota/", device(0), INFO))[0] == 200
+
+
 async def test_pairing_by_the_api_gives_only_what_one_has(host: Host) -> None:
     code = (await http(host, "/xiaozhi/ota/", DEVICE, INFO))[1]["activation"]["code"]
     pairer = await host.services.store.run(lambda c: issue_token(c, "bob", "person", ["operator.pair", "voice"]))
