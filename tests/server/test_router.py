@@ -170,6 +170,19 @@ async def test_a_device_mirrors_its_things_and_a_dashboard_follows(
     assert (await page.receive("error"))["code"] == "not_found"
 
 
+async def test_things_that_do_not_fit_into_the_mirror_are_refused(host: Host, peers: Peers) -> None:
+    board = await peers.connect("aa:00:00:00:00:01")
+    await board.hello()
+    await board.send(type="iot", states=[{"name": "Lamp", "state": {"a": "x" * 30_000}}])
+    await board.send(type="iot", states=[{"name": "Lamp", "state": {"b": "x" * 30_000}}])
+    assert (await board.receive("error"))["code"] == "too_many"
+    await board.echo()
+    handler = host.services.registry.device("aa:00:00:00:00:01")
+    assert handler is not None
+    assert set(handler.tools.available()) == {"self.get_device_status", "get_Lamp_a"}
+    assert host.services.counters["internal_errors"] == 0
+
+
 # --- floods and the vanished
 
 
