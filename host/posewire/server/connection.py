@@ -80,7 +80,7 @@ class ConnectionHandler:
         self._room: Room | None = None
         self._member: Member | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._refusals = Bursts(most=32)
+        self._bursts = Bursts(most=32)
         self._memory: SessionMemory | None = None
         self._leaving = False
         self.messages = 0
@@ -119,7 +119,9 @@ class ConnectionHandler:
         """Log the start of a congestion, which rooms look at themselves; tell the room of its end."""
         if congested:
             self.services.counters["congested"] += 1
-            self.log.warning("congested")
+            unsaid = self._bursts.begins("congested")
+            if unsaid is not None:
+                self.log.warning("congested", before=unsaid or None)
         elif self._room is not None and self._member is not None:
             self._room.drained(self._member)
 
@@ -156,7 +158,7 @@ class ConnectionHandler:
     def refuse(self, error: WireError) -> None:
         """Tell the peer what was refused; the session goes on."""
         self.services.counters[f"refused_{error.code}"] += 1
-        unsaid = self._refusals.begins(error.code)
+        unsaid = self._bursts.begins(error.code)
         if unsaid is not None:
             self.log.warning("refused", code=error.code, why=str(error), before=unsaid or None)
         if error.code in ("forbidden", "unauthorized"):
