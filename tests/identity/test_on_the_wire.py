@@ -294,6 +294,25 @@ async def test_who_returns_with_a_lesser_token_does_not_return_into_the_room(hos
         await peer.socket.close()
 
 
+async def test_nobody_takes_the_place_of_a_connected_board_of_another_issuer(host: Host) -> None:
+    viewer = await host.services.store.run(lambda c: issue_token(c, "viewer", "person", ["room.join:x"]))
+    await host.services.identities.refresh(force=True)
+    board = make_stock_token(STOCK_KEY, MAC, CLIENT)
+    async with (
+        # This host has never heard of that device: its id is free until it comes.
+        connect(host.url, additional_headers=bearer(viewer, **{"Device-Id": MAC})) as early,
+        connect(host.url, additional_headers=bearer(board, **DEVICE)) as socket,
+    ):
+        peer, thief = Peer(socket), Peer(early)
+        await peer.hello()
+        await thief.send(type="hello")
+        assert (await thief.receive("error"))["code"] == "unauthorized"
+        await peer.echo()
+        # The board itself may connect again.
+        async with connect(host.url, additional_headers=bearer(board, **DEVICE)) as again:
+            await Peer(again).hello()
+
+
 async def test_scopes_bound_what_a_token_can_do(host: Host) -> None:
     token = await host.services.store.run(
         lambda c: issue_token(c, "wall", "program", ["room.join:studio", "room.publish:stage"])

@@ -31,6 +31,10 @@ class Identity:
     anonymous: bool
     principal: Principal
 
+    def may_be(self, device_id: str) -> bool:
+        """Whether the peer's token lets it be a device that has a token of its own."""
+        return self.principal.device_id == device_id or self.principal.allows(ANY_DEVICE)
+
 
 class ConnectionAuthenticator:
     """Checks tokens of all kinds; where nothing is configured everybody on this machine is let in (see settings)."""

@@ -224,7 +224,14 @@ class ConnectionHandler:
     # --- hello
 
     def greet(self, hello: Hello, audio: AudioParams) -> None:
-        """Take the device's first hello: replace or resume an older session, then bring up audio, voice and tools."""
+        """Take the device's first hello: replace or resume an older session, then bring up audio, voice and tools.
+
+        Raises:
+            WireError: ``unauthorized``: the device is connected, by a token that is good for it alone.
+        """
+        older = self.services.registry.device(self.device_id)
+        if older is not None and older.identity.principal.device_id and not self.identity.may_be(self.device_id):
+            raise WireError(f"{self.device_id} is connected with a token of its own", "unauthorized")
         self._hello_timer.cancel()
         self.hello = hello
         self.protocol = self.identity.protocol or hello.version or 1
