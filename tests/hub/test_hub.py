@@ -13,6 +13,7 @@ class Line:
     def __init__(self, received: float = 0.0) -> None:
         self.congested = False
         self.last_received = received
+        self.messages = 0
         self.got: list[str | bytes] = []
         self.pings = 0
         self.closed: tuple[int, str] | None = None
@@ -174,6 +175,26 @@ def test_idle_connections_end_where_that_is_wanted() -> None:
     now = 60.0
     assert monitor.check() == ["x"]
     assert line.pings == 0
+    assert line.closed is not None
+    assert line.closed[0] == 4008
+
+
+def test_signs_of_life_are_no_messages() -> None:
+    now = 0.0
+    pool: ConnectionPool[Line] = ConnectionPool()
+    monitor = ConnectionMonitor(pool, Limits(ping_after=20, answer_within=20, idle_after=60, sweep=2), lambda: now)
+    line = Line()
+    pool.add("x", line)
+    while now < 58:
+        now += 2
+        line.last_received = now  # a pong
+        if now == 10:
+            line.messages += 1
+        assert monitor.check() == []
+    now = 69
+    assert monitor.check() == []
+    now = 70
+    assert monitor.check() == ["x"]
     assert line.closed is not None
     assert line.closed[0] == 4008
 

@@ -5,6 +5,7 @@ import datetime
 import json
 import os
 import shutil
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -28,10 +29,11 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from posewire.errors import ConfigError
-from posewire.identity.identities import issue_token
+from posewire.identity.identities import issue_token, revoke_token
 from posewire.identity.settings import AuthSettings, JwtKey
 from posewire.identity.stock_token import make_stock_token
 from posewire.server.host import Config, Host
+from posewire.server.rate_limit import FailureLimit
 from posewire.store import StoreSettings
 from server.conftest import Peer, settings
 
@@ -151,12 +153,28 @@ async def test_codes_cannot_be_asked_for_or_guessed_without_end(host: Host) -> N
     assert (await http(host, "/api/paired", {}, {"code": "000000"}))[0] == 401
 
 
+async def test_a_class_of_boards_behind_one_router_is_paired_at_once(host: Host) -> None:
+    def device(number: int) -> dict[str, str]:
+        return {"Device-Id": f"board-{number}", "Client-Id": "c"}
+
+    for number in range(40):
+        assert (await http(host, "/xiaozhi/ota/", device(number), INFO))[0] == 200
+        for _ in range(3):
+            assert (await http(host, "/xiaozhi/ota/activate", device(number), {}))[0] == 202
+    # There is an end to codes; who has one goes on.
+    assert (await http(host, "/xiaozhi/ota/", device(40), INFO))[0] == 429
+    assert (await http(host, "/xiaozhi/ota/", device(0), INFO))[0] == 200
+
+
 async def test_pairing_by_the_api_gives_only_what_one_has(host: Host) -> None:
     code = (await http(host, "/xiaozhi/ota/", DEVICE, INFO))[1]["activation"]["code"]
     pairer = await host.services.store.run(lambda c: issue_token(c, "bob", "person", ["operator.pair", "voice"]))
     await host.services.identities.refresh(force=True)
     wish = {"code": code, "name": "kitchen", "scopes": "server.restart"}
     assert (await http(host, "/api/paired", bearer(pairer), wish))[1]["code"] == "forbidden"
+    # What a device has unless told otherwise is more than bob has.
+    assert (await http(host, "/api/paired", bearer(pairer), {"code": code}))[1]["code"] == "forbidden"
+    assert (await http(host, "/api/paired", bearer(pairer), {**wish, "scopes": "room.*"}))[1]["code"] == "forbidden"
     status, answer = await http(host, "/api/paired", bearer(pairer), {**wish, "scopes": "voice"})
     assert (status, answer) == (201, {"device_id": MAC.lower(), "name": "kitchen"})
     (listed,) = (await http(host, "/api/paired", bearer("the owner's")))[1]["devices"]
@@ -206,6 +224,94 @@ async def test_a_token_of_the_stock_key_is_good(host: Host) -> None:
     token = make_stock_token(STOCK_KEY, MAC, CLIENT)
     async with connect(host.url, additional_headers=bearer(token, **DEVICE)) as socket:
         await Peer(socket).hello()
+
+
+async def test_nobody_takes_the_place_of_a_board_with_a_token_of_its_own(host: Host) -> None:
+    def issue(connection: sqlite3.Connection) -> tuple[str, str]:
+        board = issue_token(connection, "kitchen", "device", ["voice"], device_id="kitchen")
+        return board, issue_token(connection, "viewer", "person", ["room.join:x"])
+
+    board, viewer = await host.services.store.run(issue)
+    await host.services.identities.refresh(force=True)
+    async with connect(host.url, additional_headers=bearer(board)) as socket:
+        peer = Peer(socket)
+        await peer.hello()
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(host.url, additional_headers=bearer(viewer, **{"Device-Id": "Kitchen"}))
+        assert refused.value.response.status_code == 401
+        await peer.echo()
+    # Who may use any id, and the id of a token that is no longer good, may still be used.
+    async with connect(host.url, additional_headers=bearer("the owner's", **{"Device-Id": "kitchen"})) as socket:
+        await Peer(socket).hello()
+    await host.services.store.run(lambda c: revoke_token(c, board.split("_")[1], ""))
+    await host.services.identities.refresh(force=True)
+    async with connect(host.url, additional_headers=bearer(viewer, **{"Device-Id": "kitchen"})) as socket:
+        await Peer(socket).hello()
+
+
+async def test_a_token_that_is_taken_back_before_the_hello_opens_nothing(host: Host) -> None:
+    token = await host.services.store.run(lambda c: issue_token(c, "ann", "person", ["*"]))
+    await host.services.identities.refresh(force=True)
+    async with connect(host.url, additional_headers=bearer(token)) as socket:
+        await host.services.store.run(lambda c: revoke_token(c, token.split("_")[1], ""))
+        await host.services.identities.refresh(force=True)
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(socket.recv(), 10)
+        assert socket.close_code == 1008
+
+
+async def test_who_returns_with_a_lesser_token_does_not_return_into_the_room(host: Host) -> None:
+    def issue(connection: sqlite3.Connection) -> list[str]:
+        join, publish = "room.join:secret", "room.publish:secret"
+        return [
+            issue_token(connection, "ann", "person", scopes) for scopes in ([join, publish], [join], [join, publish])
+        ]
+
+    first, lesser, again = await host.services.store.run(issue)
+    await host.services.identities.refresh(force=True)
+
+    async def come(token: str, session: str = "") -> tuple[Peer, dict[str, Any]]:
+        peer = Peer(await connect(host.url, additional_headers=bearer(token, **{"Device-Id": "ann"})))
+        return peer, await peer.hello(resume=session)
+
+    async with connect(host.url, additional_headers=bearer("the owner's", **{"Device-Id": "watcher"})) as socket:
+        watcher = Peer(socket)
+        await watcher.hello()
+        await watcher.join("secret")
+        peer, answer = await come(first)
+        session = answer["session_id"]
+        await peer.join("secret", publish=["pose"])
+        peer.socket.transport.abort()
+        await watcher.receive("room", event="away")
+        peer, answer = await come(again, session)
+        assert (await peer.receive("room", event="welcome"))["slot"] == 2
+        peer.socket.transport.abort()
+        await watcher.receive("room", event="away")
+        peer, answer = await come(lesser, session)
+        assert answer["resumed"]
+        assert (await watcher.receive("room", event="left"))["slot"] == 2
+        await peer.send(type="room", action="subscribe", subscribe=["pose"])
+        assert (await peer.receive("error"))["code"] == "not_in_room"
+        await peer.socket.close()
+
+
+async def test_nobody_takes_the_place_of_a_connected_board_of_another_issuer(host: Host) -> None:
+    viewer = await host.services.store.run(lambda c: issue_token(c, "viewer", "person", ["room.join:x"]))
+    await host.services.identities.refresh(force=True)
+    board = make_stock_token(STOCK_KEY, MAC, CLIENT)
+    async with (
+        # This host has never heard of that device: its id is free until it comes.
+        connect(host.url, additional_headers=bearer(viewer, **{"Device-Id": MAC})) as early,
+        connect(host.url, additional_headers=bearer(board, **DEVICE)) as socket,
+    ):
+        peer, thief = Peer(socket), Peer(early)
+        await peer.hello()
+        await thief.send(type="hello")
+        assert (await thief.receive("error"))["code"] == "unauthorized"
+        await peer.echo()
+        # The board itself may connect again.
+        async with connect(host.url, additional_headers=bearer(board, **DEVICE)) as again:
+            await Peer(again).hello()
 
 
 async def test_scopes_bound_what_a_token_can_do(host: Host) -> None:
@@ -395,11 +501,61 @@ async def test_a_host_on_the_network_is_not_laid_open_by_a_reload() -> None:
         await host.stop()
 
 
+async def test_who_says_nothing_to_the_tls_port_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("posewire.server.listener.OPENING_TIMEOUT", 0.2)
+    cert, key = certificate(tmp_path)
+    host = Host(replace(settings(certificate=cert, key=key), auth=AuthSettings(token="the owner's")))
+    await host.start()
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(host.url.split(":")[2].split("/")[0]))
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+    finally:
+        await host.stop()
+
+
 @pytest.mark.parametrize(("cert", "key"), [("missing.pem", ""), ("key.pem", ""), ("cert.pem", "missing.pem")])
 async def test_a_certificate_that_does_not_load_stops_the_start(tmp_path: Path, cert: str, key: str) -> None:
     certificate(tmp_path)
     with pytest.raises(ConfigError, match="certificate"):
         await Host(settings(certificate=str(tmp_path / cert), key=str(tmp_path / key) if key else "")).start()
+
+
+async def test_wrong_tokens_cannot_be_tried_without_end(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.services.failures = FailureLimit(6)
+    headers = bearer("the owner's", **{"Device-Id": "x"})
+
+    async def opening(headers: dict[str, str]) -> int:
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(host.url, additional_headers=headers)
+        return refused.value.response.status_code
+
+    for _ in range(10):
+        assert await opening(bearer("wrong")) == 401  # from this machine
+    token = await host.services.store.run(lambda c: issue_token(c, "wall", "program", ["voice"]))
+    await host.services.identities.refresh(force=True)
+    monkeypatch.setattr("posewire.server.rate_limit.is_loopback", lambda address: False)
+    async with connect(host.url, additional_headers=bearer(token)) as socket:
+        peer = Peer(socket)
+        await peer.hello()
+        for _ in range(2):
+            assert await opening(bearer("wrong")) == 401
+            assert (await http(host, "/api/paired", bearer("wrong")))[0] == 401
+            await peer.send(type="server", action="restart", content={"secret": "wrong"})
+            assert (await peer.receive("error"))["code"] == "unauthorized"
+        # Nor is the right one told from wrong ones now.
+        assert await opening(headers) == 429
+        assert (await http(host, "/api/paired", headers))[0] == 429
+        await peer.send(type="server", action="restart", content={"secret": "the owner's"})
+        assert (await peer.receive("error"))["code"] == "too_many"
+
+
+def test_off_loopback_the_shared_token_is_long() -> None:
+    for address in ("0.0.0.0", "192.168.1.5"):
+        with pytest.raises(ConfigError, match="at least 16 characters"):
+            Host(replace(settings(host=address), auth=AuthSettings(token="t" * 15)))
+        Host(replace(settings(host=address), auth=AuthSettings(token="t" * 16)))
+    Host(replace(settings(), auth=AuthSettings(token="t")))
 
 
 def test_off_loopback_pairing_is_authentication_enough() -> None:

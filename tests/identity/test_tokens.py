@@ -14,7 +14,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from posewire.cli import main
@@ -22,7 +22,7 @@ from posewire.errors import ConfigError, StoreError, WireError
 from posewire.identity.audit import read_entries, write_entry
 from posewire.identity.identities import Identities, issue_token, pair, revoke_device, revoke_token
 from posewire.identity.jwt_tokens import JwtVerifier
-from posewire.identity.principal import Principal, grants
+from posewire.identity.principal import Principal, covers, grants
 from posewire.identity.settings import read_auth
 from posewire.identity.stock_token import VALID_FOR, make_stock_token, verify_stock_token
 from posewire.identity.tables import AUDIT, IDENTITY
@@ -53,6 +53,35 @@ MAC, CLIENT = "aa:bb:cc:00:00:01", "0b2f8d5e-client"
 def test_scopes(scope: str, need: str, granted: bool) -> None:
     assert grants(scope, need) is granted
     assert Principal("person", "x", frozenset({scope})).allows(need) is granted
+
+
+SCOPES = st.text(alphabet="ab:.*?[]!", min_size=1, max_size=6)
+
+
+@given(SCOPES, SCOPES, SCOPES)
+@example("room.join:class-?", "room.join:class-*", "room.join:class-12")
+@example("room.join:*", "room.join", "room.join:x")
+@example("room.join:?", "room.join", "room.join")
+def test_what_may_be_given_away_holds_no_more_than_one_has(scope: str, wish: str, need: str) -> None:
+    if covers(scope, wish) and grants(wish, need):
+        assert grants(scope, need)
+
+
+@pytest.mark.parametrize(
+    ("scope", "wish", "covered"),
+    [
+        ("*", "room.*:class-*", True),
+        ("room.join:class-*", "room.join:class-*", True),
+        ("room.join:class-*", "room.join:class-3", True),
+        ("room.join", "room.join:class-*", True),
+        ("room.*", "room.join", True),
+        ("room.join:class-?", "room.join:class-*", False),
+        ("room.join:class-*", "room.join", False),
+        ("room.join", "room.*", False),
+    ],
+)
+def test_a_scope_covers_another(scope: str, wish: str, covered: bool) -> None:
+    assert covers(scope, wish) is covered
 
 
 def test_a_stock_token_is_what_stock_servers_make() -> None:
@@ -143,8 +172,8 @@ async def test_a_report_that_fails_keeps_no_other_from_being_made(store: Store) 
 async def test_a_device_is_paired_by_a_code_once(store: Store) -> None:
     identities = Identities(store)
     assert identities.device_token(MAC, CLIENT) is None
-    pairing = await identities.want_pairing(MAC, CLIENT, "box", "10.0.0.5")
-    assert await identities.want_pairing(MAC, CLIENT, "box", "10.0.0.5") == pairing
+    pairing = await identities.want_pairing(MAC, CLIENT, "root\x1b[2J", "10.0.0.5")
+    assert await identities.want_pairing(MAC, CLIENT, "root\x1b[2J", "10.0.0.5") == pairing
     assert await identities.pairing_state(MAC, CLIENT) == "waiting"
     assert await identities.pairing_state(MAC, "other") == "unknown"
     with pytest.raises(WireError, match="no device waits"):
@@ -167,6 +196,8 @@ async def test_a_device_is_paired_by_a_code_once(store: Store) -> None:
     assert identities.of_device_token(token, MAC, CLIENT) is None
     entries = await store.run(lambda c: read_entries(c, 10))
     assert [entry.event for entry in entries] == ["pairing wanted", "paired", "revoked"]
+    # What an unknown board calls itself is not who did it.
+    assert (entries[0].who, entries[0].detail) == ("", {"board": r"root\x1b[2J"})
 
 
 async def test_a_code_expires_and_there_are_not_endlessly_many(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from posewire.errors import ConfigError, StoreError, WireError
+from posewire.identity.audit import read_entries
 from posewire.identity.settings import AuthSettings
 from posewire.server.host import Host
 from posewire.server.push.announcer import QUEUED, Announcement
@@ -188,6 +189,12 @@ async def test_the_operator_sees_and_uses_devices(voiced: Host, devices: Peers) 
         device.cancel()
         assert (await operator.post(f"devices/{DEVICE}/ask", json={"text": "who are you"})).status_code == 202
         assert "Posewire" in await says(peer)
+        assert (await operator.post(f"devices/{DEVICE}/say", json={"text": "a secret"})).status_code == 202
+    entries = await voiced.services.store.run(lambda c: read_entries(c, 20))
+    orders = [(entry.event, entry.who, entry.device, entry.detail.get("tool")) for entry in entries]
+    assert orders[0] == ("board tool", "local", DEVICE, "self.a")
+    assert orders[-2:] == [("board ask", "local", DEVICE, None), ("board say", "local", DEVICE, None)]
+    assert "a secret" not in str(entries)
 
 
 async def test_a_timer_rings_also_after_a_restart(tmp_path: Path) -> None:
@@ -203,6 +210,9 @@ async def test_a_timer_rings_also_after_a_restart(tmp_path: Path) -> None:
     assert "1 hour and 30 minutes" in await tools.call("set_timer", {"minutes": 90, "label": "cake"})
     assert "for cake" in await tools.call("list_timers", {})
     assert await says(peer) == "Reminder: tea."
+    # It is forgotten when it has been said, a moment after the device was told so.
+    while "tea" in await tools.call("list_timers", {}):
+        await asyncio.sleep(0.01)
     # Long enough for the host to be gone before it rings.
     await tools.call("set_timer", {"seconds": 4})
     await devices.close()

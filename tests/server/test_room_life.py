@@ -173,6 +173,36 @@ async def test_who_breaks_off_is_away_until_it_is_back(peers: Peers) -> None:
         assert abs(float(pose.values[BODY][0, 0]) - step / 100) < 2**-7
 
 
+async def test_a_board_that_restarts_has_its_room_again_and_leaves_no_ghosts(host: Host, peers: Peers) -> None:
+    board = await member(peers, FIRST)
+    guest = await member(peers, SECOND)
+    await board.send(type="room", action="lock")
+    await guest.receive("room", event="locked")
+    for _ in range(4):
+        board.socket.transport.abort()
+        await guest.receive("room", event="away")
+        board = await peers.connect(FIRST)
+        await board.hello()
+        welcome = await board.join()
+        assert (welcome["role"], len(welcome["members"])) == ("host", 2)
+        assert (await guest.receive("room", event="left"))["reason"] == "replaced"
+    # The host has not noticed yet that the board is gone.
+    board = await peers.connect(FIRST)
+    await board.hello()
+    assert len((await board.join())["members"]) == 2
+    # Joining once more is no way out of a locked room.
+    assert (await board.join())["role"] == "host"
+    # Into another room it goes without leaving a place behind.
+    board.socket.transport.abort()
+    await guest.receive("room", event="away")
+    board = await peers.connect(FIRST)
+    await board.hello()
+    await board.join("hall")
+    assert (await guest.receive("room", event="role"))["slot"] == 2
+    assert [entry.device for entry in host.services.rooms.rooms["studio"].members.values()] == [SECOND]
+    assert list(host.services.registry.held()) == []
+
+
 async def test_who_is_kicked_while_away_does_not_come_back_into_the_room(peers: Peers) -> None:
     host = await member(peers, FIRST)
     guest = await peers.connect(SECOND)
@@ -285,6 +315,20 @@ async def test_the_last_hundred_frames_of_a_member(peers: Peers) -> None:
         shown.append(pose.sequence)
     assert shown[-1] == 129
     assert len(shown) >= 80
+
+
+async def test_large_frames_are_kept_for_a_replay_up_to_a_quarter_megabyte(peers: Peers) -> None:
+    publisher = await member(peers, FIRST, publish=["audio"])
+    for step in range(40):
+        await publisher.socket.send(build_frame(FrameType.AUDIO, bytes([step]) * 20_000, 3))
+    await publisher.send(type="room", action="replay", slot=1)
+    frames: list[dict[str, object]] = []
+    end = False
+    while not end:
+        part = await publisher.receive("room", event="replay")
+        frames += part["frames"]
+        end = part["end"]
+    assert [base64.b64decode(str(frame["data"]))[0] for frame in frames] == list(range(27, 40))
 
 
 # --- recordings

@@ -5,6 +5,7 @@ import gc
 import json
 import socket
 import weakref
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -237,6 +238,19 @@ async def test_a_device_mirrors_its_things_and_a_dashboard_follows(host: Host, p
     assert (await page.receive("error"))["code"] == "not_found"
 
 
+async def test_things_that_do_not_fit_into_the_mirror_are_refused(host: Host, peers: Peers) -> None:
+    board = await peers.connect("aa:00:00:00:00:01")
+    await board.hello()
+    await board.send(type="iot", states=[{"name": "Lamp", "state": {"a": "x" * 30_000}}])
+    await board.send(type="iot", states=[{"name": "Lamp", "state": {"b": "x" * 30_000}}])
+    assert (await board.receive("error"))["code"] == "too_many"
+    await board.echo()
+    handler = host.services.registry.device("aa:00:00:00:00:01")
+    assert handler is not None
+    assert set(handler.tools.available()) == {"self.get_device_status", "get_Lamp_a"}
+    assert host.services.counters["internal_errors"] == 0
+
+
 # --- floods and the vanished
 
 
@@ -284,6 +298,56 @@ async def test_a_flood_is_told_once_and_harms_nobody_else() -> None:
         await host.stop()
 
 
+async def test_pings_and_empty_messages_are_a_flood_too() -> None:
+    flood = FloodSettings(text_rate=20, text_burst=20, audio_rate=20, audio_burst=20)
+    host = Host(replace(settings(), flood=flood))
+    await host.start()
+    peers = Peers(host.url)
+    try:
+        first, second = await peers.connect("aa:00:00:00:00:01"), await peers.connect("aa:00:00:00:00:02")
+        await first.hello()
+        await second.hello()
+        with suppress(ConnectionClosed):
+            for _ in range(1000):
+                await first.socket.ping()
+        assert await closed_with(first) == 1008
+        with suppress(ConnectionClosed):
+            for _ in range(1000):
+                await second.socket.send(b"")
+        assert await closed_with(second) == 1008
+        assert host.services.counters["flood_control"] > 400
+        assert host.services.counters["flood_audio"] > 400
+    finally:
+        await peers.close()
+        await host.stop()
+
+
+async def test_who_reads_nothing_is_cut_before_much_waits_for_it(peers: Peers, host: Host) -> None:
+    good, deaf = await peers.connect("aa:00:00:00:00:01"), await peers.connect("aa:00:00:00:00:02")
+    await good.hello()
+    await deaf.hello()
+    await deaf.join()
+    host.services.states.get("room:studio").patch({"big": "x" * 40_000})
+    deaf.socket.transport.pause_reading()
+    handler = host.services.registry.device("aa:00:00:00:00:02")
+    assert handler is not None
+    most = 0
+    async with asyncio.timeout(10):
+        while not host.services.counters["too_slow"]:
+            # The host's answers would be megabytes for each second of this.
+            with suppress(ConnectionClosed):
+                await deaf.send(type="state", action="get", name="room:studio")
+            await asyncio.sleep(0)
+            most = max(most, handler.queued_bytes)
+    assert most < 1_100_000
+    async with asyncio.timeout(10):
+        while host.services.registry.device("aa:00:00:00:00:02") is not None:
+            await asyncio.sleep(0.01)
+    await good.echo()
+    # It was too slow, not unwelcome: its place is kept for its return.
+    assert [member.link for member in host.services.rooms.rooms["studio"].members.values()] == [None]
+
+
 async def test_errors_are_not_an_amplifier(peers: Peers, host: Host) -> None:
     peer = await peers.connect()
     await peer.hello()
@@ -319,6 +383,17 @@ async def test_who_vanished_without_a_word_is_noticed() -> None:
             assert host.services.registry.device("gone") is None
             await Peer(lively).echo()
             writer.close()
+    finally:
+        await host.stop()
+
+
+async def test_who_only_answers_pings_is_idle() -> None:
+    host = Host(settings(ping_after=0.05, answer_within=10.0, idle_after=0.5, sweep=0.02))
+    await host.start()
+    try:
+        async with connect(host.url) as idle:
+            await Peer(idle).hello()
+            assert await closed_with(Peer(idle)) == 4008
     finally:
         await host.stop()
 

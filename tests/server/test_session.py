@@ -178,6 +178,23 @@ async def test_goodbye_ends_the_session(peers: Peers) -> None:
     assert await closed_with(peer) == 1000
 
 
+async def test_what_comes_after_the_hosts_close_is_not_heard(host: Host, peers: Peers) -> None:
+    peer, watcher = await peers.connect("aa:00:00:00:00:01"), await peers.connect("aa:00:00:00:00:02")
+    await peer.hello()
+    await watcher.hello()
+    handler = host.services.registry.device("aa:00:00:00:00:01")
+    assert handler is not None
+    peer.socket.transport.pause_reading()  # it does not know of the close yet
+    handler.close(1008, "that was enough")
+    before = host.services.counters["text_in"]
+    await peer.send(type="room", action="join", room="studio")
+    peer.socket.transport.resume_reading()
+    assert await closed_with(peer) == 1008
+    await watcher.echo()
+    assert host.services.rooms.rooms == {}
+    assert host.services.counters["text_in"] == before + 1  # the ping of the echo
+
+
 async def test_a_device_that_connects_twice_replaces_its_older_session(peers: Peers) -> None:
     first = await peers.connect()
     await first.hello()
@@ -228,6 +245,30 @@ async def test_health_is_plain_http(host: Host) -> None:
             return response.status, response.read()
 
     assert await asyncio.to_thread(get) == (200, b"ok\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/", "Device-Id: a\r\nDevice-Id: b\r\n", 400),
+        ("/", "Origin: http://127.0.0.1\r\nOrigin: http://127.0.0.1\r\n", 400),
+        ("/", "Origin: http://[\r\n", 403),
+        ("//[", "", 101),
+        ("/?device-id=%ff&[", "", 101),
+    ],
+)
+async def test_an_opening_request_that_makes_no_sense_is_answered(
+    host: Host, path: str, headers: str, status: int
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(host.url.split(":")[2].split("/")[0]))
+    writer.write(
+        f"GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{headers}"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+    )
+    answer = await asyncio.wait_for(reader.readline(), 10)
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert sum(host.services.counters[f"refused_{code}"] for code in ("bad_message", "forbidden")) == (status != 101)
+    writer.close()
 
 
 async def test_a_wrong_token_is_refused_before_the_upgrade() -> None:

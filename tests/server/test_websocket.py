@@ -56,6 +56,9 @@ class Received:
     def on_binary(self, data: bytes) -> None:
         self.messages.append(bytes(data))
 
+    def on_control(self) -> None:
+        pass
+
     def on_congested(self, congested: bool) -> None:
         pass
 

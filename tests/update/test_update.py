@@ -33,7 +33,9 @@ def firmware(tmp_path: Path) -> Path:
 @pytest.fixture
 def host(firmware: Path, tmp_path: Path) -> Iterator[HostProcess]:
     config = tmp_path / "posewire.toml"
-    config.write_text(f'[update]\nfirmware = "{firmware}"\n[voice]\nenabled = false\n[store]\npath = ":memory:"\n')
+    config.write_text(
+        f'[update]\nfirmware = "{firmware}"\n[voice]\nenabled = false\n[store]\npath = "{tmp_path}/store.db"\n'
+    )
     with HostProcess("--config", str(config)) as process:
         yield process
 
@@ -42,7 +44,9 @@ def http(host: HostProcess) -> str:
     return host.url.replace("ws://", "http://").split("/posewire")[0]
 
 
-def test_a_board_is_updated_and_keeps_the_new_version(host: HostProcess, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_board_is_updated_and_keeps_the_new_version(
+    host: HostProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with SimBoard(host.url, imu=False) as board:
         board.wait_connected(30)
         assert main(["update", "--host", http(host)]) == 0
@@ -50,6 +54,8 @@ def test_a_board_is_updated_and_keeps_the_new_version(host: HostProcess, capsys:
         assert main(["update", "--host", http(host), board.device_id]) == 0
         assert f"done: runs {NEW}" in capsys.readouterr().out
         assert board.resets == 1
+        assert main(["audit", "--json", "--store", str(tmp_path / "store.db")]) == 0
+        assert '"event": "board update", "who": "local"' in capsys.readouterr().out
         assert (board.flash / "slots/a/manifest").read_text().split()[2] == NEW
         board.restart()
         board.wait(lambda: sum(event.name == "connected" for event in board.events) == 3, 30, "the third connection")

@@ -15,6 +15,7 @@ import pytest
 from posewire.bench.standins import HttpStandIn
 from posewire.bench.voiceprint import equal_error, trials
 from posewire.errors import ProviderError, WireError
+from posewire.identity.audit import read_entries
 from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
 from posewire.server.speakers import TABLES, Speakers
@@ -170,6 +171,11 @@ async def test_a_host_enrols_recognises_lists_and_erases(tmp_path: Path) -> None
         assert asked.status_code == 202
         await speak(peers, recording("numbers"))
         assert (await operator.get("speakers")).json()["speakers"] == ["Bob"]
+    # Who ordered it is kept, whose voices these are is not: the audit log cannot be erased.
+    audited = [entry for entry in await host.services.store.run(lambda c: read_entries(c, 10)) if entry.who == "local"]
+    assert [entry.event for entry in audited] == ["speaker enrolled", "speaker erased", "speaker wanted"]
+    assert "Ada" not in str(audited)
+    assert audited[2].device == "aa:bb:cc:00:00:01"
     await peers.close()
     await host.stop()
     assert (await asyncio.to_thread(posewire, "privacy", "erase", store=store)).returncode == 2

@@ -18,12 +18,14 @@ GONE = 1011
 """Close code for a connection that does not answer (RFC 6455 section 7.4.1)."""
 
 IDLE = 4008
-"""Close code for a connection that has sent nothing for too long."""
+"""Close code for a connection that has sent no message for too long."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Times in seconds: silence before a ping (0: never), for its answer, before an idle end (0: never), of a sweep."""
+    """Times in seconds: silence before a ping (0: never), for its answer, without a message before an idle end
+    (0: never), of a sweep.
+    """
 
     ping_after: float = 20.0
     answer_within: float = 20.0
@@ -43,19 +45,23 @@ class ConnectionMonitor(Generic[C]):
         self._pool = pool
         self._clock = clock
         self._asked: dict[str, float] = {}
+        self._messages: dict[str, tuple[int, float]] = {}
+        """Of each connection, where idle ones are ended: how many messages it had when that last changed, and when."""
         self._ended: dict[str, C] = {}
 
     def check(self) -> list[str]:
         """Look at every connection once: ask the silent ones, end the gone ones; returns the ids that were ended."""
         now = self._clock()
-        asked, ended, closing = self._asked, self._ended, {}
-        self._asked, self._ended = {}, {}
+        asked, ended, seen, closing = self._asked, self._ended, self._messages, {}
+        self._asked, self._ended, self._messages = {}, {}, {}
         for connection_id, connection in self._pool.items():
             if ended.get(connection_id) is connection:
                 # Its closing handshake takes a while.
                 closing[connection_id] = connection
                 continue
             try:
+                if self.limits.idle_after:
+                    self._note_messages(connection_id, connection, seen.get(connection_id))
                 self._look(connection_id, connection, now, asked.get(connection_id))
             except Exception:
                 # One broken connection must not keep the others from being watched.
@@ -67,8 +73,8 @@ class ConnectionMonitor(Generic[C]):
     def _look(self, connection_id: str, connection: C, now: float, asked: float | None) -> None:
         limits = self.limits
         silent = now - connection.last_received
-        if limits.idle_after and silent >= limits.idle_after:
-            self._end(connection_id, connection, "idle", IDLE, f"nothing received for {silent:.0f} s")
+        if limits.idle_after and (idle := now - self._messages[connection_id][1]) >= limits.idle_after:
+            self._end(connection_id, connection, "idle", IDLE, f"no message for {idle:.0f} s")
         elif limits.ping_after and silent >= limits.ping_after:
             if asked is None:
                 self.counters["pings"] += 1
@@ -78,6 +84,13 @@ class ConnectionMonitor(Generic[C]):
                 self._asked[connection_id] = asked
             else:
                 self._end(connection_id, connection, "zombies", GONE, "keepalive ping timeout")
+
+    def _note_messages(self, connection_id: str, connection: C, seen: tuple[int, float] | None) -> None:
+        """Note how many messages there are. The last one came no later than anything else, a sign of life included."""
+        count = connection.messages
+        if seen is None or seen[0] != count:
+            seen = (count, connection.last_received)
+        self._messages[connection_id] = seen
 
     def _end(self, connection_id: str, connection: C, counter: str, code: int, reason: str) -> None:
         self.counters[counter] += 1

@@ -15,6 +15,10 @@ class Connection(Protocol):
     def last_received(self) -> float:
         """When something last came from the peer, on ``time.monotonic``'s clock."""
 
+    @property
+    def messages(self) -> int:
+        """How many messages have come from the peer; signs of life are none."""
+
     def send_text(self, text: str) -> None:
         """Send a text message."""
 

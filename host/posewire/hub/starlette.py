@@ -41,6 +41,7 @@ class StarletteConnection:
     def __init__(self, websocket: WebSocket, connection_id: str = "") -> None:
         self.id = connection_id or str(uuid.uuid4())
         self.last_received = time.monotonic()
+        self.messages = 0
         self.dropped = 0
         """Binary messages that were replaced by newer ones."""
         self._websocket = websocket
@@ -120,6 +121,7 @@ class StarletteConnection:
             if message["type"] == "websocket.disconnect":
                 return
             self.last_received = time.monotonic()
+            self.messages += 1
             text = message.get("text")
             yield text if text is not None else message["bytes"]
 

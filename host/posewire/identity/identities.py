@@ -17,6 +17,7 @@ from posewire.errors import StoreError, WireError
 from posewire.identity.audit import write_entry
 from posewire.identity.principal import DEVICE_SCOPES, Principal, PrincipalKind, read_scopes
 from posewire.identity.stock_token import make_stock_token, verify_stock_token
+from posewire.printable import printable
 from posewire.store import Store
 
 PREFIX = "pw_"
@@ -116,6 +117,12 @@ class Identities:
             return None
         return make_stock_token(self._key, device_id, client_id)
 
+    def reserves(self, device_id: str) -> bool:
+        """Whether a device id belongs to somebody: it was paired, or a live token was issued for it."""
+        return device_id in self.devices or any(
+            token.device_id == device_id and token.alive for token in self.tokens.values()
+        )
+
     # --- changes
 
     async def want_pairing(self, device_id: str, client_id: str, board: str, peer: str) -> Pairing:
@@ -203,9 +210,10 @@ def pair(connection: sqlite3.Connection, code: str, name: str, scopes: Iterable[
     connection.execute("DELETE FROM pairings WHERE code = ?", (digits,))
     device_id, client_id, board = row
     granted = " ".join(sorted(frozenset(scopes) or DEVICE_SCOPES))
+    called = printable(name or board)
     connection.execute(
         "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, NULL)",
-        (device_id, client_id, name or board, granted, time.time()),
+        (device_id, client_id, called, granted, time.time()),
     )
     write_entry(connection, "paired", who, device=device_id, scopes=granted)
     return next(device for device in read_devices(connection) if device.device_id == device_id)
@@ -301,12 +309,14 @@ def _want_pairing(connection: sqlite3.Connection, device_id: str, client_id: str
     if len(taken) >= MAX_CODES:
         raise WireError(f"{MAX_CODES} pairing codes wait already: try again later", "too_many")
     code = next(code for code in iter(lambda: f"{secrets.randbelow(10**6):06}", None) if code not in taken)
+    board = printable(board)
     pairing = Pairing(code, device_id, client_id, secrets.token_hex(16), board, peer, now + CODE_LIFETIME)
     connection.execute(
         "INSERT INTO pairings VALUES (?, ?, ?, ?, ?, ?, ?)",
         (code, device_id, client_id, pairing.challenge, board, peer, pairing.expires),
     )
-    write_entry(connection, "pairing wanted", board, device=device_id, peer=peer)
+    # Nobody has proven anything yet: what the board calls itself is no name to stand where others have theirs.
+    write_entry(connection, "pairing wanted", "", device=device_id, peer=peer, board=board)
     return pairing
 
 

@@ -41,6 +41,17 @@ class Principal:
         """Tell whether one of the scopes grants ``need``."""
         return any(grants(scope, need) for scope in self.scopes)
 
+    def require_to_grant(self, wish: str) -> None:
+        """Do nothing where this principal may give ``wish`` to somebody else: it has that itself, or more.
+
+        Raises:
+            WireError: ``forbidden``.
+        """
+        if not any(covers(scope, wish) for scope in self.scopes):
+            raise WireError(
+                f'"{self.name}" cannot grant {wish}: it has no scope that surely holds all of it', "forbidden"
+            )
+
     def require(self, need: str) -> None:
         """Do nothing where ``need`` is granted.
 
@@ -56,6 +67,17 @@ def grants(scope: str, need: str) -> bool:
     pattern, _, names = scope.partition(":")
     verb, _, name = need.partition(":")
     return fnmatchcase(verb, pattern) and (not names or fnmatchcase(name, names))
+
+
+def covers(scope: str, wish: str) -> bool:
+    """Tell whether a granted scope surely holds all that another scope grants, which may have patterns itself.
+
+    Patterns are not compared: a wish with a pattern needs the same scope, ``*``, or the same verb for every name.
+    """
+    verb, _, names = scope.partition(":")
+    if scope in ("*", wish) or (not names and verb == wish.partition(":")[0]):
+        return True
+    return not any(char in wish for char in "*?[") and grants(scope, wish)
 
 
 def read_scopes(text: str | Iterable[str]) -> frozenset[str]:

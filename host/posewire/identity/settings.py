@@ -10,6 +10,9 @@ from posewire.errors import ConfigError
 
 TOKEN_VARIABLE = "POSEWIRE_TOKEN"  # noqa: S105 - the name of a variable, not a secret
 STOCK_KEY_VARIABLE = "POSEWIRE_STOCK_KEY"
+MIN_TOKEN = 16
+"""Characters of the shared token where the network can reach the host."""
+
 MIN_SECRET = 32
 """Bytes of an HS256 key (RFC 7518 section 3.2), and of a key that tokens are signed with."""
 

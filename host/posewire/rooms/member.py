@@ -68,6 +68,12 @@ class Member:
             + sum(len(frame.payload) for frame in self.waiting)
         )
 
+    def forget_frames(self, size: int) -> None:
+        """Drop the oldest of the last frames until the rest has at most ``size`` bytes."""
+        kept = sum(len(payload) for _, _, payload in self.last_frames)
+        while self.last_frames and kept > size:
+            kept -= len(self.last_frames.popleft()[2])
+
     def describe(self) -> dict[str, Any]:
         """Return the JSON form that other members see."""
         described: dict[str, Any] = {

@@ -20,6 +20,10 @@ _WAITING = 8
 """Audio frames that wait for a congested member, half a second of one voice: more would be the past."""
 
 _MAX_STREAMS = 16
+_LARGE = 2048
+_KEPT_BYTES = 256 * 1024
+"""Of a member's last frames, where some are larger than ``_LARGE``; a hundred smaller ones are less by themselves."""
+
 _REPLAY_BYTES = 24 * 1024
 """Of base64 in one ``replay`` message: an ESP32 could not take more at once."""
 
@@ -64,7 +68,8 @@ class Room:
     ) -> Member:
         """Add a member; it is welcomed, the others are told, and it gets what it needs to follow running streams.
 
-        ``audio``: how its frames are encoded, for those who hear them.
+        ``audio``: how its frames are encoded, for those who hear them. A device that has a place here already, from
+        before it restarted, takes that one's role and lets it go. It is no newcomer to a locked room.
 
         Raises:
             RoomError: the room is full (``too_many``), locked (``room_locked``), or has kicked this device
@@ -72,12 +77,16 @@ class Room:
         """
         if device in self._banned:
             raise RoomError(f'the host of the room "{self.name}" has removed this device', "room_denied")
-        if self.locked:
+        earlier = next((member for member in self.members.values() if member.device == device), None)
+        if self.locked and earlier is None:
             raise RoomError(f'the room "{self.name}" is locked', "room_locked")
-        if len(self.members) >= self.settings.max_members:
+        if earlier is None and len(self.members) >= self.settings.max_members:
             raise RoomError(f'the room "{self.name}" is full ({self.settings.max_members} members)', "too_many")
         member = Member(self._free_slot(), device, publish, subscribe, link, echo, audio=audio)
         member.role = "member" if self.members else "host"
+        if earlier is not None:
+            member.role, earlier.role = earlier.role, "member"
+            self.leave(earlier, "replaced")
         self._tell(self.members.values(), "joined", member=member.describe())
         self.members[member.slot] = member
         self._receivers.clear()
@@ -97,8 +106,9 @@ class Room:
 
     def leave(self, member: Member, reason: str = "left") -> None:
         """Remove a member and tell the others; the host's role passes on."""
-        if self.members.pop(member.slot, None) is None:
+        if self.members.get(member.slot) is not member:
             return
+        del self.members[member.slot]
         self._receivers.clear()
         self._tell(self.members.values(), "left", slot=member.slot, reason=reason)
         if member.role == "host" and self.members:
@@ -345,6 +355,8 @@ class Room:
 
     def _note(self, member: Member, kind: RoomKind, payload: bytes) -> None:
         self.frames += 1
+        if len(payload) > _LARGE:
+            member.forget_frames(_KEPT_BYTES - len(payload))
         member.last_frames.append((monotonic(), kind, payload))
 
     def _new_stream(self, member: Member, number: int) -> PoseStream:

@@ -4,7 +4,7 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from posewire.errors import WireError
 from posewire.identity.identities import PREFIX, Identities
@@ -18,7 +18,7 @@ _MAX_ID = 64
 _MAX_TOKEN = 8192
 
 ANY_DEVICE = "device.any"
-"""The scope to connect under the id of a paired device without its token."""
+"""The scope to connect under the id of a device that has a token of its own, without that."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,10 @@ class Identity:
     protocol: int | None
     anonymous: bool
     principal: Principal
+
+    def may_be(self, device_id: str) -> bool:
+        """Whether the peer's token lets it be a device that has a token of its own."""
+        return self.principal.device_id == device_id or self.principal.allows(ANY_DEVICE)
 
 
 class ConnectionAuthenticator:
@@ -50,7 +54,7 @@ class ConnectionAuthenticator:
 
         Raises:
             WireError: ``unauthorized``: the token is missing or wrong, or another device's; ``forbidden``: a page of
-                another site.
+                another site; ``bad_message``: a header that should be there once is there twice.
         """
         said = _Said(path, headers)
         device_id, client_id, protocol = said.device_id(), _clean(said("Client-Id")), said("Protocol-Version")
@@ -59,8 +63,8 @@ class ConnectionAuthenticator:
             if device_id and device_id != principal.device_id:
                 raise WireError(f"this token was issued to the device {principal.device_id}", "unauthorized")
             device_id = principal.device_id
-        elif device_id in self._identities.devices and not principal.allows(ANY_DEVICE):
-            raise WireError(f"{device_id} is a paired device: connect with its own token", "unauthorized")
+        elif device_id and self._identities.reserves(device_id) and not principal.allows(ANY_DEVICE):
+            raise WireError(f"{device_id} has a token of its own: connect with that", "unauthorized")
         return Identity(
             device_id=device_id or f"anonymous-{secrets.token_hex(4)}",
             client_id=client_id,
@@ -132,8 +136,8 @@ def refuse_other_sites(headers: Mapping[str, str]) -> None:
     Raises:
         WireError: ``forbidden``.
     """
-    origin = headers.get("Origin")
-    if origin is not None and not is_loopback(urlsplit(origin).hostname or ""):
+    origin = _header(headers, "Origin")
+    if origin is not None and not is_loopback(_split(origin).hostname or ""):
         raise WireError(f"a page of {origin[:80]} may not use this host: it runs without authentication", "forbidden")
 
 
@@ -148,15 +152,29 @@ class _Said:
 
     def __init__(self, path: str, headers: Mapping[str, str]) -> None:
         self._headers = headers
-        query = urlsplit(path).query
+        query = path.partition("?")[2]
         self._query = {key.lower(): values[0] for key, values in parse_qs(query).items()} if query else {}
 
     def __call__(self, name: str) -> str:
-        return (self._headers.get(name) or self._query.get(name.lower()) or "").strip()
+        return (_header(self._headers, name) or self._query.get(name.lower()) or "").strip()
 
     def device_id(self) -> str:
         """Return the device id in the form that is used everywhere here."""
         return _clean(self("Device-Id")).lower()
+
+
+def _header(headers: Mapping[str, str], name: str) -> str | None:
+    try:
+        return headers.get(name)
+    except LookupError:  # websockets' headers refuse to choose
+        raise WireError(f"{name} is there more than once", "bad_message") from None
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
 
 
 def _clean(text: str) -> str:

@@ -24,7 +24,7 @@ from posewire.server.device_tools import DeviceTools
 from posewire.server.downlink import AudioDownlink
 from posewire.server.event_log import EventLog
 from posewire.server.flood import Bucket
-from posewire.server.resume import Kept, forget_states, hold
+from posewire.server.resume import Kept, forget_states, give_up_held, hold
 from posewire.server.services import Services
 from posewire.server.voice_out import ConnectionVoiceOut
 from posewire.server.websocket import WebSocket, binary_frame
@@ -84,10 +84,11 @@ class ConnectionHandler:
         self._room: Room | None = None
         self._member: Member | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._refusals = Bursts(most=32)
+        self._bursts = Bursts(most=32)
         self._memory: SessionMemory | None = None
         self._leaving = False
-        self._messages = 0
+        self.messages = 0
+        """How many messages have come."""
         self._longest = 0
         flood = services.settings.flood
         self.text_bucket = Bucket(flood.text_rate, flood.text_burst)
@@ -97,6 +98,7 @@ class ConnectionHandler:
         self._hello_timer = asyncio.get_running_loop().call_later(
             services.settings.server.hello_timeout, self._hello_missing
         )
+        services.registry.expect(self)
         self._expiry: asyncio.TimerHandle | None = None
         if identity.principal.expires is not None:
             left = max(0.0, identity.principal.expires - time.time())
@@ -113,20 +115,29 @@ class ConnectionHandler:
         """Take a binary message."""
         self._guard(router.route_binary, data)
 
+    def on_control(self) -> None:
+        """Count a ping or pong as a text message: their floods are no cheaper."""
+        if not self.text_bucket.take():
+            self.flooded("control", self.text_bucket)
+
     def on_congested(self, congested: bool) -> None:
         """Log the start of a congestion, which rooms look at themselves; tell the room of its end."""
         if congested:
             self.services.counters["congested"] += 1
-            self.log.warning("congested")
+            unsaid = self._bursts.begins("congested")
+            if unsaid is not None:
+                self.log.warning("congested", before=unsaid or None)
         elif self._room is not None and self._member is not None:
             self._room.drained(self._member)
 
     def on_closed(self, code: int, reason: str) -> None:
         """Undo everything. A connection that broke off leaves its room membership for its return."""
+        if self._websocket.cut:
+            self.services.counters["too_slow"] += 1
         self._hello_timer.cancel()
         if self._expiry is not None:
             self._expiry.cancel()
-        self.services.registry.closed(self._websocket.address)
+        self.services.registry.closed(self.address)
         self.services.registry.remove(self)
         self.tools.close()
         for task in self._tasks:
@@ -153,7 +164,7 @@ class ConnectionHandler:
     def refuse(self, error: WireError) -> None:
         """Tell the peer what was refused; the session goes on."""
         self.services.counters[f"refused_{error.code}"] += 1
-        unsaid = self._refusals.begins(error.code)
+        unsaid = self._bursts.begins(error.code)
         if unsaid is not None:
             self.log.warning("refused", code=error.code, why=str(error), before=unsaid or None)
         if error.code in ("forbidden", "unauthorized"):
@@ -206,6 +217,11 @@ class ConnectionHandler:
         return self._websocket.peer
 
     @property
+    def address(self) -> str:
+        """The peer's address, without its port."""
+        return self._websocket.address
+
+    @property
     def last_received(self) -> float:
         """When something last came, on ``time.monotonic``'s clock."""
         return self._websocket.last_received
@@ -234,7 +250,14 @@ class ConnectionHandler:
     # --- hello
 
     def greet(self, hello: Hello, audio: AudioParams) -> None:
-        """Take the device's first hello: replace or resume an older session, then bring up audio, voice and tools."""
+        """Take the device's first hello: replace or resume an older session, then bring up audio, voice and tools.
+
+        Raises:
+            WireError: ``unauthorized``: the device is connected, by a token that is good for it alone.
+        """
+        older = self.services.registry.device(self.device_id)
+        if older is not None and older.identity.principal.device_id and not self.identity.may_be(self.device_id):
+            raise WireError(f"{self.device_id} is connected with a token of its own", "unauthorized")
         self._hello_timer.cancel()
         if not self.check_access():  # settings may have changed since the opening request
             return
@@ -352,10 +375,9 @@ class ConnectionHandler:
             WireError: pose wanted without ``features.pose``.
         """
         self._check_kinds(action)
-        if action.action == "join" and self.room_name == action.room:
-            self.leave_room()
         room, member = self.services.rooms.join(action, self.device_id, self, self.audio)
         self.leave_room()
+        give_up_held(self.services, self.device_id)
         self._room, self._member = room, member
         self.services.hub.join(self.session_id, "room", action.room)
         self.log.info("joined", room=action.room, slot=self._member.slot, role=self._member.role)
@@ -456,8 +478,8 @@ class ConnectionHandler:
     # --- inside
 
     def _guard(self, route: Any, data: str | bytes) -> None:
-        self._messages += 1
-        sampled = not self._messages & _SAMPLED
+        self.messages += 1
+        sampled = not self.messages & _SAMPLED
         started = monotonic() if sampled else 0.0
         try:
             route(self, data)
@@ -554,10 +576,19 @@ class ConnectionHandler:
         room, member = kept.room, kept.member
         if room is not None and member is not None and room.members.get(member.slot) is not member:
             room = member = None  # kicked, or the room was closed, meanwhile
+        if room is not None and member is not None and not self._may_return(room, member):
+            # It comes with another token than before.
+            self.services.rooms.leave(room, member)
+            self._forget_states(room)
+            room = member = None
         self._room, self._member = room, member
         if room is not None and member is not None:
             room.back(member, self, self.audio)
         return True
+
+    def _may_return(self, room: Room, member: Member) -> bool:
+        allows = self.identity.principal.allows
+        return allows(f"room.join:{room.name}") and (not member.publish or allows(f"room.publish:{room.name}"))
 
     def _part(self, code: int) -> None:
         gone_for_good = self._leaving or code in (1000, 1003, REPLACED) or self.hello is None

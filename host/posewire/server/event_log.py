@@ -9,6 +9,9 @@ import sys
 import time
 from typing import Any, Literal
 
+from posewire.identity.burst import Bursts
+from posewire.printable import printable
+
 LOGGER = "posewire"
 
 
@@ -48,10 +51,13 @@ class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = getattr(record, "fields", {})
         clock = time.strftime("%H:%M:%S", time.localtime(record.created))
-        parts = [f"{clock}.{int(record.msecs):03d} {record.levelname.lower():7} {record.getMessage()}"]
+        parts = [f"{clock}.{int(record.msecs):03d} {record.levelname.lower():7} {printable(record.getMessage())}"]
         parts += [f"{name}={_show(value)}" for name, value in fields.items() if value not in (None, "")]
         line = " ".join(parts)
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        if not record.exc_info:
+            return line
+        # Indented, so that no line of an exception's text passes for a line of the log.
+        return "\n  ".join([line, *map(printable, self.formatException(record.exc_info).split("\n"))])
 
 
 class _JsonFormatter(logging.Formatter):
@@ -67,10 +73,27 @@ class _JsonFormatter(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False, default=str)
 
 
+class _Foreign(logging.Filter):
+    """What libraries log, once a burst: peers may cause it. The logger's name becomes a field."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bursts = Bursts()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        unsaid = self._bursts.begins((record.name, str(record.msg).partition("\n")[0]))
+        record.fields = {"logger": record.name, "before": unsaid or None}
+        return unsaid is not None
+
+
 def configure_logging(style: Literal["text", "json"], level: str = "info") -> None:
-    """Send the host's log to standard error in the given style."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonFormatter() if style == "json" else _TextFormatter())
+    """Send the host's log to standard error in the given style, and what libraries warn of."""
+    formatter = _JsonFormatter() if style == "json" else _TextFormatter()
+    handler, foreign = logging.StreamHandler(sys.stderr), logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    foreign.setFormatter(formatter)
+    foreign.addFilter(_Foreign())
+    logging.getLogger().handlers[:] = [foreign]
     logger = logging.getLogger(LOGGER)
     logger.handlers[:] = [handler]
     logger.setLevel(level.upper())
@@ -81,4 +104,4 @@ def _show(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.1f}"
     text = str(value)
-    return json.dumps(text, ensure_ascii=False) if " " in text or '"' in text else text
+    return printable(json.dumps(text, ensure_ascii=False) if " " in text or '"' in text else text)

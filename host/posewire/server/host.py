@@ -180,7 +180,7 @@ class Host:
         )
 
     def _close_revoked(self, principal: Principal) -> None:
-        for handler in self.services.registry:
+        for handler in self.services.registry.everybody():
             theirs = handler.identity.principal
             if (theirs.token_id, theirs.device_id) == (principal.token_id, principal.device_id):
                 handler.leave_for_good()

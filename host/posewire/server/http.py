@@ -28,7 +28,7 @@ from posewire.server.event_log import EventLog
 from posewire.server.http_settings import HttpSettings
 from posewire.server.services import Services
 
-_STATUS = {
+STATUS = {
     "unauthorized": http.HTTPStatus.UNAUTHORIZED,
     "forbidden": http.HTTPStatus.FORBIDDEN,
     "not_found": http.HTTPStatus.NOT_FOUND,
@@ -36,6 +36,8 @@ _STATUS = {
     "busy": http.HTTPStatus.CONFLICT,
     "too_many": http.HTTPStatus.TOO_MANY_REQUESTS,
 }
+"""How an error's code is said in HTTP, also to an opening request."""
+
 _HEAD_TIMEOUT = 10.0
 _KEEP_ALIVE = 30
 _STALLED = 30.0
@@ -47,13 +49,21 @@ def services(request: Request) -> Services:
     return found
 
 
+def client_address(request: Request) -> str:
+    """Return the address that a request comes from, empty where there is none."""
+    return request.client.host if request.client is not None else ""
+
+
 def authorize(request: Request, need: str) -> Principal:
     """Return who sends the request; operator endpoints call this first with the scope that they need.
 
     Raises:
-        WireError: ``unauthorized`` or ``forbidden``; both become HTTP answers.
+        WireError: ``unauthorized``, ``forbidden`` or ``too_many``; all become HTTP answers.
     """
-    principal = services(request).authenticator.principal(str(request.url), request.headers)
+    here = services(request)
+    principal = here.failures.attempt(
+        client_address(request), lambda: here.authenticator.principal(str(request.url), request.headers)
+    )
     if principal.kind == "local" and not is_loopback(request.url.hostname or ""):
         # A page whose name was bound to 127.0.0.1 would come with that name.
         raise WireError(
@@ -61,6 +71,11 @@ def authorize(request: Request, need: str) -> Principal:
         )
     principal.require(need)
     return principal
+
+
+def record_order(request: Request, who: Principal, event: str, device: str = "", **detail: str) -> None:
+    """Write an operator's order to the audit log. Nothing that privacy wants erased one day: no words, no speakers."""
+    services(request).audit.record(event, who.name, device=device[:64], peer=_peer(request), **detail)
 
 
 class HttpSide:
@@ -225,12 +240,15 @@ async def _refused(request: Request, error: Exception) -> Response:
     here = services(request)
     here.counters[f"refused_{error.code}"] += 1
     if error.code in ("unauthorized", "forbidden"):
-        peer = f"{request.client.host}:{request.client.port}" if request.client is not None else ""
-        here.audit.refused(error.code, "", peer=peer, path=request.url.path[:100])
+        here.audit.refused(error.code, "", peer=_peer(request), path=request.url.path[:100])
     if error.code == "internal":
         raise error
-    status = _STATUS.get(error.code, http.HTTPStatus.BAD_REQUEST if isinstance(error, WireError) else 500)
+    status = STATUS.get(error.code, http.HTTPStatus.BAD_REQUEST if isinstance(error, WireError) else 500)
     response = _answer(status, error.code, str(error))
     if status == http.HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def _peer(request: Request) -> str:
+    return f"{request.client.host}:{request.client.port}" if request.client is not None else ""

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from posewire.errors import UpdateError, WireError
-from posewire.server.http import authorize, services
+from posewire.server.http import authorize, record_order, services
 
 
 async def list_boards(request: Request) -> JSONResponse:
@@ -35,7 +35,7 @@ async def list_boards(request: Request) -> JSONResponse:
 
 async def start_update(request: Request) -> JSONResponse:
     """Begin an update of one board; the body may say ``{"kind":"image","image":"<name>"}``."""
-    authorize(request, "operator.update")
+    principal = authorize(request, "operator.update")
     here = services(request)
     device = str(request.path_params["device"]).lower()
     handler = here.registry.device(device)
@@ -48,6 +48,7 @@ async def start_update(request: Request) -> JSONResponse:
     if not isinstance(kind, str) or not isinstance(image, str):
         raise UpdateError("kind and image are texts", "bad_request")
     update = here.updates.start(device, handler.send, kind, image)
+    record_order(request, principal, "board update", device, kind=kind, image=image)
     handler.log.info("update", stage=update.stage, kind=kind)
     return JSONResponse(update.as_dict(), 202)
 

@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from posewire.errors import WireError
-from posewire.identity.principal import read_scopes
-from posewire.server.http import authorize, services
+from posewire.identity.principal import DEVICE_SCOPES, read_scopes
+from posewire.server.http import authorize, client_address, services
 
 
 async def list_paired(request: Request) -> Response:
@@ -32,7 +32,7 @@ async def pair_device(request: Request) -> Response:
     """Confirm the code that a device shows: ``{"code":"123456","name":"kitchen"}``."""
     principal = authorize(request, "operator.pair")
     here = services(request)
-    here.pair_limit.take(request.client.host if request.client is not None else "")
+    here.pair_limit.take(client_address(request))
     try:
         wish = json.loads(await request.body())
     except ValueError:
@@ -42,10 +42,11 @@ async def pair_device(request: Request) -> Response:
     name, scopes = wish.get("name", ""), wish.get("scopes", "")
     if not isinstance(name, str) or not isinstance(scopes, str):
         raise WireError("name and scopes are texts")
-    for scope in read_scopes(scopes):
+    granted = read_scopes(scopes) or DEVICE_SCOPES
+    for scope in sorted(granted):
         # Nobody gives away what is not theirs.
-        principal.require(scope)
-    device = await here.identities.pair(wish["code"], name[:64], read_scopes(scopes), principal.name)
+        principal.require_to_grant(scope)
+    device = await here.identities.pair(wish["code"], name[:64], granted, principal.name)
     return JSONResponse({"device_id": device.device_id, "name": device.name}, 201)
 
 

@@ -13,9 +13,9 @@ from posewire.identity.burst import Bursts
 from posewire.loopback import is_loopback
 from posewire.server.certificate import Certificate
 from posewire.server.connection import ConnectionHandler
-from posewire.server.doorway import Doorway
+from posewire.server.doorway import OPENING_TIMEOUT, Doorway
 from posewire.server.event_log import EventLog
-from posewire.server.http import HttpSide
+from posewire.server.http import STATUS, HttpSide
 from posewire.server.services import Services
 from posewire.server.websocket import Receiver, Refusal, WebSocket
 from posewire.wire.messages import error_message
@@ -53,6 +53,8 @@ class Listener:
                 settings.host,
                 settings.port,
                 ssl=self.certificate.context if self.certificate is not None else None,
+                # A doorway, with its own limit, is made when the handshake is done.
+                ssl_handshake_timeout=OPENING_TIMEOUT if self.certificate is not None else None,
                 backlog=_BACKLOG,
             )
         except OSError as exc:
@@ -95,10 +97,11 @@ class Listener:
                 websocket,
             )
         try:
-            identity = self._services.authenticator.authenticate(request.path, request.headers)
+            identity = self._services.failures.attempt(
+                address, lambda: self._services.authenticator.authenticate(request.path, request.headers)
+            )
         except WireError as error:
-            forbidden = error.code == "forbidden"
-            status = http.HTTPStatus.FORBIDDEN if forbidden else http.HTTPStatus.UNAUTHORIZED
+            status = STATUS.get(error.code, http.HTTPStatus.BAD_REQUEST)
             self._services.audit.refused(error.code, "", peer=websocket.peer, path=request.path.partition("?")[0][:100])
             return self._refuse(status, error, websocket)
         registry.opened(address)

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from posewire.errors import ToolError, WireError
 from posewire.server.connection import ConnectionHandler
-from posewire.server.http import authorize, services
+from posewire.server.http import authorize, record_order, services
 from posewire.server.push.announcer import Announcement
 from posewire.voice.tools import ToolContext, ToolInfo
 from posewire.wire.messages import field
@@ -61,6 +61,7 @@ async def call_tool(request: Request) -> JSONResponse:
     arguments = field(await json_body(request), "arguments", dict, {})
     name = request.path_params["tool"]
     handler.log.info("tool_by_operator", name=name, operator=principal.name)
+    record_order(request, principal, "board tool", handler.device_id, tool=name)
     context = ToolContext(device=handler.device_id, session=handler.session_id)
     try:
         output = await handler.all_tools.manager.call(name, arguments, context)
@@ -87,6 +88,7 @@ async def say(request: Request) -> JSONResponse:
         source=principal.name,
     )
     # Only when the whole request makes sense is anything said, or nobody found to say it to.
+    record_order(request, principal, "board say", device)
     announcements = {target: replace(wanted) for target in targets}
     for target, announcement in announcements.items():
         host.push.announcer.announce(target, announcement)
@@ -98,7 +100,7 @@ async def say(request: Request) -> JSONResponse:
 
 async def ask(request: Request) -> JSONResponse:
     """Let a device answer a text as if it had been typed there: ``{"text"}``. It must not be busy."""
-    authorize(request, ACT)
+    principal = authorize(request, ACT)
     handler = find_device(request)
     text = field(await json_body(request), "text", str).strip()
     if handler.voice is None:
@@ -107,6 +109,7 @@ async def ask(request: Request) -> JSONResponse:
         raise WireError("the text has 1 to 1000 characters")
     if handler.voice.busy:
         raise WireError(f"{handler.device_id} is busy", "busy")
+    record_order(request, principal, "board ask", handler.device_id)
     handler.voice.text(text)
     return JSONResponse({"device": handler.device_id}, 202)
 

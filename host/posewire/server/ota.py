@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from posewire.errors import WireError
+from posewire.loopback import is_loopback
 from posewire.server.authenticator import said_by
-from posewire.server.http import services
+from posewire.server.http import client_address, services
 from posewire.server.services import Services
 
 PATH = "/xiaozhi/v1/"
@@ -23,8 +24,8 @@ _ACTIVATION_TIMEOUT = 30_000
 async def check_version(request: Request) -> Response:
     """Tell a device its server and token; one that is not known gets a pairing code instead of a token."""
     here = services(request)
-    here.ota_limit.take(_address(request))
     device_id, client_id = _device(request)
+    _limit(here, client_address(request), device_id)
     info = await _info(request)
     application = info.get("application")
     version = application.get("version") if isinstance(application, dict) else None
@@ -46,7 +47,7 @@ async def check_version(request: Request) -> Response:
         if token is not None:
             answer["websocket"]["token"] = token
         elif here.settings.auth.pairing:
-            answer["activation"] = await _activation(here, device_id, client_id, info, _address(request))
+            answer["activation"] = await _activation(here, device_id, client_id, info, client_address(request))
     here.counters["ota_checks"] += 1
     return JSONResponse(answer)
 
@@ -54,8 +55,8 @@ async def check_version(request: Request) -> Response:
 async def activate(request: Request) -> Response:
     """Answer a device that waits for its pairing: 200 when it is done, 202 while it waits."""
     here = services(request)
-    here.ota_limit.take(_address(request))
     device_id, client_id = _device(request)
+    _limit(here, client_address(request), device_id)
     if not here.settings.auth.required:
         return JSONResponse({"success": True})
     match await here.identities.pairing_state(device_id, client_id):
@@ -70,6 +71,8 @@ async def activate(request: Request) -> Response:
 async def _activation(
     here: Services, device_id: str, client_id: str, info: dict[str, Any], peer: str
 ) -> dict[str, Any]:
+    if await here.identities.pairing_state(device_id, client_id) != "waiting":
+        here.code_limit.take(peer)
     board = info.get("board")
     name = board.get("name") if isinstance(board, dict) else None
     pairing = await here.identities.want_pairing(device_id, client_id, str(name or "")[:40], peer)
@@ -79,6 +82,13 @@ async def _activation(
         "challenge": pairing.challenge,
         "timeout_ms": _ACTIVATION_TIMEOUT,
     }
+
+
+def _limit(here: Services, address: str, device_id: str) -> None:
+    """Bound what one device asks for, and all of one address: behind a router there may be a whole class of them."""
+    here.ota_limit.take((address, device_id))
+    if not is_loopback(address):
+        here.ota_address_limit.take(address)
 
 
 def _device(request: Request) -> tuple[str, str]:
@@ -107,7 +117,3 @@ def _own_url(request: Request) -> str:
     name = request.url.hostname or ""
     port = request.url.port or request.scope["server"][1]
     return f"{scheme}://{f'[{name}]' if ':' in name else name}:{port}{PATH}"
-
-
-def _address(request: Request) -> str:
-    return request.client.host if request.client is not None else ""

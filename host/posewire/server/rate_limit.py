@@ -1,34 +1,74 @@
-"""So many requests a minute of one address."""
+"""So many requests a minute of one peer."""
 
 import time
 from collections import deque
+from collections.abc import Callable, Hashable
+from typing import TypeVar
 
 from posewire.errors import WireError
+from posewire.loopback import is_loopback
 
+_T = TypeVar("_T")
 _MAX_PEERS = 1000
 
 
 class RateLimit:
-    """``take`` counts and refuses; addresses that have been quiet for longest are forgotten."""
+    """``take`` counts and refuses; peers that have been quiet for longest are forgotten.
+
+    A peer is an address, or whatever else tells peers apart.
+    """
 
     def __init__(self, per_window: int = 30, window: float = 60.0) -> None:
         self._per_window = per_window
         self._window = window
-        self._times: dict[str, deque[float]] = {}
+        self._times: dict[Hashable, deque[float]] = {}
 
-    def take(self, address: str) -> None:
+    def take(self, peer: Hashable) -> None:
         """Count a request.
 
         Raises:
             WireError: ``too_many``.
         """
-        now = time.monotonic()
-        times = self._times.pop(address, None) or deque()
-        while times and now - times[0] > self._window:
-            times.popleft()
-        self._times[address] = times
+        self.check(peer)
+        self._times.setdefault(peer, deque()).append(time.monotonic())
         while len(self._times) > _MAX_PEERS:
             del self._times[next(iter(self._times))]
+
+    def check(self, peer: Hashable) -> None:
+        """Look whether a request would be one too many, without counting it.
+
+        Raises:
+            WireError: ``too_many``.
+        """
+        now = time.monotonic()
+        times = self._times.pop(peer, None)
+        while times and now - times[0] > self._window:
+            times.popleft()
+        if not times:
+            return
+        self._times[peer] = times
         if len(times) >= self._per_window:
             raise WireError(f"at most {self._per_window} requests a minute: try again later", "too_many")
-        times.append(now)
+
+
+class FailureLimit:
+    """Refuses everything of an address that has sent too many wrong tokens; this machine's own are not counted."""
+
+    def __init__(self, per_window: int = 60) -> None:
+        self._failures = RateLimit(per_window)
+
+    def attempt(self, address: str, authenticate: Callable[[], _T]) -> _T:
+        """Return what ``authenticate`` does, and count its failure.
+
+        Raises:
+            WireError: ``too_many``, or what ``authenticate`` raises.
+        """
+        if is_loopback(address):
+            return authenticate()
+        self._failures.check(address)
+        try:
+            return authenticate()
+        except WireError as error:
+            if error.code == "unauthorized":
+                self._failures.take(address)
+            raise

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 
 class ConnectionRegistry:
-    """Sessions that said hello. A device that connects again replaces its older session."""
+    """Sessions that said hello; a device that connects again replaces its older one. And who has not said it yet."""
 
     def __init__(self, pool: "ConnectionPool[ConnectionHandler]") -> None:
         self._pool = pool
         self._held: dict[str, Held] = {}
+        self._expected: dict[ConnectionHandler, None] = {}
         self._awaited: dict[str, set[asyncio.Future[None]]] = {}
         self.open = 0
         self._addresses: Counter[str] = Counter()
@@ -73,8 +74,17 @@ class ConnectionRegistry:
             if not all_waiting:
                 self._awaited.pop(device_id, None)
 
+    def expect(self, handler: "ConnectionHandler") -> None:
+        """Note a connection that was let in and has not said hello yet."""
+        self._expected[handler] = None
+
+    def everybody(self) -> "Iterator[ConnectionHandler]":
+        """Iterate over all connections that were let in, also those that have not said hello yet."""
+        return iter([*self._pool, *self._expected])
+
     def add(self, handler: "ConnectionHandler") -> "ConnectionHandler | None":
         """Register a session; returns the connection of the same device that it replaces, if there is one."""
+        self._expected.pop(handler, None)
         for waiting in self._awaited.get(handler.device_id, ()):
             if not waiting.done():
                 waiting.set_result(None)
@@ -82,6 +92,7 @@ class ConnectionRegistry:
 
     def remove(self, handler: "ConnectionHandler") -> None:
         """Forget a connection; entries that another connection has taken over stay."""
+        self._expected.pop(handler, None)
         self._pool.remove(handler.session_id, handler)
 
     def hold(self, session_id: str, held: Held) -> None:
@@ -91,6 +102,10 @@ class ConnectionRegistry:
     def held(self) -> Iterator[tuple[str, Held]]:
         """Iterate over what lost sessions left, by session id."""
         return iter(self._held.items())
+
+    def held_for(self, device_id: str) -> list[str]:
+        """Return the session ids of what is held for a device."""
+        return [session_id for session_id, held in self._held.items() if held.device_id == device_id]
 
     def take_held(self, session_id: str, device_id: str) -> Held | None:
         """Give a lost session back to its device; None when it is too late or was another device's."""

@@ -38,6 +38,12 @@ def hold(services: "Services", session_id: str, device_id: str, kept: Kept, seco
     services.registry.hold(session_id, Held(device_id, kept, timer))
 
 
+def give_up_held(services: "Services", device_id: str) -> None:
+    """Give up what is held for a device's return: it has begun anew."""
+    for session_id in services.registry.held_for(device_id):
+        _expire(services, session_id, "replaced")
+
+
 def forget_states(services: "Services", device_id: str, room: Room | None) -> None:
     """Drop the state of a room that is no more, or (no room given) of a device that is not here."""
     if room is not None:
@@ -47,12 +53,12 @@ def forget_states(services: "Services", device_id: str, room: Room | None) -> No
         services.states.drop(device_state(device_id))
 
 
-def _expire(services: "Services", session_id: str) -> None:
+def _expire(services: "Services", session_id: str, reason: str = "timeout") -> None:
     held = services.registry.drop_held(session_id)
     if held is None:
         return
     kept = held.kept
     if kept.room is not None and kept.member is not None:
-        services.rooms.leave(kept.room, kept.member, "timeout")
+        services.rooms.leave(kept.room, kept.member, reason)
         forget_states(services, held.device_id, kept.room)
     forget_states(services, held.device_id, None)

@@ -53,6 +53,8 @@ def route_binary(conn: "ConnectionHandler", data: bytes) -> None:
     if conn.hello is None:
         raise WireError("say hello before sending audio", "hello_required")
     if not data:
+        if not conn.audio_bucket.take():
+            conn.flooded("audio", conn.audio_bucket)
         return
     frame = _parse(conn, data)
     if frame.type == FrameType.AUDIO:

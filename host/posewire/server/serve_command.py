@@ -6,7 +6,7 @@ error. Stop it with Ctrl-C or SIGTERM: peers are told, and may come back later.
 
 examples:
   posewire serve
-  posewire serve --host 0.0.0.0 --port 8000 --token "$(cat token.txt)"
+  POSEWIRE_TOKEN="$(cat token.txt)" posewire serve --host 0.0.0.0 --port 8000
   posewire serve --upstream wss://voice.example.org/xiaozhi/v1/
   posewire serve --config posewire.toml --log json
 """
@@ -26,7 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", metavar="ADDRESS", help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=int, metavar="N", help="port to listen on; 0 picks a free one (default 8000)")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML: [server], [auth], [voice]")
-    parser.add_argument("--token", help="what clients must send; better: the variable POSEWIRE_TOKEN, or a file")
+    parser.add_argument(
+        "--token",
+        help="what clients must send; others on this machine can see it: better the variable POSEWIRE_TOKEN, or a file",
+    )
     parser.add_argument(
         "--upstream", metavar="URL", help="a stock xiaozhi server (ws:// or wss://) that is the assistant of all boards"
     )

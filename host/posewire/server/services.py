@@ -16,7 +16,7 @@ from posewire.server.control import HostControl
 from posewire.server.host_tools import HostTools
 from posewire.server.metrics import HostMetrics
 from posewire.server.push.service import Push
-from posewire.server.rate_limit import RateLimit
+from posewire.server.rate_limit import FailureLimit, RateLimit
 from posewire.server.registry import ConnectionRegistry
 from posewire.server.settings import Settings
 from posewire.server.speakers import Speakers
@@ -58,8 +58,14 @@ class Services:
     states: StateDirectory = field(init=False)
     control: HostControl = field(default_factory=HostControl)
     ota_limit: RateLimit = field(default_factory=lambda: RateLimit(30))
+    """Questions of one device a minute: while it waits for its pairing it asks every three seconds."""
+    ota_address_limit: RateLimit = field(default_factory=lambda: RateLimit(1000))
+    """The same of all devices of one address."""
+    code_limit: RateLimit = field(default_factory=lambda: RateLimit(40))
+    """New pairing codes a minute for one address: fewer than may wait at a time, in their ten minutes."""
     pair_limit: RateLimit = field(default_factory=lambda: RateLimit(10))
     """Requests for pairing a minute of one address: six digits must not be guessed."""
+    failures: FailureLimit = field(default_factory=FailureLimit)
     rooms: RoomDirectory = field(init=False)
     reports: BoardReports = field(default_factory=BoardReports)
     caches: Caches = field(default_factory=Caches)

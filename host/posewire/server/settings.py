@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from posewire.errors import ConfigError
-from posewire.identity.settings import TOKEN_VARIABLE, AuthSettings, read_auth
+from posewire.identity.settings import MIN_TOKEN, TOKEN_VARIABLE, AuthSettings, read_auth
 from posewire.loopback import is_loopback
 from posewire.rooms.settings import RoomSettings
 from posewire.server.alerts import AlertSettings
@@ -153,12 +153,19 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
 
 
 def check_exposure(settings: Settings) -> None:
-    """Refuse to listen on the network without authentication.
+    """Refuse to listen on the network without authentication, or with a token that could be guessed.
 
     Raises:
-        ConfigError: the address is not loopback and there is no token.
+        ConfigError: the address is not loopback and there is no token, or a short one.
     """
-    if not settings.auth.required and not is_loopback(settings.server.host):
+    if is_loopback(settings.server.host):
+        return
+    if 0 < len(settings.auth.token) < MIN_TOKEN:
+        raise ConfigError(
+            f"listening on {settings.server.host} needs a shared token of at least {MIN_TOKEN} characters, this has "
+            f"{len(settings.auth.token)}: make one by  python3 -c 'import secrets; print(secrets.token_urlsafe())'"
+        )
+    if not settings.auth.required:
         raise ConfigError(
             f"listening on {settings.server.host} needs authentication: pass --token, set {TOKEN_VARIABLE}, name a "
             "file in [auth] token_file, or set [auth] pairing = true (on 127.0.0.1 none is needed)"

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route
 
 from posewire.errors import ProviderError, WireError
-from posewire.server.http import authorize, services
+from posewire.server.http import authorize, record_order, services
 from posewire.server.operator_api import ACT, READ, find_device, json_body
 from posewire.server.speakers import ENROL_UTTERANCES, Speakers
 from posewire.voice.program import read_wav
@@ -25,7 +25,7 @@ async def list_speakers(request: Request) -> JSONResponse:
 
 async def enrol_recording(request: Request) -> JSONResponse:
     """Enrol a speaker from the body, a mono 16-bit WAV file."""
-    authorize(request, ACT)
+    principal = authorize(request, ACT)
     speakers = _speakers(request)
     try:
         speech = read_wav(await request.body(), "the request")
@@ -35,25 +35,28 @@ async def enrol_recording(request: Request) -> JSONResponse:
     if speech.rate != _RATE:
         samples = np.round(soxr.resample(samples.astype(np.float32), speech.rate, _RATE)).clip(-32768, 32767)
     await speakers.enrol(request.path_params["name"], samples.astype(np.int16))
+    record_order(request, principal, "speaker enrolled")
     return JSONResponse({"name": request.path_params["name"]}, 201)
 
 
 async def forget_speaker(request: Request) -> JSONResponse:
     """Erase a speaker."""
-    authorize(request, ACT)
+    principal = authorize(request, ACT)
     name = request.path_params["name"]
     if not await _speakers(request).forget(name):
         raise WireError(f"nobody named {name[:40]} is enrolled", "not_found")
+    record_order(request, principal, "speaker erased")
     return JSONResponse({"name": name})
 
 
 async def enrol_next(request: Request) -> JSONResponse:
     """Enrol whoever speaks next on a device: ``{"name", "utterances"?}``."""
-    authorize(request, ACT)
+    principal = authorize(request, ACT)
     handler, body = find_device(request), await json_body(request)
     _speakers(request).enrol_next(
         handler.device_id, field(body, "name", str), field(body, "utterances", int, ENROL_UTTERANCES)
     )
+    record_order(request, principal, "speaker wanted", handler.device_id)
     return JSONResponse({"device": handler.device_id}, 202)
 
 

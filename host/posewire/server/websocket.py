@@ -29,6 +29,13 @@ CLOSING_TIMEOUT = 5.0
 HIGH_WATER = 16 * 1024
 """Bytes in a connection's send buffer above which it counts as congested."""
 
+MAX_WAITING = 1024 * 1024
+"""Bytes in a connection's send buffer above which it is cut: control messages are never dropped, so they would pile up
+for a peer that reads nothing."""
+
+TOO_SLOW = 1013
+"""Close code for such a connection: try again later (IANA's registry of close codes)."""
+
 UNSENT = 8 * 1024
 """Bytes that the kernel may hold unsent. It would take megabytes, and a slow subscriber would see minutes-old poses."""
 
@@ -65,6 +72,9 @@ class Receiver(Protocol):
     def on_binary(self, data: bytes) -> None:
         """Take a binary message."""
 
+    def on_control(self) -> None:
+        """Learn that a ping or pong came; a ping is answered already."""
+
     def on_congested(self, congested: bool) -> None:
         """Learn that the send buffer is over the limit, or below it again."""
 
@@ -97,7 +107,11 @@ class WebSocket(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self.last_received = monotonic()
         """When something last came, on ``time.monotonic``'s clock."""
+        self.cut = False
+        """Whether the connection was given up because too much waited for its peer."""
         self._close_reason = ""
+        self._ended = False
+        """Whether this side has closed: what the peer still says until it has closed too is not heard."""
         self._closing = False
 
     @property
@@ -130,6 +144,8 @@ class WebSocket(asyncio.Protocol):
             self._held.append(frame)
         elif self._transport is not None and not self._transport.is_closing():
             self._transport.write(frame)
+            if self.congested:
+                self._bound()
 
     def ping(self) -> None:
         """Make the peer send a sign of life (RFC 6455 section 5.5.2)."""
@@ -140,6 +156,7 @@ class WebSocket(asyncio.Protocol):
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Start the closing handshake; the TCP connection is cut if the peer does not finish it in 5 s."""
         if self._protocol.state is OPEN:
+            self._ended = True
             self._close_reason = reason
             # RFC 6455 section 5.5: a control frame holds 125 bytes, two of them the code.
             self._protocol.send_close(code, reason.encode()[:123].decode(errors="ignore"))
@@ -291,14 +308,17 @@ class WebSocket(asyncio.Protocol):
             else:
                 self._parts, self._parts_opcode = [bytes(frame.data)], frame.opcode
         elif frame.opcode is Opcode.CONT:
-            self._parts.append(bytes(frame.data))
+            if frame.data:  # the size of a message is limited; empty pieces would be without end
+                self._parts.append(bytes(frame.data))
             if frame.fin:
                 parts, self._parts = self._parts, []
                 self._deliver(self._parts_opcode, b"".join(parts))
+        elif frame.opcode is not Opcode.CLOSE and self._receiver is not None:
+            self._receiver.on_control()
 
     def _deliver(self, opcode: Opcode, data: bytes) -> None:
         receiver = self._receiver
-        if receiver is None:
+        if receiver is None or self._ended:
             return
         if opcode is Opcode.BINARY:
             receiver.on_binary(data)
@@ -306,6 +326,7 @@ class WebSocket(asyncio.Protocol):
         try:
             text = data.decode()
         except UnicodeDecodeError:
+            self._ended = True
             self._protocol.fail(1007, "a text message must be UTF-8")
             return
         receiver.on_text(text)
@@ -314,10 +335,24 @@ class WebSocket(asyncio.Protocol):
         held, self._held = self._held, []
         if self._transport is not None:
             self._transport.write(held[0] if len(held) == 1 else b"".join(held))
+            if self.congested:
+                self._bound()
+
+    def _bound(self) -> None:
+        """Give up a peer for whom too much waits. Who does not read gets no close frame, so there is none."""
+        transport, protocol = self._transport, self._protocol
+        if transport is None or self.cut or transport.get_write_buffer_size() <= MAX_WAITING:
+            return
+        self.cut = self._ended = True
+        if protocol.state is OPEN:
+            self._close_reason = "too slow: too much waits to be sent"
+            protocol.send_close(TOO_SLOW, self._close_reason)
+            protocol.data_to_send()
+        transport.abort()
 
     def _flush(self) -> None:
         transport = self._transport
-        if transport is None:
+        if transport is None or self.cut:
             return
         if self._held:
             self._release()
@@ -328,6 +363,8 @@ class WebSocket(asyncio.Protocol):
                 transport.write_eof()
             else:
                 transport.close()
+        if self.congested:
+            self._bound()
         if self._protocol.close_expected() and not self._closing:
             self._closing = True
             self._restart_timer(CLOSING_TIMEOUT, self._abort)

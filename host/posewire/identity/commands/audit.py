@@ -13,6 +13,7 @@ from dataclasses import asdict
 from posewire.errors import ConfigError
 from posewire.identity.audit import read_entries
 from posewire.identity.tables import STORED
+from posewire.printable import printable
 from posewire.store.command_line import add_store_arguments, opened_store
 
 
@@ -34,5 +35,6 @@ def run(args: argparse.Namespace) -> int:
                 continue
             clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time))
             detail = " ".join(f"{name}={value}" for name, value in entry.detail.items())
-            print("  ".join(part for part in (clock, entry.event, entry.who, entry.device, entry.peer, detail) if part))
+            parts = (clock, entry.event, entry.who, entry.device, entry.peer, detail)
+            print(printable("  ".join(part for part in parts if part)))
     return 0

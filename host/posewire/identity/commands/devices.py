@@ -12,6 +12,7 @@ import time
 from posewire.identity.commands.local_user import local_user
 from posewire.identity.identities import pair, read_devices, read_pairings, revoke_device
 from posewire.identity.tables import STORED
+from posewire.printable import printable
 from posewire.store.command_line import add_store_arguments, opened_store
 
 
@@ -43,10 +44,11 @@ def run(args: argparse.Namespace) -> int:
         else:
             for known in store.run_now(read_devices):
                 state = f"revoked {_day(known.revoked)}" if known.revoked else f"paired {_day(known.paired)}"
-                print(f"{known.device_id}  {state}  {known.name or '-'}  {' '.join(sorted(known.scopes))}")
+                print(f"{known.device_id}  {state}  {printable(known.name) or '-'}  {' '.join(sorted(known.scopes))}")
             for waiting in store.run_now(read_pairings):
                 left = int(waiting.expires - time.time()) // 60 + 1
-                print(f"{waiting.device_id}  waits with code {waiting.code}, {left} min left  {waiting.board or '-'}")
+                board = printable(waiting.board) or "-"
+                print(f"{waiting.device_id}  waits with code {waiting.code}, {left} min left  {board}")
     return 0
 
 

@@ -15,14 +15,14 @@ async def handle_server(conn: "ConnectionHandler", command: ServerCommand) -> No
 
     Raises:
         WireError: ``forbidden``: neither the connection's token nor the message's secret grants it; ``unauthorized``:
-            the secret is none of ours.
+            the secret is none of ours; ``too_many``: there were too many such.
         ConfigError: the new configuration makes no sense; the old one stays in force.
     """
     services = conn.services
     principal = conn.identity.principal
     if command.secret and not principal.allows(_SCOPES[command.action]):
         # Managers of stock servers connect as anybody and put their secret into the message.
-        principal = services.authenticator.principal_of(command.secret)
+        principal = services.failures.attempt(conn.address, lambda: services.authenticator.principal_of(command.secret))
     principal.require(_SCOPES[command.action])
     services.audit.record(f"server {command.action}", principal.name, device=conn.device_id, peer=conn.peer)
     conn.log.info("server", action=command.action, who=principal.name)
