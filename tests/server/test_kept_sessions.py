@@ -182,11 +182,6 @@ async def test_what_another_version_kept_does_not_keep_the_host_from_starting(ma
 # --- the dialogue
 
 
-async def ask(peer: Peer, text: str) -> None:
-    await peer.send(type="listen", state="detect", text=text)
-    await peer.receive("tts", state="stop")
-
-
 def reply(messages: Sequence[Mapping[str, Any]]) -> str | Call:
     """Look at the clock when asked for the time, as models do; chat otherwise."""
     if messages[-1]["role"] == "user" and "time" in messages[-1]["content"]:
@@ -194,59 +189,73 @@ def reply(messages: Sequence[Mapping[str, Any]]) -> str | Call:
     return "I see."
 
 
+async def ask(peer: Peer, text: str) -> None:
+    await peer.send(type="listen", state="detect", text=text)
+    await peer.receive("tts", state="stop")
+
+
+@pytest_asyncio.fixture
+async def model() -> AsyncIterator[HttpStandIn]:
+    async with HttpStandIn(OpenAiScript(reply)) as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def talking(tmp_path: Path, model: HttpStandIn) -> AsyncIterator[Machine]:
+    options = {"llm": {"openai": {"base_url": model.base_url}}}
+    made = Machine(tmp_path, VoiceSettings(tts="none", llm="openai", providers=options))
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def introduce(machine: Machine) -> tuple[Peer, str]:
+    peer = await machine.peers.connect(FIRST)
+    session = str((await peer.hello())["session_id"])
+    await ask(peer, "I am Ada. What time is it?")
+    return peer, session
+
+
+def said_to(model: HttpStandIn) -> list[dict[str, Any]]:
+    """What the model was asked last, without the prompt."""
+    return [message for message in model.requests[-1].json()["messages"] if message["role"] != "system"]
+
+
 @pytest.mark.parametrize("restart", [False, True], ids=["connection lost", "host restarted"])
-async def test_the_dialogue_goes_on(tmp_path: Path, restart: bool) -> None:
-    async with HttpStandIn(OpenAiScript(reply)) as model:
-        options = {"llm": {"openai": {"base_url": model.base_url}}}
-        machine = Machine(tmp_path, VoiceSettings(tts="none", llm="openai", providers=options))
-        try:
-            await machine.start()
-            peer = await machine.peers.connect(FIRST)
-            session = str((await peer.hello())["session_id"])
-            await ask(peer, "I am Ada. What time is it?")
-            before = model.requests[-1].json()["messages"]
-            if restart:
-                await machine.restart()
-            else:
-                peer.socket.transport.abort()
-                await peer.socket.wait_closed()
-            back, resumed = await machine.resume(FIRST, session)
-            assert resumed
-            await ask(back, "Who am I?")
-            await back.send(type="goodbye")
-            await back.socket.wait_closed()
-        finally:
-            await machine.stop()
-    after = model.requests[-1].json()["messages"]
-    said = [message for message in after if message["role"] != "system"]
+async def test_the_dialogue_goes_on(talking: Machine, model: HttpStandIn, restart: bool) -> None:
+    peer, session = await introduce(talking)
+    before = said_to(model)
+    if restart:
+        await talking.restart()
+    else:
+        peer.socket.transport.abort()
+        await peer.socket.wait_closed()
+    back, resumed = await talking.resume(FIRST, session)
+    assert resumed
+    await ask(back, "Who am I?")
+    said = said_to(model)
     assert [message["role"] for message in said] == ["user", "assistant", "tool", "assistant", "user"]
-    assert said[:3] == [message for message in before if message["role"] != "system"]
+    assert said[:3] == before
     assert said[-1]["content"] == "Who am I?"
-    # The session is over, so nothing of what was said is left on the disk.
-    assert b"Ada" not in on_disk(tmp_path)
+    # When the session is over, nothing of what was said is left on the disk.
+    await back.send(type="goodbye")
+    await back.socket.wait_closed()
+    await talking.stop()
+    assert b"Ada" not in on_disk(talking.path.parent)
 
 
 def on_disk(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in folder.iterdir())
 
 
-async def test_a_kept_dialogue_can_be_seen_and_erased(tmp_path: Path) -> None:
-    async with HttpStandIn(OpenAiScript("I see.")) as model:
-        options = {"llm": {"openai": {"base_url": model.base_url}}}
-        machine = Machine(tmp_path, VoiceSettings(tts="none", llm="openai", providers=options))
-        try:
-            await machine.start()
-            peer = await machine.peers.connect(FIRST)
-            session = str((await peer.hello())["session_id"])
-            await ask(peer, "I am Ada.")
-            await machine.stop()
-            assert (await asyncio.to_thread(privacy, machine, "list")).startswith(f"{FIRST}  dialogue of ")
-            assert await asyncio.to_thread(privacy, machine, "erase", "--device", FIRST) == "1 erased\n"
-            await machine.start()
-            _, resumed = await machine.resume(FIRST, session)
-            assert not resumed
-        finally:
-            await machine.stop()
+async def test_a_kept_dialogue_can_be_seen_and_erased(talking: Machine) -> None:
+    _, session = await introduce(talking)
+    await talking.stop()
+    assert (await asyncio.to_thread(privacy, talking, "list")).startswith(f"{FIRST}  dialogue of ")
+    assert await asyncio.to_thread(privacy, talking, "erase", "--device", FIRST) == "1 erased\n"
+    await talking.start()
+    _, resumed = await talking.resume(FIRST, session)
+    assert not resumed
 
 
 def privacy(machine: Machine, *words: str) -> str:
@@ -259,19 +268,10 @@ def privacy(machine: Machine, *words: str) -> str:
     ).stdout
 
 
-async def test_another_device_does_not_hear_of_the_dialogue(tmp_path: Path) -> None:
-    async with HttpStandIn(OpenAiScript("I see.")) as model:
-        options = {"llm": {"openai": {"base_url": model.base_url}}}
-        machine = Machine(tmp_path, VoiceSettings(tts="none", llm="openai", providers=options))
-        try:
-            await machine.start()
-            peer = await machine.peers.connect(FIRST)
-            session = str((await peer.hello())["session_id"])
-            await ask(peer, "I am Ada.")
-            await machine.restart()
-            stranger, resumed = await machine.resume(SECOND, session)
-            assert not resumed
-            await ask(stranger, "Who am I?")
-        finally:
-            await machine.stop()
-    assert "Ada" not in str(model.requests[-1].json()["messages"][1:])
+async def test_another_device_does_not_hear_of_the_dialogue(talking: Machine, model: HttpStandIn) -> None:
+    _, session = await introduce(talking)
+    await talking.restart()
+    stranger, resumed = await talking.resume(SECOND, session)
+    assert not resumed
+    await ask(stranger, "Who am I?")
+    assert "Ada" not in str(said_to(model))
