@@ -28,7 +28,7 @@ from posewire.server.resume import Kept, forget_states, give_up_held, hold
 from posewire.server.services import Services
 from posewire.server.voice_out import ConnectionVoiceOut
 from posewire.server.websocket import WebSocket, binary_frame
-from posewire.voice.assistant import SessionMemory, VoiceSession
+from posewire.voice.assistant import SessionMemory, SessionState, VoiceSession
 from posewire.voice.history import BYTES_PER_TOKEN
 from posewire.voice.output import TurnReport
 from posewire.voice.tools import ToolContext
@@ -68,7 +68,9 @@ class ConnectionHandler:
         self.hello: Hello | None = None
         self.audio = AudioParams()
         self.pose = False
-        self.voice: VoiceSession | None = None
+        self.speaks = False
+        """Whether this host is the device's voice assistant."""
+        self._voice: VoiceSession | None = None
         self.bridge: UpstreamBridge | None = None
         """The way to the upstream server, where there is one: it is the assistant then, not this host."""
         self.log = EventLog(device=self.device_id, session=self.session_id[:8])
@@ -142,10 +144,11 @@ class ConnectionHandler:
         self.tools.close()
         for task in self._tasks:
             task.cancel()
-        if self.voice is not None:
-            voice, self.voice = self.voice, None
-            self.services.counters["voice_samples_dropped"] += voice.dropped
-            self.spawn(voice.close())
+        self.speaks = False
+        if self._voice is not None:
+            self.services.counters["voice_samples_dropped"] += self._voice.dropped
+            self.spawn(self._voice.close())
+            self._voice = None
         self.bridge = None
         self._part(code)
         self._room = self._member = None
@@ -276,17 +279,8 @@ class ConnectionHandler:
             if self.identity.principal.allows("voice"):
                 self.bridge = self._make_bridge(hello, audio)
         elif self.services.assistant is not None:
-            downlink = AudioDownlink(audio, self.send_audio)
-            out = ConnectionVoiceOut(self.send, downlink, self.log, self._end_conversation, self._note_turn)
-            self.voice = self.services.assistant.session(
-                out,
-                self.all_tools,
-                device_name=self.device_id,
-                identifier=self.services.speakers,
-                memory=self._memory,
-                lasting=not self.identity.anonymous,
-            )
-            self._memory = self.voice.memory
+            self.speaks = True
+            self.services.assistant.prepare()
         self.log.info(
             "hello",
             board=hello.board,
@@ -327,6 +321,40 @@ class ConnectionHandler:
             answer["resumed"] = True
         self.send(answer)
 
+    # --- voice
+
+    @property
+    def voice(self) -> VoiceSession | None:
+        """The device's voice session, made when it is first asked for; None where it has none (``speaks``).
+
+        Most devices are quiet most of the time, and a session takes as much memory as all the rest of a connection.
+        """
+        assistant = self.services.assistant
+        if self._voice is None and self.speaks and assistant is not None:
+            downlink = AudioDownlink(self.audio, self.send_audio)
+            self._voice = assistant.session(
+                ConnectionVoiceOut(self.send, downlink, self.log, self._end_conversation, self._note_turn),
+                self.all_tools,
+                device_name=self.device_id,
+                identifier=self.services.speakers,
+                memory=self._memory,
+                lasting=not self.identity.anonymous,
+            )
+            self._memory = self._voice.memory
+        return self._voice
+
+    @property
+    def voice_state(self) -> str:
+        """What the voice session is doing; empty where the device has none."""
+        if self._voice is not None:
+            return self._voice.state.value
+        return SessionState.IDLE.value if self.speaks else ""
+
+    @property
+    def samples_dropped(self) -> int:
+        """Samples that the voice session had no time for."""
+        return self._voice.dropped if self._voice is not None else 0
+
     # --- audio and pose in
 
     def take_audio(self, payload: bytes) -> None:
@@ -341,8 +369,8 @@ class ConnectionHandler:
             self._room.publish_audio(self._member, payload)
         if self.bridge is not None:
             self.bridge.feed(payload, self._decoded)
-        elif self.voice is not None and self.voice.listens:
-            self.voice.feed(self._decoded(payload))
+        elif self._voice is not None and self._voice.listens:
+            self._voice.feed(self._decoded(payload))
 
     def take_pose(self, packet: bytes, slot: int) -> None:
         """Publish a pose packet into the room, or pass a control packet (``slot`` not 0) to its publisher.

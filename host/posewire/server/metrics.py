@@ -67,7 +67,7 @@ class HostMetrics(Collector):
         services = self._services
         if services is None:
             return
-        live = sum(handler.voice.dropped for handler in services.registry if handler.voice is not None)
+        live = sum(handler.samples_dropped for handler in services.registry)
         elsewhere = {
             "voice_samples_dropped": services.counters["voice_samples_dropped"] + live,
             "store_dropped": services.store.dropped,

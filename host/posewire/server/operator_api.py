@@ -76,7 +76,7 @@ async def say(request: Request) -> JSONResponse:
     host = services(request)
     body = await json_body(request)
     device = str(request.path_params["device"]).lower()
-    targets = [device] if device != "all" else [handler.device_id for handler in host.registry if handler.voice]
+    targets = [device] if device != "all" else [handler.device_id for handler in host.registry if handler.speaks]
     if host.assistant is None:
         raise WireError("this host runs without a voice pipeline", "not_available")
     wait = field(body, "wait", bool, False)
@@ -130,7 +130,7 @@ def _session(handler: ConnectionHandler) -> dict[str, Any]:
         "session": handler.session_id,
         "board": hello.board if hello else "",
         "firmware": hello.firmware if hello else "",
-        "voice": handler.voice.state.value if handler.voice else "",
+        "voice": handler.voice_state,
         "tools": len(handler.tools.available()),
     }
 

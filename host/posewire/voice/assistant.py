@@ -104,6 +104,11 @@ class Assistant:
             voiceprint = load_provider("voiceprint", settings.voiceprint, settings, sentences)
         return cls(settings, vad, recognizer, responder, kit, voiceprint)
 
+    def prepare(self) -> None:
+        """Have ready what the first who speaks would wait for: a recogniser's process, the fixed phrases."""
+        self._recognizer.prepare()
+        self._warm()
+
     def session(
         self,
         out: VoiceOut,
@@ -119,8 +124,7 @@ class Assistant:
         ``identifier`` tells the dialogue who speaks; ``memory`` is an earlier session's, which this one goes on with.
         ``lasting``: whether the device will come back under this name; only then is anything remembered of it.
         """
-        self._recognizer.prepare()
-        self._warm()
+        self.prepare()
         memory = memory or SessionMemory()
         conversation = self._responder.conversation(tools, device_name)
         if isinstance(conversation, ChatConversation):

@@ -123,7 +123,7 @@ class DeviceEvents:
     def _say(self, conn: "ConnectionHandler", rule: EventSettings, text: str) -> None:
         targets = list(rule.to) or [conn.device_id]
         if "all" in targets:
-            targets = [handler.device_id for handler in self._registry if handler.voice is not None]
+            targets = [handler.device_id for handler in self._registry if handler.speaks]
         for target in targets:
             try:
                 self._announcer.announce(target, Announcement(text, rule.urgent, source=f"event of {conn.device_id}"))
