@@ -106,6 +106,8 @@ class SerialBoard:
             stdin=self._terminal, stdout=self._terminal, stderr=self._terminal,
             start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )  # fmt: skip
+        if self._closing.is_set():
+            self._process.kill()  # it began while the one before it was being ended
         with self._booted:
             self.boots += 1
             self._booted.notify_all()
