@@ -8,10 +8,6 @@ from dataclasses import replace
 from time import monotonic
 from typing import Any
 
-import numpy as np
-import soxr
-from numpy.typing import NDArray
-
 from posewire.errors import PosewireError, ToolError, WireError
 from posewire.identity.burst import Bursts
 from posewire.rooms.frame import RoomFrame
@@ -26,6 +22,7 @@ from posewire.server.event_log import EventLog
 from posewire.server.flood import Bucket
 from posewire.server.resume import Kept, forget_states, give_up_held, hold
 from posewire.server.services import Services
+from posewire.server.uplink import AudioUplink
 from posewire.server.voice_out import ConnectionVoiceOut
 from posewire.server.websocket import WebSocket, binary_frame
 from posewire.voice.assistant import SessionMemory, SessionState, VoiceSession
@@ -34,7 +31,6 @@ from posewire.voice.output import TurnReport
 from posewire.voice.tools import ToolContext
 from posewire.voice.tools.device import DeviceExecutor
 from posewire.voice.tools.handler import UnifiedToolHandler
-from posewire.wire.audio import FrameDecoder, frame_decoder
 from posewire.wire.frames import LONGEST_HEADER, FrameType, build_frame
 from posewire.wire.messages import AudioParams, Hello, Message, RoomAction, dump_text, error_message
 
@@ -44,7 +40,6 @@ REPLACED = 4000
 _POLICY = 1008
 """Close code for a peer that goes on doing what it was told not to (RFC 6455 section 7.4.1)."""
 
-_VOICE_RATE = 16000
 _SAMPLED = 15
 """Mask of a connection's message count: the time of every 16th message is measured."""
 
@@ -81,8 +76,7 @@ class ConnectionHandler:
         self.events: dict[str, float] = {}
         """When the device reported which event last."""
         self._websocket = websocket
-        self._decoder: FrameDecoder | None = None
-        self._resampler: soxr.ResampleStream | None = None
+        self._uplink = AudioUplink(self.audio)
         self._room: Room | None = None
         self._member: Member | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -267,6 +261,7 @@ class ConnectionHandler:
         self.hello = hello
         self.protocol = self.identity.protocol or hello.version or 1
         self.audio = audio
+        self._uplink = AudioUplink(audio)
         self.pose = hello.pose and self.protocol == 3
         self._longest = max(0, hello.max_message - LONGEST_HEADER)
         resumed = self._resume(hello.resume)
@@ -368,9 +363,9 @@ class ConnectionHandler:
         if self._room is not None and self._member is not None:
             self._room.publish_audio(self._member, payload)
         if self.bridge is not None:
-            self.bridge.feed(payload, self._decoded)
+            self.bridge.feed(payload, self._uplink.decode)
         elif self._voice is not None and self._voice.listens:
-            self._voice.feed(self._decoded(payload))
+            self._voice.feed(self._uplink.decode(payload))
 
     def take_pose(self, packet: bytes, slot: int) -> None:
         """Publish a pose packet into the room, or pass a control packet (``slot`` not 0) to its publisher.
@@ -542,16 +537,6 @@ class ConnectionHandler:
         except Exception:
             self.services.counters["internal_errors"] += 1
             self.log.exception("task_failed")
-
-    def _decoded(self, payload: bytes) -> NDArray[np.int16]:
-        # Made for the first frame: most devices are quiet, and an Opus decoder takes tens of kilobytes.
-        if self._decoder is None:
-            self._decoder = frame_decoder(self.audio)
-            rate = self.audio.sample_rate
-            if rate != _VOICE_RATE:
-                self._resampler = soxr.ResampleStream(rate, _VOICE_RATE, 1, dtype="int16", quality="MQ")
-        pcm = self._decoder.decode(payload)
-        return pcm if self._resampler is None else self._resampler.resample_chunk(pcm)
 
     def _note_turn(self, report: TurnReport) -> None:
         self.services.metrics.note_turn(report)
