@@ -313,7 +313,7 @@ def test_old_and_new_keys_are_good_while_an_issuer_changes_them(tmp_path: Path) 
         signed(iss="https://evil.example"),
         signed(aud="another-service"),
         signed(exp=datetime.now(UTC) - timedelta(minutes=2)),
-        signed(nbf=datetime.now(UTC) + timedelta(minutes=2)),
+        signed(nbf=datetime.now(UTC) + timedelta(hours=1)),
         signed(exp=None),
         signed(sub=None),
         signed(scope=7),
