@@ -285,7 +285,7 @@ def signed(key: Any = NEW, kid: str | None = "new", algorithm: str = "HS256", **
         "iss": "https://id.example",
         "aud": "posewire",
         "sub": "ann",
-        "exp": datetime.now(UTC) + timedelta(minutes=5),
+        "exp": datetime.now(UTC) + timedelta(hours=2),
         "scope": "room.join:studio voice",
         **claims,
     }
