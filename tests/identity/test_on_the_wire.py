@@ -14,17 +14,12 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 import pytest_asyncio
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -35,6 +30,7 @@ from posewire.identity.stock_token import make_stock_token
 from posewire.server.host import Config, Host
 from posewire.server.rate_limit import FailureLimit
 from posewire.store import StoreSettings
+from self_signed import self_signed
 from server.conftest import Peer, settings
 
 MAC, CLIENT = "AA:bb:cc:00:00:01", "0b2f8d5e-0000-4000-8000-000000000001"
@@ -344,31 +340,8 @@ async def test_scopes_bound_what_a_token_can_do(host: Host) -> None:
         assert (await peer.receive("error"))["code"] == "not_available"
 
 
-def certificate(folder: Path) -> tuple[str, str]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "posewire test")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return str(folder / "cert.pem"), str(folder / "key.pem")
-
-
 async def test_everything_goes_over_tls_where_there_is_a_certificate(tmp_path: Path) -> None:
-    cert, key = certificate(tmp_path)
+    cert, key = self_signed(tmp_path)
     host = Host(replace(settings(certificate=cert, key=key), auth=AuthSettings(token="the owner's")))
     await host.start()
     try:
@@ -397,9 +370,9 @@ async def test_a_renewed_certificate_is_shown_without_a_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("posewire.server.host.CERTIFICATE_EVERY", 0.02)
-    cert, key = certificate(tmp_path)
+    cert, key = self_signed(tmp_path)
     (tmp_path / "new").mkdir()
-    new_cert, new_key = certificate(tmp_path / "new")
+    new_cert, new_key = self_signed(tmp_path / "new")
     host = Host(replace(settings(certificate=cert, key=key), auth=AuthSettings(token="the owner's")))
     await host.start()
     try:
@@ -503,7 +476,7 @@ async def test_a_host_on_the_network_is_not_laid_open_by_a_reload() -> None:
 
 async def test_who_says_nothing_to_the_tls_port_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("posewire.server.listener.OPENING_TIMEOUT", 0.2)
-    cert, key = certificate(tmp_path)
+    cert, key = self_signed(tmp_path)
     host = Host(replace(settings(certificate=cert, key=key), auth=AuthSettings(token="the owner's")))
     await host.start()
     try:
@@ -516,7 +489,7 @@ async def test_who_says_nothing_to_the_tls_port_is_cut(tmp_path: Path, monkeypat
 
 @pytest.mark.parametrize(("cert", "key"), [("missing.pem", ""), ("key.pem", ""), ("cert.pem", "missing.pem")])
 async def test_a_certificate_that_does_not_load_stops_the_start(tmp_path: Path, cert: str, key: str) -> None:
-    certificate(tmp_path)
+    self_signed(tmp_path)
     with pytest.raises(ConfigError, match="certificate"):
         await Host(settings(certificate=str(tmp_path / cert), key=str(tmp_path / key) if key else "")).start()
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -43,7 +43,7 @@ def http_url(host: Host, path: str) -> str:
 
 
 async def scraped(host: Host) -> dict[str, float]:
-    async with httpx.AsyncClient() as client:
+    async with httpx2.AsyncClient() as client:
         answer = await client.get(http_url(host, "/metrics"))
     assert answer.status_code == 200
     return {
@@ -101,7 +101,7 @@ async def test_metrics_want_a_token_where_the_host_has_one() -> None:
     host = Host(replace(settings(), auth=AuthSettings(token="t" * 20)))
     await host.start()
     try:
-        async with httpx.AsyncClient() as client:
+        async with httpx2.AsyncClient() as client:
             assert (await client.get(http_url(host, "/metrics"))).status_code == 401
             assert (await client.get(http_url(host, "/alerts"))).status_code == 401
             assert (await client.get(http_url(host, "/healthz"))).status_code == 200
@@ -113,7 +113,7 @@ async def test_metrics_want_a_token_where_the_host_has_one() -> None:
 async def test_a_host_that_is_full_or_stops_is_not_ready(host: Host, peers: Peers) -> None:
     for number in range(8):
         await (await peers.connect(f"aa:00:00:00:00:{number:02x}")).hello()
-    async with httpx.AsyncClient() as client:
+    async with httpx2.AsyncClient() as client:
         answer = await client.get(http_url(host, "/readyz"))
     assert answer.status_code == 503
     assert answer.json()["reasons"] == ["as many connections as are allowed"]
@@ -240,7 +240,7 @@ async def test_the_address_of_a_webhook_is_a_secret(
     await webhook.close()
     server.close()
     fields = [record.fields for record in caplog.records if record.message == "webhook_failed"]
-    assert fields == [{"host": "127.0.0.1", "why": "HTTP 404"}]
+    assert fields == [{"host": "127.0.0.1", "why": "answers 404"}]
 
 
 async def test_alerts_are_posted_and_a_failing_webhook_is_tried_again() -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 import pytest_asyncio
@@ -68,9 +68,9 @@ async def says(peer: Peer) -> str:
     return str(text)
 
 
-def api(host: Host, token: str = "") -> httpx.AsyncClient:
+def api(host: Host, token: str = "") -> httpx2.AsyncClient:
     base = host.url.replace("ws://", "http://").removesuffix("posewire/v1/")
-    return httpx.AsyncClient(base_url=base + "api/", headers={"Authorization": f"Bearer {token}"} if token else {})
+    return httpx2.AsyncClient(base_url=base + "api/", headers={"Authorization": f"Bearer {token}"} if token else {})
 
 
 async def test_an_idle_device_is_told(voiced: Host, devices: Peers) -> None:

@@ -223,7 +223,7 @@ async def test_what_is_not_there_or_not_allowed_is_said(
 async def test_a_home_that_is_away_broken_or_locked_is_said(home: tuple[Home, str], tmp_path: Path) -> None:
     there, url = home
     for address, token, broken, complaint in (
-        ("http://127.0.0.1:9", "secret", False, "does not answer"),
+        ("http://127.0.0.1:9", "secret", False, "cannot be reached"),
         (url, "wrong", False, "refuses the token"),
         (url, "secret", True, "not JSON"),
     ):

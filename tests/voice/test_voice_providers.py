@@ -259,7 +259,7 @@ def test_what_is_not_configured_is_not_imported() -> None:
     code = (
         "import sys; from posewire.voice.assistant import Assistant, VoiceSettings\n"
         "Assistant.create(VoiceSettings(tts='none'))\n"
-        "print([m for m in ('httpx', 'onnxruntime', 'torch', 'vosk', 'posewire.voice.wyoming') if m in sys.modules])"
+        "print([m for m in ('aiohttp', 'onnxruntime', 'torch', 'vosk', 'posewire.voice.wyoming') if m in sys.modules])"
     )
     path = str(Path(providers.__file__).parent.parent.parent)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": path})

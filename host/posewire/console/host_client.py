@@ -1,14 +1,14 @@
 """A running host's operator interface (docs/push.md), for commands and the MCP server."""
 
 import argparse
+import json
 import os
 from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import quote
 
-import httpx
-
 from posewire.errors import PosewireError, ToolError
+from posewire.http_client import HttpClient, HttpError
 from posewire.identity.settings import TOKEN_VARIABLE
 
 _TIMEOUT = 60.0
@@ -34,17 +34,13 @@ class HostClient:
         if not address.startswith(("http://", "https://")):
             raise HostError(f"the host's address begins with http:// or https://, not {address!r}")
         self._address = address.rstrip("/")
-        self._client = httpx.AsyncClient(
-            base_url=self._address + "/api/",
-            headers={"Authorization": f"Bearer {token}"} if token else {},
-            timeout=_TIMEOUT,
-        )
+        self._client = HttpClient(_TIMEOUT, token)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._client.aclose()
+        await self._client.close()
 
     async def devices(self) -> list[dict[str, Any]]:
         """Return the connected devices.
@@ -98,18 +94,18 @@ class HostClient:
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         try:
-            response = await self._client.request(method, path, json=body)
-        except httpx.HTTPError as exc:
+            async with self._client.request(method, f"{self._address}/api/{path}", json=body) as response:
+                said = await response.read()
+        except HttpError as error:
             raise HostError(
-                f"no host answers at {self._address} ({exc or type(exc).__name__}): start it with posewire serve, "
-                "or say --host URL"
+                f"the host at {self._address} {error}: start it with posewire serve, or say --host URL"
             ) from None
         try:
-            data = response.json()
+            data = json.loads(said)
         except ValueError:
             data = None
         if not isinstance(data, dict):
-            raise HostError(f"{self._address} answers {response.status_code}, but not as a Posewire host does")
-        if response.is_error:
-            raise HostError(str(data.get("message") or f"{self._address} answers {response.status_code}"))
+            raise HostError(f"{self._address} answers {response.status}, but not as a Posewire host does")
+        if not response.ok:
+            raise HostError(str(data.get("message") or f"{self._address} answers {response.status}"))
         return data

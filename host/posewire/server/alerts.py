@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-import httpx
-
 from posewire.errors import ConfigError
+from posewire.http_client import HttpClient, HttpError
 from posewire.server.event_log import EventLog
 
 WEBHOOK_VARIABLE = "POSEWIRE_ALERT_WEBHOOK"
@@ -189,23 +188,24 @@ class Webhook:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _send_all(self) -> None:
-        async with httpx.AsyncClient(timeout=_TIMEOUT) as client:
+        client = HttpClient(_TIMEOUT)
+        try:
             while self._waiting:
                 alert = self._waiting.popleft()
                 for attempt in range(_TRIES):
                     try:
-                        (await client.post(self.url, json=alert)).raise_for_status()
+                        await self._send(client, alert)
                         break
-                    except (httpx.HTTPError, httpx.InvalidURL) as error:
+                    except HttpError as error:
                         if attempt == _TRIES - 1:
                             self._count("alert_webhook_failed")
-                            self._log.warning("webhook_failed", host=urlsplit(self.url).hostname, why=_why(error))
+                            self._log.warning("webhook_failed", host=urlsplit(self.url).hostname, why=str(error))
                         else:
                             await asyncio.sleep(attempt + 1)
+        finally:
+            await client.close()
 
-
-def _why(error: Exception) -> str:
-    """What went wrong, without the address: httpx puts it into its messages."""
-    if isinstance(error, httpx.HTTPStatusError):
-        return f"HTTP {error.response.status_code}"
-    return type(error).__name__
+    async def _send(self, client: HttpClient, alert: Mapping[str, Any]) -> None:
+        async with client.request("POST", self.url, json=alert) as answer:
+            if not answer.ok:
+                raise HttpError(f"answers {answer.status}")

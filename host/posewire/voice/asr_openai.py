@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 
+import aiohttp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,9 +56,15 @@ class OpenAiTranscription:
         await self._server.close()
 
     async def _recognise(self, pcm: NDArray[np.int16]) -> str:
-        files = {"file": ("speech.wav", as_wav(pcm), "audio/wav")}
-        async with self._server.post("/audio/transcriptions", data=self._fields, files=files) as response:
-            body = await response.aread()
+        speech = as_wav(pcm)
+
+        def form() -> aiohttp.FormData:
+            data = aiohttp.FormData(self._fields)
+            data.add_field("file", speech, filename="speech.wav", content_type="audio/wav")
+            return data
+
+        async with self._server.post("/audio/transcriptions", form=form) as response:
+            body = await response.read()
         try:
             data = json.loads(body)
             text = data["text"]

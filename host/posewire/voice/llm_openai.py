@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import aiohttp
+
 from posewire.errors import ProviderError
 from posewire.voice.llm import ChatMessage, ChatTool, ToolCall
 from posewire.voice.openai_http import Endpoint, OpenAiServer, complaint_of
@@ -73,7 +75,7 @@ class OpenAiChat:
         size, finished = 0, False
         async with self._server.post("/chat/completions", json=request) as response:
             streamed = "json" not in response.headers.get("content-type", "")
-            events = _events(response.aiter_lines()) if streamed else _whole(await response.aread())
+            events = _events(response.content) if streamed else _whole(await response.read())
             async for event in events:
                 choices = event.get("choices")
                 choice = choices[0] if isinstance(choices, list) and choices else {}
@@ -99,16 +101,23 @@ class OpenAiChat:
 _DONE: dict[str, Any] = {}
 
 
-async def _events(lines: AsyncIterator[str]) -> AsyncIterator[dict[str, Any]]:
+async def _events(content: aiohttp.StreamReader) -> AsyncIterator[dict[str, Any]]:
     """Read server-sent events: ``data:`` lines of JSON, then ``[DONE]``."""
-    async for line in lines:
-        if not line.startswith("data:"):
+    while line := await _line(content):
+        if not line.startswith(b"data:"):
             continue
-        data = line[5:].strip()
+        data = line[5:].decode(errors="replace").strip()
         if data == "[DONE]":
             yield _DONE
             return
         yield _parse(data)
+
+
+async def _line(content: aiohttp.StreamReader) -> bytes:
+    try:
+        return await content.readline()
+    except ValueError:
+        raise ProviderError("the model's server sends a line that does not end") from None
 
 
 async def _whole(body: bytes) -> AsyncIterator[dict[str, Any]]:

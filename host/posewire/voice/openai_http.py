@@ -2,20 +2,21 @@
 
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import aiohttp
+from yarl import URL
 
 from posewire.errors import ConfigError, ProviderError
+from posewire.http_client import HttpClient, HttpError
 from posewire.loopback import is_loopback
 
 _log = logging.getLogger(__name__)
 
-_CONNECT_TIMEOUT = 5.0
 _MAX_COMPLAINT = 300
 
 
@@ -36,8 +37,7 @@ class Endpoint:
     """Longest silence of the server, before the answer and within it."""
 
     def __post_init__(self) -> None:
-        url = _url(self.base_url)
-        if url is None or url.scheme not in ("http", "https") or not url.host:
+        if not _is_address(self.base_url):
             raise ConfigError(f"base_url must be an address like http://127.0.0.1:8080/v1, is {self.base_url!r}")
         if self.timeout_s <= 0:
             raise ConfigError(f"timeout_s must be more than 0, is {self.timeout_s}")
@@ -70,41 +70,36 @@ class OpenAiServer:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._base = endpoint.base_url.rstrip("/")
-        url = httpx.URL(self._base)
+        url = URL(self._base)
         key = endpoint.key()
-        local = is_loopback(url.host)
+        local = is_loopback(url.host or "")
         if key and url.scheme == "http" and not local:
             _log.warning("the key for %s goes over the network unencrypted: use https", url.host)
-        self._client = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {key}"} if key else None,
-            timeout=httpx.Timeout(endpoint.timeout_s, connect=_CONNECT_TIMEOUT),
-            # Without a bound: a session must never wait for another session's request. Sessions are bounded elsewhere.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-            trust_env=not local,  # a proxy has no business between this host and a server on the same machine
-        )
+        # A proxy has no business between this host and a server on the same machine.
+        self._client = HttpClient(endpoint.timeout_s, key, trust_env=not local)
 
     @asynccontextmanager
-    async def post(self, path: str, **content: Any) -> AsyncIterator[httpx.Response]:
-        """Send a request (``json=``, or ``data=`` and ``files=``) and give its answer, whose body is still to be read.
+    async def post(
+        self, path: str, json: Any = None, form: Callable[[], aiohttp.FormData] | None = None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send JSON, or what ``form`` makes, and give the answer, whose body is still to be read.
 
         Raises:
             ProviderError: not reachable, refused, broken off or too slow, here or while the body is read.
         """
         where = self._base + path
         try:
-            async with self._client.stream("POST", where, **content) as response:
-                if response.status_code != 200:
-                    complaint = " ".join((await response.aread()).decode(errors="replace").split())[:_MAX_COMPLAINT]
-                    raise ProviderError(f"{where} answers {response.status_code}: {complaint}")
+            async with self._client.request("POST", where, repeatable=True, json=json, form=form) as response:
+                if response.status != 200:
+                    complaint = " ".join((await response.read()).decode(errors="replace").split())[:_MAX_COMPLAINT]
+                    raise ProviderError(f"{where} answers {response.status}: {complaint}")
                 yield response
-        except httpx.TimeoutException:
-            raise ProviderError(f"{where} does not answer in time") from None
-        except httpx.HTTPError as exc:
-            raise ProviderError(f"{where}: {exc or type(exc).__name__}") from None
+        except HttpError as error:
+            raise ProviderError(f"{where} {error}") from None
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._client.close()
 
 
 def complaint_of(data: Mapping[str, Any]) -> str | None:
@@ -115,8 +110,9 @@ def complaint_of(data: Mapping[str, Any]) -> str | None:
     return str(error.get("message", error) if isinstance(error, Mapping) else error)[:_MAX_COMPLAINT]
 
 
-def _url(text: str) -> httpx.URL | None:
+def _is_address(text: str) -> bool:
     try:
-        return httpx.URL(text)
-    except httpx.InvalidURL:
-        return None
+        url = URL(text)
+        return url.scheme in ("http", "https") and bool(url.host) and url.port is not None
+    except ValueError:
+        return False

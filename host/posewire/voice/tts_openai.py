@@ -67,7 +67,7 @@ class OpenAiSpeech:
             if kind in ("audio/mpeg", "audio/ogg", "audio/flac", "audio/aac", "application/json", "text/html"):
                 raise ProviderError(f"{self.name} sends {kind}: it must know the response_format pcm or wav")
             rate, rest, begun = self._options.rate, b"", False
-            async for data in response.aiter_bytes():
+            async for data in response.content.iter_any():
                 rest += data
                 if not begun:
                     if len(rest) < 4:

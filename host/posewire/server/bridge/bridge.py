@@ -175,7 +175,7 @@ class UpstreamBridge:
         try:
             address = await ask_ota(settings.ota_url, self._device_id, self._client_id, self._hello.board)
         except OtaError as error:
-            raise UpstreamError(f"its OTA address {settings.ota_url} says: {error}") from None
+            raise UpstreamError(f"its OTA address {settings.ota_url} {error}") from None
         if address.code:
             self._log.warning("upstream_activation", code=address.code)
             # What a board of ours shows on its display, where it has one.

@@ -1,11 +1,11 @@
 """Asking an upstream server's OTA address for the WebSocket and the token of one device, as a stock device does."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
 from posewire import __version__
+from posewire.http_client import HttpClient, HttpError
 
 _TIMEOUT = 8.0
 _MAX_ANSWER = 64 * 1024
@@ -21,7 +21,7 @@ class UpstreamAddress:
 
 
 class OtaError(Exception):
-    """The OTA address does not answer as it should."""
+    """The OTA address does not answer as it should. The message goes on where the address ends."""
 
 
 async def ask_ota(ota_url: str, device_id: str, client_id: str, board: str) -> UpstreamAddress:
@@ -38,22 +38,29 @@ async def ask_ota(ota_url: str, device_id: str, client_id: str, board: str) -> U
         "application": {"name": "posewire", "version": __version__},
         "board": {"type": board or "posewire", "name": board or "posewire", "mac": device_id},
     }
+    client = HttpClient(_TIMEOUT)
+    body = b""
     try:
-        async with httpx.AsyncClient(timeout=_TIMEOUT) as client:
-            answer = await client.post(ota_url, headers=headers, json=info)
-        if answer.status_code != httpx.codes.OK:
-            raise OtaError(f"HTTP {answer.status_code}")
-        said: Any = answer.json() if len(answer.content) <= _MAX_ANSWER else None
-    except httpx.HTTPError as error:
-        raise OtaError(str(error) or type(error).__name__) from None
+        async with client.request("POST", ota_url, headers=headers, json=info) as answer:
+            if answer.status != 200:
+                raise OtaError(f"answers {answer.status}")
+            async for piece in answer.content.iter_any():
+                body += piece
+                if len(body) > _MAX_ANSWER:
+                    raise OtaError("sends too much")
+        said: Any = json.loads(body)
+    except HttpError as error:
+        raise OtaError(str(error)) from None
     except ValueError:
-        raise OtaError("the answer is not JSON") from None
+        raise OtaError("sends no JSON") from None
+    finally:
+        await client.close()
     websocket = said.get("websocket") if isinstance(said, dict) else None
     if not isinstance(websocket, dict):
-        raise OtaError("the answer has no WebSocket address")
+        raise OtaError("sends no WebSocket address")
     url = websocket.get("url")
     if not isinstance(url, str) or not url.startswith(("ws://", "wss://")):
-        raise OtaError("the answer has no WebSocket address")
+        raise OtaError("sends no WebSocket address")
     token = websocket.get("token")
     activation = said.get("activation")
     code = activation.get("code") if isinstance(activation, dict) else ""

@@ -1,12 +1,12 @@
 """Home Assistant as tools, over its REST API (developers.home-assistant.io/docs/api/rest): see and switch things."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-import httpx
-
 from posewire.errors import ConfigError, ToolError
+from posewire.http_client import HttpClient, HttpError
 from posewire.voice.cache import TtlCache
 from posewire.voice.tools import ToolContext, ToolInfo, ToolOutput
 from posewire.voice.tools.functions import FunctionExecutor, tool
@@ -40,11 +40,8 @@ class HomeAssistantExecutor:
             raise ConfigError("[tools.home_assistant] needs a long-lived access token: token_env or token_file")
         self._domains = settings.domains
         self._states = TtlCache[str, list[State]](1, STATES_TTL) if states is None else states
-        self._client = httpx.AsyncClient(
-            base_url=settings.url.rstrip("/") + "/api/",
-            headers={"Authorization": f"Bearer {token}"},
-            timeout=_TIMEOUT,
-        )
+        self._api = settings.url.rstrip("/") + "/api/"
+        self._client = HttpClient(_TIMEOUT, token)
         self._functions = FunctionExecutor([self.list_entities, self.get_state, self.turn, self.call_service])
 
     def available(self) -> Mapping[str, ToolInfo]:
@@ -62,7 +59,7 @@ class HomeAssistantExecutor:
     async def close(self) -> None:
         """Close the connections."""
         self._functions.close()
-        await self._client.aclose()
+        await self._client.close()
 
     # --- the tools
 
@@ -143,15 +140,16 @@ class HomeAssistantExecutor:
 
     async def _request(self, method: str, path: str, **content: Any) -> Any:
         try:
-            response = await self._client.request(method, path, **content)
-        except httpx.HTTPError as exc:
-            raise ToolError(f"Home Assistant does not answer: {exc or type(exc).__name__}") from None
-        if response.status_code == httpx.codes.UNAUTHORIZED:
+            async with self._client.request(method, self._api + path, **content) as response:
+                body = await response.read()
+        except HttpError as error:
+            raise ToolError(f"Home Assistant {error}") from None
+        if response.status == 401:
             raise ToolError("Home Assistant refuses the token")
-        if response.is_error:
-            raise ToolError(f"Home Assistant answers {response.status_code}: {response.text[:200]}")
+        if not response.ok:
+            raise ToolError(f"Home Assistant answers {response.status}: {body.decode(errors='replace')[:200]}")
         try:
-            return response.json()
+            return json.loads(body)
         except ValueError:
             raise ToolError("Home Assistant's answer is not JSON") from None
 

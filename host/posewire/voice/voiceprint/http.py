@@ -1,12 +1,13 @@
 """A voiceprint from a server of one's own: a WAV file is posted, a vector comes back."""
 
+import json
 from dataclasses import dataclass
 
-import httpx
 import numpy as np
 from numpy.typing import NDArray
 
 from posewire.errors import ConfigError, ProviderError
+from posewire.http_client import HttpClient, HttpError
 from posewire.voice.asr_whole import as_wav
 from posewire.voice.providers import ProviderContext
 from posewire.voice.tools.settings import read_secret
@@ -59,9 +60,7 @@ class HttpVoiceprint:
         token = read_secret(options.token_env, options.token_file, "[voice.providers.voiceprint.http]")
         self.threshold = options.threshold
         self._url = options.url
-        self._client = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=options.timeout_s
-        )
+        self._client = HttpClient(options.timeout_s, token)
 
     async def embed(self, pcm: NDArray[np.int16]) -> Vector | None:
         """Ask the server; None for less than 0.6 s.
@@ -72,13 +71,14 @@ class HttpVoiceprint:
         if len(pcm) < _LEAST:
             return None
         try:
-            response = await self._client.post(
-                self._url, content=as_wav(pcm[:_LONGEST]), headers={"Content-Type": "audio/wav"}
-            )
-            response.raise_for_status()
-            vector = np.asarray(response.json()["embedding"], dtype=np.float32)
-        except httpx.HTTPError as exc:
-            raise ProviderError(f"the voiceprint server fails: {exc or type(exc).__name__}") from None
+            speech, kind = as_wav(pcm[:_LONGEST]), {"Content-Type": "audio/wav"}
+            async with self._client.request("POST", self._url, repeatable=True, data=speech, headers=kind) as response:
+                if not response.ok:
+                    raise ProviderError(f"the voiceprint server answers {response.status}")
+                body = await response.read()
+            vector = np.asarray(json.loads(body)["embedding"], dtype=np.float32)
+        except HttpError as error:
+            raise ProviderError(f"the voiceprint server {error}") from None
         except (ValueError, TypeError, KeyError):
             raise ProviderError("the voiceprint server's answer has no embedding") from None
         if vector.ndim != 1 or not 0 < len(vector) <= _MAX_DIMENSIONS or not np.isfinite(vector).all():
@@ -92,4 +92,4 @@ class HttpVoiceprint:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._client.close()
