@@ -37,8 +37,11 @@ class Line:
     def send_room_event(self, event: Mapping[str, Any]) -> None:
         pass
 
-    def send_room_frame(self, frame: RoomFrame) -> None:
+    def send_room_frame(self, frame: RoomFrame, always: bool = False) -> bool:
+        if self.congested and not always:
+            return False
         self.frames.append((self.now + self.delay, frame.payload))
+        return True
 
     def send_pose_control(self, packet: bytes) -> None:
         self.controls.append(packet)

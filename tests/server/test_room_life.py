@@ -252,8 +252,8 @@ class Ear:
         assert isinstance(event, dict)
         self.events.append(event)
 
-    def send_room_frame(self, frame: object) -> None:
-        pass
+    def send_room_frame(self, frame: object, always: bool = False) -> bool:
+        return True
 
     def send_pose_control(self, packet: bytes) -> None:
         pass

@@ -409,7 +409,7 @@ async def test_a_closed_connection_leaves_no_trace(host: Host, peers: Peers) -> 
     await peer.echo()
     handler = host.services.registry.session(answer["session_id"])
     assert handler is not None
-    traces = [weakref.ref(handler), weakref.ref(handler._websocket), weakref.ref(handler.tools)]
+    traces = [weakref.ref(handler), weakref.ref(handler.websocket), weakref.ref(handler.tools)]
     del handler
     await peer.socket.close()
     await asyncio.wait_for(host.services.registry.drained(), 5)

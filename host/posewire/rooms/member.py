@@ -20,8 +20,8 @@ class Link(Protocol):
     def send_room_event(self, event: Mapping[str, Any]) -> None:
         """Send a ``room`` message; never dropped."""
 
-    def send_room_frame(self, frame: RoomFrame) -> None:
-        """Send a frame of another member."""
+    def send_room_frame(self, frame: RoomFrame, always: bool = False) -> bool:
+        """Send a frame of another member; False: not sent, the buffer is over its limit (``always``: then too)."""
 
     def send_pose_control(self, packet: bytes) -> None:
         """Send a control packet (a key request, a byte budget) to this member, who publishes."""

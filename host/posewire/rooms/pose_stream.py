@@ -1,6 +1,6 @@
 """What a relay keeps of one pose stream: the last key or snapshot, the packets since, and who can follow."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from posewire.wire.pose import Kind
 from posewire.wire.pose.packet import Header
@@ -80,11 +80,13 @@ class PoseStream:
         self._packets[:count] = [snapshot]
         return True
 
-    def can_follow(self, slot: int, header: Header) -> bool:
-        """Tell whether a subscriber can decode this packet; a key packet brings back who was behind."""
-        if header.kind is Kind.KEY:
-            self._behind.discard(slot)
-        return slot not in self._behind
+    def behind_for(self, header: Header) -> Collection[int]:
+        """Return the slots of the subscribers who cannot decode this packet: a key packet anybody can."""
+        return () if header.kind is Kind.KEY else self._behind
+
+    def key_sent(self, except_for: Iterable[int]) -> None:
+        """Note that a key packet went to all but these slots: it brings back who was behind."""
+        self._behind.intersection_update(except_for)
 
     def miss(self, slot: int, header: Header) -> None:
         """Note that a subscriber did not get a packet."""

@@ -14,6 +14,7 @@ from posewire.rooms.settings import RoomSettings
 from posewire.rooms.snapshots import SnapshotMaker
 from posewire.wire.messages import AudioParams, RoomKind, Subscription
 from posewire.wire.pose import Control, Kind, control, parse_control, parse_header
+from posewire.wire.pose.packet import Header
 
 _SLOTS = 255
 _WAITING = 8
@@ -245,22 +246,21 @@ class Room:
             link = other.link
             if link is None:
                 self._drop_audio(other)
-            elif link.congested:
+            elif link.send_room_frame(frame):
+                sent += 1
+            else:
                 if len(other.waiting) == _WAITING:
                     other.waiting.popleft()
                     self._drop_audio(other)
                 other.waiting.append(frame)
-            else:
-                link.send_room_frame(frame)
-                sent += 1
         self._counters["audio_out"] += sent
         return sent
 
     def drained(self, member: Member) -> None:
         """Learn that a member's connection takes frames again: it gets the audio that waits."""
         link = member.link
-        while link is not None and member.waiting and not link.congested:
-            link.send_room_frame(member.waiting.popleft())
+        while link is not None and member.waiting and link.send_room_frame(member.waiting[0]):
+            member.waiting.popleft()
             self._counters["audio_out"] += 1
 
     def publish_pose(self, member: Member, packet: bytes) -> int:
@@ -285,24 +285,20 @@ class Room:
             self._ask_if_due(member, stream)
         self._note(member, "pose", packet)
         frame = RoomFrame("pose", packet, member.slot)
-        sent = missed = 0
+        behind = stream.behind_for(header)
+        passed_over = []
+        sent = 0
         for other in self._subscribers("pose", member):
             link = other.link
-            if link is None or link.congested:
-                stream.miss(other.slot, header)
-                missed += 1
-                other.dropped["pose"] += 1
-            elif stream.can_follow(other.slot, header):
-                link.send_room_frame(frame)
+            if link is not None and (not behind or other.slot not in behind) and link.send_room_frame(frame):
                 sent += 1
             else:
-                missed += 1
-                other.dropped["pose"] += 1
-                self._recover(member, stream)
-        counters = self._counters
-        counters["pose_out"] += sent
-        if missed:
-            counters["pose_dropped"] += missed
+                passed_over.append(other)
+        self._counters["pose_out"] += sent
+        if header.kind is Kind.KEY:
+            stream.key_sent(other.slot for other in passed_over)
+        for other in passed_over:
+            self._pass_over(member, other, stream, header)
         return sent
 
     def control_pose(self, subscriber: Member, slot: int, packet: bytes) -> None:
@@ -336,6 +332,15 @@ class Room:
                 publisher.link.send_pose_control(packet)
 
     # --- inside
+
+    def _pass_over(self, publisher: Member, member: Member, stream: PoseStream, header: Header) -> None:
+        """Note that a member did not get a packet, and bring it back if it could follow again."""
+        self._counters["pose_dropped"] += 1
+        member.dropped["pose"] += 1
+        if member.link is None or member.link.congested:
+            stream.miss(member.slot, header)
+        else:
+            self._recover(publisher, stream)
 
     def _lift_budget(self, publisher: Member, subscriber: Member) -> None:
         for stream in publisher.streams.values():
@@ -387,7 +392,7 @@ class Room:
 
     def _send_chain(self, link: Link, slot: int, chain: Iterable[bytes]) -> None:
         for packet in chain:
-            link.send_room_frame(RoomFrame("pose", packet, slot))
+            link.send_room_frame(RoomFrame("pose", packet, slot), always=True)
 
     def _recover(self, publisher: Member, stream: PoseStream) -> None:
         """Bring back who lags and has room again: by a snapshot where there is a chain, else by a key."""

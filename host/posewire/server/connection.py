@@ -10,9 +10,6 @@ from typing import Any
 
 from posewire.errors import PosewireError, ToolError, WireError
 from posewire.identity.burst import Bursts
-from posewire.rooms.frame import RoomFrame
-from posewire.rooms.member import Member
-from posewire.rooms.room import Room
 from posewire.server import router
 from posewire.server.authenticator import Identity
 from posewire.server.bridge.bridge import UpstreamBridge
@@ -20,19 +17,20 @@ from posewire.server.device_tools import DeviceTools
 from posewire.server.downlink import AudioDownlink
 from posewire.server.event_log import EventLog
 from posewire.server.flood import Bucket
-from posewire.server.resume import Kept, forget_states, give_up_held, hold
+from posewire.server.resume import Kept, forget_states, hold
+from posewire.server.room_seat import RoomSeat, come_back
 from posewire.server.services import Services
 from posewire.server.uplink import AudioUplink
 from posewire.server.voice_out import ConnectionVoiceOut
-from posewire.server.websocket import WebSocket, binary_frame
+from posewire.server.websocket import WebSocket
 from posewire.voice.assistant import SessionMemory, SessionState, VoiceSession
 from posewire.voice.history import BYTES_PER_TOKEN
 from posewire.voice.output import TurnReport
 from posewire.voice.tools import ToolContext
 from posewire.voice.tools.device import DeviceExecutor
 from posewire.voice.tools.handler import UnifiedToolHandler
-from posewire.wire.frames import LONGEST_HEADER, FrameType, build_frame
-from posewire.wire.messages import AudioParams, Hello, Message, RoomAction, dump_text, error_message
+from posewire.wire.frames import FrameType, build_frame
+from posewire.wire.messages import AudioParams, Hello, Message, dump_text, error_message
 
 REPLACED = 4000
 """Close code for a connection whose device has connected again."""
@@ -57,6 +55,7 @@ class ConnectionHandler:
     def __init__(self, websocket: WebSocket, identity: Identity, services: Services) -> None:
         self.services = services
         self.identity = identity
+        self.websocket = websocket
         self.device_id = identity.device_id
         self.session_id = str(uuid.uuid4())
         self.protocol = identity.protocol or 1
@@ -75,17 +74,15 @@ class ConnectionHandler:
         """That, and what the host offers."""
         self.events: dict[str, float] = {}
         """When the device reported which event last."""
-        self._websocket = websocket
         self._uplink = AudioUplink(self.audio)
-        self._room: Room | None = None
-        self._member: Member | None = None
+        self.seat: RoomSeat | None = None
+        """Its place in a room, while it has one."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._bursts = Bursts(most=32)
         self._memory: SessionMemory | None = None
         self._leaving = False
         self.messages = 0
         """How many messages have come."""
-        self._longest = 0
         flood = services.settings.flood
         self.text_bucket = Bucket(flood.text_rate, flood.text_burst)
         self.audio_bucket = Bucket(flood.audio_rate, flood.audio_burst)
@@ -123,12 +120,12 @@ class ConnectionHandler:
             unsaid = self._bursts.begins("congested")
             if unsaid is not None:
                 self.log.warning("congested", before=unsaid or None)
-        elif self._room is not None and self._member is not None:
-            self._room.drained(self._member)
+        elif self.seat is not None:
+            self.seat.room.drained(self.seat.member)
 
     def on_closed(self, code: int, reason: str) -> None:
         """Undo everything. A connection that broke off leaves its room membership for its return."""
-        if self._websocket.cut:
+        if self.websocket.cut:
             self.services.counters["too_slow"] += 1
         self._hello_timer.cancel()
         if self._expiry is not None:
@@ -145,18 +142,18 @@ class ConnectionHandler:
             self._voice = None
         self.bridge = None
         self._part(code)
-        self._room = self._member = None
+        self.seat = None
         self.log.info("closed", code=code, reason=reason)
 
     # --- what is sent
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a text message with this session's id."""
-        self._websocket.send_text(dump_text({**message, "session_id": self.session_id}))
+        self.websocket.send_text(dump_text({**message, "session_id": self.session_id}))
 
     def send_audio(self, frame: bytes) -> None:
         """Send one encoded audio frame of the host's own voice."""
-        self._websocket.send_binary(build_frame(FrameType.AUDIO, frame, self.protocol))
+        self.websocket.send_binary(build_frame(FrameType.AUDIO, frame, self.protocol))
 
     def refuse(self, error: WireError) -> None:
         """Tell the peer what was refused; the session goes on."""
@@ -194,9 +191,14 @@ class ConnectionHandler:
     # --- hub.Connection
 
     @property
+    def congested(self) -> bool:
+        """Whether the send buffer is over its limit."""
+        return self.websocket.congested
+
+    @property
     def queued_bytes(self) -> int:
         """Bytes that wait to be sent to this peer."""
-        return self._websocket.queued_bytes
+        return self.websocket.queued_bytes
 
     @property
     def held_bytes(self) -> int:
@@ -204,40 +206,40 @@ class ConnectionHandler:
 
         Counted when somebody asks; what a connection costs by being there at all is not in it.
         """
-        held = self.queued_bytes + (self._member.held_bytes if self._member is not None else 0)
+        held = self.queued_bytes + (self.seat.member.held_bytes if self.seat is not None else 0)
         history = self._memory.history if self._memory is not None else None
         return held + (BYTES_PER_TOKEN * history.tokens if history is not None else 0)
 
     @property
     def peer(self) -> str:
         """The peer's address and port."""
-        return self._websocket.peer
+        return self.websocket.peer
 
     @property
     def address(self) -> str:
         """The peer's address, without its port."""
-        return self._websocket.address
+        return self.websocket.address
 
     @property
     def last_received(self) -> float:
         """When something last came, on ``time.monotonic``'s clock."""
-        return self._websocket.last_received
+        return self.websocket.last_received
 
     def send_text(self, text: str) -> None:
         """Send a text message as it is."""
-        self._websocket.send_text(text)
+        self.websocket.send_text(text)
 
     def send_binary(self, data: bytes) -> None:
         """Send a binary message as it is."""
-        self._websocket.send_binary(data)
+        self.websocket.send_binary(data)
 
     def ping(self) -> None:
         """Make the peer send a sign of life."""
-        self._websocket.ping()
+        self.websocket.ping()
 
     def close(self, code: int, reason: str) -> None:
         """Close the connection with a code and a reason."""
-        self._websocket.close(code, reason)
+        self.websocket.close(code, reason)
 
     def say_goodbye(self, reason: str) -> None:
         """Tell the device that the host goes away, and close."""
@@ -263,7 +265,6 @@ class ConnectionHandler:
         self.audio = audio
         self._uplink = AudioUplink(audio)
         self.pose = hello.pose and self.protocol == 3
-        self._longest = max(0, hello.max_message - LONGEST_HEADER)
         resumed = self._resume(hello.resume)
         self.log = self.tools.log = self.log.bind(session=self.session_id[:8])
         older = self.services.registry.add(self)
@@ -287,9 +288,9 @@ class ConnectionHandler:
             resumed=resumed,
         )
         self.answer_hello(resumed)
-        if self._member is not None and self._room is not None:
-            self.services.hub.join(self.session_id, "room", self._room.name)
-            self._room.welcome(self._member)
+        if self.seat is not None:
+            self.seat.enter_group()
+            self.seat.room.welcome(self.seat.member)
         if hello.update:
             self.services.updates.greeted(self.device_id, self.send, hello.firmware)
         if self.bridge is not None:
@@ -360,8 +361,8 @@ class ConnectionHandler:
         """
         if not payload:
             return
-        if self._room is not None and self._member is not None:
-            self._room.publish_audio(self._member, payload)
+        if self.seat is not None:
+            self.seat.room.publish_audio(self.seat.member, payload)
         if self.bridge is not None:
             self.bridge.feed(payload, self._uplink.decode)
         elif self._voice is not None and self._voice.listens:
@@ -376,104 +377,9 @@ class ConnectionHandler:
         """
         if not self.pose:
             raise WireError('pose frames need frame protocol 3 and "features":{"pose":true} in the hello')
-        if self._room is None or self._member is None:
+        if self.seat is None:
             raise WireError("join a room before sending pose packets", "not_in_room")
-        if slot:
-            self._room.control_pose(self._member, slot, packet)
-        else:
-            self._room.publish_pose(self._member, packet)
-
-    # --- rooms (rooms.room.Link)
-
-    @property
-    def congested(self) -> bool:
-        """Whether the send buffer is over its limit."""
-        return self._websocket.congested
-
-    def join_room(self, action: RoomAction) -> None:
-        """Join a room; a peer is in one room at a time, and stays in it when the new one does not take it.
-
-        Raises:
-            RoomError: the room or the host is full.
-            WireError: pose wanted without ``features.pose``.
-        """
-        self._check_kinds(action)
-        room, member = self.services.rooms.join(action, self.device_id, self, self.audio)
-        self.leave_room()
-        give_up_held(self.services, self.device_id)
-        self._room, self._member = room, member
-        self.services.hub.join(self.session_id, "room", action.room)
-        self.log.info("joined", room=action.room, slot=self._member.slot, role=self._member.role)
-
-    @property
-    def room_name(self) -> str:
-        """The room that this peer is in; empty when in none."""
-        return self._room.name if self._room is not None else ""
-
-    def act_in_room(self, action: RoomAction) -> None:
-        """Do what a member asks in its room.
-
-        Raises:
-            RoomError: it is in no room (``not_in_room``), does not host it (``not_host``), or it is not possible.
-        """
-        room, member = self._room, self._member
-        if room is None or member is None:
-            raise WireError("join a room first", "not_in_room")
-        match action.action:
-            case "subscribe":
-                self._check_kinds(action)
-                room.resubscribe(member, action.subscribe)
-            case "lock" | "unlock":
-                room.lock(member, action.action == "lock")
-            case "kick":
-                self.log.info("kick", room=room.name, slot=action.slot, reason=action.reason)
-                self.services.rooms.kick(room, member, action.slot, action.reason)
-            case "role":
-                room.pass_on(member, action.slot)
-            case "replay":
-                room.replay(member, action.slot, action.frames)
-
-    def removed(self) -> None:
-        """Learn that the room is no longer this connection's."""
-        if self._room is not None:
-            self.log.info("removed", room=self._room.name)
-            self.services.hub.leave(self.session_id, "room", self._room.name)
-            self._forget_states(self._room)
-        self._room = self._member = None
-
-    def _check_kinds(self, action: RoomAction) -> None:
-        kinds = action.subscribe.kinds
-        if "pose" in action.publish | kinds and not self.pose:
-            raise WireError('pose in a room needs frame protocol 3 and "features":{"pose":true} in the hello')
-        if self.protocol == 1 and "audio" in kinds:
-            raise WireError("frame protocol 1 cannot tell a member's audio from the host's: use 2 or 3")
-
-    def leave_room(self) -> None:
-        """Leave the room, if in one."""
-        if self._room is not None and self._member is not None:
-            self.log.info("left", room=self._room.name, dropped=sum(self._member.dropped.values()))
-            self.services.rooms.leave(self._room, self._member)
-            self.services.hub.leave(self.session_id, "room", self._room.name)
-            self._forget_states(self._room)
-        self._room = self._member = None
-
-    def send_room_event(self, event: Mapping[str, Any]) -> None:
-        """Send a ``room`` message."""
-        self.send(event)
-
-    def send_room_frame(self, frame: RoomFrame) -> None:
-        """Send another member's frame, unless it is longer than what this device takes: it would hang up."""
-        if self._longest and len(frame.payload) > self._longest:
-            self.services.counters["room_frames_too_long"] += 1
-            return
-        framed = frame.framed.get(self.protocol)
-        if framed is None:
-            framed = frame.framed[self.protocol] = binary_frame(frame.message(self.protocol))
-        self._websocket.send_framed(framed)
-
-    def send_pose_control(self, packet: bytes) -> None:
-        """Send this device, who publishes, a control packet."""
-        self._websocket.send_binary(build_frame(FrameType.POSE, packet, self.protocol))
+        self.seat.take_pose(packet, slot)
 
     # --- tasks
 
@@ -489,8 +395,8 @@ class ConnectionHandler:
 
     def hand_over(self) -> Kept:
         """Give what would be kept of this session to the device's newer connection; nothing stays here."""
-        kept = Kept(self._room, self._member, self._memory)
-        self._room = self._member = None
+        kept = self._kept()
+        self.seat = None
         self.leave_for_good()
         return kept
 
@@ -586,36 +492,24 @@ class ConnectionHandler:
             kept = older.hand_over()
         self.session_id = session_id
         self._memory = kept.voice
-        room, member = kept.room, kept.member
-        if room is not None and member is not None and room.members.get(member.slot) is not member:
-            room = member = None  # kicked, or the room was closed, meanwhile
-        if room is not None and member is not None and not self._may_return(room, member):
-            # It comes with another token than before.
-            self.services.rooms.leave(room, member)
-            self._forget_states(room)
-            room = member = None
-        self._room, self._member = room, member
-        if room is not None and member is not None:
-            room.back(member, self, self.audio)
+        come_back(self, kept.room, kept.member)
         return True
-
-    def _may_return(self, room: Room, member: Member) -> bool:
-        allows = self.identity.principal.allows
-        return allows(f"room.join:{room.name}") and (not member.publish or allows(f"room.publish:{room.name}"))
 
     def _part(self, code: int) -> None:
         gone_for_good = self._leaving or code in (1000, 1003, REPLACED) or self.hello is None
         if gone_for_good or self.identity.anonymous:
-            self.leave_room()
-            self._forget_states(None)
+            if self.seat is not None:
+                self.seat.leave()
+            forget_states(self.services, self.device_id, None)
             return
-        if self._room is not None and self._member is not None:
-            self._room.away(self._member)
-        kept = Kept(self._room, self._member, self._memory)
-        hold(self.services, self.session_id, self.device_id, kept, self.services.settings.server.resume_window)
+        if self.seat is not None:
+            self.seat.room.away(self.seat.member)
+        window = self.services.settings.server.resume_window
+        hold(self.services, self.session_id, self.device_id, self._kept(), window)
 
-    def _forget_states(self, room: Room | None) -> None:
-        forget_states(self.services, self.device_id, room)
+    def _kept(self) -> Kept:
+        seat = self.seat
+        return Kept(self._memory, None, None) if seat is None else Kept(self._memory, seat.room, seat.member)
 
     def _expired(self) -> None:
         self.close(_POLICY, "the token has expired: connect with a new one")

@@ -105,7 +105,7 @@ async def take_back_sessions(services: "Services") -> int:
         seconds = min(until - now, longest)
         if seconds > 0:
             member = places.pop((room_name, slot), None)
-            kept = Kept(rooms.get(room_name) if member is not None else None, member, voice)
+            kept = Kept(voice, rooms.get(room_name) if member is not None else None, member)
             hold(services, session_id, device_id, kept, seconds)
             count += 1
     for (name, _), member in places.items():

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class Kept:
     """What outlives a connection. ``member`` is the session's place in ``room``; both or neither."""
 
+    voice: SessionMemory | None = None
     room: Room | None = None
     member: Member | None = None
-    voice: SessionMemory | None = None
 
 
 @dataclass

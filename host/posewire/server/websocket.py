@@ -96,6 +96,8 @@ class WebSocket(asyncio.Protocol):
         self._opening: ServerProtocol | None = ServerProtocol(max_size=max_message)
         self._protocol: WebSocketProtocol = self._opening
         self._transport: asyncio.Transport | None = None
+        self._is_open = False
+        """Whether the protocol's state is OPEN: looked at for every frame that is sent, so not asked there."""
         self._receiver: Receiver | None = None
         self._fast = False
         self._rest = b""
@@ -138,12 +140,13 @@ class WebSocket(asyncio.Protocol):
 
     def send_framed(self, frame: bytes) -> None:
         """Send a message that ``binary_frame`` has serialised; the way of everything that many receivers get."""
-        if self._protocol.state is not OPEN:
+        transport = self._transport
+        if not self._is_open or transport is None:
             return
         if self._holds:
             self._held.append(frame)
-        elif self._transport is not None and not self._transport.is_closing():
-            self._transport.write(frame)
+        else:
+            transport.write(frame)
             if self.congested:
                 self._bound()
 
@@ -220,6 +223,7 @@ class WebSocket(asyncio.Protocol):
             receiver.on_closed(code, self._close_reason or (close.reason if close is not None else ""))
         _untie(self._protocol)
         self._transport = None
+        self._is_open = False
 
     def pause_writing(self) -> None:
         """Mark the connection congested."""
@@ -344,6 +348,7 @@ class WebSocket(asyncio.Protocol):
         if transport is None or self.cut or transport.get_write_buffer_size() <= MAX_WAITING:
             return
         self.cut = self._ended = True
+        self._is_open = False
         if protocol.state is OPEN:
             self._close_reason = "too slow: too much waits to be sent"
             protocol.send_close(TOO_SLOW, self._close_reason)
@@ -354,6 +359,7 @@ class WebSocket(asyncio.Protocol):
         transport = self._transport
         if transport is None or self.cut:
             return
+        self._is_open = self._protocol.state is OPEN
         if self._held:
             self._release()
         for data in self._protocol.data_to_send():

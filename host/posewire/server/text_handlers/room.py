@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from posewire.errors import WireError
+from posewire.server.room_seat import join_room
 from posewire.wire.messages import RoomAction
 
 if TYPE_CHECKING:
@@ -21,12 +23,15 @@ def handle_room(conn: "ConnectionHandler", action: RoomAction) -> None:
             principal.require(f"room.join:{action.room}")
             if action.publish:
                 principal.require(f"room.publish:{action.room}")
-            conn.join_room(action)
+            join_room(conn, action)
         case "leave":
-            conn.leave_room()
+            if conn.seat is not None:
+                conn.seat.leave()
         case "list":
             allows = conn.identity.principal.allows
             rooms = [room for room in conn.services.rooms.describe() if allows(f"room.join:{room['room']}")]
             conn.send({"type": "room", "event": "rooms", "rooms": rooms})
         case _:
-            conn.act_in_room(action)
+            if conn.seat is None:
+                raise WireError("join a room first", "not_in_room")
+            conn.seat.act(action)

@@ -20,7 +20,7 @@ def handle_state(conn: "ConnectionHandler", request: StateRequest) -> None:
     if request.action == "unsubscribe":
         states.unsubscribe(conn.session_id, request.name)
         return
-    room = conn.room_name
+    room = conn.seat.room.name if conn.seat is not None else ""
     states.check(request.name, conn.identity.principal, conn.device_id, room, write=request.action == "patch")
     state = states.get(request.name) if request.action == "patch" else states.look(request.name)
     match request.action:
