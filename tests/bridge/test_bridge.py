@@ -19,7 +19,7 @@ from posewire.identity.identities import issue_token
 from posewire.identity.settings import AuthSettings
 from posewire.server.bridge import bridge as bridge_module
 from posewire.server.bridge.settings import UpstreamSettings
-from posewire.server.host import Host
+from posewire.server.host import Config, Host
 from posewire.store import StoreSettings
 from posewire.wire.audio import frame_decoder, frame_encoder
 from posewire.wire.frames import FrameType, build_frame, parse_frame
@@ -355,6 +355,35 @@ async def test_only_who_may_speak_and_could_has_a_connection_upstream(upstream: 
         await upstream.until(lambda: upstream.texts("listen", text="hello"))
         seen = [connection.request.headers["Device-Id"] for connection in upstream.connections if connection.request]
         assert seen == ["board", "program"]
+    finally:
+        await peers.close()
+        await host.stop()
+
+
+async def test_a_board_that_may_no_longer_speak_is_not_heard_upstream_any_more(upstream: StockServer) -> None:
+    wanted = [frozenset({"voice"})]
+    load = lambda: replace(  # noqa: E731
+        settings(),
+        upstream=UpstreamSettings(upstream.url),
+        auth=AuthSettings(token="everybody's token", token_scopes=wanted[-1]),
+    )
+    host = Host(load(), Config(load))
+    await host.start()
+    peers = Peers(host.url)
+    try:
+        board = await peers.connect("board", Authorization="Bearer everybody's token")
+        await board.hello(audio_params=ADPCM)
+        await board.send(type="listen", state="start", mode="realtime")
+        await upstream.until(lambda: upstream.texts("listen", state="start"))
+        wanted.append(frozenset({"room.*"}))
+        await host.services.control.reload()
+        await asyncio.wait_for(upstream.connections[-1].wait_closed(), 10)
+        await board.socket.send(build_frame(FrameType.AUDIO, bytes(20), 3))
+        await board.echo()
+        assert not upstream.heard
+        wanted.append(frozenset({"voice"}))
+        await host.services.control.reload()
+        await upstream.until(lambda: len(upstream.connections) == 2)
     finally:
         await peers.close()
         await host.stop()

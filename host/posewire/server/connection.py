@@ -67,6 +67,7 @@ class ConnectionHandler:
         self._voice: VoiceSession | None = None
         self.bridge: UpstreamBridge | None = None
         """The way to the upstream server, where there is one: it is the assistant then, not this host."""
+        self._bridging: asyncio.Task[None] | None = None
         self.log = EventLog(device=self.device_id, session=self.session_id[:8])
         self.tools = DeviceTools(self.send, self.log)
         """What the device itself can do."""
@@ -140,7 +141,7 @@ class ConnectionHandler:
             self.services.counters["voice_samples_dropped"] += self._voice.dropped
             self.spawn(self._voice.close())
             self._voice = None
-        self.bridge = None
+        self.bridge = self._bridging = None
         self._part(code)
         self.seat = None
         self.log.info("closed", code=code, reason=reason)
@@ -179,13 +180,20 @@ class ConnectionHandler:
             self.close(_POLICY, f"a flood of {kind} messages")
 
     def check_access(self) -> bool:
-        """Tell whether ``[auth]`` as it is now still lets this peer in; it gets its scopes, or is shut out."""
+        """Tell whether ``[auth]`` as it is now still lets this peer in; it gets its scopes, or is shut out.
+
+        Who may no longer speak is not listened to any more, here or upstream.
+        """
         principal = self.services.authenticator.again(self.identity.principal)
         if principal is None:
             self.leave_for_good()
             self.close(_POLICY, "the host's settings no longer let this peer in")
             return False
         self.identity = replace(self.identity, principal=principal)
+        if self.hello is not None:
+            self._set_bridge()
+            if self._voice is not None and not principal.allows("voice"):
+                self._voice.abort()
         return True
 
     # --- hub.Connection
@@ -270,11 +278,7 @@ class ConnectionHandler:
         older = self.services.registry.add(self)
         if older is not None:
             older.close(REPLACED, "replaced by a newer connection of this device")
-        if self.services.settings.upstream.wanted:
-            # Upstream is the assistant: for whom it may not be, nothing is opened there and nothing is sent.
-            if self.identity.principal.allows("voice"):
-                self.bridge = self._make_bridge(hello, audio)
-        elif self.services.assistant is not None:
+        if not self.services.settings.upstream.wanted and self.services.assistant is not None:
             self.speaks = True
             self.services.assistant.prepare()
         self.log.info(
@@ -293,9 +297,8 @@ class ConnectionHandler:
             self.seat.room.welcome(self.seat.member)
         if hello.update:
             self.services.updates.greeted(self.device_id, self.send, hello.firmware)
-        if self.bridge is not None:
-            self.spawn(self.bridge.run())
-        elif hello.mcp:
+        self._set_bridge()
+        if self.bridge is None and hello.mcp:
             self.spawn(self._discover_tools())
 
     def answer_hello(self, resumed: bool = False) -> None:
@@ -383,11 +386,12 @@ class ConnectionHandler:
 
     # --- tasks
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a coroutine as a task of this connection: cancelled with it, its failure logged here."""
         task = asyncio.create_task(self._run(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def spawn_guarded(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a message handler as a task of this connection: the peer is told of its failure as of any other."""
@@ -469,14 +473,22 @@ class ConnectionHandler:
         else:
             self.log.info("tools", count=len(self.tools.available()))
 
-    def _make_bridge(self, hello: Hello, audio: AudioParams) -> UpstreamBridge:
-        counters = self.services.counters
+    def _set_bridge(self) -> None:
+        """Go upstream, or leave it: it is the assistant of those only who may speak."""
+        wanted = self.services.settings.upstream.wanted and self.identity.principal.allows("voice")
+        if wanted and self.bridge is None and self.hello is not None:
+            counters = self.services.counters
 
-        def count(name: str) -> None:
-            counters[name] += 1
+            def count(name: str) -> None:
+                counters[name] += 1
 
-        identity = (self.device_id, self.identity.client_id)
-        return UpstreamBridge(self.services.settings.upstream, self, hello, audio, identity, self.log, count)
+            identity = (self.device_id, self.identity.client_id)
+            upstream = self.services.settings.upstream
+            self.bridge = UpstreamBridge(upstream, self, self.hello, self.audio, identity, self.log, count)
+            self._bridging = self.spawn(self.bridge.run())
+        elif not wanted and self._bridging is not None:
+            self._bridging.cancel()
+            self.bridge = self._bridging = None
 
     def _resume(self, session_id: str | None) -> bool:
         if session_id is None:
