@@ -4,11 +4,13 @@ from posewire.bench import soak, talk
 
 
 def test_a_host_under_load_for_a_moment() -> None:
-    result = soak.soak(6, 2)
+    result = soak.soak(6, 2, talkers=2)
     assert result["deliveries"] > 500
     assert result["reconnects"] > 0
     assert result["internal_errors"] == 0
     assert set(result["watched"]) == {"resident_bytes", "tasks", "open_files"}
+    assert result["turns"] >= 2
+    assert result["talkers_failed"] == []
     assert "p99" in soak.report(result)
 
 

@@ -30,6 +30,7 @@ from posewire.identity.stock_token import make_stock_token
 from posewire.server.host import Config, Host
 from posewire.server.rate_limit import FailureLimit
 from posewire.store import StoreSettings
+from posewire.voice.settings import VoiceSettings
 from self_signed import self_signed
 from server.conftest import Peer, settings
 
@@ -456,6 +457,29 @@ async def test_new_keys_and_tokens_count_at_once_and_shut_out_whom_they_no_longe
         async with connect(host.url, additional_headers=bearer("second")) as socket:
             await Peer(socket).hello()
         await peers["issued"].socket.close()
+    finally:
+        await host.stop()
+
+
+async def test_who_may_no_longer_speak_is_not_listened_to_any_more() -> None:
+    wanted = [frozenset({"voice"})]
+    load = lambda: replace(  # noqa: E731
+        settings(), voice=VoiceSettings(tts="none"), auth=AuthSettings(token="everybody's", token_scopes=wanted[-1])
+    )
+    host = Host(load(), Config(load))
+    await host.start()
+    try:
+        async with connect(host.url, additional_headers=bearer("everybody's", **DEVICE)) as socket:
+            peer = Peer(socket)
+            await peer.hello()
+            await peer.send(type="listen", state="start", mode="realtime")
+            await peer.echo()
+            handler = host.services.registry.device(MAC.lower())
+            assert handler is not None
+            assert handler.voice_state == "listening"
+            wanted.append(frozenset({"room.*"}))
+            await host.services.control.reload()
+            assert handler.voice_state == "idle"
     finally:
         await host.stop()
 

@@ -42,9 +42,9 @@ max_connections = 20000
 pose_rate = 0
 [rooms]
 max_rooms = 5000
-[voice]
-enabled = false
 """
+NO_VOICE = "[voice]\nenabled = false\n"
+"""The section ``[voice]`` of a host that only relays."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -177,20 +177,30 @@ def _measure_one(name: str, scenario: str, seconds: float, count: int) -> Result
 
 
 @contextmanager
+def serve_host(voice: str) -> Iterator[tuple[str, str, int]]:
+    """Run this host with a store, a token and no bound on what is measured; gives its URL, the token, its process id.
+
+    ``voice``: the section ``[voice]`` of its configuration.
+    """
+    token = secrets.token_hex(16)
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "bench.toml"
+        secret = Path(folder) / "token"
+        secret.write_text(token)
+        store = Path(folder) / "store.sqlite"
+        config.write_text(
+            f'{_CONFIG}{voice}[auth]\ntoken_file = "{secret.as_posix()}"\n[store]\npath = "{store.as_posix()}"\n'
+        )
+        with HostProcess("--config", str(config), "--log-level", "warning") as host:
+            yield host.url, token, host.pid
+
+
+@contextmanager
 def serve_contender(name: str) -> Iterator[tuple[str, str, str, int]]:
     """Run a contender; gives its URL, its dialect, the token and its process id."""
     if name == POSEWIRE:
-        token = secrets.token_hex(16)
-        with tempfile.TemporaryDirectory() as folder:
-            config = Path(folder) / "bench.toml"
-            secret = Path(folder) / "token"
-            secret.write_text(token)
-            store = Path(folder) / "store.sqlite"
-            config.write_text(
-                f'{_CONFIG}[auth]\ntoken_file = "{secret.as_posix()}"\n[store]\npath = "{store.as_posix()}"\n'
-            )
-            with HostProcess("--config", str(config), "--log-level", "warning") as host:
-                yield host.url, "posewire", token, host.pid
+        with serve_host(NO_VOICE) as (url, token, pid):
+            yield url, POSEWIRE, token, pid
         return
     process = subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-m", "posewire.bench.relay_servers", name],

@@ -1,13 +1,14 @@
 """Run a host under load for long, and see whether anything grows: memory, tasks, open files.
 
 Rooms with a sender at 30 frames a second and 10 receivers each run all the time; a part of the receivers breaks off and
-comes back every second, some rooms are left and joined anew, and plain connections come and go. After a warm-up of a
+comes back every second, and one of the senders. With --talkers, boards talk all the time as in ``posewire bench talk``:
+they are heard, answered, stopped and interrupted. After a warm-up of a
 third of the time the host's numbers are read every few seconds from /metrics. It passes when for none of them the
 median of the last quarter of these readings is more than noise above the median of the first quarter.
 
 examples:
   posewire bench soak                      # ten minutes
-  posewire bench soak --minutes 60 --rooms 100
+  posewire bench soak --minutes 60 --rooms 100 --talkers 20
 """
 
 import argparse
@@ -16,16 +17,21 @@ import json
 import random
 import re
 import statistics
+import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib.resources import as_file, files
 from typing import Any
 
-from posewire.bench.relay import POSEWIRE, serve_contender
+from posewire.bench.relay import NO_VOICE, serve_host
 from posewire.bench.relay_client import Arrivals, LoadConnection, PosewireDialect, open_connection
 from posewire.bench.relay_load import FPS, RECEIVERS
+from posewire.bench.talk import END_SILENCE_MS, backends, voice_config
+from posewire.bench.talk_load import TalkTask
 from posewire.server.file_limit import raise_file_limit
 
 _SIZE = 64
@@ -40,21 +46,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire bench soak``."""
     parser.add_argument("--minutes", type=float, default=10.0, help="how long (default 10)")
     parser.add_argument("--rooms", type=int, default=30, metavar="N", help="rooms of 11 members (default 30)")
+    parser.add_argument("--talkers", type=int, default=0, metavar="N", help="boards that talk (default 0)")
     parser.add_argument("--json", action="store_true", help="one object instead of text")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run and print; 0 when nothing grew."""
     raise_file_limit()
-    result = soak(args.minutes * 60, args.rooms)
+    result = soak(args.minutes * 60, args.rooms, args.talkers)
     print(json.dumps(result, indent=1) if args.json else report(result))
     return 0 if result["passed"] else 1
 
 
-def soak(seconds: float, rooms: int) -> dict[str, Any]:
+def soak(seconds: float, rooms: int, talkers: int = 0) -> dict[str, Any]:
     """Load a host for so long; returns what grew, what was delivered, and whether it passed."""
-    with serve_contender(POSEWIRE) as (url, _, token, _):
-        return asyncio.run(_Soak(url, token, seconds, rooms).run())
+    with ExitStack() as stack:
+        voice = voice_config(stack.enter_context(backends())) if talkers else NO_VOICE
+        url, token, _ = stack.enter_context(serve_host(voice))
+        talking = stack.enter_context(_talk(url, token, talkers, seconds)) if talkers else None
+        result = asyncio.run(_Soak(url, token, seconds, rooms).run())
+        if talking is not None:
+            found = talking()
+            result["turns"] = len(found["first_audio"])
+            result["talkers_failed"] = found["failed"]
+            result["passed"] = result["passed"] and not found["failed"] and result["turns"] > 0
+        return result
+
+
+@contextmanager
+def _talk(url: str, token: str, boards: int, seconds: float) -> Iterator[Callable[[], dict[str, Any]]]:
+    """Let boards talk in a process of their own; gives what waits for their findings."""
+    with as_file(files("posewire.demo") / "data" / "turn_the_light_blue.wav") as sentence:
+        task = TalkTask(url, token, str(sentence), boards, sys.maxsize, END_SILENCE_MS, seconds)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "posewire.bench.talk_load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        output = process.stdout
+        try:
+            with process.stdin as given:
+                given.write(json.dumps(asdict(task)))
+            yield lambda: json.loads(output.read())
+        finally:
+            process.kill()
+            process.wait()
+            output.close()
 
 
 def growth(samples: Sequence[tuple[float, float]]) -> float:
@@ -96,6 +133,9 @@ def report(result: dict[str, Any]) -> str:
         f"{result['seconds']:.0f} s, {result['deliveries']} deliveries ({result['deliveries_s']}/s), "
         f"p99 {result['p99_ms']} ms, {result['reconnects']} reconnects, {result['internal_errors']:.0f} internal errors"
     ]
+    if "turns" in result:
+        lines.append(f"{result['turns']} turns of talking boards, failed: {len(result['talkers_failed'])}")
+        lines += sorted(set(result["talkers_failed"]))[:5]
     for name, verdict in result["watched"].items():
         state = "ok" if verdict["passed"] else "GREW"
         lines.append(

@@ -27,11 +27,11 @@ from posewire.bench.talk_load import TalkTask
 from posewire.errors import PosewireError
 from posewire.server.host_process import HostProcess
 
-_END_SILENCE_MS = 512
+END_SILENCE_MS = 512
+"""The host's setting in these measurements."""
+
 _SLOW_SHARE, _SLOW_S = 0.1, 0.8
-_CONFIG = """\
-[store]
-path = ":memory:"
+_VOICE = """\
 [voice]
 asr = "openai"
 llm = "openai"
@@ -77,12 +77,12 @@ def measure(boards: int, turns: int, wav: Path | None = None) -> dict[str, Any]:
     with (
         tempfile.TemporaryDirectory() as folder,
         as_file(files("posewire.demo") / "data" / "turn_the_light_blue.wav") as shipped,
-        _backends() as url,
+        backends() as url,
     ):
         config = Path(folder) / "talk.toml"
-        config.write_text(_CONFIG.format(url=url, silence=_END_SILENCE_MS), encoding="utf-8")
+        config.write_text('[store]\npath = ":memory:"\n' + voice_config(url), encoding="utf-8")
         with HostProcess("--config", str(config), "--log-level", "warning") as host:
-            task = TalkTask(host.url, str(wav or shipped), boards, turns, _END_SILENCE_MS)
+            task = TalkTask(host.url, "", str(wav or shipped), boards, turns, END_SILENCE_MS)
             started, before = time.perf_counter(), cpu(host.pid)
             done = subprocess.run(
                 [sys.executable, "-m", "posewire.bench.talk_load"],
@@ -130,8 +130,14 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def voice_config(url: str) -> str:
+    """Return the section ``[voice]`` of a host that uses the stand-ins at ``url``."""
+    return _VOICE.format(url=url, silence=END_SILENCE_MS)
+
+
 @contextmanager
-def _backends() -> Iterator[str]:
+def backends() -> Iterator[str]:
+    """Run stand-ins for recogniser, model and voice; gives their URL."""
     process = subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-m", "posewire.bench.talk_backends", str(_SLOW_SHARE), str(_SLOW_S)],
         stdout=subprocess.PIPE,

@@ -39,13 +39,16 @@ ENDINGS = ("listen", "abort", "barge")
 
 @dataclass(frozen=True)
 class TalkTask:
-    """What to do. ``end_silence_ms``: the host's setting, which is not its delay."""
+    """What to do. ``token``: empty where the host wants none. ``end_silence_ms``: its setting, not its delay."""
 
     url: str
+    token: str
     wav: str
     boards: int
     turns: int
     end_silence_ms: int
+    seconds: float = 0.0
+    """Time after which no turn is begun; 0: none."""
 
 
 @dataclass
@@ -94,8 +97,10 @@ class Board:
         chance = random.Random(self._number)
         await asyncio.sleep(chance.random())
         started = time.perf_counter()
-        device = f"02:00:00:00:{self._number >> 8:02x}:{self._number & 255:02x}"
+        device = f"02:00:01:00:{self._number >> 8:02x}:{self._number & 255:02x}"
         headers = {"Device-Id": device, "Protocol-Version": "3"}
+        if self._task.token:
+            headers["Authorization"] = f"Bearer {self._task.token}"
         async with connect(self._task.url, additional_headers=headers, compression=None, open_timeout=None) as socket:
             self._socket = socket
             hello = self._expect("hello")
@@ -106,6 +111,8 @@ class Board:
             microphone = asyncio.create_task(self._hear())
             try:
                 for turn in range(self._task.turns):
+                    if 0 < self._task.seconds < time.perf_counter() - started:
+                        break
                     await asyncio.sleep(max(0.0, begin - time.perf_counter()) + chance.random())
                     ending = ENDINGS[(self._number + turn) % len(ENDINGS)]
                     await asyncio.wait_for(self._turn(ending), _PATIENCE)
