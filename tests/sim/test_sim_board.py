@@ -60,7 +60,8 @@ def test_what_the_microphone_hears_reaches_the_host(audio_format: str, sim_board
     assert host.of_type("listen", state="start")[0]["mode"] == "manual"
     assert strongest(middle) == pytest.approx(440, abs=3)
     assert np.abs(middle.astype(np.int32)).max() == pytest.approx(8000, rel=0.05), "gain 4 restores the level"
-    assert loud[-1] - loud[0] == pytest.approx(16000, abs=20), "nothing is lost and nothing doubled"
+    # ADPCM needs some samples to follow the tone's onset; what is lost or doubled would be a piece of 320.
+    assert loud[-1] - loud[0] == pytest.approx(16000, abs=60), "nothing is lost and nothing doubled"
     assert board.snapshot()["mic"]["lost_samples"] == 0
 
 
