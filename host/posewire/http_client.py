@@ -2,110 +2,187 @@
 
 import asyncio
 import functools
+import os
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import certifi
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from yarl import URL
 
 from posewire import __version__
+from posewire.loopback import is_loopback
 
 _CONNECT_TIMEOUT = 5.0
 _KEEP = 30.0
 """Seconds for which an idle connection is kept: people pause between two sentences, and a TLS handshake is slow."""
 
-_LINGER = 0.1
+_LINGER = 0.02
 """Seconds that the rest of an answer may take whose reader is content, before its connection is given up for it."""
 
 _LONGEST_LINE = 256 * 1024
 
+Form = Callable[[], aiohttp.FormData]
+"""Makes a form: one that has been sent cannot be sent again."""
+
+T = TypeVar("T")
+
 
 class HttpError(Exception):
-    """No answer, or half of one. The message goes on where the server's name ends, and has no address in it."""
+    """No answer, or half of one. The message goes on where the server's name ends, and tells no address or token."""
+
+
+class HttpAnswer:
+    """An answer whose body is still to be read; each piece of it must come within the client's time-out.
+
+    All methods that read raise ``HttpError``.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse, timeout: float) -> None:
+        self.status = response.status
+        self.content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        """Without parameters; empty where the server says nothing."""
+
+        self._content = response.content
+        self._timeout = timeout
+
+    @property
+    def ok(self) -> bool:
+        """Whether the server did what it was asked (2xx). Nobody is followed to another address."""
+        return 200 <= self.status < 300
+
+    async def read(self, most: int | None = None) -> bytes:
+        """Return the whole body, of ``most`` bytes."""
+        parts, size = [], 0
+        while piece := await self.piece():
+            parts.append(piece)
+            size += len(piece)
+            if most is not None and size > most:
+                raise HttpError("sends too much")
+        return b"".join(parts)
+
+    async def piece(self) -> bytes:
+        """Return what has come of the body, at least a byte; empty at its end."""
+        return await self._wait(self._content.readany())
+
+    async def line(self) -> bytes:
+        """Return the next line of the body with its end; empty at the body's end."""
+        return await self._wait(self._content.readline())
+
+    async def finish(self) -> None:
+        """Read what is left, so that the connection can be used again; not for long."""
+        try:
+            async with asyncio.timeout(_LINGER):
+                while not self._content.is_eof() and await self._content.readany():
+                    pass
+        except (TimeoutError, aiohttp.ClientError, HttpProcessingError):
+            pass
+
+    async def _wait(self, reading: Awaitable[T]) -> T:
+        # The library has a time-out of its own, but forgets it when a chunk's header makes no sense.
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await reading
+        except TimeoutError:
+            raise HttpError("does not answer in time") from None
+        except (LineTooLong, ValueError):
+            raise HttpError("sends a line that does not end") from None
+        except (aiohttp.ClientError, HttpProcessingError) as error:
+            raise HttpError(_phrase(error)) from None
 
 
 class HttpClient:
     """Requests with one time-out and one token. Connections are made when needed, kept, and shared.
 
+    The environment's proxies are used, but not between two programs of one machine.
+
     Args:
         timeout: longest silence of a server in seconds, before the answer and within it; also for the request's upload.
-        trust_env: whether the proxies of the environment are used.
     """
 
-    def __init__(self, timeout: float, token: str = "", trust_env: bool = True) -> None:
+    def __init__(self, timeout: float, token: str = "") -> None:
         self._timeout = timeout
         self._headers = {"User-Agent": f"posewire/{__version__}"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
-        self._trust_env = trust_env
+        self._proxies: dict[str, str] | None = None
         self._made: aiohttp.ClientSession | None = None
+        self._closed = False
 
     @asynccontextmanager
     async def request(
-        self,
-        method: str,
-        url: str,
-        *,
-        repeatable: bool = False,
-        form: Callable[[], aiohttp.FormData] | None = None,
-        **content: Any,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send a request and give its answer, whose body is still to be read. A cancelled one closes its connection.
+        self, method: str, url: str, *, repeatable: bool = False, form: Form | None = None, **content: Any
+    ) -> AsyncIterator[HttpAnswer]:
+        """Send a request and give its answer. A cancelled one closes its connection.
 
         Args:
-            url: with everything in it quoted that has to be.
-            repeatable: whether it may be sent once more, when a kept connection turns out to be dead.
-            form: makes the form to be sent.
+            repeatable: whether it may be sent once more when the server hangs up without an answer: a kept connection
+                may turn out to be dead.
             content: ``json=``, ``data=``, ``headers=`` as in aiohttp.
 
         Raises:
             HttpError: not reachable, broken off or too slow, here or while the body is read.
         """
+        response = await self._open(method, url, repeatable, form, content)
         try:
-            response = await self._open(method, url, repeatable, form, content)
-            try:
-                yield response
-                await _finish(response)
-            finally:
-                response.close()  # a connection whose answer was read to its end is kept all the same
-        except aiohttp.ClientError as error:
-            raise HttpError(_phrase(error)) from None
+            answer = HttpAnswer(response, self._timeout)
+            yield answer
+            await answer.finish()
+        finally:
+            response.close()  # a connection whose answer was read to its end is kept all the same
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections; there are no requests after that."""
+        self._closed = True
         if self._made is not None:
             await self._made.close()
 
     async def _open(
-        self,
-        method: str,
-        url: str,
-        repeatable: bool,
-        form: Callable[[], aiohttp.FormData] | None,
-        content: dict[str, Any],
+        self, method: str, url: str, repeatable: bool, form: Form | None, content: dict[str, Any]
     ) -> aiohttp.ClientResponse:
-        address = URL(url, encoded=True)
-        if address.scheme == "https":
-            content = {**content, "ssl": _tls()}
-        for last in (not repeatable, True):
-            if form is not None:
-                content = {**content, "data": form()}
-            try:
-                # The library's own limit begins when the request is sent: a server that does not read it is not met.
-                async with asyncio.timeout(_CONNECT_TIMEOUT + 2 * self._timeout):
-                    return await self._session().request(method, address, allow_redirects=False, **content)
-            except TimeoutError:
-                raise HttpError("does not answer in time") from None
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-                if last or isinstance(error, aiohttp.ClientConnectorError):
-                    raise
+        try:
+            address = URL(url)
+            options = {**content, "proxy": self._proxy(address), "allow_redirects": False}
+            if address.scheme == "https":
+                options["ssl"] = _tls()
+            for last in (not repeatable, True):
+                if form is not None:
+                    options["data"] = form()
+                try:
+                    # The library's own limit begins when the request is sent: who does not read it is not met by it.
+                    async with asyncio.timeout(_CONNECT_TIMEOUT + 2 * self._timeout):
+                        return await self._session().request(method, address, **options)
+                except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                    if last or isinstance(error, aiohttp.ClientConnectorError):
+                        raise
+        except TimeoutError:
+            raise HttpError("does not answer in time") from None
+        except aiohttp.ClientError as error:
+            raise HttpError(_phrase(error)) from None
+        except ValueError:
+            raise HttpError("has an address, a token or a proxy that cannot be used") from None
         raise AssertionError
+
+    def _proxy(self, address: URL) -> str | None:
+        host = address.host or ""
+        if is_loopback(host):
+            return None
+        # Not the library's way: that reads passwords for hosts from ~/.netrc, too.
+        if self._proxies is None:
+            self._proxies = getproxies()
+        proxy = self._proxies.get(address.scheme) or self._proxies.get("all")
+        if not proxy or proxy_bypass(host):
+            return None
+        return proxy if "://" in proxy else f"http://{proxy}"
 
     def _session(self) -> aiohttp.ClientSession:
         """The library's client, made late: it wants a running event loop."""
+        if self._closed:
+            raise HttpError("is not asked any more")
         if self._made is None:
             self._made = aiohttp.ClientSession(
                 headers=self._headers,
@@ -113,32 +190,26 @@ class HttpClient:
                 # Without a bound: nobody must wait for another's request.
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=self._trust_env,
                 read_bufsize=_LONGEST_LINE,
             )
         return self._made
 
 
-async def _finish(response: aiohttp.ClientResponse) -> None:
-    """Read what is left of an answer, so that its connection can be used again; not for long."""
-    if not response.content.is_eof():
-        try:
-            async with asyncio.timeout(_LINGER):
-                async for _ in response.content.iter_any():
-                    pass
-        except (TimeoutError, aiohttp.ClientError):
-            pass
-
-
-def _phrase(error: aiohttp.ClientError) -> str:
-    if isinstance(error, aiohttp.ServerTimeoutError):
-        return "does not answer in time"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return "has a certificate that is not trusted here"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return f"cannot be reached ({error.os_error.strerror or type(error.os_error).__name__})"
-    if isinstance(error, aiohttp.InvalidURL):
-        return "has an address that is none"
+def _phrase(error: Exception) -> str:
+    match error:
+        case TimeoutError():
+            return "does not answer in time"
+        case aiohttp.ClientConnectorCertificateError():
+            return "has a certificate that is not trusted here"
+        case aiohttp.ClientConnectorDNSError():
+            return "cannot be reached (its name is not known)"
+        case aiohttp.ClientConnectorError():
+            number = error.os_error.errno
+            return f"cannot be reached ({os.strerror(number) if number else type(error.os_error).__name__})"
+        case aiohttp.ClientHttpProxyError():
+            return f"cannot be reached (the proxy answers {error.status})"
+        case ValueError():
+            return "has an address that is none"
     return f"broke off ({type(error).__name__})"
 
 

@@ -375,8 +375,12 @@ async def test_a_board_that_may_no_longer_speak_is_not_heard_upstream_any_more(u
         await board.hello(audio_params=ADPCM)
         await board.send(type="listen", state="start", mode="realtime")
         await upstream.until(lambda: upstream.texts("listen", state="start"))
+        await upstream.send(type="tts", state="start", session_id="s")
+        await board.receive("tts", state="start")
         wanted.append(frozenset({"room.*"}))
         await host.services.control.reload()
+        await board.receive("tts", state="stop")
+        assert (await board.receive("error"))["code"] == "forbidden"
         await asyncio.wait_for(upstream.connections[-1].wait_closed(), 10)
         await board.socket.send(build_frame(FrameType.AUDIO, bytes(20), 3))
         await board.echo()

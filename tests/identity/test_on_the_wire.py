@@ -479,7 +479,13 @@ async def test_who_may_no_longer_speak_is_not_listened_to_any_more() -> None:
             assert handler.voice_state == "listening"
             wanted.append(frozenset({"room.*"}))
             await host.services.control.reload()
+            assert (await peer.receive("error"))["code"] == "forbidden"
             assert handler.voice_state == "idle"
+            # Said once; and what it may still be told is not cut by other changes.
+            wanted.append(frozenset({"room.join"}))
+            await host.services.control.reload()
+            await peer.send(type="ping", id=1)
+            assert (await peer.receive())["type"] == "pong"
     finally:
         await host.stop()
 

@@ -4,18 +4,23 @@ import asyncio
 import gc
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.protocol import Protocol
 from websockets.server import ServerProtocol
 
+from posewire.identity.identities import issue_token
+from posewire.identity.settings import AuthSettings
 from posewire.rooms.member import Member
 from posewire.server.connection import ConnectionHandler
 from posewire.server.device_tools import DeviceTools
 from posewire.server.host import Host
 from posewire.server.websocket import WebSocket
-from server.conftest import Peer, Peers
+from posewire.store import StoreSettings
+from server.conftest import Peer, Peers, settings
 
 _OURS = (ConnectionHandler, WebSocket, DeviceTools, Protocol, ServerProtocol, Member)
 
@@ -60,6 +65,29 @@ async def test_a_connection_that_is_closed_leaves_nothing(host: Host, peers: Pee
     peer = await in_room(peers)
     await peer.socket.close()
     assert not await freed(host)
+
+
+@pytest.mark.usefixtures("no_collector")
+async def test_a_connection_whose_place_the_next_one_may_not_have_leaves_nothing(tmp_path: Path) -> None:
+    auth = AuthSettings(token="everybody's token", token_scopes=frozenset({"voice"}))
+    host = Host(replace(settings(), auth=auth, store=StoreSettings(str(tmp_path / "store.db"))))
+    await host.start()
+    peers = Peers(host.url)
+    try:
+        token = await host.services.store.run(lambda c: issue_token(c, "ann", "person", ["room.*"]))
+        await host.services.identities.refresh(force=True)
+        first = await peers.connect("board", Authorization=f"Bearer {token}")
+        session = (await first.hello())["session_id"]
+        await first.join(publish=["pose"])
+        second = await peers.connect("board", Authorization="Bearer everybody's token")
+        assert (await second.hello(resume=session))["resumed"]
+        assert not host.services.rooms.rooms
+        await first.socket.wait_closed()
+        await second.socket.close()
+        assert not await freed(host)
+    finally:
+        await peers.close()
+        await host.stop()
 
 
 @pytest.mark.usefixtures("no_collector")

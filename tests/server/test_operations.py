@@ -212,14 +212,15 @@ async def test_memory_that_grows_slowly_is_noticed_after_the_first_hour(host: Ho
         AlertSettings(memory_leak_mb=-1.0)
 
 
-async def test_the_address_of_a_webhook_is_a_secret(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("status", [404, 301])
+async def test_the_address_of_a_webhook_is_a_secret_when_it_fails(
+    status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("posewire.server.alerts._TRIES", 1)
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 404 x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.write(b"HTTP/1.1 %d x\r\nLocation: /x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n" % status)
         writer.close()
 
     server = await asyncio.start_server(refuse, "127.0.0.1", 0)
@@ -240,7 +241,7 @@ async def test_the_address_of_a_webhook_is_a_secret(
     await webhook.close()
     server.close()
     fields = [record.fields for record in caplog.records if record.message == "webhook_failed"]
-    assert fields == [{"host": "127.0.0.1", "why": "answers 404"}]
+    assert fields == [{"host": "127.0.0.1", "why": f"answers {status}"}]
 
 
 async def test_alerts_are_posted_and_a_failing_webhook_is_tried_again() -> None:

@@ -5,12 +5,11 @@ import json
 import os
 from collections.abc import Mapping
 from typing import Any, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from posewire.errors import PosewireError, ToolError
 from posewire.http_client import HttpClient, HttpError
 from posewire.identity.settings import TOKEN_VARIABLE
-from posewire.loopback import is_loopback
 
 _TIMEOUT = 60.0
 DEFAULT_HOST = "http://127.0.0.1:8000"
@@ -35,9 +34,7 @@ class HostClient:
         if not address.startswith(("http://", "https://")):
             raise HostError(f"the host's address begins with http:// or https://, not {address!r}")
         self._address = address.rstrip("/")
-        # A proxy has no business between two programs of one machine.
-        local = is_loopback(urlsplit(self._address).hostname or "")
-        self._client = HttpClient(_TIMEOUT, token, trust_env=not local)
+        self._client = HttpClient(_TIMEOUT, token)
 
     async def __aenter__(self) -> Self:
         return self

@@ -189,11 +189,14 @@ class ConnectionHandler:
             self.leave_for_good()
             self.close(_POLICY, "the host's settings no longer let this peer in")
             return False
+        spoke = self.identity.principal.allows("voice")
         self.identity = replace(self.identity, principal=principal)
         if self.hello is not None:
             self._set_bridge()
-            if self._voice is not None and not principal.allows("voice"):
-                self._voice.abort()
+            if spoke and not principal.allows("voice"):
+                if self._voice is not None:
+                    self._voice.abort()
+                self.send(error_message(WireError("the host's settings no longer let this device speak", "forbidden")))
         return True
 
     # --- hub.Connection
@@ -486,7 +489,8 @@ class ConnectionHandler:
             upstream = self.services.settings.upstream
             self.bridge = UpstreamBridge(upstream, self, self.hello, self.audio, identity, self.log, count)
             self._bridging = self.spawn(self.bridge.run())
-        elif not wanted and self._bridging is not None:
+        elif not wanted and self.bridge is not None and self._bridging is not None:
+            self.bridge.end_reply()
             self._bridging.cancel()
             self.bridge = self._bridging = None
 

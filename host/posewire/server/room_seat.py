@@ -153,6 +153,7 @@ def come_back(conn: "ConnectionHandler", room: Room | None, member: Member | Non
     allows = conn.identity.principal.allows
     if not allows(f"room.join:{room.name}") or (member.publish and not allows(f"room.publish:{room.name}")):
         conn.services.rooms.leave(room, member)
+        member.link = None  # the earlier connection's seat: the two hold each other
         forget_states(conn.services, conn.device_id, room)
         return
     conn.seat = RoomSeat(conn)

@@ -8,9 +8,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import aiohttp
-
 from posewire.errors import ProviderError
+from posewire.http_client import HttpAnswer
 from posewire.voice.llm import ChatMessage, ChatTool, ToolCall
 from posewire.voice.openai_http import Endpoint, OpenAiServer, complaint_of
 from posewire.voice.providers import ProviderContext
@@ -74,8 +73,8 @@ class OpenAiChat:
         calls = _ToolCalls()
         size, finished = 0, False
         async with self._server.post("/chat/completions", json=request) as response:
-            streamed = "json" not in response.headers.get("content-type", "")
-            events = _events(response.content) if streamed else _whole(await response.read())
+            streamed = "json" not in response.content_type
+            events = _events(response) if streamed else _whole(await response.read())
             async for event in events:
                 choices = event.get("choices")
                 choice = choices[0] if isinstance(choices, list) and choices else {}
@@ -101,9 +100,9 @@ class OpenAiChat:
 _DONE: dict[str, Any] = {}
 
 
-async def _events(content: aiohttp.StreamReader) -> AsyncIterator[dict[str, Any]]:
+async def _events(answer: HttpAnswer) -> AsyncIterator[dict[str, Any]]:
     """Read server-sent events: ``data:`` lines of JSON, then ``[DONE]``."""
-    while line := await _line(content):
+    while line := await answer.line():
         if not line.startswith(b"data:"):
             continue
         data = line[5:].decode(errors="replace").strip()
@@ -111,13 +110,6 @@ async def _events(content: aiohttp.StreamReader) -> AsyncIterator[dict[str, Any]
             yield _DONE
             return
         yield _parse(data)
-
-
-async def _line(content: aiohttp.StreamReader) -> bytes:
-    try:
-        return await content.readline()
-    except ValueError:
-        raise ProviderError("the model's server sends a line that does not end") from None
 
 
 async def _whole(body: bytes) -> AsyncIterator[dict[str, Any]]:

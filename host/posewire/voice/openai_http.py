@@ -2,17 +2,16 @@
 
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 from yarl import URL
 
 from posewire.errors import ConfigError, ProviderError
-from posewire.http_client import HttpClient, HttpError
+from posewire.http_client import Form, HttpAnswer, HttpClient, HttpError
 from posewire.loopback import is_loopback
 
 _log = logging.getLogger(__name__)
@@ -49,7 +48,7 @@ class Endpoint:
             ConfigError: the variable is not set, or the file cannot be read.
         """
         if self.api_key_env:
-            key = os.environ.get(self.api_key_env, "")
+            key = os.environ.get(self.api_key_env, "").strip()
             if not key:
                 raise ConfigError(f"api_key_env: the environment variable {self.api_key_env} is not set")
             return key
@@ -72,16 +71,12 @@ class OpenAiServer:
         self._base = endpoint.base_url.rstrip("/")
         url = URL(self._base)
         key = endpoint.key()
-        local = is_loopback(url.host or "")
-        if key and url.scheme == "http" and not local:
+        if key and url.scheme == "http" and not is_loopback(url.host or ""):
             _log.warning("the key for %s goes over the network unencrypted: use https", url.host)
-        # A proxy has no business between this host and a server on the same machine.
-        self._client = HttpClient(endpoint.timeout_s, key, trust_env=not local)
+        self._client = HttpClient(endpoint.timeout_s, key)
 
     @asynccontextmanager
-    async def post(
-        self, path: str, json: Any = None, form: Callable[[], aiohttp.FormData] | None = None
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def post(self, path: str, json: Any = None, form: Form | None = None) -> AsyncIterator[HttpAnswer]:
         """Send JSON, or what ``form`` makes, and give the answer, whose body is still to be read.
 
         Raises:

@@ -63,11 +63,17 @@ class OpenAiSpeech:
             ProviderError: the server cannot be reached, refused, broke off, or sent something else than samples.
         """
         async with self._server.post("/audio/speech", json={**self._fixed, "input": text}) as response:
-            kind = response.headers.get("content-type", "").partition(";")[0]
-            if kind in ("audio/mpeg", "audio/ogg", "audio/flac", "audio/aac", "application/json", "text/html"):
+            if (kind := response.content_type) in (
+                "audio/mpeg",
+                "audio/ogg",
+                "audio/flac",
+                "audio/aac",
+                "application/json",
+                "text/html",
+            ):
                 raise ProviderError(f"{self.name} sends {kind}: it must know the response_format pcm or wav")
             rate, rest, begun = self._options.rate, b"", False
-            async for data in response.content.iter_any():
+            while data := await response.piece():
                 rest += data
                 if not begun:
                     if len(rest) < 4:

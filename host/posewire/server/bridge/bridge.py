@@ -238,6 +238,13 @@ class UpstreamBridge:
         except ConnectionClosed:
             return
 
+    def end_reply(self) -> None:
+        """End a reply that is under way: a board that waits for the rest of one would wait for ever."""
+        if self._speaking:
+            self._speaking = False
+            self._downlink.reset()
+            self._board.send({"type": "tts", "state": "stop"})
+
     # --- from upstream
 
     def _from_upstream(self, message: Message) -> None:
@@ -273,7 +280,7 @@ class UpstreamBridge:
     def _lost(self, socket: ClientConnection) -> None:
         self._log.info("upstream_closed", code=socket.close_code, reason=socket.close_reason)
         busy = self._in_turn
-        self._end_reply()
+        self.end_reply()
         if not busy:
             # Nobody talks: the next turn opens it again.
             self._wanted.clear()
@@ -287,16 +294,9 @@ class UpstreamBridge:
         self._wanted.clear()
         self._waiting.clear()
         self._audio_waiting = 0
-        self._end_reply()
+        self.end_reply()
         self._listening, self._in_turn = None, False
         self._tell(why)
-
-    def _end_reply(self) -> None:
-        """A board that waits for the rest of a reply would wait for ever."""
-        if self._speaking:
-            self._speaking = False
-            self._downlink.reset()
-            self._board.send({"type": "tts", "state": "stop"})
 
     def _tell(self, why: str) -> None:
         self._board.send(error_message(UpstreamError(why)))

@@ -39,16 +39,11 @@ async def ask_ota(ota_url: str, device_id: str, client_id: str, board: str) -> U
         "board": {"type": board or "posewire", "name": board or "posewire", "mac": device_id},
     }
     client = HttpClient(_TIMEOUT)
-    body = b""
     try:
         async with client.request("POST", ota_url, headers=headers, json=info) as answer:
             if answer.status != 200:
                 raise OtaError(f"answers {answer.status}")
-            async for piece in answer.content.iter_any():
-                body += piece
-                if len(body) > _MAX_ANSWER:
-                    raise OtaError("sends too much")
-        said: Any = json.loads(body)
+            said: Any = json.loads(await answer.read(_MAX_ANSWER))
     except HttpError as error:
         raise OtaError(str(error)) from None
     except ValueError:
