@@ -14,6 +14,7 @@ from posewire.hub import ConnectionHub, Limits
 from posewire.identity.audit import Audit
 from posewire.identity.identities import Identities
 from posewire.identity.principal import Principal
+from posewire.server import heap
 from posewire.server.authenticator import ConnectionAuthenticator
 from posewire.server.caches import Caches
 from posewire.server.connection import ConnectionHandler
@@ -116,6 +117,7 @@ class Host:
         self._services.push.start()
         self._services.watch = Watch(self._services)
         jobs = [*self._services.watch.jobs(), *self._jobs(self._services, self._listener)]
+        jobs.append(Job("heap", heap.EVERY, heap.give_back))
         if self._config is not None:
             reload = ConfigReload(self._services, self._config.load, self._config.path)
             self._services.control.on_reload = reload.reload
