@@ -2,9 +2,9 @@
 
 Rooms with a sender at 30 frames a second and 10 receivers each run all the time; a part of the receivers breaks off and
 comes back every second, and one of the senders. With --talkers, boards talk all the time as in ``posewire bench talk``:
-they are heard, answered, stopped and interrupted. After a warm-up of a
-third of the time the host's numbers are read every few seconds from /metrics. It passes when for none of them the
-median of the last quarter of these readings is more than noise above the median of the first quarter.
+they are heard, answered, stopped and interrupted. After a warm-up of a third of the time the host's numbers are read
+every few seconds from /metrics. It passes when for none of them the median of the last quarter of these readings is
+more than noise above the median of the first quarter.
 
 examples:
   posewire bench soak                      # ten minutes
@@ -24,13 +24,13 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
-from importlib.resources import as_file, files
+from importlib.resources import as_file
 from typing import Any
 
 from posewire.bench.relay import NO_VOICE, serve_host
 from posewire.bench.relay_client import Arrivals, LoadConnection, PosewireDialect, open_connection
 from posewire.bench.relay_load import FPS, RECEIVERS
-from posewire.bench.talk import END_SILENCE_MS, backends, voice_config
+from posewire.bench.talk import END_SILENCE_MS, SENTENCE, backends, voice_config
 from posewire.bench.talk_load import TalkTask
 from posewire.server.file_limit import raise_file_limit
 
@@ -76,7 +76,7 @@ def soak(seconds: float, rooms: int, talkers: int = 0) -> dict[str, Any]:
 @contextmanager
 def _talk(url: str, token: str, boards: int, seconds: float) -> Iterator[Callable[[], dict[str, Any]]]:
     """Let boards talk in a process of their own; gives what waits for their findings."""
-    with as_file(files("posewire.demo") / "data" / "turn_the_light_blue.wav") as sentence:
+    with as_file(SENTENCE) as sentence:
         task = TalkTask(url, token, str(sentence), boards, sys.maxsize, END_SILENCE_MS, seconds)
         process = subprocess.Popen(
             [sys.executable, "-m", "posewire.bench.talk_load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

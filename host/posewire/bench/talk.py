@@ -30,6 +30,9 @@ from posewire.server.host_process import HostProcess
 END_SILENCE_MS = 512
 """The host's setting in these measurements."""
 
+SENTENCE = files("posewire.demo") / "data" / "turn_the_light_blue.wav"
+"""What boards say in them."""
+
 _SLOW_SHARE, _SLOW_S = 0.1, 0.8
 _VOICE = """\
 [voice]
@@ -76,7 +79,7 @@ def measure(boards: int, turns: int, wav: Path | None = None) -> dict[str, Any]:
     """Run host, stand-ins and boards, each in a process; returns percentiles in ms, and the host's CPU share."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        as_file(files("posewire.demo") / "data" / "turn_the_light_blue.wav") as shipped,
+        as_file(SENTENCE) as shipped,
         backends() as url,
     ):
         config = Path(folder) / "talk.toml"

@@ -11,6 +11,7 @@ from posewire.voice.providers import ProviderContext
 from posewire.voice.tts import Speech
 
 _MAX_HEADER = 4096
+_NO_SAMPLES = ("audio/mpeg", "audio/ogg", "audio/flac", "audio/aac", "application/json", "text/html")
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,10 @@ class OpenAiSpeech:
             ProviderError: the server cannot be reached, refused, broke off, or sent something else than samples.
         """
         async with self._server.post("/audio/speech", json={**self._fixed, "input": text}) as response:
-            if (kind := response.content_type) in (
-                "audio/mpeg",
-                "audio/ogg",
-                "audio/flac",
-                "audio/aac",
-                "application/json",
-                "text/html",
-            ):
-                raise ProviderError(f"{self.name} sends {kind}: it must know the response_format pcm or wav")
+            if response.content_type in _NO_SAMPLES:
+                raise ProviderError(
+                    f"{self.name} sends {response.content_type}: it must know the response_format pcm or wav"
+                )
             rate, rest, begun = self._options.rate, b"", False
             while data := await response.piece():
                 rest += data
