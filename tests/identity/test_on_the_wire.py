@@ -28,7 +28,7 @@ from posewire.identity.identities import issue_token, revoke_token
 from posewire.identity.settings import AuthSettings, JwtKey
 from posewire.identity.stock_token import make_stock_token
 from posewire.server.host import Config, Host
-from posewire.server.rate_limit import FailureLimit
+from posewire.server.http.rate_limit import FailureLimit
 from posewire.store import StoreSettings
 from posewire.voice.settings import VoiceSettings
 from self_signed import self_signed
@@ -505,7 +505,7 @@ async def test_a_host_on_the_network_is_not_laid_open_by_a_reload() -> None:
 
 
 async def test_who_says_nothing_to_the_tls_port_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("posewire.server.listener.OPENING_TIMEOUT", 0.2)
+    monkeypatch.setattr("posewire.server.transport.listener.OPENING_TIMEOUT", 0.2)
     cert, key = self_signed(tmp_path)
     host = Host(replace(settings(certificate=cert, key=key), auth=AuthSettings(token="the owner's")))
     await host.start()
@@ -537,7 +537,7 @@ async def test_wrong_tokens_cannot_be_tried_without_end(host: Host, monkeypatch:
         assert await opening(bearer("wrong")) == 401  # from this machine
     token = await host.services.store.run(lambda c: issue_token(c, "wall", "program", ["voice"]))
     await host.services.identities.refresh(force=True)
-    monkeypatch.setattr("posewire.server.rate_limit.is_loopback", lambda address: False)
+    monkeypatch.setattr("posewire.server.http.rate_limit.is_loopback", lambda address: False)
     async with connect(host.url, additional_headers=bearer(token)) as socket:
         peer = Peer(socket)
         await peer.hello()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from posewire.errors import ToolError
-from posewire.server.device_tools import DeviceTools
+from posewire.server.connection.device_tools import DeviceTools
 from posewire.server.host import Host
 from server.conftest import Peer, Peers
 

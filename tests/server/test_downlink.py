@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from posewire.server.downlink import AHEAD, AudioDownlink
+from posewire.server.connection.downlink import AHEAD, AudioDownlink
 from posewire.wire.audio import frame_decoder
 from posewire.wire.messages import AudioParams
 

@@ -15,10 +15,10 @@ from websockets.server import ServerProtocol
 from posewire.identity.identities import issue_token
 from posewire.identity.settings import AuthSettings
 from posewire.rooms.member import Member
-from posewire.server.connection import ConnectionHandler
-from posewire.server.device_tools import DeviceTools
+from posewire.server.connection.device_tools import DeviceTools
+from posewire.server.connection.handler import ConnectionHandler
 from posewire.server.host import Host
-from posewire.server.websocket import WebSocket
+from posewire.server.transport.websocket import WebSocket
 from posewire.store import StoreSettings
 from server.conftest import Peer, Peers, settings
 

@@ -8,7 +8,7 @@ import pytest
 
 CODE = """
 import asyncio
-from posewire.server.heap import give_back
+from posewire.server.monitoring.malloc_trim import give_back
 
 def resident() -> int:
     return int(open("/proc/self/statm").read().split()[1]) * 4096

@@ -14,11 +14,11 @@ from starlette.routing import Route
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from posewire.server import http as http_module
-from posewire.server.doorway import Doorway, wants_websocket
 from posewire.server.host import Host
-from posewire.server.http import HttpSide, authorize
-from posewire.server.http_settings import HttpSettings
+from posewire.server.http import app as http_module
+from posewire.server.http.app import HttpSide, authorize
+from posewire.server.http.settings import HttpSettings
+from posewire.server.transport.protocol_detect import Doorway, wants_websocket
 from server.conftest import Peers, settings
 
 
@@ -145,7 +145,7 @@ async def test_a_head_has_a_limit(serve: Serve) -> None:
 
 
 async def test_a_head_that_does_not_come_is_given_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("posewire.server.doorway.OPENING_TIMEOUT", 0.1)
+    monkeypatch.setattr("posewire.server.transport.protocol_detect.OPENING_TIMEOUT", 0.1)
     monkeypatch.setattr(http_module, "_HEAD_TIMEOUT", 0.1)
     where = await serve(HttpSettings())
     assert await raw(where, b"GET / HT") == b""
@@ -211,7 +211,7 @@ def test_the_head_tells_a_websocket(head: bytes, websocket: bool) -> None:
 
 
 async def test_who_says_nothing_makes_room_for_others(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("posewire.server.doorway.MAX_WAITING", 5)
+    monkeypatch.setattr("posewire.server.transport.protocol_detect.MAX_WAITING", 5)
     silent = [await asyncio.open_connection(*address(host)) for _ in range(12)]
     assert status(await raw(address(host), request("/healthz"))) == 200
     ended = [asyncio.ensure_future(reader.read()) for reader, _ in silent]

@@ -3,7 +3,7 @@
 import pytest
 
 from posewire.errors import ConfigError
-from posewire.server.mdns import SERVICE, Announcer, MdnsSettings
+from posewire.server.transport.mdns import SERVICE, Announcer, MdnsSettings
 
 zeroconf = pytest.importorskip("zeroconf")
 zeroconf_asyncio = pytest.importorskip("zeroconf.asyncio")

@@ -25,11 +25,11 @@ from posewire.errors import ConfigError
 from posewire.hub import ConnectionPool
 from posewire.identity.settings import AuthSettings
 from posewire.rooms.settings import RoomSettings
-from posewire.server.alerts import Alerts, AlertSettings, Webhook
-from posewire.server.histogram import Histogram
+from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.host import Config, Host
 from posewire.server.host_process import HostProcess
-from posewire.server.registry import ConnectionRegistry
+from posewire.server.monitoring.alerts import Alerts, AlertSettings, Webhook
+from posewire.server.monitoring.histogram import Histogram
 from posewire.server.reload import merge
 from posewire.server.scheduler import Job, Scheduler
 from posewire.server.settings import MdnsSettings, Settings, load_settings
@@ -216,7 +216,7 @@ async def test_memory_that_grows_slowly_is_noticed_after_the_first_hour(host: Ho
 async def test_the_address_of_a_webhook_is_a_secret_when_it_fails(
     status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("posewire.server.alerts._TRIES", 1)
+    monkeypatch.setattr("posewire.server.monitoring.alerts._TRIES", 1)
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -386,7 +386,7 @@ async def test_libraries_log_in_the_same_style_and_once_a_burst(tmp_path: Path) 
 
 def test_no_peer_can_forge_a_line_of_the_text_log() -> None:
     program = (
-        "from posewire.server.event_log import EventLog, configure_logging\n"
+        "from posewire.log import EventLog, configure_logging\n"
         "configure_logging('text')\n"
         "EventLog().warning('refused', why='x\\n12:00:00.000 info    forged', name='\\x1b[2J\\x9b')\n"
         "try:\n"

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from posewire.client.room_client import RoomClient
 from posewire.server.host import Host
-from posewire.server.websocket import HIGH_WATER
+from posewire.server.transport.websocket import HIGH_WATER
 from posewire.wire.frames import FrameType, build_frame, parse_frame
 from posewire.wire.pose import Control, Kind, PoseDecoder, PoseEncoder, control, parse_control, parse_header
 from server.conftest import Peer, Peers

@@ -19,10 +19,10 @@ from websockets.exceptions import ConnectionClosed
 from posewire.errors import ConfigError, WireError
 from posewire.hub import StateMirror, state
 from posewire.rooms.room import Room
-from posewire.server.flood import FloodSettings
+from posewire.server.connection.token_bucket import FloodSettings
 from posewire.server.host import Host
+from posewire.server.messages.catalog import HANDLERS
 from posewire.server.settings import load_settings
-from posewire.server.text_handlers import HANDLERS
 from posewire.wire.frames import FrameType, build_frame
 from server.conftest import Peer, Peers, settings
 
@@ -146,7 +146,7 @@ async def test_a_room_shares_a_state_and_who_is_stale_gets_the_whole(peers: Peer
 async def test_reading_makes_no_state_of_what_is_not_here_and_its_followers_are_told_of_the_first(
     host: Host, peers: Peers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("posewire.server.states.MAX_STATES", 3)
+    monkeypatch.setattr("posewire.server.state.shared_states.MAX_STATES", 3)
     page = await peers.connect("page")
     await page.hello()
     for number in range(10):

@@ -11,7 +11,7 @@ from websockets.http11 import Request
 from websockets.protocol import CLIENT, SERVER, Protocol
 from websockets.uri import parse_uri
 
-from posewire.server.websocket import WebSocket, binary_frame
+from posewire.server.transport.websocket import WebSocket, binary_frame
 
 LIMIT = 2000
 

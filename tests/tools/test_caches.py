@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posewire.server.caches import Caches
+from posewire.server.state.cache_registry import Caches
 from posewire.voice.cache import TtlCache
 
 

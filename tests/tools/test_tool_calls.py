@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from posewire.errors import ConfigError, ToolError
-from posewire.voice.llm import ToolCall
-from posewire.voice.tools import ToolContext, ToolInfo, ToolOutput
+from posewire.voice.llm.base import ToolCall
+from posewire.voice.tools.base import ToolContext, ToolInfo, ToolOutput
 from posewire.voice.tools.builtin import BUILTIN, calculate, get_time
 from posewire.voice.tools.device import DeviceExecutor
 from posewire.voice.tools.functions import FunctionExecutor, load_functions, tool

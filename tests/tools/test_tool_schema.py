@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posewire.errors import ConfigError, ToolError
-from posewire.voice.tools import ToolContext
+from posewire.voice.tools.base import ToolContext
 from posewire.voice.tools.schema import arguments_from_json, checked_arguments, schema_of
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from posewire.errors import ConfigError, ToolError
-from posewire.voice.tools import ToolContext
+from posewire.voice.tools.base import ToolContext
 from posewire.voice.tools.home_assistant import HomeAssistantExecutor
 from posewire.voice.tools.mcp_server import McpServerExecutor
 from posewire.voice.tools.settings import HomeAssistantSettings, McpServerSettings

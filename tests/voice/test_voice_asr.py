@@ -10,16 +10,16 @@ import pytest
 import pytest_asyncio
 
 from posewire.errors import ConfigError, ProviderError
-from posewire.voice import asr_pocketsphinx
-from posewire.voice.asr import Channel, Transcript
-from posewire.voice.endpoint import Endpointer, frames_of
-from posewire.voice.grammar import Grammar
-from posewire.voice.intents import IntentMatcher
-from posewire.voice.sentences import load_sentences, merge_sentences
+from posewire.voice.asr import pocketsphinx as asr_pocketsphinx
+from posewire.voice.asr.base import Channel, Transcript
+from posewire.voice.asr.grammar import Grammar
+from posewire.voice.asr.sphinx_engine import SphinxConfig
+from posewire.voice.asr.worker_pool import WorkerPool
+from posewire.voice.commands.intents import IntentMatcher
+from posewire.voice.commands.sentences import load_sentences, merge_sentences
 from posewire.voice.settings import VoiceSettings
-from posewire.voice.sphinx_engine import SphinxConfig
-from posewire.voice.vad_silero import SileroEngine
-from posewire.voice.worker_pool import WorkerPool
+from posewire.voice.vad.endpoint import Endpointer, frames_of
+from posewire.voice.vad.silero import SileroEngine
 from posewire.wire.adpcm import AdpcmEncoder, adpcm_decode
 from voice.conftest import COMMANDS, OTHERS, Pcm, as_spoken, eventually, recording, silence, text_of
 

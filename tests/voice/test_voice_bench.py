@@ -7,8 +7,8 @@ import pytest
 
 from posewire.bench.voice import measure_cancelling, measure_endurance, measure_streaming
 from posewire.bench.voice_corpus import COMMANDS, UNRELATED, with_noise
-from posewire.voice.intents import IntentMatcher
-from posewire.voice.sentences import load_sentences
+from posewire.voice.commands.intents import IntentMatcher
+from posewire.voice.commands.sentences import load_sentences
 from voice.conftest import recording
 
 needs_flite = pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")

@@ -13,20 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posewire.bench.standins import Call, HttpStandIn, OpenAiScript
+from posewire.config import read_options
 from posewire.errors import ConfigError, ProviderError
-from posewire.server.memory import TABLES, StoredMemory
+from posewire.server.state.conversation_memory import TABLES, StoredMemory
 from posewire.store import Store
 from posewire.voice.assistant import Assistant
-from posewire.voice.chat import ChatConversation, ChatResponder
-from posewire.voice.commands import CommandResponder
+from posewire.voice.commands.responder import CommandResponder
+from posewire.voice.commands.sentences import load_sentences
 from posewire.voice.conversation import Emotion, Took
-from posewire.voice.emotions import EMOJI, ModelText
-from posewire.voice.history import History, tokens_of
-from posewire.voice.llm import ChatMessage, ToolCall
-from posewire.voice.llm_openai import ChatOptions, OpenAiChat
-from posewire.voice.options import read_options
-from posewire.voice.prompt import ChatSettings, PromptManager, check_template
-from posewire.voice.sentences import load_sentences
+from posewire.voice.llm.base import ChatMessage, ToolCall
+from posewire.voice.llm.chat import ChatConversation, ChatResponder
+from posewire.voice.llm.emotions import EMOJI, ModelText
+from posewire.voice.llm.history import History, tokens_of
+from posewire.voice.llm.openai import ChatOptions, OpenAiChat
+from posewire.voice.llm.prompt import ChatSettings, PromptManager, check_template
 from posewire.voice.settings import VoiceSettings
 from voice.conftest import ALL_TOOLS, Board, Ear, eventually
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posewire.bench.standins import Call, HttpStandIn, OpenAiScript
+from posewire.config import read_options
 from posewire.errors import ConfigError, ProviderError
-from posewire.voice.llm import ChatMessage, ChatTool, ToolCall
-from posewire.voice.llm_openai import ChatOptions, OpenAiChat, _ToolCalls
-from posewire.voice.options import read_options
+from posewire.voice.llm.base import ChatMessage, ChatTool, ToolCall
+from posewire.voice.llm.openai import ChatOptions, OpenAiChat, _ToolCalls
 from voice.conftest import eventually
 
 HELLO = [ChatMessage("system", "Be brief."), ChatMessage("user", "How are you?")]

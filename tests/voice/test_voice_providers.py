@@ -17,13 +17,13 @@ import pytest
 from posewire.bench.standins import HttpStandIn, OpenAiScript, WyomingStandIn
 from posewire.errors import ConfigError, ProviderError
 from posewire.voice import providers
-from posewire.voice.asr import Channel
-from posewire.voice.llm import ChatMessage
+from posewire.voice.asr.base import Channel
+from posewire.voice.commands.sentences import load_sentences
+from posewire.voice.llm.base import ChatMessage
 from posewire.voice.providers import load_provider, provider_names
-from posewire.voice.sentences import load_sentences
 from posewire.voice.settings import VoiceSettings
-from posewire.voice.tts import Speech
-from posewire.voice.vad import VAD_FRAME
+from posewire.voice.tts.base import Speech
+from posewire.voice.vad.base import VAD_FRAME
 from voice.conftest import as_spoken, eventually, recording, silence
 
 SENTENCES = load_sentences()
@@ -246,8 +246,8 @@ def test_an_engine_that_is_not_installed_says_what_to_install(
     kind: str, name: str, module: str, extra: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.setattr("posewire.voice.asr_vosk.find_spec", lambda _: None)
-    monkeypatch.setattr("posewire.voice.asr_sherpa.find_spec", lambda _: None)
+    monkeypatch.setattr("posewire.voice.asr.vosk.find_spec", lambda _: None)
+    monkeypatch.setattr("posewire.voice.asr.sherpa.find_spec", lambda _: None)
     settings = VoiceSettings(providers={kind: {name: {"model_path": __file__} if "onnx" in name else {}}})
     with pytest.raises(ProviderError, match=rf"posewire\[{extra}\]"):
         load_provider(kind, name, settings, SENTENCES)  # type: ignore[arg-type]
@@ -259,7 +259,8 @@ def test_what_is_not_configured_is_not_imported() -> None:
     code = (
         "import sys; from posewire.voice.assistant import Assistant, VoiceSettings\n"
         "Assistant.create(VoiceSettings(tts='none'))\n"
-        "print([m for m in ('aiohttp', 'onnxruntime', 'torch', 'vosk', 'posewire.voice.wyoming') if m in sys.modules])"
+        "print([m for m in ('aiohttp', 'onnxruntime', 'torch', 'vosk', 'posewire.voice.protocols.wyoming') "
+        "if m in sys.modules])"
     )
     path = str(Path(providers.__file__).parent.parent.parent)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"PYTHONPATH": path})

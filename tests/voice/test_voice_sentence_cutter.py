@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posewire.voice.cache import TtlCache
-from posewire.voice.sentence_cutter import SentenceCutter, split_sentences
+from posewire.voice.llm.sentence_splitter import SentenceCutter, split_sentences
 
 
 @pytest.mark.parametrize(

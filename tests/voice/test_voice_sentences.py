@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posewire.errors import ConfigError
-from posewire.voice.grammar import Grammar
-from posewire.voice.intents import IntentMatcher
-from posewire.voice.numbers import number_words
-from posewire.voice.sentences import NumberRange, Sentences, load_sentences, merge_sentences
-from posewire.voice.templates import fill_text, fill_value
+from posewire.voice.asr.grammar import Grammar
+from posewire.voice.commands.intents import IntentMatcher
+from posewire.voice.commands.numbers import number_words
+from posewire.voice.commands.sentences import NumberRange, Sentences, load_sentences, merge_sentences
+from posewire.voice.commands.templates import fill_text, fill_value
 
 SENTENCES = load_sentences()
 MATCHER = IntentMatcher(SENTENCES)

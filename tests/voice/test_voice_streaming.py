@@ -13,10 +13,10 @@ import pytest
 from posewire.bench.standins import HttpStandIn, OpenAiScript
 from posewire.bench.voice import ModelResponder
 from posewire.voice.assistant import Assistant, SessionState, VoiceSession, VoiceSettings
+from posewire.voice.commands.sentences import load_sentences
 from posewire.voice.providers import load_provider
-from posewire.voice.sentences import load_sentences
 from posewire.voice.session import VoiceSession as Session
-from posewire.voice.speaker import Speaker
+from posewire.voice.tts.synthesis import Speaker
 from posewire.voice.turn import Kit
 from voice.conftest import Board, Ear, eventually, feed, recording
 

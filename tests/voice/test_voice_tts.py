@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posewire.errors import ConfigError, ProviderError
-from posewire.voice.program import read_wav, run_speech_program
+from posewire.voice.commands.sentences import load_sentences
 from posewire.voice.providers import load_provider, load_synthesizer
-from posewire.voice.sentences import load_sentences
 from posewire.voice.settings import VoiceSettings
-from posewire.voice.speaker import Level, Speaker
-from posewire.voice.tts import SentenceSynthesizer, Speech, SpeechSynthesizer
-from posewire.voice.tts_espeak_lib import EspeakLibrary
+from posewire.voice.tts.base import SentenceSynthesizer, Speech, SpeechSynthesizer
+from posewire.voice.tts.espeak_lib import EspeakLibrary
+from posewire.voice.tts.speech_program import read_wav, run_speech_program
+from posewire.voice.tts.synthesis import Level, Speaker
 from voice.conftest import eventually
 
 SENTENCES = load_sentences()

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from posewire.voice.endpoint import Endpointer, frames_of
-from posewire.voice.vad import VAD_FRAME, VadEngine
-from posewire.voice.vad_energy import EnergyEngine
-from posewire.voice.vad_silero import SileroEngine
+from posewire.voice.vad.base import VAD_FRAME, VadEngine
+from posewire.voice.vad.endpoint import Endpointer, frames_of
+from posewire.voice.vad.energy import EnergyEngine
+from posewire.voice.vad.silero import SileroEngine
 from voice.conftest import SPEECH, Pcm, recording, silence
 
 

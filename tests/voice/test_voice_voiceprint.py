@@ -18,11 +18,11 @@ from posewire.errors import ProviderError, WireError
 from posewire.identity.audit import read_entries
 from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
-from posewire.server.speakers import TABLES, Speakers
+from posewire.server.state.voiceprints import TABLES, Speakers
 from posewire.store import Store, StoreSettings
-from posewire.voice.asr_whole import as_wav
+from posewire.voice.asr.buffered import as_wav
 from posewire.voice.settings import VoiceSettings
-from posewire.voice.voiceprint import best_match
+from posewire.voice.voiceprint.base import best_match
 from posewire.voice.voiceprint.http import HttpVoiceprint, HttpVoiceprintOptions
 from posewire.voice.voiceprint.spectral import SpectralVoiceprint, statistics
 from server.conftest import Peers

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from posewire.bench.relay_client import Arrivals, Dialect, LoadConnection, dialect, open_connection
-from posewire.server.file_limit import raise_file_limit
+from posewire.server.monitoring.file_limit import raise_file_limit
 
 Result = dict[str, Any]
 _AT_ONCE = 64

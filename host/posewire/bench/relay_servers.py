@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from posewire.server.file_limit import raise_file_limit
+from posewire.server.monitoring.file_limit import raise_file_limit
 
 Serve = Callable[[], Awaitable[int]]
 BACKLOG = 2048

@@ -32,7 +32,7 @@ from posewire.bench.relay_client import Arrivals, LoadConnection, PosewireDialec
 from posewire.bench.relay_load import FPS, RECEIVERS
 from posewire.bench.talk import END_SILENCE_MS, SENTENCE, backends, voice_config
 from posewire.bench.talk_load import TalkTask
-from posewire.server.file_limit import raise_file_limit
+from posewire.server.monitoring.file_limit import raise_file_limit
 
 _SIZE = 64
 _ALLOWED = {"resident_bytes": 3.0 * 2**20, "tasks": 3.0, "open_files": 3.0}

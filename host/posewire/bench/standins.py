@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from posewire.voice.wyoming import Event, encode_event, read_event
+from posewire.voice.protocols.wyoming import Event, encode_event, read_event
 
 _MAX_HEAD = 64 * 1024
 _MAX_BODY = 64 * 1024 * 1024

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
 
-from posewire.server.downlink import AHEAD
-from posewire.server.file_limit import raise_file_limit
-from posewire.voice.endpoint import frames_of
-from posewire.voice.vad import SAMPLE_RATE, VAD_FRAME
-from posewire.voice.vad_silero import SileroEngine
+from posewire.server.connection.downlink import AHEAD
+from posewire.server.monitoring.file_limit import raise_file_limit
+from posewire.voice.vad.base import SAMPLE_RATE, VAD_FRAME
+from posewire.voice.vad.endpoint import frames_of
+from posewire.voice.vad.silero import SileroEngine
 from posewire.wire.audio import frame_encoder
 from posewire.wire.frames import FrameType, build_frame
 from posewire.wire.messages import AudioParams

@@ -24,18 +24,18 @@ import numpy as np
 from posewire.bench.standins import HttpStandIn, OpenAiScript
 from posewire.bench.voice_corpus import COMMANDS, UNRELATED, VOICES, Pcm, chunks, speak, with_noise
 from posewire.errors import ProviderError
-from posewire.voice.asr import Channel, SpeechRecognizer
+from posewire.voice.asr.base import Channel, SpeechRecognizer
 from posewire.voice.assistant import Assistant, SessionState, ToolInfo, TurnReport, VoiceSession, VoiceSettings
-from posewire.voice.commands import CommandResponder
+from posewire.voice.commands.responder import CommandResponder
+from posewire.voice.commands.sentences import load_sentences
 from posewire.voice.conversation import Conversation, Piece, Took
-from posewire.voice.endpoint import Endpointer, frames_of
-from posewire.voice.llm import ChatMessage, LanguageModel
+from posewire.voice.llm.base import ChatMessage, LanguageModel
 from posewire.voice.providers import load_provider
-from posewire.voice.sentences import load_sentences
-from posewire.voice.speaker import Speaker
-from posewire.voice.tools import DeviceTools
+from posewire.voice.tools.base import DeviceTools
+from posewire.voice.tts.synthesis import Speaker
 from posewire.voice.turn import Kit
-from posewire.voice.vad import VadEngine
+from posewire.voice.vad.base import VadEngine
+from posewire.voice.vad.endpoint import Endpointer, frames_of
 from posewire.wire.adpcm import AdpcmEncoder, adpcm_decode
 
 _TOOLS = (

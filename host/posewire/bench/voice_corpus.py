@@ -10,10 +10,10 @@ import soxr
 from numpy.typing import NDArray
 
 from posewire.errors import ProviderError
-from posewire.voice.tts import Speech
-from posewire.voice.tts_espeak import EspeakProgram
-from posewire.voice.tts_flite import FliteProgram
-from posewire.voice.vad import SAMPLE_RATE
+from posewire.voice.tts.base import Speech
+from posewire.voice.tts.espeak import EspeakProgram
+from posewire.voice.tts.flite import FliteProgram
+from posewire.voice.vad.base import SAMPLE_RATE
 
 Pcm = NDArray[np.int16]
 

@@ -20,8 +20,8 @@ import soxr
 from numpy.typing import NDArray
 
 from posewire.errors import ProviderError
-from posewire.voice.program import read_wav
-from posewire.voice.voiceprint import Vector
+from posewire.voice.tts.speech_program import read_wav
+from posewire.voice.voiceprint.base import Vector
 from posewire.voice.voiceprint.spectral import RATE, THRESHOLD, SpectralVoiceprint, statistics
 
 SENTENCES = (

@@ -41,13 +41,13 @@ async def _ask_device(args: argparse.Namespace, text: str) -> None:
 
 
 async def _answer(args: argparse.Namespace, text: str) -> None:
-    from posewire.server.caches import Caches
     from posewire.server.host_tools import HostTools
     from posewire.server.settings import load_settings
+    from posewire.server.state.cache_registry import Caches
     from posewire.voice.assistant import load_responder
+    from posewire.voice.commands.sentences import load_sentences
     from posewire.voice.conversation import Emotion, Took
-    from posewire.voice.sentences import load_sentences
-    from posewire.voice.tools import ToolContext
+    from posewire.voice.tools.base import ToolContext
     from posewire.voice.tools.handler import UnifiedToolHandler
 
     settings = load_settings(args.config)

@@ -17,7 +17,7 @@ import soxr
 from numpy.typing import NDArray
 
 from posewire.errors import ConfigError
-from posewire.voice.vad import SAMPLE_RATE, VAD_FRAME
+from posewire.voice.vad.base import SAMPLE_RATE, VAD_FRAME
 
 _MAX_SECONDS = 3600
 _BREATH = 0.004
@@ -61,11 +61,11 @@ def read_recording(path: Path) -> NDArray[np.int16]:
 
 async def _listen(pcm: NDArray[np.int16], config: Path | None) -> int:
     from posewire.server.settings import load_settings
-    from posewire.voice.asr import Channel, SpeechRecognizer, Utterance
-    from posewire.voice.endpoint import Endpointer
+    from posewire.voice.asr.base import Channel, SpeechRecognizer, Utterance
+    from posewire.voice.commands.sentences import load_sentences
     from posewire.voice.providers import load_provider
-    from posewire.voice.sentences import load_sentences
-    from posewire.voice.vad import VadEngine
+    from posewire.voice.vad.base import VadEngine
+    from posewire.voice.vad.endpoint import Endpointer
 
     settings = load_settings(config).voice
     if settings is None:

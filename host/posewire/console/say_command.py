@@ -19,7 +19,7 @@ import numpy as np
 
 from posewire.console.host_client import HostClient, add_host_arguments
 from posewire.errors import ConfigError, ProviderError
-from posewire.voice.vad import SAMPLE_RATE
+from posewire.voice.vad.base import SAMPLE_RATE
 
 _PLAYERS = (("paplay",), ("aplay", "-q"), ("afplay",), ("play", "-q"))
 
@@ -64,10 +64,10 @@ async def _say(device: str, text: str, args: argparse.Namespace) -> int:
 
 async def _speak_here(text: str, args: argparse.Namespace) -> None:
     from posewire.server.settings import load_settings
+    from posewire.voice.commands.sentences import load_sentences
+    from posewire.voice.llm.sentence_splitter import SentenceCutter
     from posewire.voice.providers import load_synthesizer
-    from posewire.voice.sentence_cutter import SentenceCutter
-    from posewire.voice.sentences import load_sentences
-    from posewire.voice.speaker import Speaker
+    from posewire.voice.tts.synthesis import Speaker
 
     settings = load_settings(args.config).voice
     if settings is None:

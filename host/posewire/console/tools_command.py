@@ -54,10 +54,10 @@ async def _at_host(args: argparse.Namespace) -> None:
 
 
 async def _here(args: argparse.Namespace) -> None:
-    from posewire.server.caches import Caches
     from posewire.server.host_tools import HostTools
     from posewire.server.settings import load_settings
-    from posewire.voice.tools import ToolContext
+    from posewire.server.state.cache_registry import Caches
+    from posewire.voice.tools.base import ToolContext
 
     tools = HostTools(load_settings(args.config).tools, Counter(), Caches())
     tools.start()

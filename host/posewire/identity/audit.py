@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from posewire.identity.burst import Bursts
 from posewire.identity.tables import AUDIT_KEPT
+from posewire.log import LogThrottle
 from posewire.store import Store
 
 
@@ -28,7 +28,7 @@ class Audit:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._bursts = Bursts()
+        self._throttle = LogThrottle()
 
     def record(self, event: str, who: str, *, device: str = "", peer: str = "", **detail: Any) -> None:
         """Write an entry."""
@@ -36,7 +36,7 @@ class Audit:
 
     def refused(self, code: str, who: str, *, device: str = "", peer: str = "", **detail: Any) -> None:
         """Write that a peer was refused: once for a burst of the same, as an attacker must not fill the disk."""
-        if self._bursts.begins((code, peer.rpartition(":")[0])) is not None:
+        if self._throttle.admit((code, peer.rpartition(":")[0])) is not None:
             self.record(f"refused {code}", who, device=device, peer=peer, **detail)
 
 

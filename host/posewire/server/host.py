@@ -14,32 +14,32 @@ from posewire.hub import ConnectionHub, Limits
 from posewire.identity.audit import Audit
 from posewire.identity.identities import Identities
 from posewire.identity.principal import Principal
-from posewire.server import heap
+from posewire.log import EventLog
 from posewire.server.authenticator import ConnectionAuthenticator
-from posewire.server.caches import Caches
-from posewire.server.connection import ConnectionHandler
-from posewire.server.event_log import EventLog
-from posewire.server.file_limit import raise_file_limit
+from posewire.server.connection.handler import ConnectionHandler
+from posewire.server.connection.registry import ConnectionRegistry
+from posewire.server.connection.session_store import keep_sessions, take_back_sessions
 from posewire.server.host_tools import HostTools
-from posewire.server.http_routes import ROUTES
-from posewire.server.kept_sessions import keep_sessions, take_back_sessions
-from posewire.server.listener import Listener
-from posewire.server.mdns import Announcer
-from posewire.server.memory import StoredMemory
+from posewire.server.http.routes import ROUTES
+from posewire.server.messages.catalog import HANDLERS
+from posewire.server.messages.message_type import TextType
+from posewire.server.monitoring import malloc_trim as heap
+from posewire.server.monitoring.file_limit import raise_file_limit
+from posewire.server.monitoring.health import Watch
 from posewire.server.plugins import LifeHook, Plugin, load_plugins
 from posewire.server.push.service import Push
-from posewire.server.registry import ConnectionRegistry
 from posewire.server.reload import ConfigReload
 from posewire.server.scheduler import Job, Scheduler
 from posewire.server.services import Services
 from posewire.server.settings import Settings, check_exposure
-from posewire.server.speakers import Speakers
-from posewire.server.states import REFRESH
+from posewire.server.state.cache_registry import Caches
+from posewire.server.state.conversation_memory import StoredMemory
+from posewire.server.state.shared_states import REFRESH
+from posewire.server.state.voiceprints import Speakers
 from posewire.server.store_domains import DOMAINS
-from posewire.server.text_handlers import HANDLERS
-from posewire.server.text_handlers.text_type import TextType
-from posewire.server.watch import Watch
-from posewire.server.websocket import CLOSING_TIMEOUT
+from posewire.server.transport.listener import Listener
+from posewire.server.transport.mdns import Announcer
+from posewire.server.transport.websocket import CLOSING_TIMEOUT
 from posewire.store import MEMORY, Store
 from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant

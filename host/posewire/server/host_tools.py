@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from posewire.errors import ProviderError
-from posewire.server.caches import Caches
-from posewire.server.event_log import EventLog
+from posewire.log import EventLog
+from posewire.server.state.cache_registry import Caches
 from posewire.voice.cache import TtlCache
-from posewire.voice.tools import ToolExecutor
+from posewire.voice.tools.base import ToolExecutor
 from posewire.voice.tools.builtin import BUILTIN
 from posewire.voice.tools.functions import FunctionExecutor, load_functions
 from posewire.voice.tools.home_assistant import STATES_TTL, HomeAssistantExecutor

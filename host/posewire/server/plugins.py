@@ -19,9 +19,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from posewire.errors import ConfigError
-from posewire.server.http import authorize
+from posewire.server.http.app import authorize
+from posewire.server.messages.message_type import Handle, Parse, TextType
 from posewire.server.services import Services
-from posewire.server.text_handlers.text_type import Handle, Parse, TextType
 
 GROUP = "posewire.plugins"
 """Entry point group of installed plug-ins; each is loaded only where the configuration names it."""

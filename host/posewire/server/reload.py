@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posewire.errors import ConfigError
+from posewire.log import EventLog
 from posewire.server.authenticator import ConnectionAuthenticator
-from posewire.server.event_log import EventLog
 from posewire.server.settings import Settings, check_exposure
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from posewire.server.event_log import EventLog
+from posewire.log import EventLog
 
 
 @dataclass(frozen=True)

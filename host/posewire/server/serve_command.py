@@ -17,7 +17,7 @@ import os
 import sys
 from pathlib import Path
 
-from posewire.server.event_log import configure_logging
+from posewire.log import configure_logging
 from posewire.server.settings import Settings, load_settings
 
 

@@ -10,26 +10,26 @@ from posewire.identity.audit import Audit
 from posewire.identity.identities import Identities
 from posewire.rooms.directory import RoomDirectory
 from posewire.server.authenticator import ConnectionAuthenticator
-from posewire.server.board_reports import BoardReports
-from posewire.server.caches import Caches
+from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.control import HostControl
 from posewire.server.host_tools import HostTools
-from posewire.server.metrics import HostMetrics
+from posewire.server.http.rate_limit import FailureLimit, RateLimit
+from posewire.server.monitoring.metrics import HostMetrics
+from posewire.server.monitoring.tracing import Tracing
 from posewire.server.push.service import Push
-from posewire.server.rate_limit import FailureLimit, RateLimit
-from posewire.server.registry import ConnectionRegistry
 from posewire.server.settings import Settings
-from posewire.server.speakers import Speakers
-from posewire.server.states import HOST, StateDirectory
-from posewire.server.tracing import Tracing
+from posewire.server.state.board_reports import BoardReports
+from posewire.server.state.cache_registry import Caches
+from posewire.server.state.shared_states import HOST, StateDirectory
+from posewire.server.state.voiceprints import Speakers
 from posewire.store import Store
 from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant
 
 if TYPE_CHECKING:
-    from posewire.server.connection import ConnectionHandler
-    from posewire.server.text_handlers.text_type import TextType
-    from posewire.server.watch import Watch
+    from posewire.server.connection.handler import ConnectionHandler
+    from posewire.server.messages.message_type import TextType
+    from posewire.server.monitoring.health import Watch
 
 
 NAMED_ROOMS = 50

@@ -10,14 +10,14 @@ from posewire.errors import ConfigError
 from posewire.identity.settings import MIN_TOKEN, TOKEN_VARIABLE, AuthSettings, read_auth
 from posewire.loopback import is_loopback
 from posewire.rooms.settings import RoomSettings
-from posewire.server.alerts import AlertSettings
 from posewire.server.bridge.settings import UpstreamSettings
-from posewire.server.flood import FloodSettings
-from posewire.server.http_settings import HttpSettings
-from posewire.server.mdns import MdnsSettings
-from posewire.server.ota_settings import OtaSettings
+from posewire.server.connection.token_bucket import FloodSettings
+from posewire.server.http.ota_settings import OtaSettings
+from posewire.server.http.settings import HttpSettings
+from posewire.server.monitoring.alerts import AlertSettings
+from posewire.server.monitoring.tracing import TracingSettings
 from posewire.server.push.events import PushSettings
-from posewire.server.tracing import TracingSettings
+from posewire.server.transport.mdns import MdnsSettings
 from posewire.store import StoreSettings
 from posewire.store.settings import default_path
 from posewire.update.settings import UpdateSettings

@@ -1,8 +1,10 @@
 """The tables of the host's store: a line for each part that keeps something."""
 
 from posewire.identity.tables import AUDIT, IDENTITY
-from posewire.server import kept_sessions, memory, speakers
+from posewire.server.connection import session_store as kept_sessions
 from posewire.server.push import reminders
+from posewire.server.state import conversation_memory as memory
+from posewire.server.state import voiceprints as speakers
 from posewire.store import Domain
 
 DOMAINS: tuple[Domain, ...] = (

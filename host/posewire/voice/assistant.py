@@ -5,26 +5,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from posewire.voice.asr import SpeechRecognizer
+from posewire.config import read_options
+from posewire.voice.asr.base import SpeechRecognizer
 from posewire.voice.cache import TtlCache
-from posewire.voice.chat import ChatConversation, ChatResponder, Memory
-from posewire.voice.commands import CommandResponder
+from posewire.voice.commands.intents import normal_text
+from posewire.voice.commands.responder import CommandResponder
+from posewire.voice.commands.sentences import Sentences, load_sentences
 from posewire.voice.conversation import Responder
-from posewire.voice.intents import normal_text
-from posewire.voice.llm import LanguageModel
-from posewire.voice.options import read_options
+from posewire.voice.llm.base import LanguageModel
+from posewire.voice.llm.chat import ChatConversation, ChatResponder, Memory
+from posewire.voice.llm.prompt import ChatSettings
 from posewire.voice.output import TurnReport, VoiceOut
-from posewire.voice.prompt import ChatSettings
 from posewire.voice.providers import OFFLINE_TTS, load_provider, load_synthesizer
-from posewire.voice.sentences import Sentences, load_sentences
 from posewire.voice.session import SessionMemory, SessionState, VoiceSession
 from posewire.voice.settings import VoiceSettings
-from posewire.voice.speaker import Speaker
-from posewire.voice.tools import DeviceTools, ToolInfo
-from posewire.voice.tts import SpeechSynthesizer
+from posewire.voice.tools.base import DeviceTools, ToolInfo
+from posewire.voice.tts.base import SpeechSynthesizer
+from posewire.voice.tts.synthesis import Speaker
 from posewire.voice.turn import Kit
-from posewire.voice.vad import VadEngine
-from posewire.voice.voiceprint import VoiceprintEngine
+from posewire.voice.vad.base import VadEngine
+from posewire.voice.voiceprint.base import VoiceprintEngine
 from posewire.voice.voiceprint.identify import Identifier, IdentifyingRecognizer
 from posewire.wire.messages import ListenMode
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from posewire.voice.tools import DeviceTools
+from posewire.voice.tools.base import DeviceTools
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Literal, TypeVar
 
+from posewire.config import read_options
 from posewire.errors import ConfigError, ProviderError
-from posewire.voice.options import read_options
-from posewire.voice.sentences import Sentences
+from posewire.voice.commands.sentences import Sentences
 from posewire.voice.settings import VoiceSettings
 
 GROUP = "posewire.providers"
@@ -21,23 +21,23 @@ Kind = Literal["vad", "asr", "llm", "tts", "voiceprint"]
 _T = TypeVar("_T")
 
 _BUILT_IN: Mapping[str, str] = {
-    "vad.silero": "posewire.voice.vad_silero:make",
-    "vad.energy": "posewire.voice.vad_energy:make",
-    "asr.pocketsphinx": "posewire.voice.asr_pocketsphinx:make",
-    "vad.webrtc": "posewire.voice.vad_webrtc:make",
-    "vad.silero-onnx": "posewire.voice.vad_silero_onnx:make",
-    "asr.vosk": "posewire.voice.asr_vosk:make",
-    "asr.sherpa-onnx": "posewire.voice.asr_sherpa:make",
-    "asr.openai": "posewire.voice.asr_openai:make",
-    "asr.wyoming": "posewire.voice.asr_wyoming:make",
-    "llm.openai": "posewire.voice.llm_openai:make",
-    "tts.openai": "posewire.voice.tts_openai:make",
-    "tts.wyoming": "posewire.voice.tts_wyoming:make",
+    "vad.silero": "posewire.voice.vad.silero:make",
+    "vad.energy": "posewire.voice.vad.energy:make",
+    "asr.pocketsphinx": "posewire.voice.asr.pocketsphinx:make",
+    "vad.webrtc": "posewire.voice.vad.webrtc:make",
+    "vad.silero-onnx": "posewire.voice.vad.silero_onnx:make",
+    "asr.vosk": "posewire.voice.asr.vosk:make",
+    "asr.sherpa-onnx": "posewire.voice.asr.sherpa:make",
+    "asr.openai": "posewire.voice.asr.openai:make",
+    "asr.wyoming": "posewire.voice.asr.wyoming:make",
+    "llm.openai": "posewire.voice.llm.openai:make",
+    "tts.openai": "posewire.voice.tts.openai:make",
+    "tts.wyoming": "posewire.voice.tts.wyoming:make",
     "voiceprint.spectral": "posewire.voice.voiceprint.spectral:make",
     "voiceprint.http": "posewire.voice.voiceprint.http:make",
-    "tts.flite": "posewire.voice.tts_flite:make",
-    "tts.espeak-ng": "posewire.voice.tts_espeak:make",
-    "tts.espeak-lib": "posewire.voice.tts_espeak_lib:make",
+    "tts.flite": "posewire.voice.tts.flite:make",
+    "tts.espeak-ng": "posewire.voice.tts.espeak:make",
+    "tts.espeak-lib": "posewire.voice.tts.espeak_lib:make",
 }
 
 

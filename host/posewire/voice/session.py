@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posewire.voice.asr import Channel, SpeechRecognizer, Utterance
+from posewire.voice.asr.base import Channel, SpeechRecognizer, Utterance
+from posewire.voice.commands.intents import normal_text
 from posewire.voice.conversation import Conversation
-from posewire.voice.endpoint import Endpointer, frames_of
-from posewire.voice.history import History
-from posewire.voice.intents import normal_text
+from posewire.voice.llm.history import History
 from posewire.voice.output import VoiceOut
 from posewire.voice.settings import VoiceSettings
 from posewire.voice.turn import Kit, Turn, TurnState
-from posewire.voice.vad import SAMPLE_RATE, VAD_FRAME, VadEngine
+from posewire.voice.vad.base import SAMPLE_RATE, VAD_FRAME, VadEngine
+from posewire.voice.vad.endpoint import Endpointer, frames_of
 from posewire.wire.messages import ListenMode
 
 _log = logging.getLogger(__name__)

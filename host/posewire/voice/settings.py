@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from posewire.voice.options import check_option as _check
-from posewire.voice.options import read_options
-from posewire.voice.prompt import ChatSettings
+from posewire.config import check_option as _check
+from posewire.config import read_options
+from posewire.voice.llm.prompt import ChatSettings
 
 _WAKE_WORDS = (
     "hi esp", "hey esp", "hi jarvis", "hey jarvis", "hi jason", "hi posewire", "hey posewire", "hello computer",

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire.errors import PosewireError, ProviderError
-from posewire.voice.asr import Utterance
+from posewire.voice.asr.base import Utterance
+from posewire.voice.commands.intents import normal_text
 from posewire.voice.conversation import Conversation, Emotion, EndOfReply, Goodbye, Piece, Took
-from posewire.voice.intents import normal_text
+from posewire.voice.llm.sentence_splitter import SentenceCutter
 from posewire.voice.output import TurnReport, VoiceOut
-from posewire.voice.sentence_cutter import SentenceCutter
-from posewire.voice.speaker import Speaker
+from posewire.voice.tts.synthesis import Speaker
 
 _log = logging.getLogger(__name__)
 

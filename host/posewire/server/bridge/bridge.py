@@ -19,10 +19,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from posewire.errors import FrameError, WireError
+from posewire.log import EventLog
 from posewire.server.bridge.ota_check import OtaError, UpstreamAddress, ask_ota
 from posewire.server.bridge.settings import UpstreamSettings
 from posewire.server.bridge.transcoder import RATE_UP, Downlink, Pcm, Uplink
-from posewire.server.event_log import EventLog
 from posewire.wire.messages import AudioParams, Hello, Message, dump_text, error_message, parse_text
 
 PASSED = frozenset({"listen", "abort", "mcp", "iot"})

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from posewire.errors import WireError
-from posewire.server.event_log import EventLog
-from posewire.server.registry import ConnectionRegistry
+from posewire.log import EventLog
+from posewire.server.connection.registry import ConnectionRegistry
 from posewire.voice.assistant import SessionState, VoiceSession
 
 QUEUED = 8

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 
+from posewire.config import read_options
 from posewire.errors import ConfigError, WireError
+from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.push.announcer import Announcement, Announcer
-from posewire.server.registry import ConnectionRegistry
-from posewire.voice.options import read_options
 
 if TYPE_CHECKING:
-    from posewire.server.connection import ConnectionHandler
+    from posewire.server.connection.handler import ConnectionHandler
 
 MAX_NAME = 64
 _MAX_VALUE = 100

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from posewire.errors import StoreError, ToolError
-from posewire.server.event_log import EventLog
+from posewire.log import EventLog
 from posewire.server.push.announcer import Announcement, Announcer, Outcome
 from posewire.store import Domain, Store
 

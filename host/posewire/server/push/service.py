@@ -2,11 +2,11 @@
 
 from collections import Counter
 
+from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.push.announcer import Announcer
 from posewire.server.push.events import DeviceEvents, PushSettings
 from posewire.server.push.reminders import Reminders
 from posewire.server.push.tools import PushTools
-from posewire.server.registry import ConnectionRegistry
 from posewire.store import Store
 
 

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from posewire.errors import ToolError, WireError
+from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.push.announcer import Announcement, Announcer
 from posewire.server.push.reminders import Reminder, Reminders
-from posewire.server.registry import ConnectionRegistry
-from posewire.voice.tools import ToolContext, ToolOutput
+from posewire.voice.tools.base import ToolContext, ToolOutput
 from posewire.voice.tools.functions import tool
 
 Label = Annotated[str, "what it is for, in a few words; may be empty"]

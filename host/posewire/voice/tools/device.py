@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from posewire.voice.tools import DeviceTools, ToolContext, ToolInfo, ToolOutput
+from posewire.voice.tools.base import DeviceTools, ToolContext, ToolInfo, ToolOutput
 
 
 class DeviceExecutor:

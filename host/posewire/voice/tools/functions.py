@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from posewire.errors import ConfigError, ToolError
-from posewire.voice.tools import ToolContext, ToolInfo, ToolOutput
+from posewire.voice.tools.base import ToolContext, ToolInfo, ToolOutput
 from posewire.voice.tools.schema import schema_of
 
 ENTRY_POINTS = "posewire.tools"

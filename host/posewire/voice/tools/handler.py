@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from posewire.errors import ToolError
-from posewire.voice.llm import ChatMessage, ChatTool, ToolCall
-from posewire.voice.tools import ToolContext, ToolInfo
+from posewire.voice.llm.base import ChatMessage, ChatTool, ToolCall
+from posewire.voice.tools.base import ToolContext, ToolInfo
 from posewire.voice.tools.manager import ToolManager
 from posewire.voice.tools.names import plain_names
 from posewire.voice.tools.schema import arguments_from_json

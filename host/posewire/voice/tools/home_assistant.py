@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from posewire.errors import ConfigError, ToolError
 from posewire.http_client import HttpClient, HttpError
 from posewire.voice.cache import TtlCache
-from posewire.voice.tools import ToolContext, ToolInfo, ToolOutput
+from posewire.voice.tools.base import ToolContext, ToolInfo, ToolOutput
 from posewire.voice.tools.functions import FunctionExecutor, tool
 from posewire.voice.tools.settings import HomeAssistantSettings, read_secret
 

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from posewire.errors import ToolError
-from posewire.voice.tools import ToolContext, ToolExecutor, ToolInfo, ToolOutput
+from posewire.voice.tools.base import ToolContext, ToolExecutor, ToolInfo, ToolOutput
 from posewire.voice.tools.schema import checked_arguments
 
 MAX_RESULT = 8000

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from posewire.errors import ProviderError, ToolError
-from posewire.voice.tools import ToolContext, ToolInfo, ToolOutput
+from posewire.voice.tools.base import ToolContext, ToolInfo, ToolOutput
 from posewire.voice.tools.settings import McpServerSettings, read_secret
 
 REFRESH = 300.0

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from posewire.config import read_options
 from posewire.errors import ConfigError
-from posewire.voice.options import read_options
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from posewire.errors import ConfigError, ProviderError
 from posewire.http_client import HttpClient, HttpError
-from posewire.voice.asr_whole import as_wav
+from posewire.voice.asr.buffered import as_wav
 from posewire.voice.providers import ProviderContext
 from posewire.voice.tools.settings import read_secret
-from posewire.voice.voiceprint import Vector
+from posewire.voice.voiceprint.base import Vector
 
 _RATE = 16000
 _LEAST = _RATE * 6 // 10

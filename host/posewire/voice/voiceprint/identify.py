@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire.errors import PosewireError
-from posewire.voice.asr import Channel, SpeechRecognizer, Transcript, Utterance
+from posewire.voice.asr.base import Channel, SpeechRecognizer, Transcript, Utterance
 
 _LONGEST = 15 * 16000
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire.voice.providers import ProviderContext
-from posewire.voice.voiceprint import Vector
+from posewire.voice.voiceprint.base import Vector
 
 RATE = 16000
 _WINDOW, _HOP, _FFT = 400, 160, 512

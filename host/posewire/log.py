@@ -1,0 +1,130 @@
+"""Structured log lines: an event name, the device and session it belongs to, and fields.
+
+As text for people (``12:00:01.123 info  heard  device=… text="turn on the light"``) or one JSON object a line.
+"""
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Hashable
+from typing import Any, Literal
+
+from posewire.printable import printable
+
+LOGGER = "posewire"
+
+QUIET = 10.0
+"""Seconds without an event after which it is logged again."""
+
+
+class LogThrottle:
+    """Logs an event once while it keeps happening: ``suppressed = throttle.admit(key)``."""
+
+    def __init__(self, most: int = 1000, clock: Callable[[], float] = time.monotonic) -> None:
+        """Remember the ``most`` latest keys; ``clock`` counts seconds."""
+        self._most = most
+        self._clock = clock
+        self._seen: dict[Hashable, tuple[float, int]] = {}
+
+    def admit(self, key: Hashable) -> int | None:
+        """Count one event; return how many were suppressed before it, or None when this one is to be suppressed."""
+        now = self._clock()
+        last, suppressed = self._seen.pop(key, (now - QUIET, 0))
+        admitted = now - last >= QUIET
+        self._seen[key] = (now, 0 if admitted else suppressed + 1)
+        while len(self._seen) > self._most:
+            del self._seen[next(iter(self._seen))]
+        return suppressed if admitted else None
+
+
+class EventLog:
+    """A logger with bound fields."""
+
+    def __init__(self, **bound: Any) -> None:
+        self._bound = bound
+        self._logger = logging.getLogger(LOGGER)
+
+    def bind(self, **fields: Any) -> "EventLog":
+        """Return a log with more fields bound."""
+        return EventLog(**{**self._bound, **fields})
+
+    def debug(self, event: str, **fields: Any) -> None:
+        """Log what only a developer of this project wants to see."""
+        self._log(logging.DEBUG, event, fields)
+
+    def info(self, event: str, **fields: Any) -> None:
+        """Log a step of normal life."""
+        self._log(logging.INFO, event, fields)
+
+    def warning(self, event: str, **fields: Any) -> None:
+        """Log what somebody should look at when it happens often."""
+        self._log(logging.WARNING, event, fields)
+
+    def exception(self, event: str, **fields: Any) -> None:
+        """Log an unexpected exception with its traceback."""
+        self._logger.error(event, exc_info=True, extra={"fields": {**self._bound, **fields}})
+
+    def _log(self, level: int, event: str, fields: dict[str, Any]) -> None:
+        if self._logger.isEnabledFor(level):
+            self._logger.log(level, event, extra={"fields": {**self._bound, **fields}})
+
+
+class _TextFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, Any] = getattr(record, "fields", {})
+        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+        parts = [f"{clock}.{int(record.msecs):03d} {record.levelname.lower():7} {printable(record.getMessage())}"]
+        parts += [f"{name}={_show(value)}" for name, value in fields.items() if value not in (None, "")]
+        line = " ".join(parts)
+        if not record.exc_info:
+            return line
+        # Indented, so that no line of an exception's text passes for a line of the log.
+        return "\n  ".join([line, *map(printable, self.formatException(record.exc_info).split("\n"))])
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        entry: dict[str, Any] = {
+            "time": round(record.created, 3),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_info:
+            entry["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(entry, ensure_ascii=False, default=str)
+
+
+class _Foreign(logging.Filter):
+    """Throttles what libraries log, as peers may cause it. The logger's name becomes a field."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._throttle = LogThrottle()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        suppressed = self._throttle.admit((record.name, str(record.msg).partition("\n")[0]))
+        record.fields = {"logger": record.name, "suppressed": suppressed or None}
+        return suppressed is not None
+
+
+def configure_logging(style: Literal["text", "json"], level: str = "info") -> None:
+    """Send the host's log to standard error in the given style, and what libraries warn of."""
+    formatter = _JsonFormatter() if style == "json" else _TextFormatter()
+    handler, foreign = logging.StreamHandler(sys.stderr), logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    foreign.setFormatter(formatter)
+    foreign.addFilter(_Foreign())
+    logging.getLogger().handlers[:] = [foreign]
+    logger = logging.getLogger(LOGGER)
+    logger.handlers[:] = [handler]
+    logger.setLevel(level.upper())
+    logger.propagate = False
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.1f}"
+    text = str(value)
+    return printable(json.dumps(text, ensure_ascii=False) if " " in text or '"' in text else text)

@@ -1,0 +1,140 @@
+"""The tools of one device: MCP over the connection (the device is the server), and legacy IoT methods as tools."""
+
+import asyncio
+import itertools
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from posewire import __version__
+from posewire.errors import ToolError
+from posewire.log import EventLog
+from posewire.server.connection.iot_things import IotThings, send_nowhere
+from posewire.voice.assistant import ToolInfo
+from posewire.wire.messages import Message
+from posewire.wire.requests import Iot
+
+CALL_TIMEOUT = 30.0
+_LIST_TIMEOUT = 10.0
+_MAX_PAGES = 32
+_PROTOCOL_VERSION = "2024-11-05"
+
+
+class DeviceTools:
+    """Lists and calls a device's tools. Answers are matched by id; late or unknown ones are ignored."""
+
+    def __init__(self, send: Callable[[Message], None], log: EventLog) -> None:
+        self.log = log
+        self._send = send
+        self._ids = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._tools: dict[str, ToolInfo] = {}
+        self._things = IotThings(send)
+
+    def available(self) -> Mapping[str, ToolInfo]:
+        """Return the tools by name."""
+        return {**self._things.tools, **self._tools}
+
+    async def discover(self) -> None:
+        """Initialize the device's MCP server and list its tools, page by page.
+
+        Raises:
+            ToolError: the device does not answer, or refuses.
+        """
+        await self._request(
+            "initialize",
+            {
+                "protocolVersion": _PROTOCOL_VERSION,
+                # Some clients in the field fail without a vision entry; an empty address means: no vision here.
+                "capabilities": {"vision": {"url": "", "token": ""}},
+                "clientInfo": {"name": "posewire", "version": __version__},
+            },
+            _LIST_TIMEOUT,
+        )
+        cursor = ""
+        for _ in range(_MAX_PAGES):
+            result = await self._request("tools/list", {"cursor": cursor} if cursor else {}, _LIST_TIMEOUT)
+            for tool in result.get("tools", []):
+                if isinstance(tool, dict) and isinstance(tool.get("name"), str):
+                    schema = tool.get("inputSchema")
+                    self._tools[tool["name"]] = ToolInfo(
+                        str(tool.get("description", "")), schema if isinstance(schema, dict) else {}
+                    )
+            cursor = result.get("nextCursor") or ""
+            if not isinstance(cursor, str) or not cursor:
+                return
+
+    async def call(self, name: str, arguments: Mapping[str, object]) -> str:
+        """Call a tool and return its text.
+
+        Raises:
+            ToolError: no such tool, the device answers with an error, or does not answer in 30 s.
+        """
+        try:
+            text = await self._call(name, arguments)
+        except ToolError as error:
+            self.log.warning("tool", name=name, arguments=dict(arguments), error=str(error))
+            raise
+        self.log.info("tool", name=name, arguments=dict(arguments), result=text[:200])
+        return text
+
+    async def _call(self, name: str, arguments: Mapping[str, object]) -> str:
+        if name not in self._tools:
+            return self._things.call(name, arguments)
+        result = await self._request("tools/call", {"name": name, "arguments": dict(arguments)}, CALL_TIMEOUT)
+        texts = [
+            str(part.get("text", ""))
+            for part in result.get("content", [])
+            if isinstance(part, dict) and part.get("type") == "text"
+        ]
+        text = "\n".join(texts)
+        if result.get("isError"):
+            raise ToolError(text or f"{name} failed")
+        return text
+
+    def on_mcp(self, payload: Mapping[str, Any]) -> None:
+        """Take a JSON-RPC message from the device. Notifications and answers nobody waits for are ignored."""
+        if "method" in payload:
+            return
+        waiting = self._waiting.get(payload["id"])
+        if waiting is None or waiting.done():
+            return
+        error, result = payload.get("error"), payload.get("result")
+        if error is not None:
+            text = error.get("message") if isinstance(error, dict) else None
+            waiting.set_exception(ToolError(str(text or json.dumps(error))[:500]))
+        elif isinstance(result, dict):
+            waiting.set_result(result)
+        else:
+            waiting.set_exception(ToolError("the device's answer has no result object"))
+
+    def on_iot(self, iot: Iot) -> None:
+        """Take legacy methods and states: see ``IotThings``. A tool that the device lists itself stays as it is.
+
+        Raises:
+            WireError: ``too_many`` of them.
+        """
+        self._things.take(iot)
+
+    def close(self) -> None:
+        """Fail every call that still waits, and let go of the connection; what is sent after that goes nowhere."""
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(ToolError("the device is gone"))
+        # The connection holds these tools: with the way back they would wait for the collector together.
+        self._send = send_nowhere
+        self._things.close()
+
+    async def _request(self, method: str, params: Message, within: float) -> Message:
+        request_id = next(self._ids)
+        waiting: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._waiting[request_id] = waiting
+        payload = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
+        self._send({"type": "mcp", "payload": payload})
+        try:
+            async with asyncio.timeout(within):
+                return await waiting
+        except TimeoutError:
+            raise ToolError(f"the device did not answer {method} within {within:.0f} s") from None
+        finally:
+            del self._waiting[request_id]

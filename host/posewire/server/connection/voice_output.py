@@ -1,0 +1,82 @@
+"""What a voice session says, turned into the messages and audio frames of a connection."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posewire.log import EventLog
+from posewire.server.connection.downlink import AudioDownlink
+from posewire.voice.llm.emotions import EMOJI
+from posewire.voice.output import TurnReport
+from posewire.wire.messages import Message
+
+
+class ConnectionVoiceOut:
+    """The ``VoiceOut`` of one connection."""
+
+    def __init__(
+        self,
+        send: Callable[[Message], None],
+        downlink: AudioDownlink,
+        log: EventLog,
+        conversation_over: Callable[[], None],
+        turn_over: Callable[[TurnReport], None],
+    ) -> None:
+        self._send = send
+        self._downlink = downlink
+        self._log = log
+        self._conversation_over = conversation_over
+        self._turn_over = turn_over
+
+    def hearing(self, text: str) -> None:
+        """Log what an engine makes of speech that still goes on."""
+        self._log.debug("hearing", text=text)
+
+    def heard(self, text: str) -> None:
+        """Tell the device what was recognised."""
+        self._log.info("heard", text=text)
+        self._send({"type": "stt", "text": text})
+
+    def emotion(self, name: str) -> None:
+        """Tell the device which face to show."""
+        self._send({"type": "llm", "emotion": name, "text": EMOJI.get(name, EMOJI["neutral"])})
+
+    def reply_started(self) -> None:
+        """Announce audio."""
+        self._send({"type": "tts", "state": "start"})
+
+    def sentence(self, text: str) -> None:
+        """Send the subtitle of what is spoken next."""
+        self._log.info("says", text=text)
+        self._send({"type": "tts", "state": "sentence_start", "text": text})
+
+    async def play(self, pcm: NDArray[np.int16]) -> None:
+        """Queue 16 kHz mono samples for the device; waits while the downlink is full."""
+        await self._downlink.play(pcm)
+
+    async def reply_ended(self) -> None:
+        """Wait until all audio has been sent, then tell the device that the reply is over."""
+        await self._downlink.finish()
+        self._send({"type": "tts", "state": "stop"})
+
+    def reply_cancelled(self) -> None:
+        """Drop what has not been sent and tell the device at once."""
+        self._downlink.cancel()
+        self._send({"type": "tts", "state": "stop"})
+
+    def speech_started(self) -> None:
+        """Log the onset of speech."""
+        self._log.debug("speech_started")
+
+    def turn(self, report: TurnReport) -> None:
+        """Log how the turn ended and how long each stage took; over the budget it is a warning."""
+        times = {f"{stage}_ms": round(took, 1) for stage, took in report.stages.items()}
+        log = self._log.warning if report.over_budget else self._log.info
+        log("turn", outcome=report.outcome, slow=report.over_budget, **times)
+        self._turn_over(report)
+
+    def goodbye(self) -> None:
+        """End the conversation: some devices listen again after every reply, unless their connection is closed."""
+        self._log.info("conversation_over")
+        self._conversation_over()

@@ -1,0 +1,119 @@
+"""``/xiaozhi/ota/``: where a stock device asks for its server, its token and newer firmware, and is paired.
+
+A device that this host does not know gets a six-digit code, which it shows or speaks; somebody who may do so confirms
+it (``posewire devices pair CODE``, or ``POST /api/paired``).
+"""
+
+import json
+import time
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from posewire.errors import WireError
+from posewire.loopback import is_loopback
+from posewire.server.authenticator import said_by
+from posewire.server.http.app import client_address, services
+from posewire.server.services import Services
+
+PATH = "/xiaozhi/v1/"
+_ACTIVATION_TIMEOUT = 30_000
+
+
+async def check_version(request: Request) -> Response:
+    """Tell a device its server and token; one that is not known gets a pairing code instead of a token."""
+    here = services(request)
+    device_id, client_id = _device(request)
+    _limit(here, client_address(request), device_id)
+    info = await _info(request)
+    application = info.get("application")
+    version = application.get("version") if isinstance(application, dict) else None
+    settings = here.settings.ota
+    answer: dict[str, Any] = {
+        "server_time": {"timestamp": int(time.time() * 1000), "timezone_offset": time.localtime().tm_gmtoff // 60},
+        # The version that it has, so that there is nothing to install: stock firmware comes from its makers.
+        "firmware": {"version": version if isinstance(version, str) else "", "url": ""},
+        "websocket": {
+            "url": settings.websocket_url or _own_url(request),
+            "token": "",
+            "version": settings.frame_protocol,
+        },
+    }
+    if here.settings.auth.required:
+        # The command line may have paired it a moment ago.
+        await here.identities.refresh()
+        token = here.identities.device_token(device_id, client_id)
+        if token is not None:
+            answer["websocket"]["token"] = token
+        elif here.settings.auth.pairing:
+            answer["activation"] = await _activation(here, device_id, client_id, info, client_address(request))
+    here.counters["ota_checks"] += 1
+    return JSONResponse(answer)
+
+
+async def activate(request: Request) -> Response:
+    """Answer a device that waits for its pairing: 200 when it is done, 202 while it waits."""
+    here = services(request)
+    device_id, client_id = _device(request)
+    _limit(here, client_address(request), device_id)
+    if not here.settings.auth.required:
+        return JSONResponse({"success": True})
+    match await here.identities.pairing_state(device_id, client_id):
+        case "paired":
+            return JSONResponse({"success": True})
+        case "waiting":
+            return JSONResponse({"success": False, "message": "nobody has confirmed the code yet"}, 202)
+        case _:
+            raise WireError("the code has expired: check for a new one", "not_found")
+
+
+async def _activation(
+    here: Services, device_id: str, client_id: str, info: dict[str, Any], peer: str
+) -> dict[str, Any]:
+    if await here.identities.pairing_state(device_id, client_id) != "waiting":
+        here.code_limit.take(peer)
+    board = info.get("board")
+    name = board.get("name") if isinstance(board, dict) else None
+    pairing = await here.identities.want_pairing(device_id, client_id, str(name or "")[:40], peer)
+    return {
+        "code": pairing.code,
+        "message": f"posewire devices pair {pairing.code}",
+        "challenge": pairing.challenge,
+        "timeout_ms": _ACTIVATION_TIMEOUT,
+    }
+
+
+def _limit(here: Services, address: str, device_id: str) -> None:
+    """Bound what one device asks for, and all of one address: behind a router there may be a whole class of them."""
+    here.ota_limit.take((address, device_id))
+    if not is_loopback(address):
+        here.ota_address_limit.take(address)
+
+
+def _device(request: Request) -> tuple[str, str]:
+    device_id, client_id = said_by(request.headers)
+    if not device_id or not client_id:
+        raise WireError("a device sends the headers Device-Id and Client-Id", "bad_message")
+    return device_id, client_id
+
+
+async def _info(request: Request) -> dict[str, Any]:
+    body = await request.body()
+    if not body:
+        return {}
+    try:
+        info = json.loads(body)
+    except (ValueError, RecursionError):
+        raise WireError("the body is not JSON", "bad_json") from None
+    if not isinstance(info, dict):
+        raise WireError("the body is not a JSON object", "bad_json")
+    return info
+
+
+def _own_url(request: Request) -> str:
+    """Return the address that the device has reached as a WebSocket URL; some leave the port out of ``Host``."""
+    scheme = "wss" if request.url.scheme == "https" else "ws"
+    name = request.url.hostname or ""
+    port = request.url.port or request.scope["server"][1]
+    return f"{scheme}://{f'[{name}]' if ':' in name else name}:{port}{PATH}"

@@ -1,0 +1,211 @@
+"""Alerts: a value that stays beyond its threshold is told once, and told again when it has been well for as long."""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from posewire.errors import ConfigError
+from posewire.http_client import HttpClient, HttpError
+from posewire.log import EventLog
+
+WEBHOOK_VARIABLE = "POSEWIRE_ALERT_WEBHOOK"
+
+_WELL = 0.8
+"""A value has recovered when it is this far inside its threshold: the hysteresis."""
+
+_HISTORY = 100
+_QUEUE = 32
+_TRIES = 3
+_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True)
+class AlertSettings:
+    """Section ``[alerts]``: thresholds (0: off), how long one must be crossed, and where alerts are posted.
+
+    Who knows the address of a webhook can post to it: it is a secret.
+    """
+
+    hold: float = 10.0
+    latency_ms: float = 50.0
+    loop_lag_ms: float = 100.0
+    loss: float = 0.05
+    cpu: float = 0.95
+    memory_growth_mb: float = 100.0
+    memory_leak_mb: float = 100.0
+    send_failures: float = 5.0
+    min_frame_rate: float = 0.0
+    webhook: str = field(default="", repr=False)
+    webhook_file: str = ""
+
+    def __post_init__(self) -> None:
+        for rule in _every_rule(self):
+            if rule.threshold < 0:
+                raise ConfigError(f"[alerts] {rule.name} must be 0 (off) or more, is {rule.threshold}")
+        if self.webhook and not self.webhook.startswith(("http://", "https://")):
+            raise ConfigError("[alerts] webhook must be an http:// or https:// URL")
+
+    def with_secret(self) -> "AlertSettings":
+        """Return the settings with the webhook of the file, or of the variable POSEWIRE_ALERT_WEBHOOK.
+
+        Raises:
+            ConfigError: the file cannot be read.
+        """
+        if not self.webhook_file:
+            return replace(self, webhook=self.webhook or os.environ.get(WEBHOOK_VARIABLE, "").strip())
+        try:
+            return replace(self, webhook=Path(self.webhook_file).expanduser().read_text(encoding="utf-8").strip())
+        except OSError as error:
+            raise ConfigError(f"[alerts] webhook_file {self.webhook_file}: {error.strerror}") from None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """``above``: alert when the value is above the threshold; else when it is below."""
+
+    name: str
+    threshold: float
+    above: bool = True
+
+    def crossed(self, value: float) -> bool:
+        """Tell whether the value is on the wrong side."""
+        return value > self.threshold if self.above else value < self.threshold
+
+    def well(self, value: float) -> bool:
+        """Tell whether the value is safely on the right side."""
+        return value <= self.threshold * _WELL if self.above else value >= self.threshold / _WELL
+
+
+def rules(settings: AlertSettings) -> list[Rule]:
+    """Return the rules that are on."""
+    return [rule for rule in _every_rule(settings) if rule.threshold]
+
+
+def _every_rule(settings: AlertSettings) -> list[Rule]:
+    return [
+        Rule("latency_ms", settings.latency_ms),
+        Rule("loop_lag_ms", settings.loop_lag_ms),
+        Rule("loss", settings.loss),
+        Rule("cpu", settings.cpu),
+        Rule("memory_growth_mb", settings.memory_growth_mb),
+        Rule("memory_leak_mb", settings.memory_leak_mb),
+        Rule("send_failures", settings.send_failures),
+        Rule("min_frame_rate", settings.min_frame_rate, above=False),
+    ]
+
+
+@dataclass
+class _Watch:
+    since: float | None = None
+    """Since when the value says the opposite of ``active``."""
+
+    active: bool = False
+
+
+class Alerts:
+    """Feed it with ``check``; ``deliver`` gets each change."""
+
+    def __init__(self, settings: AlertSettings, deliver: Callable[[dict[str, Any]], None]) -> None:
+        self.settings = settings
+        self.history: deque[dict[str, Any]] = deque(maxlen=_HISTORY)
+        """The last alerts and recoveries, oldest first."""
+
+        self._deliver = deliver
+        self._watches: dict[str, _Watch] = {}
+        self._values: dict[str, float] = {}
+
+    def check(self, values: Mapping[str, float], now: float, clock: float) -> None:
+        """Look at values by rule name; one that is missing leaves its rule alone.
+
+        Args:
+            now: seconds on a monotonic clock. clock: the time of day, as in ``time.time()``.
+        """
+        for rule in rules(self.settings):
+            value = values.get(rule.name)
+            if value is None:
+                continue
+            self._values[rule.name] = value
+            watch = self._watches.setdefault(rule.name, _Watch())
+            turning = rule.well(value) if watch.active else rule.crossed(value)
+            if not turning:
+                watch.since = None
+                continue
+            if watch.since is None:
+                watch.since = now
+            if now - watch.since >= self.settings.hold:
+                watch.active, watch.since = not watch.active, None
+                self._tell(rule, "firing" if watch.active else "resolved", value, clock)
+
+    def active(self) -> list[dict[str, Any]]:
+        """Return the alerts that are on, with their values now."""
+        return [
+            {"name": rule.name, "value": self._values.get(rule.name), "threshold": rule.threshold}
+            for rule in rules(self.settings)
+            if self._watches.get(rule.name, _Watch()).active
+        ]
+
+    def _tell(self, rule: Rule, state: Literal["firing", "resolved"], value: float, clock: float) -> None:
+        alert = {
+            "name": rule.name,
+            "state": state,
+            "value": round(value, 3),
+            "threshold": rule.threshold,
+            "time": round(clock, 3),
+        }
+        self.history.append(alert)
+        self._deliver(alert)
+
+
+class Webhook:
+    """Posts alerts as JSON, one after the other. When 32 wait, the oldest is dropped and counted."""
+
+    def __init__(self, url: str, count: Callable[[str], None]) -> None:
+        self.url = url
+        self._count = count
+        self._waiting: deque[dict[str, Any]] = deque(maxlen=_QUEUE)
+        self._task: asyncio.Task[None] | None = None
+        self._log = EventLog()
+
+    def post(self, alert: dict[str, Any]) -> None:
+        """Queue an alert."""
+        if not self.url:
+            return
+        if len(self._waiting) == _QUEUE:
+            self._count("alert_webhook_dropped")
+        self._waiting.append(alert)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._send_all())
+
+    async def close(self) -> None:
+        """Give up what has not been posted."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _send_all(self) -> None:
+        client = HttpClient(_TIMEOUT)
+        try:
+            while self._waiting:
+                alert = self._waiting.popleft()
+                for attempt in range(_TRIES):
+                    try:
+                        await self._send(client, alert)
+                        break
+                    except HttpError as error:
+                        if attempt == _TRIES - 1:
+                            self._count("alert_webhook_failed")
+                            self._log.warning("webhook_failed", host=urlsplit(self.url).hostname, why=str(error))
+                        else:
+                            await asyncio.sleep(attempt + 1)
+        finally:
+            await client.close()
+
+    async def _send(self, client: HttpClient, alert: Mapping[str, Any]) -> None:
+        async with client.request("POST", self.url, json=alert) as answer:
+            if not answer.ok:
+                raise HttpError(f"answers {answer.status}")

@@ -1,0 +1,184 @@
+"""The host looks at itself: what the jobs of the scheduler do."""
+
+import asyncio
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from posewire.log import EventLog
+from posewire.server.monitoring.alerts import Alerts, Webhook
+from posewire.server.monitoring.process_stats import cpu_seconds, open_files, resident_bytes
+from posewire.server.scheduler import Job
+from posewire.wire.messages import RoomKind
+
+if TYPE_CHECKING:
+    from posewire.server.services import Services
+
+LAG_EVERY = 0.25
+CHECK_EVERY = 2.0
+STATISTICS_EVERY = 10.0
+IDLE_EVERY = 5.0
+REPORT_EVERY = 60.0
+_MEMORY_WINDOW = 60.0
+_LEAK_WINDOW = 3600.0
+_RATE_WINDOW = 2.0
+
+
+class Watch:
+    """Loop lag, alerts, routing statistics, idle rooms and the status report of one host."""
+
+    def __init__(self, services: "Services") -> None:
+        self.rates: dict[str, float] = {}
+        """Counted things a second, over the last statistics period."""
+
+        self._services = services
+        self._log = EventLog()
+        self.webhook = Webhook(services.settings.alerts.webhook, self._count)
+        self.alerts = Alerts(services.settings.alerts, self._deliver)
+        self.recent_lag = 0.0
+        """Seconds by which the event loop was late last."""
+
+        self._lag_due = 0.0
+        self._totals = dict(services.counters)
+        self._totals_at = time.monotonic()
+        self._cpu = (time.monotonic(), cpu_seconds())
+        self._seen = dict(services.counters)
+        self._seen_at = time.monotonic()
+        self._messages = services.metrics.messages.copy_counts()
+        self._lag = services.metrics.loop_lag.copy_counts()
+        self._memory: list[tuple[float, int]] = []
+        self._began = time.monotonic()
+        self._hour: deque[tuple[float, int]] = deque()
+        """Resident memory, a minute apart, from an hour ago on."""
+
+    def jobs(self) -> list[Job]:
+        """Return the jobs."""
+        return [
+            Job("loop lag", LAG_EVERY, self.measure_lag),
+            Job("alerts", CHECK_EVERY, self.check),
+            Job("routing statistics", STATISTICS_EVERY, self.count_rates),
+            Job("idle rooms", IDLE_EVERY, self.close_idle_rooms),
+            Job("status report", REPORT_EVERY, self.report),
+        ]
+
+    def measure_lag(self) -> None:
+        """Note by how much this timer is late: whatever blocks the loop delays everybody by as much."""
+        now = time.monotonic()
+        if self._lag_due:
+            self.recent_lag = max(0.0, now - self._lag_due)
+            self._services.metrics.loop_lag.observe(self.recent_lag)
+        self._lag_due = now + LAG_EVERY
+
+    def check(self) -> None:
+        """Compare what happened since the last check with the thresholds."""
+        now = time.monotonic()
+        self.alerts.settings = self._services.settings.alerts
+        self.webhook.url = self._services.settings.alerts.webhook
+        self.alerts.check(self.values(now), now, time.time())
+
+    def values(self, now: float) -> dict[str, float]:
+        """Return what the alert rules look at, since the last call."""
+        metrics, counters = self._services.metrics, self._services.counters
+        passed = max(now - self._seen_at, 1e-6)
+        seen, self._seen = self._seen, dict(counters)
+
+        def gained(*names: str) -> float:
+            return sum(counters[name] - seen.get(name, 0) for name in names)
+
+        sent, dropped = gained("pose_out", "audio_out"), gained("pose_dropped", "audio_dropped")
+        cpu_at, cpu = self._cpu
+        used = cpu_seconds()
+        metrics.resident = resident_bytes()
+        self._memory = [entry for entry in self._memory if now - entry[0] <= _MEMORY_WINDOW]
+        self._memory.append((now, metrics.resident))
+        values = {
+            "latency_ms": 1000 * metrics.messages.percentile(0.99, self._messages),
+            "loop_lag_ms": 1000 * metrics.loop_lag.percentile(0.99, self._lag),
+            "loss": dropped / (sent + dropped) if sent + dropped else 0.0,
+            "cpu": (used - cpu) / max(now - cpu_at, 1e-6),
+            "memory_growth_mb": (metrics.resident - self._memory[0][1]) / 2**20,
+            "send_failures": gained("congested", "internal_errors") / passed,
+        }
+        growth = self._growth_in_an_hour(now, metrics.resident)
+        if growth is not None:
+            values["memory_leak_mb"] = growth / 2**20
+        rate = self._slowest_publisher(now)
+        if rate is not None:
+            values["min_frame_rate"] = rate
+        self._cpu = (now, used)
+        self._seen_at = now
+        self._messages, self._lag = metrics.messages.copy_counts(), metrics.loop_lag.copy_counts()
+        return values
+
+    def count_rates(self) -> None:
+        """Turn the totals into rates."""
+        now, totals = time.monotonic(), dict(self._services.counters)
+        passed = max(now - self._totals_at, 1e-6)
+        self.rates = {
+            name: round((total - self._totals.get(name, 0)) / passed, 2)
+            for name, total in totals.items()
+            if total != self._totals.get(name, 0)
+        }
+        self._totals, self._totals_at = totals, now
+
+    def close_idle_rooms(self) -> None:
+        """Close the rooms where nothing happens."""
+        for name in self._services.rooms.close_idle(time.monotonic()):
+            self._services.counters["rooms_closed_idle"] += 1
+            self._log.info("room_idle", room=name)
+
+    def report(self) -> None:
+        """Log how the host is doing, when anybody is connected."""
+        services, metrics = self._services, self._services.metrics
+        if not services.registry.open:
+            return
+        self._log.info(
+            "status",
+            connections=services.registry.open,
+            rooms=len(services.rooms.rooms),
+            resident_mb=round(resident_bytes() / 2**20, 1),
+            tasks=len(asyncio.all_tasks()),
+            files=open_files(),
+            p50_ms=1000 * metrics.messages.percentile(0.5),
+            p95_ms=1000 * metrics.messages.percentile(0.95),
+            p99_ms=1000 * metrics.messages.percentile(0.99),
+            lag_p99_ms=1000 * metrics.loop_lag.percentile(0.99),
+            rates=self.rates,
+        )
+
+    def _growth_in_an_hour(self, now: float, resident: int) -> int | None:
+        # In the first hour the engines are loaded and the boards come: that growth says nothing.
+        if now - self._began < _LEAK_WINDOW:
+            return None
+        if not self._hour or now - self._hour[-1][0] >= _MEMORY_WINDOW:
+            self._hour.append((now, resident))
+        while len(self._hour) > 1 and now - self._hour[1][0] >= _LEAK_WINDOW:
+            self._hour.popleft()
+        at, before = self._hour[0]
+        return resident - before if now - at >= _LEAK_WINDOW else None
+
+    def _slowest_publisher(self, now: float) -> float | None:
+        rates = [
+            _pose_rate(member.last_frames, now)
+            for room in self._services.rooms.rooms.values()
+            for member in room.members.values()
+            if member.streams and member.link is not None
+        ]
+        return min(rates, default=None)
+
+    def _deliver(self, alert: dict[str, Any]) -> None:
+        self._count(f"alert_{alert['name']}")
+        self._log.warning("alert", **{key: value for key, value in alert.items() if key != "time"})
+        self.webhook.post(alert)
+
+    def _count(self, name: str) -> None:
+        self._services.counters[name] += 1
+
+
+def _pose_rate(frames: "deque[tuple[float, RoomKind, bytes]]", now: float) -> float:
+    """Poses a second of late, among a member's last frames of both kinds."""
+    window = _RATE_WINDOW
+    if len(frames) == frames.maxlen:
+        # Older frames of the window may have been pushed out.
+        window = max(min(window, now - frames[0][0]), 1e-3)
+    return sum(1 for at, kind, _ in frames if kind == "pose" and now - at <= window) / window

@@ -1,0 +1,4 @@
+"""State that outlives a connection: shared states, conversation memory, enrolled voices, reports of boards.
+
+May import store, hub, rooms and voice; knows no connection.
+"""

@@ -1,0 +1,78 @@
+"""The name of the host on the local network: boards look for ``posewire.local`` unless told otherwise (RFC 6762)."""
+
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from posewire.errors import ConfigError
+from posewire.log import EventLog
+from posewire.loopback import is_loopback
+
+SERVICE = "_posewire._tcp.local."
+
+
+@dataclass(frozen=True)
+class MdnsSettings:
+    """Section ``[mdns]``: the name without ``.local``; empty: none is announced."""
+
+    name: str = "posewire"
+
+    def __post_init__(self) -> None:
+        plain = self.name.replace("-", "")
+        if self.name and not (plain.isascii() and plain.isalnum() and len(self.name) <= 63):
+            raise ConfigError(f"[mdns] name must be letters, digits and hyphens, is {self.name!r}")
+
+
+class Announcer:
+    """Announces one host while it runs, where the package zeroconf is installed."""
+
+    def __init__(self, settings: MdnsSettings) -> None:
+        self._name = settings.name
+        self._log = EventLog()
+        self._zeroconf: Any = None
+
+    async def start(self, address: str, port: int, path: str, addresses: list[str] | None = None) -> None:
+        """Announce the host that listens on an address and port; does nothing for a host that only this machine sees.
+
+        ``addresses``: where others reach it (default: all of this machine's). What fails is logged: a host without a
+        name is still a host.
+        """
+        if not self._name or (is_loopback(address) and addresses is None):
+            return
+        try:
+            import ifaddr
+            from zeroconf import Error as ZeroconfError
+            from zeroconf import IPVersion, ServiceInfo
+            from zeroconf.asyncio import AsyncZeroconf
+        except ImportError:
+            self._log.info("no_mdns", why="pip install 'posewire[mdns]' to be found as " + self._name + ".local")
+            return
+        if addresses is None:
+            here = [str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4]
+            everywhere = address in ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
+            addresses = [ip for ip in here if not is_loopback(ip) and (everywhere or ip == address)]
+        info = ServiceInfo(
+            SERVICE,
+            f"{self._name}.{SERVICE}",
+            port,
+            properties={"path": path},
+            server=f"{self._name}.local.",
+            addresses=[socket.inet_aton(text) for text in addresses],
+        )
+        if not addresses:
+            return
+        try:
+            self._zeroconf = AsyncZeroconf(interfaces=addresses, ip_version=IPVersion.V4Only)
+            await self._zeroconf.async_register_service(info)
+        except (OSError, ZeroconfError) as error:
+            self._log.warning("no_mdns", why=str(error) or type(error).__name__)
+            await self.stop()
+            return
+        self._log.info("mdns", name=f"{self._name}.local", addresses=" ".join(addresses))
+
+    async def stop(self) -> None:
+        """Take the name back."""
+        zeroconf, self._zeroconf = self._zeroconf, None
+        if zeroconf is not None:
+            await zeroconf.async_unregister_all_services()
+            await zeroconf.async_close()

@@ -1,0 +1,193 @@
+"""Any model behind an OpenAI-compatible ``/chat/completions``: a cloud's, or llama-server, Ollama, vLLM on one's own.
+
+Source: the OpenAI API reference, "Chat completions" and "Streaming"; deviations of the servers named are allowed for.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from posewire.errors import ProviderError
+from posewire.http_client import HttpAnswer
+from posewire.voice.llm.base import ChatMessage, ChatTool, ToolCall
+from posewire.voice.protocols.openai_http import Endpoint, OpenAiServer, complaint_of
+from posewire.voice.providers import ProviderContext
+
+_MAX_ANSWER = 256 * 1024
+"""Characters of text and arguments in one answer: more is a model that has run wild."""
+
+
+@dataclass(frozen=True)
+class ChatOptions(Endpoint):
+    """Section ``[voice.providers.llm.openai]``."""
+
+    model: str = ""
+    """Empty: the server's only one."""
+
+    max_tokens: int = 0
+    """Longest answer; 0: as the server likes."""
+
+    temperature: float = -1.0
+    """Below 0: as the server likes."""
+
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Put into every request as it is, for what a server has of its own."""
+
+
+def make(context: ProviderContext) -> "OpenAiChat":
+    """Make the provider from its options."""
+    return OpenAiChat(context.options(ChatOptions))
+
+
+class OpenAiChat:
+    """A ``LanguageModel``.
+
+    Raises:
+        ConfigError: the key is not where the options say.
+    """
+
+    def __init__(self, options: ChatOptions) -> None:
+        self._server = OpenAiServer(options)
+        self._fixed: dict[str, Any] = {"stream": True}
+        if options.model:
+            self._fixed["model"] = options.model
+        if options.max_tokens > 0:
+            self._fixed["max_tokens"] = options.max_tokens
+        if options.temperature >= 0:
+            self._fixed["temperature"] = options.temperature
+        self._fixed |= options.extra
+        self.name = f"{options.model or 'model'} at {options.base_url}"
+
+    async def chat(
+        self, messages: Sequence[ChatMessage], tools: Sequence[ChatTool] = ()
+    ) -> AsyncIterator[str | ToolCall]:
+        """Answer the last message; see ``LanguageModel.chat``.
+
+        Raises:
+            ProviderError: the server cannot be reached, refused, broke off or was silent for too long.
+        """
+        request = {**self._fixed, "messages": [_message(message) for message in messages]}
+        if tools:
+            request["tools"] = [_tool(tool) for tool in tools]
+        calls = _ToolCalls()
+        size, finished = 0, False
+        async with self._server.post("/chat/completions", json=request) as response:
+            streamed = "json" not in response.content_type
+            events = _events(response) if streamed else _whole(await response.read())
+            async for event in events:
+                choices = event.get("choices")
+                choice = choices[0] if isinstance(choices, list) and choices else {}
+                delta = choice.get("delta") or choice.get("message") or {}
+                text = delta.get("content")
+                if isinstance(text, str) and text:
+                    size += len(text)
+                    yield text
+                size += calls.add(delta.get("tool_calls"))
+                if size > _MAX_ANSWER:
+                    raise ProviderError(f"the answer of {self.name} does not end")
+                finished = finished or bool(choice.get("finish_reason")) or event is _DONE
+        if not finished:
+            raise ProviderError(f"the answer of {self.name} broke off")
+        for call in calls.complete():
+            yield call
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._server.close()
+
+
+_DONE: dict[str, Any] = {}
+
+
+async def _events(answer: HttpAnswer) -> AsyncIterator[dict[str, Any]]:
+    """Read server-sent events: ``data:`` lines of JSON, then ``[DONE]``."""
+    while line := await answer.line():
+        if not line.startswith(b"data:"):
+            continue
+        data = line[5:].decode(errors="replace").strip()
+        if data == "[DONE]":
+            yield _DONE
+            return
+        yield _parse(data)
+
+
+async def _whole(body: bytes) -> AsyncIterator[dict[str, Any]]:
+    """Take the answer of a server that does not stream."""
+    yield _parse(body.decode(errors="replace"))
+
+
+def _parse(text: str) -> dict[str, Any]:
+    try:
+        data = json.loads(text)
+    except ValueError:
+        raise ProviderError(f"the model's server sent something that is not JSON: {text[:100]!r}") from None
+    if not isinstance(data, dict):
+        raise ProviderError(f"the model's server sent something that is no answer: {text[:100]!r}")
+    if complaint := complaint_of(data):
+        raise ProviderError(f"the model's server failed: {complaint}")
+    return data
+
+
+class _ToolCalls:
+    """Tool calls put together from their pieces."""
+
+    def __init__(self) -> None:
+        self._parts: list[dict[str, str]] = []
+        self._at: dict[int, int] = {}
+
+    def add(self, deltas: object) -> int:
+        """Take the ``tool_calls`` of one event; returns how many characters they brought."""
+        size = 0
+        for delta in deltas if isinstance(deltas, list) else ():
+            part = self._part(delta)
+            function = delta.get("function") or {}
+            part["name"] += function.get("name") or ""
+            arguments = function.get("arguments") or ""
+            # Some servers send the arguments as an object.
+            part["arguments"] += arguments if isinstance(arguments, str) else json.dumps(arguments)
+            size += len(arguments)
+        return size
+
+    def complete(self) -> list[ToolCall]:
+        return [
+            ToolCall(part["id"] or f"call_{number}", part["name"], part["arguments"])
+            for number, part in enumerate(self._parts)
+            if part["name"]
+        ]
+
+    def _part(self, delta: Mapping[str, Any]) -> dict[str, str]:
+        """Find the call that a piece belongs to. The index says so, but some servers give none, or the same to all."""
+        index, call_id = delta.get("index"), delta.get("id") or ""
+        at = self._at.get(index) if isinstance(index, int) else None
+        if at is None and not isinstance(index, int) and self._parts and not call_id:
+            at = len(self._parts) - 1
+        if at is not None and call_id and self._parts[at]["id"] not in ("", call_id):
+            at = None
+        if at is None:
+            self._parts.append({"id": "", "name": "", "arguments": ""})
+            at = len(self._parts) - 1
+        if isinstance(index, int):
+            self._at[index] = at
+        self._parts[at]["id"] = self._parts[at]["id"] or call_id
+        return self._parts[at]
+
+
+def _message(message: ChatMessage) -> dict[str, Any]:
+    data: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.tool_calls:
+        data["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments or "{}"}}
+            for call in message.tool_calls
+        ]
+    if message.tool_call_id:
+        data["tool_call_id"] = message.tool_call_id
+    return data
+
+
+def _tool(tool: ChatTool) -> dict[str, Any]:
+    schema = dict(tool.schema) or {"type": "object", "properties": {}}
+    return {
+        "type": "function",
+        "function": {"name": tool.name, "description": tool.description, "parameters": schema},
+    }

@@ -1,0 +1,88 @@
+"""Silero VAD by onnxruntime, from a model file that the user has: for a newer model than the one in ``data/``.
+
+The extra ``onnx``. Takes the 16 kHz models of versions 5 and 6 with the inputs ``input``, ``state`` and ``sr``.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posewire.errors import ConfigError, ProviderError
+from posewire.voice.providers import ProviderContext
+from posewire.voice.vad.base import SAMPLE_RATE
+
+_CONTEXT = 64
+"""Samples of the frame before that the network sees too."""
+
+_STATE = (2, 1, 128)
+
+
+@dataclass(frozen=True)
+class SileroOnnxOptions:
+    """Section ``[voice.providers.vad.silero-onnx]``."""
+
+    model_path: str
+
+    def __post_init__(self) -> None:
+        if not Path(self.model_path).expanduser().is_file():
+            raise ConfigError(f"model_path {self.model_path} is no file")
+
+
+def make(context: ProviderContext) -> "SileroOnnxEngine":
+    """Make the engine from its options."""
+    return SileroOnnxEngine(context.options(SileroOnnxOptions))
+
+
+class SileroOnnxEngine:
+    """Makes detectors that share one model.
+
+    Raises:
+        ProviderError: onnxruntime is not installed, or does not take the model.
+    """
+
+    def __init__(self, options: SileroOnnxOptions) -> None:
+        try:
+            import onnxruntime
+        except ImportError:
+            raise ProviderError('onnxruntime is not installed: pip install "posewire[onnx]"') from None
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = settings.inter_op_num_threads = 1
+        path = str(Path(options.model_path).expanduser())
+        try:
+            self._session = onnxruntime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
+        except Exception as exc:
+            raise ProviderError(f"onnxruntime does not take {path}: {exc}") from exc
+        inputs = sorted(entry.name for entry in self._session.get_inputs())
+        if inputs != ["input", "sr", "state"]:
+            raise ProviderError(f"{path} has the inputs {', '.join(inputs)}; wanted are input, sr and state")
+        self.name = f"silero (onnxruntime, {Path(path).name})"
+
+    def detector(self) -> "SileroOnnxDetector":
+        """Return a fresh detector for one stream."""
+        return SileroOnnxDetector(self._session)
+
+
+class SileroOnnxDetector:
+    """The state of one stream."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._state: NDArray[np.float32] = np.zeros(_STATE, np.float32)
+        self._context: NDArray[np.float32] = np.zeros(_CONTEXT, np.float32)
+
+    def probability(self, frame: NDArray[np.int16]) -> float:
+        """Return how likely the frame is speech."""
+        samples: NDArray[np.float32] = np.concatenate((self._context, frame.astype(np.float32) / np.float32(32768)))
+        self._context = samples[-_CONTEXT:].copy()
+        found, self._state = self._session.run(
+            None, {"input": samples[np.newaxis], "state": self._state, "sr": np.array(SAMPLE_RATE, np.int64)}
+        )
+        return float(found[0, 0])
+
+    def reset(self) -> None:
+        """Forget the stream so far."""
+        self._state = np.zeros(_STATE, np.float32)
+        self._context = np.zeros(_CONTEXT, np.float32)
