@@ -88,7 +88,7 @@ async def test_members_find_their_room_again_as_they_left_it(machine: Machine) -
     back, resumed = await machine.resume(SECOND, two)
     assert resumed
     welcome = await back.receive("room", event="welcome")
-    assert (welcome["room"], welcome["slot"], welcome["role"], welcome["locked"]) == ("studio", 2, "host", True)
+    assert (welcome["room"], welcome["slot"], welcome["role"], welcome["locked"]) == ("studio", 2, "owner", True)
     assert welcome["members"][0] == {
         "slot": 1,
         "device": FIRST,

@@ -68,7 +68,7 @@ class Watcher:
         while self.line.frames and self.line.frames[0][0] <= now:
             self.take(now, self.line.frames.popleft()[1], truth)
         while self.said and self.said[0][0] <= now:
-            self.room.control_pose(self.member, 1, self.said.popleft()[1])
+            self.room.fan_out.control_pose(self.member, 1, self.said.popleft()[1])
 
     def take(self, now: int, packet: bytes, truth: list[Any]) -> None:
         header = parse_header(packet)
@@ -125,7 +125,7 @@ class Studio:
             self.truth.append(self._integers(packet))
             for watcher in self.watchers:
                 watcher.line.now = now
-            self.room.publish_pose(self.publisher, packet)
+            self.room.fan_out.publish_pose(self.publisher, packet)
             if self.random.random() < 0.5:
                 await self.snapshots()
             for watcher in self.watchers:

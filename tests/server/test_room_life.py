@@ -53,10 +53,10 @@ async def publish(peer: Peer, encoder: PoseEncoder, step: int) -> None:
 # --- who may do what
 
 
-async def test_only_the_host_locks_and_a_locked_room_takes_nobody(peers: Peers) -> None:
+async def test_only_the_owner_locks_and_a_locked_room_takes_nobody(peers: Peers) -> None:
     host = await member(peers, FIRST)
     guest = await member(peers, SECOND)
-    assert await refused(guest, action="lock") == "not_host"
+    assert await refused(guest, action="lock") == "not_owner"
     await host.send(type="room", action="lock")
     assert (await guest.receive("room", event="locked"))["locked"] is True
     late = await peers.connect(THIRD)
@@ -70,7 +70,7 @@ async def test_only_the_host_locks_and_a_locked_room_takes_nobody(peers: Peers) 
 async def test_a_kicked_member_is_out_and_stays_out(peers: Peers) -> None:
     host = await member(peers, FIRST)
     guest = await member(peers, SECOND, **POSES)
-    assert await refused(guest, action="kick", slot=1) == "not_host"
+    assert await refused(guest, action="kick", slot=1) == "not_owner"
     assert await refused(host, action="kick", slot=9) == "not_in_room"
     await host.send(type="room", action="kick", slot=2, reason="too loud")
     assert (await guest.receive("room", event="kicked"))["reason"] == "too loud"
@@ -85,7 +85,7 @@ async def test_a_host_passes_its_role_on(peers: Peers) -> None:
     guest = await member(peers, SECOND)
     await host.send(type="room", action="role", slot=2)
     assert (await guest.receive("room", event="role"))["slot"] == 2
-    assert await refused(host, action="lock") == "not_host"
+    assert await refused(host, action="lock") == "not_owner"
 
 
 async def test_create_wants_a_new_room_and_join_may_want_an_old_one(peers: Peers) -> None:
@@ -93,7 +93,7 @@ async def test_create_wants_a_new_room_and_join_may_want_an_old_one(peers: Peers
     await first.hello()
     assert await refused(first, action="join", room="studio", create=False) == "no_such_room"
     await first.send(type="room", action="create", room="studio")
-    assert (await first.receive("room", event="welcome"))["role"] == "host"
+    assert (await first.receive("room", event="welcome"))["role"] == "owner"
     second = await peers.connect(SECOND)
     await second.hello()
     assert await refused(second, action="create", room="studio") == "room_exists"
@@ -184,14 +184,14 @@ async def test_a_board_that_restarts_has_its_room_again_and_leaves_no_ghosts(hos
         board = await peers.connect(FIRST)
         await board.hello()
         welcome = await board.join()
-        assert (welcome["role"], len(welcome["members"])) == ("host", 2)
+        assert (welcome["role"], len(welcome["members"])) == ("owner", 2)
         assert (await guest.receive("room", event="left"))["reason"] == "replaced"
     # The host has not noticed yet that the board is gone.
     board = await peers.connect(FIRST)
     await board.hello()
     assert len((await board.join())["members"]) == 2
     # Joining once more is no way out of a locked room.
-    assert (await board.join())["role"] == "host"
+    assert (await board.join())["role"] == "owner"
     # Into another room it goes without leaving a place behind.
     board.socket.transport.abort()
     await guest.receive("room", event="away")
@@ -269,7 +269,7 @@ def test_a_silent_room_is_closed_and_a_busy_one_is_not() -> None:
     rooms.join(RoomAction("join", "silent"), "a", link)
     room, publisher = rooms.join(RoomAction("join", "busy", frozenset({"audio"}), Subscription()), "b", busy)
     for now in (0.0, 30.0, 59.0):
-        room.publish_audio(publisher, b"x")
+        room.fan_out.publish_audio(publisher, b"x")
         assert rooms.close_idle(now) == []
     assert rooms.close_idle(61.0) == ["silent"]
     assert silent.out

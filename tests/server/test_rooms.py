@@ -40,7 +40,7 @@ async def member(peers: Peers, device: str, **kinds: object) -> Peer:
 async def test_the_first_member_hosts_and_the_role_passes_on(peers: Peers) -> None:
     first = await peers.connect("aa:00:00:00:00:01")
     await first.hello()
-    assert (await first.join())["role"] == "host"
+    assert (await first.join())["role"] == "owner"
     second = await peers.connect("aa:00:00:00:00:02")
     await second.hello()
     welcome = await second.join()

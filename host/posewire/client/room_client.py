@@ -202,7 +202,7 @@ class RoomClient:
 
     async def pass_on(self, slot: int) -> None:
         """Make another member the host; only the host may."""
-        await self._act("role", slot=slot, role="host")
+        await self._act("role", slot=slot, role="owner")
 
     async def ask_replay(self, slot: int, frames: int = 100) -> None:
         """Ask for a member's last frames; they come as ``replay`` events (``docs/rooms.md``)."""
@@ -308,7 +308,7 @@ def follow_members(members: dict[int, dict[str, Any]], event: dict[str, Any]) ->
             members.pop(event["slot"], None)
         case "role":
             for slot, member in members.items():
-                member["role"] = "host" if slot == event["slot"] else "member"
+                member["role"] = "owner" if slot == event["slot"] else "member"
         case "away":
             members.get(event["slot"], {})["away"] = True
         case "back":

@@ -59,7 +59,7 @@ class RoomDirectory:
         self._forget_if_empty(room)
 
     def kick(self, room: Room, member: Member, slot: int, reason: str) -> None:
-        """Let the host of a room remove a member.
+        """Let the owner of a room remove a member.
 
         Raises:
             RoomError: see ``Room.kick``.
@@ -85,8 +85,8 @@ class RoomDirectory:
         closed = []
         for name, room in list(self.rooms.items()):
             frames, since = self._watched.get(name, (-1, now))
-            if room.frames != frames:
-                self._watched[name] = (room.frames, now)
+            if room.fan_out.frames != frames:
+                self._watched[name] = (room.fan_out.frames, now)
             elif timeout and now - since >= timeout:
                 room.close(f"nothing was published for {timeout:.0f} s")
                 closed.append(name)

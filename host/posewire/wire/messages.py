@@ -257,8 +257,8 @@ def parse_room(message: Message) -> RoomAction:
         case "kick":
             return RoomAction(verb, slot=_slot(message), reason=field(message, "reason", str, "")[:80])
         case "role":
-            if field(message, "role", str, "host") != "host":
-                raise WireError('"role" passes on the role "host"; there is no other to give')
+            if field(message, "role", str, "owner") != "owner":
+                raise WireError('"role" passes on the role "owner"; no other role can be given')
             return RoomAction(verb, slot=_slot(message))
         case "replay":
             frames = _between(field(message, "frames", int, MAX_REPLAY), 1, MAX_REPLAY, "frames")

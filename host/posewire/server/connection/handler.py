@@ -121,7 +121,7 @@ class ConnectionHandler:
             if suppressed is not None:
                 self.log.warning("congested", suppressed=suppressed or None)
         elif self.seat is not None:
-            self.seat.room.drained(self.seat.member)
+            self.seat.room.fan_out.drained(self.seat.member)
 
     def on_closed(self, code: int, reason: str) -> None:
         """Undo everything. A connection that broke off leaves its room membership for its return."""
@@ -367,7 +367,7 @@ class ConnectionHandler:
         if not payload:
             return
         if self.seat is not None:
-            self.seat.room.publish_audio(self.seat.member, payload)
+            self.seat.room.fan_out.publish_audio(self.seat.member, payload)
         if self.bridge is not None:
             self.bridge.feed(payload, self._uplink.decode)
         elif self._voice is not None and self._voice.listens:

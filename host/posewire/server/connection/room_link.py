@@ -77,18 +77,18 @@ class RoomSeat:
 
         Raises:
             PoseError: the packet's header does not parse.
-            RoomError: see ``Room.publish_pose`` and ``Room.control_pose``.
+            RoomError: see ``FanOut.publish_pose`` and ``FanOut.control_pose``.
         """
         if slot:
-            self.room.control_pose(self.member, slot, packet)
+            self.room.fan_out.control_pose(self.member, slot, packet)
         else:
-            self.room.publish_pose(self.member, packet)
+            self.room.fan_out.publish_pose(self.member, packet)
 
     def act(self, action: RoomAction) -> None:
         """Do what a member asks in its room.
 
         Raises:
-            RoomError: it does not host the room (``not_host``), or it is not possible.
+            RoomError: the member does not own the room (``not_owner``), or the action is not possible.
         """
         room, member = self.room, self.member
         match action.action:

@@ -1,4 +1,4 @@
-"""``room``: joining and leaving, and what members and hosts do in a room."""
+"""``room``: joining and leaving, and what members and owners do in a room."""
 
 from typing import TYPE_CHECKING
 

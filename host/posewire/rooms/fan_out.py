@@ -1,0 +1,283 @@
+"""The fan-out of a room: who gets which frames of whom, and how a member that missed some catches up."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from time import monotonic
+
+from posewire.errors import PoseError, RoomError
+from posewire.rooms.frame import RoomFrame
+from posewire.rooms.member import Link, Member
+from posewire.rooms.pose_stream import PoseStream
+from posewire.rooms.snapshots import SnapshotMaker
+from posewire.wire.messages import RoomKind
+from posewire.wire.pose import Control, Kind, control, parse_control, parse_header
+from posewire.wire.pose.packet import Header
+
+_MAX_WAITING_AUDIO = 8
+"""Audio frames kept for a congested member: half a second of one voice, as more would be stale."""
+
+_MAX_STREAMS = 16
+_LARGE = 2048
+_KEPT_BYTES = 256 * 1024
+"""Bytes kept of a member's last frames where some are larger than ``_LARGE``; a hundred smaller ones need less."""
+
+
+class FanOut:
+    """Relays the frames of a room's members to their subscribers.
+
+    ``members`` is the room's own dictionary, by slot; call ``audience_changed`` whenever it or a subscription changed.
+    ``counters`` are the host's: deliveries and drops of all rooms, by kind.
+    """
+
+    def __init__(self, members: Mapping[int, Member], counters: Counter[str], snapshots: SnapshotMaker) -> None:
+        self.frames = 0
+        """Frames published in the room since it began; a room where this stands still is idle."""
+
+        self._members = members
+        self._counters = counters
+        self._snapshots = snapshots
+        self._receivers: dict[tuple[int, RoomKind], list[Member]] = {}
+
+    def audience_changed(self) -> None:
+        """Look the subscribers up again: members or subscriptions have changed."""
+        self._receivers.clear()
+
+    def publish_audio(self, member: Member, payload: bytes) -> int:
+        """Relay one audio frame to the subscribers of audio; returns how many got it at once.
+
+        For a congested subscriber it waits, and what has waited longest is dropped.
+        """
+        if "audio" not in member.publish:
+            return 0
+        self._keep(member, "audio", payload)
+        frame = RoomFrame("audio", payload, member.slot)
+        sent = 0
+        for other in self._subscribers("audio", member):
+            link = other.link
+            if link is None:
+                self._drop_audio(other)
+            elif link.send_room_frame(frame):
+                sent += 1
+            else:
+                if len(other.waiting) == _MAX_WAITING_AUDIO:
+                    other.waiting.popleft()
+                    self._drop_audio(other)
+                other.waiting.append(frame)
+        self._counters["audio_out"] += sent
+        return sent
+
+    def drained(self, member: Member) -> None:
+        """Learn that a member's connection takes frames again: it gets the audio that waits."""
+        link = member.link
+        while link is not None and member.waiting and link.send_room_frame(member.waiting[0]):
+            member.waiting.popleft()
+            self._counters["audio_out"] += 1
+
+    def publish_pose(self, member: Member, packet: bytes) -> int:
+        """Relay one pose packet to the subscribers of pose; returns how many got it.
+
+        Raises:
+            RoomError: the member did not join to publish pose, or publishes too many streams (``too_many``).
+            PoseError: the packet's header does not parse.
+        """
+        header = parse_header(packet)
+        if header is None:
+            raise PoseError("a pose packet of a version or kind that this host does not know")
+        if header.kind is Kind.CONTROL:
+            raise PoseError("a control packet goes to a publisher: name its slot")
+        if "pose" not in member.publish:
+            raise RoomError('this member does not publish pose: join with "publish":["pose"]')
+        stream = member.streams.get(header.stream)
+        if stream is None:
+            stream = self._new_stream(member, header.stream)
+        stream.append(header, packet)
+        if stream.key_wanted:
+            self._ask_if_due(member, stream)
+        self._keep(member, "pose", packet)
+        frame = RoomFrame("pose", packet, member.slot)
+        behind = stream.behind_for(header)
+        passed_over = []
+        sent = 0
+        for other in self._subscribers("pose", member):
+            link = other.link
+            if link is not None and (not behind or other.slot not in behind) and link.send_room_frame(frame):
+                sent += 1
+            else:
+                passed_over.append(other)
+        self._counters["pose_out"] += sent
+        if header.kind is Kind.KEY:
+            stream.key_sent(other.slot for other in passed_over)
+        for other in passed_over:
+            self._pass_over(member, other, stream, header)
+        return sent
+
+    def control_pose(self, subscriber: Member, slot: int, packet: bytes) -> None:
+        """Pass a subscriber's control packet on to the publisher in ``slot``.
+
+        Key requests of all subscribers become at most a few a second. Acknowledgements and byte budgets speak for one
+        receiver, so they are passed on only where there is one; a budget holds until that one leaves or subscribes to
+        something else, also when the publisher comes back.
+
+        Raises:
+            PoseError: damaged, or not a control packet.
+            RoomError: nobody publishes such a stream there (``not_in_room``), or the sender does not get it
+                (``room_denied``).
+        """
+        message = parse_control(packet)
+        if message is None:
+            raise PoseError("only control packets are sent to a publisher")
+        publisher = self._members.get(slot)
+        stream = publisher.streams.get(message.stream) if publisher is not None else None
+        if publisher is None or stream is None:
+            raise RoomError(f"slot {slot} publishes no such pose stream", "not_in_room")
+        receivers = self._subscribers("pose", publisher)
+        if subscriber not in receivers:
+            raise RoomError(f"subscribe to the poses of slot {slot} before asking it for anything", "room_denied")
+        if message.control is Control.KEY_REQUEST:
+            self._request_key(publisher, stream)
+        elif len(receivers) == 1:
+            if message.control is Control.RATE:
+                stream.rate = (subscriber.slot, packet)
+            if publisher.link is not None:
+                publisher.link.send_pose_control(packet)
+
+    # --- members
+
+    def follow(self, member: Member, publisher: Member) -> None:
+        """Bring a member up to date on the pose streams of a publisher, where it subscribes to them."""
+        if publisher is not member and member.subscribe.wants("pose", publisher.slot, publisher.device):
+            for stream in publisher.streams.values():
+                self._catch_up(member, publisher, stream)
+
+    def member_left(self, member: Member) -> None:
+        """Forget what is known of a member as a subscriber."""
+        for publisher in self._members.values():
+            for stream in publisher.streams.values():
+                stream.forget(member.slot)
+            self.lift_budget(publisher, member)
+
+    def repeat_budgets(self, publisher: Member) -> None:
+        """Tell a publisher that came back the byte budgets that hold: its new connection does not know them."""
+        if publisher.link is not None:
+            for stream in publisher.streams.values():
+                if stream.rate is not None:
+                    publisher.link.send_pose_control(stream.rate[1])
+
+    def lift_budget(self, publisher: Member, subscriber: Member) -> None:
+        """Lift the byte budget that a subscriber set for the streams of a publisher."""
+        for stream in publisher.streams.values():
+            if stream.rate is not None and stream.rate[0] == subscriber.slot:
+                stream.rate = None
+                if publisher.link is not None:
+                    publisher.link.send_pose_control(control(Control.RATE, stream.number, 0, 0))
+
+    def drop_waiting(self, member: Member) -> None:
+        """Drop the audio that waits for a member: its connection is gone."""
+        while member.waiting:
+            member.waiting.popleft()
+            self._drop_audio(member)
+
+    # --- inside
+
+    def _pass_over(self, publisher: Member, member: Member, stream: PoseStream, header: Header) -> None:
+        """Note that a member did not get a packet, and bring it back if it could follow again."""
+        self._counters["pose_dropped"] += 1
+        member.dropped["pose"] += 1
+        if member.link is None or member.link.congested:
+            stream.miss(member.slot, header)
+        else:
+            self._recover(publisher, stream)
+
+    def _drop_audio(self, member: Member) -> None:
+        member.dropped["audio"] += 1
+        self._counters["audio_dropped"] += 1
+
+    def _keep(self, member: Member, kind: RoomKind, payload: bytes) -> None:
+        self.frames += 1
+        if len(payload) > _LARGE:
+            member.forget_frames(_KEPT_BYTES - len(payload))
+        member.last_frames.append((monotonic(), kind, payload))
+
+    def _new_stream(self, member: Member, number: int) -> PoseStream:
+        if len(member.streams) >= _MAX_STREAMS:
+            raise RoomError(f"a member publishes at most {_MAX_STREAMS} pose streams", "too_many")
+        stream = member.streams[number] = PoseStream(number)
+        return stream
+
+    def _catch_up(self, member: Member, publisher: Member, stream: PoseStream) -> None:
+        if member.link is None:
+            return
+        chain = stream.chain()
+        if chain is None:
+            stream.wait_for_key(member.slot)
+            self._request_key(publisher, stream)
+            return
+        if not stream.is_short:
+            stream.wait_for_key(member.slot)
+            if self._make_snapshot(publisher, stream, chain):
+                return
+        self._send_chain(member.link, publisher.slot, chain)
+        stream.caught_up(member.slot)
+
+    def _send_chain(self, link: Link, slot: int, chain: Iterable[bytes]) -> None:
+        for packet in chain:
+            link.send_room_frame(RoomFrame("pose", packet, slot), always=True)
+
+    def _recover(self, publisher: Member, stream: PoseStream) -> None:
+        """Bring back who lags and has room again: by a snapshot where there is a chain, else by a key."""
+        if stream.snapshot_pending:
+            return
+        chain = stream.chain()
+        if chain is None:
+            self._request_key(publisher, stream)
+        elif stream.may_request() and not self._make_snapshot(publisher, stream, chain):
+            self._ask_for_key(publisher, stream)
+
+    def _make_snapshot(self, publisher: Member, stream: PoseStream, chain: Sequence[bytes]) -> bool:
+        """Have the chain decoded; those who are behind get the snapshot and what was published meanwhile."""
+        if stream.snapshot_pending:
+            return True
+        count = len(chain)
+
+        def done(snapshot: bytes | None) -> None:
+            stream.snapshot_pending = False
+            if self._members.get(publisher.slot) is not publisher:
+                return
+            if snapshot is None or not stream.shorten(chain, count, snapshot):
+                if stream.behind:
+                    self._request_key(publisher, stream)
+                return
+            for slot in stream.behind:
+                member = self._members.get(slot)
+                if member is not None and member.link is not None and not member.link.congested:
+                    self._send_chain(member.link, publisher.slot, chain)
+                    stream.caught_up(slot)
+
+        stream.snapshot_pending = self._snapshots.make(chain, done)
+        return stream.snapshot_pending
+
+    def _request_key(self, publisher: Member, stream: PoseStream) -> None:
+        """Ask for a key, now or when it is due: a subscriber may ask once only, and must not wait for ever."""
+        stream.key_wanted = True
+        self._ask_if_due(publisher, stream)
+
+    def _ask_if_due(self, publisher: Member, stream: PoseStream) -> None:
+        if publisher.link is not None and stream.may_request():
+            self._ask_for_key(publisher, stream)
+
+    def _ask_for_key(self, publisher: Member, stream: PoseStream) -> None:
+        if publisher.link is not None:
+            stream.key_wanted = False
+            publisher.link.send_pose_control(control(Control.KEY_REQUEST, stream.number, 0))
+
+    def _subscribers(self, kind: RoomKind, publisher: Member) -> list[Member]:
+        """Who gets a publisher's frames of a kind; looked up for each frame, so remembered until something changes."""
+        found = self._receivers.get((publisher.slot, kind))
+        if found is None:
+            found = self._receivers[publisher.slot, kind] = [
+                other
+                for other in self._members.values()
+                if (other is not publisher or other.echo)
+                and other.subscribe.wants(kind, publisher.slot, publisher.device)
+            ]
+        return found
