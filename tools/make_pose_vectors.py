@@ -194,6 +194,17 @@ def main() -> None:
     vector("face478", ["face478"], [{"face478": v} for v in face[:4]])
     vector("face468_refresh", ["face468"], [{"face468": v[:468]} for v in face[4:13]], refresh=4)
 
+    # Joints that turn until the component that is left out of them is small: each is sent anew within a delta packet.
+    q = quats(np.random.default_rng(2), 12, 5)
+    q[4:, 1] = np.roll(q[4:, 1], 1, axis=1)
+    q[7:, 0] = np.roll(q[7:, 0], 2, axis=1)
+    q[7:, 3] = np.roll(q[7:, 3], 3, axis=1)
+    joints = [{"quat5": v, "_join": t == 5} for t, v in enumerate(q)]
+    vector("quat5_jumps", ["quat5"], joints)
+    # A receiver that comes after the key gets to know the landmarks a few with each packet.
+    frames = [{"body33": v, "_drop": t < 4} for t, v in enumerate(body[:28])]
+    vector("body33_refresh_joined", ["body33"], frames, refresh=9)
+
 
 if __name__ == "__main__":
     main()
