@@ -2,12 +2,12 @@
 
 import json
 
-_HERE = __file__.rsplit("/", 1)[0] if "/" in __file__ else "."
+_TESTS = __file__.rsplit("/", 2)[0]
 
 
 def vectors(name):
     """Load tests/vectors/<name>."""
-    with open(_HERE + "/../vectors/" + name) as file:
+    with open(_TESTS + "/vectors/" + name) as file:
         return json.load(file)
 
 

@@ -13,6 +13,7 @@ import pytest
 from pose.node import find_node
 from posewire.sim.interpreter import find_micropython
 from posewire.wire.pose import OneEuro, PoseEncoder, load_recording
+from riscv.machine import Machine
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BOARD_TOLERANCE = 1 / 16
@@ -38,21 +39,12 @@ def test_the_browser_smooths_as_the_host_does(tmp_path: Path) -> None:
     assert done.stdout.split() == want
 
 
-@pytest.mark.parametrize("name", ["body_slp_viewer", "hands_slp_viewer", "world_slp_84322c"])
-@pytest.mark.parametrize("every_ms", [16, 33])
-def test_the_board_smooths_as_the_host_does(name: str, every_ms: int, tmp_path: Path) -> None:
-    recording = load_recording(ROOT / "tests/data/pose" / f"{name}.npz")
-    data = recording.frames[recording.sets[0].name]
-    frames, landmarks, channels = data.shape
-    data = np.where(np.isnan(data).any(2, keepdims=True), np.float32(np.nan), data)
-    times = [every_ms * t + 7 * (t % 3) for t in range(frames)]
-    source, target = tmp_path / "frames", tmp_path / "smoothed"
-    source.write_bytes(
-        np.array([landmarks, channels], "<u2").tobytes()
-        + b"".join(t.to_bytes(4, "big") + v.astype("<f4").tobytes() for t, v in zip(times, data, strict=True))
-    )
+def smooth_on_unix(source: bytes, folder: Path) -> bytes:
+    """What the firmware makes of the frames in MicroPython's unix port."""
+    frames, smoothed = folder / "frames", folder / "smoothed"
+    frames.write_bytes(source)
     done = subprocess.run(
-        [*find_micropython(), ROOT / "tests/firmware/pose_filter_run.py", source, target],
+        [*find_micropython(), ROOT / "tests/firmware/pose_filter_run.py", frames, smoothed],
         env={**os.environ, "MICROPYPATH": f"{ROOT / 'firmware'}:.frozen"},
         capture_output=True,
         text=True,
@@ -60,10 +52,38 @@ def test_the_board_smooths_as_the_host_does(name: str, every_ms: int, tmp_path: 
         check=False,
     )
     assert done.stdout.strip() == "ok", done.stderr
-    board = np.frombuffer(target.read_bytes(), "<f4").reshape(data.shape)
+    return smoothed.read_bytes()
+
+
+def smooth_on_rv32(source: bytes, machine: Machine) -> bytes:
+    """The same as RISC-V machine code."""
+    arguments = ("pose_filter_run.py", "/rom/frames", "/smoothed")
+    printed, smoothed = machine.run_for_file(*arguments, files={"frames": source}, wanted="/smoothed")
+    assert printed.strip() == "ok"
+    return smoothed
+
+
+@pytest.mark.parametrize("name", ["body_slp_viewer", "hands_slp_viewer", "world_slp_84322c"])
+@pytest.mark.parametrize("every_ms", [16, 33])
+@pytest.mark.parametrize("board", ["unix", "rv32"])
+def test_the_board_smooths_as_the_host_does(
+    board: str, name: str, every_ms: int, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    recording = load_recording(ROOT / "tests/data/pose" / f"{name}.npz")
+    data = recording.frames[recording.sets[0].name]
+    frames, landmarks, channels = data.shape
+    data = np.where(np.isnan(data).any(2, keepdims=True), np.float32(np.nan), data)
+    times = [every_ms * t + 7 * (t % 3) for t in range(frames)]
+    source = np.array([landmarks, channels], "<u2").tobytes()
+    source += b"".join(t.to_bytes(4, "big") + v.astype("<f4").tobytes() for t, v in zip(times, data, strict=True))
+    if board == "unix":
+        smoothed = smooth_on_unix(source, tmp_path)
+    else:
+        smoothed = smooth_on_rv32(source, request.getfixturevalue("rv32"))
+    result = np.frombuffer(smoothed, "<f4").reshape(data.shape)
     smooth = OneEuro()
     host = np.array([smooth("", values, t) for values, t in zip(data, times, strict=True)])
     steps = np.exp2(-np.array(recording.sets[0].bits, np.float64))
-    assert np.array_equal(np.isnan(board), np.isnan(data))
-    assert np.nanmax(np.abs(board - host) / steps) <= BOARD_TOLERANCE
-    assert np.nanmax(np.abs(board - data) / steps) > 10  # it did something
+    assert np.array_equal(np.isnan(result), np.isnan(data))
+    assert np.nanmax(np.abs(result - host) / steps) <= BOARD_TOLERANCE
+    assert np.nanmax(np.abs(result - data) / steps) > 10  # it did something

@@ -17,6 +17,7 @@ from posewire.errors import PoseError
 from posewire.sim.interpreter import find_micropython
 from posewire.wire.pose import PoseDecoder, PoseEncoder
 from posewire.wire.pose.sets import make_set
+from riscv.machine import Machine
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILES = sorted((ROOT / "tests/vectors/pose").glob("*.json"))
@@ -79,6 +80,11 @@ def test_micropython() -> None:
     assert done.stdout.split() == [w for f in FILES for w in ("ok", f.stem)]
 
 
+def test_micropython_on_rv32(rv32: Machine) -> None:
+    printed = rv32.run("pose_vectors.py", *(f"/rom/{path.relative_to(ROOT)}" for path in FILES))
+    assert printed.split() == [w for f in FILES for w in ("ok", f.stem)]
+
+
 def test_the_board_allocates_nothing_per_frame() -> None:
     script = ROOT / "tests/firmware/pose_allocation.py"
     done = subprocess.run(
@@ -91,3 +97,7 @@ def test_the_board_allocates_nothing_per_frame() -> None:
     )
     assert done.returncode == 0, done.stderr + done.stdout
     assert done.stdout.split() == ["encode", "0", "decode", "0"]
+
+
+def test_an_rv32_board_allocates_nothing_per_frame(rv32: Machine) -> None:
+    assert rv32.run("pose_allocation.py").split() == ["encode", "0", "decode", "0"]
