@@ -169,106 +169,87 @@ def pack_scale(values: Any) -> list[int]:
 
 
 class Run:
-    """One recording pushed through the core with given start values; counts symbols and remembers residuals."""
+    """Pushes one recording through the core with given start values; counts symbols and remembers residuals."""
 
     def __init__(self, order: Order, channels: int) -> None:
-        self.marks, self.channels = len(order), channels
-        self.plan = np.array(
-            [v for i, r in order for v in (i * channels, len(r), *(q * channels for q in r), *([0] * (3 - len(r))))],
-            np.int64,
-        )
-        self.perm = np.array([i * channels + c for i, _ in order for c in range(channels)])
+        self.landmarks, self.channels = len(order), channels
+        self.order = [
+            v for i, r in order for v in (i * channels, len(r), *(q * channels for q in r), *([0] * (3 - len(r))))
+        ]
+        self.values = np.array([i * channels + c for i, _ in order for c in range(channels)])
 
     def push(
         self, x: Any, start: tuple[Any, Any, Any, Any], every_key: int, counts: Any = None
     ) -> tuple[Any, Any, Any]:
-        """Mean |residual| in Q4 per value of delta frames and of key frames, and the mean weight."""
-        from posewire.wire.pose import compiled
-        from posewire.wire.pose.sets import buckets
+        """Mean |residual| in Q4 per value of delta frames and of key frames, and the mean weight.
 
-        tmpl, kema, pema, pw = (np.asarray(v, np.int64) for v in start)
-        n = x.shape[1] * x.shape[2]
-        x = x.reshape(len(x), n)
-        bucket = np.frombuffer(buckets(), np.uint8)
-        ema, w, ema2, w2 = pema.copy(), pw.copy(), pema.copy(), pw.copy()
-        e, d, res, ctx = (np.zeros(n, np.int64) for _ in range(4))
-        work = np.zeros((6, 8), np.int64)
-        valid = np.ones(self.marks, np.int64)
-        sums = [np.zeros(n), np.zeros(n)]
+        ``start``: template, intra scale, scale and weight of each value.
+        """
+        from posewire.wire.pose.core.model import CONTEXT, DELTA, INTRA, RESIDUAL, SCALE, WEIGHT, Frame
+        from posewire.wire.pose.kernel import CompiledKernel
+
+        kernel = CompiledKernel()
+        model = kernel.model(self.landmarks, self.channels, self.order, start, x.shape[1] * x.shape[2], 0)
+        x = x.reshape(len(x), -1)
+        size = x.shape[1]
+        valid = np.ones(self.landmarks, np.int64)
+        residuals, contexts = model.scratch[RESIDUAL], model.scratch[CONTEXT]
+        scale, weight = model.start[SCALE].copy(), model.start[WEIGHT].copy()
+        new_scale, new_weight = scale.copy(), weight.copy()
+        sums = [np.zeros(size), np.zeros(size)]
         frames = [0, 0]
-        weights = np.zeros(n)
+        weights = np.zeros(size)
         for t in range(len(x)):
-            key = t == 0 or (every_key and t % every_key == 0)
-            todo = np.full(self.marks, 2 if key else 1, np.int64)
-            compiled.model_encode(
-                self.plan,
-                self.marks,
-                self.channels,
-                todo,
-                valid,
-                x[t],
-                x[max(t - 1, 0)],
-                tmpl,
-                kema,
-                pema,
-                pw,
-                ema,
-                w,
-                ema2,
-                w2,
-                bool(key),
-                e,
-                d,
-                work,
-                res,
-                ctx,
-                bucket,
-            )
-            sums[key][self.perm] += np.abs(res)
+            key = t == 0 or bool(every_key and t % every_key == 0)
+            action = np.full(self.landmarks, INTRA if key else DELTA, np.int64)
+            before = x[max(t - 1, 0)]
+            frame = Frame(action, key, valid, x[t], before, scale, weight, new_scale, new_weight)
+            kernel.functions.encode_residuals(model, frame)
+            sums[key][self.values] += np.abs(residuals)
             frames[key] += 1
-            ema, ema2, w, w2 = ema2, ema, w2, w
-            weights += w
+            scale, new_scale, weight, new_weight = new_scale, scale, new_weight, weight
+            weights += weight
             if counts is not None:
-                k = np.where(ctx < 14, 0, (ctx - 12) >> 1)
-                row = np.where(ctx < 14, ctx, 12 + (ctx & 1))
-                np.add.at(counts, (row, np.minimum(np.abs(res) >> k, 31)), 100.0 / n)
+                low_bits = np.where(contexts < 14, 0, (contexts - 12) >> 1)
+                row = np.where(contexts < 14, contexts, 12 + (contexts & 1))
+                np.add.at(counts, (row, np.minimum(np.abs(residuals) >> low_bits, 31)), 100.0 / size)
         return sums[0] * 16 / max(frames[0], 1), sums[1] * 16 / max(frames[1], 1), weights / len(x)
 
 
 def learn(order: Order, sequences: list[Any], channels: int, weights: bool) -> dict[str, Any]:
-    """Template, scales and weights of one set, all ``channels`` wide; recordings with fewer channels teach
-    what they have.
+    """Template, scales and weights of one set, all ``channels`` wide; recordings with fewer channels teach the
+    channels they have.
     """
-    marks = len(order)
-    tmpl = np.zeros((marks, channels))
+    landmarks = len(order)
+    template = np.zeros((landmarks, channels))
     for c in range(channels):
         have = [s for s in sequences if s.shape[2] > c]
-        tmpl[:, c] = np.mean([(s[:, :, c] - s[:, :, c].mean(1, keepdims=True)).mean(0) for s in have], axis=0)
+        template[:, c] = np.mean([(s[:, :, c] - s[:, :, c].mean(1, keepdims=True)).mean(0) for s in have], axis=0)
     scale, intra, weight, seen = (
-        np.zeros((marks, channels)),
-        np.zeros((marks, channels)),
-        np.zeros((marks, channels)),
+        np.zeros((landmarks, channels)),
+        np.zeros((landmarks, channels)),
+        np.zeros((landmarks, channels)),
         np.zeros(channels),
     )
     for s in sequences:
         ch = s.shape[2]
         run = Run(order, ch)
-        n = marks * ch
-        start = (np.round(tmpl[:, :ch]).reshape(-1), np.full(n, 384), np.full(n, 64), np.full(n, 64))
+        n = landmarks * ch
+        start = (np.round(template[:, :ch]).reshape(-1), np.full(n, 384), np.full(n, 64), np.full(n, 64))
         delta, _, w = run.push(s, start, 0)
         _, key, _ = run.push(s, start, 1)
-        scale[:, :ch] += np.log(np.maximum(delta, 2)).reshape(marks, ch)
-        intra[:, :ch] += key.reshape(marks, ch)
-        weight[:, :ch] += w.reshape(marks, ch)
+        scale[:, :ch] += np.log(np.maximum(delta, 2)).reshape(landmarks, ch)
+        intra[:, :ch] += key.reshape(landmarks, ch)
+        weight[:, :ch] += w.reshape(landmarks, ch)
         seen[:ch] += 1
     scale, intra, weight = np.exp(scale / seen), intra / seen, weight / seen
     floor = 0.5 * np.exp(np.log(np.maximum(intra, 16)).mean(0))  # few people: no landmark is as sure as it looks
     intra = np.maximum(intra, floor)
     return {
-        "template": [int(v) for v in np.round(tmpl).reshape(-1)],
+        "template": [int(v) for v in np.round(template).reshape(-1)],
         "intra_scale": pack_scale(intra),
         "scale": pack_scale(scale),
-        "weight": [int(v) for v in np.round(weight).reshape(-1)] if weights else [64] * (marks * channels),
+        "weight": [int(v) for v in np.round(weight).reshape(-1)] if weights else [64] * (landmarks * channels),
     }
 
 
@@ -381,7 +362,7 @@ def lines(values: list[Any], indent: str, width: int = 110) -> str:
 def write_python(freq: list[list[int]], sets: dict[str, dict[str, Any]]) -> None:
     src = '"""Trained tables of the pose codec. Generated by ``tools/train_pose_tables.py``; do not edit."""\n\n# ruff: noqa\n\n'  # noqa: E501
     src += "from __future__ import annotations\n\nfrom dataclasses import dataclass\n\n\n"
-    src += '@dataclass(frozen=True, slots=True)\nclass Trained:\n    """Coding order, references and start values of one set (section 9 of the specification)."""\n\n'  # noqa: E501
+    src += '@dataclass(frozen=True, slots=True)\nclass Trained:\n    """Coding order, references and start values of one set (section 5 of the specification)."""\n\n'  # noqa: E501
     src += "    channels: int\n    bits: tuple[int, ...]\n    order: tuple[int, ...]\n    refs: tuple[tuple[int, ...], ...]\n"  # noqa: E501
     src += "    template: tuple[int, ...]\n    intra_scale: bytes\n    scale: bytes\n    weight: bytes\n\n\n"
     src += "FREQUENCIES: tuple[tuple[int, ...], ...] = (\n"

@@ -18,9 +18,9 @@ import numpy as np
 
 from posewire.errors import PoseError
 from posewire.wire.pose import LandmarkSet, PoseDecoder, PoseEncoder, landmark_set
-from posewire.wire.pose.coder import SetCoder
 from posewire.wire.pose.grid import quantise
 from posewire.wire.pose.recording import Recording, load_recording
+from posewire.wire.pose.set_coder import SetCoder
 from posewire.wire.pose.warm import warm
 
 QUATERNION_BOUND = 2.3  # steps, of the component that follows from the other three (docs/pose-packet.md section 2)
@@ -58,7 +58,7 @@ class Row:
 
 @dataclass(slots=True)
 class Job:
-    """What to encode: frames (set name → array or None) of one or several sets."""
+    """Frames to encode (set name → array or None) of one or several sets."""
 
     name: str
     sets: list[LandmarkSet]
@@ -194,7 +194,7 @@ def payload_and_entropy(job: Job, stamps: list[int], options: dict[str, Any]) ->
     raw = 0.0
     for t, frame in enumerate(job.frames):
         for s in job.sets:
-            encoder.coder(s.id).payload = encoder.coder(s.id).symbols = 0
+            encoder.coder(s.id).payload = encoder.coder(s.id).coded = 0
         encoder.encode(frame, stamps[t])
         for s in job.sets:
             coder: SetCoder = encoder.coder(s.id)

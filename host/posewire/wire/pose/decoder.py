@@ -1,10 +1,11 @@
-"""The subscriber's side: packets in, poses out; never a wrong one."""
+"""The subscriber's side: from packets to poses, and never to a wrong one."""
 
 from __future__ import annotations
 
 from posewire.errors import PoseError
 from posewire.wire.pose import packet as wire
-from posewire.wire.pose.coder import SetCoder, SetState
+from posewire.wire.pose.blocks import block as set_block
+from posewire.wire.pose.blocks import snapshot_block
 from posewire.wire.pose.frame import FrameState, PoseFrame, restore
 from posewire.wire.pose.kernel import kernel
 from posewire.wire.pose.packet import (
@@ -16,15 +17,18 @@ from posewire.wire.pose.packet import (
     get_descriptor,
     get_gains,
 )
+from posewire.wire.pose.set_coder import SetCoder
+from posewire.wire.pose.set_state import SetState
 from posewire.wire.pose.sets import LandmarkSet, is_known
 
-SLOTS = 2  # reference frames a decoder holds: the encoder counts on two
+RESTART_WINDOW = 256  # a key or snapshot with a sequence so far back, or less, is late: beyond, the stream began again
 
 
 class PoseDecoder:
-    """Decodes one pose stream. ``last`` is the newest frame, ``needs_key`` says that a key request should be sent.
+    """Decodes one pose stream (all packets, or those of ``stream``), with two reference frames as its memory.
 
-    Holds two reference frames and nothing else that grows.
+    ``last``: the newest frame; ``needs_key``: a key request should be sent to the publisher. ``compiled``: True uses
+    numba (``ImportError`` without it), None where it is installed; the frames are the same.
     """
 
     def __init__(self, *, stream: int | None = None, compiled: bool | None = False) -> None:
@@ -33,13 +37,12 @@ class PoseDecoder:
         self.needs_key = False
         self._kernel = kernel(compiled)
         self._coders: dict[int, SetCoder] = {}
-        self._slots: list[FrameState] = []
+        self._references: list[FrameState] = []
         self._newest: tuple[int, int] | None = None  # sequence, time
         self._arrived: float | None = None
 
     def decode(self, packet: bytes, now_ms: float | None = None) -> PoseFrame | None:
-        """The frame in a packet; None for packets that carry none (unknown kinds and versions, control, a join
-        in progress).
+        """The frame in a packet; None where it carries none (unknown kind or version, control, a join in progress).
 
         Raises ``PoseError`` when the packet is damaged, late, or coded against a frame that is not held; the state is
         then what it was. ``now_ms``: the receiver's clock, for ``age_ms``.
@@ -52,19 +55,19 @@ class PoseDecoder:
         if header.kind is Kind.SNAPSHOT:
             state = self._snapshot(packet, header)
         elif header.kind is Kind.KEY:
-            wire.verify(packet)
-            self._refuse_old(header.sequence, 256)
-            state = self._blocks(packet, header, None, header.time, cold=False)
+            check = wire.verify(packet)
+            self._refuse_old(header.sequence, RESTART_WINDOW)
+            state = self._blocks(packet, header, None, header.time, check)
         elif header.kind is Kind.RESTART:
             state = self._restart(packet, header)
         else:
             state = self._delta(packet, header)
         if header.kind is Kind.KEY or header.kind is Kind.SNAPSHOT:
-            self._slots = [state]
+            self._references = [state]
             self.needs_key = False
         values = {}
         for s in state.sets.values():
-            if s.known < s.spec.landmarks:
+            if not s.is_known:
                 return None
             values[s.spec.name] = restore(s)
         self._newest = (header.sequence, state.time_ms)
@@ -83,29 +86,29 @@ class PoseDecoder:
         return frame
 
     def age_ms(self, now_ms: float) -> float | None:
-        """How long ago the pose that ``last`` holds arrived, on the clock given to ``decode``."""
+        """The age of ``last``: milliseconds since it arrived, on the clock given to ``decode``."""
         return None if self._arrived is None else now_ms - self._arrived
 
     def key_request(self) -> bytes:
-        """What to send to the publisher while ``needs_key``."""
+        """The packet for the publisher while ``needs_key``."""
         return wire.control(Control.KEY_REQUEST, self.stream or 0, self._newest[0] if self._newest else 0)
 
     def ack(self) -> bytes | None:
-        """Acknowledges the newest reference frame held; None when there is none."""
-        if not self._slots:
+        """An acknowledgement of the newest reference frame held; None when there is none."""
+        if not self._references:
             return None
-        return wire.control(Control.ACK, self.stream or 0, self._slots[-1].sequence)
+        return wire.control(Control.ACK, self.stream or 0, self._references[-1].sequence)
 
     @property
     def reference(self) -> FrameState | None:
-        """The newest reference frame, complete (for a relay)."""
-        for slot in reversed(self._slots):
-            if all(s.known >= s.spec.landmarks for s in slot.sets.values()):
-                return slot
+        """The newest reference frame of which every landmark is known."""
+        for reference in reversed(self._references):
+            if reference.is_known:
+                return reference
         return None
 
     def coder(self, spec: LandmarkSet) -> SetCoder:
-        """Tables and scratch for a set, kept until another one has its id."""
+        """Tables and scratch memory for a set, kept until another one has its id."""
         found = self._coders.get(spec.id)
         if found is None or (found.spec is not spec and found.spec != spec):
             found = self._coders[spec.id] = SetCoder(spec, self._kernel)
@@ -117,9 +120,9 @@ class PoseDecoder:
 
     def reference_at(self, sequence: int) -> FrameState | None:
         """The reference frame with this sequence; None where it is not held."""
-        for slot in self._slots:
-            if slot.sequence == sequence:
-                return slot
+        for reference in self._references:
+            if reference.sequence == sequence:
+                return reference
         return None
 
     def _reference(self, header: Header) -> FrameState | None:
@@ -141,8 +144,7 @@ class PoseDecoder:
             if len(packet) != header.size + wire.CHECK_BYTES:
                 raise PoseError("a repeat with blocks")
             return FrameState(ref.sequence, time_ms, ref.check, ref.sets)
-        state = self._blocks(packet, header, ref, time_ms, cold=False)
-        state.check = check
+        state = self._blocks(packet, header, ref, time_ms, check)
         if header.layer == 0:
             self._keep(state, ref)
         return state
@@ -151,23 +153,22 @@ class PoseDecoder:
         check = wire.verify(packet)
         self._refuse_old(header.sequence, 0x8000)
         ref = self._reference(header)
-        if ref is not None and (
-            ref.check != header.reference_check or any(s.known < s.spec.landmarks for s in ref.sets.values())
-        ):
+        if ref is not None and (ref.check != header.reference_check or not ref.is_known):
             ref = None
-        state = self._blocks(packet, header, ref, header.time, cold=ref is None)
-        state.check = check
+        state = self._blocks(packet, header, ref, header.time, check, cold=ref is None)
         if ref is None:
-            self._slots = [state]
+            self._references = [state]
         else:
             self._keep(state, ref)
         return state
 
     def _keep(self, state: FrameState, ref: FrameState) -> None:
-        """A new reference takes the place of the slot that it was not coded against."""
-        self._slots = [ref, state]
+        """Hold a new reference frame in place of the one that it was not coded against."""
+        self._references = [ref, state]
 
-    def _blocks(self, packet: bytes, header: Header, ref: FrameState | None, time_ms: int, cold: bool) -> FrameState:
+    def _blocks(
+        self, packet: bytes, header: Header, ref: FrameState | None, time_ms: int, check: int, cold: bool = False
+    ) -> FrameState:
         sets: dict[int, SetState] = {}
         for block in wire.blocks(packet, header):
             if not is_known(block.set_id):
@@ -188,17 +189,18 @@ class PoseDecoder:
                 raise PoseError("a set continues that is not in the reference")
             else:
                 spec = before.spec
-            sets[block.set_id] = self.coder(spec).decode(packet, block.flags, pos, block.end, before, gains, cold)
-        check = int.from_bytes(packet[-4:], "big")
+            sets[block.set_id] = set_block.decode_block(
+                self.coder(spec), packet, block.flags, pos, block.end, before, gains, cold
+            )
         return FrameState(header.sequence, time_ms, check, sets)
 
     def _snapshot(self, packet: bytes, header: Header) -> FrameState:
         wire.verify(packet)
-        self._refuse_old(header.sequence, 256)
+        self._refuse_old(header.sequence, RESTART_WINDOW)
         sets: dict[int, SetState] = {}
         for block in wire.blocks(packet, header):
             if is_known(block.set_id):
                 spec, pos = get_descriptor(block.set_id, packet, block.start, block.end)
                 gains, pos = get_gains(spec, packet, pos, block.end)
-                sets[block.set_id] = self.coder(spec).from_snapshot(packet, block.flags, pos, block.end, gains)
+                sets[block.set_id] = snapshot_block.decode(self.coder(spec), packet, block.flags, pos, block.end, gains)
         return FrameState(header.sequence, header.time, header.reference_check, sets)

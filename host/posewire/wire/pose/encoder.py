@@ -1,4 +1,4 @@
-"""The publisher's side: poses in, packets out."""
+"""The publisher's side: from poses to packets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from posewire.errors import PoseError
-from posewire.wire.pose.coder import SetCoder, SetState
+from posewire.wire.pose.blocks.block import encode_block
+from posewire.wire.pose.blocks.task import NO_REFRESH, Refresh
 from posewire.wire.pose.filter import OneEuro
 from posewire.wire.pose.frame import FrameState, Poses
 from posewire.wire.pose.kernel import kernel
@@ -22,6 +23,8 @@ from posewire.wire.pose.packet import (
     put_varint,
     seal,
 )
+from posewire.wire.pose.set_coder import SetCoder
+from posewire.wire.pose.set_state import SetState
 from posewire.wire.pose.sets import MAX_COARSE, LandmarkSet, landmark_set
 
 FINER_AFTER = 8  # frames at one step before a finer one is tried again
@@ -32,7 +35,7 @@ class PoseEncoder:
     """Encodes one pose stream: one or several landmark sets of the same instants.
 
     - ``key_every``: a key packet every so many frames; 0: only first, on request, and where nothing else is possible.
-    - ``refresh``: instead of key packets, renew the landmarks in turn, all within so many frames.
+    - ``refresh``: renew the landmarks in turn, all within so many frames, instead of key packets.
     - ``layers``: 2 lets a relay drop every other frame of a slow subscriber without harm.
     - ``acknowledged``: code against frames that the receiver has acknowledged (lossy point-to-point links).
     - ``budget``: bytes a packet may have; the step grows by powers of two as needed and shrinks again.
@@ -86,7 +89,7 @@ class PoseEncoder:
         self._candidate: FrameState | None = None
         self._since_key = 0
         self._since_restart = 0
-        self._want_key = False
+        self._key_wanted = False
 
     @property
     def coarse(self) -> int:
@@ -99,15 +102,15 @@ class PoseEncoder:
 
     def request_key(self) -> None:
         """The next packet will be a key."""
-        self._want_key = True
+        self._key_wanted = True
 
     def control(self, packet: bytes) -> None:
-        """Obeys a control packet of a subscriber (of this stream). Raises ``PoseError`` for a damaged one."""
+        """Obey a subscriber's control packet, where it is for this stream. Raises ``PoseError`` for a damaged one."""
         message = parse_control(packet)
         if message is None or message.stream != self.stream:
             return
         if message.control == Control.KEY_REQUEST:
-            self._want_key = True
+            self._key_wanted = True
         elif message.control == Control.ACK:
             if self._candidate is not None and message.sequence == self._candidate.sequence:
                 self._base, self._candidate = self._candidate, None
@@ -126,7 +129,7 @@ class PoseEncoder:
         frame = self._gather(values, time_ms)
         ref = self._base
         if ref is not None and (
-            self._want_key
+            self._key_wanted
             or (self.key_every and self._since_key >= self.key_every)
             or (self._seq - ref.sequence) & 0xFFFF > MAX_DISTANCE
             or (time_ms - ref.time_ms) & 0xFFFFFFFF > 0xFFFF
@@ -209,22 +212,23 @@ class PoseEncoder:
         for spec, grid, present in grids:
             coder = self._coders[spec.id]
             before = None if ref is None else ref.sets.get(spec.id)
-            window = (0, 0)
-            if segment >= 0 and before is not None:
-                step = max(4, -(-spec.landmarks // self.refresh))
-                first = segment * step
-                if first < spec.landmarks:
-                    window = (first, min(step, spec.landmarks - first))
+            refresh = NO_REFRESH if before is None or segment < 0 else self._refresh_window(spec, segment)
             gains = None
             if before is None or segment == 0:
                 # a set that starts anew starts from what this stream has been like so far
                 past = before or (self._base.sets.get(spec.id) if self._base is not None else None)
                 gains = coder.unit_gains if past is None else coder.gains_after(past)
-            flags, body, states[spec.id] = coder.encode(grid, present, before, level, gains, window)
+            flags, body, states[spec.id] = encode_block(coder, grid, present, before, level, gains, refresh)
             out += bytes((spec.id, flags)) + put_varint(len(body)) + body
         seed = ref.check if ref is not None and segment != 0 else 0
         packet, check = seal(out, seed)
         return packet, FrameState(self._seq, time_ms, check, states), layer
+
+    def _refresh_window(self, spec: LandmarkSet, segment: int) -> Refresh:
+        """The landmarks to renew in part number ``segment`` of a round; a small set is done before the round ends."""
+        count = max(4, -(-spec.landmarks // self.refresh))
+        first = segment * count
+        return Refresh(first, min(count, spec.landmarks - first)) if first < spec.landmarks else NO_REFRESH
 
     def _same(self, grids: list[Any], ref: FrameState, level: int) -> bool:
         """Whether this frame is the reference's pose again."""
@@ -232,15 +236,9 @@ class PoseEncoder:
             return False
         for spec, grid, present in grids:
             state = ref.sets.get(spec.id)
-            if state is None or state.coarse != level or spec.is_quaternion or state.complete == (present is not None):
+            if state is None or state.coarse != level or spec.is_quaternion:
                 return False
-            if present is None and (grid[0] != state.x[0] or grid[1] != state.x[1] or grid[-1] != state.x[-1]):
-                return False
-            valid = np.ones(spec.landmarks, bool) if present is None else np.array(present)
-            if present is not None and not np.array_equal(np.asarray(state.valid) != 0, valid):
-                return False
-            same = grid == np.asarray(state.x)
-            if not (same.all() if present is None else same.reshape(spec.landmarks, -1)[valid].all()):
+            if not self._coders[spec.id].is_same_pose(state, grid, present):
                 return False
         return True
 
@@ -248,7 +246,7 @@ class PoseEncoder:
         if key:
             self._since_key = 0
             self._since_restart = 0
-            self._want_key = False
+            self._key_wanted = False
             self._candidate = None
         self._since_key += 1
         if state is None or layer:

@@ -1,4 +1,4 @@
-"""What goes in and comes out: float arrays on one side, integers on a grid on the other."""
+"""Poses as float arrays, and the reference frames that hold them as integers on a grid."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from posewire.wire.pose.coder import SetState
-from posewire.wire.pose.grid import step
+from posewire.wire.pose.grid import steps
+from posewire.wire.pose.set_state import SetState
 
 Values = NDArray[np.float32]
 Poses = Values | Mapping[str, "Values | None"]
@@ -18,12 +18,17 @@ Poses = Values | Mapping[str, "Values | None"]
 
 @dataclass(slots=True)
 class FrameState:
-    """A reference frame: which packet it came from and the state of its sets (by set id)."""
+    """A reference frame: the sequence, time and check of its packet, and the state of its sets (by set id)."""
 
     sequence: int
     time_ms: int
     check: int
     sets: dict[int, SetState]
+
+    @property
+    def is_known(self) -> bool:
+        """Whether every landmark of every set is known: False during a join without a key."""
+        return all(state.is_known for state in self.sets.values())
 
 
 class PoseFrame(NamedTuple):
@@ -31,7 +36,7 @@ class PoseFrame(NamedTuple):
 
     ``values``: per set name a float32 array (landmarks, channels), NaN where a landmark is missing; a missing set is
     not in it. ``time_ms``: the publisher's clock, modulo 2^32. ``repeat``: the same pose as a frame before.
-    ``states``: what ``values`` were made from.
+    ``states``: the sets' states that ``values`` were made from.
     """
 
     stream: int
@@ -47,9 +52,9 @@ class PoseFrame(NamedTuple):
         """``values`` on the grid, 0 where missing."""
         out = {}
         for state in self.states:
-            grid = state.x.astype(np.int32).reshape(state.spec.landmarks, -1)
+            grid = np.array(state.x, np.int32).reshape(state.spec.landmarks, -1)
             if not state.complete:
-                grid[state.valid == 0] = 0
+                grid[state.missing] = 0
             out[state.spec.name] = grid
         return out
 
@@ -57,8 +62,9 @@ class PoseFrame(NamedTuple):
 def restore(state: SetState) -> Values:
     """A set's values, (landmarks, channels), NaN where missing."""
     spec = state.spec
-    values: Values = state.x.astype(np.float32).reshape(spec.landmarks, -1)
-    values *= step(spec.bits, state.coarse)
+    values: Values = np.array(state.x, np.float32)
+    values *= steps(spec, state.coarse)
+    values = values.reshape(spec.landmarks, -1)
     if not state.complete:
-        values[state.valid == 0] = np.nan
+        values[state.missing] = np.nan
     return values

@@ -13,27 +13,32 @@ from posewire.wire.pose.sets import LandmarkSet
 
 
 def quantise(values: Any, spec: LandmarkSet, coarse: int) -> tuple[NDArray[np.int64], list[bool] | None]:
-    """Integers on the grid (halves away from zero, limited to ±32767) and which landmarks there are (None: all).
+    """Integers on the grid (halves away from zero, limited to ±32767) and the landmarks that are there (None: all).
 
     ``values``: (landmarks, channels) or flat; float32 decides, wider types are rounded to it first. A landmark with a
     value that is not finite is missing. Raises ``PoseError`` for another shape.
     """
-    v = np.asarray(values, np.float32)
-    if v.size != spec.size:
-        raise PoseError(f"{spec.name} has {spec.landmarks} x {spec.channels} values, not {v.shape}")
-    v64 = v.reshape(spec.landmarks, spec.channels).astype(np.float64)
-    good = np.isfinite(v64)
+    floats = np.asarray(values, np.float32)
+    if floats.size != spec.size:
+        raise PoseError(f"{spec.name} has {spec.landmarks} x {spec.channels} values, not {floats.shape}")
+    wide = floats.reshape(spec.landmarks, spec.channels).astype(np.float64)
+    good = np.isfinite(wide)
     present: list[bool] | None = None
     if not good.all():
         there = np.all(good, axis=1)
         present = [bool(v) for v in there.tolist()]
-        v64[~there] = 0.0
-    v64 *= scale(spec.bits, coarse)
-    limit = float(1 << (spec.bits[0] - coarse)) if spec.is_quaternion else 32767.0
-    v64 += np.copysign(0.5, v64)
-    np.minimum(v64, limit, out=v64)
-    np.maximum(v64, -limit, out=v64)
-    return v64.astype(np.int64).reshape(-1), present
+        wide[~there] = 0.0
+    wide *= scale(spec.bits, coarse)
+    largest = limit(spec, coarse)
+    wide += np.copysign(0.5, wide)
+    np.minimum(wide, largest, out=wide)
+    np.maximum(wide, -largest, out=wide)
+    return wide.astype(np.int64).reshape(-1), present
+
+
+def limit(spec: LandmarkSet, coarse: int) -> float:
+    """The largest integer on the grid: 1.0 for quaternions, else what 16 bits hold."""
+    return 2.0 ** (spec.bits[0] - coarse) if spec.is_quaternion else 32767.0
 
 
 @lru_cache(maxsize=256)
@@ -43,6 +48,6 @@ def scale(bits: tuple[int, ...], coarse: int) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=256)
-def step(bits: tuple[int, ...], coarse: int) -> NDArray[np.float32]:
-    """The step of each channel, a power of two."""
-    return (1 / scale(bits, coarse)).astype(np.float32)
+def steps(spec: LandmarkSet, coarse: int) -> NDArray[np.float32]:
+    """The step of each value of a frame, a power of two."""
+    return np.tile((1 / scale(spec.bits, coarse)).astype(np.float32), spec.landmarks)

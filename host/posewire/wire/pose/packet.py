@@ -1,6 +1,4 @@
-"""Packets as bytes: header, blocks, descriptors, check (``docs/pose-packet.md`` sections 3, 4 and 8). No
-coding here.
-"""
+"""Packets as bytes: header, blocks, descriptors, check (``docs/pose-packet.md`` sections 3, 4 and 8)."""
 
 from __future__ import annotations
 
@@ -38,6 +36,7 @@ UNIT_GAIN = 32
 
 # Block flags
 MODE_INTRA = 3
+COARSE_SHIFT = 2
 HAS_MASK = 0x20
 HAS_REFRESH = 0x40
 HAS_INTRA_MASK = 0x80
@@ -126,10 +125,15 @@ def verify(packet: bytes, seed: int = 0) -> int:
     """The check of a packet. Raises ``PoseError`` when it does not hold: damage, or another reference than the
     encoder's.
     """
-    check = int.from_bytes(packet[-4:], "big")
-    if zlib.crc32(memoryview(packet)[:-4], seed) != check:
+    check = int.from_bytes(packet[-CHECK_BYTES:], "big")
+    if zlib.crc32(packet[:-CHECK_BYTES], seed) != check:
         raise PoseError("the check does not hold: damaged, or coded against another reference")
     return check
+
+
+def coarse_of(flags: int) -> int:
+    """The coarse level in a block's flags."""
+    return (flags >> COARSE_SHIFT) & 7
 
 
 def put_varint(value: int) -> bytes:
@@ -159,7 +163,7 @@ def get_varint(data: bytes, pos: int, end: int) -> tuple[int, int]:
 
 
 def put_descriptor(spec: LandmarkSet) -> bytes:
-    """Channels, steps, and what else a decoder must know of the set."""
+    """A set's channels and steps; of custom sets also the topology, of quaternions their number."""
     out = bytes([spec.channels]) + struct.pack(f">{spec.channels}b", *spec.bits)
     if spec.id == QUAT_ID:
         return out + bytes([spec.landmarks])
@@ -181,16 +185,16 @@ def get_descriptor(ident: int, data: bytes, pos: int, end: int) -> tuple[Landmar
             raise PoseError("the descriptor is cut")
         return make_set(ident, data[pos], bits), pos + 1
     if ident == CUSTOM_ID:
-        marks, pos = get_varint(data, pos, end)
-        if not 1 <= marks <= MAX_LANDMARKS:
-            raise PoseError(f"{marks} landmarks")
+        landmarks, pos = get_varint(data, pos, end)
+        if not 1 <= landmarks <= MAX_LANDMARKS:
+            raise PoseError(f"a custom set has 1 to {MAX_LANDMARKS} landmarks, not {landmarks}")
         parents = []
-        for i in range(marks):
+        for i in range(landmarks):
             back, pos = get_varint(data, pos, end)
             parents.append(i - back if back else -1)
             if parents[-1] < -1:
                 raise PoseError("a parent before the first landmark")
-        return make_set(ident, marks, bits, tuple(parents)), pos
+        return make_set(ident, landmarks, bits, tuple(parents)), pos
     return make_set(ident, 0, bits), pos
 
 
@@ -274,8 +278,8 @@ def parse_control(packet: bytes) -> ControlMessage | None:
     verify(packet)
     if len(packet) < 9 or packet[4] not in (1, 2, 3):
         return None
-    what = Control(packet[4])
-    if len(packet) != (11 if what == Control.RATE else 9):
+    kind = Control(packet[4])
+    if len(packet) != (11 if kind == Control.RATE else 9):
         raise PoseError("a control packet of the wrong length")
-    argument = int.from_bytes(packet[5:7], "big") if what == Control.RATE else 0
-    return ControlMessage(what, header.stream, header.sequence, argument)
+    argument = int.from_bytes(packet[5:7], "big") if kind == Control.RATE else 0
+    return ControlMessage(kind, header.stream, header.sequence, argument)

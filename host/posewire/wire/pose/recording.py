@@ -1,4 +1,4 @@
-"""Where poses come from: MediaPipe results, arrays, ``.npz`` recordings."""
+"""Sources of poses: MediaPipe results, arrays, ``.npz`` recordings."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def load_recording(path: Path, bits: int = 12) -> Recording:
         note = str(z["note"]) if "note" in z.files else ""
     if data.ndim != 3 or not len(data):
         raise PoseError(f"data has the shape {data.shape}, not (frames, landmarks, channels)")
-    marks, channels = data.shape[1:]
+    landmarks, channels = data.shape[1:]
     image = (bits, bits, bits - 2, 6)
     metres = (bits - 2, bits - 2, bits - 2, 6)
     if kind == "holistic543":
@@ -50,7 +50,7 @@ def load_recording(path: Path, bits: int = 12) -> Recording:
         sets = [landmark_set(name, image[:channels]) for name, _, _ in cuts]
         return Recording(path.stem, kind, fps, sets, {name: data[:, a:b] for name, a, b in cuts})
     if kind.startswith("quat"):
-        spec = landmark_set(f"quat{marks}", (bits,) * 4)
+        spec = landmark_set(f"quat{landmarks}", (bits,) * 4)
     elif kind in ("body33", "hands42", "hand21", "face468", "face478"):
         spec = landmark_set(kind, image[:channels])
     elif kind == "world33":
@@ -61,16 +61,16 @@ def load_recording(path: Path, bits: int = 12) -> Recording:
         found = re.search(r"parents=\[(.*?)\]", note)
         parents = tuple(int(v) for v in found[1].split(",")) if found else ()
         units = metres if kind.startswith("joints") else image
-        spec = custom_set(marks, (*units, *([bits] * 4))[:channels], parents)
+        spec = custom_set(landmarks, (*units, *([bits] * 4))[:channels], parents)
     return Recording(path.stem, kind, fps, [spec], {spec.name: data})
 
 
 def from_mediapipe(result: Any) -> dict[str, NDArray[np.float32] | None]:
     """MediaPipe results as set name → array, None where nothing was found.
 
-    Takes the old Holistic/Pose/Hands/FaceMesh solutions (``pose_landmarks``, ``left_hand_landmarks``, …) and
-    the tasks API
-    (``pose_landmarks`` a list of people, of whom the first is taken). A face has 468 or 478 landmarks, named so.
+    ``result``: of the old Holistic, Pose, Hands and FaceMesh solutions (``pose_landmarks``, ``left_hand_landmarks``, …)
+    or of the tasks API, where ``pose_landmarks`` is a list of people, of whom this is the first. A face is named by its
+    468 or 478 landmarks.
     """
     out: dict[str, NDArray[np.float32] | None] = {}
     for attribute, name, seen in (
@@ -82,15 +82,15 @@ def from_mediapipe(result: Any) -> dict[str, NDArray[np.float32] | None]:
     ):
         if not hasattr(result, attribute):
             continue
-        marks = getattr(result, attribute)
-        marks = getattr(marks, "landmark", marks)
-        if marks and isinstance(marks[0], list | tuple):
-            marks = marks[0]
-        if not marks:
+        landmarks = getattr(result, attribute)
+        landmarks = getattr(landmarks, "landmark", landmarks)
+        if landmarks and isinstance(landmarks[0], list | tuple):
+            landmarks = landmarks[0]
+        if not landmarks:
             if name != "face":
                 out[name] = None
             continue
-        rows = [(m.x, m.y, m.z, m.visibility) if seen else (m.x, m.y, m.z) for m in marks]
+        rows = [(m.x, m.y, m.z, m.visibility) if seen else (m.x, m.y, m.z) for m in landmarks]
         array = np.array(rows, np.float32)
         out[f"face{len(array)}" if name == "face" else name] = array
     return out

@@ -1,9 +1,9 @@
-"""A relay that is a decoder: it can hand anybody the stream's state, so boards need not send periodic key packets."""
+"""A relay that decodes: it gives late subscribers the stream's state, so boards need not send periodic keys."""
 
 from __future__ import annotations
 
 from posewire.errors import PoseError
-from posewire.wire.pose.coder import SetCoder
+from posewire.wire.pose.blocks import snapshot_block
 from posewire.wire.pose.decoder import PoseDecoder
 from posewire.wire.pose.packet import Header, Kind, parse_header, put_varint, seal
 
@@ -16,7 +16,7 @@ class PoseRelay:
         self._base: int | None = None
 
     def feed(self, packet: bytes) -> bool:
-        """Takes a packet; False when it could not be decoded (``needs_key`` then says what to do)."""
+        """Decode a packet; False where it does not decode (``needs_key`` then says whether to ask for a key)."""
         header, newest = parse_header(packet), self._decoder.reference
         try:
             self._decoder.decode(packet)
@@ -39,8 +39,9 @@ class PoseRelay:
         return self._decoder.key_request()
 
     def snapshot(self) -> bytes | None:
-        """One packet from which a subscriber goes on as if it had been there from the start; None before the
-        first frame. It holds the frame that the packets at the moment refer to.
+        """A packet from which a subscriber goes on as if it had received the stream from the start.
+
+        It holds the frame that the packets at the moment refer to; None before the first frame.
         """
         ref = self._decoder.reference if self._base is None else self._decoder.reference_at(self._base)
         if ref is None or self._decoder.last is None:
@@ -50,12 +51,11 @@ class PoseRelay:
         )
         out = bytearray(header.pack())
         for ident, state in ref.sets.items():
-            coder: SetCoder = self._decoder.coder(state.spec)
-            flags, body = coder.snapshot(state)
+            flags, body = snapshot_block.encode(self._decoder.coder(state.spec), state)
             out += bytes((ident, flags)) + put_varint(len(body)) + body
         return seal(bytes(out))[0]
 
 
 def layer_of(packet: bytes) -> int:
-    """0 for packets that later ones need, 1 for those that may be dropped for a slow subscriber."""
+    """The layer of a packet: 0 where later packets need it, 1 where it may be dropped for a slow subscriber."""
     return packet[0] & 3 if packet else 0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """Coding order, references and start values of one set (section 9 of the specification)."""
+    """Coding order, references and start values of one set (section 5 of the specification)."""
 
     channels: int
     bits: tuple[int, ...]
