@@ -298,8 +298,8 @@ function trained(name) {
     const counts = b.subarray(at, (at += rows));
     for (let j = 0; j < rows; j++, at += 6) refs.push([0, 2, 4].slice(0, counts[j]).map((o) => v.getUint16(at + o, true)));
     for (let q = 0; q < rows * wide; q++, at += 2) template.push(v.getInt16(at, true));
-    const take = () => b.subarray(at, (at += rows * wide));
-    parsed[name] = { wide, bits, order, refs, template, intraScale: take(), scale: take(), weight: take() };
+    const cut = () => b.subarray(at, (at += rows * wide));
+    parsed[name] = { wide, bits, order, refs, template, intraScale: cut(), scale: cut(), weight: cut() };
   }
   return parsed[name];
 }
@@ -344,19 +344,19 @@ const shiftValue = (v, by) => (by > 0 ? (v + (1 << (by - 1))) >> by : clamp(v <<
 
 /** Coding order and start values of a set at a coarse level. */
 function startValues(spec, coarse) {
-  const { landmarks, coded: ch } = spec, n = spec.codedSize;
-  const plan = new Int32Array(5 * landmarks), tmpl = new Int32Array(n), kema = new Int32Array(n), pema = new Int32Array(n);
-  const pw = new Int32Array(n).fill(64);
+  const { landmarks, coded: channels } = spec, n = spec.codedSize;
+  const order = new Int32Array(5 * landmarks), template = new Int32Array(n), intraScale = new Int32Array(n), startScale = new Int32Array(n);
+  const startWeight = new Int32Array(n).fill(64);
   const name = NAMED[spec.id]?.[3];
   if (!name) {
     const by = coarse + (spec.quat ? 12 - spec.bits[0] : 0);
-    kema.fill(shiftScale(unpackScale(spec.quat ? 58 : 34), by));
-    pema.fill(shiftScale(unpackScale(24), by));
+    intraScale.fill(shiftScale(unpackScale(spec.quat ? 58 : 34), by));
+    startScale.fill(shiftScale(unpackScale(24), by));
     for (let i = 0; i < landmarks; i++) {
       const p = spec.parents[i] ?? -1;
-      plan.set([i * ch, p < 0 ? 0 : 1, Math.max(p, 0) * ch], 5 * i);
+      order.set([i * channels, p < 0 ? 0 : 1, Math.max(p, 0) * channels], 5 * i);
     }
-    return { plan, tmpl, kema, pema, pw };
+    return { order, template, intraScale, startScale, startWeight };
   }
   const t = trained(name), hands = spec.id === 2 ? 2 : 1, per = landmarks / hands;
   let at = 0;
@@ -364,115 +364,120 @@ function startValues(spec, coarse) {
     for (let j = 0; j < t.order.length; j++) {
       const i = t.order[j];
       if (i >= per) continue;
-      const b = (i + h * per) * ch;
-      plan.set([b, t.refs[j].length, ...t.refs[j].map((r) => (r + h * per) * ch)], at);
+      const b = (i + h * per) * channels;
+      order.set([b, t.refs[j].length, ...t.refs[j].map((r) => (r + h * per) * channels)], at);
       at += 5;
-      for (let c = 0; c < ch; c++) {
+      for (let c = 0; c < channels; c++) {
         const by = t.bits[c] - spec.bits[c] + coarse, s = i * t.wide + c;
-        tmpl[b + c] = shiftValue(t.template[s], by);
-        kema[b + c] = shiftScale(unpackScale(t.intraScale[s]), by);
-        pema[b + c] = shiftScale(unpackScale(t.scale[s]), by);
-        pw[b + c] = t.weight[s];
+        template[b + c] = shiftValue(t.template[s], by);
+        intraScale[b + c] = shiftScale(unpackScale(t.intraScale[s]), by);
+        startScale[b + c] = shiftScale(unpackScale(t.scale[s]), by);
+        startWeight[b + c] = t.weight[s];
       }
     }
   }
-  return { plan, tmpl, kema, pema, pw };
+  return { order, template, intraScale, startScale, startWeight };
 }
 
 // --- the integer core --------------------------------------------------------------------------------------------
 
-function startActivity(plan, marks, ch, scale, seen, expected, ratio) {
-  for (let c = 0; c < ch; c++) {
+function startActivity(order, landmarks, channels, scale, seen, expected, ratio) {
+  for (let c = 0; c < channels; c++) {
     let s = 0;
-    for (let j = 0; j < 4 && j < marks; j++) s += scale[plan[5 * j] + c];
+    for (let j = 0; j < 4 && j < landmarks; j++) s += scale[order[5 * j] + c];
     seen[c] = expected[c] = s;
     ratio[c] = 64;
   }
 }
 
-function activity(seen, expected, ratio, ch) {
-  for (let c = 0; c < ch; c++) ratio[c] = clamp(Math.floor((seen[c] * 64) / expected[c]), 8, 512);
-  if (ch > 2) {
+function updateActivity(seen, expected, ratio, channels) {
+  for (let c = 0; c < channels; c++) ratio[c] = clamp(Math.floor((seen[c] * 64) / expected[c]), 8, 512);
+  if (channels > 2) {
     const s = ratio[0] + ratio[1] + ratio[2] + 4;
     for (let c = 0; c < 3; c++) ratio[c] = (5 * ratio[c] + s) >> 3;
   }
 }
 
-function predict(plan, at, c, k, d) {
-  if (k === 0) return 0;
-  if (k === 1) return d[plan[at + 2] + c];
-  if (k === 2) return (d[plan[at + 2] + c] + d[plan[at + 3] + c] + 1) >> 1;
-  return ((d[plan[at + 2] + c] + d[plan[at + 3] + c] + d[plan[at + 4] + c]) * 10923 + 16384) >> 15;
+/** Mean innovation of the landmarks that predict the one at `order[entry]`. */
+function predict(order, entry, channel, innovation) {
+  const count = order[entry + 1], of = (place) => innovation[order[entry + 1 + place] + channel];
+  if (count === 0) return 0;
+  if (count === 1) return of(1);
+  if (count === 2) return (of(1) + of(2) + 1) >> 1;
+  return ((of(1) + of(2) + of(3)) * 10923 + 16384) >> 15;
 }
 
-const scratch = () => Array.from({ length: 6 }, () => new Int32Array(8));
+const newActivity = () => Array.from({ length: 6 }, () => new Int32Array(8));
 
-/** One pass over the landmarks; `code(bucket, last, predicted, q)` returns the residual (coding it or reading it). */
-function pass(m, stop, code) {
-  const { plan, marks, ch, todo, valid, x, base, tmpl, kema, pema, pw, ema, w, ema2, w2 } = m;
-  const e = new Int32Array(x.length), d = new Int32Array(x.length);
-  const [ca, ce, ac, ia, ie, ic] = m.work;
-  startActivity(plan, marks, ch, ema, ca, ce, ac);
-  startActivity(plan, marks, ch, kema, ia, ie, ic);
-  let last = marks - 1;
-  while (last > 0 && todo[plan[5 * last] / ch] === SKIP) last--;
-  const every = marks < 40 ? 0 : 3;
-  for (let j = 0; j < stop; j++) {
-    const at = 5 * j, b = plan[at], k = plan[at + 1], i = b / ch, what = todo[i];
-    for (let c = 0; c < ch; c++) {
-      const q = b + c;
-      if (what === SKIP) {
-        e[q] = d[q] = 0;
-        ema2[q] = pema[q];
-        w2[q] = pw[q];
+/** One pass over the landmarks; `code(bucket, isLast, predicted, index)` returns the residual (coding it or reading it). */
+function codeLandmarks(job, stop, code) {
+  const { order, landmarks, channels, action, valid, x, base } = job;
+  const { template, intraScale, startScale, startWeight, scale, weight, newScale, newWeight } = job;
+  const deltaInnovation = new Int32Array(x.length), intraInnovation = new Int32Array(x.length);
+  const [deltaSeen, deltaExpected, deltaRatio, intraSeen, intraExpected, intraRatio] = job.activity;
+  startActivity(order, landmarks, channels, scale, deltaSeen, deltaExpected, deltaRatio);
+  startActivity(order, landmarks, channels, intraScale, intraSeen, intraExpected, intraRatio);
+  let last = landmarks - 1;
+  while (last > 0 && action[order[5 * last] / channels] === SKIP) last--;
+  const interval = landmarks < 40 ? 0 : 3;
+  for (let position = 0; position < stop; position++) {
+    const entry = 5 * position, first = order[entry], count = order[entry + 1], landmark = first / channels;
+    const how = action[landmark];
+    for (let channel = 0; channel < channels; channel++) {
+      const index = first + channel;
+      if (how === SKIP) {
+        deltaInnovation[index] = intraInnovation[index] = 0;
+        newScale[index] = startScale[index];
+        newWeight[index] = startWeight[index];
         continue;
       }
-      const delta = what === DELTA;
-      let pm = 0, p, em = delta ? ema[q] : kema[q];
-      if (delta && k === 1) {
-        pm = e[plan[at + 2] + c];
-        p = (w[q] * pm + 32) >> 6;
-      } else p = predict(plan, at, c, k, delta ? e : d);
-      const s = (em * (delta ? ac[c] : ic[c])) >> 6;
-      const bucket = s < 4096 ? BUCKET[s] : 16 + BUCKET[s >> 8];
-      const from = delta ? base[q] : tmpl[q];
-      const r = code(bucket, j === last, wrap(p + from), q);
-      const v = wrap(r + p);
-      if (r === null) return false;
-      x[q] = wrap(v + from);
-      const a = Math.min(Math.abs(r) << 4, 32767);
+      const delta = how === DELTA;
+      let near = 0, prediction, current = delta ? scale[index] : intraScale[index];
+      if (delta && count === 1) {
+        near = deltaInnovation[order[entry + 2] + channel];
+        prediction = (weight[index] * near + 32) >> 6;
+      } else prediction = predict(order, entry, channel, delta ? deltaInnovation : intraInnovation);
+      const expected = (current * (delta ? deltaRatio[channel] : intraRatio[channel])) >> 6;
+      const bucket = expected < 4096 ? BUCKET[expected] : 16 + BUCKET[expected >> 8];
+      const from = delta ? base[index] : template[index];
+      const residual = code(bucket, position === last, wrap(prediction + from), index);
+      if (residual === null) return false;
+      const innovation = wrap(residual + prediction);
+      x[index] = wrap(innovation + from);
+      const size = Math.min(Math.abs(residual) << 4, 32767);
       if (delta) {
-        e[q] = v;
-        d[q] = wrap(x[q] - tmpl[q]);
-        ca[c] += a;
-        ce[c] += em;
-        em += (a - em + 4) >> 3;
-        ema2[q] = em > 2 ? em : 2;
-        w2[q] = pm !== 0 && r !== 0 ? clamp(w[q] + (r > 0 === pm > 0 ? 2 : -2), 0, 80) : w[q];
+        deltaInnovation[index] = innovation;
+        intraInnovation[index] = wrap(x[index] - template[index]);
+        deltaSeen[channel] += size;
+        deltaExpected[channel] += current;
+        current += (size - current + 4) >> 3;
+        newScale[index] = current > 2 ? current : 2;
+        const turn = near === 0 || residual === 0 ? 0 : residual > 0 === near > 0 ? 2 : -2;
+        newWeight[index] = clamp(weight[index] + turn, 0, 80);
       } else {
-        d[q] = v;
-        ia[c] += a;
-        ie[c] += em;
-        e[q] = valid[i] ? wrap(x[q] - base[q]) : 0;
-        ema2[q] = pema[q];
-        w2[q] = pw[q];
+        intraInnovation[index] = innovation;
+        intraSeen[channel] += size;
+        intraExpected[channel] += current;
+        deltaInnovation[index] = valid[landmark] ? wrap(x[index] - base[index]) : 0;
+        newScale[index] = startScale[index];
+        newWeight[index] = startWeight[index];
       }
     }
-    if ((j & every) === every) {
-      activity(ca, ce, ac, ch);
-      activity(ia, ie, ic, ch);
+    if ((position & interval) === interval) {
+      updateActivity(deltaSeen, deltaExpected, deltaRatio, channels);
+      updateActivity(intraSeen, intraExpected, intraRatio, channels);
     }
   }
   return true;
 }
 
-/** Residuals of `m.x` and their rANS code. */
-function encodePlane(m, cum) {
-  const res = [], ctx = [], tails = [];
-  pass(m, m.marks, (bucket, last, predicted, q) => {
-    const r = wrap(m.x[q] - predicted);
-    res.push(r);
-    ctx.push(bucket);
+/** Residuals of `job.x` and their rANS code. */
+function encodePlane(job, cumulative) {
+  const residuals = [], contexts = [], tails = [];
+  codeLandmarks(job, job.landmarks, (bucket, last, predicted, q) => {
+    const r = wrap(job.x[q] - predicted);
+    residuals.push(r);
+    contexts.push(bucket);
     tails.push(last);
     return r;
   });
@@ -484,9 +489,9 @@ function encodePlane(m, cum) {
       s >>= 8;
     }
   };
-  for (let i = res.length - 1; i >= 0; i--) {
-    const a = Math.abs(res[i]), neg = res[i] < 0 ? 1 : 0;
-    let t = ctx[i], k = 0;
+  for (let i = residuals.length - 1; i >= 0; i--) {
+    const a = Math.abs(residuals[i]), neg = residuals[i] < 0 ? 1 : 0;
+    let t = contexts[i], k = 0;
     if (tails[i]) {
       if (t >= 10) k = (t - 9) >> 1;
       const h = a >> k;
@@ -519,7 +524,7 @@ function encodePlane(m, cum) {
       emit(1 << 26);
       s = (s << 4) | nb;
     }
-    const c = cum[t * 33 + sym], f = cum[t * 33 + sym + 1] - c;
+    const c = cumulative[t * 33 + sym], f = cumulative[t * 33 + sym + 1] - c;
     while (s >= f * 262144) {
       out.push(s & 255);
       s >>= 8;
@@ -534,8 +539,8 @@ function encodePlane(m, cum) {
   return out.reverse();
 }
 
-/** Reads `data[pos:end]` into `m`; false when it does not end as an encoder ends it. */
-function decodePlane(m, stop, cum, data, pos, end) {
+/** Reads `data[pos:end]` into `job`; false when it does not end as an encoder ends it. */
+function decodePlane(job, stop, cumulative, data, pos, end) {
   let s = 0;
   const refill = () => {
     while (s < LOW && pos < end) s = (s << 8) | data[pos++];
@@ -547,7 +552,7 @@ function decodePlane(m, stop, cum, data, pos, end) {
     return v;
   };
   refill();
-  const ok = pass(m, stop, (bucket, last) => {
+  const ok = codeLandmarks(job, stop, (bucket, last) => {
     let r, neg = 0, t = bucket;
     if (last) {
       let k = t < 10 ? 0 : (t - 9) >> 1, h = 0;
@@ -566,11 +571,11 @@ function decodePlane(m, stop, cum, data, pos, end) {
       }
       const h = s & 4095;
       let z = t * 33, v = 0;
-      while (cum[z + 1] <= h) {
+      while (cumulative[z + 1] <= h) {
         z++;
         v++;
       }
-      s = (cum[z + 1] - cum[z]) * (s >> 12) + h - cum[z];
+      s = (cumulative[z + 1] - cumulative[z]) * (s >> 12) + h - cumulative[z];
       refill();
       if (v === 31) {
         const nb = raw(4);
@@ -586,20 +591,20 @@ function decodePlane(m, stop, cum, data, pos, end) {
     if (r > 32768 || (neg && r === 0)) return null;
     return neg ? -r : r;
   });
-  return ok && (stop < m.marks || (s === 1 && pos === end));
+  return ok && (stop < job.landmarks || (s === 1 && pos === end));
 }
 
-function pickMode(plan, marks, ch, todo, x, x1, x2) {
-  const cc = Math.min(ch, 3), sums = new Float64Array(9), step = marks >= 32 ? Math.floor(marks / 16) : 1;
-  for (let j = marks - 1, seen = 0; j >= 0 && seen < 16; j -= step, seen++) {
-    const at = 5 * j, b = plan[at], k = plan[at + 1];
-    if (todo[b / ch] !== DELTA) continue;
+function pickMode(order, landmarks, channels, action, x, reference, previous) {
+  const cc = Math.min(channels, 3), sums = new Float64Array(9), step = landmarks >= 32 ? Math.floor(landmarks / 16) : 1;
+  for (let j = landmarks - 1, seen = 0; j >= 0 && seen < 16; j -= step, seen++) {
+    const at = 5 * j, b = order[at], k = order[at + 1];
+    if (action[b / channels] !== DELTA) continue;
     for (let c = 0; c < cc; c++) {
-      let q = b + c, v = x[q] - x1[q], h = x1[q] - x2[q], va = 0, ha = 0;
+      let q = b + c, v = x[q] - reference[q], h = reference[q] - previous[q], va = 0, ha = 0;
       for (let n = 0; n < k; n++) {
-        q = plan[at + 2 + n] + c;
-        va += x[q] - x1[q];
-        ha += x1[q] - x2[q];
+        q = order[at + 2 + n] + c;
+        va += x[q] - reference[q];
+        ha += reference[q] - previous[q];
       }
       if (k === 2) {
         va >>= 1;
@@ -631,7 +636,7 @@ function pickMode(plan, marks, ch, todo, x, x1, x2) {
   return best;
 }
 
-const extrapolate = (x1, x2, mode) => x1.map((v, q) => wrap(v + (mode === 1 ? (v - x2[q]) >> 1 : v - x2[q])));
+const extrapolate = (reference, previous, mode) => reference.map((v, q) => wrap(v + (mode === 1 ? (v - previous[q]) >> 1 : v - previous[q])));
 
 function root(n) {
   if (n <= 0) return 0;
@@ -651,66 +656,66 @@ function quatDrop(x, b) {
 
 const dot = (a, b, at) => a[at] * b[at] + a[at + 1] * b[at + 1] + a[at + 2] * b[at + 2] + a[at + 3] * b[at + 3];
 
-function quatReference(marks, todo, r4, p4, x1, x2, drop) {
-  for (let i = 0; i < marks; i++) {
-    if (todo[i] === SKIP) continue;
+function quatReference(landmarks, action, referenceQuaternions, previousQuaternions, reference, previous, dropped) {
+  for (let i = 0; i < landmarks; i++) {
+    if (action[i] === SKIP) continue;
     const b = 4 * i;
-    let o = 3 * i, dr = drop[i] & 3;
-    if (todo[i] === DELTA) {
-      dr = quatDrop(r4, b);
-      drop[i] = dr + (r4[b + dr] < 0 ? 4 : 0);
+    let o = 3 * i, droppedIndex = dropped[i] & 3;
+    if (action[i] === DELTA) {
+      droppedIndex = quatDrop(referenceQuaternions, b);
+      dropped[i] = droppedIndex + (referenceQuaternions[b + droppedIndex] < 0 ? 4 : 0);
     }
-    const t = dot(p4, r4, b) < 0 ? -1 : 1;
+    const t = dot(previousQuaternions, referenceQuaternions, b) < 0 ? -1 : 1;
     for (let c = 0; c < 4; c++)
-      if (c !== dr) {
-        x1[o] = r4[b + c];
-        x2[o++] = t * p4[b + c];
+      if (c !== droppedIndex) {
+        reference[o] = referenceQuaternions[b + c];
+        previous[o++] = t * previousQuaternions[b + c];
       }
   }
 }
 
-function quatPrepare(marks, unit, todo, q4, r4, p4, x, x1, x2, drop) {
-  const jumps = new Array(marks).fill(false), sign = new Int32Array(marks).fill(1);
+function quatPrepare(landmarks, unit, action, quaternions, referenceQuaternions, previousQuaternions, x, reference, previous, dropped) {
+  const jumps = new Array(landmarks).fill(false), sign = new Int32Array(landmarks).fill(1);
   let any = false;
-  for (let i = 0; i < marks; i++) {
-    if (todo[i] === SKIP) continue;
+  for (let i = 0; i < landmarks; i++) {
+    if (action[i] === SKIP) continue;
     const b = 4 * i;
-    if (todo[i] === DELTA) {
-      const dr = quatDrop(r4, b);
-      sign[i] = dot(q4, r4, b) < 0 ? -1 : 1;
-      if (sign[i] * q4[b + dr] * (r4[b + dr] >= 0 ? 1 : -1) * 20 < unit * 9) {
-        todo[i] = INTRA;
+    if (action[i] === DELTA) {
+      const droppedIndex = quatDrop(referenceQuaternions, b);
+      sign[i] = dot(quaternions, referenceQuaternions, b) < 0 ? -1 : 1;
+      if (sign[i] * quaternions[b + droppedIndex] * (referenceQuaternions[b + droppedIndex] >= 0 ? 1 : -1) * 20 < unit * 9) {
+        action[i] = INTRA;
         jumps[i] = any = true;
       }
     }
-    if (todo[i] === INTRA) {
-      drop[i] = quatDrop(q4, b);
-      sign[i] = q4[b + drop[i]] < 0 ? -1 : 1;
+    if (action[i] === INTRA) {
+      dropped[i] = quatDrop(quaternions, b);
+      sign[i] = quaternions[b + dropped[i]] < 0 ? -1 : 1;
     }
   }
-  quatReference(marks, todo, r4, p4, x1, x2, drop);
-  for (let i = 0; i < marks; i++) {
-    if (todo[i] === SKIP) continue;
+  quatReference(landmarks, action, referenceQuaternions, previousQuaternions, reference, previous, dropped);
+  for (let i = 0; i < landmarks; i++) {
+    if (action[i] === SKIP) continue;
     let o = 3 * i;
-    for (let c = 0; c < 4; c++) if (c !== (drop[i] & 3)) x[o++] = sign[i] * q4[4 * i + c];
+    for (let c = 0; c < 4; c++) if (c !== (dropped[i] & 3)) x[o++] = sign[i] * quaternions[4 * i + c];
   }
   return any ? jumps : null;
 }
 
-function quatRestore(marks, unit, todo, x, drop, r4) {
-  const out = new Int32Array(4 * marks);
-  for (let i = 0; i < marks; i++) {
+function quatRestore(landmarks, unit, action, x, dropped, referenceQuaternions) {
+  const out = new Int32Array(4 * landmarks);
+  for (let i = 0; i < landmarks; i++) {
     const b = 4 * i;
     let o = 3 * i, rest = unit * unit;
-    if (todo[i] === SKIP) {
-      for (let c = 0; c < 4; c++) out[b + c] = r4[b + c];
+    if (action[i] === SKIP) {
+      for (let c = 0; c < 4; c++) out[b + c] = referenceQuaternions[b + c];
       continue;
     }
     for (let c = 0; c < 3; c++) {
       x[o + c] = clamp(x[o + c], -unit, unit);
       rest -= x[o + c] * x[o + c];
     }
-    for (let c = 0; c < 4; c++) out[b + c] = c === (drop[i] & 3) ? (drop[i] & 4 ? -root(rest) : root(rest)) : x[o++];
+    for (let c = 0; c < 4; c++) out[b + c] = c === (dropped[i] & 3) ? (dropped[i] & 4 ? -root(rest) : root(rest)) : x[o++];
   }
   return out;
 }
@@ -720,9 +725,9 @@ function quatRestore(marks, unit, todo, x, drop, r4) {
 class SetCoder {
   constructor(spec) {
     this.spec = spec;
-    this.cum = cumulative(spec.id === 3 || spec.id === 4 ? 1 : 0);
+    this.cumulative = cumulative(spec.id === 3 || spec.id === 4 ? 1 : 0);
     this.levels = new Map();
-    this.work = scratch();
+    this.activity = newActivity();
     this.unitGains = new Array(spec.coded).fill(UNIT_GAIN);
   }
 
@@ -731,9 +736,9 @@ class SetCoder {
     let found = this.levels.get(name);
     if (!found) {
       found = startValues(this.spec, coarse);
-      const ch = this.spec.coded;
-      found.pema = found.pema.map((v, q) => {
-        const g = gains[q % ch], s = (g >> 2) - 8, z = v * (4 + (g & 3));
+      const channels = this.spec.coded;
+      found.startScale = found.startScale.map((v, q) => {
+        const g = gains[q % channels], s = (g >> 2) - 8, z = v * (4 + (g & 3));
         return clamp((s >= 0 ? z << s : z >> -s) >> 2, 2, 32767);
       });
       if (this.levels.size >= 8) this.levels.clear();
@@ -743,12 +748,12 @@ class SetCoder {
   }
 
   gainsAfter(state) {
-    const { pema } = this.level(state.coarse, this.unitGains), ch = this.spec.coded;
+    const { startScale } = this.level(state.coarse, this.unitGains), channels = this.spec.coded;
     return this.unitGains.map((_, c) => {
       let now = 0, start = 0, best = 0;
-      for (let q = c; q < pema.length; q += ch) {
-        now += state.ema[q];
-        start += pema[q];
+      for (let q = c; q < startScale.length; q += channels) {
+        now += state.scale[q];
+        start += startScale[q];
       }
       for (let g = 0; g < 48; g++) if (start * (4 + (g & 3)) * 2 ** ((g >> 2) - 8) <= 4 * now) best = g;
       return best;
@@ -756,58 +761,58 @@ class SetCoder {
   }
 
   empty(coarse, gains) {
-    const lv = this.level(coarse, gains), zeros = new Int32Array(this.spec.size);
-    return { spec: this.spec, coarse, gains, valid: new Uint8Array(this.spec.landmarks), x: zeros, prev: zeros, ema: lv.pema, w: lv.pw, complete: false, known: ALL };
+    const start = this.level(coarse, gains), zeros = new Int32Array(this.spec.size);
+    return { spec: this.spec, coarse, gains, valid: new Uint8Array(this.spec.landmarks), x: zeros, previous: zeros, scale: start.startScale, weight: start.startWeight, complete: false, known: ALL };
   }
 
   atLevel(state, coarse) {
     if (state.coarse === coarse) return state;
     const by = coarse - state.coarse, move = (v) => shiftValue(v, by);
-    return { ...state, coarse, x: state.x.map(move), prev: state.prev.map(move), ema: state.ema.map((v) => shiftScale(v, by)) };
+    return { ...state, coarse, x: state.x.map(move), previous: state.previous.map(move), scale: state.scale.map((v) => shiftScale(v, by)) };
   }
 
-  planLandmarks(plan, present, ref, refresh) {
-    const { landmarks, coded } = this.spec, todo = new Uint8Array(landmarks);
-    for (let i = 0; i < landmarks; i++) todo[i] = ref.valid[i] ? DELTA : INTRA;
-    for (let j = refresh[0]; j < refresh[0] + refresh[1] && j < landmarks; j++) todo[plan[5 * j] / coded] = INTRA;
-    if (present) for (let i = 0; i < landmarks; i++) if (!present[i]) todo[i] = SKIP;
-    return todo;
+  planLandmarks(order, present, ref, refresh) {
+    const { landmarks, coded } = this.spec, action = new Uint8Array(landmarks);
+    for (let i = 0; i < landmarks; i++) action[i] = ref.valid[i] ? DELTA : INTRA;
+    for (let j = refresh[0]; j < refresh[0] + refresh[1] && j < landmarks; j++) action[order[5 * j] / coded] = INTRA;
+    if (present) for (let i = 0; i < landmarks; i++) if (!present[i]) action[i] = SKIP;
+    return action;
   }
 
-  job(lv, todo, ref, x, base) {
+  job(start, action, ref, x, base) {
     const n = this.spec.codedSize;
-    return { plan: lv.plan, marks: this.spec.landmarks, ch: this.spec.coded, todo, valid: ref.valid, x, base, tmpl: lv.tmpl, kema: lv.kema,
-      pema: lv.pema, pw: lv.pw, ema: ref.ema, w: ref.w, ema2: Int32Array.from(lv.pema), w2: Int32Array.from(lv.pw), work: this.work, n };
+    return { order: start.order, landmarks: this.spec.landmarks, channels: this.spec.coded, action, valid: ref.valid, x, base, template: start.template, intraScale: start.intraScale,
+      startScale: start.startScale, startWeight: start.startWeight, scale: ref.scale, weight: ref.weight, newScale: Int32Array.from(start.startScale), newWeight: Int32Array.from(start.startWeight), activity: this.activity, n };
   }
 
-  after(ref, coarse, gains, todo, x, m, known) {
-    const { landmarks, channels } = this.spec, valid = new Uint8Array(landmarks), prev = Int32Array.from(ref.x);
+  after(ref, coarse, gains, action, x, job, known) {
+    const { landmarks, channels } = this.spec, valid = new Uint8Array(landmarks), previous = Int32Array.from(ref.x);
     x = Int32Array.from(x);
     for (let i = 0; i < landmarks; i++)
       for (let q = i * channels; q < (i + 1) * channels; q++) {
-        if (todo[i] === SKIP) x[q] = ref.x[q];
+        if (action[i] === SKIP) x[q] = ref.x[q];
         else {
           valid[i] = 1;
-          if (todo[i] === INTRA) prev[q] = x[q];
+          if (action[i] === INTRA) previous[q] = x[q];
         }
       }
-    return { spec: this.spec, coarse, gains, valid, x, prev, ema: m.ema2, w: m.w2, complete: valid.every((v) => v), known };
+    return { spec: this.spec, coarse, gains, valid, x, previous, scale: job.newScale, weight: job.newWeight, complete: valid.every((v) => v), known };
   }
 
   encode(x, present, before, coarse, gains, refresh) {
     const { spec } = this, fresh = before === null;
     const ref = fresh ? this.empty(coarse, gains) : this.atLevel(before, coarse);
-    const use = gains ?? ref.gains, lv = this.level(coarse, use), marks = spec.landmarks;
-    const todo = this.planLandmarks(lv.plan, present, ref, refresh);
-    let xc = x, x1 = ref.x, x2 = ref.prev, jumps = null, drop = null;
+    const use = gains ?? ref.gains, start = this.level(coarse, use), landmarks = spec.landmarks;
+    const action = this.planLandmarks(start.order, present, ref, refresh);
+    let coded = x, reference = ref.x, previous = ref.previous, jumps = null, dropped = null;
     const unit = spec.quat ? 1 << (spec.bits[0] - coarse) : 0;
     if (spec.quat) {
-      [xc, x1, x2, drop] = [new Int32Array(3 * marks), new Int32Array(3 * marks), new Int32Array(3 * marks), new Uint8Array(marks)];
-      jumps = quatPrepare(marks, unit, todo, x, ref.x, ref.prev, xc, x1, x2, drop);
+      [coded, reference, previous, dropped] = [new Int32Array(3 * landmarks), new Int32Array(3 * landmarks), new Int32Array(3 * landmarks), new Uint8Array(landmarks)];
+      jumps = quatPrepare(landmarks, unit, action, x, ref.x, ref.previous, coded, reference, previous, dropped);
     }
-    const mode = fresh ? 0 : pickMode(lv.plan, marks, spec.coded, todo, xc, x1, x2);
-    const m = this.job(lv, todo, ref, Int32Array.from(xc), mode ? extrapolate(x1, x2, mode) : x1);
-    const code = encodePlane(m, this.cum);
+    const mode = fresh ? 0 : pickMode(start.order, landmarks, spec.coded, action, coded, reference, previous);
+    const job = this.job(start, action, ref, Int32Array.from(coded), mode ? extrapolate(reference, previous, mode) : reference);
+    const code = encodePlane(job, this.cumulative);
     let flags = (fresh ? MODE_INTRA : mode) | (coarse << 2);
     const body = [];
     if (gains) body.push(...putDescriptor(spec), ...gains);
@@ -825,19 +830,19 @@ class SetCoder {
     }
     if (spec.quat) {
       const drops = [];
-      for (let i = 0, k = 0; i < marks; i++) if (todo[i] === INTRA) {
+      for (let i = 0, k = 0; i < landmarks; i++) if (action[i] === INTRA) {
         if ((k & 3) === 0) drops.push(0);
-        drops[drops.length - 1] |= (drop[i] & 3) << (2 * (k++ & 3));
+        drops[drops.length - 1] |= (dropped[i] & 3) << (2 * (k++ & 3));
       }
       body.push(...drops);
     }
     body.push(...code);
-    const final = spec.quat ? quatRestore(marks, unit, todo, m.x, drop, ref.x) : x;
-    return { flags, body, state: this.after(ref, coarse, use, todo, final, m, ref.known) };
+    const final = spec.quat ? quatRestore(landmarks, unit, action, job.x, dropped, ref.x) : x;
+    return { flags, body, state: this.after(ref, coarse, use, action, final, job, ref.known) };
   }
 
   decode(data, flags, pos, end, before, gains, cold) {
-    const { spec } = this, marks = spec.landmarks, mode = flags & 3, coarse = (flags >> 2) & 7, fresh = mode === MODE_INTRA;
+    const { spec } = this, landmarks = spec.landmarks, mode = flags & 3, coarse = (flags >> 2) & 7, fresh = mode === MODE_INTRA;
     if (spec.quat && coarse > spec.bits[0] - 4) throw new PoseError("coarser than this set can be");
     if (!before && !(fresh || cold)) throw new PoseError("a set continues that is not in the reference");
     let ref;
@@ -845,76 +850,76 @@ class SetCoder {
       ref = this.empty(coarse, gains ?? this.unitGains);
       if (cold && !fresh) ref.known = 0;
     } else ref = this.atLevel(before, coarse);
-    const use = gains ?? ref.gains, lv = this.level(coarse, use);
+    const use = gains ?? ref.gains, start = this.level(coarse, use);
     let present = null, jumps = null, refresh = [0, 0];
-    if (flags & HAS_MASK) [present, pos] = getMask(marks, data, pos, end);
+    if (flags & HAS_MASK) [present, pos] = getMask(landmarks, data, pos, end);
     if (flags & HAS_REFRESH) {
       let first, count;
       [first, pos] = getVarint(data, pos, end);
       [count, pos] = getVarint(data, pos, end);
-      if (first + count > marks) throw new PoseError("a refresh beyond the last landmark");
+      if (first + count > landmarks) throw new PoseError("a refresh beyond the last landmark");
       refresh = [first, count];
     }
-    let stop = marks, known = ref.known;
-    if (known < marks) {
+    let stop = landmarks, known = ref.known;
+    if (known < landmarks) {
       if (refresh[1] && refresh[0] === known) known += refresh[1];
       stop = known;
     }
-    const todo = this.planLandmarks(lv.plan, present, ref, refresh);
+    const action = this.planLandmarks(start.order, present, ref, refresh);
     if (flags & HAS_INTRA_MASK) {
-      [jumps, pos] = getMask(marks, data, pos, end);
+      [jumps, pos] = getMask(landmarks, data, pos, end);
       jumps.forEach((yes, i) => {
-        if (yes && todo[i] === DELTA) todo[i] = INTRA;
+        if (yes && action[i] === DELTA) action[i] = INTRA;
       });
     }
-    let xc = Int32Array.from(ref.x), x1 = ref.x, x2 = ref.prev, drop = null;
+    let coded = Int32Array.from(ref.x), reference = ref.x, previous = ref.previous, dropped = null;
     if (spec.quat) {
-      if (stop < marks) throw new PoseError("quaternions are not refreshed");
-      [xc, x1, x2, drop] = [new Int32Array(3 * marks), new Int32Array(3 * marks), new Int32Array(3 * marks), new Uint8Array(marks)];
+      if (stop < landmarks) throw new PoseError("quaternions are not refreshed");
+      [coded, reference, previous, dropped] = [new Int32Array(3 * landmarks), new Int32Array(3 * landmarks), new Int32Array(3 * landmarks), new Uint8Array(landmarks)];
       let k = 0;
-      for (let i = 0; i < marks; i++) if (todo[i] === INTRA) {
+      for (let i = 0; i < landmarks; i++) if (action[i] === INTRA) {
         if (pos + (k >> 2) >= end) throw new PoseError("dropped components are cut");
-        drop[i] = (data[pos + (k >> 2)] >> (2 * (k & 3))) & 3;
+        dropped[i] = (data[pos + (k >> 2)] >> (2 * (k & 3))) & 3;
         k++;
       }
       pos += (k + 3) >> 2;
-      quatReference(marks, todo, ref.x, ref.prev, x1, x2, drop);
+      quatReference(landmarks, action, ref.x, ref.previous, reference, previous, dropped);
     }
-    const m = this.job(lv, todo, ref, xc, mode === 1 || mode === 2 ? extrapolate(x1, x2, mode) : x1);
-    if (!decodePlane(m, stop, this.cum, data, pos, end)) throw new PoseError("the entropy-coded part does not end where it must");
-    if (spec.quat) xc = quatRestore(marks, 1 << (spec.bits[0] - coarse), todo, xc, drop, ref.x);
-    for (let j = stop; j < marks; j++) todo[lv.plan[5 * j] / spec.coded] = SKIP;
-    return this.after(ref, coarse, use, todo, xc, m, known);
+    const job = this.job(start, action, ref, coded, mode === 1 || mode === 2 ? extrapolate(reference, previous, mode) : reference);
+    if (!decodePlane(job, stop, this.cumulative, data, pos, end)) throw new PoseError("the entropy-coded part does not end where it must");
+    if (spec.quat) coded = quatRestore(landmarks, 1 << (spec.bits[0] - coarse), action, coded, dropped, ref.x);
+    for (let j = stop; j < landmarks; j++) action[start.order[5 * j] / spec.coded] = SKIP;
+    return this.after(ref, coarse, use, action, coded, job, known);
   }
 
   fromSnapshot(data, flags, pos, end, gains) {
-    const { spec } = this, marks = spec.landmarks, coarse = (flags >> 2) & 7, lv = this.level(coarse, gains);
+    const { spec } = this, landmarks = spec.landmarks, coarse = (flags >> 2) & 7, start = this.level(coarse, gains);
     if (spec.quat && coarse > spec.bits[0] - 4) throw new PoseError("coarser than this set can be");
     let there;
-    [there, pos] = getMask(marks, data, pos, end);
+    [there, pos] = getMask(landmarks, data, pos, end);
     const valid = Uint8Array.from(there), intra = valid.map((v) => (v ? INTRA : SKIP)), delta = valid.map((v) => (v ? DELTA : SKIP));
-    const flat = (ch) => Int32Array.from({ length: 5 * marks }, (_, k) => (k % 5 === 0 ? (k / 5) * ch : 0));
+    const flat = (channels) => Int32Array.from({ length: 5 * landmarks }, (_, k) => (k % 5 === 0 ? (k / 5) * channels : 0));
     const n = spec.size, nc = spec.codedSize, fill = (v) => new Int32Array(n).fill(v);
-    const plan = spec.quat ? flat(4) : lv.plan, own = flat(spec.coded);
-    const tmpl = spec.quat ? fill(0) : lv.tmpl, wide = spec.quat ? fill(lv.kema[0]) : lv.kema, near = spec.quat ? fill(lv.pema[0]) : lv.pema;
-    const x = fill(0), prev = fill(0), ema = Int32Array.from(lv.pema), w = Int32Array.from(lv.pw);
+    const order = spec.quat ? flat(4) : start.order, own = flat(spec.coded);
+    const template = spec.quat ? fill(0) : start.template, wide = spec.quat ? fill(start.intraScale[0]) : start.intraScale, near = spec.quat ? fill(start.startScale[0]) : start.startScale;
+    const x = fill(0), previous = fill(0), scale = Int32Array.from(start.startScale), weight = Int32Array.from(start.startWeight);
     const planes = [
-      [x, plan, intra, spec.channels, tmpl, wide, x],
-      [prev, plan, delta, spec.channels, tmpl, wide, x],
-      [ema, own, intra, spec.coded, lv.pema, lv.pema.map((v) => Math.min(v * 8, 32767)), ema],
-      [w, own, intra, spec.coded, lv.pw, new Int32Array(nc).fill(128), w],
+      [x, order, intra, spec.channels, template, wide, x],
+      [previous, order, delta, spec.channels, template, wide, x],
+      [scale, own, intra, spec.coded, start.startScale, start.startScale.map((v) => Math.min(v * 8, 32767)), scale],
+      [weight, own, intra, spec.coded, start.startWeight, new Int32Array(nc).fill(128), weight],
     ];
-    for (const [out, use, todo, ch, template, scale, base] of planes) {
+    for (const [out, use, action, channels, template, scale, base] of planes) {
       let size;
       [size, pos] = getVarint(data, pos, end);
-      const ones = new Int32Array(marks * ch).fill(64), start = todo === delta ? near : scale, size2 = marks * ch;
-      const m = { plan: use, marks, ch, todo, valid, x: out, base: base === out ? Int32Array.from(out) : base, tmpl: template, kema: scale, pema: start,
-        pw: ones, ema: start, w: ones, ema2: new Int32Array(size2), w2: new Int32Array(size2), work: this.work };
-      if (pos + size > end || !decodePlane(m, marks, this.cum, data, pos, pos + size)) throw new PoseError("a plane of the snapshot does not end where it must");
+      const ones = new Int32Array(landmarks * channels).fill(64), start = action === delta ? near : scale, size2 = landmarks * channels;
+      const job = { order: use, landmarks, channels, action, valid, x: out, base: base === out ? Int32Array.from(out) : base, template, intraScale: scale, startScale: start,
+        startWeight: ones, scale: start, weight: ones, newScale: new Int32Array(size2), newWeight: new Int32Array(size2), activity: this.activity };
+      if (pos + size > end || !decodePlane(job, landmarks, this.cumulative, data, pos, pos + size)) throw new PoseError("a plane of the snapshot does not end where it must");
       pos += size;
     }
-    if (pos !== end || ema.some((v) => v < 2) || w.some((v) => v < 0 || v > 80)) throw new PoseError("a snapshot out of range");
-    return { spec, coarse, gains, valid, x, prev, ema, w, complete: valid.every((v) => v), known: ALL };
+    if (pos !== end || scale.some((v) => v < 2) || weight.some((v) => v < 0 || v > 80)) throw new PoseError("a snapshot out of range");
+    return { spec, coarse, gains, valid, x, previous, scale, weight, complete: valid.every((v) => v), known: ALL };
   }
 }
 
@@ -1022,7 +1027,7 @@ export class PoseDecoder {
     this.last = null;
     this.needsKey = false;
     this.coders = new Map();
-    this.slots = [];
+    this.references = [];
     this.sequence = null;
     this.arrived = null;
   }
@@ -1046,7 +1051,7 @@ export class PoseDecoder {
       else state = this.#restart(packet, h, time, check);
     }
     if (kind === KEY || kind === SNAPSHOT) {
-      this.slots = [state];
+      this.references = [state];
       this.needsKey = false;
     }
     const sets = [...state.sets.values()];
@@ -1079,7 +1084,7 @@ export class PoseDecoder {
   }
 
   ack() {
-    return this.slots.length ? control(2, this.stream ?? 0, this.slots[this.slots.length - 1].sequence) : null;
+    return this.references.length ? control(2, this.stream ?? 0, this.references[this.references.length - 1].sequence) : null;
   }
 
   #verify(packet, seed) {
@@ -1093,7 +1098,7 @@ export class PoseDecoder {
   }
 
   #find(sequence) {
-    return this.slots.find((s) => s.sequence === (sequence & 0xffff)) ?? null;
+    return this.references.find((s) => s.sequence === (sequence & 0xffff)) ?? null;
   }
 
   #coder(spec) {
@@ -1124,7 +1129,7 @@ export class PoseDecoder {
       return { ...ref, time };
     }
     const state = { ...this.#blocks(packet, h, ref, false), time, check };
-    if (h.layer === 0) this.slots = [ref, state];
+    if (h.layer === 0) this.references = [ref, state];
     return state;
   }
 
@@ -1132,7 +1137,7 @@ export class PoseDecoder {
     let ref = this.#find(h.sequence - packet[8]);
     if (ref && (ref.check !== get32(packet, 9) || [...ref.sets.values()].some((s) => s.known < s.spec.landmarks))) ref = null;
     const state = { ...this.#blocks(packet, h, ref, ref === null), time, check };
-    this.slots = ref ? [ref, state] : [state];
+    this.references = ref ? [ref, state] : [state];
     return state;
   }
 
