@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -341,10 +343,13 @@ async def test_a_frame_that_is_too_long_for_a_device_is_left_out_for_it_alone(ho
     assert host.services.counters["room_frames_too_long"] == 2
 
 
-async def test_the_desktop_client_follows_a_stream(host: Host, peers: Peers) -> None:
+@pytest.mark.parametrize("compiled", [False, True])
+async def test_the_desktop_client_follows_a_stream(host: Host, peers: Peers, compiled: bool) -> None:
+    if compiled:
+        pytest.importorskip("numba")
     publisher = await member(peers, "aa:00:00:00:00:01", **POSE)
     encoder = PoseEncoder(BODY)
-    async with RoomClient(host.url, "studio", name="desk") as client:
+    async with RoomClient(host.url, "studio", name="desk", compiled=compiled) as client:
         for step in range(20):
             await publish(publisher, encoder, step)
         poses = client.poses()
@@ -352,5 +357,22 @@ async def test_the_desktop_client_follows_a_stream(host: Host, peers: Peers) -> 
             received = await anext(poses)
             assert received.device == "aa:00:00:00:00:01"
             assert received.pose.time_ms == step
+            assert np.abs(received.pose.values[BODY] - body(step)).max() <= HALF_A_STEP
+            assert all(isinstance(state.x, np.ndarray if compiled else list) for state in received.pose.states)
         count = client.counts()[1, 0]
         assert (count.packets, count.missing, count.undecodable) == (20, 0, 0)
+
+
+WITHOUT_NUMBA = """
+import asyncio, sys
+sys.modules["numba"] = None
+from posewire.client.room_client import RoomClient
+asyncio.run(RoomClient("ws://127.0.0.1:9/", "studio", compiled=True).__aenter__())
+"""
+
+
+def test_the_desktop_client_says_what_the_compiled_codec_needs() -> None:
+    command = [sys.executable, "-c", WITHOUT_NUMBA]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert "ConfigError" in done.stderr
+    assert "pip install 'posewire[fast]'" in done.stderr
