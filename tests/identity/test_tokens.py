@@ -349,7 +349,7 @@ def test_a_public_key_is_no_shared_secret(tmp_path: Path) -> None:
         ({"tokn_file": "x"}, "tokn_file"),
         ({"pairing": "yes"}, "pairing"),
         ({"token_file": "/nowhere/token"}, "token_file"),
-        ({"token_scopes": "all"}, "token_scopes"),
+        ({"token_scopes": 1}, "token_scopes"),
         ({"jwt_keys": {"a": {"env": "POSEWIRE_TEST_SHORT"}}, "jwt_issuer": "x"}, "at least 32"),
         ({"jwt_keys": {"a": {}}, "jwt_issuer": "x"}, "names no key"),
         ({"jwt_keys": {"a": {"algorithm": "none"}}, "jwt_issuer": "x"}, "algorithm"),

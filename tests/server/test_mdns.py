@@ -3,7 +3,8 @@
 import pytest
 
 from posewire.errors import ConfigError
-from posewire.server.transport.mdns import SERVICE, Announcer, MdnsSettings
+from posewire.server.transport.mdns import SERVICE, Announcer
+from posewire.server.transport.settings import MdnsSettings
 
 zeroconf = pytest.importorskip("zeroconf")
 zeroconf_asyncio = pytest.importorskip("zeroconf.asyncio")

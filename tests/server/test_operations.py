@@ -28,11 +28,13 @@ from posewire.rooms.settings import RoomSettings
 from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.host import Config, Host
 from posewire.server.host_process import HostProcess
-from posewire.server.monitoring.alerts import Alerts, AlertSettings, Webhook
+from posewire.server.monitoring.alerts import Alerts, Webhook
 from posewire.server.monitoring.histogram import Histogram
+from posewire.server.monitoring.settings import AlertSettings
 from posewire.server.reload import merge
 from posewire.server.scheduler import Job, Scheduler
-from posewire.server.settings import MdnsSettings, Settings, load_settings
+from posewire.server.settings import Settings, load_settings
+from posewire.server.transport.settings import MdnsSettings
 from posewire.wire.frames import FrameType, build_frame
 from posewire.wire.pose import PoseEncoder
 from server.conftest import Peers, settings

@@ -11,16 +11,17 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from posewire.config import read_table
 from posewire.errors import ConfigError, StoreError, WireError
 from posewire.identity.audit import read_entries
 from posewire.identity.settings import AuthSettings
 from posewire.server.host import Host
 from posewire.server.push.announcer import QUEUED, Announcement
-from posewire.server.push.events import PushSettings
 from posewire.server.push.reminders import Reminder, spoken
+from posewire.server.push.settings import PushSettings
 from posewire.server.push.tools import duration_text
 from posewire.store import StoreSettings
-from posewire.voice.cache import TtlCache
+from posewire.ttl_cache import TtlCache
 from posewire.voice.settings import VoiceSettings
 from posewire.voice.tools.settings import ToolsSettings
 from server.conftest import Peer, Peers, settings
@@ -39,7 +40,7 @@ def with_voice(store: Path | None = None, token: str = "", sentences: tuple[str,
             settings(),
             voice=VoiceSettings(tts="none", sentences=sentences),
             store=StoreSettings(str(store) if store else ""),
-            push=PushSettings.from_mapping({"events": EVENTS}),
+            push=read_table(PushSettings, {"events": EVENTS}, "push"),
             tools=ToolsSettings(hidden=("self.hidden",)),
             auth=AuthSettings(token=token),
         )
@@ -281,7 +282,7 @@ async def test_a_device_calls_another_and_reports_events(voiced: Host, devices: 
 )
 def test_rules_for_events_are_checked(table: Any) -> None:
     with pytest.raises(ConfigError, match="push"):
-        PushSettings.from_mapping({"events": table})
+        read_table(PushSettings, {"events": table}, "push")
 
 
 async def test_sound_and_writing_that_were_dropped_are_seen_in_the_metrics(voiced: Host, devices: Peers) -> None:

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from posewire.errors import ConfigError, WireError
 from posewire.hub import StateMirror, state
 from posewire.rooms.room import Room
-from posewire.server.connection.token_bucket import FloodSettings
+from posewire.server.connection.settings import FloodSettings
 from posewire.server.host import Host
 from posewire.server.messages.catalog import HANDLERS
 from posewire.server.settings import load_settings

@@ -10,7 +10,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from posewire.server.host import Host
-from posewire.server.monitoring.tracing import Tracing, TracingSettings
+from posewire.server.monitoring.settings import TracingSettings
+from posewire.server.monitoring.tracing import Tracing
 from posewire.voice.output import TurnReport
 from server.conftest import Peers, settings
 

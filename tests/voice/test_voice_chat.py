@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posewire.bench.standins import Call, HttpStandIn, OpenAiScript
-from posewire.config import read_options
+from posewire.config import read_table
 from posewire.errors import ConfigError, ProviderError
 from posewire.server.state.conversation_memory import TABLES, StoredMemory
 from posewire.store import Store
@@ -26,7 +26,8 @@ from posewire.voice.llm.chat import ChatConversation, ChatResponder
 from posewire.voice.llm.emotions import EMOJI, ModelText
 from posewire.voice.llm.history import History, tokens_of
 from posewire.voice.llm.openai import ChatOptions, OpenAiChat
-from posewire.voice.llm.prompt import ChatSettings, PromptManager, check_template
+from posewire.voice.llm.prompt import PromptManager
+from posewire.voice.llm.settings import ChatSettings, DevicePrompt, check_template
 from posewire.voice.settings import VoiceSettings
 from voice.conftest import ALL_TOOLS, Board, Ear, eventually
 
@@ -58,7 +59,7 @@ async def answer(conversation: ChatConversation, text: str) -> tuple[str, list[s
 
 
 async def test_the_model_knows_where_it_is_and_what_was_said() -> None:
-    devices = {"Kitchen": {"name": "the stove", "room": "kitchen", "user": "Ada"}}
+    devices = {"Kitchen": DevicePrompt(name="the stove", room="kitchen", user="Ada")}
     async with talking("[happy] Fine. And you?", devices=devices) as (conversation, server):
         assert await answer(conversation, "How are you?") == ("Fine. And you?", ["happy"])
         assert await answer(conversation, "Good, too.") == ("Fine. And you?", ["happy"])
@@ -188,7 +189,7 @@ async def test_a_whole_session_with_a_model(ear: Ear, board: Board) -> None:
     async with HttpStandIn(OpenAiScript("🤔 Well. I think so.")) as server:
         options = {"llm": {"openai": {"base_url": server.base_url}}}
         made = await asyncio.to_thread(
-            Assistant.create, VoiceSettings(tts="none", llm="openai", providers=options, chat={"user": "Ada"})
+            Assistant.create, VoiceSettings(tts="none", llm="openai", providers=options, chat=ChatSettings(user="Ada"))
         )
         session = made.session(ear, board, device_name="kitchen")
         session.text("Do you like it here?")
@@ -221,10 +222,10 @@ def test_a_prompt_file_is_read_again_and_a_wrong_one_is_named(tmp_path: Path) ->
             ChatSettings(prompt=bad)
     with pytest.raises(ConfigError, match="gone"):
         PromptManager(ChatSettings(prompt_file="gone.txt"))
-    with pytest.raises(ConfigError, match=r'devices\."x"'):
-        PromptManager(ChatSettings(devices={"x": {"nonsense": 1}}))
+    with pytest.raises(ConfigError, match=r'\[voice\.chat\.devices\."x y"\] has no setting '):
+        read_table(ChatSettings, {"devices": {"x y": {"nonsense": 1}}}, "voice.chat")
     with pytest.raises(ConfigError, match="max_turns"):
-        read_options(ChatSettings, {"max_turns": 0}, "voice.chat")
+        read_table(ChatSettings, {"max_turns": 0}, "voice.chat")
 
 
 # --- history

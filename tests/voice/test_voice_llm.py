@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posewire.bench.standins import Call, HttpStandIn, OpenAiScript
-from posewire.config import read_options
+from posewire.config import read_table
 from posewire.errors import ConfigError, ProviderError
 from posewire.voice.llm.base import ChatMessage, ChatTool, ToolCall
 from posewire.voice.llm.openai import ChatOptions, OpenAiChat, _ToolCalls
@@ -139,15 +139,15 @@ async def test_the_key_comes_from_the_environment_or_a_file(monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("table", "complaint"),
     [
-        ({}, "needs base_url"),
+        ({}, "needs the setting base_url"),
         ({"base_url": "localhost:8080"}, "base_url must be an address"),
         ({"base_url": "http://x/v1", "modle": "y"}, "no setting 'modle'"),
-        ({"base_url": "http://x/v1", "timeout_s": "long"}, "timeout_s must be a number"),
+        ({"base_url": "http://x/v1", "timeout_s": "long"}, "timeout_s must be a finite number"),
     ],
 )
 def test_wrong_options_are_named(table: dict[str, object], complaint: str) -> None:
     with pytest.raises(ConfigError, match=rf"\[voice.providers.llm.openai\].*{complaint}"):
-        read_options(ChatOptions, table, "voice.providers.llm.openai")
+        read_table(ChatOptions, table, "voice.providers.llm.openai")
 
 
 @settings(max_examples=60, deadline=None)

@@ -218,13 +218,13 @@ async def test_a_wyoming_server_that_is_away_or_talks_nonsense_is_an_error(kind:
 @pytest.mark.parametrize(
     ("kind", "name", "table", "complaint"),
     [
-        ("asr", "openai", {}, "needs base_url"),
+        ("asr", "openai", {}, "needs the setting base_url"),
         ("asr", "wyoming", {"uri": "http://x"}, "uri must be like tcp://"),
         ("tts", "wyoming", {"uri": "tcp://x"}, "uri must be like tcp://"),
-        ("tts", "openai", {"base_url": "http://x/v1", "format": "mp3"}, "pcm or wav"),
-        ("asr", "pocketsphinx", {"mode": "guess"}, "grammar or dictation"),
-        ("vad", "webrtc", {"aggressiveness": 4}, "0 … 3"),
-        ("vad", "silero-onnx", {"model_path": "/no/model.onnx"}, "is no file"),
+        ("tts", "openai", {"base_url": "http://x/v1", "format": "mp3"}, "format must be pcm or wav, not 'mp3'"),
+        ("asr", "pocketsphinx", {"mode": "guess"}, "mode must be grammar or dictation, not 'guess'"),
+        ("vad", "webrtc", {"aggressiveness": 4}, "must be between 0 and 3, not 4"),
+        ("vad", "silero-onnx", {"model_path": "/no/model.onnx"}, "must be a file that exists"),
     ],
 )
 def test_wrong_options_are_named(kind: str, name: str, table: dict[str, Any], complaint: str) -> None:

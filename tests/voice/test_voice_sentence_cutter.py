@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posewire.voice.cache import TtlCache
+from posewire.ttl_cache import TtlCache
 from posewire.voice.llm.sentence_splitter import SentenceCutter, split_sentences
 
 

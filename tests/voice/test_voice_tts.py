@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from posewire.config import read_table
 from posewire.errors import ConfigError, ProviderError
 from posewire.voice.commands.sentences import load_sentences
 from posewire.voice.providers import load_provider, load_synthesizer
@@ -161,24 +162,24 @@ def test_a_provider_that_is_not_there_is_named_with_those_that_are() -> None:
     ("values", "says"),
     [
         ({"vda": "silero"}, "no setting 'vda'"),
-        ({"providers": {"sst": {}}}, "providers has the tables vad, asr, llm, tts"),
-        ({"providers": {"llm": {"openai": 1}}}, "providers.llm has a table for each provider"),
+        ({"providers": {"sst": {}}}, "providers can have the tables vad, asr, llm, tts"),
+        ({"providers": {"llm": {"openai": 1}}}, "providers.llm must have a table for each provider"),
         ({"end_silence_ms": "long"}, "end_silence_ms must be a whole number"),
         ({"end_silence_ms": True}, "end_silence_ms must be a whole number"),
-        ({"asr_threshold": 1}, "asr_threshold is -100 … 0"),
-        ({"tts_rate": 9}, "tts_rate is 0.5 … 2"),
-        ({"sentences": ["/no/such/file.yaml"]}, "sentences names files that exist"),
-        ({"sentences": [3]}, "sentences must be a text or a list of texts"),
+        ({"asr_threshold": 1}, "asr_threshold must be between -100 and 0, not 1"),
+        ({"tts_rate": 9}, "tts_rate must be between 0.5 and 2, not 9"),
+        ({"sentences": ["/no/such/file.yaml"]}, "sentences must be files that exist"),
+        ({"sentences": [3]}, "sentences must be a string or a list of strings"),
         ({"chat": {"memery": True}}, r"\[voice.chat\] has no setting 'memery'"),
         ({"chat": {"memory": "yes"}}, r"\[voice.chat\] memory must be true or false"),
     ],
 )
 def test_a_wrong_setting_is_named(values: dict[str, object], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        VoiceSettings.from_mapping(values)
+        read_table(VoiceSettings, values, "voice")
 
 
 def test_settings_are_read() -> None:
-    assert VoiceSettings.from_mapping({"tts_rate": 1, "vad": "energy", "end_silence_ms": 700}) == VoiceSettings(
+    assert read_table(VoiceSettings, {"tts_rate": 1, "vad": "energy", "end_silence_ms": 700}, "voice") == VoiceSettings(
         tts_rate=1.0, vad="energy", end_silence_ms=700
     )

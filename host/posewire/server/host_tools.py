@@ -8,7 +8,7 @@ from typing import Any
 from posewire.errors import ProviderError
 from posewire.log import EventLog
 from posewire.server.state.cache_registry import Caches
-from posewire.voice.cache import TtlCache
+from posewire.ttl_cache import TtlCache
 from posewire.voice.tools.base import ToolExecutor
 from posewire.voice.tools.builtin import BUILTIN
 from posewire.voice.tools.functions import FunctionExecutor, load_functions

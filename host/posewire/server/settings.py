@@ -1,48 +1,26 @@
 """Settings of the host: one TOML file, checked key by key; the command line overrides it."""
 
-import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, TypeVar
 
+from posewire.config import at_least, between, check_rules, more_than, read_table, read_toml
 from posewire.errors import ConfigError
 from posewire.identity.settings import MIN_TOKEN, TOKEN_VARIABLE, AuthSettings, read_auth
 from posewire.loopback import is_loopback
 from posewire.rooms.settings import RoomSettings
 from posewire.server.bridge.settings import UpstreamSettings
-from posewire.server.connection.token_bucket import FloodSettings
-from posewire.server.http.ota_settings import OtaSettings
-from posewire.server.http.settings import HttpSettings
-from posewire.server.monitoring.alerts import AlertSettings
-from posewire.server.monitoring.tracing import TracingSettings
-from posewire.server.push.events import PushSettings
-from posewire.server.transport.mdns import MdnsSettings
-from posewire.store import StoreSettings
-from posewire.store.settings import default_path
+from posewire.server.connection.settings import FloodSettings
+from posewire.server.http.settings import HttpSettings, OtaSettings
+from posewire.server.monitoring.settings import AlertSettings, TracingSettings
+from posewire.server.push.settings import PushSettings
+from posewire.server.transport.settings import MdnsSettings
+from posewire.store.settings import StoreSettings, default_path
 from posewire.update.settings import UpdateSettings
 from posewire.voice.settings import VoiceSettings
 from posewire.voice.tools.settings import ToolsSettings
 
 _T = TypeVar("_T")
-
-SECTIONS = (
-    "server",
-    "alerts",
-    "tracing",
-    "auth",
-    "ota",
-    "http",
-    "flood",
-    "rooms",
-    "store",
-    "update",
-    "mdns",
-    "voice",
-    "tools",
-    "push",
-    "upstream",
-)
 
 
 @dataclass(frozen=True)
@@ -50,30 +28,23 @@ class ServerSettings:
     """Section ``[server]``: where to listen, and the limits."""
 
     host: str = "127.0.0.1"
-    port: int = 8000
+    port: Annotated[int, between(0, 65535)] = 8000
     certificate: str = ""
     key: str = ""
-    max_connections: int = 2000
-    max_per_address: int = 200
-    max_memory_mb: int = 0
-    max_message: int = 64 * 1024
-    hello_timeout: float = 10.0
-    resume_window: float = 30.0
-    ping_after: float = 20.0
-    answer_within: float = 20.0
-    idle_after: float = 0.0
-    sweep: float = 2.0
+    max_connections: Annotated[int, more_than(0)] = 2000
+    max_per_address: Annotated[int, at_least(0, "(0: no limit)")] = 200
+    max_memory_mb: Annotated[int, at_least(0, "(0: no limit)")] = 0
+    max_message: Annotated[int, more_than(0, "bytes")] = 64 * 1024
+    hello_timeout: Annotated[float, more_than(0, "seconds")] = 10.0
+    resume_window: Annotated[float, more_than(0, "seconds")] = 30.0
+    ping_after: Annotated[float, at_least(0, "seconds (0: never)")] = 20.0
+    answer_within: Annotated[float, more_than(0, "seconds")] = 20.0
+    idle_after: Annotated[float, at_least(0, "seconds (0: never)")] = 0.0
+    sweep: Annotated[float, more_than(0, "seconds")] = 2.0
     plugins: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65535:
-            raise ConfigError(f"the port must be 0 to 65535, is {self.port}")
-        for name in ("max_per_address", "max_memory_mb"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"[server] {name} must be 0 (no limit) or more, is {getattr(self, name)}")
-        for name in ("max_connections", "max_message", "hello_timeout", "resume_window", "answer_within", "sweep"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"[server] {name} must be more than 0, is {getattr(self, name)}")
+        check_rules(self)
 
 
 @dataclass(frozen=True)
@@ -116,39 +87,33 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
     Raises:
         ConfigError: the file is missing or not TOML, a key is unknown, a value is of the wrong type.
     """
-    data: dict[str, Any] = {}
-    if path is not None:
-        try:
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as exc:
-            raise ConfigError(f"cannot read {path}: {exc.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-            raise ConfigError(f"{path} is not valid TOML: {exc}") from None
-    unknown = set(data) - set(SECTIONS)
-    if unknown:
-        known = ", ".join(f"[{name}]" for name in SECTIONS)
-        raise ConfigError(f"{path}: unknown section [{sorted(unknown)[0]}]; there are {known}")
-    store = _section(StoreSettings, data.get("store", {}), "store")
-    voice = dict(data.get("voice", {}))
-    enabled = voice.pop("enabled", True)
-    if not isinstance(enabled, bool):
-        raise ConfigError(f"[voice] enabled must be true or false, is {enabled!r}")
+    data = read_toml(path) if path is not None else {}
+    sections = [entry.name for entry in fields(Settings)]
+    for name in data:
+        if name not in sections:
+            known = ", ".join(f"[{section}]" for section in sections)
+            raise ConfigError(f"{path} has an unknown section [{name}]; its sections can be {known}")
+
+    def section(kind: type[_T], name: str) -> _T:
+        return read_table(kind, data.get(name, {}), name)
+
+    store, voice = section(StoreSettings, "store"), section(VoiceSettings, "voice")
     return Settings(
-        server=_section(ServerSettings, data.get("server", {}), "server"),
+        server=section(ServerSettings, "server"),
         auth=read_auth(data.get("auth", {}), token),
-        ota=_section(OtaSettings, data.get("ota", {}), "ota"),
-        upstream=_section(UpstreamSettings, data.get("upstream", {}), "upstream").with_secret(),
-        http=_section(HttpSettings, data.get("http", {}), "http"),
-        flood=_section(FloodSettings, data.get("flood", {}), "flood"),
+        ota=section(OtaSettings, "ota"),
+        upstream=section(UpstreamSettings, "upstream").with_secret(),
+        http=section(HttpSettings, "http"),
+        flood=section(FloodSettings, "flood"),
         store=replace(store, path=store.path or default_path()),
-        update=_section(UpdateSettings, data.get("update", {}), "update"),
-        mdns=_section(MdnsSettings, data.get("mdns", {}), "mdns"),
-        tracing=_section(TracingSettings, data.get("tracing", {}), "tracing"),
-        alerts=_section(AlertSettings, data.get("alerts", {}), "alerts").with_secret(),
-        rooms=_section(RoomSettings, data.get("rooms", {}), "rooms"),
-        voice=VoiceSettings.from_mapping(voice) if enabled else None,
-        tools=ToolsSettings.from_mapping(_table(data, "tools")),
-        push=PushSettings.from_mapping(_table(data, "push")),
+        update=section(UpdateSettings, "update"),
+        mdns=section(MdnsSettings, "mdns"),
+        tracing=section(TracingSettings, "tracing"),
+        alerts=section(AlertSettings, "alerts").with_secret(),
+        rooms=section(RoomSettings, "rooms"),
+        voice=voice if voice.enabled else None,
+        tools=section(ToolsSettings, "tools"),
+        push=section(PushSettings, "push"),
     )
 
 
@@ -170,35 +135,3 @@ def check_exposure(settings: Settings) -> None:
             f"listening on {settings.server.host} needs authentication: pass --token, set {TOKEN_VARIABLE}, name a "
             "file in [auth] token_file, or set [auth] pairing = true (on 127.0.0.1 none is needed)"
         )
-
-
-def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    table = data.get(name, {})
-    if not isinstance(table, Mapping):
-        raise ConfigError(f"[{name}] must be a section")
-    return table
-
-
-def _section(kind: type[_T], values: Any, name: str) -> _T:
-    if not isinstance(values, Mapping):
-        raise ConfigError(f"[{name}] must be a section")
-    known = {entry.name: entry for entry in fields(kind)}  # type: ignore[arg-type]
-    for key, value in values.items():
-        if key not in known:
-            raise ConfigError(f"[{name}] has no setting {key!r}; there are {', '.join(known)}")
-        wanted, accepted = _TYPES[known[key].type]
-        if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):
-            raise ConfigError(f"[{name}] {key} must be {wanted}, is {value!r}")
-        if isinstance(value, list) and any(not isinstance(entry, str) for entry in value):
-            raise ConfigError(f"[{name}] {key} must be {wanted}, is {value!r}")
-    given = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    return kind(**given)
-
-
-_TYPES: dict[Any, tuple[str, tuple[type, ...]]] = {
-    str: ("a string", (str,)),
-    int: ("a whole number", (int,)),
-    float: ("a number", (int, float)),
-    bool: ("true or false", (bool,)),
-    tuple[str, ...]: ("a list of strings", (list,)),
-}

@@ -1,4 +1,4 @@
-"""Where the store is."""
+"""Section ``[store]``: the place of the store."""
 
 import os
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where updates come from."""
+"""Section ``[update]``: the folders that updates come from."""
 
 from dataclasses import dataclass
 

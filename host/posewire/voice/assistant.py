@@ -5,16 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from posewire.config import read_options
+from posewire.ttl_cache import TtlCache
 from posewire.voice.asr.base import SpeechRecognizer
-from posewire.voice.cache import TtlCache
 from posewire.voice.commands.intents import normal_text
 from posewire.voice.commands.responder import CommandResponder
 from posewire.voice.commands.sentences import Sentences, load_sentences
 from posewire.voice.conversation import Responder
 from posewire.voice.llm.base import LanguageModel
 from posewire.voice.llm.chat import ChatConversation, ChatResponder, Memory
-from posewire.voice.llm.prompt import ChatSettings
 from posewire.voice.output import TurnReport, VoiceOut
 from posewire.voice.providers import OFFLINE_TTS, load_provider, load_synthesizer
 from posewire.voice.session import SessionMemory, SessionState, VoiceSession
@@ -53,7 +51,7 @@ def load_responder(settings: VoiceSettings, sentences: Sentences, memory: Memory
     if settings.llm == "none":
         return commands
     model: LanguageModel = load_provider("llm", settings.llm, settings, sentences)
-    return ChatResponder(model, read_options(ChatSettings, settings.chat, "voice.chat"), commands, memory)
+    return ChatResponder(model, settings.chat, commands, memory)
 
 
 class Assistant:

@@ -11,7 +11,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Literal, TypeVar
 
-from posewire.config import read_options
+from posewire.config import read_table
 from posewire.errors import ConfigError, ProviderError
 from posewire.voice.commands.sentences import Sentences
 from posewire.voice.settings import VoiceSettings
@@ -54,10 +54,10 @@ class ProviderContext:
         """Read the table ``[voice.providers.KIND.NAME]`` into a frozen dataclass.
 
         Raises:
-            ConfigError: as ``read_options``.
+            ConfigError: as ``read_table``.
         """
         table = self.settings.providers.get(self.kind, {}).get(self.name, {})
-        return read_options(options, table, self.section)
+        return read_table(options, table, self.section)
 
     @property
     def section(self) -> str:

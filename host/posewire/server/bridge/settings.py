@@ -1,10 +1,9 @@
-"""Where upstream is."""
+"""Section ``[upstream]``: the address of the stock server that is the assistant."""
 
-import os
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from typing import Annotated
 
-from posewire.errors import ConfigError
+from posewire.config import at_least, begins_with, check_rules, read_secret
 
 TOKEN_VARIABLE = "POSEWIRE_UPSTREAM_TOKEN"  # noqa: S105 - the name of a variable, not a secret
 
@@ -17,19 +16,14 @@ class UpstreamSettings:
     ``tries``: attempts to connect again when upstream is lost in the middle of a turn.
     """
 
-    url: str = ""
-    ota_url: str = ""
+    url: Annotated[str, begins_with("ws://", "wss://")] = ""
+    ota_url: Annotated[str, begins_with("http://", "https://")] = ""
     token_file: str = ""
-    tries: int = 4
+    tries: Annotated[int, at_least(1)] = 4
     token: str = field(default="", repr=False)
 
     def __post_init__(self) -> None:
-        if self.url and not self.url.startswith(("ws://", "wss://")):
-            raise ConfigError(f"[upstream] url must begin with ws:// or wss://, is {self.url}")
-        if self.ota_url and not self.ota_url.startswith(("http://", "https://")):
-            raise ConfigError(f"[upstream] ota_url must begin with http:// or https://, is {self.ota_url}")
-        if self.tries < 1:
-            raise ConfigError(f"[upstream] tries must be 1 or more, is {self.tries}")
+        check_rules(self)
 
     @property
     def wanted(self) -> bool:
@@ -42,9 +36,6 @@ class UpstreamSettings:
         Raises:
             ConfigError: the file cannot be read.
         """
-        if not self.token_file:
-            return replace(self, token=self.token or os.environ.get(TOKEN_VARIABLE, ""))
-        try:
-            return replace(self, token=Path(self.token_file).expanduser().read_text(encoding="utf-8").strip())
-        except OSError as error:
-            raise ConfigError(f"[upstream] token_file {self.token_file}: {error.strerror}") from None
+        if self.token and not self.token_file:
+            return self
+        return replace(self, token=read_secret("[upstream] token_file", self.token_file, TOKEN_VARIABLE))

@@ -1,29 +1,9 @@
 """Limits on how much one connection may send: a token bucket for each kind of frame."""
 
-from dataclasses import dataclass
 from time import monotonic
-
-from posewire.errors import ConfigError
 
 GIVE_UP = 20
 """How many times its burst a flood may have dropped before the connection is closed."""
-
-
-@dataclass(frozen=True)
-class FloodSettings:
-    """Section ``[flood]``: messages a second that one connection may send for long, and at once. Rate 0: no limit."""
-
-    text_rate: float = 100.0
-    text_burst: int = 400
-    audio_rate: float = 250.0
-    audio_burst: int = 1000
-    pose_rate: float = 600.0
-    pose_burst: int = 1200
-
-    def __post_init__(self) -> None:
-        for name in ("text", "audio", "pose"):
-            if getattr(self, f"{name}_rate") < 0 or getattr(self, f"{name}_burst") < 1:
-                raise ConfigError(f"[flood] {name}_rate must be 0 or more and {name}_burst 1 or more")
 
 
 class Bucket:

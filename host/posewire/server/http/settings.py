@@ -1,20 +1,34 @@
-"""Limits of the plain HTTP side."""
+"""Sections ``[http]`` and ``[ota]``: limits of the plain HTTP side, and the answers to stock devices."""
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from posewire.errors import ConfigError
+from posewire.config import begins_with, check_rules, more_than
 
 
 @dataclass(frozen=True)
 class HttpSettings:
     """Section ``[http]``. Sizes in bytes, times in seconds."""
 
-    max_connections: int = 200
-    max_head: int = 16 * 1024
-    max_body: int = 1024 * 1024
-    body_timeout: float = 20.0
+    max_connections: Annotated[int, more_than(0)] = 200
+    max_head: Annotated[int, more_than(0, "bytes")] = 16 * 1024
+    max_body: Annotated[int, more_than(0, "bytes")] = 1024 * 1024
+    body_timeout: Annotated[float, more_than(0, "seconds")] = 20.0
 
     def __post_init__(self) -> None:
-        for name in ("max_connections", "max_head", "max_body", "body_timeout"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"[http] {name} must be more than 0, is {getattr(self, name)}")
+        check_rules(self)
+
+
+@dataclass(frozen=True)
+class OtaSettings:
+    """Section ``[ota]``: the answers to stock devices that ask for their server.
+
+    ``websocket_url``: the address that they get, where it is not the one they asked at. ``frame_protocol``: the
+    framing that they are told to use.
+    """
+
+    websocket_url: Annotated[str, begins_with("ws://", "wss://")] = ""
+    frame_protocol: Literal[1, 2, 3] = 1
+
+    def __post_init__(self) -> None:
+        check_rules(self)

@@ -1,19 +1,15 @@
 """Alerts: a value that stays beyond its threshold is told once, and told again when it has been well for as long."""
 
 import asyncio
-import os
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from posewire.errors import ConfigError
 from posewire.http_client import HttpClient, HttpError
 from posewire.log import EventLog
-
-WEBHOOK_VARIABLE = "POSEWIRE_ALERT_WEBHOOK"
+from posewire.server.monitoring.settings import AlertSettings
 
 _WELL = 0.8
 """A value has recovered when it is this far inside its threshold: the hysteresis."""
@@ -22,46 +18,6 @@ _HISTORY = 100
 _QUEUE = 32
 _TRIES = 3
 _TIMEOUT = 5.0
-
-
-@dataclass(frozen=True)
-class AlertSettings:
-    """Section ``[alerts]``: thresholds (0: off), how long one must be crossed, and where alerts are posted.
-
-    Who knows the address of a webhook can post to it: it is a secret.
-    """
-
-    hold: float = 10.0
-    latency_ms: float = 50.0
-    loop_lag_ms: float = 100.0
-    loss: float = 0.05
-    cpu: float = 0.95
-    memory_growth_mb: float = 100.0
-    memory_leak_mb: float = 100.0
-    send_failures: float = 5.0
-    min_frame_rate: float = 0.0
-    webhook: str = field(default="", repr=False)
-    webhook_file: str = ""
-
-    def __post_init__(self) -> None:
-        for rule in _every_rule(self):
-            if rule.threshold < 0:
-                raise ConfigError(f"[alerts] {rule.name} must be 0 (off) or more, is {rule.threshold}")
-        if self.webhook and not self.webhook.startswith(("http://", "https://")):
-            raise ConfigError("[alerts] webhook must be an http:// or https:// URL")
-
-    def with_secret(self) -> "AlertSettings":
-        """Return the settings with the webhook of the file, or of the variable POSEWIRE_ALERT_WEBHOOK.
-
-        Raises:
-            ConfigError: the file cannot be read.
-        """
-        if not self.webhook_file:
-            return replace(self, webhook=self.webhook or os.environ.get(WEBHOOK_VARIABLE, "").strip())
-        try:
-            return replace(self, webhook=Path(self.webhook_file).expanduser().read_text(encoding="utf-8").strip())
-        except OSError as error:
-            raise ConfigError(f"[alerts] webhook_file {self.webhook_file}: {error.strerror}") from None
 
 
 @dataclass(frozen=True)

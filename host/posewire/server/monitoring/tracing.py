@@ -6,7 +6,6 @@ installs an SDK; without one the API drops them. Off (the default) it costs one 
 
 import time
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any
 
 from posewire.errors import ConfigError
@@ -16,13 +15,6 @@ try:
     from opentelemetry import trace
 except ImportError:
     trace = None  # type: ignore[assignment]
-
-
-@dataclass(frozen=True)
-class TracingSettings:
-    """Section ``[tracing]``."""
-
-    enabled: bool = False
 
 
 class Tracing:

@@ -2,79 +2,18 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from string import Formatter
 from typing import TYPE_CHECKING, Any
 
-from posewire.config import read_options
-from posewire.errors import ConfigError, WireError
+from posewire.errors import WireError
 from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.push.announcer import Announcement, Announcer
+from posewire.server.push.settings import EventSettings, PushSettings
 
 if TYPE_CHECKING:
     from posewire.server.connection.handler import ConnectionHandler
 
 MAX_NAME = 64
 _MAX_VALUE = 100
-
-
-@dataclass(frozen=True)
-class EventSettings:
-    """Section ``[push.events.NAME]``: what happens when a device reports an event of that name.
-
-    ``say`` and ``ask`` may name values of the event's data: ``"It is {degrees} degrees"``; ``{device}`` is its sender.
-
-    Raises:
-        ConfigError: neither or both of them, or a text with a placeholder that is none.
-    """
-
-    say: str = ""
-    """Said on ``to``."""
-
-    ask: str = ""
-    """Taken as if somebody had typed it on the device itself: a command, or a question to the model."""
-
-    to: tuple[str, ...] = ()
-    """Device ids, or ``all``; none: the device itself."""
-
-    urgent: bool = False
-    pause: float = 2.0
-    """Seconds within which another event of the name from the same device is not looked at."""
-
-    def __post_init__(self) -> None:
-        if bool(self.say) == bool(self.ask):
-            raise ConfigError("has either say or ask")
-        if self.ask and self.to:
-            raise ConfigError("ask is answered by the device itself: to goes with say")
-        try:
-            fields = [name for _, name, _, _ in Formatter().parse(self.say or self.ask) if name is not None]
-        except ValueError as exc:
-            raise ConfigError(f"{self.say or self.ask!r}: {exc}") from None
-        if not all(name.isidentifier() for name in fields):
-            raise ConfigError(f"{self.say or self.ask!r}: a placeholder is a name in braces")
-
-
-@dataclass(frozen=True)
-class PushSettings:
-    """Section ``[push]``."""
-
-    events: Mapping[str, EventSettings] = field(default_factory=dict)
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> "PushSettings":
-        """Check and take the values of a settings file.
-
-        Raises:
-            ConfigError: an unknown key or a wrong value; the message names it.
-        """
-        unknown = set(values) - {"events"}
-        events = values.get("events", {})
-        if unknown or not isinstance(events, Mapping):
-            raise ConfigError("[push] holds sections [push.events.NAME] only")
-        for name, table in events.items():
-            if not isinstance(table, Mapping):
-                raise ConfigError(f"[push.events.{name}] must be a section")
-        return cls({name: read_options(EventSettings, table, f"push.events.{name}") for name, table in events.items()})
 
 
 class DeviceEvents:

@@ -4,8 +4,9 @@ from collections import Counter
 
 from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.push.announcer import Announcer
-from posewire.server.push.events import DeviceEvents, PushSettings
+from posewire.server.push.events import DeviceEvents
 from posewire.server.push.reminders import Reminders
+from posewire.server.push.settings import PushSettings
 from posewire.server.push.tools import PushTools
 from posewire.store import Store
 

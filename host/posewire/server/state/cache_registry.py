@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from posewire.voice.cache import TtlCache
+from posewire.ttl_cache import TtlCache
 
 
 class Caches:

@@ -1,26 +1,13 @@
 """The name of the host on the local network: boards look for ``posewire.local`` unless told otherwise (RFC 6762)."""
 
 import socket
-from dataclasses import dataclass
 from typing import Any
 
-from posewire.errors import ConfigError
 from posewire.log import EventLog
 from posewire.loopback import is_loopback
+from posewire.server.transport.settings import MdnsSettings
 
 SERVICE = "_posewire._tcp.local."
-
-
-@dataclass(frozen=True)
-class MdnsSettings:
-    """Section ``[mdns]``: the name without ``.local``; empty: none is announced."""
-
-    name: str = "posewire"
-
-    def __post_init__(self) -> None:
-        plain = self.name.replace("-", "")
-        if self.name and not (plain.isascii() and plain.isalnum() and len(self.name) <= 63):
-            raise ConfigError(f"[mdns] name must be letters, digits and hyphens, is {self.name!r}")
 
 
 class Announcer:

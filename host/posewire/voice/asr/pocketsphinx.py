@@ -1,8 +1,9 @@
 """Offline recognition with PocketSphinx, in worker processes: commands by the sentences' grammar, or free dictation."""
 
 from dataclasses import asdict, dataclass
+from typing import Annotated, Literal
 
-from posewire.errors import ConfigError
+from posewire.config import between, check_rules
 from posewire.voice.asr.grammar import Grammar
 from posewire.voice.asr.sphinx_engine import SphinxConfig, grammar_decoder, import_pocketsphinx
 from posewire.voice.asr.worker_pool import WorkerPool, default_workers
@@ -13,17 +14,14 @@ from posewire.voice.providers import ProviderContext
 class SphinxOptions:
     """Section ``[voice.providers.asr.pocketsphinx]``."""
 
-    mode: str = "grammar"
+    mode: Literal["grammar", "dictation"] = "grammar"
     """``grammar``: the sentences and nothing else. ``dictation``: any English words, many of them wrong."""
 
-    workers: int = 0
+    workers: Annotated[int, between(0, 64)] = 0
     """Processes; 0: one less than there are processors, at least one."""
 
     def __post_init__(self) -> None:
-        if self.mode not in ("grammar", "dictation"):
-            raise ConfigError(f"mode is grammar or dictation, not {self.mode!r}")
-        if not 0 <= self.workers <= 64:
-            raise ConfigError(f"workers is 0 … 64, not {self.workers}")
+        check_rules(self)
 
 
 def make(context: ProviderContext) -> WorkerPool:

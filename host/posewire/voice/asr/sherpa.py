@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posewire.config import between, check_rules, more_than
 from posewire.errors import ConfigError, ProviderError
 from posewire.voice.asr.base import Transcript
 from posewire.voice.asr.worker_pool import WorkerPool
@@ -27,14 +28,15 @@ class SherpaOptions:
     model_path: str
     """Folder of a streaming transducer: tokens.txt, encoder*.onnx, decoder*.onnx, joiner*.onnx."""
 
-    threads: int = 1
-    workers: int = 1
+    threads: Annotated[int, between(1, 64)] = 1
+    workers: Annotated[int, between(1, 64)] = 1
     """Processes; each loads the model."""
 
-    utterances: int = 16
+    utterances: Annotated[int, more_than(0)] = 16
     """Utterances decoded at the same time in a process."""
 
     def __post_init__(self) -> None:
+        check_rules(self)
         for name in ("tokens.txt", "encoder*.onnx", "decoder*.onnx", "joiner*.onnx"):
             self.file(name)
 
@@ -46,7 +48,7 @@ class SherpaOptions:
         """
         found = sorted(Path(self.model_path).expanduser().glob(pattern), key=lambda path: "int8" not in path.name)
         if not found:
-            raise ConfigError(f"model_path {self.model_path} has no {pattern}: it is no streaming transducer")
+            raise ConfigError(f"model_path must be a streaming transducer: {self.model_path} has no {pattern}")
         return str(found[0])
 
 

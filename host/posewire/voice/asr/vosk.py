@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posewire.config import between, check_rules, more_than
 from posewire.errors import ConfigError, ProviderError
 from posewire.voice.asr.base import Transcript
 from posewire.voice.asr.worker_pool import WorkerPool
@@ -24,15 +25,16 @@ class VoskOptions:
     model_path: str
     """Folder of an unpacked model."""
 
-    workers: int = 1
+    workers: Annotated[int, between(1, 64)] = 1
     """Processes; each loads the model."""
 
-    utterances: int = 16
+    utterances: Annotated[int, more_than(0)] = 16
     """Utterances decoded at the same time in a process."""
 
     def __post_init__(self) -> None:
+        check_rules(self)
         if not (Path(self.model_path).expanduser() / "conf").is_dir():
-            raise ConfigError(f"model_path {self.model_path} is no folder of a vosk model (it has no conf/)")
+            raise ConfigError(f"model_path must be a vosk model: {self.model_path} has no folder conf")
 
 
 def make(context: ProviderContext) -> WorkerPool:

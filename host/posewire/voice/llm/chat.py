@@ -13,7 +13,8 @@ from posewire.voice.conversation import Emotion, Piece, Took
 from posewire.voice.llm.base import ChatMessage, LanguageModel, ToolCall
 from posewire.voice.llm.emotions import ModelText
 from posewire.voice.llm.history import History
-from posewire.voice.llm.prompt import ChatSettings, PromptManager
+from posewire.voice.llm.prompt import PromptManager
+from posewire.voice.llm.settings import ChatSettings
 from posewire.voice.tools.base import DeviceTools, ToolContext
 from posewire.voice.tools.device import DeviceExecutor
 from posewire.voice.tools.handler import UnifiedToolHandler

@@ -1,18 +1,13 @@
 """The system prompt: a template of the user's or the shipped one, filled for a device."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from string import Formatter
-from typing import Any
 
-from posewire.config import read_options
 from posewire.errors import ConfigError
-from posewire.voice.cache import TtlCache
+from posewire.ttl_cache import TtlCache
 from posewire.voice.llm.emotions import EMOJI
-
-PLACEHOLDERS = ("device", "room", "user", "date", "time", "emotions", "memory")
+from posewire.voice.llm.settings import ChatSettings, DevicePrompt, check_template
 
 DEFAULT = """\
 You are the voice of {device}, a small device with a microphone and a speaker{room}. You are speaking with {user}.
@@ -26,79 +21,11 @@ _FILE_TTL = 5.0
 _MAX_PROMPT = 20_000
 
 
-@dataclass(frozen=True)
-class DevicePrompt:
-    """Section ``[voice.chat.devices."ID"]``: what is different on one device; what is empty is as elsewhere."""
-
-    name: str = ""
-    room: str = ""
-    user: str = ""
-    prompt: str = ""
-    prompt_file: str = ""
-
-
-@dataclass(frozen=True)
-class ChatSettings:
-    """Section ``[voice.chat]``: the dialogue with a language model.
-
-    Raises:
-        ConfigError: a value is out of range, or a template has a placeholder that there is not.
-    """
-
-    prompt: str = ""
-    """The template; empty: the shipped one."""
-
-    prompt_file: str = ""
-    """A file that holds it; a change is seen within seconds."""
-
-    user: str = ""
-    """Who usually speaks, for the template."""
-
-    commands_first: bool = True
-    """Sentences that the command engine knows are done by it, without the model."""
-
-    max_turns: int = 20
-    max_tokens: int = 3000
-    """What is remembered of a conversation, at most; tokens are estimated."""
-
-    max_rounds: int = 5
-    """Times in one turn that the model may call tools."""
-
-    memory: bool = False
-    """Keep a summary of what was said for the next session, in the store."""
-
-    memory_pause_s: float = 60.0
-    """Silence after which the summary is written."""
-
-    devices: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name in ("max_turns", "max_tokens", "max_rounds", "memory_pause_s"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} must be more than 0, is {getattr(self, name)}")
-        check_template(self.prompt)
-
-
-def check_template(template: str) -> None:
-    """Refuse a template that cannot be filled.
-
-    Raises:
-        ConfigError: it names what is wrong.
-    """
-    try:
-        fields = [name for _, name, _, _ in Formatter().parse(template) if name is not None]
-    except ValueError as exc:
-        raise ConfigError(f"the prompt: {exc}; write {{{{ for a brace") from None
-    for name in fields:
-        if name not in PLACEHOLDERS:
-            raise ConfigError(f"the prompt has no placeholder {{{name}}}; there are {', '.join(PLACEHOLDERS)}")
-
-
 class PromptManager:
     """Fills templates; shared by all sessions.
 
     Raises:
-        ConfigError: a device's section is wrong, or a prompt file cannot be read.
+        ConfigError: a prompt file cannot be read, or cannot be filled.
     """
 
     def __init__(
@@ -106,13 +33,7 @@ class PromptManager:
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._devices = {}
-        for device, table in settings.devices.items():
-            section = f'voice.chat.devices."{device}"'
-            if not isinstance(table, Mapping):
-                raise ConfigError(f"[{section}] must be a section")
-            self._devices[device.lower()] = read_options(DevicePrompt, table, section)
-            check_template(self._devices[device.lower()].prompt)
+        self._devices = {device.lower(): own for device, own in settings.devices.items()}
         self.cache = TtlCache[str, str](64, _FILE_TTL)
         """Prompt files."""
         for path in {settings.prompt_file, *(device.prompt_file for device in self._devices.values())} - {""}:

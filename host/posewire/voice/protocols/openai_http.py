@@ -1,15 +1,14 @@
 """What the OpenAI-compatible providers share: address, key, connections, and errors that a user can act on."""
 
 import logging
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from yarl import URL
 
+from posewire.config import check_rules, more_than, read_secret
 from posewire.errors import ConfigError, ProviderError
 from posewire.http_client import Form, HttpAnswer, HttpClient, HttpError
 from posewire.loopback import is_loopback
@@ -32,14 +31,13 @@ class Endpoint:
     api_key_file: str = ""
     """File that holds the key."""
 
-    timeout_s: float = 20.0
+    timeout_s: Annotated[float, more_than(0, "seconds")] = 20.0
     """Longest silence of the server, before the answer and within it."""
 
     def __post_init__(self) -> None:
+        check_rules(self)
         if not _is_address(self.base_url):
-            raise ConfigError(f"base_url must be an address like http://127.0.0.1:8080/v1, is {self.base_url!r}")
-        if self.timeout_s <= 0:
-            raise ConfigError(f"timeout_s must be more than 0, is {self.timeout_s}")
+            raise ConfigError(f"base_url must be an address like http://127.0.0.1:8080/v1, not {self.base_url!r}")
 
     def key(self) -> str:
         """Read the key; empty when none is configured.
@@ -47,17 +45,8 @@ class Endpoint:
         Raises:
             ConfigError: the variable is not set, or the file cannot be read.
         """
-        if self.api_key_env:
-            key = os.environ.get(self.api_key_env, "").strip()
-            if not key:
-                raise ConfigError(f"api_key_env: the environment variable {self.api_key_env} is not set")
-            return key
-        if self.api_key_file:
-            try:
-                return Path(self.api_key_file).expanduser().read_text(encoding="utf-8").strip()
-            except OSError as exc:
-                raise ConfigError(f"api_key_file {self.api_key_file}: {exc.strerror}") from None
-        return ""
+        name = "api_key_file" if self.api_key_file else "api_key_env"
+        return read_secret(name, self.api_key_file, self.api_key_env, needed=True)
 
 
 class OpenAiServer:

@@ -9,9 +9,10 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+from posewire.config import check_rules, more_than
 from posewire.errors import ConfigError, ProviderError
 
 _MAX_LINE = 64 * 1024
@@ -35,19 +36,18 @@ class WyomingServer:
     uri: str
     """As in ``tcp://127.0.0.1:10300``."""
 
-    timeout_s: float = 20.0
+    timeout_s: Annotated[float, more_than(0, "seconds")] = 20.0
     """Longest silence of the server."""
 
     def __post_init__(self) -> None:
+        check_rules(self)
         self.address()
-        if self.timeout_s <= 0:
-            raise ConfigError(f"timeout_s must be more than 0, is {self.timeout_s}")
 
     def address(self) -> tuple[str, int]:
         """Return host and port.
 
         Raises:
-            ConfigError: it is no such address.
+            ConfigError: it is not such an address.
         """
         try:
             parts = urlsplit(self.uri)
@@ -55,7 +55,7 @@ class WyomingServer:
                 return parts.hostname, parts.port
         except ValueError:
             pass
-        raise ConfigError(f"uri must be like tcp://127.0.0.1:10300, is {self.uri!r}")
+        raise ConfigError(f"uri must be like tcp://127.0.0.1:10300, not {self.uri!r}")
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator["WyomingConnection"]:

@@ -5,12 +5,13 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+from posewire.config import read_secret
 from posewire.errors import ConfigError, ToolError
 from posewire.http_client import HttpClient, HttpError
-from posewire.voice.cache import TtlCache
+from posewire.ttl_cache import TtlCache
 from posewire.voice.tools.base import ToolContext, ToolInfo, ToolOutput
 from posewire.voice.tools.functions import FunctionExecutor, tool
-from posewire.voice.tools.settings import HomeAssistantSettings, read_secret
+from posewire.voice.tools.settings import HomeAssistantSettings
 
 _TIMEOUT = 10.0
 STATES_TTL = 5.0
@@ -35,7 +36,7 @@ class HomeAssistantExecutor:
     kind = "home-assistant"
 
     def __init__(self, settings: HomeAssistantSettings, states: TtlCache[str, list[State]] | None = None) -> None:
-        token = read_secret(settings.token_env, settings.token_file, "[tools.home_assistant]")
+        token = read_secret("[tools.home_assistant]", settings.token_file, settings.token_env, needed=True)
         if not token:
             raise ConfigError("[tools.home_assistant] needs a long-lived access token: token_env or token_file")
         self._domains = settings.domains

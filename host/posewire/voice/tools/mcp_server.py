@@ -6,9 +6,10 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from posewire.config import read_secret
 from posewire.errors import ProviderError, ToolError
 from posewire.voice.tools.base import ToolContext, ToolInfo, ToolOutput
-from posewire.voice.tools.settings import McpServerSettings, read_secret
+from posewire.voice.tools.settings import McpServerSettings
 
 REFRESH = 300.0
 """Seconds after which the list of tools is read again; a server that does not answer then is connected to anew."""
@@ -38,7 +39,9 @@ class McpServerExecutor:
         except ImportError:
             raise ProviderError("MCP servers need the extra: pip install 'posewire[mcp]'") from None
         self._settings = settings
-        self._token = read_secret(settings.token_env, settings.token_file, f"[[tools.mcp]] {settings.name}")
+        self._token = read_secret(
+            f"[[tools.mcp]] {settings.name}", settings.token_file, settings.token_env, needed=True
+        )
         self._refresh = refresh
         self._tools: dict[str, ToolInfo] = {}
         self._client: Any = None
@@ -156,7 +159,10 @@ class McpServerExecutor:
 
 
 def _environment(settings: McpServerSettings) -> dict[str, str]:
-    return {name: read_secret(name, "", f"[[tools.mcp]] {settings.name} pass_env") for name in settings.pass_env}
+    return {
+        name: read_secret(f"[[tools.mcp]] {settings.name} pass_env", variable=name, needed=True)
+        for name in settings.pass_env
+    }
 
 
 def _reason(error: BaseException) -> str:

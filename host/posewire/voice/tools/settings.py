@@ -1,13 +1,10 @@
 """Settings of the tools: section ``[tools]`` of the host's settings file."""
 
-import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated
 
-from posewire.config import read_options
+from posewire.config import check_rules, more_than
 from posewire.errors import ConfigError
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
@@ -18,7 +15,7 @@ class McpServerSettings:
     """An entry ``[[tools.mcp]]``: a program that speaks MCP on its standard streams, or an address.
 
     Raises:
-        ConfigError: not one of the two, or a name that cannot stand before a tool's.
+        ConfigError: not one of the two, or the name cannot stand before a tool's name.
     """
 
     name: str
@@ -35,9 +32,9 @@ class McpServerSettings:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise ConfigError(f"[[tools.mcp]] name is small letters, digits, - and _; it is {self.name!r}")
+            raise ConfigError(f"name must be 1 to 32 small letters, digits, - and _, not {self.name!r}")
         if bool(self.command) == bool(self.url):
-            raise ConfigError(f"[[tools.mcp]] {self.name} has either a command or a url")
+            raise ConfigError(f"{self.name} must have either a command or a url")
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ class HomeAssistantSettings:
     """Section ``[tools.home_assistant]``.
 
     Raises:
-        ConfigError: the address is none.
+        ConfigError: the address is not valid.
     """
 
     url: str
@@ -68,9 +65,7 @@ class HomeAssistantSettings:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", self.url):
-            raise ConfigError(
-                f"[tools.home_assistant] url must be like http://homeassistant.local:8123, is {self.url!r}"
-            )
+            raise ConfigError(f"url must be an address like http://homeassistant.local:8123, not {self.url!r}")
 
 
 @dataclass(frozen=True)
@@ -83,54 +78,14 @@ class ToolsSettings:
     hidden: tuple[str, ...] = ()
     """Tools that nobody may call, by name or pattern: ``self.restart``, ``files.*``."""
 
-    timeout: float = 30.0
-    """Seconds that a call may take."""
+    timeout: Annotated[float, more_than(0, "seconds")] = 30.0
+    """Longest duration of a call."""
 
     mcp: tuple[McpServerSettings, ...] = ()
     home_assistant: HomeAssistantSettings | None = None
 
     def __post_init__(self) -> None:
-        if self.timeout <= 0:
-            raise ConfigError(f"[tools] timeout must be more than 0, is {self.timeout}")
+        check_rules(self)
         names = [server.name for server in self.mcp]
         if len(set(names)) < len(names):
-            raise ConfigError("[[tools.mcp]]: two servers have one name")
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> "ToolsSettings":
-        """Check and take the values of a settings file.
-
-        Raises:
-            ConfigError: an unknown key, or a value of the wrong type; the message names it.
-        """
-        values = dict(values)
-        servers = values.pop("mcp", [])
-        home = values.pop("home_assistant", None)
-        if not isinstance(servers, list):
-            raise ConfigError("MCP servers are written [[tools.mcp]], one section each")
-        for server in servers:
-            if not isinstance(server, Mapping):
-                raise ConfigError("MCP servers are written [[tools.mcp]], one section each")
-        if home is not None and not isinstance(home, Mapping):
-            raise ConfigError("[tools.home_assistant] must be a section")
-        return replace(
-            read_options(cls, values, "tools"),
-            mcp=tuple(read_options(McpServerSettings, server, "[tools.mcp]") for server in servers),
-            home_assistant=None if home is None else read_options(HomeAssistantSettings, home, "tools.home_assistant"),
-        )
-
-
-def read_secret(variable: str, file: str, what: str) -> str:
-    """Return a secret from a file or an environment variable; empty when neither is named.
-
-    Raises:
-        ConfigError: it is named and not there.
-    """
-    if file:
-        try:
-            return Path(file).expanduser().read_text(encoding="utf-8").strip()
-        except OSError as exc:
-            raise ConfigError(f"{what}: token_file {file}: {exc.strerror}") from None
-    if variable and not os.environ.get(variable):
-        raise ConfigError(f"{what}: the environment variable {variable} is not set")
-    return os.environ.get(variable, "") if variable else ""
+            raise ConfigError("mcp must not have two servers of one name")

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from posewire.errors import ConfigError, ProviderError
+from posewire.errors import ProviderError
 from posewire.voice.protocols.openai_http import Endpoint, OpenAiServer
 from posewire.voice.providers import ProviderContext
 from posewire.voice.tts.base import Speech
@@ -20,18 +21,13 @@ class SpeechOptions(Endpoint):
 
     model: str = "tts-1"
     voice: str = "alloy"
-    format: str = "pcm"
-    """``pcm`` or ``wav``: what the server can stream."""
+    format: Literal["pcm", "wav"] = "pcm"
+    """The form of sound that the server can stream."""
 
     rate: int = 24_000
     """Samples per second of ``pcm``; a ``wav`` says it itself."""
 
     speed: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.format not in ("pcm", "wav"):
-            raise ConfigError(f"format is pcm or wav, not {self.format!r}")
 
 
 def make(context: ProviderContext) -> "OpenAiSpeech":

@@ -9,7 +9,7 @@ import soxr
 from numpy.typing import NDArray
 
 from posewire.errors import ProviderError
-from posewire.voice.cache import TtlCache
+from posewire.ttl_cache import TtlCache
 from posewire.voice.llm.sentence_splitter import split_sentences
 from posewire.voice.tts.base import SpeechSynthesizer
 from posewire.voice.vad.base import SAMPLE_RATE

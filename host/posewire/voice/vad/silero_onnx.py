@@ -28,7 +28,7 @@ class SileroOnnxOptions:
 
     def __post_init__(self) -> None:
         if not Path(self.model_path).expanduser().is_file():
-            raise ConfigError(f"model_path {self.model_path} is no file")
+            raise ConfigError(f"model_path must be a file that exists, not {self.model_path!r}")
 
 
 def make(context: ProviderContext) -> "SileroOnnxEngine":

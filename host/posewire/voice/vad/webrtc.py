@@ -1,12 +1,13 @@
 """The WebRTC detector, from the extra ``webrtcvad``: the smallest one, good in quiet rooms, lost in steady noise."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posewire.errors import ConfigError, ProviderError
+from posewire.config import between, check_rules
+from posewire.errors import ProviderError
 from posewire.voice.providers import ProviderContext
 from posewire.voice.vad.base import SAMPLE_RATE
 
@@ -18,12 +19,11 @@ _PARTS = (slice(0, 160), slice(160, 320), slice(320, 480))
 class WebrtcOptions:
     """Section ``[voice.providers.vad.webrtc]``."""
 
-    aggressiveness: int = 3
-    """0 … 3: how readily sound is taken for noise."""
+    aggressiveness: Annotated[int, between(0, 3)] = 3
+    """How readily sound is taken for noise."""
 
     def __post_init__(self) -> None:
-        if self.aggressiveness not in range(4):
-            raise ConfigError(f"aggressiveness is 0 … 3, not {self.aggressiveness}")
+        check_rules(self)
 
 
 def make(context: ProviderContext) -> "WebrtcEngine":

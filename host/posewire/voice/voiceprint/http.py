@@ -2,15 +2,16 @@
 
 import json
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posewire.errors import ConfigError, ProviderError
+from posewire.config import begins_with, check_rules, more_than, read_secret
+from posewire.errors import ProviderError
 from posewire.http_client import HttpClient, HttpError
 from posewire.voice.asr.buffered import as_wav
 from posewire.voice.providers import ProviderContext
-from posewire.voice.tools.settings import read_secret
 from posewire.voice.voiceprint.base import Vector
 
 _RATE = 16000
@@ -24,22 +25,21 @@ class HttpVoiceprintOptions:
     """Section ``[voice.providers.voiceprint.http]``.
 
     Raises:
-        ConfigError: the address is none.
+        ConfigError: the address is not valid.
     """
 
-    url: str
+    url: Annotated[str, begins_with("http://", "https://")]
     """Gets ``POST`` with ``audio/wav`` (16 kHz, mono, 16 bits), answers ``{"embedding": [numbers]}``."""
 
     threshold: float = 0.6
     """Least cosine of two vectors of one voice; it depends on the server's model."""
 
-    timeout_s: float = 5.0
+    timeout_s: Annotated[float, more_than(0, "seconds")] = 5.0
     token_env: str = ""
     token_file: str = ""
 
     def __post_init__(self) -> None:
-        if not self.url.startswith(("http://", "https://")):
-            raise ConfigError(f"url begins with http:// or https://, it is {self.url!r}")
+        check_rules(self)
 
 
 def make(context: ProviderContext) -> "HttpVoiceprint":
@@ -57,7 +57,7 @@ class HttpVoiceprint:
     name = "http"
 
     def __init__(self, options: HttpVoiceprintOptions) -> None:
-        token = read_secret(options.token_env, options.token_file, "[voice.providers.voiceprint.http]")
+        token = read_secret("[voice.providers.voiceprint.http]", options.token_file, options.token_env, needed=True)
         self.threshold = options.threshold
         self._url = options.url
         self._client = HttpClient(options.timeout_s, token)

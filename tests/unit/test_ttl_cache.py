@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posewire.server.state.cache_registry import Caches
-from posewire.voice.cache import TtlCache
+from posewire.ttl_cache import TtlCache
 
 
 def test_old_entries_are_not_there() -> None:
