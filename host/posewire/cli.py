@@ -17,7 +17,7 @@ COMMANDS = {
     "listen": ("show what is heard in a recording", "posewire.console.listen_command"),
     "tools": ("list tools and devices, or call a tool", "posewire.console.tools_command"),
     "mcp": ("offer the boards' tools to any MCP client", "posewire.console.mcp_command"),
-    "update": ("send new firmware to boards over the air", "posewire.update.command"),
+    "update": ("send new firmware to boards over the air", "posewire.console.update_command"),
     "record": ("record a room into a file", "posewire.client.record_command"),
     "recordings": ("list the recordings made on this machine", "posewire.client.recordings_command"),
     "replay": ("play a recording of a room back, at any speed", "posewire.client.replay_command"),

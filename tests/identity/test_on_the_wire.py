@@ -28,7 +28,7 @@ from posewire.identity.identities import issue_token, revoke_token
 from posewire.identity.settings import AuthSettings, JwtKey
 from posewire.identity.stock_token import make_stock_token
 from posewire.server.host import Config, Host
-from posewire.server.http.rate_limit import FailureLimit
+from posewire.server.rate_limit import FailureLimit
 from posewire.store import StoreSettings
 from posewire.voice.settings import VoiceSettings
 from self_signed import self_signed
@@ -145,9 +145,9 @@ async def test_a_device_without_a_name_or_a_body_is_refused(host: Host) -> None:
 async def test_codes_cannot_be_asked_for_or_guessed_without_end(host: Host) -> None:
     answers = [(await http(host, "/xiaozhi/ota/", {**DEVICE, "Client-Id": str(n)}, INFO))[0] for n in range(35)]
     assert answers[-1] == 429
-    guesses = [(await http(host, "/api/paired", bearer("the owner's"), {"code": f"{n:06}"}))[0] for n in range(12)]
+    guesses = [(await http(host, "/api/devices", bearer("the owner's"), {"code": f"{n:06}"}))[0] for n in range(12)]
     assert guesses[-1] == 429
-    assert (await http(host, "/api/paired", {}, {"code": "000000"}))[0] == 401
+    assert (await http(host, "/api/devices", {}, {"code": "000000"}))[0] == 401
 
 
 async def test_a_class_of_boards_behind_one_router_is_paired_at_once(host: Host) -> None:
@@ -168,23 +168,25 @@ async def test_pairing_by_the_api_gives_only_what_one_has(host: Host) -> None:
     pairer = await host.services.store.run(lambda c: issue_token(c, "bob", "person", ["operator.pair", "voice"]))
     await host.services.identities.refresh(force=True)
     wish = {"code": code, "name": "kitchen", "scopes": "server.restart"}
-    assert (await http(host, "/api/paired", bearer(pairer), wish))[1]["code"] == "forbidden"
+    assert (await http(host, "/api/devices", bearer(pairer), wish))[1]["code"] == "forbidden"
     # What a device has unless told otherwise is more than bob has.
-    assert (await http(host, "/api/paired", bearer(pairer), {"code": code}))[1]["code"] == "forbidden"
-    assert (await http(host, "/api/paired", bearer(pairer), {**wish, "scopes": "room.*"}))[1]["code"] == "forbidden"
-    status, answer = await http(host, "/api/paired", bearer(pairer), {**wish, "scopes": "voice"})
-    assert (status, answer) == (201, {"device_id": MAC.lower(), "name": "kitchen"})
-    (listed,) = (await http(host, "/api/paired", bearer("the owner's")))[1]["devices"]
-    assert (listed["name"], listed["scopes"], listed["connected"]) == ("kitchen", ["voice"], False)
-    assert (await http(host, "/api/paired", bearer(pairer)))[0] == 403
-    assert (await http(host, f"/api/paired/{MAC}", bearer(pairer), method="DELETE"))[0] == 200
+    assert (await http(host, "/api/devices", bearer(pairer), {"code": code}))[1]["code"] == "forbidden"
+    assert (await http(host, "/api/devices", bearer(pairer), {**wish, "scopes": "room.*"}))[1]["code"] == "forbidden"
+    status, answer = await http(host, "/api/devices", bearer(pairer), {**wish, "scopes": "voice"})
+    assert (status, answer) == (201, {"device": MAC.lower(), "name": "kitchen"})
+    (listed,) = (await http(host, "/api/devices", bearer("the owner's")))[1]["devices"]
+    assert (listed["device"], listed["session"]) == (MAC.lower(), None)
+    assert (listed["pairing"]["name"], listed["pairing"]["scopes"]) == ("kitchen", ["voice"])
+    assert (await http(host, f"/api/devices/{MAC}", bearer("the owner's"))) == (200, listed)
+    assert (await http(host, "/api/devices", bearer(pairer)))[0] == 403
+    assert (await http(host, f"/api/devices/{MAC}/pairing", bearer(pairer), method="DELETE"))[0] == 200
 
 
 async def test_a_token_is_issued_used_and_taken_back_by_the_command_line(host: Host) -> None:
     store = ("--store", host.services.store.path)
     token = (await posewire("tokens", "issue", "ann", "--scope", "operator.*", *store)).strip()
     async with asyncio.timeout(10):
-        while (await http(host, "/api/paired", bearer(token)))[0] != 200:
+        while (await http(host, "/api/devices", bearer(token)))[0] != 200:
             await asyncio.sleep(0.05)
     async with connect(host.url, additional_headers=bearer(token)) as socket:
         await Peer(socket).hello()
@@ -195,7 +197,7 @@ async def test_a_token_is_issued_used_and_taken_back_by_the_command_line(host: H
         with pytest.raises(ConnectionClosed):
             await asyncio.wait_for(socket.recv(), 10)
         assert socket.close_code == 1008
-    assert (await http(host, "/api/paired", bearer(token)))[0] == 401
+    assert (await http(host, "/api/devices", bearer(token)))[0] == 401
 
 
 async def test_a_connection_ends_with_the_jwt_that_opened_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -537,18 +539,18 @@ async def test_wrong_tokens_cannot_be_tried_without_end(host: Host, monkeypatch:
         assert await opening(bearer("wrong")) == 401  # from this machine
     token = await host.services.store.run(lambda c: issue_token(c, "wall", "program", ["voice"]))
     await host.services.identities.refresh(force=True)
-    monkeypatch.setattr("posewire.server.http.rate_limit.is_loopback", lambda address: False)
+    monkeypatch.setattr("posewire.server.rate_limit.is_loopback", lambda address: False)
     async with connect(host.url, additional_headers=bearer(token)) as socket:
         peer = Peer(socket)
         await peer.hello()
         for _ in range(2):
             assert await opening(bearer("wrong")) == 401
-            assert (await http(host, "/api/paired", bearer("wrong")))[0] == 401
+            assert (await http(host, "/api/devices", bearer("wrong")))[0] == 401
             await peer.send(type="server", action="restart", content={"secret": "wrong"})
             assert (await peer.receive("error"))["code"] == "unauthorized"
         # Nor is the right one told from wrong ones now.
         assert await opening(headers) == 429
-        assert (await http(host, "/api/paired", headers))[0] == 429
+        assert (await http(host, "/api/devices", headers))[0] == 429
         await peer.send(type="server", action="restart", content={"secret": "the owner's"})
         assert (await peer.receive("error"))["code"] == "too_many"
 

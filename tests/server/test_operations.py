@@ -118,7 +118,7 @@ async def test_a_host_that_is_full_or_stops_is_not_ready(host: Host, peers: Peer
     async with httpx2.AsyncClient() as client:
         answer = await client.get(http_url(host, "/readyz"))
     assert answer.status_code == 503
-    assert answer.json()["reasons"] == ["as many connections as are allowed"]
+    assert answer.json()["reasons"] == ["the host has as many connections as it may"]
 
 
 async def test_a_host_that_uses_too_much_memory_takes_nobody_new() -> None:
@@ -186,27 +186,27 @@ async def test_audio_is_no_pose_where_the_slowest_publisher_is_looked_for(host: 
     for _ in range(99):
         await publisher.socket.send(build_frame(FrameType.AUDIO, bytes(60), 3))
     await publisher.echo()
-    watch = host.services.watch
-    assert watch is not None
+    health = host.services.health
+    assert health is not None
     (member,) = host.services.rooms.rooms["studio"].members.values()
     first = member.last_frames[0][0]
-    assert watch.values(first + 2.0)["min_frame_rate"] == 0.5
-    assert watch.values(first + 60.0)["min_frame_rate"] == 0.0
+    assert health.values(first + 2.0)["min_frame_rate"] == 0.5
+    assert health.values(first + 60.0)["min_frame_rate"] == 0.0
     # Where the frames of less than two seconds are kept, they say how many come in a second.
     await publisher.socket.send(build_frame(FrameType.POSE, pose, 3))
     await publisher.echo()
     oldest = member.last_frames[0][0]
-    assert watch.values(oldest + 1.0)["min_frame_rate"] == 1.0
+    assert health.values(oldest + 1.0)["min_frame_rate"] == 1.0
 
 
 async def test_memory_that_grows_slowly_is_noticed_after_the_first_hour(host: Host) -> None:
-    watch = host.services.watch
-    assert watch is not None
+    health = host.services.health
+    assert health is not None
     now = time.monotonic()
     for minute in range(120):
-        assert "memory_leak_mb" not in watch.values(now + 60 * minute)
+        assert "memory_leak_mb" not in health.values(now + 60 * minute)
     leak = b"x" * (40 << 20)
-    grown = watch.values(now + 60 * 121)
+    grown = health.values(now + 60 * 121)
     assert 30 < grown["memory_leak_mb"] < 100
     assert len(leak) == 40 << 20
     assert grown["memory_growth_mb"] < 100

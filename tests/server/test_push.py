@@ -16,6 +16,7 @@ from posewire.errors import ConfigError, StoreError, WireError
 from posewire.identity.audit import read_entries
 from posewire.identity.settings import AuthSettings
 from posewire.server.host import Host
+from posewire.server.monitoring.prometheus import exposition
 from posewire.server.push.announcer import QUEUED, Announcement
 from posewire.server.push.reminders import Reminder, spoken
 from posewire.server.push.settings import PushSettings
@@ -153,11 +154,11 @@ async def test_the_operator_needs_the_token() -> None:
     host = with_voice(token="the-token")
     await host.start()
     try:
-        for path, method in (("sessions", "GET"), (f"devices/{DEVICE}/say", "POST"), (f"devices/{DEVICE}/ask", "POST")):
+        for path, method in (("devices", "GET"), (f"devices/{DEVICE}/say", "POST"), (f"devices/{DEVICE}/ask", "POST")):
             async with api(host) as nobody:
                 assert (await nobody.request(method, path)).status_code == 401
         async with api(host, "the-token") as operator:
-            assert (await operator.get("sessions")).json() == {"sessions": []}
+            assert (await operator.get("devices")).json() == {"devices": []}
     finally:
         await host.stop()
 
@@ -170,8 +171,9 @@ async def test_the_operator_sees_and_uses_devices(voiced: Host, devices: Peers) 
         async with asyncio.timeout(5):
             while len((await operator.get(f"devices/{DEVICE}/tools")).json()["tools"]) < 3:
                 await asyncio.sleep(0.01)
-        (entry,) = (await operator.get("sessions")).json()["sessions"]
-        assert (entry["device"], entry["board"], entry["voice"], entry["tools"]) == (DEVICE, "sim", "idle", 3)
+        (entry,) = (await operator.get("devices")).json()["devices"]
+        session = entry["session"]
+        assert (entry["device"], session["board"], session["voice"], session["tools"]) == (DEVICE, "sim", "idle", 3)
         everything = (await operator.get(f"devices/{DEVICE}/tools?all=1")).json()["tools"]
         kinds = {tool["name"]: tool["kind"] for tool in everything}
         assert kinds["self.a"] == "device"
@@ -193,8 +195,8 @@ async def test_the_operator_sees_and_uses_devices(voiced: Host, devices: Peers) 
         assert (await operator.post(f"devices/{DEVICE}/say", json={"text": "a secret"})).status_code == 202
     entries = await voiced.services.store.run(lambda c: read_entries(c, 20))
     orders = [(entry.event, entry.who, entry.device, entry.detail.get("tool")) for entry in entries]
-    assert orders[0] == ("board tool", "local", DEVICE, "self.a")
-    assert orders[-2:] == [("board ask", "local", DEVICE, None), ("board say", "local", DEVICE, None)]
+    assert orders[0] == ("device tool", "local", DEVICE, "self.a")
+    assert orders[-2:] == [("device ask", "local", DEVICE, None), ("device say", "local", DEVICE, None)]
     assert "a secret" not in str(entries)
 
 
@@ -302,7 +304,7 @@ async def test_sound_and_writing_that_were_dropped_are_seen_in_the_metrics(voice
         await voiced.services.store.run(lambda connection: connection.execute("nonsense"))
     # Also after the connection is gone.
     for _ in range(2):
-        metrics = voiced.services.metrics.exposition().decode()
+        metrics = exposition(voiced.services).decode()
         assert f"posewire_voice_samples_dropped_total {float(dropped)}" in metrics
         assert "posewire_store_dropped_total 1.0" in metrics
         await peer.socket.close()
@@ -315,7 +317,7 @@ async def test_caches_are_seen_in_the_metrics(voiced: Host) -> None:
     voiced.services.caches.add("test", cache)
     cache.put("a", 1)
     cache.get("a")
-    shown = voiced.services.metrics.exposition().decode()
+    shown = exposition(voiced.services).decode()
     assert "posewire_cache_test_hits_total 1.0" in shown
     assert "posewire_cache_test_entries 1.0" in shown
 

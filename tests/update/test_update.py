@@ -52,10 +52,10 @@ def test_a_board_is_updated_and_keeps_the_new_version(
         assert main(["update", "--host", http(host)]) == 0
         assert "0.1.0" in capsys.readouterr().out
         assert main(["update", "--host", http(host), board.device_id]) == 0
-        assert f"done: runs {NEW}" in capsys.readouterr().out
+        assert f"done: the board runs {NEW}" in capsys.readouterr().out
         assert board.resets == 1
         assert main(["audit", "--json", "--store", str(tmp_path / "store.db")]) == 0
-        assert '"event": "board update", "who": "local"' in capsys.readouterr().out
+        assert '"event": "device update", "who": "local"' in capsys.readouterr().out
         assert (board.flash / "slots/a/manifest").read_text().split()[2] == NEW
         board.restart()
         board.wait(lambda: sum(event.name == "connected" for event in board.events) == 3, 30, "the third connection")
@@ -84,7 +84,7 @@ def test_a_board_that_streams_motion_makes_room_for_an_update(
     with stream(SimBoard(host.url, room="studio", config=SETTINGS)) as board:
         board.wait(lambda: board.snapshot()["sent"]["pose"] > 50, 30, "motion")
         assert main(["update", "--host", http(host), "--all"]) == 0
-        assert f"done: runs {NEW}" in capsys.readouterr().out
+        assert f"done: the board runs {NEW}" in capsys.readouterr().out
         assert any("starting without motion, for the update" in line for line in board.log)
         # Once to make room, once into the new version; and that one moves again.
         assert board.resets == 2
@@ -118,14 +118,14 @@ def test_the_plug_is_pulled_while_files_arrive(host: HostProcess, capsys: pytest
             board.restart()
         worker.join(90)
         assert result == [0]
-        assert f"done: runs {NEW}" in capsys.readouterr().out
+        assert f"done: the board runs {NEW}" in capsys.readouterr().out
 
 
 def test_the_command_says_what_is_wrong(host: HostProcess, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["update", "--host", http(host), "02:00:00:00:00:99"]) == 1
     assert "02:00:00:00:00:99 is not connected" in capsys.readouterr().err
     assert main(["update", "--host", "http://127.0.0.1:1"]) == 2
-    assert "no host answers" in capsys.readouterr().err
+    assert "cannot be reached" in capsys.readouterr().err
 
 
 def test_what_cannot_be_built_is_refused(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from posewire.errors import ProviderError, WireError
 from posewire.identity.audit import read_entries
 from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
-from posewire.server.state.voiceprints import TABLES, Speakers
+from posewire.server.state.voiceprints import TABLES, Voiceprints
 from posewire.store import Store, StoreSettings
 from posewire.voice.asr.buffered import as_wav
 from posewire.voice.settings import VoiceSettings
@@ -65,18 +65,18 @@ async def test_too_little_speech_has_no_voice() -> None:
         assert await engine.embed(pcm) is None
 
 
-async def test_speakers_are_enrolled_kept_recognised_and_forgotten(tmp_path: Path) -> None:
+async def test_people_are_enrolled_kept_recognised_and_erased(tmp_path: Path) -> None:
     store = Store(tmp_path / "s.db", [TABLES])
-    speakers = Speakers(SpectralVoiceprint(), store)
+    voiceprints = Voiceprints(SpectralVoiceprint(), store)
     voice = recording("numbers")
-    assert await speakers.heard("kitchen", voice) == ""
-    await speakers.enrol("Ada", voice)
-    again = Speakers(SpectralVoiceprint(), store)
+    assert await voiceprints.heard("kitchen", voice) == ""
+    await voiceprints.enrol("Ada", voice)
+    again = Voiceprints(SpectralVoiceprint(), store)
     assert await again.heard("kitchen", voice[8000:]) == "Ada"
     assert await again.heard("kitchen", recording("something")) == ""
     assert await again.names() == ["Ada"]
-    assert await again.forget("Ada")
-    assert not await again.forget("Ada")
+    assert await again.erase("Ada")
+    assert not await again.erase("Ada")
     assert await again.heard("kitchen", voice) == ""
     for name in ("", "x" * 41, "a\nb"):
         with pytest.raises(WireError, match="name"):
@@ -89,14 +89,14 @@ async def test_speakers_are_enrolled_kept_recognised_and_forgotten(tmp_path: Pat
 
 async def test_the_next_utterances_are_enrolled_on_demand_on_that_device_only(tmp_path: Path) -> None:
     store = Store(tmp_path / "s.db", [TABLES])
-    speakers = Speakers(SpectralVoiceprint(), store)
-    speakers.enrol_next("kitchen", "Ada", utterances=2)
+    voiceprints = Voiceprints(SpectralVoiceprint(), store)
+    voiceprints.enrol_next("kitchen", "Ada", utterances=2)
     voice = recording("numbers")
-    assert await speakers.heard("hall", voice) == ""
-    assert await speakers.heard("kitchen", voice) == "Ada"
-    assert await speakers.names() == []
-    await speakers.heard("kitchen", voice[4000:])
-    assert await speakers.names() == ["Ada"]
+    assert await voiceprints.heard("hall", voice) == ""
+    assert await voiceprints.heard("kitchen", voice) == "Ada"
+    assert await voiceprints.names() == []
+    await voiceprints.heard("kitchen", voice[4000:])
+    assert await voiceprints.names() == ["Ada"]
     store.close()
 
 
@@ -155,30 +155,30 @@ async def test_a_host_enrols_recognises_lists_and_erases(tmp_path: Path) -> None
     api = host.url.replace("ws://", "http://").removesuffix("posewire/v1/") + "api/"
     peers = Peers(host.url)
     async with httpx2.AsyncClient(base_url=api) as operator:
-        assert (await operator.post("speakers/Ada", content=b"no wav")).status_code >= 400
-        assert (await operator.post("speakers/Ada", content=as_wav(recording("goforward")))).status_code == 201
-        assert (await operator.get("speakers")).json() == {"speakers": ["Ada"], "engine": "spectral"}
+        assert (await operator.post("voiceprints/Ada", content=b"no wav")).status_code >= 400
+        assert (await operator.post("voiceprints/Ada", content=as_wav(recording("goforward")))).status_code == 201
+        assert (await operator.get("voiceprints")).json() == {"voiceprints": ["Ada"], "engine": "spectral"}
         await speak(peers, recording("goforward"))
         handler = host.services.registry.device("aa:bb:cc:00:00:01")
         assert handler is not None
         await handler.all_tools.call("set_timer", {"minutes": 5, "label": "tea"})
         listed = await asyncio.to_thread(posewire, "privacy", "list", store=store)
-        assert "voice of Ada" in listed.stdout
+        assert "voiceprint of Ada" in listed.stdout
         assert "timer for tea" in listed.stdout
-        assert (await operator.delete("speakers/Ada")).status_code == 200
-        assert (await operator.delete("speakers/Ada")).status_code == 404
+        assert (await operator.delete("voiceprints/Ada")).status_code == 200
+        assert (await operator.delete("voiceprints/Ada")).status_code == 404
         asked = await operator.post("devices/aa:bb:cc:00:00:01/enrol", json={"name": "Bob", "utterances": 1})
         assert asked.status_code == 202
         await speak(peers, recording("numbers"))
-        assert (await operator.get("speakers")).json()["speakers"] == ["Bob"]
+        assert (await operator.get("voiceprints")).json()["voiceprints"] == ["Bob"]
     # Who ordered it is kept, whose voices these are is not: the audit log cannot be erased.
     audited = [entry for entry in await host.services.store.run(lambda c: read_entries(c, 10)) if entry.who == "local"]
-    assert [entry.event for entry in audited] == ["speaker enrolled", "speaker erased", "speaker wanted"]
+    assert [entry.event for entry in audited] == ["voiceprint enrolled", "voiceprint erased", "voiceprint wanted"]
     assert "Ada" not in str(audited)
     assert audited[2].device == "aa:bb:cc:00:00:01"
     await peers.close()
     await host.stop()
     assert (await asyncio.to_thread(posewire, "privacy", "erase", store=store)).returncode == 2
-    for what, status in ((("--speaker", "Bob"), 0), (("--device", "AA:BB:CC:00:00:01"), 0), (("--everything",), 1)):
+    for what, status in ((("--voiceprint", "Bob"), 0), (("--device", "AA:BB:CC:00:00:01"), 0), (("--everything",), 1)):
         assert (await asyncio.to_thread(posewire, "privacy", "erase", *what, store=store)).returncode == status
     assert (await asyncio.to_thread(posewire, "privacy", "list", store=store)).stdout == "nothing is kept\n"

@@ -15,7 +15,7 @@ from posewire.errors import PosewireError, ToolError
 from posewire.voice.tools.names import plain_names
 
 _FRESH = 2.0
-"""Seconds for which the list is taken as it is: a client lists, then calls."""
+"""Seconds for which the list is not read again: a client lists, then calls."""
 
 _INSTRUCTIONS = (
     "Tools of small boards with a voice, lights and motors. Each tool's name begins with its board's id. "
@@ -42,7 +42,7 @@ _LIST = Tool(
 
 
 class BoardsServer:
-    """Asks the host each time: boards come and go."""
+    """The MCP server. It asks the host each time: boards come and go."""
 
     def __init__(self, host: HostClient) -> None:
         self._host = host
@@ -91,17 +91,20 @@ class BoardsServer:
         """Call a tool and return its text.
 
         Raises:
-            ToolError: no such tool, or it failed.
+            ToolError: there is no such tool, or the tool failed.
             HostError: the host does not answer, or refuses.
         """
         if name == _LIST.name:
             devices = await self._host.devices()
-            lines = [f"{found['device']}: {found['board'] or 'unknown board'}, {found['voice']}" for found in devices]
+            lines = [
+                f"{found['device']}: {found['session']['board'] or 'unknown board'}, {found['session']['voice']}"
+                for found in devices
+            ]
             return "\n".join(lines) or "no board is connected"
         if name == _SAY.name:
             device, text = arguments.get("device"), arguments.get("text")
             if not isinstance(device, str) or not isinstance(text, str):
-                raise ToolError("say needs device and text")
+                raise ToolError("say needs the arguments device and text")
             outcomes = await self._host.say(device, text, urgent=arguments.get("urgent") is True, wait=True)
             return ", ".join(f"{target}: {outcome}" for target, outcome in outcomes.items()) or "no board is connected"
         if name not in self._targets and time.monotonic() - self._listed > _FRESH:
@@ -123,7 +126,7 @@ class BoardsServer:
 
 
 class TokenGate:
-    """Lets only requests with the bearer token through."""
+    """Refuses requests without the bearer token."""
 
     def __init__(self, app: ASGIApp, token: str) -> None:
         self._app = app

@@ -1,7 +1,6 @@
-"""A running host's operator interface (docs/push.md), for commands and the MCP server."""
+"""The HTTP interface of a running host (docs/http-api.md), for commands and the MCP server."""
 
 import argparse
-import json
 import os
 from collections.abc import Mapping
 from typing import Any, Self
@@ -10,29 +9,30 @@ from urllib.parse import quote
 from posewire.errors import PosewireError, ToolError
 from posewire.http_client import HttpClient, HttpError
 from posewire.identity.settings import TOKEN_VARIABLE
+from posewire.wire.json_text import parse_json
 
 _TIMEOUT = 60.0
 DEFAULT_HOST = "http://127.0.0.1:8000"
 
 
 class HostError(PosewireError):
-    """The host is not there, or refuses; the message says what to do."""
+    """The host does not answer, or refuses; the message says what to do."""
 
     code = "not_available"
 
 
 def add_host_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare where the host is and what it is told."""
+    """Add the options for the host's address and the token."""
     parser.add_argument("--host", default=DEFAULT_HOST, metavar="URL", help="the host's HTTP address (%(default)s)")
     parser.add_argument("--token", default=os.environ.get(TOKEN_VARIABLE, ""), help=f"default: {TOKEN_VARIABLE}")
 
 
 class HostClient:
-    """Use as an async context manager."""
+    """Sends requests to one host. Use as an async context manager."""
 
     def __init__(self, address: str, token: str = "") -> None:
         if not address.startswith(("http://", "https://")):
-            raise HostError(f"the host's address begins with http:// or https://, not {address!r}")
+            raise HostError(f"the host's address must begin with http:// or https://, not {address!r}")
         self._address = address.rstrip("/")
         self._client = HttpClient(_TIMEOUT, token)
 
@@ -43,13 +43,12 @@ class HostClient:
         await self._client.close()
 
     async def devices(self) -> list[dict[str, Any]]:
-        """Return the connected devices.
+        """Return the connected devices, each with its ``session``.
 
         Raises:
             HostError: the host does not answer, or refuses.
         """
-        found: list[dict[str, Any]] = (await self._send("GET", "sessions"))["sessions"]
-        return found
+        return [device for device in (await self._send("GET", "devices"))["devices"] if device["session"]]
 
     async def tools(self, device: str, everything: bool = False) -> list[dict[str, Any]]:
         """Return a device's tools; ``everything``: also what the host offers its session.
@@ -57,7 +56,7 @@ class HostClient:
         Raises:
             HostError: the device is not connected, the host does not answer, or refuses.
         """
-        path = f"devices/{quote(device, safe='')}/tools"
+        path = _device_path(device, "tools")
         found: list[dict[str, Any]] = (await self._send("GET", path + ("?all=1" if everything else "")))["tools"]
         return found
 
@@ -65,22 +64,22 @@ class HostClient:
         """Call a tool and return its text.
 
         Raises:
-            ToolError: it failed.
+            ToolError: the tool failed.
             HostError: the device is not connected, the host does not answer, or refuses.
         """
-        path = f"devices/{quote(device, safe='')}/tools/{quote(tool, safe='')}"
+        path = _device_path(device, "tools", tool)
         answer = await self._send("POST", path, {"arguments": dict(arguments)})
         if answer["failed"]:
             raise ToolError(answer["text"])
         return str(answer["text"])
 
     async def say(self, device: str, text: str, **options: Any) -> dict[str, str]:
-        """Say something on a device (``all``: on each); returns what became of it, by device.
+        """Say something on a device (``all``: on each); return the outcomes by device.
 
         Raises:
-            HostError: too much waits already, the host does not answer, or refuses.
+            HostError: too many announcements wait already, the host does not answer, or refuses.
         """
-        path = f"devices/{quote(device, safe='')}/say"
+        path = _device_path(device, "say")
         outcomes: dict[str, str] = (await self._send("POST", path, {"text": text, **options}))["devices"]
         return outcomes
 
@@ -88,9 +87,25 @@ class HostClient:
         """Let a device answer a text as if it had been typed there.
 
         Raises:
-            HostError: it is busy or not connected, the host does not answer, or refuses.
+            HostError: the device is busy or not connected, the host does not answer, or refuses.
         """
-        await self._send("POST", f"devices/{quote(device, safe='')}/ask", {"text": text})
+        await self._send("POST", _device_path(device, "ask"), {"text": text})
+
+    async def start_update(self, device: str, image: str = "") -> None:
+        """Begin to update a device: its application, or with the name of an ``image`` all of its firmware.
+
+        Raises:
+            HostError: the device is not connected or cannot be updated, the host does not answer, or refuses.
+        """
+        await self._send("POST", _device_path(device, "update"), {"kind": "image", "image": image} if image else {})
+
+    async def update(self, device: str) -> dict[str, Any]:
+        """Return the progress of a device's latest update.
+
+        Raises:
+            HostError: there is none, the host does not answer, or refuses.
+        """
+        return await self._send("GET", _device_path(device, "update"))
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         try:
@@ -98,10 +113,10 @@ class HostClient:
                 said = await response.read()
         except HttpError as error:
             raise HostError(
-                f"the host at {self._address} {error}: start it with posewire serve, or say --host URL"
+                f"the host at {self._address} {error}: start it with posewire serve, or name another with --host"
             ) from None
         try:
-            data = json.loads(said)
+            data = parse_json(said)
         except ValueError:
             data = None
         if not isinstance(data, dict):
@@ -109,3 +124,7 @@ class HostClient:
         if not response.ok:
             raise HostError(str(data.get("message") or f"{self._address} answers {response.status}"))
         return data
+
+
+def _device_path(device: str, *parts: str) -> str:
+    return "/".join(["devices", *(quote(part, safe="") for part in (device, *parts))])

@@ -1,7 +1,7 @@
 """Offer the tools of all connected boards to any MCP client, on top of a running host.
 
-Without --listen it speaks on its standard streams, as desktop programs expect. With it, it serves streamable HTTP at
-/mcp; on an address that is not loopback it wants a token of its own, from the variable POSEWIRE_MCP_TOKEN.
+Without --listen it speaks on its standard streams, as desktop programs expect. With --listen it serves streamable HTTP
+at /mcp; on an address that is not loopback it needs a token of its own, from the variable POSEWIRE_MCP_TOKEN.
 
 examples:
   posewire mcp
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         import mcp  # noqa: F401
     except ImportError:
-        raise ProviderError("this needs the extra mcp: pip install 'posewire[mcp]'") from None
+        raise ProviderError("posewire mcp needs the extra mcp: pip install 'posewire[mcp]'") from None
     asyncio.run(_http(args) if args.listen else _stdio(args))
     return 0
 
@@ -57,7 +57,7 @@ async def _http(args: argparse.Namespace) -> None:
     address, _, port = args.listen.rpartition(":")
     address = address.strip("[]")
     if not address or not port.isdecimal() or int(port) > 65535:
-        raise ConfigError(f"--listen is ADDRESS:PORT, as 127.0.0.1:8765; it is {args.listen!r}")
+        raise ConfigError(f"--listen must be an address and a port like 127.0.0.1:8765, not {args.listen!r}")
     token = os.environ.get(TOKEN_VARIABLE, "")
     if not token and not is_loopback(address):
         raise ConfigError(f"listening on {address} needs a token: set {TOKEN_VARIABLE}")

@@ -1,13 +1,13 @@
-"""Show what the host keeps about people, and erase it.
+"""Show the data about people that the host keeps, and erase it.
 
-Sound is never kept. What is: timers with their labels, summaries of conversations (only where [voice.chat] memory is
-on), vectors of enrolled voices, and, while a host is stopped, the dialogues that devices may come back to. It works on
-the store's file, whether a host runs or not.
+Sound is never kept. The store holds timers with their labels, summaries of conversations (only where [voice.chat]
+memory is on), voiceprints of enrolled people, and, while a host is stopped, the dialogues that devices may come back
+to. The command works on the store's file, whether a host runs or not.
 
 examples:
   posewire privacy list
   posewire privacy erase --device 24:6f:28:00:00:01
-  posewire privacy erase --speaker Ada
+  posewire privacy erase --voiceprint Ada
   posewire privacy erase --everything
 """
 
@@ -22,20 +22,20 @@ from posewire.errors import ConfigError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire privacy``."""
     parser.add_argument("action", choices=("list", "erase"))
-    parser.add_argument("--device", metavar="ID", help="what belongs to this device")
-    parser.add_argument("--speaker", metavar="NAME", help="this enrolled voice")
-    parser.add_argument("--everything", action="store_true", help="erase all of it")
+    parser.add_argument("--device", metavar="ID", help="erase the data of this device")
+    parser.add_argument("--voiceprint", metavar="NAME", help="erase the voiceprint of this person")
+    parser.add_argument("--everything", action="store_true", help="erase all data about people")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings that name the store")
 
 
 def run(args: argparse.Namespace) -> int:
-    """List or erase; the status is 1 when there was nothing to erase."""
+    """List or erase the data; the status is 1 when there was nothing to erase."""
     from posewire.server.settings import load_settings
     from posewire.server.store_domains import DOMAINS
     from posewire.store import Store
 
-    if args.action == "erase" and not (args.device or args.speaker or args.everything):
-        raise ConfigError("say what to erase: --device ID, --speaker NAME or --everything")
+    if args.action == "erase" and not (args.device or args.voiceprint or args.everything):
+        raise ConfigError("name the data to erase: --device ID, --voiceprint NAME or --everything")
     path = load_settings(args.config).store.path
     if path == ":memory:" or not Path(path).exists():
         print("nothing is kept")
@@ -63,9 +63,9 @@ def _lines(connection: sqlite3.Connection) -> list[str]:
         for device, summary, updated in connection.execute("SELECT * FROM memories ORDER BY device")
     ]
     found += [
-        f"voice of {name} ({engine}), {samples} samples, enrolled {_moment(enrolled)}"
+        f"voiceprint of {name} ({engine}), {samples} samples, enrolled {_moment(enrolled)}"
         for name, engine, samples, enrolled in connection.execute(
-            "SELECT name, engine, samples, enrolled FROM speakers ORDER BY name"
+            "SELECT name, engine, samples, enrolled FROM voiceprints ORDER BY name"
         )
     ]
     found += [
@@ -82,7 +82,7 @@ def _erase(connection: sqlite3.Connection, args: argparse.Namespace) -> int:
     connection.execute("PRAGMA secure_delete=ON")
     count = 0
     if args.everything:
-        for table in ("reminders", "memories", "speakers", "kept_sessions", "kept_rooms", "kept_states"):
+        for table in ("reminders", "memories", "voiceprints", "kept_sessions", "kept_rooms", "kept_states"):
             count += connection.execute(f"DELETE FROM {table}").rowcount  # noqa: S608 - our own names
         return count
     if args.device:
@@ -90,8 +90,8 @@ def _erase(connection: sqlite3.Connection, args: argparse.Namespace) -> int:
         count += connection.execute("DELETE FROM reminders WHERE device = ?", device).rowcount
         count += connection.execute("DELETE FROM memories WHERE device = ?", device).rowcount
         count += connection.execute("DELETE FROM kept_sessions WHERE device = ?", device).rowcount
-    if args.speaker:
-        count += connection.execute("DELETE FROM speakers WHERE name = ?", (args.speaker,)).rowcount
+    if args.voiceprint:
+        count += connection.execute("DELETE FROM voiceprints WHERE name = ?", (args.voiceprint,)).rowcount
     return count
 
 

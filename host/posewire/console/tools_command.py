@@ -1,6 +1,7 @@
-"""List the tools, or call one.
+"""List tools, or call one.
 
-Without a device: the host's own, from the settings; no host needs to run. With one: the device's, from a running host.
+Without a device, these are the tools of the settings; no host needs to run. With a device, a running host lists or
+calls the tools of that device.
 
 examples:
   posewire tools
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """List or call."""
+    """List tools or call one."""
     asyncio.run(_at_host(args) if args.device or args.devices else _here(args))
     return 0
 
@@ -43,8 +44,9 @@ async def _at_host(args: argparse.Namespace) -> None:
         if args.devices:
             devices = await host.devices()
             for device in devices:
-                voice = device["voice"] or "no voice"
-                print(f"{device['device']}  {device['board'] or '?'}  {voice}  {device['tools']} tools")
+                session = device["session"]
+                voice = session["voice"] or "no voice"
+                print(f"{device['device']}  {session['board'] or '?'}  {voice}  {session['tools']} tools")
             if not devices:
                 print("no device is connected")
         elif args.call:

@@ -171,8 +171,8 @@ class Identities:
                 self.on_revoked(lost)
         self._good = good
 
-    async def look(self) -> None:
-        """Refresh; where the store cannot be read, what is known stays in force."""
+    async def refresh_quietly(self) -> None:
+        """Refresh; where the store cannot be read, the copy in memory stays in force."""
         try:
             await self.refresh()
         except StoreError as error:

@@ -23,9 +23,9 @@ from posewire.server.host_tools import HostTools
 from posewire.server.http.routes import ROUTES
 from posewire.server.messages.catalog import HANDLERS
 from posewire.server.messages.message_type import TextType
-from posewire.server.monitoring import malloc_trim as heap
 from posewire.server.monitoring.file_limit import raise_file_limit
-from posewire.server.monitoring.health import Watch
+from posewire.server.monitoring.health import HealthMonitor
+from posewire.server.monitoring.malloc_trim import TRIM_PERIOD, malloc_trim
 from posewire.server.plugins import LifeHook, Plugin, load_plugins
 from posewire.server.push.service import Push
 from posewire.server.reload import ConfigReload
@@ -35,7 +35,7 @@ from posewire.server.settings import Settings, check_exposure
 from posewire.server.state.cache_registry import Caches
 from posewire.server.state.conversation_memory import StoredMemory
 from posewire.server.state.shared_states import REFRESH
-from posewire.server.state.voiceprints import Speakers
+from posewire.server.state.voiceprints import Voiceprints
 from posewire.server.store_domains import DOMAINS
 from posewire.server.transport.listener import Listener
 from posewire.server.transport.mdns import Announcer
@@ -49,11 +49,11 @@ _DRAIN_TIMEOUT = CLOSING_TIMEOUT + 1.0
 """Seconds that stopping waits for anybody; a peer that does not finish its closing handshake is cut before that."""
 
 CONFIG_EVERY = 2.0
-"""Seconds between looks at the configuration file."""
+"""Seconds between checks of the configuration file."""
 
 CERTIFICATE_EVERY = 10.0
 REVOCATIONS_EVERY = 1.0
-"""Seconds between looks at the certificate's files, and for what other processes have changed of identities."""
+"""Seconds between checks of the certificate's files, and of the identities for changes by other processes."""
 
 
 @dataclass(frozen=True)
@@ -115,13 +115,13 @@ class Host:
             raise
         self._services.tools.start()
         self._services.push.start()
-        self._services.watch = Watch(self._services)
-        jobs = [*self._services.watch.jobs(), *self._jobs(self._services, self._listener)]
-        jobs.append(Job("heap", heap.EVERY, heap.give_back))
+        self._services.health = HealthMonitor(self._services)
+        jobs = [*self._services.health.jobs(), *self._jobs(self._services, self._listener)]
+        jobs.append(Job("malloc_trim", TRIM_PERIOD, malloc_trim))
         if self._config is not None:
             reload = ConfigReload(self._services, self._config.load, self._config.path)
             self._services.control.on_reload = reload.reload
-            jobs.append(Job("configuration", CONFIG_EVERY, reload.look))
+            jobs.append(Job("configuration", CONFIG_EVERY, reload.reload_if_changed))
         self._scheduler = Scheduler(jobs, self._services.counters)
         self._scheduler.start()
         self._announcing = asyncio.create_task(self._announcer.start(host, port, PATH))
@@ -134,11 +134,11 @@ class Host:
 
         jobs = [
             Job("signs of life", self._settings.server.sweep, sweep),
-            Job("revocations", REVOCATIONS_EVERY, services.identities.look),
+            Job("revocations", REVOCATIONS_EVERY, services.identities.refresh_quietly),
             Job("state of the host", REFRESH, services.states.refresh),
         ]
         if listener.certificate is not None:
-            jobs.append(Job("certificate", CERTIFICATE_EVERY, listener.certificate.look))
+            jobs.append(Job("certificate", CERTIFICATE_EVERY, listener.certificate.refresh))
         return jobs
 
     async def _make_assistant(self, store: Store) -> Assistant | None:
@@ -176,7 +176,7 @@ class Host:
             registry,
             push,
             HostTools(settings.tools, counters, caches, push.tools.functions()),
-            None if assistant is None or assistant.voiceprint is None else Speakers(assistant.voiceprint, store),
+            None if assistant is None or assistant.voiceprint is None else Voiceprints(assistant.voiceprint, store),
             caches=caches,
             counters=counters,
         )
@@ -198,8 +198,8 @@ class Host:
         self._services.draining = True
         if self._scheduler is not None:
             await self._scheduler.stop()
-        if self._services.watch is not None:
-            await self._services.watch.webhook.close()
+        if self._services.health is not None:
+            await self._services.health.webhook.close()
         await self._services.push.close()
         if self._announcing is not None:
             self._announcing.cancel()

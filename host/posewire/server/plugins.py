@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from posewire.errors import ConfigError
-from posewire.server.http.app import authorize
+from posewire.server.http.request import authorize
 from posewire.server.messages.message_type import Handle, Parse, TextType
 from posewire.server.services import Services
 

@@ -1,4 +1,4 @@
-"""The configuration read again while the host runs: what can change does, the rest is named and waits for a restart."""
+"""The configuration read again while the host runs: settings that need a restart are named and wait for it."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posewire.errors import ConfigError
+from posewire.file_stamp import FileStamp
 from posewire.log import EventLog
 from posewire.server.authenticator import ConnectionAuthenticator
 from posewire.server.settings import Settings, check_exposure
@@ -27,23 +28,22 @@ LIVE = {
 
 
 class ConfigReload:
-    """Reads the settings again with ``load`` and gives a running host what may change."""
+    """Reads the settings again with ``load``, and gives a running host those that may change."""
 
     def __init__(self, services: "Services", load: Callable[[], Settings], path: Path | None) -> None:
         self._services = services
         self._load = load
-        self._path = path
+        self._stamp = FileStamp(*([path] if path is not None else []))
         self._log = EventLog()
-        self._stamp = self._stat()
 
     async def reload(self) -> str:
-        """Read and apply. Nobody is disconnected but whom ``[auth]`` no longer lets in. Returns what changed, in words.
+        """Read and apply the settings; return the changes, in words. Peers stay, but those that ``[auth]`` now refuses.
 
         Raises:
-            ConfigError: the new configuration makes no sense; the old one stays in force, whole.
+            ConfigError: the new configuration is not valid; the whole old one stays in force.
         """
-        # Whoever asked for this need not be told of the same change again by `look`.
-        self._stamp = await asyncio.to_thread(self._stat)
+        # The same change is not to be found again by `reload_if_changed`.
+        await asyncio.to_thread(self._stamp.changed)
         now = self._services.settings
         try:
             wanted = await asyncio.to_thread(self._load)
@@ -67,24 +67,14 @@ class ConfigReload:
         told = f"changed: {', '.join(live) or 'nothing'}"
         return f"{told}; after a restart: {', '.join(later)}" if later else told
 
-    async def look(self) -> None:
-        """Reload when the file has changed since it was last looked at."""
-        stamp = await asyncio.to_thread(self._stat)
-        if stamp == self._stamp:
+    async def reload_if_changed(self) -> None:
+        """Reload when the file has changed since the last call or reload."""
+        if not await asyncio.to_thread(self._stamp.changed):
             return
         try:
             await self.reload()
         except ConfigError:
-            return  # logged; the next change of the file is looked at again
-
-    def _stat(self) -> tuple[int, int] | None:
-        if self._path is None:
-            return None
-        try:
-            stat = self._path.stat()
-        except OSError:
-            return None  # an editor replaces the file: it will be back
-        return stat.st_mtime_ns, stat.st_size
+            return  # it is logged; the file's next change is tried again
 
 
 def merge(now: Settings, wanted: Settings) -> tuple[Settings, list[str], list[str]]:

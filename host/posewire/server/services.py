@@ -13,15 +13,15 @@ from posewire.server.authenticator import ConnectionAuthenticator
 from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.control import HostControl
 from posewire.server.host_tools import HostTools
-from posewire.server.http.rate_limit import FailureLimit, RateLimit
-from posewire.server.monitoring.metrics import HostMetrics
+from posewire.server.monitoring.metrics import Metrics
 from posewire.server.monitoring.tracing import Tracing
 from posewire.server.push.service import Push
+from posewire.server.rate_limit import FailureLimit
 from posewire.server.settings import Settings
 from posewire.server.state.board_reports import BoardReports
 from posewire.server.state.cache_registry import Caches
 from posewire.server.state.shared_states import HOST, StateDirectory
-from posewire.server.state.voiceprints import Speakers
+from posewire.server.state.voiceprints import Voiceprints
 from posewire.store import Store
 from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant
@@ -29,7 +29,7 @@ from posewire.voice.assistant import Assistant
 if TYPE_CHECKING:
     from posewire.server.connection.handler import ConnectionHandler
     from posewire.server.messages.message_type import TextType
-    from posewire.server.monitoring.health import Watch
+    from posewire.server.monitoring.health import HealthMonitor
 
 
 NAMED_ROOMS = 50
@@ -53,24 +53,16 @@ class Services:
     registry: ConnectionRegistry
     push: Push
     tools: HostTools
-    speakers: Speakers | None = None
-    """Who is enrolled; None where voices are not told apart."""
+    voiceprints: Voiceprints | None = None
+    """The enrolled people; None where the host makes no voiceprints."""
     states: StateDirectory = field(init=False)
     control: HostControl = field(default_factory=HostControl)
-    ota_limit: RateLimit = field(default_factory=lambda: RateLimit(30))
-    """Questions of one device a minute: while it waits for its pairing it asks every three seconds."""
-    ota_address_limit: RateLimit = field(default_factory=lambda: RateLimit(1000))
-    """The same of all devices of one address."""
-    code_limit: RateLimit = field(default_factory=lambda: RateLimit(40))
-    """New pairing codes a minute for one address: fewer than may wait at a time, in their ten minutes."""
-    pair_limit: RateLimit = field(default_factory=lambda: RateLimit(10))
-    """Requests for pairing a minute of one address: six digits must not be guessed."""
     failures: FailureLimit = field(default_factory=FailureLimit)
     rooms: RoomDirectory = field(init=False)
     reports: BoardReports = field(default_factory=BoardReports)
     caches: Caches = field(default_factory=Caches)
-    metrics: HostMetrics = field(default_factory=HostMetrics)
-    watch: "Watch | None" = None
+    metrics: Metrics = field(default_factory=Metrics)
+    health: "HealthMonitor | None" = None
     draining: bool = False
     tracing: Tracing | None = None
     """None: off."""
@@ -79,7 +71,6 @@ class Services:
 
     def __post_init__(self) -> None:
         self.rooms = RoomDirectory(self.settings.rooms, self.counters)
-        self.metrics.attach(self)
         if self.settings.tracing.enabled:
             self.tracing = Tracing()
         self.states = StateDirectory(self.hub.dispatcher, self.numbers, self.has_state)
@@ -107,7 +98,7 @@ class Services:
             "open": self.registry.open,
             "room_count": len(sizes),
             "rooms": {name: sizes[name] for name in heapq.nlargest(NAMED_ROOMS, sizes, sizes.__getitem__)},
-            "alerts": self.watch.alerts.active() if self.watch is not None else [],
+            "alerts": self.health.alerts.active() if self.health is not None else [],
             **self.hub.statistics(),
             "totals": dict(self.counters),
         }

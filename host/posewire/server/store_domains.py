@@ -1,10 +1,10 @@
-"""The tables of the host's store: a line for each part that keeps something."""
+"""The tables of the host's store: a line for each part that stores something."""
 
 from posewire.identity.tables import AUDIT, IDENTITY
 from posewire.server.connection import session_store as kept_sessions
 from posewire.server.push import reminders
 from posewire.server.state import conversation_memory as memory
-from posewire.server.state import voiceprints as speakers
+from posewire.server.state import voiceprints
 from posewire.store import Domain
 
 DOMAINS: tuple[Domain, ...] = (
@@ -12,6 +12,6 @@ DOMAINS: tuple[Domain, ...] = (
     AUDIT,
     reminders.TABLES,
     memory.TABLES,
-    speakers.TABLES,
+    voiceprints.TABLES,
     kept_sessions.TABLES,
 )

@@ -39,7 +39,7 @@ class Bundle:
         """Bytes of one file. Raises UpdateError for what is not in it."""
         data = self.files.get(name)
         if data is None or not 0 <= offset < len(data) or count <= 0:
-            raise UpdateError(f"the board asks for {name!r} at {offset}: there is no such thing", "bad_request")
+            raise UpdateError(f"the board asks for {name!r} at {offset}: there is no such thing", "bad_message")
         return data[offset : offset + count]
 
 

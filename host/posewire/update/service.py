@@ -70,7 +70,7 @@ class UpdateService:
     def start(self, device_id: str, send: Send, kind: str = "app", image: str = "") -> DeviceUpdate:
         """Begin to update a connected board. Raises UpdateError when that makes no sense."""
         if kind not in ("app", "image"):
-            raise UpdateError(f"there are updates of kind app and image, not {kind!r}", "bad_request")
+            raise UpdateError(f"there are updates of kind app and image, not {kind!r}", "bad_message")
         running = self.get(device_id)
         if running is not None and not running.over:
             raise UpdateError(f"{device_id} is being updated already ({running.stage})", "busy")

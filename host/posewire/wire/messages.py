@@ -1,12 +1,12 @@
 """Text messages: JSON in, typed and validated values out (``docs/wire.md`` section 2)."""
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast, get_args
 
 from posewire.errors import WireError
+from posewire.wire.json_text import parse_json
 
 ListenMode = Literal["auto", "manual", "realtime"]
 RoomKind = Literal["pose", "audio"]
@@ -22,28 +22,14 @@ def parse_text(text: str | bytes) -> Message:
         WireError: not JSON, not an object (``bad_json``), or without a ``type`` (``bad_message``).
     """
     try:
-        message = json.loads(text, parse_constant=_not_finite, parse_float=_finite)
-        if "\\u" in (text if isinstance(text, str) else text.decode()):
-            # An escape may name half a character: it could not be sent on to anybody.
-            json.dumps(message, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as exc:
+        message = parse_json(text)
+    except ValueError as exc:
         raise WireError(f"the text message is not JSON: {exc}", "bad_json") from None
     if not isinstance(message, dict):
         raise WireError("a text message must be a JSON object", "bad_json")
     if not isinstance(message.get("type"), str):
         raise WireError('a text message needs a "type" of kind string')
     return message
-
-
-def _not_finite(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text} is too large")
-    return value
 
 
 def dump_text(message: Mapping[str, Any]) -> str:

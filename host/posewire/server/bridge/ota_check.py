@@ -1,11 +1,11 @@
 """Asking an upstream server's OTA address for the WebSocket and the token of one device, as a stock device does."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from posewire import __version__
 from posewire.http_client import HttpClient, HttpError
+from posewire.wire.json_text import parse_json
 
 _TIMEOUT = 8.0
 _MAX_ANSWER = 64 * 1024
@@ -43,11 +43,11 @@ async def ask_ota(ota_url: str, device_id: str, client_id: str, board: str) -> U
         async with client.request("POST", ota_url, headers=headers, json=info) as answer:
             if answer.status != 200:
                 raise OtaError(f"answers {answer.status}")
-            said: Any = json.loads(await answer.read(_MAX_ANSWER))
+            said: Any = parse_json(await answer.read(_MAX_ANSWER))
     except HttpError as error:
         raise OtaError(str(error)) from None
     except ValueError:
-        raise OtaError("sends no JSON") from None
+        raise OtaError("does not send JSON") from None
     finally:
         await client.close()
     websocket = said.get("websocket") if isinstance(said, dict) else None

@@ -337,7 +337,7 @@ class ConnectionHandler:
                 ConnectionVoiceOut(self.send, downlink, self.log, self._end_conversation, self._note_turn),
                 self.all_tools,
                 device_name=self.device_id,
-                identifier=self.services.speakers,
+                identifier=self.services.voiceprints,
                 memory=self._memory,
                 lasting=not self.identity.anonymous,
             )
@@ -451,7 +451,7 @@ class ConnectionHandler:
             self.log.exception("task_failed")
 
     def _note_turn(self, report: TurnReport) -> None:
-        self.services.metrics.note_turn(report)
+        self.services.metrics.record_turn(report.stages)
         if self.services.tracing is not None:
             self.services.tracing.turn(report, self.device_id, self.session_id)
 

@@ -1,8 +1,7 @@
 """HTTP on the WebSocket's port: Starlette routes, served by uvicorn's protocol class on the same transports.
 
-An endpoint is an ordinary Starlette endpoint. ``services(request)`` gives it the host's services, and
-``authorize(request, "operator.read")`` refuses whoever lacks the scope. A new one is a line in
-``server/http/routes.py``. Whatever fails here ends in an HTTP answer; no WebSocket notices.
+An endpoint is an ordinary Starlette endpoint, with the helpers of ``server/http/request.py``; a new one is a line in
+``server/http/routes.py``. A failure here ends in an HTTP answer; no WebSocket notices it.
 """
 
 import asyncio
@@ -14,80 +13,38 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from posewire.errors import PosewireError, WireError
-from posewire.identity.principal import Principal
+from posewire.errors import PosewireError
 from posewire.log import EventLog
-from posewire.loopback import is_loopback
+from posewire.server.http.errors import error_response, status_of
+from posewire.server.http.limits import RequestLimits
+from posewire.server.http.request import client_peer, services
 from posewire.server.http.settings import HttpSettings
 from posewire.server.services import Services
-
-STATUS = {
-    "unauthorized": http.HTTPStatus.UNAUTHORIZED,
-    "forbidden": http.HTTPStatus.FORBIDDEN,
-    "not_found": http.HTTPStatus.NOT_FOUND,
-    "not_available": http.HTTPStatus.NOT_IMPLEMENTED,
-    "busy": http.HTTPStatus.CONFLICT,
-    "too_many": http.HTTPStatus.TOO_MANY_REQUESTS,
-}
-"""How an error's code is said in HTTP, also to an opening request."""
 
 _HEAD_TIMEOUT = 10.0
 _KEEP_ALIVE = 30
 _STALLED = 30.0
 
 
-def services(request: Request) -> Services:
-    """Return the services of the host that got the request."""
-    found: Services = request.app.state.services
-    return found
-
-
-def client_address(request: Request) -> str:
-    """Return the address that a request comes from, empty where there is none."""
-    return request.client.host if request.client is not None else ""
-
-
-def authorize(request: Request, need: str) -> Principal:
-    """Return who sends the request; operator endpoints call this first with the scope that they need.
-
-    Raises:
-        WireError: ``unauthorized``, ``forbidden`` or ``too_many``; all become HTTP answers.
-    """
-    here = services(request)
-    principal = here.failures.attempt(
-        client_address(request), lambda: here.authenticator.principal(str(request.url), request.headers)
-    )
-    if principal.kind == "local" and not is_loopback(request.url.hostname or ""):
-        # A page whose name was bound to 127.0.0.1 would come with that name.
-        raise WireError(
-            f"this host runs without authentication: use it as 127.0.0.1, not {request.url.hostname}", "forbidden"
-        )
-    principal.require(need)
-    return principal
-
-
-def record_order(request: Request, who: Principal, event: str, device: str = "", **detail: str) -> None:
-    """Write an operator's order to the audit log. Nothing that privacy wants erased one day: no words, no speakers."""
-    services(request).audit.record(event, who.name, device=device[:64], peer=_peer(request), **detail)
-
-
 class HttpSide:
     """The HTTP part of one host: makes the protocol for a connection, and ends them all."""
 
     def __init__(self, host_services: Services, routes: Sequence[BaseRoute], settings: HttpSettings) -> None:
+        self._state = ServerState()
         app = Starlette(
             routes=list(routes),
-            middleware=[Middleware(_Guard, services=host_services, settings=settings)],
+            middleware=[Middleware(_Guard, services=host_services, settings=settings, state=self._state)],
             exception_handlers={HTTPException: _http_error, PosewireError: _refused},
         )
         app.state.services = host_services
+        app.state.limits = RequestLimits()
         self._config = Config(
             app,
             log_config=None,
@@ -97,12 +54,10 @@ class HttpSide:
             proxy_headers=False,
             server_header=False,
             date_header=False,
-            limit_concurrency=settings.max_connections,
             timeout_keep_alive=_KEEP_ALIVE,
             h11_max_incomplete_event_size=settings.max_head,
         )
         self._config.load()
-        self._state = ServerState()
 
     def protocol(self) -> asyncio.Protocol:
         """Return a protocol for one connection."""
@@ -121,7 +76,7 @@ class HttpSide:
 
 
 class _HttpConnection(H11Protocol):
-    """uvicorn's protocol, which waits for a request's head for ever, with a time limit on it."""
+    """uvicorn's protocol, with a time limit on a request's head and an error in JSON."""
 
     _head_timer: asyncio.TimerHandle | None = None
 
@@ -137,6 +92,13 @@ class _HttpConnection(H11Protocol):
         self._stop_timer()
         super().on_response_complete()
 
+    def send_400_response(self, msg: str) -> None:
+        body = bytes(error_response(400, "bad_http", msg).body)
+        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("Connection", "close")]
+        for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         super().connection_lost(exc)
@@ -148,12 +110,13 @@ class _HttpConnection(H11Protocol):
 
 
 class _Guard:
-    """Limits on a request's body and on a reader that stalls; an endpoint's defect becomes a 500 and a log line."""
+    """Bounds connections, request bodies and readers that stall; an endpoint's defect becomes a 500 and a log line."""
 
-    def __init__(self, app: ASGIApp, services: Services, settings: HttpSettings) -> None:
+    def __init__(self, app: ASGIApp, services: Services, settings: HttpSettings, state: ServerState) -> None:
         self._app = app
         self._services = services
         self._settings = settings
+        self._state = state
         self._log = EventLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -170,11 +133,12 @@ class _Guard:
                 await send(message)
 
         try:
+            self._check_connections()
             await self._app(scope, _limited(receive, self._settings), send_in_time)
         except _Refused as refused:
             self._count(refused.status)
             if not started:
-                response = _answer(refused.status, refused.code, str(refused))
+                response = error_response(refused.status, refused.code, str(refused))
                 response.headers["Connection"] = "close"
                 await response(scope, receive, send_in_time)
         except ClientDisconnect:
@@ -184,8 +148,13 @@ class _Guard:
             self._log.exception("http_failed", method=scope["method"], path=scope["path"][:200])
             if started:
                 raise
-            response = _answer(500, "internal", "the host failed on this request; its log says why")
+            response = error_response(500, "internal", "the host failed on this request: see its log")
             await response(scope, receive, send_in_time)
+
+    def _check_connections(self) -> None:
+        most = self._settings.max_connections
+        if len(self._state.connections) > most:
+            raise _Refused(503, "too_many", f"this host takes at most {most} HTTP connections")
 
     def _count(self, status: int) -> None:
         self._services.counters[f"http_{int(status)}"] += 1
@@ -213,24 +182,20 @@ def _limited(receive: Receive, settings: HttpSettings) -> Receive:
             async with asyncio.timeout_at(deadline):
                 message = await receive()
         except TimeoutError:
-            raise _Refused(408, "timeout", f"the body took more than {settings.body_timeout:.0f} s") from None
+            raise _Refused(408, "timeout", f"the body took more than {settings.body_timeout:.0f} seconds") from None
         received += len(message.get("body", b""))
         complete = not message.get("more_body", False)
         if received > settings.max_body:
-            raise _Refused(413, "too_large", f"a body has at most {settings.max_body} bytes here")
+            raise _Refused(413, "too_large", f"the body must have at most {settings.max_body} bytes")
         return message
 
     return limited
 
 
-def _answer(status: int, code: str, message: str) -> JSONResponse:
-    return JSONResponse({"type": "error", "code": code, "message": message}, status)
-
-
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = {404: "not_found", 405: "bad_method"}.get(error.status_code, f"http_{error.status_code}")
-    response = _answer(error.status_code, code, f"{error.detail}: {request.method} {request.url.path}")
+    response = error_response(error.status_code, code, f"{error.detail}: {request.method} {request.url.path}")
     response.headers.update(error.headers or {})
     return response
 
@@ -240,15 +205,10 @@ async def _refused(request: Request, error: Exception) -> Response:
     here = services(request)
     here.counters[f"refused_{error.code}"] += 1
     if error.code in ("unauthorized", "forbidden"):
-        here.audit.refused(error.code, "", peer=_peer(request), path=request.url.path[:100])
+        here.audit.refused(error.code, "", peer=client_peer(request), path=request.url.path[:100])
     if error.code == "internal":
         raise error
-    status = STATUS.get(error.code, http.HTTPStatus.BAD_REQUEST if isinstance(error, WireError) else 500)
-    response = _answer(status, error.code, str(error))
-    if status == http.HTTPStatus.UNAUTHORIZED:
+    response = error_response(status_of(error), error.code, str(error))
+    if response.status_code == http.HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
-
-
-def _peer(request: Request) -> str:
-    return f"{request.client.host}:{request.client.port}" if request.client is not None else ""

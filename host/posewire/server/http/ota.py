@@ -1,10 +1,9 @@
-"""``/xiaozhi/ota/``: where a stock device asks for its server, its token and newer firmware, and is paired.
+"""``/xiaozhi/ota/``: a stock device asks here for its server, its token and newer firmware, and is paired.
 
 A device that this host does not know gets a six-digit code, which it shows or speaks; somebody who may do so confirms
-it (``posewire devices pair CODE``, or ``POST /api/paired``).
+it (``posewire devices pair CODE``, or ``POST /api/devices``).
 """
 
-import json
 import time
 from typing import Any
 
@@ -14,8 +13,7 @@ from starlette.responses import JSONResponse, Response
 from posewire.errors import WireError
 from posewire.loopback import is_loopback
 from posewire.server.authenticator import said_by
-from posewire.server.http.app import client_address, services
-from posewire.server.services import Services
+from posewire.server.http.request import client_address, json_body, limits, services
 
 PATH = "/xiaozhi/v1/"
 _ACTIVATION_TIMEOUT = 30_000
@@ -25,8 +23,8 @@ async def check_version(request: Request) -> Response:
     """Tell a device its server and token; one that is not known gets a pairing code instead of a token."""
     here = services(request)
     device_id, client_id = _device(request)
-    _limit(here, client_address(request), device_id)
-    info = await _info(request)
+    _count(request, device_id)
+    info = await json_body(request)
     application = info.get("application")
     version = application.get("version") if isinstance(application, dict) else None
     settings = here.settings.ota
@@ -47,7 +45,7 @@ async def check_version(request: Request) -> Response:
         if token is not None:
             answer["websocket"]["token"] = token
         elif here.settings.auth.pairing:
-            answer["activation"] = await _activation(here, device_id, client_id, info, client_address(request))
+            answer["activation"] = await _activation(request, device_id, client_id, info)
     here.counters["ota_checks"] += 1
     return JSONResponse(answer)
 
@@ -56,7 +54,7 @@ async def activate(request: Request) -> Response:
     """Answer a device that waits for its pairing: 200 when it is done, 202 while it waits."""
     here = services(request)
     device_id, client_id = _device(request)
-    _limit(here, client_address(request), device_id)
+    _count(request, device_id)
     if not here.settings.auth.required:
         return JSONResponse({"success": True})
     match await here.identities.pairing_state(device_id, client_id):
@@ -68,14 +66,13 @@ async def activate(request: Request) -> Response:
             raise WireError("the code has expired: check for a new one", "not_found")
 
 
-async def _activation(
-    here: Services, device_id: str, client_id: str, info: dict[str, Any], peer: str
-) -> dict[str, Any]:
-    if await here.identities.pairing_state(device_id, client_id) != "waiting":
-        here.code_limit.take(peer)
+async def _activation(request: Request, device_id: str, client_id: str, info: dict[str, Any]) -> dict[str, Any]:
+    identities, address = services(request).identities, client_address(request)
+    if await identities.pairing_state(device_id, client_id) != "waiting":
+        limits(request).pairing_codes.count(address)
     board = info.get("board")
     name = board.get("name") if isinstance(board, dict) else None
-    pairing = await here.identities.want_pairing(device_id, client_id, str(name or "")[:40], peer)
+    pairing = await identities.want_pairing(device_id, client_id, str(name or "")[:40], address)
     return {
         "code": pairing.code,
         "message": f"posewire devices pair {pairing.code}",
@@ -84,31 +81,18 @@ async def _activation(
     }
 
 
-def _limit(here: Services, address: str, device_id: str) -> None:
-    """Bound what one device asks for, and all of one address: behind a router there may be a whole class of them."""
-    here.ota_limit.take((address, device_id))
+def _count(request: Request, device_id: str) -> None:
+    address = client_address(request)
+    limits(request).ota_device.count((address, device_id))
     if not is_loopback(address):
-        here.ota_address_limit.take(address)
+        limits(request).ota_address.count(address)
 
 
 def _device(request: Request) -> tuple[str, str]:
     device_id, client_id = said_by(request.headers)
     if not device_id or not client_id:
-        raise WireError("a device sends the headers Device-Id and Client-Id", "bad_message")
+        raise WireError("the headers Device-Id and Client-Id are missing", "bad_message")
     return device_id, client_id
-
-
-async def _info(request: Request) -> dict[str, Any]:
-    body = await request.body()
-    if not body:
-        return {}
-    try:
-        info = json.loads(body)
-    except (ValueError, RecursionError):
-        raise WireError("the body is not JSON", "bad_json") from None
-    if not isinstance(info, dict):
-        raise WireError("the body is not a JSON object", "bad_json")
-    return info
 
 
 def _own_url(request: Request) -> str:

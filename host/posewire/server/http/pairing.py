@@ -1,57 +1,32 @@
-"""``/api/paired``: who is paired, and pairing by people who are not at the host's own command line."""
-
-import json
+"""Pairing of devices by people who are not at the host's own command line, and its end."""
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 
-from posewire.errors import WireError
 from posewire.identity.principal import DEVICE_SCOPES, read_scopes
-from posewire.server.http.app import authorize, client_address, services
+from posewire.server.http.request import authorize, client_address, device_id, json_body, limits, services
+from posewire.wire.messages import field
+
+PAIR = "operator.pair"
 
 
-async def list_paired(request: Request) -> Response:
-    """Paired devices, with whether they are connected."""
-    authorize(request, "operator.read")
-    here = services(request)
-    devices = [
-        {
-            "device_id": device.device_id,
-            "name": device.name,
-            "scopes": sorted(device.scopes),
-            "paired": device.paired,
-            "revoked": device.revoked,
-            "connected": here.registry.device(device.device_id) is not None,
-        }
-        for device in here.identities.devices.values()
-    ]
-    return JSONResponse({"devices": devices})
-
-
-async def pair_device(request: Request) -> Response:
-    """Confirm the code that a device shows: ``{"code":"123456","name":"kitchen"}``."""
-    principal = authorize(request, "operator.pair")
-    here = services(request)
-    here.pair_limit.take(client_address(request))
-    try:
-        wish = json.loads(await request.body())
-    except ValueError:
-        raise WireError("the body is not JSON", "bad_json") from None
-    if not isinstance(wish, dict) or not isinstance(wish.get("code"), str):
-        raise WireError('the body is {"code":"123456","name":"kitchen"}')
-    name, scopes = wish.get("name", ""), wish.get("scopes", "")
-    if not isinstance(name, str) or not isinstance(scopes, str):
-        raise WireError("name and scopes are texts")
-    granted = read_scopes(scopes) or DEVICE_SCOPES
+async def pair_device(request: Request) -> JSONResponse:
+    """Confirm the code that a device shows: ``{"code":"123456","name"?:"kitchen","scopes"?:"voice room.join"}``."""
+    principal = authorize(request, PAIR)
+    limits(request).pairing.count(client_address(request))
+    body = await json_body(request)
+    code, name = field(body, "code", str), field(body, "name", str, "")[:64]
+    granted = read_scopes(field(body, "scopes", str, "")) or DEVICE_SCOPES
     for scope in sorted(granted):
         # Nobody gives away what is not theirs.
         principal.require_to_grant(scope)
-    device = await here.identities.pair(wish["code"], name[:64], granted, principal.name)
-    return JSONResponse({"device_id": device.device_id, "name": device.name}, 201)
+    device = await services(request).identities.pair(code, name, granted, principal.name)
+    return JSONResponse({"device": device.device_id, "name": device.name}, 201)
 
 
-async def revoke_device(request: Request) -> Response:
+async def revoke_pairing(request: Request) -> JSONResponse:
     """Take a device's access away; its connection is closed."""
-    principal = authorize(request, "operator.pair")
-    await services(request).identities.revoke_device(str(request.path_params["device"]).lower(), principal.name)
-    return JSONResponse({"revoked": True})
+    principal = authorize(request, PAIR)
+    device = device_id(request)
+    await services(request).identities.revoke_device(device, principal.name)
+    return JSONResponse({"device": device})

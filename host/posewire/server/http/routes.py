@@ -4,12 +4,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Route
 
-from posewire.server.http import devices as operator_api
-from posewire.server.http import speakers as speakers_api
-from posewire.server.http import status as http_status
-from posewire.server.http.boards import list_boards, show_update, start_update
+from posewire.server.http.devices import list_devices, show_device
 from posewire.server.http.ota import activate, check_version
-from posewire.server.http.pairing import list_paired, pair_device, revoke_device
+from posewire.server.http.pairing import pair_device, revoke_pairing
+from posewire.server.http.speech import ask, say
+from posewire.server.http.status import alerts, metrics, ready, statistics
+from posewire.server.http.tools import call_tool, list_tools
+from posewire.server.http.updates import list_images, show_update, start_update
+from posewire.server.http.voiceprints import enrol_next, enrol_recording, erase_voiceprint, list_voiceprints
 
 
 async def health(request: Request) -> PlainTextResponse:
@@ -27,15 +29,25 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/posewire/v1/", websocket_here),
     Route("/xiaozhi/v1/", websocket_here),
     Route("/healthz", health),
+    Route("/readyz", ready),
+    Route("/metrics", metrics),
+    Route("/alerts", alerts),
     Route("/xiaozhi/ota/", check_version, methods=["GET", "POST"]),
     Route("/xiaozhi/ota/activate", activate, methods=["POST"]),
-    Route("/api/paired", list_paired),
-    Route("/api/paired", pair_device, methods=["POST"]),
-    Route("/api/paired/{device}", revoke_device, methods=["DELETE"]),
-    Route("/api/boards", list_boards),
-    Route("/api/boards/{device}/update", start_update, methods=["POST"]),
-    Route("/api/boards/{device}/update", show_update),
-    *http_status.ROUTES,
-    *operator_api.ROUTES,
-    *speakers_api.ROUTES,
+    Route("/api/statistics", statistics),
+    Route("/api/images", list_images),
+    Route("/api/devices", list_devices),
+    Route("/api/devices", pair_device, methods=["POST"]),
+    Route("/api/devices/{device}", show_device),
+    Route("/api/devices/{device}/pairing", revoke_pairing, methods=["DELETE"]),
+    Route("/api/devices/{device}/update", show_update),
+    Route("/api/devices/{device}/update", start_update, methods=["POST"]),
+    Route("/api/devices/{device}/tools", list_tools),
+    Route("/api/devices/{device}/tools/{tool}", call_tool, methods=["POST"]),
+    Route("/api/devices/{device}/say", say, methods=["POST"]),
+    Route("/api/devices/{device}/ask", ask, methods=["POST"]),
+    Route("/api/devices/{device}/enrol", enrol_next, methods=["POST"]),
+    Route("/api/voiceprints", list_voiceprints),
+    Route("/api/voiceprints/{name}", enrol_recording, methods=["POST"]),
+    Route("/api/voiceprints/{name}", erase_voiceprint, methods=["DELETE"]),
 )

@@ -1,4 +1,5 @@
-"""Metrics, health, alerts, traces and the limits of the host's own process.
+"""The host's own numbers: metrics, alerts, the health monitor, traces, memory and file limits.
 
-Recording a number needs only ``counters``; exposing the numbers reads the rest of the server.
+Recording (``metrics``, ``histogram``, ``tracing``) imports nothing else of the server; ``health`` and ``prometheus``
+read the services. Nothing here changes a connection.
 """

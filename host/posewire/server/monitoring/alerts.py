@@ -1,4 +1,4 @@
-"""Alerts: a value that stays beyond its threshold is told once, and told again when it has been well for as long."""
+"""Alerts: a value that stays beyond its threshold for some time is told once, and its recovery is told once."""
 
 import asyncio
 from collections import deque
@@ -11,7 +11,7 @@ from posewire.http_client import HttpClient, HttpError
 from posewire.log import EventLog
 from posewire.server.monitoring.settings import AlertSettings
 
-_WELL = 0.8
+_RECOVERED = 0.8
 """A value has recovered when it is this far inside its threshold: the hysteresis."""
 
 _HISTORY = 100
@@ -22,7 +22,7 @@ _TIMEOUT = 5.0
 
 @dataclass(frozen=True)
 class Rule:
-    """``above``: alert when the value is above the threshold; else when it is below."""
+    """A threshold. ``above``: the alert is for values above it, else for values below it."""
 
     name: str
     threshold: float
@@ -32,9 +32,9 @@ class Rule:
         """Tell whether the value is on the wrong side."""
         return value > self.threshold if self.above else value < self.threshold
 
-    def well(self, value: float) -> bool:
+    def recovered(self, value: float) -> bool:
         """Tell whether the value is safely on the right side."""
-        return value <= self.threshold * _WELL if self.above else value >= self.threshold / _WELL
+        return value <= self.threshold * _RECOVERED if self.above else value >= self.threshold / _RECOVERED
 
 
 def rules(settings: AlertSettings) -> list[Rule]:
@@ -56,15 +56,15 @@ def _every_rule(settings: AlertSettings) -> list[Rule]:
 
 
 @dataclass
-class _Watch:
+class _RuleState:
     since: float | None = None
-    """Since when the value says the opposite of ``active``."""
+    """The time since which the value has said the opposite of ``active``."""
 
     active: bool = False
 
 
 class Alerts:
-    """Feed it with ``check``; ``deliver`` gets each change."""
+    """The state of all rules. ``check`` takes the values; ``deliver`` gets each change."""
 
     def __init__(self, settings: AlertSettings, deliver: Callable[[dict[str, Any]], None]) -> None:
         self.settings = settings
@@ -72,11 +72,11 @@ class Alerts:
         """The last alerts and recoveries, oldest first."""
 
         self._deliver = deliver
-        self._watches: dict[str, _Watch] = {}
+        self._states: dict[str, _RuleState] = {}
         self._values: dict[str, float] = {}
 
     def check(self, values: Mapping[str, float], now: float, clock: float) -> None:
-        """Look at values by rule name; one that is missing leaves its rule alone.
+        """Compare values, by rule name, with their thresholds; a rule without a value stays as it is.
 
         Args:
             now: seconds on a monotonic clock. clock: the time of day, as in ``time.time()``.
@@ -86,23 +86,23 @@ class Alerts:
             if value is None:
                 continue
             self._values[rule.name] = value
-            watch = self._watches.setdefault(rule.name, _Watch())
-            turning = rule.well(value) if watch.active else rule.crossed(value)
+            state = self._states.setdefault(rule.name, _RuleState())
+            turning = rule.recovered(value) if state.active else rule.crossed(value)
             if not turning:
-                watch.since = None
+                state.since = None
                 continue
-            if watch.since is None:
-                watch.since = now
-            if now - watch.since >= self.settings.hold:
-                watch.active, watch.since = not watch.active, None
-                self._tell(rule, "firing" if watch.active else "resolved", value, clock)
+            if state.since is None:
+                state.since = now
+            if now - state.since >= self.settings.hold:
+                state.active, state.since = not state.active, None
+                self._tell(rule, "firing" if state.active else "resolved", value, clock)
 
     def active(self) -> list[dict[str, Any]]:
         """Return the alerts that are on, with their values now."""
         return [
             {"name": rule.name, "value": self._values.get(rule.name), "threshold": rule.threshold}
             for rule in rules(self.settings)
-            if self._watches.get(rule.name, _Watch()).active
+            if self._states.get(rule.name, _RuleState()).active
         ]
 
     def _tell(self, rule: Rule, state: Literal["firing", "resolved"], value: float, clock: float) -> None:
@@ -138,7 +138,7 @@ class Webhook:
             self._task = asyncio.create_task(self._send_all())
 
     async def close(self) -> None:
-        """Give up what has not been posted."""
+        """Stop; alerts that still wait are not posted."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

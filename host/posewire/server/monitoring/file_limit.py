@@ -1,4 +1,4 @@
-"""How many files (and so connections) this process may have open."""
+"""The limit on open files, and so on connections, of this process."""
 
 try:
     import resource
@@ -7,7 +7,7 @@ except ImportError:  # Windows has no such limit
 
 
 def raise_file_limit() -> int:
-    """Raise the soft limit to the hard one; returns it, or 0 where there is none."""
+    """Raise the soft limit to the hard one and return it; 0 where there is none."""
     if resource is None:
         return 0
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

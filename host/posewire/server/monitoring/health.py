@@ -1,4 +1,4 @@
-"""The host looks at itself: what the jobs of the scheduler do."""
+"""The health monitor: loop lag, alerts, rates, idle rooms and the status line of one host."""
 
 import asyncio
 import time
@@ -24,8 +24,8 @@ _LEAK_WINDOW = 3600.0
 _RATE_WINDOW = 2.0
 
 
-class Watch:
-    """Loop lag, alerts, routing statistics, idle rooms and the status report of one host."""
+class HealthMonitor:
+    """Measures the host by jobs of its scheduler, and tells what is out of bounds."""
 
     def __init__(self, services: "Services") -> None:
         self.rates: dict[str, float] = {}
@@ -52,7 +52,7 @@ class Watch:
         """Resident memory, a minute apart, from an hour ago on."""
 
     def jobs(self) -> list[Job]:
-        """Return the jobs."""
+        """Return the jobs for the scheduler."""
         return [
             Job("loop lag", LAG_EVERY, self.measure_lag),
             Job("alerts", CHECK_EVERY, self.check),
@@ -62,7 +62,7 @@ class Watch:
         ]
 
     def measure_lag(self) -> None:
-        """Note by how much this timer is late: whatever blocks the loop delays everybody by as much."""
+        """Record by how much this timer is late: a task that blocks the loop delays everybody by as much."""
         now = time.monotonic()
         if self._lag_due:
             self.recent_lag = max(0.0, now - self._lag_due)
@@ -77,7 +77,7 @@ class Watch:
         self.alerts.check(self.values(now), now, time.time())
 
     def values(self, now: float) -> dict[str, float]:
-        """Return what the alert rules look at, since the last call."""
+        """Return the values for the alert rules, by rule name, since the last call."""
         metrics, counters = self._services.metrics, self._services.counters
         passed = max(now - self._seen_at, 1e-6)
         seen, self._seen = self._seen, dict(counters)
@@ -88,7 +88,7 @@ class Watch:
         sent, dropped = gained("pose_out", "audio_out"), gained("pose_dropped", "audio_dropped")
         cpu_at, cpu = self._cpu
         used = cpu_seconds()
-        metrics.resident = resident_bytes()
+        metrics.measure_memory()
         self._memory = [entry for entry in self._memory if now - entry[0] <= _MEMORY_WINDOW]
         self._memory.append((now, metrics.resident))
         values = {
@@ -122,13 +122,13 @@ class Watch:
         self._totals, self._totals_at = totals, now
 
     def close_idle_rooms(self) -> None:
-        """Close the rooms where nothing happens."""
+        """Close the rooms in which nobody has published for long."""
         for name in self._services.rooms.close_idle(time.monotonic()):
             self._services.counters["rooms_closed_idle"] += 1
             self._log.info("room_idle", room=name)
 
     def report(self) -> None:
-        """Log how the host is doing, when anybody is connected."""
+        """Log the status line, while anybody is connected."""
         services, metrics = self._services, self._services.metrics
         if not services.registry.open:
             return
@@ -176,7 +176,7 @@ class Watch:
 
 
 def _pose_rate(frames: "deque[tuple[float, RoomKind, bytes]]", now: float) -> float:
-    """Poses a second of late, among a member's last frames of both kinds."""
+    """Return the poses a second of the last seconds, among a member's last frames of both kinds."""
     window = _RATE_WINDOW
     if len(frames) == frames.maxlen:
         # Older frames of the window may have been pushed out.

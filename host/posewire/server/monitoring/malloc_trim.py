@@ -1,4 +1,4 @@
-"""Memory that is free goes back to the system: the C library keeps what lies between blocks in use.
+"""Return free memory to the system: the C library keeps the free pages that lie between blocks in use.
 
 Audio comes and goes in buffers of tens of kilobytes, many at once when many people talk. Without this a host's memory
 would for ever be what it was in its busiest second, and somewhat more with each of those.
@@ -7,12 +7,12 @@ would for ever be what it was in its busiest second, and somewhat more with each
 import asyncio
 import ctypes
 
-EVERY = 60.0
+TRIM_PERIOD = 60.0
 """Seconds; one call takes a millisecond or two, in which nothing else can get memory."""
 
 
-async def give_back() -> None:
-    """Give free pages back, where the C library can (glibc: ``malloc_trim``, see malloc_trim(3))."""
+async def malloc_trim() -> None:
+    """Return free pages to the system, where the C library can (glibc: see malloc_trim(3))."""
     try:
         trim = ctypes.CDLL(None).malloc_trim
     except (AttributeError, OSError, TypeError):

@@ -1,4 +1,4 @@
-"""What this process uses: memory, CPU, open files. From ``/proc`` where there is one."""
+"""The memory, CPU time and open files of this process, from ``/proc`` where there is one."""
 
 import os
 import time
@@ -11,7 +11,7 @@ except ImportError:  # Windows
 
 
 def resident_bytes() -> int:
-    """Resident memory now; where there is no ``/proc``, its highest so far (0 on Windows)."""
+    """Return the resident memory now; where there is no ``/proc``, its highest so far (0 on Windows)."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
@@ -19,12 +19,12 @@ def resident_bytes() -> int:
 
 
 def cpu_seconds() -> float:
-    """CPU time used since the start."""
+    """Return the CPU time used since the start."""
     return time.process_time()
 
 
 def open_files() -> int:
-    """Open file descriptors; 0 where they cannot be counted."""
+    """Return the number of open file descriptors; 0 where they cannot be counted."""
     try:
         return sum(1 for _ in Path("/proc/self/fd").iterdir())
     except OSError:

@@ -1,4 +1,4 @@
-"""Traces with OpenTelemetry, for who switches them on: a span for each text message and each turn of a conversation.
+"""Traces with OpenTelemetry, where they are enabled: a span for each text message and each turn of a conversation.
 
 Only the API is used here. Where spans go is set up outside, by ``opentelemetry-instrument`` or by a plug-in that
 installs an SDK; without one the API drops them. Off (the default) it costs one comparison a message.
@@ -18,7 +18,7 @@ except ImportError:
 
 
 class Tracing:
-    """Makes spans.
+    """Makes the spans of one host.
 
     Raises:
         ConfigError: the extra is not installed.
@@ -35,7 +35,7 @@ class Tracing:
         return self._tracer.start_as_current_span(f"message {kind}", attributes=attributes)
 
     def turn(self, report: TurnReport, device: str, session: str) -> None:
-        """Record a turn that is over, with a span for each of its stages; they are known by their length only."""
+        """Record a finished turn, with a span for each of its stages; only their durations are known."""
         end = time.time_ns()
         total = round(sum(took for stage, took in report.stages.items() if stage != "total") * 1e6)
         attributes = {"posewire.device": device, "posewire.session": session, "posewire.outcome": report.outcome}

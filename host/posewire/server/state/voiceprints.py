@@ -1,4 +1,4 @@
-"""The enrolled speakers of a host: vectors in the store, never their sound; enrolled only when an operator asks."""
+"""The voiceprints of enrolled people: vectors in the store, never sound; made only when an operator asks."""
 
 import sqlite3
 import time
@@ -13,16 +13,16 @@ from posewire.log import EventLog
 from posewire.store import Domain, Store
 from posewire.voice.voiceprint.base import Vector, VoiceprintEngine, best_match
 
-MAX_SPEAKERS = 100
+MAX_VOICEPRINTS = 100
 MAX_NAME = 40
 ENROL_UTTERANCES = 3
 _PENDING_SECONDS = 600.0
 
 TABLES = Domain(
-    "speakers",
+    "voiceprints",
     (
         """
-        CREATE TABLE speakers (
+        CREATE TABLE voiceprints (
             name TEXT NOT NULL,
             engine TEXT NOT NULL,
             vector BLOB NOT NULL,
@@ -37,7 +37,7 @@ TABLES = Domain(
 
 @dataclass
 class _Enrolment:
-    """Somebody whose next utterances on a device make the vector."""
+    """A person whose next utterances on a device make the voiceprint."""
 
     name: str
     wanted: int
@@ -45,8 +45,8 @@ class _Enrolment:
     vectors: list[Vector] = field(default_factory=list)
 
 
-class Speakers:
-    """Part of the host's services; the ``Identifier`` of its sessions."""
+class Voiceprints:
+    """Part of the host's services; identifies the person who speaks in its sessions."""
 
     def __init__(self, engine: VoiceprintEngine, store: Store) -> None:
         self.engine = engine
@@ -56,48 +56,48 @@ class Speakers:
         self._log = EventLog()
 
     async def names(self) -> list[str]:
-        """Return who is enrolled."""
-        return sorted(await self._speakers())
+        """Return the names of the enrolled people."""
+        return sorted(await self._vectors())
 
     def enrol_next(self, device: str, name: str, utterances: int = ENROL_UTTERANCES) -> None:
-        """Take the next utterances on a device as this speaker's, within ten minutes.
+        """Take the next utterances on a device, within ten minutes, as this person's.
 
         Raises:
-            WireError: no name, or a number that makes no sense.
+            WireError: the name is empty or too long, or the number is out of range.
         """
         _check_name(name)
         if not 1 <= utterances <= 10:
-            raise WireError("utterances is 1 to 10")
+            raise WireError("utterances must be between 1 and 10")
         self._pending[device] = _Enrolment(name, utterances, time.monotonic() + _PENDING_SECONDS)
 
     async def enrol(self, name: str, pcm: NDArray[np.int16]) -> None:
-        """Enrol a speaker from a recording, in place of an older one of the name.
+        """Enrol a person from a recording, in place of an older voiceprint of the name.
 
         Raises:
-            WireError: no name, too little speech, or too many speakers.
+            WireError: the name is empty or too long, there is too little speech, or there are too many voiceprints.
             ProviderError: the engine failed.
             StoreError: the store failed.
         """
         _check_name(name)
         vector = await self.engine.embed(pcm)
         if vector is None:
-            raise WireError("there is too little speech in this: a few sentences are needed")
+            raise WireError("there is too little speech in the recording: say a few sentences")
         await self._keep(name, [vector])
 
-    async def forget(self, name: str) -> bool:
-        """Erase a speaker; False when there was none.
+    async def erase(self, name: str) -> bool:
+        """Erase a person's voiceprint; False when there was none.
 
         Raises:
             StoreError: the store failed.
         """
         count = await self._store.run(
-            lambda connection: connection.execute("DELETE FROM speakers WHERE name = ?", (name,)).rowcount
+            lambda connection: connection.execute("DELETE FROM voiceprints WHERE name = ?", (name,)).rowcount
         )
         self._known = None
         return count > 0
 
     async def heard(self, device: str, pcm: NDArray[np.int16]) -> str:
-        """Take an utterance: enrol its speaker if that was asked for, else tell who it is (empty: nobody known).
+        """Return the name of the person who spoke an utterance, empty if not known; where asked for, enrol them first.
 
         Raises:
             ProviderError: the engine failed.
@@ -107,8 +107,8 @@ class Speakers:
         if enrolment is not None and enrolment.until < time.monotonic():
             del self._pending[device]
             enrolment = None
-        speakers = await self._speakers()
-        if enrolment is None and not speakers:
+        known = await self._vectors()
+        if enrolment is None and not known:
             # Nobody asked for it: the voice is not even looked at.
             return ""
         vector = await self.engine.embed(pcm)
@@ -120,18 +120,18 @@ class Speakers:
                 self._pending.pop(device, None)
                 await self._keep(enrolment.name, enrolment.vectors)
             return enrolment.name
-        match = best_match(self.engine, vector, speakers)
+        match = best_match(self.engine, vector, known)
         if match is not None:
             self._log.info("speaker", device=device, name=match.name, score=match.score)
         return match.name if match is not None else ""
 
     # --- inside
 
-    async def _speakers(self) -> Mapping[str, Vector]:
+    async def _vectors(self) -> Mapping[str, Vector]:
         if self._known is None:
             rows = await self._store.run(
                 lambda connection: connection.execute(
-                    "SELECT name, vector FROM speakers WHERE engine = ?", (self.engine.name,)
+                    "SELECT name, vector FROM voiceprints WHERE engine = ?", (self.engine.name,)
                 ).fetchall()
             )
             self._known = {name: np.frombuffer(vector, "<f4") for name, vector in rows}
@@ -142,10 +142,10 @@ class Speakers:
         row = (name, self.engine.name, mean, len(vectors), time.time())
 
         def work(connection: sqlite3.Connection) -> None:
-            count = connection.execute("SELECT count(*) FROM speakers WHERE name != ?", (name,)).fetchone()[0]
-            if count >= MAX_SPEAKERS:
-                raise WireError(f"{count} speakers are enrolled already", "too_many")
-            connection.execute("INSERT OR REPLACE INTO speakers VALUES (?, ?, ?, ?, ?)", row)
+            count = connection.execute("SELECT count(*) FROM voiceprints WHERE name != ?", (name,)).fetchone()[0]
+            if count >= MAX_VOICEPRINTS:
+                raise WireError(f"{count} people are enrolled already", "too_many")
+            connection.execute("INSERT OR REPLACE INTO voiceprints VALUES (?, ?, ?, ?, ?)", row)
 
         await self._store.run(work)
         self._known = None
@@ -154,4 +154,4 @@ class Speakers:
 
 def _check_name(name: str) -> None:
     if not 0 < len(name.strip()) <= MAX_NAME or not name.isprintable():
-        raise WireError(f"a speaker's name has 1 to {MAX_NAME} characters")
+        raise WireError(f"the name must have 1 to {MAX_NAME} printable characters")

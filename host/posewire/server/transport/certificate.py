@@ -1,17 +1,16 @@
-"""The certificate that TLS peers are shown, taken anew when its files change: who renews it restarts nothing."""
+"""The certificate for TLS peers, loaded again when its files change: its renewal restarts nothing."""
 
 import asyncio
 import ssl
 from pathlib import Path
 
 from posewire.errors import ConfigError
+from posewire.file_stamp import FileStamp
 from posewire.log import EventLog
-
-_Stamp = list[tuple[int, int, int]] | None
 
 
 class Certificate:
-    """A server's TLS context. ``look`` now and then: handshakes after it see what is in the files."""
+    """A server's TLS context. Call ``refresh`` now and then: later handshakes use the files' new content."""
 
     def __init__(self, certificate: str, key: str) -> None:
         """Read the files; ``key``: empty where the certificate's file holds it. Blocks.
@@ -21,15 +20,13 @@ class Certificate:
         """
         self._files = (certificate, key or None)
         self._log = EventLog()
-        self._stamp = self._stat()
+        self._stamp = FileStamp(*(Path(file) for file in self._files if file))
         self.context = self._load(ssl.create_default_context(ssl.Purpose.CLIENT_AUTH))
 
-    async def look(self) -> None:
-        """Take the files when they have changed since the last look; while they do not fit, the old ones stay."""
-        stamp = await asyncio.to_thread(self._stat)
-        if stamp is None or stamp == self._stamp:
+    async def refresh(self) -> None:
+        """Load the files when they have changed since the last call; while they do not fit, the old ones stay."""
+        if not await asyncio.to_thread(self._stamp.changed):
             return
-        self._stamp = stamp
         try:
             # Tried elsewhere first: half a renewal (the certificate without its key) would leave this context with it.
             await asyncio.to_thread(self._load, ssl.create_default_context(ssl.Purpose.CLIENT_AUTH))
@@ -45,10 +42,3 @@ class Certificate:
         except OSError as error:
             raise ConfigError(f"[server] certificate {self._files[0]}: {error.strerror or error}") from None
         return context
-
-    def _stat(self) -> _Stamp:
-        try:
-            stats = [Path(file).stat() for file in self._files if file]
-        except OSError:
-            return None  # it is being replaced: it will be back
-        return [(stat.st_ino, stat.st_mtime_ns, stat.st_size) for stat in stats]

@@ -12,7 +12,8 @@ from posewire.errors import ConfigError, WireError
 from posewire.log import EventLog, LogThrottle
 from posewire.loopback import is_loopback
 from posewire.server.connection.handler import ConnectionHandler
-from posewire.server.http.app import STATUS, HttpSide
+from posewire.server.http.app import HttpSide
+from posewire.server.http.errors import status_of
 from posewire.server.services import Services
 from posewire.server.transport.certificate import Certificate
 from posewire.server.transport.protocol_detect import OPENING_TIMEOUT, Doorway
@@ -100,7 +101,7 @@ class Listener:
                 address, lambda: self._services.authenticator.authenticate(request.path, request.headers)
             )
         except WireError as error:
-            status = STATUS.get(error.code, http.HTTPStatus.BAD_REQUEST)
+            status = http.HTTPStatus(status_of(error))
             self._services.audit.refused(error.code, "", peer=websocket.peer, path=request.path.partition("?")[0][:100])
             return self._refuse(status, error, websocket)
         registry.opened(address)

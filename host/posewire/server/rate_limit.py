@@ -1,4 +1,4 @@
-"""So many requests a minute of one peer."""
+"""Limits on the requests of one peer in a window of time."""
 
 import time
 from collections import deque
@@ -13,9 +13,9 @@ _MAX_PEERS = 1000
 
 
 class RateLimit:
-    """``take`` counts and refuses; peers that have been quiet for longest are forgotten.
+    """At most ``per_window`` requests of a peer in ``window`` seconds; the peers quiet for longest are forgotten.
 
-    A peer is an address, or whatever else tells peers apart.
+    A peer is an address, or any other value that tells peers apart.
     """
 
     def __init__(self, per_window: int = 30, window: float = 60.0) -> None:
@@ -23,7 +23,7 @@ class RateLimit:
         self._window = window
         self._times: dict[Hashable, deque[float]] = {}
 
-    def take(self, peer: Hashable) -> None:
+    def count(self, peer: Hashable) -> None:
         """Count a request.
 
         Raises:
@@ -35,7 +35,7 @@ class RateLimit:
             del self._times[next(iter(self._times))]
 
     def check(self, peer: Hashable) -> None:
-        """Look whether a request would be one too many, without counting it.
+        """Refuse a request that would be one too many, without counting it.
 
         Raises:
             WireError: ``too_many``.
@@ -48,20 +48,22 @@ class RateLimit:
             return
         self._times[peer] = times
         if len(times) >= self._per_window:
-            raise WireError(f"at most {self._per_window} requests a minute: try again later", "too_many")
+            raise WireError(
+                f"at most {self._per_window} requests in {self._window:.0f} seconds: try again later", "too_many"
+            )
 
 
 class FailureLimit:
-    """Refuses everything of an address that has sent too many wrong tokens; this machine's own are not counted."""
+    """Refuses all requests of an address that has sent too many wrong tokens; this machine's own are not counted."""
 
     def __init__(self, per_window: int = 60) -> None:
         self._failures = RateLimit(per_window)
 
     def attempt(self, address: str, authenticate: Callable[[], _T]) -> _T:
-        """Return what ``authenticate`` does, and count its failure.
+        """Return the result of ``authenticate``, and count its failure.
 
         Raises:
-            WireError: ``too_many``, or what ``authenticate`` raises.
+            WireError: ``too_many``, or the error of ``authenticate``.
         """
         if is_loopback(address):
             return authenticate()
@@ -70,5 +72,5 @@ class FailureLimit:
             return authenticate()
         except WireError as error:
             if error.code == "unauthorized":
-                self._failures.take(address)
+                self._failures.count(address)
             raise

@@ -16,7 +16,8 @@ from websockets.exceptions import InvalidStatus
 
 from posewire.server.host import Host
 from posewire.server.http import app as http_module
-from posewire.server.http.app import HttpSide, authorize
+from posewire.server.http.app import HttpSide
+from posewire.server.http.request import authorize
 from posewire.server.http.settings import HttpSettings
 from posewire.server.transport.protocol_detect import Doorway, wants_websocket
 from server.conftest import Peers, settings
@@ -155,17 +156,19 @@ async def test_a_head_that_does_not_come_is_given_up(serve: Serve, monkeypatch: 
 
 
 async def test_too_many_connections_are_told(serve: Serve) -> None:
-    where = await serve(HttpSettings(max_connections=2))
+    where = await serve(HttpSettings(max_connections=1))
     _, writer = await asyncio.open_connection(*where)
     writer.write(request("/echo", "Content-Length: 10", method="POST"))
     await writer.drain()
     await asyncio.sleep(0.05)
-    assert status(await raw(where, request("/operator"))) == 503
+    answer = await raw(where, request("/operator"))
+    assert (status(answer), body(answer)["code"]) == (503, "too_many")
     writer.close()
 
 
 async def test_garbage_is_answered_and_the_host_goes_on(host: Host) -> None:
-    assert status(await raw(address(host), b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")) == 400
+    answer = await raw(address(host), b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")
+    assert (status(answer), body(answer)["code"]) == (400, "bad_http")
     link = socket.create_connection(address(host))
     link.close()
     assert status(await raw(address(host), request("/healthz"))) == 200

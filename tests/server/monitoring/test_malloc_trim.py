@@ -8,7 +8,7 @@ import pytest
 
 CODE = """
 import asyncio
-from posewire.server.monitoring.malloc_trim import give_back
+from posewire.server.monitoring.malloc_trim import malloc_trim
 
 def resident() -> int:
     return int(open("/proc/self/statm").read().split()[1]) * 4096
@@ -16,7 +16,7 @@ def resident() -> int:
 buffers = [bytes(40_000) for _ in range(2000)]
 buffers = buffers[::50]  # one in fifty is still needed, so the heap cannot simply shrink
 before = resident()
-asyncio.run(give_back())
+asyncio.run(malloc_trim())
 print(before - resident())
 """
 

@@ -1,0 +1,92 @@
+"""Send new firmware to boards over the connection that they have with a running host.
+
+The application is compiled for each board's chip; only files that changed are sent. A board tries the new version and
+goes back by itself if it does not reach its host again. docs/updates.md says how.
+"""
+
+import argparse
+import asyncio
+import sys
+from typing import Any
+
+from posewire.console.host_client import HostClient, HostError, add_host_arguments
+
+_POLL_SECONDS = 0.5
+_BAR = 24
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``posewire update``."""
+    parser.add_argument(
+        "device", nargs="*", metavar="DEVICE", help="ids of the boards; without any, list the connected boards"
+    )
+    parser.add_argument("--all", action="store_true", help="update every connected board")
+    parser.add_argument(
+        "--image", default="", metavar="NAME", help="a firmware image of the host's [update] images folder"
+    )
+    add_host_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Update the boards one after the other; the status is 1 when one of them failed."""
+    return asyncio.run(_update(args))
+
+
+async def _update(args: argparse.Namespace) -> int:
+    async with HostClient(args.host, args.token) as host:
+        wanted = [name.lower() for name in args.device]
+        if args.all or not wanted:
+            boards = await host.devices()
+            if not args.all:
+                _list(boards)
+                return 0
+            wanted = [board["device"] for board in boards if board["session"]["updatable"]]
+        failed = 0
+        for device in wanted:
+            try:
+                await host.start_update(device, args.image)
+                failed += not await _follow(host, device)
+            except HostError as error:
+                print(f"{device}  {error}", file=sys.stderr)
+                failed += 1
+    return 1 if failed else 0
+
+
+def _list(boards: list[dict[str, Any]]) -> None:
+    for board in boards:
+        session = board["session"]
+        note = "" if session["updatable"] else "  (cannot be updated by the host)"
+        print(f"{board['device']}  {session['board']}  {session['firmware']}{note}")
+    if not boards:
+        print("no board is connected")
+
+
+async def _follow(host: HostClient, device: str) -> bool:
+    """Show the progress until the update is over; True when the new version runs."""
+    shown = ""
+    live = sys.stdout.isatty()
+    while True:
+        update = await host.update(device)
+        text = _describe(update)
+        if text != shown and (live or update["stage"] not in shown):
+            print(f"\r\033[K{device}  {text}" if live else f"{device}  {text}", end="" if live else "\n", flush=True)
+            shown = text
+        if update["stage"] in ("done", "rolled_back", "failed"):
+            if live:
+                print()
+            return bool(update["stage"] == "done")
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def _describe(update: dict[str, Any]) -> str:
+    stage, version = update["stage"], update["version"]
+    if stage == "sending":
+        share = update["done"] / update["total"] if update["total"] else 0.0
+        full = round(_BAR * share)
+        bar = "#" * full + "." * (_BAR - full)
+        return f"sending {version} [{bar}] {update['done'] // 1024} of {update['total'] // 1024} KiB"
+    if stage == "done":
+        return f"done: the board runs {update['running']}"
+    if stage in ("failed", "rolled_back"):
+        return f"{stage}: {update['message']} ({update['code']})"
+    return f"{stage} {update['message']}".rstrip()

@@ -1,0 +1,22 @@
+"""The limits on requests of one kind."""
+
+from dataclasses import dataclass, field
+
+from posewire.server.rate_limit import RateLimit
+
+
+@dataclass(frozen=True)
+class RequestLimits:
+    """Requests a minute; part of the HTTP side."""
+
+    ota_device: RateLimit = field(default_factory=lambda: RateLimit(30))
+    """OTA requests of one device: while it waits for its pairing, it sends one every three seconds."""
+
+    ota_address: RateLimit = field(default_factory=lambda: RateLimit(1000))
+    """OTA requests of all devices of one address: behind a router there may be a whole class of them."""
+
+    pairing_codes: RateLimit = field(default_factory=lambda: RateLimit(40))
+    """New pairing codes for one address: fewer than may wait at a time, in their ten minutes."""
+
+    pairing: RateLimit = field(default_factory=lambda: RateLimit(10))
+    """Attempts of one address to pair a device: six digits must not be guessed."""

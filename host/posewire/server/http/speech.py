@@ -1,0 +1,63 @@
+"""Speech on a device at an operator's order: say a text, or let the device answer one. See docs/push.md."""
+
+import asyncio
+from dataclasses import replace
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from posewire.errors import WireError
+from posewire.server.http.devices import find_connection
+from posewire.server.http.request import ACT, authorize, device_id, json_body, record_order, services
+from posewire.server.push.announcer import Announcement
+from posewire.wire.messages import field
+
+
+async def say(request: Request) -> JSONResponse:
+    """Say something on a device, or on ``all``: ``{"text", "urgent"?, "keep"?, "emotion"?, "wait"?}``."""
+    principal = authorize(request, ACT)
+    host = services(request)
+    body = await json_body(request)
+    device = device_id(request)
+    targets = [device] if device != "all" else [handler.device_id for handler in host.registry if handler.speaks]
+    if host.assistant is None:
+        raise WireError("this host runs without a voice pipeline", "not_available")
+    wait = field(body, "wait", bool, False)
+    wanted = Announcement(
+        field(body, "text", str),
+        urgent=field(body, "urgent", bool, False),
+        keep=_seconds(body.get("keep", 60)),
+        emotion=field(body, "emotion", str, "neutral")[:20],
+        source=principal.name,
+    )
+    # The whole request is checked before anything is said, also where nobody is there to say it to.
+    record_order(request, principal, "device say", device)
+    announcements = {target: replace(wanted) for target in targets}
+    for target, announcement in announcements.items():
+        host.push.announcer.announce(target, announcement)
+    if not wait:
+        return JSONResponse({"devices": dict.fromkeys(targets, "queued")}, 202)
+    outcomes = await asyncio.gather(*(asyncio.shield(item.outcome) for item in announcements.values()))
+    return JSONResponse({"devices": dict(zip(targets, outcomes, strict=True))})
+
+
+async def ask(request: Request) -> JSONResponse:
+    """Let a device answer a text as if it had been typed there: ``{"text"}``. The device must not be busy."""
+    principal = authorize(request, ACT)
+    handler = find_connection(request)
+    text = field(await json_body(request), "text", str).strip()
+    if handler.voice is None:
+        raise WireError("this host runs without a voice pipeline", "not_available")
+    if not 0 < len(text) <= 1000:
+        raise WireError("the text must have 1 to 1000 characters")
+    if handler.voice.busy:
+        raise WireError(f"{handler.device_id} is busy", "busy")
+    record_order(request, principal, "device ask", handler.device_id)
+    handler.voice.text(text)
+    return JSONResponse({"device": handler.device_id}, 202)
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise WireError('"keep" must be a number of seconds')
+    return float(value)

@@ -1,0 +1,53 @@
+"""The one place where bytes of a peer become JSON values: strictly RFC 8259, and not deeper than they need to be."""
+
+import json
+import math
+from itertools import chain
+from typing import Any
+
+DEEPEST = 64
+"""Arrays and objects within each other. Code that goes through a value recursively can rely on it."""
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Return the value that a JSON text (UTF-8, where it is bytes) stands for.
+
+    Raises:
+        ValueError: not JSON, a number that is not finite, half a character (a lone surrogate), or too deep.
+    """
+    if isinstance(text, bytes):
+        text = text.decode()
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    if "\\u" in text:
+        # An escape may name half a character: it could not be sent on to anybody.
+        json.dumps(value, ensure_ascii=False).encode()
+    if text.count("[") + text.count("{") > DEEPEST and _is_too_deep(value):
+        raise ValueError(_TOO_DEEP)
+    return value
+
+
+_TOO_DEEP = f"more than {DEEPEST} arrays and objects within each other"
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is too large")
+    return value
+
+
+def _is_too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        level = [inner for inner in level if isinstance(inner, dict | list)]
+        if not level:
+            return False
+        level = list(chain.from_iterable(inner.values() if isinstance(inner, dict) else inner for inner in level))
+    return True

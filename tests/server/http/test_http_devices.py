@@ -1,0 +1,102 @@
+"""``/api/devices``: one resource for each device, connected or paired, and one shape of every refusal."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+import pytest_asyncio
+
+from posewire.identity.identities import pair
+from posewire.server.host import Host
+from server.conftest import Peers
+
+DEVICE = "aa:bb:cc:00:00:01"
+AWAY = "aa:bb:cc:00:00:02"
+
+PATHS = (
+    ("POST", "devices"),
+    ("POST", f"devices/{DEVICE}/update"),
+    ("POST", f"devices/{DEVICE}/tools/self.a"),
+    ("POST", f"devices/{DEVICE}/ask"),
+    ("POST", f"devices/{DEVICE}/say"),
+    ("POST", f"devices/{DEVICE}/enrol"),
+)
+"""All endpoints of the API that read a JSON body."""
+
+
+@pytest_asyncio.fixture
+async def operator(host: Host) -> AsyncIterator[httpx2.AsyncClient]:
+    base = host.url.replace("ws://", "http://").replace("/posewire/v1/", "/api/")
+    async with httpx2.AsyncClient(base_url=base) as client:
+        yield client
+
+
+async def pair_away(host: Host) -> None:
+    pairing = await host.services.identities.want_pairing(AWAY, "client", "box", "")
+    await host.services.store.run(lambda c: pair(c, pairing.code, "hall", ["voice"], "test"))
+    await host.services.identities.refresh(force=True)
+
+
+async def test_connected_and_paired_devices_are_one_list(
+    host: Host, peers: Peers, operator: httpx2.AsyncClient
+) -> None:
+    peer = await peers.connect(DEVICE)
+    await peer.hello(device={"board": "sim", "firmware": "1.2"}, features={"update": True, "telemetry": True})
+    await peer.send(type="telemetry", heap_free=1234)
+    await peer.echo()
+    await pair_away(host)
+    connected, away = (await operator.get("devices")).json()["devices"]
+    assert connected["device"] == DEVICE
+    assert {name: connected["session"][name] for name in ("board", "firmware", "updatable")} == {
+        "board": "sim",
+        "firmware": "1.2",
+        "updatable": True,
+    }
+    assert connected["report"]["heap_free"] == 1234
+    assert (connected["pairing"], connected["update"]) == (None, None)
+    assert (away["device"], away["session"], away["report"]) == (AWAY, None, None)
+    assert (away["pairing"]["name"], away["pairing"]["scopes"]) == ("hall", ["voice"])
+    assert (await operator.get(f"devices/{DEVICE.upper()}")).json()["device"] == DEVICE
+    assert (await operator.get(f"devices/{AWAY}")).json() == away
+    assert (await operator.get("images")).json() == {"images": []}
+
+
+async def test_a_pairing_is_ended_and_stays_visible(host: Host, operator: httpx2.AsyncClient) -> None:
+    await pair_away(host)
+    assert (await operator.delete(f"devices/{AWAY.upper()}/pairing")).json() == {"device": AWAY}
+    assert (await operator.get(f"devices/{AWAY}")).json()["pairing"]["revoked"] is not None
+    refused(await operator.delete(f"devices/{AWAY}/pairing"), 404, "not_found")
+
+
+async def test_a_device_that_is_not_there_is_not_found(operator: httpx2.AsyncClient) -> None:
+    for path in (f"devices/{DEVICE}", f"devices/{DEVICE}/tools", f"devices/{DEVICE}/update"):
+        refused(await operator.get(path), 404, "not_found")
+    for method, path in PATHS[1:4]:
+        refused(await operator.request(method, path), 404, "not_found")
+
+
+@pytest.mark.parametrize("body", [b"{", b"[" * 100_000, b'{"a":' * 100_000, b"[]", b"3", b"\xff", b'{"a": NaN}'])
+async def test_a_body_that_is_no_json_object_is_refused_everywhere_alike(
+    peers: Peers, operator: httpx2.AsyncClient, body: bytes
+) -> None:
+    peer = await peers.connect(DEVICE)
+    await peer.hello(features={"mcp": True})
+    for method, path in PATHS:
+        refused(await operator.request(method, path, content=body), 400, "bad_json")
+    ota = str(operator.base_url).replace("/api/", "/xiaozhi/ota/")
+    headers = {"Device-Id": DEVICE, "Client-Id": "c"}
+    refused(await operator.post(ota, content=body, headers=headers), 400, "bad_json")
+
+
+@pytest.mark.parametrize("body", [{}, {"code": 123456}, {"code": "1", "name": 3}, {"code": "1", "scopes": ["voice"]}])
+async def test_a_field_of_the_wrong_type_is_named(operator: httpx2.AsyncClient, body: dict[str, Any]) -> None:
+    answer = await operator.post("devices", json=body)
+    refused(answer, 400, "bad_message")
+    assert any(f'"{name}"' in answer.json()["message"] for name in ("code", "name", "scopes"))
+
+
+def refused(answer: httpx2.Response, status: int, code: str) -> None:
+    error = answer.json()
+    assert (answer.status_code, error["type"], error["code"]) == (status, "error", code)
+    assert error["message"]
