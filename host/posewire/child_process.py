@@ -1,4 +1,4 @@
-"""Processes of this program's own that it starts beside itself."""
+"""The environment of child processes that run this package."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,6 @@ import posewire
 
 
 def child_environment() -> dict[str, str]:
-    """Return the environment in which a child finds this very package."""
+    """Return the environment in which a child process finds this very package."""
     here = str(Path(posewire.__file__).parent.parent)
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (here, os.environ.get("PYTHONPATH", ""))))}

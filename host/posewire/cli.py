@@ -11,41 +11,41 @@ from posewire.errors import PosewireError
 # name (words separated by a space make groups): one line of help, module with add_arguments(parser) and run(args)
 COMMANDS = {
     "serve": ("start the host that boards and programs connect to", "posewire.server.serve_command"),
-    "demo": ("show the whole thing on this machine: host, simulated board, voice, motion", "posewire.demo.command"),
+    "demo": ("show host, simulated board, voice and motion on this machine", "posewire.demo.command"),
     "say": ("say something on a device, to a file, or here", "posewire.console.say_command"),
     "ask": ("answer a text as a device would, or let a device do it", "posewire.console.ask_command"),
-    "listen": ("show what is heard in a recording", "posewire.console.listen_command"),
+    "listen": ("show the recognition of a recording", "posewire.console.listen_command"),
     "tools": ("list tools and devices, or call a tool", "posewire.console.tools_command"),
     "mcp": ("offer the boards' tools to any MCP client", "posewire.console.mcp_command"),
     "update": ("send new firmware to boards over the air", "posewire.console.update_command"),
     "record": ("record a room into a file", "posewire.client.record_command"),
     "recordings": ("list the recordings made on this machine", "posewire.client.recordings_command"),
     "replay": ("play a recording of a room back, at any speed", "posewire.client.replay_command"),
-    "devices": ("pair devices, list them, take their access away", "posewire.identity.commands.devices"),
+    "devices": ("pair devices, list them, revoke their access", "posewire.identity.commands.devices"),
     "tokens": ("issue tokens to people, programs and boards", "posewire.identity.commands.tokens"),
-    "audit": ("show who was let in, refused, paired, and what was ordered", "posewire.identity.commands.audit"),
-    "privacy": ("show what is kept about people, and erase it", "posewire.console.privacy_command"),
+    "audit": ("show the audit log: pairings, tokens, refusals, orders", "posewire.identity.commands.audit"),
+    "privacy": ("show the data that is kept about people, and erase it", "posewire.console.privacy_command"),
     "sim device": ("run one simulated board against any host", "posewire.sim.device_command"),
-    "sim soak": ("let a simulated board stream for hours: does its memory hold?", "posewire.sim.soak_command"),
-    "bench pose": ("measure the pose codec on recordings, beside what people use today", "posewire.bench.pose"),
+    "sim soak": ("let a simulated board stream for hours, and check its memory", "posewire.sim.soak_command"),
+    "bench pose": ("measure the pose codec on recordings, beside other formats", "posewire.bench.pose"),
     "bench client": ("measure the board's WebSocket client, beside micropython-lib's", "posewire.bench.client"),
-    "bench voice": ("measure what the voice pipeline understands and how fast it answers", "posewire.bench.voice"),
-    "bench voiceprint": ("measure how well voices are told apart", "posewire.bench.voiceprint"),
+    "bench voice": ("measure the accuracy and the speed of the voice pipeline", "posewire.bench.voice"),
+    "bench voiceprint": ("measure the accuracy of voiceprints", "posewire.bench.voiceprint"),
     "bench relay": ("measure this host as a relay, beside other servers in the same run", "posewire.bench.relay"),
     "flash": ("put MicroPython on a board", "posewire.install.flash_command"),
     "deploy": ("put this firmware on a board that has MicroPython", "posewire.install.deploy_command"),
     "provision": ("give a board its Wi-Fi and its host over USB", "posewire.install.provision_command"),
-    "monitor": ("show what a board prints, or type at its REPL", "posewire.install.monitor_command"),
+    "monitor": ("show the output of a board, or type at its REPL", "posewire.install.monitor_command"),
     "bench talk": ("measure the voice side with many boards that talk in the same second", "posewire.bench.talk"),
-    "bench soak": ("run a host under load for long and see whether anything grows", "posewire.bench.soak"),
-    "doctor": ("check what this machine has, or the board on a serial port", "posewire.doctor"),
+    "bench soak": ("run a host under load for long, and check that nothing grows", "posewire.bench.soak"),
+    "doctor": ("check this machine, or the board on a serial port", "posewire.doctor"),
 }
 _GROUPS = {"sim": "simulated boards", "bench": "benchmarks"}
 
 _EPILOG = """\
 start here:
-  posewire doctor                      is everything there?
-  posewire demo                        see it work, without any hardware
+  posewire doctor                      check the installation
+  posewire demo                        try it without any hardware
   posewire serve                       the host, on this machine only
   posewire sim device --url ws://127.0.0.1:8000/posewire/v1/ --mic hello.wav
 """
@@ -81,7 +81,7 @@ def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Run the command line and return the exit status."""
     words = sys.argv[1:] if argv is None else argv
     args = build_parser(words).parse_args(words)
     try:

@@ -1,6 +1,6 @@
 """The reader of all TOML tables: from a table to a checked, frozen dataclass.
 
-A field's type says which values it takes, an ``Annotated`` rule beside it their range::
+The type of a field gives the kind of its values, an ``Annotated`` rule beside it their range::
 
     @dataclass(frozen=True)
     class ExampleSettings:

@@ -1,7 +1,7 @@
-"""Check what this machine has, and say in one line what to do about each thing that is missing.
+"""Check this machine, and name the remedy for each missing part in one line.
 
-Exit status 0: everything that `posewire serve`, `posewire sim` and `posewire demo` need is there. With the name of a
-serial port it checks the board on it instead.
+The exit status is 0 when `posewire serve`, `posewire sim` and `posewire demo` have all that they need. With the name of
+a serial port, the board on that port is checked instead.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from posewire.errors import PosewireError
 
 
 class Check(NamedTuple):
-    """One finding: a name, whether it is fine, and what was found or what to do."""
+    """One finding: its name, its verdict, and the value found or the remedy."""
 
     name: str
     fine: bool
@@ -25,13 +25,13 @@ class Check(NamedTuple):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``posewire doctor``."""
+    """Add the options of ``posewire doctor``."""
     parser.add_argument("port", nargs="?", help="a board's serial port")
     parser.add_argument("--json", action="store_true", help="the findings as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Tell all findings; 1 when something needed is missing."""
+    """Print all findings; the status is 1 when a needed part is missing."""
     found: list[Check] = []
 
     def tell(check: Check) -> None:

@@ -5,7 +5,7 @@ The codes go over the wire (``{"type":"error","code":...}``) and are listed in `
 
 
 class PosewireError(Exception):
-    """Base of all errors raised on purpose. ``code`` is stable; the message says what to do about it."""
+    """Base of all errors raised on purpose. ``code`` is stable; the message names the remedy."""
 
     code = "internal"
 
@@ -17,19 +17,19 @@ class ConfigError(PosewireError):
 
 
 class BoardError(PosewireError):
-    """A board definition that is missing or makes no sense; the message says what to change."""
+    """A board definition is missing or not valid; the message names the change to make."""
 
     code = "bad_board"
 
 
 class InstallError(PosewireError):
-    """Something between this machine and a board's serial port failed; the message says what to do."""
+    """A step between this machine and a board's serial port failed; the message names the remedy."""
 
     code = "install"
 
 
 class WireError(PosewireError):
-    """What a peer sent is refused. The peer is told ``code`` and the message."""
+    """A peer's message or request is refused. The peer gets ``code`` and the message."""
 
     code = "bad_message"
 
@@ -40,19 +40,19 @@ class WireError(PosewireError):
 
 
 class FrameError(WireError):
-    """A binary message that does not parse."""
+    """A binary message does not parse."""
 
     code = "bad_frame"
 
 
 class PoseError(WireError):
-    """A pose packet that does not parse or does not decode against what the decoder holds."""
+    """A pose packet does not parse, or does not decode against the decoder's references."""
 
     code = "bad_pose"
 
 
 class RoomError(WireError):
-    """A room operation that is not possible; ``code`` says why."""
+    """A room operation is not possible; ``code`` names the reason."""
 
     code = "room_denied"
 
@@ -81,19 +81,19 @@ class StoreError(PosewireError):
 
 
 class SimulatorError(PosewireError):
-    """The simulated board could not be started or stopped answering."""
+    """The simulated board could not be started, or stopped answering."""
 
     code = "simulator"
 
 
 class ProvisioningError(PosewireError):
-    """A board could not be given its settings; the message says what to try."""
+    """A board could not be given its settings; the message names the remedy."""
 
     code = "provisioning"
 
 
 class UpdateError(PosewireError):
-    """A board's firmware could not be updated; ``code`` says why."""
+    """A board's firmware could not be updated; ``code`` names the reason."""
 
     code = "update_failed"
 

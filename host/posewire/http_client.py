@@ -1,4 +1,4 @@
-"""Requests to other servers, from the host and its commands: connections that are kept, and one kind of error."""
+"""HTTP requests to other servers, over connections that are kept, with one kind of error."""
 
 import asyncio
 import functools
@@ -19,25 +19,25 @@ from posewire.loopback import is_loopback
 
 _CONNECT_TIMEOUT = 5.0
 _KEEP = 30.0
-"""Seconds for which an idle connection is kept: people pause between two sentences, and a TLS handshake is slow."""
+"""Seconds for which an idle connection is kept: people pause between sentences, and a TLS handshake is slow."""
 
 _LINGER = 0.02
-"""Seconds that the rest of an answer may take whose reader is content, before its connection is given up for it."""
+"""Seconds to read the rest of an answer that its reader does not need; then the connection is closed instead."""
 
 _LONGEST_LINE = 256 * 1024
 
 Form = Callable[[], aiohttp.FormData]
-"""Makes a form: one that has been sent cannot be sent again."""
+"""Makes a new form for each attempt: a sent form cannot be sent again."""
 
 T = TypeVar("T")
 
 
 class HttpError(Exception):
-    """No answer, or half of one. The message goes on where the server's name ends, and tells no address or token."""
+    """There is no answer, or only part of one. The message continues after the server's name, and holds no secret."""
 
 
 class HttpAnswer:
-    """An answer whose body is still to be read; each piece of it must come within the client's time-out.
+    """An answer whose body is still unread; each piece of the body must arrive within the client's time-out.
 
     All methods that read raise ``HttpError``.
     """
@@ -45,18 +45,18 @@ class HttpAnswer:
     def __init__(self, response: aiohttp.ClientResponse, timeout: float) -> None:
         self.status = response.status
         self.content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        """Without parameters; empty where the server says nothing."""
+        """The content type without parameters; empty where the server sends none."""
 
         self._content = response.content
         self._timeout = timeout
 
     @property
     def ok(self) -> bool:
-        """Whether the server did what it was asked (2xx). Nobody is followed to another address."""
+        """Whether the server succeeded (2xx). Redirects are not followed."""
         return 200 <= self.status < 300
 
     async def read(self, most: int | None = None) -> bytes:
-        """Return the whole body, of ``most`` bytes."""
+        """Return the whole body, of at most ``most`` bytes."""
         parts, size = [], 0
         while piece := await self.piece():
             parts.append(piece)
@@ -66,7 +66,7 @@ class HttpAnswer:
         return b"".join(parts)
 
     async def piece(self) -> bytes:
-        """Return what has come of the body, at least a byte; empty at its end."""
+        """Return the next bytes of the body, at least one; empty at its end."""
         return await self._wait(self._content.readany())
 
     async def line(self) -> bytes:
@@ -74,7 +74,7 @@ class HttpAnswer:
         return await self._wait(self._content.readline())
 
     async def finish(self) -> None:
-        """Read what is left, so that the connection can be used again; not for long."""
+        """Read the rest for a moment, so that the connection can be used again."""
         try:
             async with asyncio.timeout(_LINGER):
                 while not self._content.is_eof() and await self._content.readany():
@@ -96,12 +96,12 @@ class HttpAnswer:
 
 
 class HttpClient:
-    """Requests with one time-out and one token. Connections are made when needed, kept, and shared.
+    """Sends requests with one time-out and one token. Connections are opened when needed, kept, and shared.
 
     The environment's proxies are used, but not between two programs of one machine.
 
     Args:
-        timeout: longest silence of a server in seconds, before the answer and within it; also for the request's upload.
+        timeout: longest silence of a server in seconds, before and within its answer; also the limit of the upload.
     """
 
     def __init__(self, timeout: float, token: str = "") -> None:
@@ -117,7 +117,7 @@ class HttpClient:
     async def request(
         self, method: str, url: str, *, repeatable: bool = False, form: Form | None = None, **content: Any
     ) -> AsyncIterator[HttpAnswer]:
-        """Send a request and give its answer. A cancelled one closes its connection.
+        """Send a request and yield its answer. A cancelled request closes its connection.
 
         Args:
             repeatable: whether it may be sent once more when the server hangs up without an answer: a kept connection
@@ -125,7 +125,7 @@ class HttpClient:
             content: ``json=``, ``data=``, ``headers=`` as in aiohttp.
 
         Raises:
-            HttpError: not reachable, broken off or too slow, here or while the body is read.
+            HttpError: the server cannot be reached, broke off or is too slow, here or while the body is read.
         """
         response = await self._open(method, url, repeatable, form, content)
         try:
@@ -136,7 +136,7 @@ class HttpClient:
             response.close()  # a connection whose answer was read to its end is kept all the same
 
     async def close(self) -> None:
-        """Close the connections; there are no requests after that."""
+        """Close the connections; later requests are refused."""
         self._closed = True
         if self._made is not None:
             await self._made.close()
@@ -180,9 +180,9 @@ class HttpClient:
         return proxy if "://" in proxy else f"http://{proxy}"
 
     def _session(self) -> aiohttp.ClientSession:
-        """The library's client, made late: it wants a running event loop."""
+        """Return the library's client, made late because it needs a running event loop."""
         if self._closed:
-            raise HttpError("is not asked any more")
+            raise HttpError("cannot be asked: this client is closed")
         if self._made is None:
             self._made = aiohttp.ClientSession(
                 headers=self._headers,
@@ -209,13 +209,13 @@ def _phrase(error: Exception) -> str:
         case aiohttp.ClientHttpProxyError():
             return f"cannot be reached (the proxy answers {error.status})"
         case ValueError():
-            return "has an address that is none"
+            return "does not have a valid address"
     return f"broke off ({type(error).__name__})"
 
 
 @functools.cache
 def _tls() -> ssl.SSLContext:
-    """The system's certificate authorities and Mozilla's: some systems have none where Python looks for them."""
+    """Return a context with the system's certificate authorities and Mozilla's: some systems have none for Python."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context

@@ -50,7 +50,7 @@ class EventLog:
         return EventLog(**{**self._bound, **fields})
 
     def debug(self, event: str, **fields: Any) -> None:
-        """Log what only a developer of this project wants to see."""
+        """Log a detail for developers of this project."""
         self._log(logging.DEBUG, event, fields)
 
     def info(self, event: str, **fields: Any) -> None:
@@ -58,7 +58,7 @@ class EventLog:
         self._log(logging.INFO, event, fields)
 
     def warning(self, event: str, **fields: Any) -> None:
-        """Log what somebody should look at when it happens often."""
+        """Log an event that deserves a look when it happens often."""
         self._log(logging.WARNING, event, fields)
 
     def exception(self, event: str, **fields: Any) -> None:
@@ -97,7 +97,7 @@ class _JsonFormatter(logging.Formatter):
 
 
 class _Foreign(logging.Filter):
-    """Throttles what libraries log, as peers may cause it. The logger's name becomes a field."""
+    """Throttles the log lines of libraries, which peers may cause. The logger's name becomes a field."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class _Foreign(logging.Filter):
 
 
 def configure_logging(style: Literal["text", "json"], level: str = "info") -> None:
-    """Send the host's log to standard error in the given style, and what libraries warn of."""
+    """Send the host's log and the warnings of libraries to standard error, in the given style."""
     formatter = _JsonFormatter() if style == "json" else _TextFormatter()
     handler, foreign = logging.StreamHandler(sys.stderr), logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)

@@ -1,4 +1,4 @@
-"""Which addresses only this machine can reach: there, and only there, things work without authentication."""
+"""Loopback addresses: only there the host works without authentication."""
 
 from ipaddress import ip_address
 

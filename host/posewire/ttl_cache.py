@@ -1,4 +1,4 @@
-"""A cache with a size and an age: the oldest unused goes first, nothing is kept past its time."""
+"""A cache with a bound on its size and on the age of its entries; the least recently used entry goes first."""
 
 import time
 from collections import OrderedDict
@@ -12,16 +12,16 @@ _V = TypeVar("_V")
 
 @dataclass
 class CacheCounts:
-    """What a cache did since it was made."""
+    """The counts of a cache since it was made."""
 
     hits: int = 0
     misses: int = 0
     dropped: int = 0
-    """Entries that had to go for newer ones, or were too old."""
+    """Entries that made room for newer ones, or were too old."""
 
 
 class TtlCache(Generic[_K, _V]):
-    """Holds at most ``limit`` of whatever ``size_of`` measures (by default: entries), each for ``ttl`` seconds."""
+    """Holds entries of at most ``limit`` in the sum of their ``size_of`` (default: one each), for ``ttl`` seconds."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class TtlCache(Generic[_K, _V]):
         return len(self._entries)
 
     def get(self, key: _K) -> _V | None:
-        """Return what is kept under a key, None when it is not or too old."""
+        """Return the value of a key; None when there is none, or it is too old."""
         entry = self._entries.get(key)
         if entry is not None and entry[0] <= self._clock():
             self._drop(key)
@@ -56,7 +56,7 @@ class TtlCache(Generic[_K, _V]):
         return entry[1]
 
     def put(self, key: _K, value: _V) -> None:
-        """Keep a value; what is larger than the whole cache is not kept."""
+        """Store a value; a value larger than the whole cache is not stored."""
         if key in self._entries:
             self.size -= self._size_of(self._entries.pop(key)[1])
         if self._size_of(value) > self._limit:
@@ -67,7 +67,7 @@ class TtlCache(Generic[_K, _V]):
             self._drop(next(iter(self._entries)))
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all entries."""
         self._entries.clear()
         self.size = 0
 

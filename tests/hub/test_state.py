@@ -88,7 +88,7 @@ def test_a_patch_from_a_stale_base_is_refused_and_one_sent_twice_counts_once() -
 def test_a_state_that_would_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(state_module, "MAX_BYTES", 100)
     owner = SharedState("x")
-    with pytest.raises(StateError, match="bytes long"):
+    with pytest.raises(StateError, match="must have at most"):
         owner.patch({"text": "x" * 200})
     assert owner.value == {}
 

@@ -15,7 +15,7 @@ from posewire.boards.folders import board_folder, firmware_folder
 from posewire.cli import main
 from posewire.errors import InstallError
 from posewire.install.bundle import BundleFile, firmware_files, json_file
-from posewire.install.deploy import BoardState, carry_out, look, make_plan
+from posewire.install.deploy import BoardState, carry_out, make_plan, read_state
 from posewire.install.interpreter import Interpreter, check_interpreter, chip_of, parse_interpreter
 from posewire.install.repl import open_repl
 
@@ -103,7 +103,7 @@ def test_settings_and_files_of_ones_own(serial_board: SerialBoard, small: Path, 
     [
         (["--board", "esp32-s3-devkitc-2"], "no board definition"),
         (["--board", "sim", "--file", "/nowhere/x"], "cannot read /nowhere/x"),
-        (["--board", "sim", "--file", f"{__file__}:posewire_fw/mask.mpy"], "no name for a file beside the firmware"),
+        (["--board", "sim", "--file", f"{__file__}:posewire_fw/mask.mpy"], "is not a valid name for a file"),
         (["--board", "sim", "--config", __file__], "is not JSON"),
         ([], "name it with --board"),
     ],
@@ -133,7 +133,7 @@ def test_power_lost_while_writing_leaves_what_ran(serial_board: SerialBoard, sma
             serial_board.pull_the_plug()
 
     with pytest.raises(InstallError, match=r"cannot write posewire_fw/mask\.mpy"), open_repl(serial_board.port) as repl:
-        state = look(repl)
+        state = read_state(repl)
         carry_out(repl, make_plan(wanted, state), state, cut)
     assert {path: path.read_bytes() for path in before} == before
     # What was left half written goes with the next time.
@@ -168,7 +168,7 @@ def test_the_architecture_is_that_of_the_board(tmp_path: Path, small: Path, caps
     assert main([*options, str(tmp_path / "no"), "--board", "esp32-devkit", "--arch", "rv32imc"]) == 2
     assert "esp32-devkit has an ESP32: its --arch is xtensawin, not rv32imc" in capsys.readouterr().err
     assert main([*options, str(tmp_path / "no")]) == 2
-    assert "Name the board" in capsys.readouterr().err
+    assert "needs the board (--board)" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["deploy", "--arch", "z80"])
     assert "invalid choice: 'z80'" in capsys.readouterr().err
@@ -187,7 +187,7 @@ def test_files_for_other_tools_are_those_that_deploy_writes(tmp_path: Path, smal
 
 def test_a_full_flash_is_refused_before_writing() -> None:
     state = BoardState(parse_interpreter([1, 26, 1], 6, "x"), {}, 1000, "")
-    with pytest.raises(InstallError, match="1000 bytes of flash free, and 2000"):
+    with pytest.raises(InstallError, match="1000 bytes of free flash, and the files need 2000"):
         carry_out(None, make_plan([BundleFile("a.py", bytes(2000))], state), state)  # type: ignore[arg-type]
 
 
@@ -196,9 +196,9 @@ def test_chips_and_versions_are_checked() -> None:
     assert (s3.mpy_version, s3.architecture) == ((6, 3), "xtensawin")
     assert s3.takes_mpy
     check_interpreter(s3, S3)
-    with pytest.raises(InstallError, match=r"has an ESP32, but what answers is .*ESP32S3"):
+    with pytest.raises(InstallError, match=r"has an ESP32, but the port has .*ESP32S3"):
         check_interpreter(s3, load_board(board_folder("esp32-devkit")))
-    with pytest.raises(InstallError, match=r"it needs 1\.24 or newer"):
+    with pytest.raises(InstallError, match=r"the firmware needs 1\.24 or newer"):
         check_interpreter(Interpreter((1, 19, 1), "ESP32 module with ESP32", (6, 1), "xtensawin"), None)
     assert not Interpreter((1, 30, 0), "", (7, 0), "xtensawin").takes_mpy
 

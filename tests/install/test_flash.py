@@ -93,7 +93,7 @@ def test_flash_that_does_not_hold_what_was_written_is_no_success(
 
 def test_erasing_wants_a_yes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert flash("/dev/null", make_image(tmp_path / "image.bin"), "--json") == 2
-    assert "say --yes, or --keep" in capsys.readouterr().err
+    assert "add --yes, or --keep" in capsys.readouterr().err
 
 
 def test_a_dry_run_needs_no_board(capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,7 +146,7 @@ def test_an_image_says_what_chip_it_is_for_and_esptool_agrees(number: int, chip:
 def test_images_that_are_none_or_for_another_chip(tmp_path: Path) -> None:
     with pytest.raises(InstallError, match=r"image\.bin is for ESP32-C3, and .* has an ESP32-S3"):
         check_image(make_image(tmp_path / "image.bin", 5), BOARD)
-    with pytest.raises(InstallError, match="no whole MicroPython image"):
+    with pytest.raises(InstallError, match="too few for a MicroPython image"):
         check_image(make_image(tmp_path / "image.bin", 9, 1000), BOARD)
     (tmp_path / "page.bin").write_bytes(b"<!DOCTYPE html><html>")
     with pytest.raises(InstallError, match="no ESP32 image"):
@@ -197,7 +197,7 @@ def test_what_esptool_says_is_understood() -> None:
     assert parse_detected(OUTPUT) == Detected("esp32s3", "ESP32-S3", 8, "16MB")
     assert parse_detected("Connected to ESP32 on COM3:\nChip type:          ESP32-D0WD-V3\n").chip == "esp32"
     assert parse_detected("Connected to ESP32-H2 on COM3:\n").chip == ""
-    with pytest.raises(InstallError, match="does not say what chip"):
+    with pytest.raises(InstallError, match="does not name the chip"):
         parse_detected("nonsense")
 
 

@@ -86,7 +86,7 @@ def test_a_wrong_password_a_scan_and_what_is_missing(
     assert main(["provision", "--port", port, "--json", "--ssid", SSID]) == 2
     assert "no password: set POSEWIRE_WIFI_PASSWORD" in capsys.readouterr().err
     assert main(["provision", "--port", port, "--json"]) == 2
-    assert "say which network" in capsys.readouterr().err
+    assert "name the network" in capsys.readouterr().err
     monkeypatch.setenv("POSEWIRE_WIFI_PASSWORD", "wrong one")
     assert main(["provision", "--port", port, "--json", "--ssid", SSID]) == 2
     assert "could not join the network" in capsys.readouterr().err
@@ -94,7 +94,7 @@ def test_a_wrong_password_a_scan_and_what_is_missing(
 
 def test_what_makes_no_sense_is_told_before_the_port_is_opened(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["provision", "--port", "/dev/nowhere", "--url", "http://x"]) == 2
-    assert "ws:// or wss:// URL" in capsys.readouterr().err
+    assert "must begin with ws:// or wss://" in capsys.readouterr().err
     assert main(["provision", "--port", "/dev/nowhere", "--token-file", "/no/file"]) == 2
     assert "cannot read /no/file" in capsys.readouterr().err
     assert main(["provision", "--ssid", "home", "--dry-run"]) == 0

@@ -188,10 +188,10 @@ async def test_alerts_are_in_the_state_of_the_host(host: Host, peers: Peers) -> 
     mirror = StateMirror()
     assert mirror.apply(await page.receive("state", name="host"))
     assert mirror.value["alerts"] == []
-    watch = host.services.watch
-    assert watch is not None
-    for now in (0.0, watch.alerts.settings.hold):
-        watch.alerts.check({"loss": 0.5}, now, now)
+    health = host.services.health
+    assert health is not None
+    for now in (0.0, health.alerts.settings.hold):
+        health.alerts.check({"loss": 0.5}, now, now)
     while not mirror.value["alerts"]:
         assert mirror.apply(await page.receive("state", name="host"))
     assert mirror.value["alerts"] == [{"name": "loss", "value": 0.5, "threshold": 0.05}]

@@ -1,4 +1,4 @@
-"""Connections in groups: who is there, send to one, to a group, to all, notice who is gone, share a state.
+"""Connections in groups: send to one, to a group or to all, notice lost connections, share a state.
 
 Stands by itself: the host uses it, and so can any Starlette or FastAPI application (``posewire.hub.starlette``).
 """

@@ -9,14 +9,14 @@ from typing import Any, Generic, NamedTuple
 from posewire.hub.pool import C, ConnectionPool, Group
 
 Content = str | bytes | Mapping[str, Any]
-"""A text message, a binary message, or an object that is sent as JSON text."""
+"""A text message, a binary message, or an object to send as JSON text."""
 
 BROKEN = 1011
-"""Close code for a connection that fails when something is sent (RFC 6455 section 7.4.1)."""
+"""Close code for a connection that fails to send (RFC 6455 section 7.4.1)."""
 
 
 class Delivery(NamedTuple):
-    """What became of one message: connections that got it, that were skipped as congested, that failed."""
+    """The outcome of one message: the numbers of connections that got it, were skipped as congested, or failed."""
 
     sent: int = 0
     skipped: int = 0
@@ -24,7 +24,7 @@ class Delivery(NamedTuple):
 
 
 class MessageDispatcher(Generic[C]):
-    """Sends to the connections of a pool. One that fails is closed; the others get the message all the same."""
+    """Sends to the connections of a pool. A connection that fails is closed; the others get the message."""
 
     def __init__(self, pool: ConnectionPool[C]) -> None:
         self.pool = pool
@@ -32,12 +32,12 @@ class MessageDispatcher(Generic[C]):
         """Totals since start: ``sent``, ``skipped``, ``failed``."""
 
     def to(self, connection_id: str, content: Content) -> bool:
-        """Send to one connection; False when it is not there or fails."""
+        """Send to one connection; False when it is not in the pool, or fails."""
         connection = self.pool.get(connection_id)
         return connection is not None and self._send([(connection_id, connection)], content, False).sent == 1
 
     def to_device(self, device: str, content: Content) -> bool:
-        """Send to the connection of a device; False when it is not there or fails."""
+        """Send to the connection of a device; False when it is not in the pool, or fails."""
         connection = self.pool.device(device)
         return connection is not None and self._send([(device, connection)], content, False).sent == 1
 
@@ -47,7 +47,7 @@ class MessageDispatcher(Generic[C]):
         return self._send([item for item in self.pool.group(group) if item[0] not in skip], content, droppable)
 
     def to_all(self, content: Content, *, but: Iterable[str] = (), droppable: bool = False) -> Delivery:
-        """Send to everybody, with the same options."""
+        """Send to all connections, with the same options."""
         skip = frozenset(but)
         return self._send([item for item in self.pool.items() if item[0] not in skip], content, droppable)
 

@@ -1,23 +1,23 @@
-"""Who is connected, by id, by device and by group."""
+"""The connections, by id, by device and by group."""
 
 from collections.abc import Iterator
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 
 class Connection(Protocol):
-    """What the parts of the hub need of a connection. Nothing here waits."""
+    """The members of a connection that the hub uses. None of them waits."""
 
     @property
     def congested(self) -> bool:
-        """Whether more is waiting to be sent than should."""
+        """Whether too much is waiting to be sent."""
 
     @property
     def last_received(self) -> float:
-        """When something last came from the peer, on ``time.monotonic``'s clock."""
+        """The time of the peer's last sign of life, on ``time.monotonic``'s clock."""
 
     @property
     def messages(self) -> int:
-        """How many messages have come from the peer; signs of life are none."""
+        """The number of messages from the peer, signs of life not counted."""
 
     def send_text(self, text: str) -> None:
         """Send a text message."""
@@ -60,7 +60,7 @@ class ConnectionPool(Generic[C]):
         self._groups: dict[Group, dict[str, C]] = {}
 
     def add(self, connection_id: str, connection: C, device: str = "") -> C | None:
-        """Add a connection; returns the one that it replaces: of the same device, or of the same id."""
+        """Add a connection; return the one that it replaces: of the same device, or of the same id."""
         older = self._entries.get(connection_id) or self._entries.get(self._devices.get(device, ""))
         replaced = older.connection if older is not None else None
         if connection_id in self._entries:
@@ -71,7 +71,7 @@ class ConnectionPool(Generic[C]):
         return replaced if replaced is not connection else None
 
     def remove(self, connection_id: str, connection: C | None = None) -> bool:
-        """Forget a connection and its groups; with ``connection`` only if the id still belongs to it."""
+        """Remove a connection and its groups; with ``connection``, only if the id still belongs to it."""
         entry = self._entries.get(connection_id)
         if entry is None or (connection is not None and entry.connection is not connection):
             return False
@@ -86,7 +86,7 @@ class ConnectionPool(Generic[C]):
         """Put a connection into a group; the group exists as long as somebody is in it.
 
         Raises:
-            KeyError: no such connection.
+            KeyError: there is no such connection.
         """
         entry = self._entries[connection_id]
         if group not in entry.groups:
@@ -119,7 +119,7 @@ class ConnectionPool(Generic[C]):
         return list(self._groups.get(group, {}).items())
 
     def groups(self, connection_id: str | None = None) -> list[Group]:
-        """Return the groups of one connection, or all there are."""
+        """Return the groups of one connection, or all groups."""
         if connection_id is None:
             return list(self._groups)
         entry = self._entries.get(connection_id)

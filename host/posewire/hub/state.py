@@ -1,4 +1,4 @@
-"""A state that several sides mirror: patches with an id and a base version; who is stale gets the whole.
+"""A state that several sides mirror: patches have an id and a base version; a stale mirror gets the whole state.
 
 One side owns it (``SharedState``), the others hold a ``StateMirror``. Changes are JSON merge patches (RFC 7396).
 """
@@ -15,14 +15,14 @@ from posewire.wire.merge_patch import apply_patch, make_patch
 Json = dict[str, Any]
 
 HISTORY = 64
-"""Patches that are kept for mirrors that were away for a moment."""
+"""Number of patches kept for mirrors that were away for a moment."""
 
 MAX_BYTES = 48 * 1024
-"""Bytes of a whole state as JSON: it has to fit into one message."""
+"""Largest size of a whole state as JSON, in bytes: it must fit into one message."""
 
 
 class StateError(ValueError):
-    """A change that cannot be made. ``stale``: it was made from a version that is not the newest."""
+    """A change is not possible. ``stale``: it was made from a version that is not the newest."""
 
     def __init__(self, message: str, stale: bool = False) -> None:
         super().__init__(message)
@@ -36,7 +36,7 @@ class _Patch(NamedTuple):
 
 
 class SharedState:
-    """The owner's side. Each change makes the next version and is told to ``publish`` as a message."""
+    """The owner's side. Each change makes the next version and goes to ``publish`` as a message."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class SharedState:
         self._history: deque[_Patch] = deque(maxlen=HISTORY)
 
     def set(self, value: Mapping[str, Any]) -> bool:
-        """Make the state this value; False when it is that already."""
+        """Set the state to a value; False when it has that value already."""
         changes = make_patch(self.value, value)
         if not changes:
             return False
@@ -73,7 +73,7 @@ class SharedState:
         value = apply_patch(self.value, changes)
         size = len(json.dumps(value))
         if size > MAX_BYTES:
-            raise StateError(f'"{self.name}" would become {size} bytes long; {MAX_BYTES} are possible')
+            raise StateError(f'"{self.name}" would have {size} bytes; it must have at most {MAX_BYTES}')
         patch = _Patch(patch_id or uuid.uuid4().hex[:12], self.version, dict(changes))
         self.value = value
         self.version += 1
@@ -87,7 +87,7 @@ class SharedState:
         return {"type": "state", "name": self.name, "version": self.version, "value": self.value}
 
     def since(self, version: int | None) -> list[Json]:
-        """Return what brings a mirror of that version up to date: patches, or the whole when it is stale."""
+        """Return the messages that bring a mirror of that version up to date: patches, or the whole state."""
         if version == self.version:
             return []
         missing = [patch for patch in self._history if version is not None and patch.base >= version]
@@ -107,7 +107,7 @@ class SharedState:
 
 
 class StateMirror:
-    """The other side: feed it the ``state`` messages of one name."""
+    """The other side. It takes the ``state`` messages of one name."""
 
     def __init__(self) -> None:
         self.version: int | None = None
@@ -115,7 +115,7 @@ class StateMirror:
         self.value: Json = {}
 
     def apply(self, message: Mapping[str, Any]) -> bool:
-        """Take a message; False when its base is not the version held: ask for the whole then (``docs/wire.md``)."""
+        """Apply a message; False when its base is not the version held: then ask for the whole (``docs/wire.md``)."""
         if "value" in message:
             self.value, self.version = dict(message["value"]), message["version"]
             return True

@@ -1,1 +1,4 @@
-"""Who somebody is and what they may do. Knows tokens and the store, nothing of connections."""
+"""Identities: paired devices, issued tokens, JWTs, scopes and the audit log.
+
+May import the store and the ground floor; knows nothing of connections.
+"""

@@ -1,4 +1,4 @@
-"""The audit log: who was let in where it matters, refused, paired, revoked; what was ordered. Append only."""
+"""The audit log of pairings, tokens, refusals and orders. Entries are only appended."""
 
 import json
 import sqlite3
@@ -13,7 +13,7 @@ from posewire.store import Store
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """One line of the log; ``time`` in unix seconds."""
+    """One entry of the log; ``time`` in unix seconds."""
 
     time: float
     event: str
@@ -35,7 +35,7 @@ class Audit:
         self._store.post(lambda connection: write_entry(connection, event, who, device=device, peer=peer, **detail))
 
     def refused(self, code: str, who: str, *, device: str = "", peer: str = "", **detail: Any) -> None:
-        """Write that a peer was refused: once for a burst of the same, as an attacker must not fill the disk."""
+        """Write that a peer was refused, once for a burst of the same: an attacker must not fill the disk."""
         if self._throttle.admit((code, peer.rpartition(":")[0])) is not None:
             self.record(f"refused {code}", who, device=device, peer=peer, **detail)
 
@@ -43,7 +43,7 @@ class Audit:
 def write_entry(
     connection: sqlite3.Connection, event: str, who: str, *, device: str = "", peer: str = "", **detail: Any
 ) -> None:
-    """Write an entry inside a piece of work of the store: it is there exactly when the rest of the work is."""
+    """Write an entry in the transaction of other work: it is stored exactly when that work is."""
     text = json.dumps(detail, ensure_ascii=False, default=str)
     row = connection.execute(
         "INSERT INTO audit (time, event, who, device, peer, detail) VALUES (?, ?, ?, ?, ?, ?)",

@@ -1,6 +1,6 @@
-"""Who is known: paired devices, issued tokens, pairing codes that wait. In the store, with a copy in memory.
+"""The identities: paired devices, issued tokens and waiting pairing codes, in the store and as a copy in memory.
 
-The command line changes the same file while the host runs; the host notices and takes its copy anew.
+The command line changes the same file while the host runs; the host notices and reads its copy again.
 """
 
 import hashlib
@@ -22,17 +22,17 @@ from posewire.store import Store
 
 PREFIX = "pw_"
 CODE_LIFETIME = 600.0
-"""Seconds that a pairing code is good for."""
+"""Seconds for which a pairing code is valid."""
 
 MAX_CODES = 500
-"""Codes that may wait at a time."""
+"""Largest number of waiting codes."""
 
 _KEY = "device-tokens"
 
 
 @dataclass(frozen=True)
 class Device:
-    """A paired device. It is who it says as long as it has the client id of its pairing. Times in unix seconds."""
+    """A paired device, recognised by the client id of its pairing. Times in unix seconds."""
 
     device_id: str
     client_id: str
@@ -44,7 +44,7 @@ class Device:
 
 @dataclass(frozen=True)
 class IssuedToken:
-    """A token that was issued; of the token itself only a hash is kept. Times in unix seconds."""
+    """An issued token, of which only a hash is kept. Times in unix seconds."""
 
     id: str
     hash: bytes
@@ -58,7 +58,7 @@ class IssuedToken:
 
     @property
     def alive(self) -> bool:
-        """Whether it is neither revoked nor expired."""
+        """Whether the token is neither revoked nor expired."""
         return self.revoked is None and (self.expires is None or time.time() < self.expires)
 
 
@@ -76,14 +76,14 @@ class Pairing:
 
 
 class Identities:
-    """The copy in memory answers at once; changes go to the store first."""
+    """Answers questions from the copy in memory; changes go to the store first."""
 
     def __init__(self, store: Store) -> None:
         """Read everything. Blocks."""
         self.devices: dict[str, Device] = {}
         self.tokens: dict[str, IssuedToken] = {}
         self.on_revoked: Callable[[Principal], None] | None = None
-        """Called for each device and token that is no longer good."""
+        """Called for each device and token that is revoked or has expired."""
         self._store = store
         self._key = store.run_now(_own_key)
         self._seen = store.run_now(_data_version)
@@ -93,7 +93,7 @@ class Identities:
     # --- who is it
 
     def of_issued_token(self, token: str) -> Principal | None:
-        """Return whom a token was issued to; None when it is none of ours, expired or revoked."""
+        """Return the principal that a token was issued to; None when it is unknown, expired or revoked."""
         token_id, _, secret = token.removeprefix(PREFIX).partition("_")
         found = self.tokens.get(token_id)
         # Compared even when there is no such token, so that it takes as long.
@@ -101,7 +101,7 @@ class Identities:
         return _token_principal(found) if found is not None and genuine and found.alive else None
 
     def of_device_token(self, token: str, device_id: str, client_id: str) -> Principal | None:
-        """Return the paired device that a token of ours was made for; None when it is not, or is revoked."""
+        """Return the paired device that this host made a token for; None when there is none, or it is revoked."""
         # No age is too old: stock firmware asks for a token only when it starts, and may run for months.
         made = verify_stock_token(self._key, token, device_id, client_id, valid_for=None)
         device = self.devices.get(device_id)
@@ -111,7 +111,7 @@ class Identities:
         return _device_principal(device) if made >= int(device.paired) else None
 
     def device_token(self, device_id: str, client_id: str) -> str | None:
-        """Return a fresh token for a paired device; None when it is not paired, or with another client id."""
+        """Return a fresh token for a paired device; None when it is not paired, or has another client id."""
         device = self.devices.get(device_id)
         if device is None or device.revoked is not None or device.client_id != client_id:
             return None
@@ -126,7 +126,7 @@ class Identities:
     # --- changes
 
     async def want_pairing(self, device_id: str, client_id: str, board: str, peer: str) -> Pairing:
-        """Return the code that a device shows, the same until it expires.
+        """Return the pairing code for a device to show, the same one until it expires.
 
         Raises:
             WireError: ``too_many``: too many codes wait.
@@ -153,12 +153,12 @@ class Identities:
         return device
 
     async def revoke_device(self, device_id: str, who: str = "") -> None:
-        """Take a device's access away. Raises WireError (``not_found``) when it is not paired."""
+        """Revoke a device's access. Raises WireError (``not_found``) when it is not paired."""
         await self._store.run(lambda c: revoke_device(c, device_id, who))
         await self.refresh(force=True)
 
     async def refresh(self, force: bool = False) -> None:
-        """Take the copy anew where the store has changed, and report who is no longer good: revoked or expired."""
+        """Read the copy again where the store has changed, and report revoked and expired principals."""
         version = await self._store.run(_data_version)
         if version != self._seen or force:
             self._seen = version
@@ -205,7 +205,7 @@ def pair(connection: sqlite3.Connection, code: str, name: str, scopes: Iterable[
     ).fetchone()
     if row is None:
         raise WireError(
-            f"no device waits with the code {code[:12]}: it may have expired; look at the device again", "not_found"
+            f"no device waits with the code {code[:12]}: it may have expired, see the device for a new one", "not_found"
         )
     connection.execute("DELETE FROM pairings WHERE code = ?", (digits,))
     device_id, client_id, board = row
@@ -220,7 +220,7 @@ def pair(connection: sqlite3.Connection, code: str, name: str, scopes: Iterable[
 
 
 def revoke_device(connection: sqlite3.Connection, device_id: str, who: str) -> None:
-    """Take away the access of a device, and all tokens that were issued for it.
+    """Revoke the access of a device, and all tokens that were issued for it.
 
     Raises:
         WireError: ``not_found``.
@@ -247,7 +247,7 @@ def issue_token(
     days: float | None = None,
     who: str = "",
 ) -> str:
-    """Make a token and return it: this is the only time that it can be seen."""
+    """Make a token and return it; it cannot be shown again."""
     token_id, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     granted = " ".join(sorted(scopes))
     now = time.time()
@@ -260,7 +260,7 @@ def issue_token(
 
 
 def revoke_token(connection: sqlite3.Connection, token_id: str, who: str) -> None:
-    """Take a token back.
+    """Revoke a token.
 
     Raises:
         WireError: ``not_found``.
@@ -283,7 +283,7 @@ def read_devices(connection: sqlite3.Connection) -> list[Device]:
 
 
 def read_tokens(connection: sqlite3.Connection) -> list[IssuedToken]:
-    """Return all tokens, also dead ones."""
+    """Return all tokens, also expired and revoked ones."""
     rows = connection.execute(
         "SELECT id, hash, kind, name, device_id, scopes, issued, expires, revoked FROM tokens ORDER BY issued"
     )
@@ -294,7 +294,7 @@ def read_tokens(connection: sqlite3.Connection) -> list[IssuedToken]:
 
 
 def read_pairings(connection: sqlite3.Connection) -> list[Pairing]:
-    """Return the codes that wait."""
+    """Return the waiting pairing codes."""
     rows = connection.execute("SELECT * FROM pairings WHERE expires > ? ORDER BY expires", (time.time(),))
     return [Pairing(*row) for row in rows]
 
@@ -307,7 +307,7 @@ def _want_pairing(connection: sqlite3.Connection, device_id: str, client_id: str
             return known
     taken = {row[0] for row in connection.execute("SELECT code FROM pairings")}
     if len(taken) >= MAX_CODES:
-        raise WireError(f"{MAX_CODES} pairing codes wait already: try again later", "too_many")
+        raise WireError(f"{MAX_CODES} pairing codes are waiting already: try again later", "too_many")
     code = next(code for code in iter(lambda: f"{secrets.randbelow(10**6):06}", None) if code not in taken)
     board = printable(board)
     pairing = Pairing(code, device_id, client_id, secrets.token_hex(16), board, peer, now + CODE_LIFETIME)

@@ -16,7 +16,7 @@ _REQUIRED = ["exp", "iss", "aud", "sub"]
 
 
 class JwtVerifier:
-    """Checks signature, issuer, audience and times. Several keys at once (by key id) let an issuer change its key."""
+    """Verifies signature, issuer, audience and times. Several keys, by key id, let an issuer change its key."""
 
     def __init__(self, settings: AuthSettings) -> None:
         """Prepare the keys.
@@ -28,13 +28,13 @@ class JwtVerifier:
         self._audience = settings.jwt_audience
         self._keys = {kid: (key.algorithm, _load(kid, key)) for kid, key in settings.jwt_keys.items()}
         self.bases = {kid: (self._issuer, self._audience, key) for kid, key in settings.jwt_keys.items()}
-        """What vouches for a token, by key id: it is no longer good when the issuer or the key is another."""
+        """The basis of each key's tokens, by key id: they stop being valid when the issuer or the key changes."""
 
     def principal(self, token: str) -> Principal:
         """Return the token's subject with the scopes of its ``scope`` claim.
 
         Raises:
-            WireError: ``unauthorized``; the message says what is wrong with the token.
+            WireError: ``unauthorized``; the message names the fault of the token.
         """
         try:
             kid = jwt.get_unverified_header(token).get("kid")
@@ -79,4 +79,4 @@ def _load(kid: str, key: JwtKey) -> Any:
     except NotImplementedError:
         raise ConfigError(f"JWTs with {key.algorithm} need the extra posewire[jwt]") from None
     except (jwt.InvalidKeyError, ValueError, TypeError) as error:
-        raise ConfigError(f"[auth.jwt_keys.{kid}] is no key for {key.algorithm}: {error}") from None
+        raise ConfigError(f"[auth.jwt_keys.{kid}] does not hold a key for {key.algorithm}: {error}") from None

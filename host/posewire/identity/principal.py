@@ -1,6 +1,6 @@
-"""Somebody who has been let in, and what they may do.
+"""An authenticated principal, and its scopes.
 
-What is needed is written ``verb`` or ``verb:name`` (``voice``, ``room.join:studio``); what is granted is the same with
+A needed scope is written ``verb`` or ``verb:name`` (``voice``, ``room.join:studio``); a granted scope is the same with
 shell patterns (``room.*:class-*``, ``*``). A grant without a name holds for every name.
 """
 
@@ -14,18 +14,18 @@ from posewire.errors import WireError
 PrincipalKind = Literal["device", "person", "program", "shared", "local"]
 
 ALL: frozenset[str] = frozenset({"*"})
-"""Everything: what a local user has on a host that listens on loopback without authentication."""
+"""All scopes: those of a local user on a host that listens on loopback without authentication."""
 
 DEVICE_SCOPES: frozenset[str] = frozenset({"voice", "room.join", "room.publish"})
-"""What a paired device gets unless told otherwise."""
+"""The default scopes of a paired device."""
 
 
 @dataclass(frozen=True)
 class Principal:
-    """A device, a person, a program, whoever knows the shared token, or a local user of a host without authentication.
+    """A device, a person, a program, a holder of the shared token, or a local user of a host without authentication.
 
-    ``device_id``: the device that a token was issued to, and the only one it lets in; empty where it says nothing.
-    ``expires``: when it stops being good, in unix seconds. ``basis``: what in ``[auth]`` vouches for it, a secret or a
+    ``device_id``: the device that a token was issued to, and the only one it lets in; empty where there is none.
+    ``expires``: the end of its validity, in unix seconds. ``basis``: what in ``[auth]`` vouches for it, a secret or a
     key; None where the store does, or nothing needs to.
     """
 
@@ -42,7 +42,7 @@ class Principal:
         return any(grants(scope, need) for scope in self.scopes)
 
     def require_to_grant(self, wish: str) -> None:
-        """Do nothing where this principal may give ``wish`` to somebody else: it has that itself, or more.
+        """Check that this principal may grant ``wish`` to somebody else: it must have that scope itself, or more.
 
         Raises:
             WireError: ``forbidden``.
@@ -53,17 +53,17 @@ class Principal:
             )
 
     def require(self, need: str) -> None:
-        """Do nothing where ``need`` is granted.
+        """Check that ``need`` is granted.
 
         Raises:
             WireError: ``forbidden``.
         """
         if not self.allows(need):
-            raise WireError(f'"{self.name}" may not do this: it takes the scope {need}', "forbidden")
+            raise WireError(f'"{self.name}" may not do this without the scope {need}', "forbidden")
 
 
 def grants(scope: str, need: str) -> bool:
-    """Tell whether a granted scope (with patterns) covers what is needed. Verb and name are compared apart."""
+    """Tell whether a granted scope (with patterns) covers a needed one. Verb and name are compared separately."""
     pattern, _, names = scope.partition(":")
     verb, _, name = need.partition(":")
     return fnmatchcase(verb, pattern) and (not names or fnmatchcase(name, names))

@@ -6,7 +6,7 @@ import hmac
 import time
 
 VALID_FOR = 30 * 24 * 3600
-"""Seconds that a token of a stock server is good for, there as here."""
+"""Seconds for which a token of a stock server is valid, there as here."""
 
 _CLOCKS_DIFFER = 300
 _SIGNATURE = 43
@@ -35,8 +35,8 @@ def verify_stock_token(
 ) -> int | None:
     """Return when a token was made, in unix seconds; None when it is not this key's, not this device's, or too old.
 
-    A token from the future is refused, where stock servers let it live for ever. ``valid_for``: None where something
-    else than age bounds it.
+    A token from the future is refused, where stock servers let it live for ever. ``valid_for``: None where the
+    age has no bound.
     """
     if not looks_like_stock_token(token):
         return None

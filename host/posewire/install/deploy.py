@@ -1,4 +1,4 @@
-"""What of the firmware a board lacks, and putting it there so that losing power in between does no harm."""
+"""Deployment: find the files that a board lacks, and write them so that a loss of power does no harm."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -62,7 +62,7 @@ except ImportError: pass
 
 @dataclass(frozen=True)
 class BoardState:
-    """What is on a board. ``files``: path to SHA-256; ``free``: bytes of flash, -1 for unknown."""
+    """The content of a board. ``files``: path to SHA-256; ``free``: bytes of flash, -1 for unknown."""
 
     interpreter: Interpreter
     files: dict[str, str]
@@ -72,7 +72,7 @@ class BoardState:
 
 @dataclass(frozen=True)
 class Plan:
-    """What deploying would do."""
+    """The changes that a deployment makes."""
 
     write: list[BundleFile] = field(default_factory=list)
     remove: list[str] = field(default_factory=list)
@@ -80,12 +80,12 @@ class Plan:
 
     @property
     def bytes(self) -> int:
-        """To write."""
+        """The number of bytes to write."""
         return sum(len(file.data) for file in self.write)
 
 
-def look(repl: BoardRepl) -> BoardState:
-    """Ask a board what it is and what it has. Raises InstallError."""
+def read_state(repl: BoardRepl) -> BoardState:
+    """Ask a board for its interpreter and its files. Raises InstallError."""
     repl.run(_CALM_WATCHDOG)
     lines = repl.run(_LOOK, timeout=60).strip().splitlines()
     try:
@@ -93,11 +93,11 @@ def look(repl: BoardRepl) -> BoardState:
         interpreter = parse_interpreter(found["version"], found["mpy"], found["machine"])
         return BoardState(interpreter, found["files"], found["free"], found["firmware"])
     except (IndexError, ValueError, KeyError, TypeError) as error:
-        raise InstallError(f"the board's answer makes no sense: {lines[-1:]}") from error
+        raise InstallError(f"the board's answer is not valid: {lines[-1:]}") from error
 
 
 def make_plan(wanted: Sequence[BundleFile], state: BoardState) -> Plan:
-    """Compare by hash. What is in the package and not wanted goes; other files of the board's owner stay."""
+    """Compare files by hash. Unwanted files of the package are removed; the owner's other files stay."""
     paths = {file.path for file in wanted}
     write = [file for file in wanted if state.files.get(file.path) != file.digest]
     stale = [
@@ -109,7 +109,7 @@ def make_plan(wanted: Sequence[BundleFile], state: BoardState) -> Plan:
 
 
 def _twin(path: str) -> str:
-    """main.mpy for main.py and the other way round: two of one name must not be there, as the .py would win."""
+    """Return main.mpy for main.py, and the reverse: of two files of one name, the board would load the .py."""
     stem, _, kind = path.rpartition(".")
     return f"{stem}.{'py' if kind == 'mpy' else 'mpy'}"
 
@@ -117,9 +117,9 @@ def _twin(path: str) -> str:
 def carry_out(
     repl: BoardRepl, plan: Plan, state: BoardState, on_progress: Callable[[int, str], None] = lambda done, what: None
 ) -> None:
-    """Write everything beside what runs, then put it in place at once. Raises InstallError."""
+    """Write all files beside the running ones, then put them in place at once. Raises InstallError."""
     if 0 <= state.free < plan.bytes:
-        raise InstallError(f"the board has {state.free} bytes of flash free, and {plan.bytes} are to be written")
+        raise InstallError(f"the board has {state.free} bytes of free flash, and the files need {plan.bytes}")
     folders = sorted({file.path.rpartition("/")[0] for file in plan.write} - {""})
     if folders:
         makes = "".join(f"try: os.mkdir({name!r})\nexcept OSError: pass\n" for name in folders)
@@ -150,8 +150,8 @@ def _finish(plan: Plan) -> str:
 
 
 def verify(repl: BoardRepl, wanted: Sequence[BundleFile]) -> None:
-    """Hash all files on the board once more. Raises InstallError that names those that differ."""
-    state = look(repl)
+    """Compare the hashes of all files on the board again. Raises InstallError that names the files that differ."""
+    state = read_state(repl)
     wrong = [file.path for file in wanted if state.files.get(file.path) != file.digest]
     if wrong:
-        raise InstallError(f"written, but not as it should be: {', '.join(wrong)}. Is the flash worn out or too full?")
+        raise InstallError(f"these files differ after writing: {', '.join(wrong)}. The flash may be worn out or full")

@@ -1,7 +1,7 @@
-"""Put the firmware, a board's definition and settings on a board that has MicroPython: only what differs is written.
+"""Put the firmware, a board's definition and settings on a board that has MicroPython; only new files are written.
 
 Files of your own (user_tools.py, recordings) stay. Without --config the board keeps its config.json; Wi-Fi comes from
-`posewire provision`. What runs keeps running until all is written: a cable pulled out in the middle does no harm.
+`posewire provision`. The old files stay in use until all is written: a cable pulled out in between does no harm.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from posewire.boards.definition import BoardDefinition, load_board
 from posewire.boards.folders import board_folder, firmware_folder
 from posewire.errors import InstallError
 from posewire.install.bundle import ARCHITECTURES, BundleFile, firmware_files, json_file
-from posewire.install.deploy import BoardState, Plan, carry_out, look, make_plan, verify
+from posewire.install.deploy import BoardState, Plan, carry_out, make_plan, read_state, verify
 from posewire.install.interpreter import check_interpreter
 from posewire.install.progress import Progress
 from posewire.install.repl import open_repl
@@ -24,24 +24,32 @@ _NAME_MAX = 64
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``posewire deploy``."""
+    """Add the options of ``posewire deploy``."""
     parser.add_argument("--board", help="name of a board definition, or a folder with a board.toml")
-    parser.add_argument("--port", help="serial port; without it, the only one there is")
+    parser.add_argument("--port", help="serial port (default: the only one)")
     parser.add_argument("--config", type=Path, help="config.json to put there (default: the board keeps its own)")
     parser.add_argument(
-        "--file", action="append", default=[], metavar="FILE[:NAME]", help="put another file on the board; repeat"
+        "--file",
+        action="append",
+        default=[],
+        metavar="FILE[:NAME]",
+        help="another file to put on the board (may be repeated)",
     )
-    parser.add_argument("--source", action="store_true", help="as .py instead of .mpy: larger and slower to start")
-    parser.add_argument("--firmware", type=Path, help="another folder than the firmware of this package")
+    parser.add_argument("--source", action="store_true", help="write .py instead of .mpy: larger and slower to start")
+    parser.add_argument("--firmware", type=Path, help="folder of the firmware (default: the one of this package)")
     parser.add_argument("--no-reset", action="store_true", help="leave the board at its REPL")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be written, and write nothing")
-    parser.add_argument("--arch", choices=ARCHITECTURES, help="need no board: tell the sizes for this architecture")
-    parser.add_argument("--folder", type=Path, help="with --arch or --board: write there, for other tools to copy")
-    parser.add_argument("--json", action="store_true", help="the result as JSON")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the files that would be written, and write nothing"
+    )
+    parser.add_argument("--arch", choices=ARCHITECTURES, help="without a board: print the sizes for this architecture")
+    parser.add_argument(
+        "--folder", type=Path, help="with --arch or --board: write the files to this folder, for other tools"
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Deploy; 0 when the board has it all."""
+    """Deploy; the status is 0 when the board has all files."""
     board = find_board(args.board) if args.board else None
     firmware = args.firmware or firmware_folder()
     extras = _extras(args, board)
@@ -52,13 +60,13 @@ def run(args: argparse.Namespace) -> int:
         _tell_sizes(files, firmware, args.json)
         return 0
     with open_repl(choose_port(args.port)) as repl:
-        state = look(repl)
+        state = read_state(repl)
         check_interpreter(state.interpreter, board)
         if board is None and "board.json" not in state.files:
-            raise InstallError("the board does not know what it is yet: name it with --board (docs/boards)")
+            raise InstallError("the board has no definition yet: name it with --board (docs/boards)")
         _say(args, state.interpreter.describe())
         if not args.source and not state.interpreter.takes_mpy:
-            _say(args, "it does not take this mpy-cross's .mpy files: deploying source")
+            _say(args, "the board does not take this mpy-cross's .mpy files: source is deployed")
         architecture = "" if args.source or not state.interpreter.takes_mpy else state.interpreter.architecture
         wanted = [*firmware_files(firmware, architecture), *extras]
         plan = make_plan(wanted, state)
@@ -76,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
 def _architecture(args: argparse.Namespace, board: BoardDefinition | None) -> str:
     if board is None:
         if args.arch is None:
-            raise InstallError("--folder: for which chip? Name the board (--board) or the architecture (--arch)")
+            raise InstallError("--folder needs the board (--board) or the architecture (--arch)")
         return str(args.arch)
     of_chip = board.chip.mpy
     if args.arch not in (None, of_chip):
@@ -99,7 +107,7 @@ def write_folder(folder: Path, files: list[BundleFile]) -> None:
 
 
 def find_board(name: str) -> BoardDefinition:
-    """A board by the name of its definition or by its folder. Raises BoardError."""
+    """Return a board by the name of its definition or by its folder. Raises BoardError."""
     folder = Path(name)
     return load_board(folder if (folder / "board.toml").is_file() else board_folder(name))
 
@@ -113,7 +121,7 @@ def _extras(args: argparse.Namespace, board: BoardDefinition | None) -> list[Bun
         path = Path(source)
         target = name or path.name
         if not target or len(target) > _NAME_MAX or "\\" in target or target.startswith(("/", "posewire_fw/")):
-            raise InstallError(f"--file {item}: {target!r} is no name for a file beside the firmware")
+            raise InstallError(f"--file {item}: {target!r} is not a valid name for a file beside the firmware")
         try:
             files.append(BundleFile(target, path.read_bytes()))
         except OSError as error:
@@ -129,7 +137,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InstallError(f"{path} is not JSON: {error}") from error
     if not isinstance(data, dict):
-        raise InstallError(f"{path} must hold an object")
+        raise InstallError(f"{path} must hold a JSON object")
     return data
 
 
@@ -156,7 +164,7 @@ def _tell(args: argparse.Namespace, plan: Plan, state: BoardState) -> None:
         print(f"{len(file.data):8} {file.path}")
     for path in plan.remove:
         print(f" removed {path}")
-    print(f"{verb} {len(plan.write)} files, {plan.bytes} bytes; {plan.same} were as they should be")
+    print(f"{verb} {len(plan.write)} files, {plan.bytes} bytes; {plan.same} are unchanged")
 
 
 def _tell_sizes(files: list[BundleFile], firmware: Path, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""esptool, as a process of its own: its command lines, and what its output says."""
+"""esptool as a process of its own: its command lines and its output."""
 
 import re
 import subprocess
@@ -33,7 +33,7 @@ _ADVICE = (
 
 @dataclass(frozen=True)
 class Detected:
-    """What esptool found: the chip as in board.toml (empty: one that it does not know), PSRAM in MB, flash size."""
+    """The chip that esptool found: its name as in board.toml (empty: unknown), PSRAM in MB, flash size."""
 
     chip: str
     name: str
@@ -42,12 +42,12 @@ class Detected:
 
 
 def detect_command(port: str) -> list[str]:
-    """Ask what chip is there; it stays in its loader, so that the next command finds it there."""
+    """Return the command that asks for the chip and leaves it in its loader, for the next command."""
     return ["--port", port, "--after", "no-reset", "flash-id"]
 
 
 def write_command(port: str, chip: str, baud: int, offset: int, image: Path, erase: bool) -> list[str]:
-    """Write an image; esptool compares what it wrote by MD5. Then the board starts."""
+    """Return the command that writes an image, which esptool verifies by MD5, and starts the board."""
     erases = ["--erase-all"] if erase else []
     return [
         "--chip", chip, "--port", port, "--baud", str(baud), "--after", "hard-reset",
@@ -56,10 +56,10 @@ def write_command(port: str, chip: str, baud: int, offset: int, image: Path, era
 
 
 def run_esptool(arguments: Sequence[str], on_text: Callable[[str], None] = lambda text: None) -> str:
-    """Run esptool; ``on_text`` gets its output as it comes. Returns all of it.
+    """Run esptool; ``on_text`` gets its output as it comes. Returns the whole output.
 
     Raises:
-        InstallError: esptool is not installed, or failed; with its last words and what to do.
+        InstallError: esptool is not installed, or failed; the message names the remedy.
     """
     if find_spec("esptool") is None:
         raise missing_extra("esptool")
@@ -81,7 +81,7 @@ def run_esptool(arguments: Sequence[str], on_text: Callable[[str], None] = lambd
 
 
 def failure(output: str) -> str:
-    """What to say when esptool failed, from its output."""
+    """Return the message for a failure of esptool, from its output."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     said = next((line for line in reversed(lines) if "rror" in line), lines[-1] if lines else "nothing")
     advice = next((advice for sign, advice in _ADVICE if sign in output), "")
@@ -91,10 +91,10 @@ def failure(output: str) -> str:
 
 
 def parse_detected(output: str) -> Detected:
-    """Read the output of ``flash-id``. Raises InstallError when it names no chip."""
+    """Read the output of ``flash-id``. Raises InstallError when it does not name a chip."""
     found = _CHIP_LINE.search(output)
     if found is None:
-        raise InstallError(f"esptool does not say what chip this is: {output.strip()[-200:]}")
+        raise InstallError(f"esptool does not name the chip: {output.strip()[-200:]}")
     name = found[1]
     chip = next((chip.name for chip in CHIPS.values() if chip.esptool == name), "")
     features = _FEATURES.search(output)
@@ -108,7 +108,7 @@ def check_detected(detected: Detected, board: BoardDefinition) -> list[str]:
     if detected.chip != board.board.chip:
         raise InstallError(
             f"{board.board.name} has an {board.chip.esptool}, but an {detected.name} is on this port: "
-            "another board's name, or another port? Nothing was written."
+            "check the name of the board and the port. Nothing was written."
         )
     warnings = []
     octal = board.image.variant == "SPIRAM_OCT"

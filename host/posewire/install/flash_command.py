@@ -1,6 +1,6 @@
-"""Put MicroPython itself on a board: find the chip, take the right image and offset, erase, write, verify.
+"""Put MicroPython itself on a board: find the chip, choose the image and the offset, erase, write, verify.
 
-All that is on the board goes, also its settings, unless --keep. Then: posewire deploy --board NAME.
+All content of the board is erased, also its settings, unless --keep is given. Next: posewire deploy --board NAME.
 """
 
 import argparse
@@ -18,28 +18,32 @@ _BAUD = 460800
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``posewire flash``."""
+    """Add the options of ``posewire flash``."""
     parser.add_argument("--board", required=True, help="name of a board definition, or a folder with a board.toml")
-    parser.add_argument("--port", help="serial port; without it, the only one there is")
+    parser.add_argument("--port", help="serial port (default: the only one)")
     parser.add_argument("--image", help="file or URL (default: the board's, from micropython.org)")
-    parser.add_argument("--version", default=VERSION, help="of MicroPython, as in file names (default %(default)s)")
-    parser.add_argument("--baud", type=int, default=_BAUD, help="default %(default)s; lower it when writing fails")
+    parser.add_argument(
+        "--version", default=VERSION, help="version of MicroPython, as in file names (default %(default)s)"
+    )
+    parser.add_argument(
+        "--baud", type=int, default=_BAUD, help="speed of the port (default %(default)s); lower it when writing fails"
+    )
     parser.add_argument("--keep", action="store_true", help="do not erase: files and settings stay, if they fit")
     parser.add_argument("--yes", action="store_true", help="erase without asking")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be run, and touch nothing")
+    parser.add_argument("--dry-run", action="store_true", help="print the commands, and change nothing")
     parser.add_argument(
-        "--json", action="store_true", help="the result as JSON; asks nothing, so it needs --yes or --keep"
+        "--json", action="store_true", help="print the result as JSON, without questions; needs --yes or --keep"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Flash; 0 when the image is on the board and verified."""
+    """Flash; the status is 0 when the image is on the board and verified."""
     board = find_board(args.board)
     source = args.image or image_url(board, args.version)
     if args.dry_run:
         return _dry_run(args, source)
     if not (args.yes or args.keep) and (args.json or not sys.stdin.isatty()):
-        raise InstallError("this erases all that is on the board: say --yes, or --keep to leave files and settings")
+        raise InstallError("this erases everything on the board: add --yes, or --keep to keep files and settings")
     port = choose_port(args.port)
     image = find_image(source)
     check_image(image, board)
@@ -55,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     offset = board.image.offset
     output = run_esptool(write_command(port, board.board.chip, args.baud, offset, image, not args.keep), show)
     if "Hash of data verified" not in output:
-        raise InstallError("esptool did not say that what it wrote is right: try again, with --baud 115200")
+        raise InstallError("esptool did not verify the image: try again with --baud 115200")
     result = {"board": board.board.name, "chip": detected.chip, "image": image.name, "offset": offset}
     then = f"{image.name} is on the board. Next: posewire deploy --board {args.board}"
     print(json.dumps(result) if args.json else then)

@@ -1,4 +1,4 @@
-"""MicroPython images: where they come from, and whether one fits the board."""
+"""MicroPython images: download them, and check that they fit the board."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from posewire.boards.definition import BoardDefinition
 from posewire.errors import InstallError
 
 VERSION = "20250911-v1.26.1"
-"""The MicroPython that is flashed where no other is asked for, as in the names of its files."""
+"""The default version of MicroPython, as in the names of its files."""
 
 _SITE = "https://micropython.org/resources/firmware/"
 _SIZE_MIN, _SIZE_MAX = 256 * 1024, 16 * 1024 * 1024
@@ -25,12 +25,12 @@ _CHIP_IDS = {0: "esp32", 2: "esp32s2", 5: "esp32c3", 9: "esp32s3", 13: "esp32c6"
 
 
 def image_url(board: BoardDefinition, version: str = VERSION) -> str:
-    """Where the board's image is published. ``version`` as in file names, such as ``20250911-v1.26.1``."""
+    """Return the URL of the board's image. ``version`` as in file names, such as ``20250911-v1.26.1``."""
     return f"{_SITE}{board.image.full_name}-{version}.bin"
 
 
 def find_image(source: str, cache: Path | None = None) -> Path:
-    """A local file as it is; a URL is downloaded, once. Raises InstallError."""
+    """Return the path of a local file, or of a URL that is downloaded once. Raises InstallError."""
     if not source.startswith(("https://", "http://")):
         path = Path(source)
         if not path.is_file():
@@ -44,16 +44,16 @@ def find_image(source: str, cache: Path | None = None) -> Path:
 
 
 def cache_folder() -> Path:
-    """Where downloaded images are kept."""
+    """Return the folder of downloaded images."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "posewire" / "images"
 
 
 def check_image(path: Path, board: BoardDefinition | None) -> str:
-    """Check that a file is an image, and one for the board's chip; returns the chip that it is for.
+    """Check that a file is an image for the board's chip; return the chip that it is for.
 
     Raises:
-        InstallError: it is something else.
+        InstallError: it is not.
     """
     try:
         size = path.stat().st_size
@@ -73,7 +73,7 @@ def check_image(path: Path, board: BoardDefinition | None) -> str:
             f"it needs {board.image.full_name}"
         )
     if not _SIZE_MIN <= size <= _SIZE_MAX:
-        raise InstallError(f"{path.name} has {size} bytes: that is no whole MicroPython image")
+        raise InstallError(f"{path.name} has {size} bytes, which is too few for a MicroPython image")
     return chip
 
 

@@ -1,4 +1,4 @@
-"""What the MicroPython on a board is, and whether this firmware runs on it."""
+"""The MicroPython on a board, and the check that this firmware runs on it."""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _CHIP = re.compile(r"ESP32(?:[SCHP]\d+)?")
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A MicroPython: its version, what it says the board is, and which native code it takes (empty: none)."""
+    """A MicroPython: its version, its text for the board, and the native code that it takes (empty: none)."""
 
     version: tuple[int, ...]
     machine: str
@@ -31,43 +31,43 @@ class Interpreter:
 
     @property
     def takes_mpy(self) -> bool:
-        """Whether files of mpy-cross load: else it gets source."""
+        """Whether it loads the files of mpy-cross; otherwise it gets source."""
         return self.mpy_version == MPY_VERSION and bool(self.architecture)
 
     def describe(self) -> str:
-        """One line for people."""
+        """Return a description in one line."""
         version = ".".join(str(part) for part in self.version[:3])
         code = f", native code {self.architecture}" if self.architecture else ""
         return f"MicroPython {version} on {self.machine}{code}"
 
 
 def parse_interpreter(version: list[int], mpy: int, machine: str) -> Interpreter:
-    """From ``sys.implementation``: ``version``, ``_mpy`` (0 where there is none), ``_machine``."""
+    """Make one from ``sys.implementation``: ``version``, ``_mpy`` (0 where there is none), ``_machine``."""
     index = mpy >> 10
     name = _ARCHITECTURES[index] if index < len(_ARCHITECTURES) else ""
     return Interpreter(tuple(version[:3]), machine, (mpy & 0xFF, mpy >> 8 & 3), name)
 
 
 def check_interpreter(interpreter: Interpreter, board: BoardDefinition | None) -> None:
-    """Check that the firmware runs there, and that it is the board that was named.
+    """Check that the firmware runs there, and that the board has the chip of the named one.
 
     Raises:
-        InstallError: too old, or another chip.
+        InstallError: the version is too old, or the chip is another one.
     """
     if interpreter.version[:2] < OLDEST:
         raise InstallError(
-            f"the board has {interpreter.describe()}: it needs {OLDEST[0]}.{OLDEST[1]} or newer. "
-            "Put a newer one on it: posewire flash --board NAME"
+            f"the board has {interpreter.describe()}: the firmware needs {OLDEST[0]}.{OLDEST[1]} or newer. "
+            "Flash a newer one: posewire flash --board NAME"
         )
     chip = chip_of(interpreter.machine)
     if board is not None and chip and chip != board.board.chip:
         raise InstallError(
-            f"{board.board.name} has an {board.chip.esptool}, but what answers is {interpreter.machine}: "
-            "another board's name, or another port?"
+            f"{board.board.name} has an {board.chip.esptool}, but the port has {interpreter.machine}: "
+            "check the name of the board and the port"
         )
 
 
 def chip_of(machine: str) -> str:
-    """The chip as in board.toml that a machine text such as "Generic ESP32S3 module with ESP32S3" names; or empty."""
+    """Return the chip, as in board.toml, in a text such as "Generic ESP32S3 module with ESP32S3"; empty if none."""
     found = _CHIP.findall(machine.upper().replace("-", ""))
     return found[-1].lower() if found else ""

@@ -1,6 +1,6 @@
-"""Show what a board prints, and find it again when it restarts or is plugged in anew.
+"""Show the output of a board, also after it restarts or is plugged in again.
 
---repl gives you its REPL instead (Ctrl-] ends it); that interrupts what runs on it when you press Ctrl-C.
+With --repl you get its REPL instead (Ctrl-] ends it); Ctrl-C then interrupts the running program.
 """
 
 import argparse
@@ -31,13 +31,15 @@ _PLAIN = "\x1b[0m"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``posewire monitor``."""
-    parser.add_argument("--port", help="serial port; without it, the only one there is")
-    parser.add_argument("--repl", action="store_true", help="the board's REPL, for typing")
-    parser.add_argument("--level", choices=("debug", "info", "warning", "error"), default="debug", help="least to show")
-    parser.add_argument("--save", type=Path, help="append what is shown to a file as well")
-    parser.add_argument("--for", dest="seconds", type=float, help="end after so many seconds")
-    parser.add_argument("--dry-run", action="store_true", help="say which port it would be")
+    """Add the options of ``posewire monitor``."""
+    parser.add_argument("--port", help="serial port (default: the only one)")
+    parser.add_argument("--repl", action="store_true", help="open the board's REPL")
+    parser.add_argument(
+        "--level", choices=("debug", "info", "warning", "error"), default="debug", help="least level to show"
+    )
+    parser.add_argument("--save", type=Path, help="append the output to a file as well")
+    parser.add_argument("--for", dest="seconds", type=float, help="end after this number of seconds")
+    parser.add_argument("--dry-run", action="store_true", help="print the port, and end")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,10 +65,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def lines(port: str, over: Callable[[], bool]) -> Iterator[str]:
-    """The board's lines, until ``over()``; a port that goes away is waited for.
+    """Yield the board's lines until ``over()``; wait for a port that has gone away.
 
     Raises:
-        InstallError: the port cannot be opened to begin with.
+        InstallError: the port cannot be opened at the start.
     """
     link = _open(port)
     pending = b""

@@ -1,4 +1,4 @@
-"""What is behind a serial port: for ``posewire doctor PORT``."""
+"""The check of the board on a serial port, for ``posewire doctor PORT``."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from posewire.boards.definition import load_board
 from posewire.boards.folders import board_folder, board_names
 from posewire.errors import InstallError, ProvisioningError
-from posewire.install.deploy import look
+from posewire.install.deploy import read_state
 from posewire.install.interpreter import OLDEST, chip_of
 from posewire.install.provision_command import open_line
 from posewire.install.repl import BoardRepl, open_repl
@@ -24,7 +24,7 @@ _STATES = {
 
 
 class Finding(NamedTuple):
-    """Something about the board: a name, whether it is fine, and what was found or what to do."""
+    """One finding: its name, its verdict, and the value found or the remedy."""
 
     name: str
     fine: bool
@@ -32,7 +32,7 @@ class Finding(NamedTuple):
 
 
 def check_port(port: str, tell: Callable[[Finding], None]) -> bool:
-    """Tell what is on a port; True when all is fine. Firmware that answers is not disturbed; else the REPL is used."""
+    """Check a port; True when all is fine. Firmware that answers is not disturbed; otherwise the REPL is used."""
     all_fine = True
 
     def note(name: str, fine: bool, text: str) -> None:
@@ -46,7 +46,7 @@ def check_port(port: str, tell: Callable[[Finding], None]) -> bool:
             state = client.connect(_IMPROV_SECONDS)
             info = client.info()
     except ProvisioningError:
-        note("firmware", True, "does not answer; asking for the REPL instead, which interrupts what runs")
+        note("firmware", True, "does not answer; the REPL is used instead, which interrupts the running program")
     except InstallError as error:
         note("port", False, str(error))
         return False
@@ -64,7 +64,7 @@ def check_port(port: str, tell: Callable[[Finding], None]) -> bool:
 
 
 def _check_repl(repl: BoardRepl, note: Callable[[str, bool, str], None]) -> None:
-    state = look(repl)
+    state = read_state(repl)
     interpreter = state.interpreter
     new_enough = interpreter.version[:2] >= OLDEST
     advice = "" if new_enough else f"; the firmware needs {OLDEST[0]}.{OLDEST[1]}: posewire flash"
@@ -72,7 +72,7 @@ def _check_repl(repl: BoardRepl, note: Callable[[str, bool, str], None]) -> None
     there = bool(state.firmware) and "main.py" in state.files
     note("files", there, f"posewire {state.firmware}" if there else "no firmware: posewire deploy --board NAME")
     if "board.json" not in state.files:
-        note("board", False, f"it does not know what it is: posewire deploy --board {_guess(interpreter.machine)}")
+        note("board", False, f"it has no definition: posewire deploy --board {_guess(interpreter.machine)}")
     else:
         try:
             name = json.loads(repl.read("board.json"))["board"]["name"]

@@ -8,7 +8,7 @@ _WIDTH = 28
 
 
 class Progress:
-    """``total`` steps of something; as a context manager, the line is ended at the end. Writes to standard error."""
+    """Shows the progress of ``total`` steps on standard error. Use as a context manager, which ends the line."""
 
     def __init__(self, title: str, total: int, quiet: bool = False) -> None:
         self._title = title
@@ -29,7 +29,7 @@ class Progress:
             sys.stderr.write(f"{self._title}: done\n")
 
     def show(self, done: int, what: str = "") -> None:
-        """So much is done, and this is under way."""
+        """Show the number of finished steps, and the current one."""
         percent = min(100, 100 * done // self._total)
         if not self._live:
             return

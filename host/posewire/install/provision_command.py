@@ -1,6 +1,6 @@
 """Give a board its Wi-Fi and its host over USB (Improv), while its firmware runs.
 
-The password is asked for, or read from POSEWIRE_WIFI_PASSWORD or a file: never an option, where others could see it.
+The password is typed, or read from POSEWIRE_WIFI_PASSWORD or a file; others could see it in an option.
 """
 
 import argparse
@@ -23,24 +23,24 @@ _WRITE_SECONDS = 3.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``posewire provision``."""
-    parser.add_argument("--port", help="serial port; without it, the only one there is")
-    parser.add_argument("--ssid", help="the network; without it, one of those that the board hears is asked for")
+    """Add the options of ``posewire provision``."""
+    parser.add_argument("--port", help="serial port (default: the only one)")
+    parser.add_argument("--ssid", help="name of the network (default: asked for, among those that the board hears)")
     parser.add_argument("--password-file", type=Path, help="file with the network's password")
     parser.add_argument("--open", action="store_true", help="the network has no password")
-    parser.add_argument("--url", default="", help="the host: ws://… or wss://… (default: as it is)")
+    parser.add_argument("--url", default="", help="address of the host: ws://… or wss://… (default: unchanged)")
     parser.add_argument("--token-file", type=Path, help="file with the host's token")
     parser.add_argument("--scan", action="store_true", help="only list the networks that the board hears")
     parser.add_argument("--identify", action="store_true", help="only make the board blink")
-    parser.add_argument("--info", action="store_true", help="only say what the board is")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be set, and touch nothing")
-    parser.add_argument("--json", action="store_true", help="the result as JSON; asks nothing")
+    parser.add_argument("--info", action="store_true", help="only print the board's description")
+    parser.add_argument("--dry-run", action="store_true", help="print the settings, and change nothing")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON, without questions")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Provision; 0 when the board has joined the network."""
+    """Provision; the status is 0 when the board has joined the network."""
     if args.url and not args.url.startswith(("ws://", "wss://")):
-        raise InstallError(f"the host is a ws:// or wss:// URL, not {args.url!r}")
+        raise InstallError(f"the host's address must begin with ws:// or wss://, not {args.url!r}")
     token = _read_secret(args.token_file) if args.token_file else ""
     if args.dry_run:
         host = args.url or "as it is"
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def open_line(port: str) -> Any:
-    """A serial port as Improv wants it. Raises InstallError."""
+    """Open a serial port for Improv. Raises InstallError."""
     try:
         import serial
     except ImportError:
@@ -96,16 +96,16 @@ def _talk(args: argparse.Namespace, client: ImprovClient, token: str) -> dict[st
 
 def _ask_network(args: argparse.Namespace, client: ImprovClient) -> str:
     if args.json or not sys.stdin.isatty():
-        raise InstallError("say which network: --ssid NAME (--scan lists those that the board hears)")
+        raise InstallError("name the network with --ssid NAME (--scan lists those that the board hears)")
     _say(args, "the board looks for networks …")
     networks = client.scan()
     if not networks:
-        raise InstallError("the board hears no network: is it near enough, is there one on 2.4 GHz?")
+        raise InstallError("the board hears no network: it needs one on 2.4 GHz that is near enough")
     for number, network in enumerate(networks, 1):
         print(f"{number:3}  {network.rssi} dBm  {network.ssid}")
     choice = input("which one? ").strip()
     if not choice.isdigit() or not 1 <= int(choice) <= len(networks):
-        raise InstallError(f"{choice!r} is none of them")
+        raise InstallError(f"{choice!r} is not in the list")
     return networks[int(choice) - 1].ssid
 
 
@@ -117,7 +117,7 @@ def _password(args: argparse.Namespace, ssid: str) -> str:
     if PASSWORD_VARIABLE in os.environ:
         return os.environ[PASSWORD_VARIABLE]
     if args.json or not sys.stdin.isatty():
-        raise InstallError(f"no password: set {PASSWORD_VARIABLE}, or say --password-file or --open")
+        raise InstallError(f"there is no password: set {PASSWORD_VARIABLE}, or use --password-file or --open")
     return getpass.getpass(f"password of {ssid}: ")
 
 

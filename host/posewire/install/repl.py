@@ -20,14 +20,14 @@ _NO_REPL = (
 
 
 class BoardRepl:
-    """The raw REPL of one board. All methods raise InstallError with what to do about it."""
+    """The raw REPL of one board. All methods raise InstallError; the message names the remedy."""
 
     def __init__(self, transport: Any, port: str) -> None:
         self._transport = transport
         self._port = port
 
     def run(self, code: str, timeout: float = 30.0) -> str:
-        """Run code on the board; returns what it printed."""
+        """Run code on the board and return its output."""
         with self._told("run a program on it"):
             output, error = self._transport.exec_raw(code, timeout=timeout)
         if error:
@@ -44,12 +44,12 @@ class BoardRepl:
             )
 
     def read(self, path: str) -> bytes:
-        """A file's content."""
+        """Return a file's content."""
         with self._told(f"read {path}"):
             return bytes(self._transport.fs_readfile(path, chunk_size=_CHUNK))
 
     def reset(self) -> None:
-        """Start the board anew; it runs its main.py, and this REPL is gone."""
+        """Restart the board; it runs its main.py, and this REPL ends."""
         with contextlib.suppress(Exception):
             self._transport.exec_raw_no_follow("import time, machine; time.sleep_ms(100); machine.reset()")
             time.sleep(0.3)
@@ -68,10 +68,10 @@ class BoardRepl:
 
 @contextlib.contextmanager
 def open_repl(port: str) -> Iterator[BoardRepl]:
-    """Interrupt what runs on the board and take its REPL.
+    """Interrupt the running program of the board and open its REPL.
 
     Raises:
-        InstallError: no such port, no permission, or no REPL behind it.
+        InstallError: the port does not exist, cannot be opened, or has no REPL.
     """
     try:
         from mpremote.transport_serial import SerialTransport
@@ -105,7 +105,7 @@ def _enter(transport: Any, port: str) -> None:
 
 
 def port_problem(port: str, error: Exception) -> str:
-    """Why a port cannot be opened, and what to do."""
+    """Return the reason why a port cannot be opened, and the remedy."""
     text = str(error)
     if "ermission" in text:
         return f"no permission for {port}: on Linux, sudo usermod -aG dialout $USER, then log in again"

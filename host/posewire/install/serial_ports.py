@@ -1,4 +1,4 @@
-"""Finding the board's serial port."""
+"""The search for the board's serial port."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ NO_PORT = (
 
 @dataclass(frozen=True)
 class Port:
-    """A serial port: its device name, what is behind it, and whether that is the chip's own USB."""
+    """A serial port: its device name, its description, and whether it is the chip's own USB."""
 
     device: str
     description: str
@@ -31,7 +31,7 @@ class Port:
 
 
 def list_ports() -> list[Port]:
-    """The ports that a board may be on, the likeliest first. Raises InstallError when pyserial is missing."""
+    """Return the ports that a board may be on, the likeliest first. Raises InstallError when pyserial is missing."""
     try:
         from serial.tools import list_ports as system
     except ImportError:
@@ -45,10 +45,10 @@ def list_ports() -> list[Port]:
 
 
 def choose_port(name: str | None, ports: Sequence[Port] | None = None) -> str:
-    """The port to use: the one named, or the only one that there is.
+    """Return the port to use: the named one, or the only one.
 
     Raises:
-        InstallError: there is none, or there are several.
+        InstallError: there is no port, or there are several.
     """
     if name is not None:
         return name
@@ -57,10 +57,10 @@ def choose_port(name: str | None, ports: Sequence[Port] | None = None) -> str:
         raise InstallError(NO_PORT)
     if len(there) > 1:
         names = ", ".join(f"{port.device} ({port.description})" for port in there)
-        raise InstallError(f"several boards: name one with --port: {names}")
+        raise InstallError(f"there are several boards: name one with --port: {names}")
     return there[0].device
 
 
 def missing_extra(package: str) -> InstallError:
-    """The error for a package of the extra ``flash`` that is not installed."""
+    """Return the error for a missing package of the extra ``flash``."""
     return InstallError(f'{package} is not installed: pip install "posewire[flash]"')

@@ -18,7 +18,7 @@ _LINE_MAX = 4096
 
 
 class PacketType(IntEnum):
-    """What a packet is."""
+    """The kind of a packet."""
 
     CURRENT_STATE = 1
     ERROR_STATE = 2
@@ -27,7 +27,7 @@ class PacketType(IntEnum):
 
 
 class State(IntEnum):
-    """How far the board is."""
+    """The state of the board."""
 
     STOPPED = 0
     READY = 2
@@ -36,7 +36,7 @@ class State(IntEnum):
 
 
 class ErrorState(IntEnum):
-    """Why a command failed."""
+    """The reason of a failed command."""
 
     NONE = 0
     INVALID_PACKET = 1
@@ -47,7 +47,7 @@ class ErrorState(IntEnum):
 
 
 class Command(IntEnum):
-    """What a client may ask for."""
+    """A command of a client."""
 
     WIFI_SETTINGS = 1
     CURRENT_STATE = 2
@@ -65,7 +65,7 @@ class Command(IntEnum):
 
 @dataclass(frozen=True)
 class Packet:
-    """One packet whose checksum was right."""
+    """A packet with a valid checksum."""
 
     type: int
     data: bytes
@@ -85,10 +85,10 @@ class Decoder:
     def __init__(self) -> None:
         self._buffer = bytearray()
         self.damaged = 0
-        """Packets whose version or checksum was wrong; they are left out."""
+        """Number of packets with a wrong version or checksum; they are left out."""
 
     def feed(self, data: bytes) -> list[Packet | str]:
-        """Add received bytes; return what they complete: packets, and lines that were none (without their end)."""
+        """Add received bytes; return the packets that they complete, and the lines of text (without their ends)."""
         self._buffer += data
         found: list[Packet | str] = []
         while (item := self._next()) is not None:
@@ -129,45 +129,45 @@ class Decoder:
 
 
 def checksum(data: bytes) -> int:
-    """The low byte of the sum."""
+    """Return the low byte of the sum of the bytes."""
     return sum(data) & 0xFF
 
 
 def build_packet(kind: int, data: bytes) -> bytes:
-    """A packet with the line feed that ends it. Raises WireError for more than 255 bytes of data."""
+    """Return a packet with its line feed. Raises WireError for more than 255 bytes of data."""
     if len(data) > 255:
-        raise WireError(f"an Improv packet carries at most 255 bytes, these are {len(data)}")
+        raise WireError(f"an Improv packet must have at most 255 bytes, not {len(data)}")
     body = HEADER + bytes((VERSION, kind, len(data))) + data
     return body + bytes((checksum(body),)) + b"\n"
 
 
 def build_command(command: int, data: bytes = b"") -> bytes:
-    """An RPC command. Raises WireError when it is too long."""
+    """Return an RPC command. Raises WireError when it is too long."""
     if len(data) > 253:
-        raise WireError(f"an Improv command carries at most 253 bytes, these are {len(data)}")
+        raise WireError(f"an Improv command must have at most 253 bytes, not {len(data)}")
     return build_packet(PacketType.RPC_COMMAND, bytes((command, len(data))) + data)
 
 
 def build_strings(strings: Sequence[str]) -> bytes:
-    """Strings, each behind its length in bytes. Raises WireError for one that is too long."""
+    """Return strings, each after its length in bytes. Raises WireError for one that is too long."""
     encoded = [text.encode() for text in strings]
     for text in encoded:
         if len(text) > 255:
-            raise WireError("an Improv string has at most 255 bytes")
+            raise WireError("an Improv string must have at most 255 bytes")
     return b"".join(bytes((len(text),)) + text for text in encoded)
 
 
 def build_wifi_settings(ssid: str, password: str) -> bytes:
-    """The command that gives the board a network. Raises WireError when the two are too long."""
+    """Return the command that gives the board a network. Raises WireError when the name or the password is too long."""
     if not 1 <= len(ssid.encode()) <= 32:
-        raise WireError("a network's name has 1 to 32 bytes")
+        raise WireError("a network's name must have 1 to 32 bytes")
     if len(password.encode()) > 64:
-        raise WireError("a network's password has at most 64 bytes")
+        raise WireError("a network's password must have at most 64 bytes")
     return build_command(Command.WIFI_SETTINGS, build_strings((ssid, password)))
 
 
 def parse_strings(data: bytes) -> tuple[str, ...]:
-    """Undo build_strings. Raises WireError when the lengths do not fit."""
+    """Return the strings that ``build_strings`` joined. Raises WireError when the lengths do not fit."""
     strings = []
     at = 0
     while at < len(data):
@@ -180,7 +180,7 @@ def parse_strings(data: bytes) -> tuple[str, ...]:
 
 
 def parse_result(data: bytes) -> Result:
-    """The data of an RPC result packet. Raises WireError when it does not parse."""
+    """Parse the data of an RPC result packet. Raises WireError when it does not parse."""
     if len(data) < 2 or data[1] != len(data) - 2:
-        raise WireError("an Improv result of the wrong length")
+        raise WireError("an Improv result has the wrong length")
     return Result(data[0], parse_strings(data[2:]))

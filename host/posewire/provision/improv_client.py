@@ -1,4 +1,4 @@
-"""Talks Improv to a board on any byte line: a serial port, or a simulated board's console."""
+"""Improv with a board on any byte line: a serial port, or a simulated board's console."""
 
 import time
 from collections.abc import Callable
@@ -37,17 +37,17 @@ class Line(Protocol):
     """A byte line to the board; ``serial.Serial`` (with a short time-out) is one."""
 
     def read(self, size: int = 1, /) -> bytes:
-        """Up to ``size`` bytes, fewer or none after the line's time-out."""
+        """Return up to ``size`` bytes, fewer or none after the line's time-out."""
         ...
 
     def write(self, data: bytes, /) -> object:
-        """Send all of it."""
+        """Send all bytes."""
         ...
 
 
 @dataclass(frozen=True)
 class DeviceInfo:
-    """What a board says about itself."""
+    """A board's description of itself."""
 
     firmware: str
     version: str
@@ -65,7 +65,7 @@ class Network:
 
 
 class ImprovClient:
-    """One conversation. All methods block; all raise ProvisioningError with what to do about it."""
+    """One conversation. All methods block and raise ProvisioningError; the message names the remedy."""
 
     def __init__(self, line: Line, on_text: Callable[[str], None] = lambda text: None) -> None:
         self._line = line
@@ -75,7 +75,7 @@ class ImprovClient:
         self.state: State | None = None
 
     def connect(self, timeout: float = 10.0) -> State:
-        """Ask until the board answers (it may still be starting); return how far it is."""
+        """Ask until the board answers, as it may still be starting; return its state."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             self._send(build_command(Command.CURRENT_STATE))
@@ -90,14 +90,14 @@ class ImprovClient:
         )
 
     def info(self) -> DeviceInfo:
-        """What the board is."""
+        """Return the board's description of itself."""
         strings = self._call(Command.DEVICE_INFO)
         if len(strings) < 4:
-            raise ProvisioningError("the board's answer about itself is too short")
+            raise ProvisioningError("the board's description of itself is too short")
         return DeviceInfo(*strings[:4])
 
     def scan(self) -> list[Network]:
-        """The networks that the board hears, strongest first."""
+        """Return the networks that the board hears, strongest first."""
         self._send(build_command(Command.SCAN))
         deadline = time.monotonic() + _SCAN_SECONDS
         networks: dict[str, Network] = {}
@@ -113,14 +113,14 @@ class ImprovClient:
         return sorted(networks.values(), key=lambda network: -network.rssi)
 
     def set_wifi(self, ssid: str, password: str, timeout: float = _JOIN_SECONDS) -> tuple[str, ...]:
-        """Give the board a network and wait until it has joined it; returns the URLs that the board names."""
+        """Give the board a network and wait until it has joined it; return the URLs that the board names."""
         self._send(build_wifi_settings(ssid, password))
         return self._result(Command.WIFI_SETTINGS, time.monotonic() + timeout)
 
     def set_host(self, url: str, token: str) -> str:
-        """Tell the board its host and its token (empty: as it is); returns the URL that it uses now."""
+        """Give the board its host and its token (empty: unchanged); return the URL that it uses now."""
         if url and not url.startswith(("ws://", "wss://")):
-            raise ProvisioningError(f"the host is a ws:// or wss:// URL, not {url!r}")
+            raise ProvisioningError(f"the host's address must begin with ws:// or wss://, not {url!r}")
         strings = self._call(Command.HOST, build_strings((url, token)))
         return strings[0] if strings else ""
 
@@ -149,7 +149,7 @@ class ImprovClient:
         raise ProvisioningError(f"the board did not answer ({command.name.lower()}) in time")
 
     def _packet(self, deadline: float) -> Packet | None:
-        """The next packet; None when there is none until the deadline."""
+        """Return the next packet; None when there is none until the deadline."""
         while True:
             if self._pending:
                 packet = self._pending.pop(0)
@@ -161,7 +161,7 @@ class ImprovClient:
             self._read()
 
     def _drain(self) -> None:
-        """Take what else the answers to repeated questions bring."""
+        """Read and drop the further answers to repeated questions."""
         deadline = time.monotonic() + 2 * _POLL_SECONDS
         while self._packet(deadline) is not None:
             pass

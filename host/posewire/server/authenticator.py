@@ -1,4 +1,4 @@
-"""Who may connect: the token of a request, and the identity it comes with. WebSocket and HTTP share it."""
+"""Authentication of requests by their tokens, for WebSocket and HTTP alike."""
 
 import hmac
 import secrets
@@ -23,7 +23,7 @@ ANY_DEVICE = "device.any"
 
 @dataclass(frozen=True)
 class Identity:
-    """A peer that was let in: what it says of itself in its opening request, and who its token says it is."""
+    """An authenticated peer: its own words in the opening request, and the principal of its token."""
 
     device_id: str
     client_id: str
@@ -37,7 +37,7 @@ class Identity:
 
 
 class ConnectionAuthenticator:
-    """Checks tokens of all kinds; where nothing is configured everybody on this machine is let in (see settings)."""
+    """Verifies tokens of all kinds; without any configured, everybody on this machine is let in (see settings)."""
 
     def __init__(self, settings: AuthSettings, identities: Identities) -> None:
         """Prepare the keys.
@@ -50,11 +50,11 @@ class ConnectionAuthenticator:
         self._jwt = JwtVerifier(settings) if settings.jwt_keys else None
 
     def authenticate(self, path: str, headers: Mapping[str, str]) -> Identity:
-        """Return the identity behind an opening request; ``path`` with its query, where browsers say who they are.
+        """Return the identity behind an opening request; ``path`` has the query, where browsers put their token.
 
         Raises:
             WireError: ``unauthorized``: the token is missing or wrong, or another device's; ``forbidden``: a page of
-                another site; ``bad_message``: a header that should be there once is there twice.
+                another site; ``bad_message``: a header is there more than once.
         """
         said = _Said(path, headers)
         device_id, client_id, protocol = said.device_id(), _clean(said("Client-Id")), said("Protocol-Version")
@@ -74,7 +74,7 @@ class ConnectionAuthenticator:
         )
 
     def principal(self, path: str, headers: Mapping[str, str]) -> Principal:
-        """Return who the token of a request belongs to.
+        """Return the principal of a request's token.
 
         Raises:
             WireError: ``unauthorized``: the token is missing or wrong; ``forbidden``: a page of another site.
@@ -88,7 +88,7 @@ class ConnectionAuthenticator:
         return self.principal_of(given, _clean(said("Device-Id")), _clean(said("Client-Id")))
 
     def principal_of(self, token: str, device_id: str = "", client_id: str = "") -> Principal:
-        """Return who a token belongs to; some are good for one device only (``device_id`` as the device spells it).
+        """Return the principal of a token; some tokens are for one device (``device_id`` as the device spells it).
 
         Raises:
             WireError: ``unauthorized``.
@@ -109,9 +109,9 @@ class ConnectionAuthenticator:
         return found
 
     def again(self, principal: Principal) -> Principal | None:
-        """Return who somebody is by these settings whom earlier ones let in; None when these would not.
+        """Return the principal by these settings of a peer that earlier settings let in; None when these do not.
 
-        Whom the store vouches for (paired devices, issued tokens) is not looked at: ``Identities`` reports them.
+        Paired devices and issued tokens are not checked here: ``Identities`` reports their end.
         """
         settings = self._settings
         if not settings.required:
@@ -131,7 +131,7 @@ class ConnectionAuthenticator:
 
 
 def refuse_other_sites(headers: Mapping[str, str]) -> None:
-    """Refuse what a page of another site makes a browser on this machine send: a host without tokens would obey it.
+    """Refuse requests that a page of another site makes a local browser send: a host without tokens would obey them.
 
     Raises:
         WireError: ``forbidden``.
@@ -148,7 +148,7 @@ def said_by(headers: Mapping[str, str]) -> tuple[str, str]:
 
 
 class _Said:
-    """What a request says by headers or, as browsers cannot set them, by its query."""
+    """The values of a request's headers or, as browsers cannot set those, of its query."""
 
     def __init__(self, path: str, headers: Mapping[str, str]) -> None:
         self._headers = headers
@@ -159,7 +159,7 @@ class _Said:
         return (_header(self._headers, name) or self._query.get(name.lower()) or "").strip()
 
     def device_id(self) -> str:
-        """Return the device id in the form that is used everywhere here."""
+        """Return the device id, as it is spelt everywhere here."""
         return _clean(self("Device-Id")).lower()
 
 
@@ -178,5 +178,5 @@ def _split(url: str) -> SplitResult:
 
 
 def _clean(text: str) -> str:
-    """Limit a string from a peer to what may stand in a log line."""
+    """Return a peer's string without characters that a log line must not have, and not too long."""
     return "".join(char for char in text[:_MAX_ID] if char.isprintable() and char != " ")

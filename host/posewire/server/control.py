@@ -1,4 +1,4 @@
-"""What may be ordered of a running host from outside: restart, read the configuration again."""
+"""The orders to a running host from outside: restart, and read the configuration again."""
 
 from collections.abc import Awaitable, Callable
 
@@ -6,7 +6,7 @@ from posewire.errors import WireError
 
 
 class HostControl:
-    """Filled in by whoever runs the host; a host inside a test can do neither."""
+    """The two orders. The process that runs the host sets them; a host inside a test has neither."""
 
     def __init__(self) -> None:
         self.on_restart: Callable[[], None] | None = None
@@ -23,11 +23,11 @@ class HostControl:
         self.on_restart()
 
     async def reload(self) -> str:
-        """Read the configuration again; returns what was changed.
+        """Read the configuration again; return the changes, in words.
 
         Raises:
             WireError: ``not_available``.
-            ConfigError: the new configuration makes no sense.
+            ConfigError: the new configuration is not valid.
         """
         if self.on_reload is None:
             raise WireError("this host has no configuration file", "not_available")

@@ -1,4 +1,4 @@
-"""A host in a process of its own: started, watched by its log, stopped, killed."""
+"""A host in a process of its own: start it, read its log, stop it, kill it."""
 
 import json
 import os
@@ -46,7 +46,7 @@ class HostProcess:
 
     @property
     def pid(self) -> int:
-        """Process id, while it runs."""
+        """The process id, while it runs."""
         assert self._process is not None
         return self._process.pid
 
@@ -89,7 +89,7 @@ class HostProcess:
         if found is None:
             self.kill()
             last = "; ".join(str(event.get("text") or event) for event in self.events[-3:])
-            raise PosewireError(f"the host did not start: {last or 'it said nothing'}")
+            raise PosewireError(f"the host did not start: {last or 'its log is empty'}")
         self.url, self.port = found[1], int(found[2])
 
     def stop(self) -> None:
@@ -105,7 +105,7 @@ class HostProcess:
         os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it run on after a freeze."""
+        """Let it continue after a freeze."""
         os.kill(self.pid, signal.SIGCONT)
 
     def logged(self, event: str, **fields: Any) -> list[Event]:

@@ -1,4 +1,4 @@
-"""The tools that all devices of a host share, made from the settings and alive as long as the host."""
+"""The tools that all devices of a host share, made from the settings."""
 
 import asyncio
 from collections import Counter
@@ -22,7 +22,7 @@ class HostTools:
     """Functions, MCP servers and Home Assistant behind one ``ToolManager``.
 
     Raises:
-        ConfigError: a plug-in does not load, or a secret is not where the settings say.
+        ConfigError: a plug-in does not load, or a secret cannot be read.
     """
 
     def __init__(
@@ -46,12 +46,12 @@ class HostTools:
         self.manager = ToolManager(executors, hidden=settings.hidden, timeout=settings.timeout, counters=counters)
 
     def start(self) -> None:
-        """Begin to connect to the servers; on the event loop."""
+        """Begin to connect to the MCP servers; needs a running event loop."""
         for server in self._servers:
             server.start()
 
     async def ready(self, within: float = 20.0) -> None:
-        """Wait until the servers' tools are listed, but not for long: one that is away has none."""
+        """Wait up to ``within`` seconds for the servers' tools; a server that does not answer has none."""
         await asyncio.gather(*(server.ready(within) for server in self._servers))
 
     async def close(self) -> None:

@@ -31,7 +31,7 @@ LifeHook = Callable[[Services], Awaitable[None]]
 
 
 class Plugin:
-    """What a plug-in's ``register`` gets: its methods add to the host."""
+    """The argument of a plug-in's ``register``: its methods add to the host."""
 
     def __init__(self, name: str, taken: set[str]) -> None:
         self.name = name
@@ -53,7 +53,7 @@ class Plugin:
         self.text_types[kind] = TextType(handle, parse, scope)
 
     def http(self, path: str, endpoint: Endpoint, scope: str, methods: Sequence[str] = ("GET",)) -> None:
-        """Serve a path. ``scope`` is what the request's token must grant; empty: everybody may use it."""
+        """Serve a path. The request's token must grant ``scope``; empty: everybody may use the path."""
 
         async def guarded(request: Request) -> Response:
             if scope:
@@ -75,7 +75,7 @@ def load_plugins(names: Sequence[str], known_types: Sequence[str]) -> list[Plugi
     """Load plug-ins by entry point, by path of a ``.py`` file, or by module name.
 
     Raises:
-        ConfigError: one is not there, fails, or has no ``register``; the message names it.
+        ConfigError: a plug-in does not exist, fails, or has no ``register``; the message names it.
     """
     taken = set(known_types)
     loaded = []

@@ -1,4 +1,4 @@
-"""Work that comes again and again: jobs with a period, all under one task group."""
+"""Periodic jobs, all under one task group."""
 
 import asyncio
 from collections import Counter
@@ -10,7 +10,7 @@ from posewire.log import EventLog
 
 @dataclass(frozen=True)
 class Job:
-    """``run`` is called every ``every`` seconds, for the first time after one period."""
+    """A job: ``run`` is called every ``every`` seconds, for the first time after one period."""
 
     name: str
     every: float
@@ -20,7 +20,7 @@ class Job:
 class Scheduler:
     """Runs jobs until it is stopped. A job that fails is logged, counted, and run again at its next time.
 
-    A job that takes longer than its period is not run twice at a time: times that it missed are left out.
+    A job that takes longer than its period does not overlap itself: the times that it missed are left out.
     """
 
     def __init__(self, jobs: Sequence[Job], counters: Counter[str]) -> None:
@@ -34,7 +34,7 @@ class Scheduler:
         self._group = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Stop all jobs and wait until they have."""
+        """Stop all jobs and wait for their end."""
         if self._group is not None:
             self._group.cancel()
             await asyncio.gather(self._group, return_exceptions=True)

@@ -2,7 +2,7 @@
 
 On 127.0.0.1 (the default) everybody on this machine may connect. On any other address the host starts only with a
 token, which devices send as "Authorization: Bearer <token>". It prints one line when it is ready; logs go to standard
-error. Stop it with Ctrl-C or SIGTERM: peers are told, and may come back later.
+error. Stop it with Ctrl-C or SIGTERM: it tells its peers, which may come back later.
 
 examples:
   posewire serve
@@ -25,10 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire serve``."""
     parser.add_argument("--host", metavar="ADDRESS", help="address to listen on (default 127.0.0.1)")
     parser.add_argument("--port", type=int, metavar="N", help="port to listen on; 0 picks a free one (default 8000)")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML: [server], [auth], [voice]")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings in TOML (docs/configuration.md)")
     parser.add_argument(
         "--token",
-        help="what clients must send; others on this machine can see it: better the variable POSEWIRE_TOKEN, or a file",
+        help="the shared token; others on this machine can see it here, so prefer POSEWIRE_TOKEN or a file",
     )
     parser.add_argument(
         "--upstream", metavar="URL", help="a stock xiaozhi server (ws:// or wss://) that is the assistant of all boards"

@@ -25,7 +25,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class ServerSettings:
-    """Section ``[server]``: where to listen, and the limits."""
+    """Section ``[server]``: the address, TLS and the limits."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, between(0, 65535)] = 8000
@@ -68,11 +68,11 @@ class Settings:
     push: PushSettings = field(default_factory=PushSettings)
 
     def with_upstream(self, url: str) -> "Settings":
-        """Return the settings with the upstream server of the command line; this host needs no voice engines then."""
+        """Return the settings with the upstream server of the command line; the host then loads no voice engines."""
         return replace(self, upstream=replace(self.upstream, url=url))
 
     def with_address(self, host: str | None, port: int | None) -> "Settings":
-        """Return the settings with the address of the command line, where given."""
+        """Return the settings with the address and the port of the command line, where they are given."""
         server = self.server
         if host is not None:
             server = replace(server, host=host)
@@ -85,7 +85,7 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
     """Read the settings file (none: all defaults) and the secrets.
 
     Raises:
-        ConfigError: the file is missing or not TOML, a key is unknown, a value is of the wrong type.
+        ConfigError: the file cannot be read, or a setting is unknown, of the wrong type or out of range.
     """
     data = read_toml(path) if path is not None else {}
     sections = [entry.name for entry in fields(Settings)]
@@ -121,7 +121,7 @@ def check_exposure(settings: Settings) -> None:
     """Refuse to listen on the network without authentication, or with a token that could be guessed.
 
     Raises:
-        ConfigError: the address is not loopback and there is no token, or a short one.
+        ConfigError: the address is not loopback, and there is no authentication or only a short token.
     """
     if is_loopback(settings.server.host):
         return

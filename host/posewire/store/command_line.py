@@ -11,17 +11,17 @@ from posewire.store.store import MEMORY, Domain, Store
 
 
 def add_store_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say which store is meant."""
-    parser.add_argument("--config", type=Path, metavar="FILE", help="the host's configuration: its [store] is used")
-    parser.add_argument("--store", metavar="FILE", help="the store's file (default: as the host)")
+    """Add the options that name the store."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the host's configuration, for its [store]")
+    parser.add_argument("--store", metavar="FILE", help="the store's file (default: the host's)")
 
 
 @contextmanager
 def opened_store(args: argparse.Namespace, domains: Sequence[Domain], create: bool = False) -> Iterator[Store]:
-    """Open the store that the options name; ``create``: make it where it is not there yet.
+    """Open the store that the options name; ``create``: make a missing one.
 
     Raises:
-        ConfigError: the configuration makes no sense or keeps nothing on disk, or there is no such file.
+        ConfigError: the configuration is not valid or keeps nothing on disk, or the file does not exist.
         StoreError: the file cannot be opened.
     """
     path = args.store or (_configured(args.config) if args.config else default_path())
@@ -29,7 +29,7 @@ def opened_store(args: argparse.Namespace, domains: Sequence[Domain], create: bo
         raise ConfigError("this host keeps its store in memory: name a file with --store, or in [store] path")
     if not create and not Path(path).exists():
         # A mistyped name would otherwise become an empty store in which nothing is wrong.
-        raise ConfigError(f"there is no store {path}: a host makes it when it first starts; or name it with --store")
+        raise ConfigError(f"there is no store {path}: start a host once, or name its file with --store")
     store = Store(path, domains)
     try:
         yield store

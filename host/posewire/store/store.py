@@ -21,10 +21,10 @@ _T = TypeVar("_T")
 Work = Callable[[sqlite3.Connection], _T]
 
 MEMORY = ":memory:"
-"""Path of a store that is gone with the process."""
+"""Path of a store in memory, which ends with the process."""
 
 MAX_WAITING = 2000
-"""Pieces of work that may wait. More are refused: the disk is too slow for what is asked of it."""
+"""Largest number of waiting pieces of work. More are refused: the disk is too slow for them."""
 
 _BUSY_MS = 10_000
 
@@ -48,7 +48,7 @@ class Store:
         """
         self.path = str(path)
         self.dropped = 0
-        """Posted work that was refused or failed."""
+        """Number of posted pieces of work that were refused or failed."""
         self._waiting = 0
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, "posewire-store")
@@ -67,7 +67,7 @@ class Store:
         return await asyncio.wrap_future(self._submit(work))
 
     def run_now(self, work: Work[_T]) -> _T:
-        """Do the same and block until it is done: for the command line, and before an event loop runs."""
+        """Do the work and block until it is done: for the command line, and before an event loop runs."""
         return self._submit(work).result()
 
     def post(self, work: Work[object]) -> None:
@@ -158,7 +158,9 @@ def _migrate(connection: sqlite3.Connection, path: str, domains: Sequence[Domain
     for domain in domains:
         start = done.get(domain.name, 0)
         if start > len(domain.steps):
-            raise StoreError(f"{path} was written by a newer version of Posewire (its {domain.name} tables): update")
+            raise StoreError(
+                f"{path} was written by a newer version of Posewire (its {domain.name} tables): update Posewire"
+            )
         for step in domain.steps[start:]:
             for statement in _statements(step):
                 connection.execute(statement)

@@ -1,4 +1,4 @@
-"""What a board is updated to: the application compiled for its chip, or a firmware image, and the proof of each byte.
+"""The content of an update: the application compiled for a board's chip, or a firmware image, with hashes.
 
 The manifest of an application is text: ``posewire-app 1 <version> <architecture> <.mpy version>``, then a line for each
 file, ``<SHA-256> <size> <name>``. docs/updates.md has the rest.
@@ -32,26 +32,26 @@ class Bundle:
 
     @property
     def size(self) -> int:
-        """Bytes in all, without the manifest."""
+        """The size in bytes, without the manifest."""
         return sum(len(data) for name, data in self.files.items() if name != MANIFEST)
 
     def piece(self, name: str, offset: int, count: int) -> bytes:
-        """Bytes of one file. Raises UpdateError for what is not in it."""
+        """Return bytes of one file. Raises UpdateError when they are not there."""
         data = self.files.get(name)
         if data is None or not 0 <= offset < len(data) or count <= 0:
-            raise UpdateError(f"the board asks for {name!r} at {offset}: there is no such thing", "bad_message")
+            raise UpdateError(f"the board asks for {name!r} at {offset}, which does not exist", "bad_message")
         return data[offset : offset + count]
 
 
 def firmware_version(firmware: Path) -> str:
-    """The version of the application in a firmware folder. Raises UpdateError."""
+    """Return the version of the application in a firmware folder. Raises UpdateError."""
     stamp = firmware / PACKAGE / "_version.py"
     try:
         found = _VERSION.search(stamp.read_text("utf-8"))
     except OSError as error:
-        raise UpdateError(f"no firmware in {firmware}: {stamp.name}: {error.strerror}") from None
+        raise UpdateError(f"{firmware} holds no firmware: {stamp.name}: {error.strerror}") from None
     if found is None:
-        raise UpdateError(f"{stamp} names no version")
+        raise UpdateError(f"{stamp} does not name a version")
     return found[1]
 
 
@@ -59,12 +59,12 @@ def build_app(firmware: Path, arch: str, mpy: int, mpy_sub: int) -> Bundle:
     """Compile the application of a firmware folder for one architecture.
 
     Raises:
-        UpdateError: an architecture that is not known, or a compiler whose files the board would not load.
-        InstallError: no compiler, or code that does not compile.
+        UpdateError: the architecture is not known, or the board would not load the compiler's files.
+        InstallError: there is no compiler, or the code does not compile.
     """
     if arch not in ARCHITECTURES:
         raise UpdateError(
-            f"the board's architecture, {arch!r}, is not one that can be compiled for", "wrong_architecture"
+            f"the firmware cannot be compiled for the board's architecture {arch!r}", "wrong_architecture"
         )
     version = firmware_version(firmware)
     sources = sorted((firmware / PACKAGE).rglob("*.py"))
@@ -89,7 +89,7 @@ def pack_app(version: str, arch: str, mpy: int, files: dict[str, bytes]) -> Bund
 
 
 def read_image(path: Path) -> Bundle:
-    """A firmware image (``.app-bin``, not the combined one for an empty chip). Raises UpdateError."""
+    """Read a firmware image (``.app-bin``, not the combined one for an empty chip). Raises UpdateError."""
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The updates of one host's boards: what each is doing, across the restarts that belong to it."""
+"""The updates of one host's boards, across the restarts that belong to them."""
 
 import asyncio
 import base64
@@ -29,7 +29,7 @@ _BUSY_PAUSES = (5.0, 15.0, 60.0)
 
 @dataclass
 class DeviceUpdate:
-    """One board's update, as people see it; ``code`` and ``message`` say why it failed."""
+    """One board's update, as people see it; ``code`` and ``message`` tell the reason of a failure."""
 
     device_id: str
     kind: str
@@ -47,17 +47,17 @@ class DeviceUpdate:
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will happen."""
+        """Whether the update has ended."""
         return self.stage in _FINAL
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the update for JSON."""
         names = ("device_id", "kind", "stage", "version", "running", "done", "total", "code", "message")
         return {name: getattr(self, name) for name in names}
 
 
 class UpdateService:
-    """Starts updates and answers the boards. A board that drops out goes on where it was when it is back."""
+    """Starts updates and answers the boards. A board that was disconnected continues where it was."""
 
     def __init__(self, settings: UpdateSettings, find_firmware: Callable[[], Path]) -> None:
         self._settings = settings
@@ -68,9 +68,9 @@ class UpdateService:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, device_id: str, send: Send, kind: str = "app", image: str = "") -> DeviceUpdate:
-        """Begin to update a connected board. Raises UpdateError when that makes no sense."""
+        """Begin to update a connected board. Raises UpdateError when that is not possible."""
         if kind not in ("app", "image"):
-            raise UpdateError(f"there are updates of kind app and image, not {kind!r}", "bad_message")
+            raise UpdateError(f"the kind of an update must be app or image, not {kind!r}", "bad_message")
         running = self.get(device_id)
         if running is not None and not running.over:
             raise UpdateError(f"{device_id} is being updated already ({running.stage})", "busy")
@@ -86,20 +86,20 @@ class UpdateService:
         return update
 
     def get(self, device_id: str) -> DeviceUpdate | None:
-        """The latest update of a board; one that nothing was heard of for long has failed."""
+        """Return the latest update of a board; an update without news for ten minutes has failed."""
         update = self._updates.get(device_id)
         if update is not None and not update.over and time.monotonic() - update.changed > _CHANGE_SECONDS:
             self._fail(update, "timeout", f"nothing was heard of the board for {_CHANGE_SECONDS / 60:.0f} minutes")
         return update
 
     def images(self) -> list[str]:
-        """The names of the firmware images that there are."""
+        """Return the names of the firmware images in the folder."""
         if not self._settings.images:
             return []
         return sorted(path.name for path in Path(self._settings.images).expanduser().glob("*.app-bin"))
 
     def greeted(self, device_id: str, send: Send, firmware: str) -> None:
-        """A board has said hello: one whose update broke off is asked how far it is."""
+        """Take note that a board has said hello; ask for the state of an update that broke off."""
         update = self.get(device_id)
         if update is None or update.over:
             return
@@ -112,7 +112,7 @@ class UpdateService:
             self._finish(update, firmware)
 
     def on_message(self, device_id: str, send: Send, message: Message) -> None:
-        """Take a board's ``update`` message.
+        """Handle a board's ``update`` message.
 
         Raises:
             WireError: a field is missing or of the wrong type.
@@ -141,7 +141,7 @@ class UpdateService:
                 self._on_failed(update, send, message)
 
     async def close(self) -> None:
-        """Stop what is under way here; the boards keep what they have."""
+        """Stop the work of this host; the boards keep the data that they have."""
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -254,5 +254,5 @@ class UpdateService:
     def _image_path(self, name: str) -> Path:
         if name not in self.images():
             there = ", ".join(self.images()) or "none: name their folder in [update] images"
-            raise UpdateError(f"no firmware image {name!r}; there are: {there}", "not_found")
+            raise UpdateError(f"there is no firmware image {name!r}; the images are: {there}", "not_found")
         return Path(self._settings.images).expanduser() / name

@@ -19,15 +19,15 @@ from posewire.store.command_line import add_store_arguments, opened_store
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire audit``."""
-    parser.add_argument("--last", type=int, default=50, metavar="N", help="entries to show (default 50)")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--last", type=int, default=50, metavar="N", help="number of entries to show (default 50)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     add_store_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the entries, oldest first."""
     if args.last < 1:
-        raise ConfigError("--last must be 1 or more")
+        raise ConfigError("--last must be at least 1")
     with opened_store(args, STORED) as store:
         for entry in store.run_now(lambda c: read_entries(c, args.last)):
             if args.json:

@@ -1,4 +1,4 @@
-"""Pair devices, list them, take their access away. Works while the host runs.
+"""Pair devices, list them, revoke their access. Works while the host runs.
 
 examples:
   posewire devices list
@@ -19,21 +19,21 @@ from posewire.store.command_line import add_store_arguments, opened_store
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire devices``."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    add_store_arguments(actions.add_parser("list", help="paired devices, and codes that wait"))
+    add_store_arguments(actions.add_parser("list", help="list paired devices, and waiting codes"))
     pairing = actions.add_parser("pair", help="confirm the code that a device shows")
     pairing.add_argument("code", metavar="CODE")
-    pairing.add_argument("--name", default="", help="what to call it (default: what it says)")
+    pairing.add_argument("--name", default="", help="name of the device (default: its own)")
     pairing.add_argument(
-        "--scope", action="append", default=[], help="what it may do (may be repeated; default: voice and all rooms)"
+        "--scope", action="append", default=[], help="scope to grant (may be repeated; default: voice and all rooms)"
     )
     add_store_arguments(pairing)
-    revoking = actions.add_parser("revoke", help="take a device's access away; its connection is closed")
-    revoking.add_argument("device", metavar="DEVICE", help="its id, as the list shows it")
+    revoking = actions.add_parser("revoke", help="revoke a device's access; its connection is closed")
+    revoking.add_argument("device", metavar="DEVICE", help="id of the device, as in the list")
     add_store_arguments(revoking)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what is asked."""
+    """List, pair or revoke."""
     with opened_store(args, STORED) as store:
         if args.action == "pair":
             device = store.run_now(lambda c: pair(c, args.code, args.name, args.scope, local_user()))
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
             for waiting in store.run_now(read_pairings):
                 left = int(waiting.expires - time.time()) // 60 + 1
                 board = printable(waiting.board) or "-"
-                print(f"{waiting.device_id}  waits with code {waiting.code}, {left} min left  {board}")
+                print(f"{waiting.device_id}  waits with code {waiting.code} for {left} more minutes  {board}")
     return 0
 
 

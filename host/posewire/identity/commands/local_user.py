@@ -1,8 +1,8 @@
-"""Who uses the command line."""
+"""The user of the command line."""
 
 import os
 
 
 def local_user() -> str:
-    """Return who uses the command line, for the audit log."""
+    """Return the name of the user, for the audit log."""
     return f"command line ({os.environ.get('USER') or os.environ.get('USERNAME') or 'unknown'})"

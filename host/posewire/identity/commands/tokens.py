@@ -1,4 +1,4 @@
-"""Issue tokens to people, programs and boards, list them, take them back. Works while the host runs.
+"""Issue tokens to people, programs and boards, list them, revoke them. Works while the host runs.
 
 A token is shown once; the store keeps only its hash. Put it into the board's configuration, or send it as
 "Authorization: Bearer <token>".
@@ -24,23 +24,23 @@ from posewire.store.command_line import add_store_arguments, opened_store
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire tokens``."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    issuing = actions.add_parser("issue", help="make a token and show it, once")
-    issuing.add_argument("name", metavar="NAME", help="whom it is for")
+    issuing = actions.add_parser("issue", help="issue a token and show it, once")
+    issuing.add_argument("name", metavar="NAME", help="name of the person, program or board")
     issuing.add_argument("--kind", choices=("person", "program"), default="person")
-    issuing.add_argument("--device", default="", metavar="ID", help="for this device only")
+    issuing.add_argument("--device", default="", metavar="ID", help="issue it for this device only")
     issuing.add_argument(
-        "--scope", action="append", default=[], help="what it allows (may be repeated; default: voice and all rooms)"
+        "--scope", action="append", default=[], help="scope to grant (may be repeated; default: voice and all rooms)"
     )
-    issuing.add_argument("--days", type=float, metavar="N", help="days that it is good for (default: until revoked)")
+    issuing.add_argument("--days", type=float, metavar="N", help="validity in days (default: until revoked)")
     add_store_arguments(issuing)
-    add_store_arguments(actions.add_parser("list", help="all tokens, without the tokens themselves"))
-    revoking = actions.add_parser("revoke", help="take a token back; connections that use it are closed")
-    revoking.add_argument("id", metavar="ID", help="as the list shows it")
+    add_store_arguments(actions.add_parser("list", help="list all tokens, without their secrets"))
+    revoking = actions.add_parser("revoke", help="revoke a token; connections that use it are closed")
+    revoking.add_argument("id", metavar="ID", help="id of the token, as in the list")
     add_store_arguments(revoking)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what is asked."""
+    """Issue, list or revoke."""
     if args.action == "issue" and args.days is not None and not args.days > 0:
         raise ConfigError("--days must be more than 0")
     # A token may be issued before the host has ever run.

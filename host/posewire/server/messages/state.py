@@ -22,7 +22,7 @@ def handle_state(conn: "ConnectionHandler", request: StateRequest) -> None:
         return
     room = conn.seat.room.name if conn.seat is not None else ""
     states.check(request.name, conn.identity.principal, conn.device_id, room, write=request.action == "patch")
-    state = states.get(request.name) if request.action == "patch" else states.look(request.name)
+    state = states.get(request.name) if request.action == "patch" else states.read(request.name)
     match request.action:
         case "subscribe":
             states.subscribe(conn.session_id, request.name)

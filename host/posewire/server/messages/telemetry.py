@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def handle_telemetry(conn: "ConnectionHandler", message: Message) -> None:
     """Keep it for whoever asks; a crash that the board tells of, and a start, go to the log."""
-    report = conn.services.reports.take(conn.device_id, message)
+    report = conn.services.reports.record(conn.device_id, message)
     if report.started:
         conn.log.info("board_started", **report.values)
     if report.crash:

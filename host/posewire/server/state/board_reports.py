@@ -1,4 +1,4 @@
-"""What boards say about themselves: the latest report of each, for as many as there may be."""
+"""The latest telemetry of each board."""
 
 import time
 from collections import OrderedDict
@@ -19,7 +19,7 @@ _CRASH_MAX = 2000
 
 @dataclass
 class BoardReport:
-    """``values``: the fields that are known (docs/wire.md); ``crash``: the text of the crash that came with it."""
+    """One report. ``values``: the known fields (docs/wire.md); ``crash``: the text of a crash that came with it."""
 
     values: dict[str, int | str]
     started: bool = False
@@ -28,18 +28,18 @@ class BoardReport:
     last_crash: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the report for JSON."""
         return {**self.values, "at": round(self.at, 1), "crash": self.last_crash or None}
 
 
 class BoardReports:
-    """By device; the board that was silent for longest makes room."""
+    """The reports by device; the board that was silent for longest makes room for others."""
 
     def __init__(self) -> None:
         self._reports: OrderedDict[str, BoardReport] = OrderedDict()
 
-    def take(self, device_id: str, message: Message) -> BoardReport:
-        """Keep a ``telemetry`` message: what is known of it, in bounds; the rest is left out."""
+    def record(self, device_id: str, message: Message) -> BoardReport:
+        """Keep the known fields of a ``telemetry`` message, in bounds; the rest is left out."""
         values: dict[str, int | str] = {}
         for name in _NUMBERS:
             value = message.get(name)
@@ -59,5 +59,5 @@ class BoardReports:
         return report
 
     def get(self, device_id: str) -> BoardReport | None:
-        """The latest report of a board."""
+        """Return the latest report of a board."""
         return self._reports.get(device_id)

@@ -1,4 +1,4 @@
-"""Summaries of conversations in the store: kept only where ``[voice.chat] memory`` is on."""
+"""Summaries of conversations in the store, where ``[voice.chat] memory`` is on."""
 
 import sqlite3
 import time

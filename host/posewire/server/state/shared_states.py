@@ -11,7 +11,7 @@ from posewire.identity.principal import Principal
 
 HOST = "host"
 REFRESH = 1.0
-"""Seconds between looks at the host's own numbers, while somebody follows them."""
+"""Seconds between updates of the host's own numbers, while somebody subscribes to them."""
 
 MAX_STATES = 4096
 
@@ -29,7 +29,7 @@ def room_state(room: str) -> str:
 
 
 class StateDirectory:
-    """Makes a state when it is first used; followers get every change through the dispatcher."""
+    """Makes a state when it is first used; subscribers get every change through the dispatcher."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class StateDirectory:
         numbers: Callable[[], dict[str, Any]],
         is_here: Callable[[str], bool],
     ) -> None:
-        """``numbers``: what is in the host's own state; ``is_here``: whether a state's room or device is here."""
+        """``numbers`` returns the host's own state; ``is_here`` tells whether a state's room or device is here."""
         self._states: dict[str, SharedState] = {}
         self._dispatcher = dispatcher
         self._pool = dispatcher.pool
@@ -63,10 +63,10 @@ class StateDirectory:
                 self._publish(group, state.whole())
         return state
 
-    def look(self, name: str) -> SharedState:
+    def read(self, name: str) -> SharedState:
         """Return the state of that name to read. Of a room or device that is not here it is empty and not kept.
 
-        Whoever follows such a name gets the whole once there is a state.
+        A subscriber of such a name gets the whole state once there is one.
 
         Raises:
             WireError: ``too_many``.
@@ -74,12 +74,12 @@ class StateDirectory:
         return self.get(name) if name in self._states or self._is_here(name) else SharedState(name)
 
     def value(self, name: str) -> dict[str, Any]:
-        """Return what is in a state; empty when nobody has used it."""
+        """Return the value of a state; empty when nobody has used it."""
         state = self._states.get(name)
         return {} if state is None else state.value
 
     def drop(self, name: str) -> None:
-        """Forget a state whose room or device is gone."""
+        """Remove a state whose room or device is gone."""
         self._states.pop(name, None)
 
     def subscribe(self, session_id: str, name: str) -> None:
@@ -87,14 +87,14 @@ class StateDirectory:
         self._pool.join(session_id, Group("state", name))
 
     def unsubscribe(self, session_id: str, name: str) -> None:
-        """Stop that."""
+        """Stop sending the changes of a state to a session."""
         self._pool.leave(session_id, Group("state", name))
 
     def check(self, name: str, who: Principal, device_id: str, room: str, *, write: bool) -> None:
-        """Refuse a peer what is not its own: a device has its state, members have their room's (publishers write it).
+        """Check a peer's right to a state: a device has its own, members have their room's, and publishers write it.
 
         Raises:
-            WireError: ``forbidden``, or ``not_found``: no such kind of state.
+            WireError: ``forbidden``, or ``not_found``: there is no such kind of state.
         """
         kind, _, rest = name.partition(":")
         if kind == HOST and not rest:
@@ -110,10 +110,10 @@ class StateDirectory:
             elif write:
                 who.require(f"room.publish:{room}")
         else:
-            raise WireError('a state is called "host", "device:<id>" or "room:<name>"', "not_found")
+            raise WireError('the name of a state must be "host", "device:<id>" or "room:<name>"', "not_found")
 
     def refresh(self) -> None:
-        """Look at the host's numbers again, where somebody follows them."""
+        """Update the host's numbers, where somebody subscribes to them."""
         if self._pool.group(Group("state", HOST)):
             self.get(HOST).set(self._numbers())
 
