@@ -88,6 +88,10 @@ def settings(**server: Any) -> Settings:
     return Settings(server=ServerSettings(port=0, **server), voice=None)
 
 
+def http_url(host: Host, path: str) -> str:
+    return host.url.replace("ws://", "http://").replace("/posewire/v1/", path)
+
+
 @pytest_asyncio.fixture
 async def host() -> AsyncIterator[Host]:
     running = Host(settings(hello_timeout=0.5, resume_window=5.0, max_connections=8))

@@ -1,0 +1,38 @@
+"""The log: one style for all, once a burst, and no forged lines."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+from posewire.server.host_process import HostProcess
+
+
+async def test_libraries_log_in_the_same_style_and_once_a_burst(tmp_path: Path) -> None:
+    config = tmp_path / "posewire.toml"
+    config.write_text('[voice]\nenabled = false\n[store]\npath = ":memory:"\n', encoding="utf-8")
+    with HostProcess("--config", str(config)) as host:
+        for _ in range(5):
+            reader, writer = await asyncio.open_connection("127.0.0.1", host.port)
+            writer.write(b"\x00\r\n\r\n")
+            await reader.read()
+            writer.close()
+    assert [event["event"] for event in host.events if event.get("logger")] == ["Invalid HTTP request received."]
+    assert host.logged("output") == []
+
+
+def test_no_peer_can_forge_a_line_of_the_text_log() -> None:
+    program = (
+        "from posewire.log import EventLog, configure_logging\n"
+        "configure_logging('text')\n"
+        "EventLog().warning('refused', why='x\\n12:00:00.000 info    forged', name='\\x1b[2J\\x9b')\n"
+        "try:\n"
+        "    raise ValueError('x\\n12:00:00.000 info    forged')\n"
+        "except ValueError:\n"
+        "    EventLog().exception('failed')\n"
+    )
+    log = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr
+    lines = log.splitlines()
+    assert lines[0].endswith(r' refused why="x\n12:00:00.000 info    forged" name=\x1b[2J\x9b')
+    assert lines[1].endswith(" failed")
+    assert all(line.startswith("  ") for line in lines[2:])
