@@ -58,7 +58,7 @@ REVOCATIONS_EVERY = 1.0
 
 @dataclass(frozen=True)
 class Config:
-    """Where the settings come from: ``load`` reads them, with what the command line overrides; ``path``: the file."""
+    """The source of the settings: ``load`` reads the file ``path`` and applies the command line."""
 
     load: Callable[[], Settings]
     path: Path | None = None
