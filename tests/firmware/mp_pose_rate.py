@@ -3,11 +3,11 @@
 import struct
 import time
 
+from fw_support import Random
 from posewire_fw import pose_rate
 from posewire_fw.pose_queue import PoseQueue
 from posewire_fw.pose_rate import PoseRate
 from posewire_fw.pose_stream import IMU6, PoseStream
-from support import Random
 
 
 class Clock:

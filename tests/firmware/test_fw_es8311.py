@@ -1,7 +1,7 @@
 """The ES8311 driver against a register file that behaves as the chip's does."""
 
+from fw_support import raises
 from posewire_fw.es8311 import Es8311
-from support import raises
 
 
 class Bus:

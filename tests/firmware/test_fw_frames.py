@@ -2,9 +2,9 @@
 
 import binascii
 
+from fw_support import vectors
 from posewire_fw import frames
 from posewire_fw.frames import FrameReader, FrameWriter
-from support import vectors
 
 
 class FixedClock:

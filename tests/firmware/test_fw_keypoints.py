@@ -3,9 +3,9 @@
 import struct
 
 import twins
+from fw_support import Random
 from posewire_fw.keypoints import KeypointReader
 from posewire_fw.pose_decoder import FRAME, PoseDecoder
-from support import Random
 
 
 class Line:

@@ -2,6 +2,7 @@
 
 import time
 
+from fw_support import raises
 from posewire_fw.button import NOTHING, PRESSED, RELEASED, Button
 from posewire_fw.clock import Clock
 from posewire_fw.connection import Backoff
@@ -9,7 +10,6 @@ from posewire_fw.events import Events
 from posewire_fw.led import Led
 from posewire_fw.ring import Ring
 from posewire_fw.url import parse_url
-from support import raises
 
 
 class Level:

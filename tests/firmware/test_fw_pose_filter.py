@@ -3,9 +3,9 @@
 import struct
 
 import twins
+from fw_support import Random
 from posewire_fw.pose_filter import PoseFilter
 from posewire_fw.pose_stream import PoseStream
-from support import Random
 
 MISSING = float("nan")
 

@@ -3,12 +3,12 @@
 import struct
 
 import twins
+from fw_support import Random, raises
 from posewire_fw.frames import HEADER
 from posewire_fw.link import Link
 from posewire_fw.pose_decoder import FRAME, PoseDecoder
 from posewire_fw.pose_stream import IMU6, VALUES_MAX, PoseStream, is_shape
 from posewire_fw.uplink import Uplink
-from support import Random, raises
 
 KEY = 0
 DELTA = 1

@@ -5,9 +5,9 @@ import math
 import struct
 import time
 
+from fw_support import Random
 from posewire_fw import bno08x, fixed, grove_ai, huskylens2
 from posewire_fw.clock import Clock
-from support import Random
 
 
 class Uart:

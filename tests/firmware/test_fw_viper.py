@@ -4,9 +4,9 @@ import struct
 from array import array
 
 import twins
+from fw_support import Random
 from posewire_fw import adpcm, copy, crc16, imu, imu_bias, keypoints, mask, pcm, pose_pack, utf8
 from posewire_fw.imu_chips import CHIPS
-from support import Random
 
 
 def test_copy_at_every_alignment():

@@ -1,6 +1,7 @@
 """RFC 6455 on the client's side, byte by byte: what is taken, what is refused and with which close code."""
 
 import twins
+from fw_support import Random, raises
 from posewire_fw.handshake import accept_for, check_handshake, handshake_request
 from posewire_fw.websocket import (
     BAD_DATA,
@@ -18,7 +19,6 @@ from posewire_fw.websocket import (
     Receiver,
     WebSocketError,
 )
-from support import Random, raises
 
 LIMIT = 1000
 

@@ -1,9 +1,8 @@
-"""Caches: bounded by size and age, and counted."""
+"""The cache with a size and an age."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posewire.server.state.cache_registry import Caches
 from posewire.ttl_cache import TtlCache
 
 
@@ -32,20 +31,6 @@ def test_a_full_cache_forgets_what_was_not_used_for_longest() -> None:
     assert len(cache) == 3
 
 
-def test_caches_are_seen_from_outside() -> None:
-    caches = Caches()
-    cache = TtlCache[str, int](1, 60)
-    caches.add("tts", cache)
-    cache.put("a", 1)
-    cache.get("a")
-    cache.get("b")
-    cache.put("b", 1)
-    stats = dict(caches.counts())
-    assert stats["cache_tts_hits"] == stats["cache_tts_misses"] == stats["cache_tts_dropped"] == 1
-    cache.clear()
-    assert dict(caches.sizes()) == {"cache_tts_entries": 0, "cache_tts_size": 0}
-
-
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 4)), max_size=40), st.integers(1, 8))
 def test_the_bound_holds(entries: list[tuple[int, int]], limit: int) -> None:
     cache = TtlCache[int, int](limit, 60, int)
@@ -53,3 +38,17 @@ def test_the_bound_holds(entries: list[tuple[int, int]], limit: int) -> None:
         cache.put(key, weight)
         assert 0 <= cache.size <= limit
         assert cache.get(key) == (weight if weight <= limit else None)
+
+
+def test_a_cache_forgets_what_is_too_old_and_what_is_too_much() -> None:
+    now = [0.0]
+    cache: TtlCache[str, str] = TtlCache(5, 10, len, lambda: now[0])
+    cache.put("a", "xx")
+    cache.put("b", "yyy")
+    assert (cache.get("a"), len(cache), cache.size) == ("xx", 2, 5)
+    cache.put("c", "z")
+    assert (cache.get("b"), cache.get("a"), cache.get("c")) == (None, "xx", "z")
+    cache.put("d", "far too much")
+    now[0] = 10.0
+    assert (cache.get("d"), cache.get("a"), cache.get("c")) == (None, None, None)
+    assert (cache.size, cache.counts.hits, cache.counts.dropped) == (0, 3, 3)

@@ -1,4 +1,4 @@
-"""What every provider of a kind must do, held against all that are here."""
+"""The rules that every provider of a kind must keep, checked on all that can run here."""
 
 import asyncio
 import contextlib
@@ -17,14 +17,15 @@ import pytest
 from posewire.bench.standins import HttpStandIn, OpenAiScript, WyomingStandIn
 from posewire.errors import ConfigError, ProviderError
 from posewire.voice import providers
-from posewire.voice.asr.base import Channel
-from posewire.voice.commands.sentences import load_sentences
+from posewire.voice.asr.base import AcousticProfile
+from posewire.voice.commands.sentences_file import load_sentences
 from posewire.voice.llm.base import ChatMessage
 from posewire.voice.providers import load_provider, provider_names
 from posewire.voice.settings import VoiceSettings
 from posewire.voice.tts.base import Speech
 from posewire.voice.vad.base import VAD_FRAME
-from voice.conftest import as_spoken, eventually, recording, silence
+from support.recordings import as_spoken, recording, silence
+from support.waiting import eventually
 
 SENTENCES = load_sentences()
 NEEDS_MODEL = {"vosk", "sherpa-onnx", "silero-onnx"}
@@ -63,9 +64,6 @@ async def provider(kind: str, name: str, slow: float = 0.0) -> AsyncIterator[tup
             await made.close()
 
 
-# --- voice activity
-
-
 @pytest.mark.parametrize("name", here("vad"))
 async def test_a_detector_tells_speech_from_silence(name: str) -> None:
     async with provider("vad", name) as (engine, _):
@@ -92,14 +90,11 @@ async def test_detectors_share_no_state_and_forget(name: str) -> None:
         assert [one.probability(frame) for frame in frames] == alone
 
 
-# --- recognition
-
-
 @pytest.mark.parametrize("name", here("asr"))
 async def test_a_recogniser_hears_what_was_said(name: str) -> None:
     async with provider("asr", name) as (recognizer, _):
         recognizer.prepare()
-        utterance = recognizer.utterance(Channel())
+        utterance = recognizer.utterance(AcousticProfile())
         pcm = as_spoken("goforward")
         for start in range(0, len(pcm), 960):
             utterance.feed(pcm[start : start + 960])
@@ -113,7 +108,7 @@ async def test_an_utterance_that_is_cancelled_leaves_nothing(name: str) -> None:
     async with provider("asr", name, slow=1) as (recognizer, server):
         recognizer.prepare()
         before = asyncio.all_tasks()
-        utterance = recognizer.utterance(Channel())
+        utterance = recognizer.utterance(AcousticProfile())
         utterance.feed(recording("goforward"))
         finishing = asyncio.create_task(utterance.finish())
         await asyncio.sleep(0.05)
@@ -130,13 +125,10 @@ async def test_an_utterance_that_is_cancelled_leaves_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", here("asr"))
 async def test_an_empty_utterance_is_no_text(name: str) -> None:
     async with provider("asr", name) as (recognizer, _):
-        utterance = recognizer.utterance(Channel())
+        utterance = recognizer.utterance(AcousticProfile())
         if name != "wyoming":  # its server would be a real recogniser
             assert not (await utterance.finish()).accepted
         utterance.cancel()
-
-
-# --- language model
 
 
 @pytest.mark.parametrize("name", here("llm"))
@@ -149,9 +141,6 @@ async def test_a_model_answers_and_can_be_stopped(name: str) -> None:
         await eventually(lambda: server.open == 1)
         answering.cancel()
         await eventually(lambda: server.open == 0)
-
-
-# --- synthesis
 
 
 @pytest.mark.parametrize("name", here("tts"))
@@ -186,9 +175,6 @@ async def test_a_voice_that_is_cancelled_leaves_nothing(name: str) -> None:
         await eventually(lambda: len(asyncio.all_tasks()) <= len(before) + 1)
 
 
-# --- what goes wrong
-
-
 @pytest.mark.parametrize("kind", ["asr", "tts"])
 async def test_a_wyoming_server_that_is_away_or_talks_nonsense_is_an_error(kind: str) -> None:
     async def nonsense(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -204,7 +190,7 @@ async def test_a_wyoming_server_that_is_away_or_talks_nonsense_is_an_error(kind:
         if kind == "tts":
             [piece async for piece in made.speak("hello")]
         else:
-            utterance = made.utterance(Channel())
+            utterance = made.utterance(AcousticProfile())
             utterance.feed(silence(0.1))
             await utterance.finish()
 
@@ -257,7 +243,9 @@ def test_what_is_not_configured_is_not_imported() -> None:
     import subprocess
 
     code = (
-        "import sys; from posewire.voice.assistant import Assistant, VoiceSettings\n"
+        "import sys\n"
+        "from posewire.voice.assistant import Assistant\n"
+        "from posewire.voice.settings import VoiceSettings\n"
         "Assistant.create(VoiceSettings(tts='none'))\n"
         "print([m for m in ('aiohttp', 'onnxruntime', 'torch', 'vosk', 'posewire.voice.protocols.wyoming') "
         "if m in sys.modules])"
@@ -290,3 +278,8 @@ async def test_a_plug_in_is_a_provider_like_any_other(monkeypatch: pytest.Monkey
     assert [len(piece.samples) async for piece in voice.speak("abc")] == [3]
     with pytest.raises(ProviderError, match=r"tts\.broken .* does not load"):
         load_provider("tts", "broken", VoiceSettings(), SENTENCES)
+
+
+def test_a_provider_that_is_not_there_is_named_with_those_that_are() -> None:
+    with pytest.raises(ConfigError, match="there is no 'magic'; there are silero, energy"):
+        load_provider("vad", "magic", VoiceSettings(), SENTENCES)

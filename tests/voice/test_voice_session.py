@@ -1,13 +1,17 @@
-"""A session from microphone samples to spoken reply, with the real engines."""
+"""A voice session from microphone samples to spoken reply, with the real engines."""
 
 import asyncio
-import threading
 
 import numpy as np
 import pytest
 
-from posewire.voice.assistant import Assistant, SessionState, VoiceSession, VoiceSettings
-from voice.conftest import ALL_TOOLS, Board, Ear, as_spoken, eventually, feed, recording, silence
+from posewire.voice.assistant import Assistant
+from posewire.voice.session import VoiceSession, VoiceState
+from posewire.voice.settings import VoiceSettings
+from support.board import ALL_TOOLS, Board
+from support.ear import Ear
+from support.recordings import as_spoken, feed, recording, silence
+from support.waiting import eventually
 
 BLUE = ("self.led.set_color", {"red": 0, "green": 0, "blue": 255})
 
@@ -65,7 +69,7 @@ async def test_in_manual_mode_a_pause_does_not_end_the_utterance(session: VoiceS
     feed(session, np.concatenate((silence(1), pcm, silence(2))))
     await ear.until("speech")
     await asyncio.sleep(0.2)
-    assert session.state == SessionState.LISTENING
+    assert session.state == VoiceState.LISTENING
     session.stop()
     await ear.until("ended")
     assert board.calls == [BLUE]
@@ -86,7 +90,7 @@ async def test_when_nothing_is_said_the_device_goes_back_to_idle(session: VoiceS
     session.stop()
     await ear.until("ended")
     assert ear.story == ["started", "ended"]
-    assert session.state == SessionState.IDLE
+    assert session.state == VoiceState.IDLE
 
 
 async def test_a_short_noise_is_not_answered_with_words(session: VoiceSession, ear: Ear) -> None:
@@ -121,65 +125,6 @@ async def test_listening_after_a_wake_word_does_not_cut_the_greeting(session: Vo
     assert "heard turn the light blue" in ear.events
 
 
-async def test_a_board_without_the_tool_says_so(assistant: Assistant, ear: Ear) -> None:
-    session = assistant.session(ear, Board("self.audio_speaker.set_volume"), device_name="stock")
-    session.text("turn on the light")
-    await ear.until("ended")
-    assert "says This board has no light." in ear.events
-    ear.clear()
-    session.text("what can you do")
-    await ear.until("ended")
-    assert "says I can set the volume and tell you the time." in ear.events
-    await session.close()
-
-
-async def test_a_tool_that_fails_is_not_called_done(assistant: Assistant, ear: Ear) -> None:
-    session = assistant.session(ear, Board(*ALL_TOOLS, broken=True), device_name="broken")
-    for text in ("turn on the light", "volume up"):
-        ear.clear()
-        session.text(text)
-        await ear.until("ended")
-        assert "says Sorry, that did not work." in ear.events
-    await session.close()
-
-
-@pytest.mark.parametrize(
-    ("text", "before", "after"), [("volume up", 40, 50), ("volume up", 95, 100), ("volume down", 5, 0)]
-)
-async def test_the_volume_moves_from_where_it_is(
-    assistant: Assistant, ear: Ear, text: str, before: int, after: int
-) -> None:
-    board = Board(*ALL_TOOLS, volume=before)
-    session = assistant.session(ear, board, device_name="radio")
-    session.text(text)
-    await ear.until("ended")
-    assert board.calls == [("self.get_device_status", {}), ("self.audio_speaker.set_volume", {"volume": after})]
-    assert f"says The volume is {after} percent." in ear.events
-    await session.close()
-
-
-@pytest.mark.parametrize(
-    ("answer", "calls"),
-    [("yes", [("self.restart", {})]), ("no", []), ("what time is it", []), ("never mind", [])],
-)
-async def test_a_restart_needs_a_yes(
-    session: VoiceSession, ear: Ear, board: Board, answer: str, calls: list[object]
-) -> None:
-    session.text("restart the board")
-    await ear.until("ended")
-    assert "says Shall I restart the board?" in ear.events
-    session.text(answer)
-    await ear.until("ended", times=2)
-    await eventually(lambda: session.state == SessionState.IDLE)
-    assert board.calls == calls
-    session.text("yes")
-    await ear.until("ended", times=3)
-    assert board.calls == calls
-
-
-# --- interruption
-
-
 async def speaking(session: VoiceSession, ear: Ear) -> None:
     """Bring a session into the middle of a reply."""
     ear.line.clear()
@@ -193,7 +138,7 @@ async def test_abort_while_speaking_is_silent_at_once(session: VoiceSession, ear
     await speaking(session, ear)
     session.abort()
     assert ear.events[-1] == "cancelled"
-    assert session.state == SessionState.IDLE
+    assert session.state == VoiceState.IDLE
     ear.line.set()
     await eventually(lambda: asyncio.all_tasks() <= before)
     assert ear.events[-1] == "cancelled"
@@ -223,7 +168,7 @@ async def test_a_new_listening_turn_cancels_the_reply(session: VoiceSession, ear
     await speaking(session, ear)
     session.start("auto")
     assert ear.events[-1] == "cancelled"
-    assert session.state == SessionState.LISTENING
+    assert session.state == VoiceState.LISTENING
 
 
 async def test_in_realtime_mode_speech_interrupts_the_reply_and_is_answered(
@@ -264,23 +209,8 @@ async def test_close_in_the_middle_leaves_no_task(assistant: Assistant, board: B
         feed(session, as_spoken("goforward"))
         await ear.until(stage)
         await session.close()
-        assert session.state == SessionState.IDLE
+        assert session.state == VoiceState.IDLE
     await eventually(lambda: asyncio.all_tasks() <= before)
-
-
-async def test_closing_the_assistant_ends_its_threads() -> None:
-    assistant = await asyncio.to_thread(Assistant.create, VoiceSettings(tts="espeak-lib"))
-    ear = Ear()
-    session = assistant.session(ear, Board(*ALL_TOOLS), device_name="brief")
-    session.start("auto")
-    feed(session, as_spoken("goforward"))
-    await ear.until("ended")
-    await session.close()
-    await assistant.close()
-    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("posewire-")]
-
-
-# --- several at once
 
 
 async def test_a_session_that_is_stuck_does_not_hold_up_another(assistant: Assistant) -> None:
@@ -326,30 +256,6 @@ async def test_what_cannot_be_looked_at_in_time_is_dropped_oldest_first_and_coun
     assert board.calls == [BLUE]
 
 
-# --- without a synthesizer
-
-
-async def test_without_a_synthesizer_replies_are_text(ear: Ear, board: Board) -> None:
-    assistant = await asyncio.to_thread(Assistant.create, VoiceSettings(tts="none"))
-    assert assistant.describe()["tts"] == "none: replies are text only"
-    session = assistant.session(ear, board, device_name="mute")
-    session.start("auto")
-    feed(session, as_spoken("command-turn_the_light_blue-slt"))
-    await ear.until("ended")
-    assert ear.events[-4:] == ["started", "emotion happy", "says The light is blue now.", "ended"]
-    assert board.calls == [BLUE]
-    await session.close()
-    await assistant.close()
-
-
-def test_the_assistant_says_what_it_is_made_of() -> None:
-    described = Assistant.create(VoiceSettings(tts="espeak-lib")).describe()
-    assert described["vad"] == "silero (numpy)"
-    assert described["asr"] == "pocketsphinx grammar (offline)"
-    assert described["intent"] == "commands (offline)"
-    assert described["tts"].startswith("espeak-ng 1.")
-
-
 async def test_an_idle_session_announces_and_says_when_it_was_heard(session: VoiceSession, ear: Ear) -> None:
     assert not session.busy
     announcement = session.announce("Dinner is ready.", "happy")
@@ -371,9 +277,6 @@ async def test_an_interrupted_announcement_is_cancelled(session: VoiceSession, e
         await announcement
     await waiting
     assert ear.story[-1] == "cancelled"
-
-
-# --- wake words, farewells, and answers that are still being written
 
 
 async def test_listening_once_more_stops_a_greeting_too(session: VoiceSession, ear: Ear) -> None:
@@ -426,14 +329,6 @@ async def test_a_microphone_that_hears_nobody_for_long_ends_the_conversation(
     feed(session, silence(2))
     await ear.until("goodbye")
     assert ear.story == ["started", "emotion sleepy", "says Sleep well.", "ended", "goodbye"]
-    await eventually(lambda: session.state == SessionState.IDLE)
+    await eventually(lambda: session.state == VoiceState.IDLE)
     await session.close()
     await assistant.close()
-
-
-async def test_fixed_phrases_are_ready_before_they_are_needed(assistant: Assistant, ear: Ear, board: Board) -> None:
-    session = assistant.session(ear, board, device_name="ready")
-    cache = assistant.caches()["speech"]
-    for sentence in ("The light is on.", "I did not understand that.", "What can I do for you?"):
-        await eventually(lambda sentence=sentence: cache.get(sentence) is not None)  # type: ignore[misc]
-    await session.close()

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
 
+from posewire.pcm import SAMPLE_RATE, Framer
 from posewire.server.connection.downlink import AHEAD
 from posewire.server.monitoring.file_limit import raise_file_limit
-from posewire.voice.vad.base import SAMPLE_RATE, VAD_FRAME
-from posewire.voice.vad.endpoint import frames_of
+from posewire.voice.vad.base import VAD_FRAME
 from posewire.voice.vad.silero import SileroEngine
 from posewire.wire.audio import frame_encoder
 from posewire.wire.frames import FrameType, build_frame
@@ -211,7 +211,7 @@ def load_sentence(path: Path) -> Sentence:
     pcm = np.concatenate((np.zeros(round(_LEAD_S * SAMPLE_RATE), np.int16), pcm))
     pcm = np.pad(pcm, (0, -len(pcm) % _FRAME))
     detector = SileroEngine().detector()
-    frames, _ = frames_of(np.empty(0, np.int16), np.pad(pcm, (0, VAD_FRAME)))
+    frames = Framer(VAD_FRAME).push(np.pad(pcm, (0, VAD_FRAME)))
     heard = [detector.probability(frame) for frame in frames]
     onset = next(at for at in range(len(heard) - 2) if min(heard[at : at + 3]) >= _START)
     end = max(at for at, probability in enumerate(heard) if probability >= _CONTINUE)

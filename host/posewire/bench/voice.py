@@ -22,20 +22,24 @@ from typing import Any
 import numpy as np
 
 from posewire.bench.standins import HttpStandIn, OpenAiScript
-from posewire.bench.voice_corpus import COMMANDS, UNRELATED, VOICES, Pcm, chunks, speak, with_noise
+from posewire.bench.voice_corpus import COMMANDS, UNRELATED, VOICES, chunks, speak, with_noise
 from posewire.errors import ProviderError
-from posewire.voice.asr.base import Channel, SpeechRecognizer
-from posewire.voice.assistant import Assistant, SessionState, ToolInfo, TurnReport, VoiceSession, VoiceSettings
+from posewire.pcm import Framer, Pcm
+from posewire.voice.asr.base import AcousticProfile, SpeechRecognizer
+from posewire.voice.assistant import Assistant
 from posewire.voice.commands.responder import CommandResponder
-from posewire.voice.commands.sentences import load_sentences
-from posewire.voice.conversation import Conversation, Piece, Took
+from posewire.voice.commands.sentences_file import load_sentences
+from posewire.voice.conversation import Conversation, ReplyPart, StageTime
 from posewire.voice.llm.base import ChatMessage, LanguageModel
+from posewire.voice.output import TurnReport
 from posewire.voice.providers import load_provider
-from posewire.voice.tools.base import DeviceTools
-from posewire.voice.tts.synthesis import Speaker
-from posewire.voice.turn import Kit
-from posewire.voice.vad.base import VadEngine
-from posewire.voice.vad.endpoint import Endpointer, frames_of
+from posewire.voice.session import VoiceSession, VoiceState
+from posewire.voice.settings import VoiceSettings
+from posewire.voice.tools.base import ToolInfo, ToolSet
+from posewire.voice.tts.synthesis import Synthesis
+from posewire.voice.turn import TurnResources
+from posewire.voice.vad.base import VAD_FRAME, VadEngine
+from posewire.voice.vad.endpoint import Endpointer
 from posewire.wire.adpcm import AdpcmEncoder, adpcm_decode
 
 _TOOLS = (
@@ -51,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--only", choices=list(_PARTS), action="append", help="measure this part; may be repeated")
     parser.add_argument("--turns", type=int, default=1000, help="turns of the endurance part (default 1000)")
-    parser.add_argument("--speakers", type=int, default=50, help="most people who speak at once (default 50)")
+    parser.add_argument("--people", type=int, default=50, help="most people who speak at once (default 50)")
     parser.add_argument("--threshold", type=float, help="another asr_threshold")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all results there, too")
 
@@ -85,10 +89,10 @@ async def measure_commands(args: argparse.Namespace) -> dict[str, Any]:
     vad: VadEngine = load_provider("vad", settings.vad, settings, sentences)
     matcher = CommandResponder(sentences).matcher
 
-    async def heard(pcm: Pcm, channel: Channel) -> str:
+    async def heard(pcm: Pcm, acoustics: AcousticProfile) -> str:
         endpointer = Endpointer(vad.detector(), settings.vad_threshold, settings.end_silence_ms, 15)
-        utterance = recognizer.utterance(channel)
-        for frame in frames_of(np.empty(0, np.int16), _wired(pcm))[0]:
+        utterance = recognizer.utterance(acoustics)
+        for frame in Framer(VAD_FRAME).push(_wired(pcm)):
             step = endpointer.push(frame)
             for part in step.audio:
                 utterance.feed(part)
@@ -99,7 +103,7 @@ async def measure_commands(args: argparse.Namespace) -> dict[str, Any]:
 
     def meaning(text: str) -> object:
         command = matcher.match(text) if text else None
-        return command and (command.intent.name, command.slots)
+        return command and (command.intent.name, command.values)
 
     result: dict[str, Any] = {}
     for engine in VOICES:
@@ -109,14 +113,14 @@ async def measure_commands(args: argparse.Namespace) -> dict[str, Any]:
                 spoken = await speak(engine, COMMANDS[group])
                 others = await speak(engine, UNRELATED[group]) if noise_db is None else []
                 # A voice is a session: its utterances come one after the other.
-                channels = {voice: Channel() for voice in VOICES[engine]}
+                profiles = {voice: AcousticProfile() for voice in VOICES[engine]}
                 for text in spoken:
                     pcm = text.pcm if noise_db is None else with_noise(text.pcm, noise_db)
-                    found = meaning(await heard(pcm, channels[text.voice]))
+                    found = meaning(await heard(pcm, profiles[text.voice]))
                     right += found == meaning(text.text)
                     wrong += found is not None and found != meaning(text.text)
                 for text in others:
-                    accepted += meaning(await heard(text.pcm, channels[text.voice])) is not None
+                    accepted += meaning(await heard(text.pcm, profiles[text.voice])) is not None
                 line = f"{engine}, {group} set" + (f", pink noise {noise_db:.0f} dB below" if noise_db else "")
                 result[line] = {"right": f"{right}/{len(spoken)}", "wrong": wrong}
                 if others:
@@ -293,7 +297,7 @@ async def measure_sessions(_: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-async def measure_speakers(args: argparse.Namespace) -> dict[str, Any]:
+async def measure_people(args: argparse.Namespace) -> dict[str, Any]:
     """Many people speak at the same moment, with the offline recogniser: what they wait, and whether the loop does."""
     pcm = (await speak("flite", ("go forward ten meters",)))[0].pcm
     pcm = np.concatenate((pcm, np.zeros(16_000, np.int16)))
@@ -312,8 +316,8 @@ async def measure_speakers(args: argparse.Namespace) -> dict[str, Any]:
             worst = max(worst, (time.monotonic() - before - 0.01) * 1000)
 
     try:
-        for speakers in (1, 10, args.speakers):
-            lines = [Line() for _ in range(speakers)]
+        for people in (1, 10, args.people):
+            lines = [Line() for _ in range(people)]
             sessions = [assistant.session(line, Tools(), device_name="bench") for line in lines]
             for session in sessions:
                 session.start("auto")
@@ -327,7 +331,7 @@ async def measure_speakers(args: argparse.Namespace) -> dict[str, Any]:
                 await line.until(lambda line=line: line.reports, 120)  # type: ignore[misc]
             watching.cancel()
             waits = [line.reports[0].stages["asr"] for line in lines]
-            result[f"{speakers} at once"] = {
+            result[f"{people} at once"] = {
                 "understood": sum(line.reports[0].outcome == "answered" for line in lines),
                 "end of utterance to text, ms": {"p50": _at(waits, 50), "max": _at(waits, 100)},
                 "longest stall of the event loop, ms": round(await watching, 1),
@@ -401,7 +405,7 @@ async def measure_endurance(args: argparse.Namespace) -> dict[str, Any]:
                 session.abort()
             else:
                 async with asyncio.timeout(60):
-                    await _until(lambda: session.state == SessionState.IDLE)
+                    await _until(lambda: session.state == VoiceState.IDLE)
         await session.close()
         for report in line.reports:
             outcomes[report.outcome] = outcomes.get(report.outcome, 0) + 1
@@ -470,7 +474,7 @@ class ModelResponder:
     def __init__(self, model: LanguageModel) -> None:
         self.model = model
 
-    def conversation(self, tools: DeviceTools, device_name: str) -> Conversation:
+    def conversation(self, tools: ToolSet, device_name: str) -> Conversation:
         """Begin the conversation of a session."""
         return _ModelConversation(self.model)
 
@@ -487,12 +491,12 @@ class _ModelConversation:
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
 
-    async def answer(self, text: str) -> AsyncIterator[Piece]:
+    async def answer(self, text: str) -> AsyncIterator[ReplyPart]:
         began, first = time.monotonic(), True
         async with aclosing(self._model.chat([ChatMessage("user", text)])) as pieces:  # type: ignore[type-var]
             async for piece in pieces:
                 if first:
-                    yield Took("llm", (time.monotonic() - began) * 1000)
+                    yield StageTime("llm", (time.monotonic() - began) * 1000)
                     first = False
                 if isinstance(piece, str):
                     yield piece
@@ -515,9 +519,9 @@ class _Pipeline:
         self._recognizer: SpeechRecognizer = load_provider("asr", self._asr or "pocketsphinx", settings, sentences)
         self._voice = load_provider("tts", self._tts, settings, sentences)
         self._responder = ModelResponder(load_provider("llm", "openai", settings, sentences))
-        self._speaker = Speaker(self._voice)
+        self._synthesis = Synthesis(self._voice)
         self._settings = settings
-        self._kit = Kit({**sentences.phrases, "farewell": ""}, self._speaker)
+        self._resources = TurnResources({**sentences.phrases, "farewell": ""}, self._synthesis)
         self._vad: VadEngine = load_provider("vad", "silero", settings, sentences)
         return self
 
@@ -531,11 +535,11 @@ class _Pipeline:
         """Make a session and its other side."""
         line = Line()
         conversation = self._responder.conversation(Tools(), "bench")
-        return line, VoiceSession(self._settings, self._vad, self._recognizer, self._kit, line, conversation)
+        return line, VoiceSession(self._settings, self._vad, self._recognizer, self._resources, line, conversation)
 
     def forget(self) -> None:
         """Empty the voice's cache, so that the next turn is as slow as the first."""
-        self._speaker.cache.clear()
+        self._synthesis.cache.clear()
 
 
 _PARTS: dict[str, Callable[[argparse.Namespace], Any]] = {
@@ -543,7 +547,7 @@ _PARTS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "latency": measure_latency,
     "streaming": measure_streaming,
     "sessions": measure_sessions,
-    "speakers": measure_speakers,
+    "people": measure_people,
     "cancelling": measure_cancelling,
     "endurance": measure_endurance,
 }

@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
 from posewire.errors import ProviderError
+from posewire.pcm import SAMPLE_RATE, Pcm
+from posewire.resampling import resample
 from posewire.voice.tts.base import Speech
 from posewire.voice.tts.espeak import EspeakProgram
 from posewire.voice.tts.flite import FliteProgram
-from posewire.voice.vad.base import SAMPLE_RATE
-
-Pcm = NDArray[np.int16]
 
 # Two sets, disjoint in every sentence: settings are tuned on the first, and what they are worth is read off the second.
 COMMANDS = {
@@ -102,9 +100,7 @@ def with_noise(pcm: Pcm, snr_db: float, seed: int = 7) -> Pcm:
 
 
 def _as_heard(speech: Speech) -> Pcm:
-    samples = speech.samples.astype(np.float32)
-    if speech.rate != SAMPLE_RATE:
-        samples = soxr.resample(samples, speech.rate, SAMPLE_RATE, quality="HQ")
+    samples = resample(speech.samples.astype(np.float32), speech.rate, SAMPLE_RATE)
     # Half a second before it and a second after it of a room's faint noise: about 2 in 32768.
     noise = np.random.default_rng(3).normal(0, 2, len(samples) + SAMPLE_RATE * 3 // 2)
     noise[SAMPLE_RATE // 2 : SAMPLE_RATE // 2 + len(samples)] += samples * 0.7

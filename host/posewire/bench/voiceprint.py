@@ -16,13 +16,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
 from posewire.errors import ProviderError
-from posewire.voice.tts.speech_program import read_wav
+from posewire.pcm import SAMPLE_RATE, to_int16
+from posewire.resampling import resample
 from posewire.voice.voiceprint.base import Vector
-from posewire.voice.voiceprint.spectral import RATE, THRESHOLD, SpectralVoiceprint, statistics
+from posewire.voice.voiceprint.spectral import THRESHOLD, SpectralVoiceprint, statistics
+from posewire.wav import read_wav
 
 SENTENCES = (
     "turn on the light in the kitchen please",
@@ -91,9 +92,8 @@ def _vectors(*command: str) -> list[Vector]:
     found = []
     for sentence in SENTENCES:
         wav = subprocess.run([*command, sentence], capture_output=True, check=True, timeout=30).stdout  # noqa: S603
-        speech = read_wav(wav, command[0])
-        samples = soxr.resample(speech.samples.astype(np.float32), speech.rate, RATE, quality="HQ")
-        vector = statistics(np.clip(np.round(samples), -32768, 32767).astype(np.int16))
+        samples, rate = read_wav(wav)
+        vector = statistics(to_int16(resample(samples.astype(np.float32), rate, SAMPLE_RATE)))
         if vector is not None:
             found.append(vector)
     return found

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("words", nargs="+", metavar="TEXT")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings that name the model and the tools")
     parser.add_argument("--device", metavar="ID", help="let a device of a running host answer")
-    parser.add_argument("--stages", action="store_true", help="show what took how long, and the faces")
+    parser.add_argument("--stages", action="store_true", help="show the time of each stage, and the emotions")
     add_host_arguments(parser)
 
 
@@ -45,8 +45,8 @@ async def _answer(args: argparse.Namespace, text: str) -> None:
     from posewire.server.settings import load_settings
     from posewire.server.state.cache_registry import Caches
     from posewire.voice.assistant import load_responder
-    from posewire.voice.commands.sentences import load_sentences
-    from posewire.voice.conversation import Emotion, Took
+    from posewire.voice.commands.sentences_file import load_sentences
+    from posewire.voice.conversation import Emotion, StageTime
     from posewire.voice.tools.base import ToolContext
     from posewire.voice.tools.handler import UnifiedToolHandler
 
@@ -62,8 +62,8 @@ async def _answer(args: argparse.Namespace, text: str) -> None:
         async for piece in conversation.answer(text):
             if isinstance(piece, str):
                 print(piece, end="", flush=True)
-            elif args.stages and isinstance(piece, Took | Emotion):
-                shown = f"{piece.stage} {piece.milliseconds:.0f} ms" if isinstance(piece, Took) else piece.name
+            elif args.stages and isinstance(piece, StageTime | Emotion):
+                shown = f"{piece.stage} {piece.milliseconds:.0f} ms" if isinstance(piece, StageTime) else piece.name
                 print(f"[{shown}] ", end="", flush=True)
         print()
     finally:

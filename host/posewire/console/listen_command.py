@@ -13,11 +13,11 @@ import wave
 from pathlib import Path
 
 import numpy as np
-import soxr
-from numpy.typing import NDArray
 
 from posewire.errors import ConfigError
-from posewire.voice.vad.base import SAMPLE_RATE, VAD_FRAME
+from posewire.pcm import SAMPLE_RATE, Pcm, to_int16
+from posewire.resampling import resample
+from posewire.voice.vad.base import VAD_FRAME
 
 _MAX_SECONDS = 3600
 _BREATH = 0.004
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     return asyncio.run(_listen(read_recording(args.file), args.config))
 
 
-def read_recording(path: Path) -> NDArray[np.int16]:
+def read_recording(path: Path) -> Pcm:
     """Return a WAV file's samples at 16 kHz, channels mixed.
 
     Raises:
@@ -53,16 +53,13 @@ def read_recording(path: Path) -> NDArray[np.int16]:
     except (wave.Error, EOFError) as exc:
         raise ConfigError(f"{path} is not a WAV file that can be read: {exc}") from None
     mixed = samples.reshape(-1, channels).mean(axis=1)
-    if rate != SAMPLE_RATE:
-        mixed = soxr.resample(mixed, rate, SAMPLE_RATE, quality="HQ")
-    whole: NDArray[np.int16] = np.clip(np.round(mixed), -32768, 32767).astype(np.int16)
-    return whole
+    return to_int16(resample(mixed, rate, SAMPLE_RATE))
 
 
-async def _listen(pcm: NDArray[np.int16], config: Path | None) -> int:
+async def _listen(pcm: Pcm, config: Path | None) -> int:
     from posewire.server.settings import load_settings
-    from posewire.voice.asr.base import Channel, SpeechRecognizer, Utterance
-    from posewire.voice.commands.sentences import load_sentences
+    from posewire.voice.asr.base import AcousticProfile, SpeechRecognizer, Utterance
+    from posewire.voice.commands.sentences_file import load_sentences
     from posewire.voice.providers import load_provider
     from posewire.voice.vad.base import VadEngine
     from posewire.voice.vad.endpoint import Endpointer
@@ -78,7 +75,7 @@ async def _listen(pcm: NDArray[np.int16], config: Path | None) -> int:
     endpointer = Endpointer(vad.detector(), settings.vad_threshold, settings.end_silence_ms, settings.max_utterance_s)
     # The silence at the end lets an utterance that goes to the last sample end.
     padded = np.pad(pcm, (0, SAMPLE_RATE * settings.end_silence_ms // 1000 + 2 * VAD_FRAME))
-    channel = Channel()
+    acoustics = AcousticProfile()
     utterance: Utterance | None = None
     partial, understood, began = "", 0, 0.0
     try:
@@ -86,7 +83,7 @@ async def _listen(pcm: NDArray[np.int16], config: Path | None) -> int:
             step = endpointer.push(padded[start : start + VAD_FRAME])
             now = (start + VAD_FRAME) / SAMPLE_RATE
             if step.started:
-                utterance, partial = recognizer.utterance(channel), ""
+                utterance, partial = recognizer.utterance(acoustics), ""
                 began = now - sum(map(len, step.audio)) / SAMPLE_RATE
             if utterance is None:
                 continue

@@ -12,14 +12,14 @@ import asyncio
 import shutil
 import subprocess
 import tempfile
-import wave
 from pathlib import Path
 
 import numpy as np
 
 from posewire.console.host_client import HostClient, add_host_arguments
 from posewire.errors import ConfigError, ProviderError
-from posewire.voice.vad.base import SAMPLE_RATE
+from posewire.pcm import SAMPLE_RATE, Pcm
+from posewire.wav import wav_bytes
 
 _PLAYERS = (("paplay",), ("aplay", "-q"), ("afplay",), ("play", "-q"))
 
@@ -64,10 +64,10 @@ async def _say(device: str, text: str, args: argparse.Namespace) -> int:
 
 async def _speak_here(text: str, args: argparse.Namespace) -> None:
     from posewire.server.settings import load_settings
-    from posewire.voice.commands.sentences import load_sentences
-    from posewire.voice.llm.sentence_splitter import SentenceCutter
+    from posewire.voice.commands.sentences_file import load_sentences
+    from posewire.voice.llm.sentence_splitter import split_sentences
     from posewire.voice.providers import load_synthesizer
-    from posewire.voice.tts.synthesis import Speaker
+    from posewire.voice.tts.synthesis import Synthesis
 
     settings = load_settings(args.config).voice
     if settings is None:
@@ -77,10 +77,9 @@ async def _speak_here(text: str, args: argparse.Namespace) -> None:
         raise ProviderError(
             "no speech synthesizer is here: install espeak-ng or flite, or pip install 'posewire[espeak]'"
         )
-    speaker = Speaker(engine)
-    cutter = SentenceCutter()
+    synthesis = Synthesis(engine)
     try:
-        parts = [pcm for line in [*cutter.push(text), *cutter.flush()] async for pcm in speaker.say(line)]
+        parts = [pcm for sentence in split_sentences(text) async for pcm in synthesis.synthesize(sentence)]
     finally:
         await engine.close()
     samples = np.concatenate(parts) if parts else np.empty(0, np.int16)
@@ -91,19 +90,14 @@ async def _speak_here(text: str, args: argparse.Namespace) -> None:
         _play(samples)
 
 
-def _write(path: Path, samples: "np.ndarray[tuple[int, ...], np.dtype[np.int16]]") -> None:
+def _write(path: Path, samples: Pcm) -> None:
     try:
-        # Opened first: what `wave` opens itself and cannot, it complains about once more when it is collected.
-        with path.open("wb") as stream, wave.open(stream, "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(SAMPLE_RATE)
-            file.writeframes(samples.astype("<i2").tobytes())
+        path.write_bytes(wav_bytes(samples, SAMPLE_RATE))
     except OSError as exc:
         raise ConfigError(f"{path}: {exc.strerror}") from None
 
 
-def _play(samples: "np.ndarray[tuple[int, ...], np.dtype[np.int16]]") -> None:
+def _play(samples: Pcm) -> None:
     player = next((command for command in _PLAYERS if shutil.which(command[0])), None)
     if player is None:
         names = ", ".join(command[0] for command in _PLAYERS)

@@ -1,4 +1,4 @@
-"""The assistant: engines, sentences and caches of one host process, and the sessions made from them."""
+"""The assistant: engines, sentences and caches of one host process, and the voice sessions made from them."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,42 +9,32 @@ from posewire.ttl_cache import TtlCache
 from posewire.voice.asr.base import SpeechRecognizer
 from posewire.voice.commands.intents import normal_text
 from posewire.voice.commands.responder import CommandResponder
-from posewire.voice.commands.sentences import Sentences, load_sentences
+from posewire.voice.commands.sentences import Sentences
+from posewire.voice.commands.sentences_file import load_sentences
 from posewire.voice.conversation import Responder
 from posewire.voice.llm.base import LanguageModel
-from posewire.voice.llm.chat import ChatConversation, ChatResponder, Memory
-from posewire.voice.output import TurnReport, VoiceOut
+from posewire.voice.llm.chat import ChatConversation, ChatResponder, ConversationMemory
+from posewire.voice.llm.sentence_splitter import split_sentences
+from posewire.voice.output import VoiceOut
 from posewire.voice.providers import OFFLINE_TTS, load_provider, load_synthesizer
-from posewire.voice.session import SessionMemory, SessionState, VoiceSession
+from posewire.voice.session import VoiceMemory, VoiceSession
 from posewire.voice.settings import VoiceSettings
-from posewire.voice.tools.base import DeviceTools, ToolInfo
+from posewire.voice.tools.base import ToolSet
 from posewire.voice.tts.base import SpeechSynthesizer
-from posewire.voice.tts.synthesis import Speaker
-from posewire.voice.turn import Kit
+from posewire.voice.tts.synthesis import Synthesis
+from posewire.voice.turn import TurnResources
 from posewire.voice.vad.base import VadEngine
 from posewire.voice.voiceprint.base import VoiceprintEngine
-from posewire.voice.voiceprint.identify import Identifier, IdentifyingRecognizer
-from posewire.wire.messages import ListenMode
-
-__all__ = [
-    "Assistant",
-    "DeviceTools",
-    "ListenMode",
-    "SessionMemory",
-    "SessionState",
-    "ToolInfo",
-    "TurnReport",
-    "VoiceOut",
-    "VoiceSession",
-    "VoiceSettings",
-]
+from posewire.voice.voiceprint.identify import IdentifyingRecognizer, VoiceIdentifier
 
 
-def load_responder(settings: VoiceSettings, sentences: Sentences, memory: Memory | None = None) -> Responder:
-    """Make what answers: the command engine, or a model with the commands before it.
+def load_responder(
+    settings: VoiceSettings, sentences: Sentences, memory: ConversationMemory | None = None
+) -> Responder:
+    """Make the responder: the command engine, or a model with the commands before it.
 
     Raises:
-        ProviderError: the model's provider is not there.
+        ProviderError: the model's provider cannot be made.
         ConfigError: an option is wrong; the message names it.
     """
     commands = CommandResponder(sentences)
@@ -55,7 +45,7 @@ def load_responder(settings: VoiceSettings, sentences: Sentences, memory: Memory
 
 
 class Assistant:
-    """Built once per process with ``create``; shared by all sessions."""
+    """Built once per process with ``create``; shared by all voice sessions."""
 
     def __init__(
         self,
@@ -63,27 +53,27 @@ class Assistant:
         vad: VadEngine,
         recognizer: SpeechRecognizer,
         responder: Responder,
-        kit: Kit,
+        resources: TurnResources,
         voiceprint: VoiceprintEngine | None = None,
     ) -> None:
         self.voiceprint = voiceprint
-        """Tells voices apart; None where that is not wanted."""
+        """Identifies voices; None where the settings name no engine."""
 
         self._settings = settings
         self._vad = vad
         self._recognizer = recognizer
         self._responder = responder
-        self._kit = kit
-        self._warming: asyncio.Task[None] | None = None
+        self._resources = resources
+        self._preparing: asyncio.Task[None] | None = None
 
     @classmethod
-    def create(cls, settings: VoiceSettings, memory: Memory | None = None) -> "Assistant":
+    def create(cls, settings: VoiceSettings, memory: ConversationMemory | None = None) -> "Assistant":
         """Load engines and sentences; takes about half a second.
 
         Without any synthesizer (and ``tts = "auto"``) replies are text only.
 
         Raises:
-            ProviderError: an engine is not there; the message names it and what to install.
+            ProviderError: an engine cannot be made; the message names it and what to install.
             ConfigError: a sentences file or an option is wrong; the message names it and the problem.
         """
         sentences = load_sentences(Path(name) for name in settings.sentences)
@@ -91,93 +81,93 @@ class Assistant:
         recognizer: SpeechRecognizer = load_provider("asr", settings.asr, settings, sentences)
         synthesizer: SpeechSynthesizer | None = load_synthesizer(settings, sentences)
         responder = load_responder(settings, sentences, memory)
-        kit = Kit(
+        resources = TurnResources(
             {**sentences.phrases, "farewell": settings.farewell},
-            None if synthesizer is None else Speaker(synthesizer),
+            None if synthesizer is None else Synthesis(synthesizer),
             frozenset(map(normal_text, settings.exit_words)),
             settings.latency_budget_ms,
         )
         voiceprint: VoiceprintEngine | None = None
         if settings.voiceprint != "none":
             voiceprint = load_provider("voiceprint", settings.voiceprint, settings, sentences)
-        return cls(settings, vad, recognizer, responder, kit, voiceprint)
+        return cls(settings, vad, recognizer, responder, resources, voiceprint)
 
     def prepare(self) -> None:
-        """Have ready what the first who speaks would wait for: a recogniser's process, the fixed phrases."""
+        """Start the parts that the first user would wait for: a recogniser's process, the fixed phrases' audio."""
         self._recognizer.prepare()
-        self._warm()
+        self._fill_speech_cache()
 
     def session(
         self,
         out: VoiceOut,
-        tools: DeviceTools,
+        tools: ToolSet,
         *,
         device_name: str,
-        identifier: Identifier | None = None,
-        memory: SessionMemory | None = None,
-        lasting: bool = True,
+        identifier: VoiceIdentifier | None = None,
+        memory: VoiceMemory | None = None,
+        memorable: bool = True,
     ) -> VoiceSession:
-        """Make the voice of one connection.
+        """Make the voice session of one device.
 
-        ``identifier`` tells the dialogue who speaks; ``memory`` is an earlier session's, which this one goes on with.
-        ``lasting``: whether the device will come back under this name; only then is anything remembered of it.
+        ``identifier`` names the person who speaks, for the dialogue; ``memory`` is that of an earlier session, which
+        this one continues. ``memorable``: the device will come back under this name; only then are summaries kept.
         """
         self.prepare()
-        memory = memory or SessionMemory()
+        memory = memory or VoiceMemory()
         conversation = self._responder.conversation(tools, device_name)
         if isinstance(conversation, ChatConversation):
             if memory.history is None:
                 memory.history = conversation.history
             conversation.history = memory.history
-            conversation.lasting = lasting
+            conversation.memorable = memorable
         recognizer: SpeechRecognizer = self._recognizer
         if identifier is not None:
             identifying = IdentifyingRecognizer(recognizer, identifier, device_name)
             recognizer = identifying
             if isinstance(conversation, ChatConversation):
-                conversation.speaker = lambda: identifying.speaker
-        return VoiceSession(self._settings, self._vad, recognizer, self._kit, out, conversation, memory)
+                conversation.person = lambda: identifying.person
+        return VoiceSession(self._settings, self._vad, recognizer, self._resources, out, conversation, memory)
 
-    def _warm(self) -> None:
-        """Have the offline voice say the fixed phrases to itself, once; another's server is not asked for what may
-        never be said."""
-        speaker = self._kit.speaker
-        if self._warming is None and speaker is not None and self._settings.tts in ("auto", *OFFLINE_TTS):
-            phrases = [*self._settings.greetings, *self._kit.phrases.values(), *self._responder.phrases()]
-            self._warming = asyncio.create_task(speaker.warm(phrases))
+    def _fill_speech_cache(self) -> None:
+        """Synthesize the fixed phrases, once; only with an offline voice: a server's may cost money."""
+        synthesis = self._resources.synthesis
+        if self._preparing is None and synthesis is not None and self._settings.tts in ("auto", *OFFLINE_TTS):
+            phrases = [*self._settings.greetings, *self._resources.phrases.values(), *self._responder.phrases()]
+            sentences = [sentence for phrase in phrases for sentence in split_sentences(phrase)]
+            self._preparing = asyncio.create_task(synthesis.fill_cache(sentences))
 
     async def ready(self) -> None:
-        """Wait until the fixed phrases are prepared; nothing else needs to wait for that."""
-        if self._warming is not None:
-            await asyncio.wait([self._warming])
+        """Wait until the audio of the fixed phrases is made; only measurements need that."""
+        if self._preparing is not None:
+            await asyncio.wait([self._preparing])
 
     def caches(self) -> Mapping[str, TtlCache[Any, Any]]:
-        """Return the caches by name, for whoever counts."""
+        """Return the caches by name, for the metrics."""
         found: dict[str, TtlCache[Any, Any]] = {}
-        if self._kit.speaker is not None:
-            found["speech"] = self._kit.speaker.cache
+        if self._resources.synthesis is not None:
+            found["speech"] = self._resources.synthesis.cache
         if isinstance(self._responder, ChatResponder):
             found["prompts"] = self._responder.prompts.cache
         return found
 
     def describe(self) -> dict[str, str]:
         """Name the engines in use."""
-        speaker = self._kit.speaker
+        synthesis = self._resources.synthesis
         return {
             "vad": self._vad.name,
             "asr": self._recognizer.name,
             "intent": self._responder.name,
-            "tts": "none: replies are text only" if speaker is None else speaker.engine.name,
+            "tts": "none: replies are text only" if synthesis is None else synthesis.engine.name,
         }
 
     async def close(self) -> None:
-        """Stop the engines' workers. Sessions must be closed before."""
-        if self._warming is not None:
-            self._warming.cancel()
-            await asyncio.wait([self._warming])
+        """Stop the engines' workers. The voice sessions must be closed before."""
+        if self._preparing is not None:
+            self._preparing.cancel()
+            await asyncio.wait([self._preparing])
         await self._recognizer.close()
         await self._responder.close()
         if self.voiceprint is not None:
             await self.voiceprint.close()
-        if self._kit.speaker is not None:
-            await self._kit.speaker.engine.close()
+        if self._resources.synthesis is not None:
+            await self._resources.synthesis.engine.close()

@@ -1,22 +1,22 @@
-"""What answers: from a text to the pieces of a reply, while they come into being."""
+"""The dialogue of a voice session: a text goes in, the parts of a reply come out while they are made."""
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from posewire.voice.tools.base import DeviceTools
+from posewire.voice.tools.base import ToolSet
 
 
 @dataclass(frozen=True)
 class Emotion:
-    """The face to show from here on."""
+    """The emotion to show from here on; one of ``emotions.EMOJI``."""
 
     name: str
 
 
 @dataclass(frozen=True)
-class Took:
-    """How long a stage took: ``intent``, ``llm`` (to the first text), ``tool``."""
+class StageTime:
+    """The time that a stage of the turn took: ``intent``, ``llm`` (to the first text) or ``tool``."""
 
     stage: str
     milliseconds: float
@@ -29,38 +29,38 @@ class EndOfReply:
 
 @dataclass(frozen=True)
 class Goodbye:
-    """The user wants no more: the session ends after this reply."""
+    """The user has ended the conversation: the session ends after this reply."""
 
 
-Piece = str | Emotion | Took | EndOfReply | Goodbye
-"""A ``str`` is text to be spoken, in pieces of any size: sentences are put together by whoever speaks them."""
+ReplyPart = str | Emotion | StageTime | EndOfReply | Goodbye
+"""A ``str`` is text to be spoken, in pieces of any size; the turn puts sentences together."""
 
 
 class Conversation(Protocol):
-    """The dialogue of one session."""
+    """The dialogue of one voice session."""
 
-    def answer(self, text: str) -> AsyncIterator[Piece]:
-        """Answer what was said or typed; one at a time. May be closed or cancelled anywhere.
+    def answer(self, text: str) -> AsyncIterator[ReplyPart]:
+        """Answer a spoken or typed text; one at a time. The iterator may be closed or cancelled anywhere.
 
         Raises:
-            ProviderError: nobody can answer now; the session says so.
+            ProviderError: no answer is possible now; the session says so.
         """
         ...
 
 
 class Responder(Protocol):
-    """Makes conversations; shared by all sessions."""
+    """Makes conversations; shared by all voice sessions."""
 
     name: str
 
-    def conversation(self, tools: DeviceTools, device_name: str) -> Conversation:
-        """Begin the conversation of a session."""
+    def conversation(self, tools: ToolSet, device_name: str) -> Conversation:
+        """Begin the conversation of a voice session."""
         ...
 
     def phrases(self) -> Iterable[str]:
-        """Return sentences that will be said again and again: their audio may be made beforehand."""
+        """Return texts that are spoken again and again: their audio may be made beforehand."""
         ...
 
     async def close(self) -> None:
-        """Stop what still runs."""
+        """Stop background work and close connections."""
         ...

@@ -1,16 +1,15 @@
-"""Where a session speaks to, and what it tells about its turns."""
+"""The output of a voice session: the reply to the device, and the report of each turn."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from posewire.pcm import Pcm
 
 
 @dataclass(frozen=True)
 class TurnReport:
-    """One turn, looked back at."""
+    """The result of a turn, and the time that each stage took."""
 
     outcome: Literal["answered", "nothing heard", "not understood", "interrupted", "failed"]
     stages: Mapping[str, float]
@@ -33,48 +32,48 @@ STAGES: Mapping[str, str] = {
 
 
 class VoiceOut(Protocol):
-    """Where a session speaks to; the connection implements it."""
+    """The output of a voice session; the connection implements it."""
 
     def hearing(self, text: str) -> None:
-        """Take what an engine makes of an utterance that still goes on; may change, may never come."""
+        """Report the words so far, in an utterance that goes on; they may change, and some engines give none."""
         ...
 
     def heard(self, text: str) -> None:
-        """Take what was recognised; never empty."""
+        """Report the text that was recognised; never empty."""
         ...
 
     def emotion(self, name: str) -> None:
-        """Take the face to show: neutral, happy, laughing, sad, thinking, confused, confident, surprised or sleepy."""
+        """Show an emotion; one of ``emotions.EMOJI``."""
         ...
 
     def reply_started(self) -> None:
-        """Note that a reply begins."""
+        """Report that a reply begins."""
         ...
 
     def sentence(self, text: str) -> None:
-        """Take the text of the audio that follows."""
+        """Report the text of the audio that follows."""
         ...
 
-    async def play(self, pcm: NDArray[np.int16]) -> None:
-        """Take 16 kHz mono samples; waits while the downlink is full."""
+    async def play(self, pcm: Pcm) -> None:
+        """Play 16 kHz mono samples, any number of them; wait while the downlink is full."""
         ...
 
     async def reply_ended(self) -> None:
-        """Wait until everything queued has been sent; then the reply is over."""
+        """End the reply, once everything queued has been sent."""
         ...
 
     def reply_cancelled(self) -> None:
-        """Drop what is queued; the reply is over."""
+        """End the reply at once, and drop the audio that is queued."""
         ...
 
     def speech_started(self) -> None:
-        """Note that somebody began to speak."""
+        """Report that somebody has begun to speak."""
         ...
 
     def turn(self, report: TurnReport) -> None:
-        """Take the report of a turn that is over."""
+        """Report a turn that is over."""
         ...
 
     def goodbye(self) -> None:
-        """Note that the user wants no more, or has been silent for long: the conversation is over."""
+        """Report that the conversation is over: the user said so, or has been silent for long."""
         ...

@@ -1,8 +1,8 @@
-"""Which providers there are, and how the configured ones are made. What is not configured is not even imported.
+"""The list of the providers, and the making of the configured ones. No other provider is imported.
 
 A plug-in is an entry point of the group ``posewire.providers``: its name is ``kind.name`` (``tts.mine``), its object a
-function that takes a ``ProviderContext`` and returns the provider of that kind: an engine as in ``vad.py``, ``asr.py``,
-``llm.py`` or ``tts.py``.
+function that takes a ``ProviderContext`` and returns the provider of that kind: an engine as in ``vad/base.py``,
+``asr/base.py``, ``llm/base.py``, ``tts/base.py`` or ``voiceprint/base.py``.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ _BUILT_IN: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class ProviderContext:
-    """What a provider's factory gets."""
+    """The input of a provider's factory."""
 
     kind: Kind
     name: str
@@ -78,8 +78,8 @@ def load_provider(kind: Kind, name: str, settings: VoiceSettings, sentences: Sen
     """Make a provider.
 
     Raises:
-        ConfigError: there is none of that name, or its options are wrong.
-        ProviderError: what it needs is not there; the message says what to install.
+        ConfigError: there is no provider of that name, or its options are wrong.
+        ProviderError: a package or program is missing; the message says what to install.
     """
     return _factory(kind, name)(ProviderContext(kind, name, settings, sentences))
 
@@ -104,7 +104,7 @@ OFFLINE_TTS = ("flite", "espeak-ng", "espeak-lib")
 
 
 def load_synthesizer(settings: VoiceSettings, sentences: Sentences) -> Any:
-    """Make the synthesizer that the settings name. ``auto``: the first offline one that is there, None without one.
+    """Make the synthesizer that the settings name. ``auto``: the first offline one installed, None without one.
 
     Raises:
         ConfigError: as ``load_provider``.

@@ -1,4 +1,4 @@
-"""Settings of the voice pipeline: section ``[voice]`` of the host's settings file."""
+"""Settings of the voice pipeline: the section ``[voice]`` of the host's settings file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from posewire.config import at_least, between, check_rules, less_than, more_than
 from posewire.errors import ConfigError
-from posewire.voice.llm.settings import ChatSettings
+from posewire.voice.chat_settings import ChatSettings
 
 _WAKE_WORDS = (
     "hi esp", "hey esp", "hi jarvis", "hey jarvis", "hi jason", "hi posewire", "hey posewire", "hello computer",
@@ -19,7 +19,7 @@ PROVIDER_KINDS = ("vad", "asr", "llm", "tts", "voiceprint")
 
 @dataclass(frozen=True)
 class VoiceSettings:
-    """All settings have a default that works offline; checked when made.
+    """Section ``[voice]``. The defaults work offline.
 
     Raises:
         ConfigError: a value is of the wrong type or out of range; the message names the key.
@@ -38,25 +38,25 @@ class VoiceSettings:
     """Silence that ends an utterance."""
 
     idle_goodbye_s: Annotated[float, at_least(0, "seconds (0: never)")] = 120.0
-    """An open microphone (auto, realtime) that hears no speech for so long ends the conversation; 0: never."""
+    """Time without speech after which an open microphone (auto, realtime) ends the conversation; 0: never."""
 
     latency_budget_ms: Annotated[float, at_least(0, "milliseconds (0: none)")] = 1000.0
-    """First audio later than this after the end of the utterance is a warning that names the stage; 0: none."""
+    """Time from the end of the utterance to the first audio; a longer one is a warning in the log, 0: never."""
 
     wake_words: tuple[str, ...] = _WAKE_WORDS
-    """Texts of ``listen detect`` that are a call, not a sentence."""
+    """Texts of ``listen detect`` that only wake the device."""
 
     greetings: tuple[str, ...] = ("Hello! What can I do for you?", "Hello! I am listening.")
-    """The answers to a wake word, in turn; none: silence."""
+    """The answers to a wake word, used in turn; none: silence."""
 
     exit_words: tuple[str, ...] = ("goodbye", "good bye", "bye", "bye bye", "exit", "quit", "退出", "关闭")
     """Texts that end the conversation."""
 
     farewell: str = "Goodbye."
-    """Said when the conversation ends; empty: silence."""
+    """The text spoken when the conversation ends; empty: silence."""
 
     max_utterance_s: Annotated[float, between(1, 60, "seconds")] = 15.0
-    """Longest utterance; what is longer is cut here."""
+    """Longest utterance; a longer one is cut here."""
 
     asr: str = "pocketsphinx"
     """Speech recogniser, by provider name."""
@@ -66,19 +66,19 @@ class VoiceSettings:
     three times the part of the speech that no word covers."""
 
     asr_decoders: Annotated[int, between(1, 64)] = 4
-    """Utterances decoded at the same time; others wait with their audio."""
+    """Utterances decoded at the same time; others wait."""
 
     sentences: tuple[str, ...] = ()
-    """Files with sentences of one's own, added to the shipped ones in this order."""
+    """Files with your own sentences, added to the shipped ones in this order."""
 
     llm: str = "none"
     """Language model, by provider name; ``none``: commands from the sentences only."""
 
     tts: str = "auto"
-    """Speech synthesizer, by provider name; ``auto``: the first offline one that is there; ``none``: text only."""
+    """Speech synthesizer, by provider name; ``auto``: the first offline one installed; ``none``: text only."""
 
     voiceprint: str = "none"
-    """Who is speaking, by provider name; ``none``: nobody is told apart."""
+    """Voiceprint engine, by provider name; ``none``: enrolled people are not recognised."""
 
     tts_voice: str = ""
     """Voice in the engine's own naming; empty: its default."""
@@ -90,7 +90,7 @@ class VoiceSettings:
     """The dialogue with a language model."""
 
     providers: Mapping[str, Any] = field(default_factory=dict)
-    """Options of the providers: kind, then name, then that provider's own."""
+    """Options of the providers: by kind, then by name."""
 
     def __post_init__(self) -> None:
         check_rules(self)

@@ -20,9 +20,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 
 from posewire.errors import FrameError, WireError
 from posewire.log import EventLog
+from posewire.pcm import SAMPLE_RATE, Pcm
 from posewire.server.bridge.ota_check import OtaError, UpstreamAddress, ask_ota
 from posewire.server.bridge.settings import UpstreamSettings
-from posewire.server.bridge.transcoder import RATE_UP, Downlink, Pcm, Uplink
+from posewire.server.bridge.transcoder import Downlink, Uplink
 from posewire.wire.messages import AudioParams, Hello, Message, dump_text, error_message, parse_text
 
 PASSED = frozenset({"listen", "abort", "mcp", "iot"})
@@ -190,7 +191,7 @@ class UpstreamBridge:
             "version": 1,
             "features": {"mcp": self._hello.mcp},
             "transport": "websocket",
-            "audio_params": {"format": "opus", "sample_rate": RATE_UP, "channels": 1, "frame_duration": 60},
+            "audio_params": {"format": "opus", "sample_rate": SAMPLE_RATE, "channels": 1, "frame_duration": 60},
         }
         with suppress(ConnectionClosed):
             # Closed already: the reason may be among what has arrived.
@@ -271,7 +272,7 @@ class UpstreamBridge:
             self._board.send_audio(packet)
             return
         try:
-            for frame in self._downlink.take(packet):
+            for frame in self._downlink.feed(packet):
                 self._board.send_audio(frame)
         except FrameError as error:
             self._count("upstream_bad_audio")

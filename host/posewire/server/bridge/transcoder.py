@@ -4,20 +4,17 @@ Codecs are made when there is something to encode or decode: a board that is qui
 itself never needs them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
-import soxr
-from numpy.typing import NDArray
 
+from posewire.pcm import SAMPLE_RATE, Framer, Pcm
+from posewire.resampling import Resampler
 from posewire.wire.audio import FrameEncoder, frame_encoder
 from posewire.wire.messages import AudioParams
 from posewire.wire.opus import RATES, OpusDecoder, OpusEncoder, require_opus
 
-RATE_UP = 16000
-FRAME_UP = RATE_UP * 60 // 1000
-
-Pcm = NDArray[np.int16]
+FRAME_UP = SAMPLE_RATE * 60 // 1000
 
 
 class Uplink:
@@ -27,27 +24,21 @@ class Uplink:
         """Raise ProviderError where there is no Opus: at the hello, not with the first frame."""
         require_opus()
         self._encoder: OpusEncoder | None = None
-        self._left: Pcm = np.empty(0, np.int16)
+        self._framer = Framer(FRAME_UP)
 
     def feed(self, pcm: Pcm) -> Iterator[bytes]:
         """Yield the packets that are full now."""
-        samples = np.concatenate((self._left, pcm))
-        whole = len(samples) - len(samples) % FRAME_UP
-        self._left = samples[whole:]
-        for start in range(0, whole, FRAME_UP):
-            yield self._encode(samples[start : start + FRAME_UP])
+        return self._encode(self._framer.push(pcm))
 
     def flush(self) -> Iterator[bytes]:
-        """Yield what is left, padded with silence: the utterance is over."""
-        if len(self._left):
-            padded = np.concatenate((self._left, np.zeros(FRAME_UP - len(self._left), np.int16)))
-            self._left = np.empty(0, np.int16)
-            yield self._encode(padded)
+        """Yield the last packet, padded with silence: the utterance is over."""
+        return self._encode(self._framer.flush())
 
-    def _encode(self, pcm: Pcm) -> bytes:
-        if self._encoder is None:
-            self._encoder = OpusEncoder(RATE_UP)
-        return self._encoder.encode(pcm)
+    def _encode(self, frames: Iterable[Pcm]) -> Iterator[bytes]:
+        for frame in frames:
+            if self._encoder is None:
+                self._encoder = OpusEncoder(SAMPLE_RATE)
+            yield self._encoder.encode(frame)
 
 
 class Downlink:
@@ -61,40 +52,29 @@ class Downlink:
         self._params = params
         self._rate = params.sample_rate if params.sample_rate in RATES else 48000
         self._decoder: OpusDecoder | None = None
-        self.reset()
+        self._encoder: FrameEncoder | None = None
+        self._framer = Framer(params.frame_samples)
+        self._resampler = Resampler(self._rate, params.sample_rate, np.int16)
 
     def reset(self) -> None:
-        """Drop what is left and start a new reply."""
-        self._encoder: FrameEncoder | None = None
-        self._left: Pcm = np.empty(0, np.int16)
-        self._resampler: soxr.ResampleStream | None = None
+        """Drop the samples that have not been sent, and start a new reply."""
+        self._encoder = None
+        self._framer.clear()
+        self._resampler.clear()
 
-    def take(self, packet: bytes) -> Iterator[bytes]:
+    def feed(self, packet: bytes) -> Iterator[bytes]:
         """Yield the frames that are full now; raises FrameError when it is no Opus packet."""
         if self._decoder is None:
             self._decoder = OpusDecoder(self._rate)
-        pcm = self._decoder.decode(packet)
-        if self._rate != self._params.sample_rate:
-            if self._resampler is None:
-                rate = self._params.sample_rate
-                self._resampler = soxr.ResampleStream(self._rate, rate, 1, dtype="int16", quality="MQ")
-            pcm = self._resampler.resample_chunk(pcm)
-        samples = np.concatenate((self._left, pcm))
-        size = self._params.frame_samples
-        whole = len(samples) - len(samples) % size
-        self._left = samples[whole:]
-        for start in range(0, whole, size):
-            yield self._encode(samples[start : start + size])
+        return self._encode(self._framer.push(self._resampler.push(self._decoder.decode(packet))))
 
     def flush(self) -> Iterator[bytes]:
         """Yield the last frame, padded with silence."""
-        size = self._params.frame_samples
-        if len(self._left):
-            padded = np.concatenate((self._left, np.zeros(size - len(self._left), np.int16)))
-            yield self._encode(padded)
+        yield from self._encode(self._framer.flush())
         self.reset()
 
-    def _encode(self, pcm: Pcm) -> bytes:
-        if self._encoder is None:
-            self._encoder = frame_encoder(self._params)
-        return self._encoder.encode(pcm)
+    def _encode(self, frames: Iterable[Pcm]) -> Iterator[bytes]:
+        for frame in frames:
+            if self._encoder is None:
+                self._encoder = frame_encoder(self._params)
+            yield self._encoder.encode(frame)

@@ -10,7 +10,7 @@ from posewire import __version__
 from posewire.errors import ToolError
 from posewire.log import EventLog
 from posewire.server.connection.iot_things import IotThings, send_nowhere
-from posewire.voice.assistant import ToolInfo
+from posewire.voice.tools.base import ToolInfo
 from posewire.wire.messages import Message
 from posewire.wire.requests import Iot
 

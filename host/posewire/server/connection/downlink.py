@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable
 
 import numpy as np
-import soxr
-from numpy.typing import NDArray
 
+from posewire.pcm import SAMPLE_RATE, Framer, Pcm
+from posewire.resampling import Resampler
 from posewire.wire.audio import FrameEncoder, frame_encoder
 from posewire.wire.messages import AudioParams
 
@@ -15,8 +15,6 @@ AHEAD = 5
 
 _QUEUE_LIMIT = 50
 """Frames waiting here before the synthesizer is made to wait."""
-
-_RATE_IN = 16000
 
 
 class AudioDownlink:
@@ -28,19 +26,20 @@ class AudioDownlink:
         self._encoder: FrameEncoder | None = None
         """Made for the first frame: a device that is never spoken to needs none, and Opus takes tens of kilobytes."""
 
-        self._resampler: soxr.ResampleStream | None = None
-        self._left: NDArray[np.int16] = np.empty(0, np.int16)
-        self._queue: asyncio.Queue[NDArray[np.int16] | None] = asyncio.Queue(_QUEUE_LIMIT)
+        self._resampler = Resampler(SAMPLE_RATE, params.sample_rate, np.int16)
+        self._framer = Framer(params.frame_samples)
+        self._queue: asyncio.Queue[Pcm | None] = asyncio.Queue(_QUEUE_LIMIT)
         self._pacer: asyncio.Task[None] | None = None
         self.sent = 0
 
-    async def play(self, pcm: NDArray[np.int16]) -> None:
+    async def play(self, pcm: Pcm) -> None:
         """Queue 16 kHz mono samples; waits while three seconds are queued already."""
-        await self._enqueue(pcm, last=False)
+        await self._enqueue(self._framer.push(self._resampler.push(pcm)))
 
     async def finish(self) -> None:
         """Pad the last frame with silence and wait until everything queued has been sent and heard."""
-        await self._enqueue(np.empty(0, np.int16), last=True)
+        frames = self._framer.push(self._resampler.flush()) + self._framer.flush()
+        await self._enqueue(frames)
         if self._pacer is not None:
             await self._queue.put(None)
             await self._pacer
@@ -57,26 +56,15 @@ class AudioDownlink:
     # --- inside
 
     def _reset(self) -> None:
-        self._left = np.empty(0, np.int16)
+        self._framer.clear()
         self._queue = asyncio.Queue(_QUEUE_LIMIT)
-        self._resampler = None
+        self._resampler.clear()
 
-    async def _enqueue(self, pcm: NDArray[np.int16], last: bool) -> None:
-        if self._params.sample_rate != _RATE_IN:
-            if self._resampler is None:
-                rate = self._params.sample_rate
-                self._resampler = soxr.ResampleStream(_RATE_IN, rate, 1, dtype="int16", quality="MQ")
-            pcm = self._resampler.resample_chunk(pcm, last=last)
-        samples = np.concatenate((self._left, pcm))
-        size = self._params.frame_samples
-        if last and len(samples) % size:
-            samples = np.concatenate((samples, np.zeros(size - len(samples) % size, np.int16)))
-        whole = len(samples) - len(samples) % size
-        self._left = samples[whole:]
-        for start in range(0, whole, size):
+    async def _enqueue(self, frames: list[Pcm]) -> None:
+        for frame in frames:
             if self._pacer is None:
                 self._pacer = asyncio.create_task(self._pace())
-            await self._queue.put(samples[start : start + size])
+            await self._queue.put(frame)
 
     async def _pace(self) -> None:
         loop = asyncio.get_running_loop()

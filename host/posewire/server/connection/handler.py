@@ -22,9 +22,9 @@ from posewire.server.connection.uplink import AudioUplink
 from posewire.server.connection.voice_output import ConnectionVoiceOut
 from posewire.server.services import Services
 from posewire.server.transport.websocket import WebSocket
-from posewire.voice.assistant import SessionMemory, SessionState, VoiceSession
 from posewire.voice.llm.history import BYTES_PER_TOKEN
 from posewire.voice.output import TurnReport
+from posewire.voice.session import VoiceMemory, VoiceSession, VoiceState
 from posewire.voice.tools.base import ToolContext
 from posewire.voice.tools.device import DeviceExecutor
 from posewire.voice.tools.handler import UnifiedToolHandler
@@ -79,7 +79,7 @@ class ConnectionHandler:
         """Its place in a room, while it has one."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._throttle = LogThrottle(most=32)
-        self._memory: SessionMemory | None = None
+        self._memory: VoiceMemory | None = None
         self._leaving = False
         self.messages = 0
         """How many messages have come."""
@@ -339,7 +339,7 @@ class ConnectionHandler:
                 device_name=self.device_id,
                 identifier=self.services.voiceprints,
                 memory=self._memory,
-                lasting=not self.identity.anonymous,
+                memorable=not self.identity.anonymous,
             )
             self._memory = self._voice.memory
         return self._voice
@@ -349,7 +349,7 @@ class ConnectionHandler:
         """What the voice session is doing; empty where the device has none."""
         if self._voice is not None:
             return self._voice.state.value
-        return SessionState.IDLE.value if self.speaks else ""
+        return VoiceState.IDLE.value if self.speaks else ""
 
     @property
     def samples_dropped(self) -> int:

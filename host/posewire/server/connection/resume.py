@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from posewire.rooms.member import Member
 from posewire.rooms.room import Room
 from posewire.server.state.shared_states import device_state, room_state
-from posewire.voice.assistant import SessionMemory
+from posewire.voice.session import VoiceMemory
 
 if TYPE_CHECKING:
     from posewire.server.services import Services
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Kept:
     """What outlives a connection. ``member`` is the session's place in ``room``; both or neither."""
 
-    voice: SessionMemory | None = None
+    voice: VoiceMemory | None = None
     room: Room | None = None
     member: Member | None = None
 

@@ -14,9 +14,9 @@ from posewire.errors import StoreError
 from posewire.server.connection.resume import Held, Kept, hold
 from posewire.server.state.shared_states import device_state, room_state
 from posewire.store import Domain
-from posewire.voice.asr.base import Channel
-from posewire.voice.assistant import SessionMemory
+from posewire.voice.asr.base import AcousticProfile
 from posewire.voice.llm.history import History
+from posewire.voice.session import VoiceMemory
 
 if TYPE_CHECKING:
     from posewire.server.services import Services
@@ -119,11 +119,11 @@ async def take_back_sessions(services: "Services") -> int:
 
 
 def _voice_as_dict(held: Held) -> dict[str, Any]:
-    memory = held.kept.voice or SessionMemory()
+    memory = held.kept.voice or VoiceMemory()
     history = None if memory.history is None else memory.history.as_dict()
-    return {"sound": memory.channel.learned, "history": history}
+    return {"sound": memory.acoustics.learned, "history": history}
 
 
-def _voice_from(saved: dict[str, Any]) -> SessionMemory:
+def _voice_from(saved: dict[str, Any]) -> VoiceMemory:
     history = saved["history"]
-    return SessionMemory(None if history is None else History.from_dict(history), Channel(saved["sound"]))
+    return VoiceMemory(None if history is None else History.from_dict(history), AcousticProfile(saved["sound"]))

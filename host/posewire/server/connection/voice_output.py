@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from posewire.log import EventLog
 from posewire.server.connection.downlink import AudioDownlink
-from posewire.voice.llm.emotions import EMOJI
+from posewire.voice.emotions import EMOJI
 from posewire.voice.output import TurnReport
 from posewire.wire.messages import Message
 

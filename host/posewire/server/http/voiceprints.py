@@ -1,18 +1,17 @@
 """``/api/voiceprints``: the enrolled voices; enrol from a recording or from the next utterances, erase."""
 
 import numpy as np
-import soxr
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from posewire.errors import ProviderError, WireError
+from posewire.errors import WireError
+from posewire.pcm import SAMPLE_RATE, to_int16
+from posewire.resampling import resample
 from posewire.server.http.devices import find_connection
 from posewire.server.http.request import ACT, READ, authorize, json_body, record_order, services
 from posewire.server.state.voiceprints import ENROL_UTTERANCES, Voiceprints
-from posewire.voice.tts.speech_program import read_wav
+from posewire.wav import read_wav
 from posewire.wire.messages import field
-
-_RATE = 16000
 
 
 async def list_voiceprints(request: Request) -> JSONResponse:
@@ -27,13 +26,11 @@ async def enrol_recording(request: Request) -> JSONResponse:
     principal = authorize(request, ACT)
     voiceprints = _voiceprints(request)
     try:
-        speech = read_wav(await request.body(), "the request")
-    except ProviderError:
+        samples, rate = read_wav(await request.body())
+    except ValueError:
         raise WireError("the body must be a WAV file, mono, 16 bits") from None
-    samples = speech.samples
-    if speech.rate != _RATE:
-        samples = np.round(soxr.resample(samples.astype(np.float32), speech.rate, _RATE)).clip(-32768, 32767)
-    await voiceprints.enrol(request.path_params["name"], samples.astype(np.int16))
+    pcm = to_int16(resample(samples.astype(np.float32), rate, SAMPLE_RATE))
+    await voiceprints.enrol(request.path_params["name"], pcm)
     record_order(request, principal, "voiceprint enrolled")
     return JSONResponse({"name": request.path_params["name"]}, 201)
 

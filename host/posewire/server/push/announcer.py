@@ -10,7 +10,7 @@ from typing import Any, Literal
 from posewire.errors import WireError
 from posewire.log import EventLog
 from posewire.server.connection.registry import ConnectionRegistry
-from posewire.voice.assistant import SessionState, VoiceSession
+from posewire.voice.session import VoiceSession, VoiceState
 
 QUEUED = 8
 """Announcements that wait for one device."""
@@ -159,7 +159,7 @@ class Announcer:
                 return "no voice"
             if handler is not None and handler.voice is not None:
                 voice = handler.voice
-                if voice.state != SessionState.LISTENING:
+                if voice.state != VoiceState.LISTENING:
                     listening = None
                 elif listening is None:
                     listening = loop.time()

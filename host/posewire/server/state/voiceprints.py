@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from posewire.errors import WireError
 from posewire.log import EventLog
+from posewire.pcm import Pcm
 from posewire.store import Domain, Store
 from posewire.voice.voiceprint.base import Vector, VoiceprintEngine, best_match
 
@@ -46,7 +46,7 @@ class _Enrolment:
 
 
 class Voiceprints:
-    """Part of the host's services; identifies the person who speaks in its sessions."""
+    """Part of the host's services; the ``VoiceIdentifier`` of its voice sessions."""
 
     def __init__(self, engine: VoiceprintEngine, store: Store) -> None:
         self.engine = engine
@@ -70,7 +70,7 @@ class Voiceprints:
             raise WireError("utterances must be between 1 and 10")
         self._pending[device] = _Enrolment(name, utterances, time.monotonic() + _PENDING_SECONDS)
 
-    async def enrol(self, name: str, pcm: NDArray[np.int16]) -> None:
+    async def enrol(self, name: str, pcm: Pcm) -> None:
         """Enrol a person from a recording, in place of an older voiceprint of the name.
 
         Raises:
@@ -96,7 +96,7 @@ class Voiceprints:
         self._known = None
         return count > 0
 
-    async def heard(self, device: str, pcm: NDArray[np.int16]) -> str:
+    async def identify(self, device: str, pcm: Pcm) -> str:
         """Return the name of the person who spoke an utterance, empty if not known; where asked for, enrol them first.
 
         Raises:
@@ -109,7 +109,7 @@ class Voiceprints:
             enrolment = None
         known = await self._vectors()
         if enrolment is None and not known:
-            # Nobody asked for it: the voice is not even looked at.
+            # Nobody asked for it: no vector is made of the voice.
             return ""
         vector = await self.engine.embed(pcm)
         if vector is None:
@@ -122,7 +122,7 @@ class Voiceprints:
             return enrolment.name
         match = best_match(self.engine, vector, known)
         if match is not None:
-            self._log.info("speaker", device=device, name=match.name, score=match.score)
+            self._log.info("voice_identified", device=device, name=match.name, score=match.score)
         return match.name if match is not None else ""
 
     # --- inside

@@ -1,33 +1,34 @@
-"""What a speech recogniser is: utterances are decoded while they are spoken."""
+"""The interface of a speech recogniser: it decodes utterances while they are spoken."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from posewire.pcm import Pcm
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was recognised in an utterance."""
+    """The result of recognising an utterance."""
 
     text: str
     """Lower-case words; empty when there were none."""
 
     accepted: bool
-    """False: the recogniser does not believe its own text, and neither should anybody else."""
+    """False: the text is too unlikely to be acted upon."""
 
     score: float = 0.0
-    """How well the text explains the sound, in the engine's own measure; for the log."""
+    """The match between text and sound, in the engine's own measure; for the log."""
 
     coverage: float = 0.0
     """Part of the speech sounds that the words account for: 0 … 1."""
 
 
 @dataclass
-class Channel:
-    """What an engine has learned of one session's microphone, room and voice. The session keeps it; only the engine
-    knows what is in it."""
+class AcousticProfile:
+    """The sound of one microphone, room and voice, as an engine has learned it from the utterances so far.
+
+    The voice session keeps it; only the engine can read it.
+    """
 
     learned: str = ""
 
@@ -37,11 +38,11 @@ class Utterance(Protocol):
 
     @property
     def partial(self) -> str:
-        """The words so far; empty where the engine does not tell before the end."""
+        """The words so far; empty where the engine gives none before the end."""
         ...
 
-    def feed(self, pcm: NDArray[np.int16]) -> None:
-        """Take 16 kHz mono samples; returns at once."""
+    def feed(self, pcm: Pcm) -> None:
+        """Add 16 kHz mono samples; returns at once."""
         ...
 
     async def finish(self) -> Transcript:
@@ -58,16 +59,16 @@ class Utterance(Protocol):
 
 
 class SpeechRecognizer(Protocol):
-    """Makes utterances; shared by all sessions."""
+    """Makes utterances; shared by all voice sessions."""
 
     name: str
 
     def prepare(self) -> None:
-        """Start what takes long to start, before somebody speaks; on the event loop, returns at once."""
+        """Start the slow parts before somebody speaks; call it on the event loop, it returns at once."""
         ...
 
-    def utterance(self, channel: Channel) -> Utterance:
-        """Begin an utterance of a session; on the event loop."""
+    def utterance(self, acoustics: AcousticProfile) -> Utterance:
+        """Begin an utterance; call it on the event loop. Its end updates ``acoustics``."""
         ...
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The recogniser's grammar (JSGF) from the sentences, so that what can be heard is exactly what is understood."""
+"""The recogniser's grammar (JSGF), made from the sentences: it hears exactly the sentences that are understood."""
 
 import itertools
 import re
@@ -31,20 +31,20 @@ class Grammar:
 
     def __init__(self, sentences: Sentences) -> None:
         self.words: dict[str, str] = {}
-        """Each word, with the place that uses it first."""
+        """Each word, with the first place in the files that uses it."""
 
-        self._where = ""
+        self._place = ""
         lines = []
         for name, values in sentences.lists.items():
-            self._where = f"list {name}"
+            self._place = f"list {name}"
             texts = _range_words(values) if isinstance(values, NumberRange) else list(values)
             lines.append(f"<list_{name}> = ( {self._prefix_tree(self._words(text).split() for text in texts)} );")
         for name, rule in sentences.rules.items():
-            self._where = f"rule {name}"
+            self._place = f"rule {name}"
             lines.append(f"<rule_{name}> = {self._expression(rule.expression)};")
         spoken = [intent for intent in sentences.intents.values() if intent.templates]
         lines.extend(f"<intent_{intent.name}> = {self._intent(intent)};" for intent in spoken)
-        self._where = "skip_words"
+        self._place = "skip_words"
         skip = self._alternatives(self._words(word) for word in sentences.skip_words)
         around = f" [ {skip} ] " if sentences.skip_words else " "
         command = self._alternatives(f"<intent_{intent.name}>" for intent in spoken)
@@ -53,14 +53,14 @@ class Grammar:
         self.jsgf = "\n".join(["#JSGF V1.0;", "grammar posewire;", *lines, ""])
 
     def _intent(self, intent: IntentSpec) -> str:
-        self._where = f"{intent.source}: intent {intent.name}"
+        self._place = f"{intent.source}: intent {intent.name}"
         return self._alternatives(self._expression(template.expression) for template in intent.templates)
 
     def _alternatives(self, options: Iterable[str]) -> str:
         return "( " + " | ".join(options) + " )"
 
     def _prefix_tree(self, phrases: Iterable[list[str]]) -> str:
-        """Alternatives with common beginnings written once: the decoder's work grows with the branches."""
+        """Return alternatives with common beginnings written once: the decoder's work grows with the branches."""
         following: dict[str, list[list[str]]] = {}
         for words in phrases:
             following.setdefault(words[0], []).append(words[1:])
@@ -75,8 +75,8 @@ class Grammar:
         words = text.split()
         for word in words:
             if not _WORD.fullmatch(word):
-                raise ConfigError(f"{self._where}: {word!r} cannot be spoken; write it in words (or under typed:)")
-            self.words.setdefault(word, self._where)
+                raise ConfigError(f"{self._place}: {word!r} cannot be spoken; write it in words (or under typed:)")
+            self.words.setdefault(word, self._place)
         return " ".join(words)
 
     def _expression(self, expression: Expression) -> str:
@@ -89,7 +89,7 @@ class Grammar:
         assert isinstance(expression, Group)
         if isinstance(expression, Permutation):
             if len(expression.items) > _MAX_PERMUTED:
-                raise ConfigError(f"{self._where}: at most {_MAX_PERMUTED} parts can be in any order")
+                raise ConfigError(f"{self._place}: at most {_MAX_PERMUTED} parts can be in any order")
             parts = [part for part in map(self._expression, expression.items) if part]
             return self._alternatives(" ".join(order) for order in itertools.permutations(parts))
         if isinstance(expression, Alternative):
@@ -100,7 +100,7 @@ class Grammar:
             return f"[ {inside} ]" if len(options) < len(expression.items) else f"( {inside} )"
         for before, after in itertools.pairwise(expression.items):
             if _ends_inside_word(before) and _starts_inside_word(after):
-                raise ConfigError(f"{self._where}: only whole words: write (light|lights) instead of light[s]")
+                raise ConfigError(f"{self._place}: only whole words: write (light|lights) instead of light[s]")
         return " ".join(part for part in map(self._expression, expression.items) if part)
 
 
@@ -119,7 +119,7 @@ def _ends_inside_word(expression: Expression) -> bool:
 
 
 def _edge(expression: Expression, which: int) -> str | None:
-    """Text at one end of an expression; None where that is no text (a slot, a rule)."""
+    """Return the text at one end of an expression; None where there is none (a placeholder, a rule)."""
     if isinstance(expression, TextChunk):
         return expression.text or " "
     if isinstance(expression, Alternative | Permutation):

@@ -1,26 +1,26 @@
-"""Any recogniser behind an OpenAI-compatible ``/audio/transcriptions``: a cloud's, or a whisper server of one's own."""
+"""Recognisers behind an OpenAI-compatible ``/audio/transcriptions``: a cloud, or a whisper server of your own."""
 
 import json
 from dataclasses import dataclass
 
 import aiohttp
-import numpy as np
-from numpy.typing import NDArray
 
 from posewire.errors import ProviderError
-from posewire.voice.asr.base import Channel
-from posewire.voice.asr.buffered import WholeUtterance, as_wav
-from posewire.voice.protocols.openai_http import Endpoint, OpenAiServer, complaint_of
+from posewire.pcm import SAMPLE_RATE, Pcm
+from posewire.voice.asr.base import AcousticProfile
+from posewire.voice.asr.buffered import BufferedUtterance
+from posewire.voice.protocols.openai_http import OpenAiOptions, OpenAiServer, error_message
 from posewire.voice.providers import ProviderContext
+from posewire.wav import wav_bytes
 
 
 @dataclass(frozen=True)
-class TranscriptionOptions(Endpoint):
+class TranscriptionOptions(OpenAiOptions):
     """Section ``[voice.providers.asr.openai]``."""
 
     model: str = "whisper-1"
     language: str = ""
-    """ISO 639-1 code; empty: the server finds out."""
+    """ISO 639-1 code; empty: the server detects it."""
 
     prompt: str = ""
     """Words to expect: names, jargon."""
@@ -35,28 +35,28 @@ class OpenAiTranscription:
     """A ``SpeechRecognizer``.
 
     Raises:
-        ConfigError: the key is not where the options say.
+        ConfigError: the key cannot be read.
     """
 
     def __init__(self, options: TranscriptionOptions) -> None:
         self._server = OpenAiServer(options)
-        wanted = {"model": options.model, "language": options.language, "prompt": options.prompt}
-        self._fields = {"response_format": "json"} | {name: value for name, value in wanted.items() if value}
+        options_sent = {"model": options.model, "language": options.language, "prompt": options.prompt}
+        self._fields = {"response_format": "json"} | {name: value for name, value in options_sent.items() if value}
         self.name = f"{options.model} at {options.base_url}"
 
     def prepare(self) -> None:
-        """Nothing takes long to start."""
+        """Do nothing: the first request opens the connection."""
 
-    def utterance(self, _: Channel) -> WholeUtterance:
+    def utterance(self, _: AcousticProfile) -> BufferedUtterance:
         """Begin an utterance."""
-        return WholeUtterance(self._recognise)
+        return BufferedUtterance(self._recognise)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._server.close()
 
-    async def _recognise(self, pcm: NDArray[np.int16]) -> str:
-        speech = as_wav(pcm)
+    async def _recognise(self, pcm: Pcm) -> str:
+        speech = wav_bytes(pcm, SAMPLE_RATE)
 
         def form() -> aiohttp.FormData:
             data = aiohttp.FormData(self._fields)
@@ -70,6 +70,6 @@ class OpenAiTranscription:
             text = data["text"]
         except (ValueError, KeyError, TypeError):
             raise ProviderError(f"{self.name} sent no transcript: {body[:100]!r}") from None
-        if (complaint := complaint_of(data)) or not isinstance(text, str):
+        if (complaint := error_message(data)) or not isinstance(text, str):
             raise ProviderError(f"{self.name} failed: {complaint}")
         return text

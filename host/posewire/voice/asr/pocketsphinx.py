@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from posewire.config import between, check_rules
 from posewire.voice.asr.grammar import Grammar
-from posewire.voice.asr.sphinx_engine import SphinxConfig, grammar_decoder, import_pocketsphinx
+from posewire.voice.asr.sphinx_decoders import SphinxConfig, grammar_decoder, import_pocketsphinx
 from posewire.voice.asr.worker_pool import WorkerPool, default_workers
 from posewire.voice.providers import ProviderContext
 
@@ -15,10 +15,10 @@ class SphinxOptions:
     """Section ``[voice.providers.asr.pocketsphinx]``."""
 
     mode: Literal["grammar", "dictation"] = "grammar"
-    """``grammar``: the sentences and nothing else. ``dictation``: any English words, many of them wrong."""
+    """``grammar``: only the sentences. ``dictation``: any English words, many of them wrong."""
 
     workers: Annotated[int, between(0, 64)] = 0
-    """Processes; 0: one less than there are processors, at least one."""
+    """Number of processes; 0: one less than there are processors, at least one."""
 
     def __post_init__(self) -> None:
         check_rules(self)

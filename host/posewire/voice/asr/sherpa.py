@@ -1,5 +1,7 @@
-"""Offline dictation with sherpa-onnx streaming transducers, in worker processes, by the path of a model that the user
-has. The extra ``sherpa``."""
+"""Offline dictation with sherpa-onnx streaming transducers, in worker processes, with a model of the user's.
+
+Needs the extra ``sherpa``.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,10 +14,10 @@ from numpy.typing import NDArray
 
 from posewire.config import between, check_rules, more_than
 from posewire.errors import ConfigError, ProviderError
+from posewire.pcm import SAMPLE_RATE, Pcm
 from posewire.voice.asr.base import Transcript
 from posewire.voice.asr.worker_pool import WorkerPool
 from posewire.voice.providers import ProviderContext
-from posewire.voice.vad.base import SAMPLE_RATE
 
 _TAIL = np.zeros(SAMPLE_RATE // 2, np.float32)
 """Half a second of silence: a streaming model gives its last words only after some more sound."""
@@ -41,10 +43,10 @@ class SherpaOptions:
             self.file(name)
 
     def file(self, pattern: str) -> str:
-        """Return the model's file of a name.
+        """Return the path of the model's file with a name like ``pattern``.
 
         Raises:
-            ConfigError: it is not there.
+            ConfigError: there is none.
         """
         found = sorted(Path(self.model_path).expanduser().glob(pattern), key=lambda path: "int8" not in path.name)
         if not found:
@@ -68,7 +70,7 @@ def engine(configuration: Mapping[str, Any]) -> "SherpaEngine":
     """Load the model.
 
     Raises:
-        ProviderError: sherpa-onnx does not take it.
+        ProviderError: sherpa-onnx cannot load it.
     """
     return SherpaEngine(SherpaOptions(**configuration))
 
@@ -89,25 +91,25 @@ class SherpaEngine:
                 sample_rate=SAMPLE_RATE,
             )
         except Exception as exc:
-            raise ProviderError(f"sherpa-onnx does not take the model {options.model_path}: {exc}") from exc
+            raise ProviderError(f"sherpa-onnx cannot load the model {options.model_path}: {exc}") from exc
         self._free = options.utterances
 
-    def start(self, channel: str) -> "SherpaUtterance | None":
-        """Begin an utterance; None while as many as allowed go on."""
+    def start(self, acoustics: str) -> "SherpaUtterance | None":
+        """Begin an utterance; return None while as many as allowed go on."""
         if not self._free:
             return None
         self._free -= 1
         return SherpaUtterance(self)
 
-    def done(self) -> None:
-        """Note that an utterance is over."""
+    def utterance_ended(self) -> None:
+        """Let another utterance begin."""
         self._free += 1
 
 
 class SherpaUtterance:
     """A ``BlockingUtterance``."""
 
-    channel = ""
+    acoustics = ""
 
     def __init__(self, engine: SherpaEngine) -> None:
         self.partial = ""
@@ -115,21 +117,21 @@ class SherpaUtterance:
         self._stream = engine.recognizer.create_stream()
         self._open = True
 
-    def feed(self, pcm: NDArray[np.int16]) -> None:
+    def feed(self, pcm: Pcm) -> None:
         """Decode 16 kHz mono samples."""
         self._decode(pcm.astype(np.float32) / np.float32(32768))
 
     def end(self) -> Transcript:
-        """Return what was heard."""
+        """Return the transcript."""
         self._decode(_TAIL, last=True)
-        self.drop()
+        self.release()
         return Transcript(self.partial, accepted=bool(self.partial))
 
-    def drop(self) -> None:
-        """Give the place back."""
+    def release(self) -> None:
+        """Let another utterance begin; harmless when repeated."""
         if self._open:
             self._open = False
-            self._engine.done()
+            self._engine.utterance_ended()
 
     def _decode(self, samples: NDArray[np.float32], last: bool = False) -> None:
         recognizer = self._engine.recognizer

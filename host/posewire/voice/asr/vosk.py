@@ -1,4 +1,4 @@
-"""Offline dictation with vosk, in worker processes, by the path of a model that the user has. The extra ``vosk``."""
+"""Offline dictation with vosk, in worker processes, with a model of the user's. Needs the extra ``vosk``."""
 
 import json
 from collections.abc import Mapping
@@ -7,15 +7,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from posewire.config import between, check_rules, more_than
 from posewire.errors import ConfigError, ProviderError
+from posewire.pcm import SAMPLE_RATE, Pcm
 from posewire.voice.asr.base import Transcript
 from posewire.voice.asr.worker_pool import WorkerPool
 from posewire.voice.providers import ProviderContext
-from posewire.voice.vad.base import SAMPLE_RATE
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ def engine(configuration: Mapping[str, Any]) -> "VoskEngine":
     """Load the model.
 
     Raises:
-        ProviderError: vosk does not take it.
+        ProviderError: vosk cannot load it.
     """
     return VoskEngine(VoskOptions(**configuration))
 
@@ -68,26 +65,26 @@ class VoskEngine:
         try:
             self._model = vosk.Model(model_path=str(Path(options.model_path).expanduser()))
         except Exception as exc:
-            raise ProviderError(f"vosk does not take the model {options.model_path}: {exc}") from exc
+            raise ProviderError(f"vosk cannot load the model {options.model_path}: {exc}") from exc
         self._make = vosk.KaldiRecognizer
         self._free = options.utterances
 
-    def start(self, channel: str) -> "VoskUtterance | None":
-        """Begin an utterance; None while as many as allowed go on."""
+    def start(self, acoustics: str) -> "VoskUtterance | None":
+        """Begin an utterance; return None while as many as allowed go on."""
         if not self._free:
             return None
         self._free -= 1
         return VoskUtterance(self, self._make(self._model, SAMPLE_RATE))
 
-    def done(self) -> None:
-        """Note that an utterance is over."""
+    def utterance_ended(self) -> None:
+        """Let another utterance begin."""
         self._free += 1
 
 
 class VoskUtterance:
     """A ``BlockingUtterance``."""
 
-    channel = ""
+    acoustics = ""
 
     def __init__(self, engine: VoskEngine, recognizer: Any) -> None:
         self.partial = ""
@@ -96,7 +93,7 @@ class VoskUtterance:
         self._text: list[str] = []
         self._open = True
 
-    def feed(self, pcm: NDArray[np.int16]) -> None:
+    def feed(self, pcm: Pcm) -> None:
         """Decode 16 kHz mono samples."""
         if self._recognizer.AcceptWaveform(pcm.tobytes()):
             self._text.append(json.loads(self._recognizer.Result())["text"])
@@ -106,14 +103,14 @@ class VoskUtterance:
         self.partial = " ".join(filter(None, (*self._text, so_far)))
 
     def end(self) -> Transcript:
-        """Return what was heard."""
+        """Return the transcript."""
         self._text.append(json.loads(self._recognizer.FinalResult())["text"])
-        self.drop()
+        self.release()
         text = " ".join(filter(None, self._text))
         return Transcript(text, accepted=bool(text))
 
-    def drop(self) -> None:
-        """Give the place back."""
+    def release(self) -> None:
+        """Let another utterance begin; harmless when repeated."""
         if self._open:
             self._open = False
-            self._engine.done()
+            self._engine.utterance_ended()

@@ -16,17 +16,17 @@ from importlib import import_module
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from posewire.errors import PosewireError
+from posewire.pcm import Pcm
 from posewire.voice.asr.base import Transcript
 
 HEADER = struct.Struct("<BII")
 CONFIGURE, START, AUDIO, END, CANCEL = range(5)
 READY, PARTIAL, RESULT, FAILED = range(4)
 
-_PIECE = 2048
-"""Samples decoded before another utterance, or a cancellation, gets its turn: some 10 ms of work."""
+_STEP_BYTES = 2 * 2048
+"""Bytes decoded before another utterance, or a cancellation, gets its turn: some 10 ms of work."""
 
 
 class BlockingUtterance(Protocol):
@@ -35,35 +35,38 @@ class BlockingUtterance(Protocol):
     partial: str
     """The words so far."""
 
-    channel: str
-    """After ``end``: what the session's next utterance begins with."""
+    acoustics: str
+    """After ``end``: the acoustic profile for the stream's next utterance."""
 
-    def feed(self, pcm: NDArray[np.int16]) -> None:
+    def feed(self, pcm: Pcm) -> None:
         """Decode 16 kHz mono samples."""
         ...
 
     def end(self) -> Transcript:
-        """Return what was heard."""
+        """Return the transcript."""
         ...
 
-    def drop(self) -> None:
+    def release(self) -> None:
         """Give up; after this or ``end`` its resources can serve another utterance."""
         ...
 
 
 class BlockingEngine(Protocol):
-    """What works in the process; all calls in one thread."""
+    """The recogniser that works in the process; it is called from one thread only."""
 
-    def start(self, channel: str) -> BlockingUtterance | None:
-        """Begin an utterance with what the session's last one left (empty: nothing); None while it can take no more."""
+    def start(self, acoustics: str) -> BlockingUtterance | None:
+        """Begin an utterance with the acoustic profile of the stream's last one (empty: none).
+
+        Return None while the engine can decode no more utterances.
+        """
         ...
 
 
-class _Work:
-    """An utterance that waits for its turn."""
+class _Job:
+    """An utterance that is decoded step by step."""
 
-    def __init__(self, channel: str) -> None:
-        self.channel = channel
+    def __init__(self, acoustics: str) -> None:
+        self.acoustics = acoustics
         self.audio: deque[bytes] = deque()
         self.ended = False
         self.cancelled = False
@@ -76,69 +79,70 @@ class Worker:
     def __init__(self, engine: BlockingEngine, send: Callable[[int, int, bytes], None]) -> None:
         self._engine = engine
         self._send = send
-        self._works: OrderedDict[int, _Work] = OrderedDict()
+        self._jobs: OrderedDict[int, _Job] = OrderedDict()
         self._changed = threading.Condition()
-        self._over = False
+        self._stopping = False
 
-    def take(self, kind: int, number: int, body: bytes) -> None:
-        """Take a frame; from the reading thread."""
+    def handle(self, kind: int, number: int, body: bytes) -> None:
+        """Queue a frame from the host; called by the reading thread."""
         with self._changed:
             if kind == START:
-                self._works[number] = _Work(body.decode())
-            elif (work := self._works.get(number)) is not None:
+                self._jobs[number] = _Job(body.decode())
+            elif (job := self._jobs.get(number)) is not None:
                 if kind == AUDIO:
-                    work.audio.append(body)
-                work.ended = work.ended or kind == END
-                work.cancelled = work.cancelled or kind == CANCEL
+                    job.audio.append(body)
+                job.ended = job.ended or kind == END
+                job.cancelled = job.cancelled or kind == CANCEL
             self._changed.notify()
 
     def stop(self) -> None:
         """End ``run``."""
         with self._changed:
-            self._over = True
+            self._stopping = True
             self._changed.notify()
 
     def run(self) -> None:
-        """Work until stopped."""
-        while (turn := self._next()) is not None:
-            number, work, data, last = turn
+        """Decode until stopped."""
+        while (step := self._next_step()) is not None:
+            number, job, data, last = step
             try:
-                self._step(number, work, data, last)
+                self._decode(number, job, data, last)
             except Exception as exc:
                 self._finish(number, FAILED, {"error": str(exc) or type(exc).__name__})
 
-    def _next(self) -> tuple[int, _Work, bytes, bool] | None:
-        """Wait for an utterance that has something to do; those in work come round in turn."""
+    def _next_step(self) -> tuple[int, _Job, bytes, bool] | None:
+        """Wait for a job that has something to decode; jobs come round in turn."""
         with self._changed:
             while True:
-                if self._over:
+                if self._stopping:
                     return None
-                for number, work in self._works.items():
-                    if not (work.cancelled or work.audio or work.ended):
+                for number, job in self._jobs.items():
+                    if not (job.cancelled or job.audio or job.ended):
                         continue
-                    if work.utterance is None and not work.cancelled:
-                        work.utterance = self._engine.start(work.channel)
-                        if work.utterance is None:
+                    if job.utterance is None and not job.cancelled:
+                        job.utterance = self._engine.start(job.acoustics)
+                        if job.utterance is None:
                             continue
-                    self._works.move_to_end(number)
-                    data = self._some(work.audio)
-                    return number, work, data, work.ended and not work.audio
+                    self._jobs.move_to_end(number)
+                    data = self._pop_step(job.audio)
+                    return number, job, data, job.ended and not job.audio
                 self._changed.wait()
 
     @staticmethod
-    def _some(audio: deque[bytes]) -> bytes:
+    def _pop_step(audio: deque[bytes]) -> bytes:
+        """Remove the samples of one step from the queue."""
         parts, size = [], 0
-        while audio and size < 2 * _PIECE:
+        while audio and size < _STEP_BYTES:
             parts.append(audio.popleft())
             size += len(parts[-1])
         whole = b"".join(parts)
-        if size > 2 * _PIECE:
-            audio.appendleft(whole[2 * _PIECE :])
-        return whole[: 2 * _PIECE]
+        if size > _STEP_BYTES:
+            audio.appendleft(whole[_STEP_BYTES:])
+        return whole[:_STEP_BYTES]
 
-    def _step(self, number: int, work: _Work, data: bytes, last: bool) -> None:
-        utterance = work.utterance
-        if work.cancelled or utterance is None:
+    def _decode(self, number: int, job: _Job, data: bytes, last: bool) -> None:
+        utterance = job.utterance
+        if job.cancelled or utterance is None:
             self._finish(number)
             return
         if data:
@@ -148,14 +152,14 @@ class Worker:
                 self._send(PARTIAL, number, utterance.partial.encode())
         if last:
             transcript = utterance.end()
-            work.utterance = None
-            self._finish(number, RESULT, {"transcript": asdict(transcript), "channel": utterance.channel})
+            job.utterance = None
+            self._finish(number, RESULT, {"transcript": asdict(transcript), "acoustics": utterance.acoustics})
 
     def _finish(self, number: int, kind: int | None = None, data: Mapping[str, Any] | None = None) -> None:
         with self._changed:
-            work = self._works.pop(number, None)
-        if work is not None and work.utterance is not None:
-            work.utterance.drop()
+            job = self._jobs.pop(number, None)
+        if job is not None and job.utterance is not None:
+            job.utterance.release()
         if kind is not None:
             self._send(kind, number, json.dumps(data).encode())
 
@@ -194,7 +198,7 @@ def main() -> None:
 
     def read() -> None:
         while (frame := _read(source)) is not None:
-            worker.take(*frame)
+            worker.handle(*frame)
         worker.stop()
 
     threading.Thread(target=read, daemon=True).start()

@@ -13,34 +13,32 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from posewire.child_process import child_environment
 from posewire.errors import ProviderError
-from posewire.voice.asr.base import Channel, Transcript
+from posewire.pcm import SAMPLE_RATE, Pcm
+from posewire.voice.asr.base import AcousticProfile, Transcript
 from posewire.voice.asr.worker import AUDIO, CANCEL, CONFIGURE, END, FAILED, HEADER, PARTIAL, READY, START
 
 _log = logging.getLogger(__name__)
 
-_MAX_SAMPLES = 16_000 * 60
+_MAX_SAMPLES = SAMPLE_RATE * 60
 _MAX_UNSENT = 16 * 1024 * 1024
-"""Bytes that wait for a worker; one that takes no more is not alive any more."""
+"""Bytes that wait for a worker; a worker behind which more wait is hung, and is replaced."""
 
 _STOP_WITHIN = 2.0
 
 
 def default_workers() -> int:
-    """Return how many workers suit this machine: a processor is left to the host itself."""
+    """Return the number of workers for this machine: one processor is left to the host itself."""
     return max(1, (os.cpu_count() or 2) - 1)
 
 
 class WorkerPool:
     """A ``SpeechRecognizer`` whose engine runs in processes of its own.
 
-    They start when they are needed, up to ``workers``; one that died is replaced, its utterances begin again. ``name``
+    They start when they are needed, up to ``workers``; a dead one is replaced, and its utterances begin again. ``name``
     is for people. ``engine`` is ``module:function``: the function makes a ``BlockingEngine`` of the
-    ``configuration`` (as JSON). Everything but the constructor on one event loop.
+    ``configuration`` (as JSON). All methods but the constructor run on one event loop.
     """
 
     def __init__(self, name: str, engine: str, configuration: Mapping[str, Any], workers: int) -> None:
@@ -48,7 +46,7 @@ class WorkerPool:
         self.restarts = 0
         self._engine = engine
         self._configuration = json.dumps(configuration).encode()
-        self._most = workers
+        self._max_workers = workers
         self._workers: list[_Process] = []
         self._numbers = itertools.count(1)
         self._closed = False
@@ -58,9 +56,9 @@ class WorkerPool:
         if not self._workers and not self._closed:
             self._start()
 
-    def utterance(self, channel: Channel) -> "PooledUtterance":
-        """Begin an utterance, at the worker with the fewest."""
-        return PooledUtterance(self, next(self._numbers), channel)
+    def utterance(self, acoustics: AcousticProfile) -> "PooledUtterance":
+        """Begin an utterance, at the worker that has the fewest."""
+        return PooledUtterance(self, next(self._numbers), acoustics)
 
     def pids(self) -> list[int]:
         """Return the ids of the processes that run."""
@@ -73,7 +71,7 @@ class WorkerPool:
         self._workers.clear()
 
     def assign(self, utterance: "PooledUtterance") -> "_Process":
-        """Choose a worker for an utterance.
+        """Give an utterance to a worker, and return that.
 
         Raises:
             ProviderError: the pool is closed.
@@ -81,13 +79,13 @@ class WorkerPool:
         if self._closed:
             raise ProviderError("the recogniser is closed")
         idlest = min(self._workers, key=lambda worker: len(worker.utterances), default=None)
-        if idlest is None or (idlest.utterances and len(self._workers) < self._most):
+        if idlest is None or (idlest.utterances and len(self._workers) < self._max_workers):
             idlest = self._start()
         idlest.utterances[utterance.number] = utterance
         return idlest
 
-    def died(self, worker: "_Process") -> None:
-        """Note that a worker is gone."""
+    def worker_ended(self, worker: "_Process") -> None:
+        """Forget a worker whose process has ended."""
         if worker in self._workers:
             self._workers.remove(worker)
             self.restarts += not self._closed
@@ -101,25 +99,25 @@ class WorkerPool:
 class PooledUtterance:
     """An utterance that a worker decodes while it is spoken; an ``Utterance``."""
 
-    def __init__(self, pool: WorkerPool, number: int, channel: Channel) -> None:
+    def __init__(self, pool: WorkerPool, number: int, acoustics: AcousticProfile) -> None:
         self.partial = ""
         self.number = number
         self._pool = pool
-        self._again = False
+        self._restarted = False
         self._size = 0
-        self._channel = channel
-        self._sent: list[tuple[int, bytes]] = [(START, channel.learned.encode())]
+        self._acoustics = acoustics
+        self._sent: list[tuple[int, bytes]] = [(START, acoustics.learned.encode())]
         self._result: asyncio.Future[Transcript] = asyncio.get_running_loop().create_future()
-        # A failure is raised by finish(); after a cancel nobody asks for it.
+        # finish() raises a failure; after a cancel nobody asks for it.
         self._result.add_done_callback(lambda result: result.cancelled() or result.exception())
         self._worker: _Process | None = pool.assign(self)
         self._worker.send(START, number, self._sent[0][1])
 
-    def feed(self, pcm: NDArray[np.int16]) -> None:
-        """Take 16 kHz mono samples; returns at once. After a minute nothing more is heard."""
+    def feed(self, pcm: Pcm) -> None:
+        """Add 16 kHz mono samples; returns at once. Samples after the first minute are ignored."""
         if self._size + len(pcm) <= _MAX_SAMPLES:
             self._size += len(pcm)
-            self._send(AUDIO, pcm.astype(np.int16, copy=False).tobytes())
+            self._send(AUDIO, pcm.tobytes())
 
     async def finish(self) -> Transcript:
         """Wait for the rest to be decoded.
@@ -140,8 +138,8 @@ class PooledUtterance:
 
     # --- from the worker
 
-    def take(self, kind: int, body: bytes) -> None:
-        """Take what the worker says."""
+    def handle(self, kind: int, body: bytes) -> None:
+        """Handle a frame from the worker."""
         if kind == PARTIAL:
             self.partial = body.decode()
             return
@@ -153,18 +151,18 @@ class PooledUtterance:
         if kind == FAILED:
             self._result.set_exception(ProviderError(data["error"]))
         else:
-            self._channel.learned = data["channel"]
+            self._acoustics.learned = data["acoustics"]
             self._result.set_result(Transcript(**data["transcript"]))
 
-    def lost(self, why: str) -> None:
-        """Begin again at another worker; the second time that is the end."""
+    def restart(self, reason: str) -> None:
+        """Begin again at another worker, because this one has ended; fail when that happens a second time."""
         self._worker = None
         if self._result.done():
             return
-        if self._again:
-            self._result.set_exception(ProviderError(why))
+        if self._restarted:
+            self._result.set_exception(ProviderError(reason))
             return
-        self._again = True
+        self._restarted = True
         try:
             self._worker = self._pool.assign(self)
         except ProviderError as exc:
@@ -180,7 +178,7 @@ class PooledUtterance:
 
 
 class _Process:
-    """One worker: frames to it and from it."""
+    """One worker process, and the frames to and from it."""
 
     def __init__(self, pool: WorkerPool, engine: str, configuration: bytes) -> None:
         self.utterances: dict[int, PooledUtterance] = {}
@@ -190,30 +188,30 @@ class _Process:
         self._stdin: asyncio.StreamWriter | None = None
         self._stopped = False
         self.send(CONFIGURE, 0, configuration)
-        self._life = asyncio.create_task(self._live(engine))
+        self._task = asyncio.create_task(self._run(engine))
 
     def send(self, kind: int, number: int, body: bytes = b"") -> None:
-        """Send a frame; before the process is there, keep it."""
+        """Send a frame; one that comes before the process runs is sent when it does."""
         frame = HEADER.pack(kind, number, len(body)) + body
         if self._stdin is None:
             self._early.append(frame)
         elif self._stdin.transport.get_write_buffer_size() < _MAX_UNSENT:
             self._stdin.write(frame)
         else:
-            self._life.cancel()
+            self._task.cancel()
 
     async def stop(self) -> None:
         """End the process and wait for it."""
         self._stopped = True
         if self._stdin is not None:
             self._stdin.close()
-        _, running = await asyncio.wait([self._life], timeout=_STOP_WITHIN)
-        for life in running:
-            life.cancel()
-            await asyncio.wait([life])
+        _, running = await asyncio.wait([self._task], timeout=_STOP_WITHIN)
+        for task in running:
+            task.cancel()
+            await asyncio.wait([task])
 
-    async def _live(self, engine: str) -> None:
-        why = "the recogniser's process ended"
+    async def _run(self, engine: str) -> None:
+        reason = "the recogniser's process ended"
         process = None
         try:
             process = await asyncio.create_subprocess_exec(
@@ -229,23 +227,23 @@ class _Process:
             self._early.clear()
             if self._stopped:
                 self._stdin.close()
-            why = await self._listen(process.stdout) or why
+            reason = await self._read(process.stdout) or reason
         except OSError as exc:
-            why = f"the recogniser's process cannot be started: {exc}"
+            reason = f"the recogniser's process cannot be started: {exc}"
         finally:
-            self._pool.died(self)
+            self._pool.worker_ended(self)
             if process is not None and process.returncode is None:
                 if not self._stopped or asyncio.current_task().cancelling():  # type: ignore[union-attr]
                     with contextlib.suppress(ProcessLookupError):
                         process.kill()
                 await process.wait()
             if not self._stopped:
-                _log.warning("%s", why)
-            for utterance in self._take_utterances():
-                utterance.lost(why)
+                _log.warning("%s", reason)
+            for utterance in self._remove_utterances():
+                utterance.restart(reason)
 
-    async def _listen(self, stdout: asyncio.StreamReader) -> str:
-        """Give results to their utterances until the process ends; returns its last words."""
+    async def _read(self, stdout: asyncio.StreamReader) -> str:
+        """Give results to their utterances until the process ends; return the error that it sent last."""
         last = ""
         with contextlib.suppress(asyncio.IncompleteReadError):
             while True:
@@ -259,10 +257,10 @@ class _Process:
                     continue
                 if kind != PARTIAL:
                     del self.utterances[number]
-                utterance.take(kind, body)
+                utterance.handle(kind, body)
         return last
 
-    def _take_utterances(self) -> Iterator[PooledUtterance]:
+    def _remove_utterances(self) -> Iterator[PooledUtterance]:
         utterances = list(self.utterances.values())
         self.utterances.clear()
         yield from utterances

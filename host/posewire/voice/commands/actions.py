@@ -1,4 +1,4 @@
-"""What an intent can do beyond calling one tool: named actions, used by ``action:`` in a sentences file.
+"""Named actions: the intents that do more than call one tool name one by ``action:`` in a sentences file.
 
 A new one is a function here and a line in ``ACTIONS``.
 """
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from posewire.errors import ToolError
-from posewire.voice.commands.templates import Slot
-from posewire.voice.tools.base import DeviceTools
+from posewire.voice.commands.placeholders import PlaceholderValue
+from posewire.voice.tools.base import ToolSet
 
 _STATUS = "self.get_device_status"
 _SPOKEN_ABILITIES = 6
@@ -18,11 +18,11 @@ _SPOKEN_ABILITIES = 6
 
 @dataclass(frozen=True)
 class ActionCall:
-    """What an action gets."""
+    """The input of an action."""
 
-    tools: DeviceTools
+    tools: ToolSet
     tool: str
-    """The intent's own ``tool``, which the device is known to have; may be empty."""
+    """The intent's own ``tool``, which is available; may be empty."""
 
     arguments: Mapping[str, object]
     abilities: Iterable[str]
@@ -31,14 +31,14 @@ class ActionCall:
 
 @dataclass(frozen=True)
 class Action:
-    """A function and the slots that it returns for the reply."""
+    """A function, and the placeholders whose values it returns for the reply."""
 
-    run: Callable[[ActionCall], Awaitable[Mapping[str, Slot]]]
+    run: Callable[[ActionCall], Awaitable[Mapping[str, PlaceholderValue]]]
     results: tuple[str, ...] = ()
 
 
-async def change_volume(call: ActionCall) -> Mapping[str, Slot]:
-    """Move the volume by the argument ``by``, within 0 … 100.
+async def change_volume(call: ActionCall) -> Mapping[str, PlaceholderValue]:
+    """Change the volume by the argument ``by``, within 0 … 100.
 
     Raises:
         ToolError: the device does not tell its volume, or refuses.
@@ -53,25 +53,25 @@ async def change_volume(call: ActionCall) -> Mapping[str, Slot]:
         raise ToolError("the device does not tell its volume")
     volume = max(0, min(100, round(current) + by))
     await call.tools.call(call.tool, {"volume": volume})
-    return {"volume": Slot(str(volume), volume)}
+    return {"volume": PlaceholderValue(str(volume), volume)}
 
 
-async def tell_time(_: ActionCall) -> Mapping[str, Slot]:
+async def tell_time(_: ActionCall) -> Mapping[str, PlaceholderValue]:
     """Return the host's local time, as in "3:05 PM"."""
     now = datetime.now().astimezone()
     text = f"{(now.hour - 1) % 12 + 1}:{now:%M} {'AM' if now.hour < 12 else 'PM'}"
-    return {"time": Slot(text, text)}
+    return {"time": PlaceholderValue(text, text)}
 
 
-async def tell_abilities(call: ActionCall) -> Mapping[str, Slot]:
-    """Return what the sentences offer on this device, as one enumeration."""
+async def tell_abilities(call: ActionCall) -> Mapping[str, PlaceholderValue]:
+    """Return the abilities that the sentences give this device, as one enumeration."""
     abilities = list(call.abilities)[:_SPOKEN_ABILITIES] or ["listen"]
     text = ", ".join(abilities[:-1]) + " and " + abilities[-1] if abilities[1:] else abilities[0]
-    return {"abilities": Slot(text, text)}
+    return {"abilities": PlaceholderValue(text, text)}
 
 
-async def nothing(_: ActionCall) -> Mapping[str, Slot]:
-    """Do nothing: ``confirm``, ``cancel`` and ``goodbye`` are the conversation's own."""
+async def nothing(_: ActionCall) -> Mapping[str, PlaceholderValue]:
+    """Do nothing: the conversation itself handles ``confirm``, ``cancel`` and ``goodbye``."""
     return {}
 
 

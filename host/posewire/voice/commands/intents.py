@@ -1,4 +1,4 @@
-"""From a text to a command: which intent, with which values."""
+"""From a text to a command: an intent and the values of its placeholders."""
 
 import re
 import unicodedata
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from hassil import Intents, recognize_best
 from hassil.intents import Intent, IntentData, RangeSlotList, SlotList, TextSlotList
 
+from posewire.voice.commands.placeholders import PlaceholderValue
 from posewire.voice.commands.sentences import IntentSpec, NumberRange, Sentences
-from posewire.voice.commands.templates import Slot
 
 _MAX_TEXT = 200
 _APOSTROPHES = str.maketrans({"\u2019": "'", "\u2018": "'"})
@@ -18,14 +18,14 @@ _NOISE = re.compile(r"[^\w\s']+")
 
 @dataclass(frozen=True)
 class Command:
-    """An intent with its values."""
+    """An intent and the values of its placeholders."""
 
     intent: IntentSpec
-    slots: Mapping[str, Slot]
+    values: Mapping[str, PlaceholderValue]
 
 
 class IntentMatcher:
-    """Matches texts against the sentences; shared, holds no state of a conversation."""
+    """Matches texts against the sentences; shared, without any state of a conversation."""
 
     name = "commands (offline)"
 
@@ -37,18 +37,19 @@ class IntentMatcher:
         self.match("set the volume to thirty five percent")
 
     def match(self, text: str) -> Command | None:
-        """Return the command that a text is, or None. Case, punctuation and skip words do not matter."""
+        """Return the command in a text, or None. Case, punctuation and skip words do not matter."""
         text = normal_text(text[:_MAX_TEXT])
         if text in self._typed:
             return Command(self._typed[text], {})
         found = recognize_best(text, self._intents)
         if found is None:
             return None
-        slots = {}
+        values = {}
         for name, entity in found.entities.items():
-            # hassil carries our Slot as the value of a text list; of a range, the number (digits come as a float).
-            slots[name] = entity.value if isinstance(entity.value, Slot) else _number_slot(entity.value)
-        return Command(self._sentences.intents[found.intent.name], slots)
+            # hassil carries our own value in a text list; of a range, the number (digits come as a float).
+            value = entity.value
+            values[name] = value if isinstance(value, PlaceholderValue) else _number(value)
+        return Command(self._sentences.intents[found.intent.name], values)
 
 
 def _hassil_intents(sentences: Sentences) -> Intents:
@@ -72,12 +73,12 @@ def _hassil_intents(sentences: Sentences) -> Intents:
     )
 
 
-def _number_slot(value: float) -> Slot:
-    return Slot(str(int(value)), int(value))
+def _number(value: float) -> PlaceholderValue:
+    return PlaceholderValue(str(int(value)), int(value))
 
 
 def normal_text(text: str) -> str:
-    """Return a text as it is compared: lower case, no punctuation, single spaces."""
+    """Return a text in the form in which texts are compared: lower case, no punctuation, single spaces."""
     text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).lower()
     text = text.replace("%", " percent ")
     return " ".join(_NOISE.sub(" ", text).split())

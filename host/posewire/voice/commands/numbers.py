@@ -11,10 +11,10 @@ def number_words(number: int) -> str:
     """Return 0 … 999 in words: 135 is "one hundred thirty five".
 
     Raises:
-        ValueError: outside the range.
+        ValueError: the number is outside the range.
     """
     if not 0 <= number < 1000:
-        raise ValueError(f"only 0 … 999 have words here, not {number}")
+        raise ValueError(f"the number must be between 0 and 999, is {number}")
     if number < 20:
         return _ONES[number]
     if number < 100:

@@ -1,4 +1,4 @@
-"""The offline answerer: commands from the sentences file, and nothing else."""
+"""Offline answers: commands from the sentences files, and nothing else."""
 
 import logging
 import time
@@ -8,24 +8,24 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from posewire.errors import ToolError
 from posewire.voice.commands.actions import ACTIONS, ActionCall
 from posewire.voice.commands.intents import Command, IntentMatcher
+from posewire.voice.commands.placeholders import PlaceholderValue, fill_argument, fill_text, placeholders
 from posewire.voice.commands.sentences import IntentSpec, Sentences
-from posewire.voice.commands.templates import Slot, fill_text, fill_value, placeholders
-from posewire.voice.conversation import Emotion, EndOfReply, Goodbye, Piece, Took
-from posewire.voice.tools.base import DeviceTools
+from posewire.voice.conversation import Emotion, EndOfReply, Goodbye, ReplyPart, StageTime
+from posewire.voice.tools.base import ToolSet
 
 _log = logging.getLogger(__name__)
 
 
 class CommandResponder:
-    """Makes the conversations; a ``Responder``."""
+    """Makes conversations that know the sentences only; a ``Responder``."""
 
     def __init__(self, sentences: Sentences) -> None:
         self.sentences = sentences
         self.matcher = IntentMatcher(sentences)
         self.name = self.matcher.name
 
-    def conversation(self, tools: DeviceTools, device_name: str) -> "CommandConversation":
-        """Begin the conversation of a session."""
+    def conversation(self, tools: ToolSet, device_name: str) -> "CommandConversation":
+        """Begin the conversation of a voice session."""
         return CommandConversation(self.sentences, self.matcher, tools, device_name)
 
     def phrases(self) -> Iterable[str]:
@@ -36,32 +36,35 @@ class CommandResponder:
                     yield text
 
     async def close(self) -> None:
-        """Nothing runs between turns."""
+        """Do nothing: nothing runs between turns."""
 
 
 class CommandConversation:
-    """One session's: remembers a question that waits for yes or no, and which reply was last."""
+    """The conversation of one voice session.
 
-    def __init__(self, sentences: Sentences, matcher: IntentMatcher, tools: DeviceTools, device_name: str) -> None:
+    It remembers a question that waits for yes or no, and the reply that each intent gave last.
+    """
+
+    def __init__(self, sentences: Sentences, matcher: IntentMatcher, tools: ToolSet, device_name: str) -> None:
         self._sentences = sentences
         self._matcher = matcher
         self._tools = tools
-        self._device = Slot(device_name, device_name)
+        self._device = PlaceholderValue(device_name, device_name)
         self._pending: Command | None = None
         self._said: Counter[str] = Counter()
 
     def knows(self, text: str) -> bool:
-        """Whether a text is a command that can be carried out now, or the answer to a question that was asked."""
+        """Tell whether a text is a command that can be carried out now, or answers a question that was asked."""
         command = self._matcher.match(text)
         if command is None:
             return False
         return self._pending is not None or (bool(command.intent.tools) and self._tool(command.intent) is not None)
 
-    async def answer(self, text: str) -> AsyncIterator[Piece]:
-        """Do what the text says, and say what was done."""
+    async def answer(self, text: str) -> AsyncIterator[ReplyPart]:
+        """Carry out the command in a text, and report it in the reply."""
         began = time.monotonic()
         command = self._matcher.match(text)
-        yield Took("intent", (time.monotonic() - began) * 1000)
+        yield StageTime("intent", (time.monotonic() - began) * 1000)
         if command is None:
             yield Emotion("confused")
             yield self._sentences.phrases["not_understood"]
@@ -71,7 +74,7 @@ class CommandConversation:
         if confirmed and pending is not None:
             command = pending
         intent, phrases = command.intent, self._sentences.phrases
-        slots = {**command.slots, "device": self._device}
+        values = {**command.values, "device": self._device}
         tool = self._tool(intent)
         if tool is None:
             yield Emotion("sad")
@@ -79,38 +82,40 @@ class CommandConversation:
         elif intent.confirm and not confirmed:
             self._pending = command
             yield Emotion("thinking")
-            yield fill_text(intent.confirm, slots)
+            yield fill_text(intent.confirm, values)
         elif intent.reply_first:
             yield Emotion(intent.emotion)
-            yield fill_text(self._next_reply(intent), slots)
+            yield fill_text(self._next_reply(intent), values)
             yield EndOfReply()
-            await self._do(intent, tool, slots)
+            await self._do(intent, tool, values)
         else:
             began = time.monotonic()
-            found = await self._do(intent, tool, slots)
+            found = await self._do(intent, tool, values)
             if intent.action or tool:
-                yield Took("tool", (time.monotonic() - began) * 1000)
+                yield StageTime("tool", (time.monotonic() - began) * 1000)
             if found is None:
                 yield Emotion("sad")
                 yield intent.failed or phrases["failed"]
             else:
                 yield Emotion(intent.emotion)
-                yield fill_text(self._next_reply(intent), {**slots, **found})
+                yield fill_text(self._next_reply(intent), {**values, **found})
                 if intent.action == "goodbye":
                     yield Goodbye()
 
     def _tool(self, intent: IntentSpec) -> str | None:
-        """Return the first of the tools that the device has; empty when none is needed, None when it has none."""
+        """Return the first of the intent's tools that is available; empty when it needs none, None when none is."""
         if not intent.tools:
             return ""
         available = self._tools.available()
         return next((name for name in intent.tools if name in available), None)
 
-    async def _do(self, intent: IntentSpec, tool: str, slots: Mapping[str, Slot]) -> Mapping[str, Slot] | None:
-        """Run the action or call the tool; None when that failed."""
+    async def _do(
+        self, intent: IntentSpec, tool: str, values: Mapping[str, PlaceholderValue]
+    ) -> Mapping[str, PlaceholderValue] | None:
+        """Run the action or call the tool, and return values for the reply; None when that failed."""
         if not intent.action and not tool:
             return {}
-        arguments = {name: fill_value(value, slots) for name, value in intent.arguments.items()}
+        arguments = {name: fill_argument(value, values) for name, value in intent.arguments.items()}
         try:
             if intent.action:
                 return await ACTIONS[intent.action].run(ActionCall(self._tools, tool, arguments, self._abilities()))
@@ -118,7 +123,7 @@ class CommandConversation:
         except ToolError as exc:
             _log.warning("%s: %s failed: %s", self._device.text, tool or intent.action, exc)
             return None
-        return {"result": Slot(result, result)}
+        return {"result": PlaceholderValue(result, result)}
 
     def _abilities(self) -> Iterator[str]:
         for intent in self._sentences.intents.values():

@@ -1,4 +1,4 @@
-"""What a language model is: messages and tools in, text and tool calls out, while they are written."""
+"""The interface of a language model: messages and tools in, text and tool calls out, while they are written."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,14 +7,14 @@ from typing import Any, Literal, Protocol
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A tool that the model wants called."""
+    """The model's call of a tool."""
 
     id: str
-    """Names the call in the answer to it; never empty."""
+    """Identifies the call in the answer to it; never empty."""
 
     name: str
     arguments: str
-    """JSON as the model wrote it: nobody has checked it. Empty means no arguments."""
+    """JSON as the model wrote it, unchecked. Empty means no arguments."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class ChatTool:
     name: str
     description: str = ""
     schema: Mapping[str, Any] = field(default_factory=dict)
-    """JSON schema of the arguments, an object's; empty: no arguments."""
+    """JSON schema of the arguments, an object; empty: no arguments."""
 
 
 class LanguageModel(Protocol):
-    """One model; shared by all sessions, holds no state of a conversation."""
+    """One model; shared by all voice sessions, without any state of a conversation."""
 
     name: str
 

@@ -1,4 +1,4 @@
-"""The dialogue with a language model: prompt, history, tools in bounded rounds, a memory across sessions."""
+"""The dialogue with a language model: prompt, history, tools in bounded rounds, summaries across sessions."""
 
 import asyncio
 import logging
@@ -8,22 +8,23 @@ from contextlib import aclosing
 from typing import Protocol
 
 from posewire.errors import PosewireError
+from posewire.voice.chat_settings import ChatSettings
 from posewire.voice.commands.responder import CommandConversation, CommandResponder
-from posewire.voice.conversation import Emotion, Piece, Took
+from posewire.voice.conversation import Emotion, ReplyPart, StageTime
 from posewire.voice.llm.base import ChatMessage, LanguageModel, ToolCall
-from posewire.voice.llm.emotions import ModelText
 from posewire.voice.llm.history import History
+from posewire.voice.llm.model_text import ModelText
+from posewire.voice.llm.model_tools import ModelTools
 from posewire.voice.llm.prompt import PromptManager
-from posewire.voice.llm.settings import ChatSettings
-from posewire.voice.tools.base import DeviceTools, ToolContext
+from posewire.voice.tools.base import ToolContext, ToolSet
 from posewire.voice.tools.device import DeviceExecutor
 from posewire.voice.tools.handler import UnifiedToolHandler
 from posewire.voice.tools.manager import ToolManager
 
 _log = logging.getLogger(__name__)
 
-_MAX_MEMORY = 1500
-"""Characters of a summary that are kept."""
+_MAX_SUMMARY = 1500
+"""Longest summary, in characters."""
 
 _SUMMARISE = (
     "Write down in at most five short sentences what should be remembered of this person and this conversation for the "
@@ -32,27 +33,27 @@ _SUMMARISE = (
 )
 
 
-class Memory(Protocol):
-    """What is kept of a device's conversations."""
+class ConversationMemory(Protocol):
+    """The summaries of devices' conversations."""
 
     async def recall(self, device: str) -> str:
-        """Return the summary; empty when there is none."""
+        """Return a device's summary; empty when there is none."""
         ...
 
     async def keep(self, device: str, summary: str) -> None:
-        """Keep a summary in place of the older one."""
+        """Store a summary in place of the older one."""
         ...
 
 
 class ChatResponder:
-    """A ``Responder`` that asks a model; commands that the sentences know are done without it, where that is set."""
+    """A ``Responder`` that asks a model; with ``commands_first``, commands of the sentences need no model."""
 
     def __init__(
         self,
         model: LanguageModel,
         settings: ChatSettings,
         commands: CommandResponder,
-        memory: Memory | None = None,
+        memory: ConversationMemory | None = None,
     ) -> None:
         self.name = f"llm: {model.name}"
         self.prompts = PromptManager(settings)
@@ -62,8 +63,8 @@ class ChatResponder:
         self._memory = memory if settings.memory else None
         self._summaries: dict[str, asyncio.Task[None]] = {}
 
-    def conversation(self, tools: DeviceTools, device_name: str) -> "ChatConversation":
-        """Begin the conversation of a session."""
+    def conversation(self, tools: ToolSet, device_name: str) -> "ChatConversation":
+        """Begin the conversation of a voice session."""
         if isinstance(tools, UnifiedToolHandler):
             handler = tools
         else:
@@ -76,7 +77,7 @@ class ChatResponder:
         return self._commands.phrases() if self._settings.commands_first else ()
 
     async def close(self) -> None:
-        """Give up on summaries that are not written, and close the model's connections."""
+        """Cancel the summaries that are not written yet, and close the model's connections."""
         tasks = list(self._summaries.values())
         for task in tasks:
             task.cancel()
@@ -87,7 +88,7 @@ class ChatResponder:
     # --- memory
 
     async def recall(self, device: str) -> str:
-        """Return what is kept of a device; empty when memory is off."""
+        """Return a device's summary; empty when there is none or memory is off."""
         if self._memory is None:
             return ""
         try:
@@ -96,19 +97,21 @@ class ChatResponder:
             _log.warning("%s: nothing recalled: %s", device, exc)
             return ""
 
-    def hurry_memory(self, device: str) -> None:
-        """A new turn began: its end is waited for."""
+    def cancel_summary(self, device: str) -> None:
+        """Cancel a device's summary that is not written yet: a new turn has begun."""
         task = self._summaries.pop(device, None)
         if task is not None:
             task.cancel()
 
-    def remember_soon(self, device: str, known: str, messages: list[ChatMessage]) -> None:
-        """Write a summary when nothing more is said for a while; it outlives the session."""
+    def schedule_summary(self, device: str, known: str, messages: list[ChatMessage]) -> None:
+        """Write a device's summary after ``memory_pause_s`` without a turn, even if the session ends before."""
         if self._memory is not None:
-            self.hurry_memory(device)
+            self.cancel_summary(device)
             self._summaries[device] = asyncio.create_task(self._summarise(self._memory, device, known, messages))
 
-    async def _summarise(self, memory: Memory, device: str, known: str, messages: list[ChatMessage]) -> None:
+    async def _summarise(
+        self, memory: ConversationMemory, device: str, known: str, messages: list[ChatMessage]
+    ) -> None:
         await asyncio.sleep(self._settings.memory_pause_s)
         spoken = [f"{entry.role}: {entry.content}" for entry in messages if entry.role != "tool" and entry.content]
         task = [
@@ -122,7 +125,7 @@ class ChatResponder:
                 if isinstance(piece, str):
                     pieces += text.push(piece)
             pieces += text.flush()
-            summary = "".join(piece for piece in pieces if isinstance(piece, str)).strip()[:_MAX_MEMORY]
+            summary = "".join(piece for piece in pieces if isinstance(piece, str)).strip()[:_MAX_SUMMARY]
             if summary:
                 await memory.keep(device, summary)
         except PosewireError as exc:
@@ -133,7 +136,7 @@ class ChatResponder:
 
 
 class ChatConversation:
-    """One session's dialogue with the model."""
+    """The dialogue of one voice session with the model."""
 
     def __init__(
         self,
@@ -148,24 +151,24 @@ class ChatConversation:
         self._responder = responder
         self._model = model
         self._rounds = settings.max_rounds
-        self._tools = tools
+        self._tools = ModelTools(tools)
         self._device = device
         self._commands = commands
         self._known: str | None = None
-        self.speaker: Callable[[], str] = str
-        """Who spoke last; empty: not known."""
+        self.person: Callable[[], str] = str
+        """Returns the name of the enrolled person who spoke last; empty: unknown."""
 
-        self.lasting = True
-        """Whether the device is worth remembering; not one that has a name for this connection only."""
+        self.memorable = True
+        """Whether summaries are kept: not for a device whose name is valid for this connection only."""
 
-    async def answer(self, text: str) -> AsyncIterator[Piece]:
-        """Answer with the model, or with a command that the text is.
+    async def answer(self, text: str) -> AsyncIterator[ReplyPart]:
+        """Answer with the model, or carry out the command in the text.
 
         Raises:
             ProviderError: the model cannot answer.
             ConfigError: a prompt file has become unreadable.
         """
-        self._responder.hurry_memory(self._device)
+        self._responder.cancel_summary(self._device)
         if self._commands is not None and self._commands.knows(text):
             said: list[str] = []
             try:
@@ -177,8 +180,8 @@ class ChatConversation:
                 self.history.add([ChatMessage("user", text), ChatMessage("assistant", "".join(said))])
             return
         if self._known is None:
-            self._known = await self._responder.recall(self._device) if self.lasting else ""
-        system = ChatMessage("system", self._responder.prompts.of(self._device, self._known, self.speaker()))
+            self._known = await self._responder.recall(self._device) if self.memorable else ""
+        system = ChatMessage("system", self._responder.prompts.system_prompt(self._device, self._known, self.person()))
         turn = [ChatMessage("user", text)]
         try:
             async with aclosing(self._rounds_of(system, turn)) as pieces:  # type: ignore[type-var]
@@ -188,11 +191,11 @@ class ChatConversation:
             if turn[-1].role != "assistant":
                 turn.append(ChatMessage("assistant", "(interrupted)"))
             self.history.add(turn)
-            if self.lasting:
-                self._responder.remember_soon(self._device, self._known, self.history.messages())
+            if self.memorable:
+                self._responder.schedule_summary(self._device, self._known, self.history.messages())
 
-    async def _rounds_of(self, system: ChatMessage, turn: list[ChatMessage]) -> AsyncIterator[Piece]:
-        """Ask, do what is asked for, ask again; puts what was said and done into ``turn``."""
+    async def _rounds_of(self, system: ChatMessage, turn: list[ChatMessage]) -> AsyncIterator[ReplyPart]:
+        """Ask the model, run the tools that it calls, ask again; append each message to ``turn``."""
         for number in range(self._rounds + 1):
             began = time.monotonic()
             offered = self._tools.offered() if number < self._rounds else ()
@@ -210,7 +213,7 @@ class ChatConversation:
                         for piece in text.push(part):
                             if isinstance(piece, str):
                                 if not said and number == 0:
-                                    yield Took("llm", _since(began))
+                                    yield StageTime("llm", _since(began))
                                 said.append(piece)
                             yield piece
                 for piece in text.flush():
@@ -218,7 +221,7 @@ class ChatConversation:
                         said.append(piece)
                     yield piece
             except BaseException:
-                # Interrupted, or broken off: what was heard of it counts.
+                # Interrupted, or broken off: the part that was spoken counts.
                 turn.append(ChatMessage("assistant", "".join(said) + " (interrupted)"))
                 raise
             if not calls:
@@ -229,7 +232,7 @@ class ChatConversation:
                 yield "\n"
             began = time.monotonic()
             replies = await self._tools.run(calls)
-            yield Took("tool", _since(began))
+            yield StageTime("tool", _since(began))
             turn.append(ChatMessage("assistant", "".join(said), tuple(calls)))
             turn += [reply.message() for reply in replies]
             spoken = [reply.text for reply in replies if reply.spoken]

@@ -1,4 +1,4 @@
-"""What a conversation remembers: whole turns, bounded in number and in tokens."""
+"""The history of a conversation: whole turns, bounded in number and in tokens."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -9,20 +9,20 @@ from posewire.voice.llm.base import ChatMessage, ToolCall
 
 _CHARS_PER_TOKEN = 4
 BYTES_PER_TOKEN = 4
-"""Of memory, about: a token is four Latin letters of a byte each, or one other sign of two to four."""
+"""Estimated memory of a token: four Latin letters of a byte each, or one other sign of two to four."""
 
 _MESSAGE_TOKENS = 4
 
 
 def tokens_of(message: ChatMessage) -> int:
-    """Estimate how many tokens a message takes: a quarter of its Latin letters, one for each other sign."""
+    """Estimate the tokens of a message: a quarter of its Latin letters, one for each other sign."""
     text = message.content + "".join(call.name + call.arguments for call in message.tool_calls)
     wide = sum(1 for char in text if ord(char) > 0x2E7F)
     return _MESSAGE_TOKENS + wide + -(-(len(text) - wide) // _CHARS_PER_TOKEN)
 
 
 class History:
-    """Turns of one conversation, oldest first. A turn is never cut: a tool's result without its call is refused."""
+    """Turns of one conversation, oldest first. A turn is never cut: models refuse a tool's result without its call."""
 
     def __init__(self, max_turns: int, max_tokens: int) -> None:
         self._max_turns = max_turns
@@ -35,7 +35,7 @@ class History:
         return len(self._turns)
 
     def add(self, turn: Sequence[ChatMessage]) -> None:
-        """Remember a turn; the oldest ones go until the rest fits. One that is too long for itself is not kept."""
+        """Add a turn and drop the oldest until the rest fits. A turn that is too long alone is dropped, too."""
         size = sum(map(tokens_of, turn))
         self._turns.append((size, tuple(turn)))
         self.tokens += size
@@ -47,13 +47,13 @@ class History:
         return [message for _, turn in self._turns for message in turn]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all of it for JSON."""
+        """Return the whole history for JSON."""
         turns = [[asdict(message) for message in turn] for _, turn in self._turns]
         return {"max_turns": self._max_turns, "max_tokens": self._max_tokens, "turns": turns}
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> "History":
-        """Return what ``as_dict`` gave."""
+        """Make a history from the result of ``as_dict``."""
         history = cls(saved["max_turns"], saved["max_tokens"])
         for turn in saved["turns"]:
             history.add(

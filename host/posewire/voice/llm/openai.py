@@ -1,6 +1,6 @@
-"""Any model behind an OpenAI-compatible ``/chat/completions``: a cloud's, or llama-server, Ollama, vLLM on one's own.
+"""Models behind an OpenAI-compatible ``/chat/completions``: a cloud, or your own llama-server, Ollama or vLLM.
 
-Source: the OpenAI API reference, "Chat completions" and "Streaming"; deviations of the servers named are allowed for.
+Source: the OpenAI API reference, "Chat completions" and "Streaming"; tolerant of these servers' deviations.
 """
 
 import json
@@ -11,28 +11,28 @@ from typing import Any
 from posewire.errors import ProviderError
 from posewire.http_client import HttpAnswer
 from posewire.voice.llm.base import ChatMessage, ChatTool, ToolCall
-from posewire.voice.protocols.openai_http import Endpoint, OpenAiServer, complaint_of
+from posewire.voice.protocols.openai_http import OpenAiOptions, OpenAiServer, error_message
 from posewire.voice.providers import ProviderContext
 
 _MAX_ANSWER = 256 * 1024
-"""Characters of text and arguments in one answer: more is a model that has run wild."""
+"""Longest text and arguments of one answer, in characters: a longer one does not end."""
 
 
 @dataclass(frozen=True)
-class ChatOptions(Endpoint):
+class ChatOptions(OpenAiOptions):
     """Section ``[voice.providers.llm.openai]``."""
 
     model: str = ""
-    """Empty: the server's only one."""
+    """Name of the model; empty: the server's only one."""
 
     max_tokens: int = 0
-    """Longest answer; 0: as the server likes."""
+    """Longest answer; 0: the server's default."""
 
     temperature: float = -1.0
-    """Below 0: as the server likes."""
+    """Below 0: the server's default."""
 
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """Put into every request as it is, for what a server has of its own."""
+    """More fields of every request, for a server's own options."""
 
 
 def make(context: ProviderContext) -> "OpenAiChat":
@@ -44,7 +44,7 @@ class OpenAiChat:
     """A ``LanguageModel``.
 
     Raises:
-        ConfigError: the key is not where the options say.
+        ConfigError: the key cannot be read.
     """
 
     def __init__(self, options: ChatOptions) -> None:
@@ -70,7 +70,7 @@ class OpenAiChat:
         request = {**self._fixed, "messages": [_message(message) for message in messages]}
         if tools:
             request["tools"] = [_tool(tool) for tool in tools]
-        calls = _ToolCalls()
+        calls = ToolCallParts()
         size, finished = 0, False
         async with self._server.post("/chat/completions", json=request) as response:
             streamed = "json" not in response.content_type
@@ -113,7 +113,7 @@ async def _events(answer: HttpAnswer) -> AsyncIterator[dict[str, Any]]:
 
 
 async def _whole(body: bytes) -> AsyncIterator[dict[str, Any]]:
-    """Take the answer of a server that does not stream."""
+    """Yield the answer of a server that does not stream."""
     yield _parse(body.decode(errors="replace"))
 
 
@@ -123,21 +123,21 @@ def _parse(text: str) -> dict[str, Any]:
     except ValueError:
         raise ProviderError(f"the model's server sent something that is not JSON: {text[:100]!r}") from None
     if not isinstance(data, dict):
-        raise ProviderError(f"the model's server sent something that is no answer: {text[:100]!r}")
-    if complaint := complaint_of(data):
-        raise ProviderError(f"the model's server failed: {complaint}")
+        raise ProviderError(f"the model's server sent something that is not an answer: {text[:100]!r}")
+    if message := error_message(data):
+        raise ProviderError(f"the model's server failed: {message}")
     return data
 
 
-class _ToolCalls:
-    """Tool calls put together from their pieces."""
+class ToolCallParts:
+    """Puts tool calls together from the pieces in which a server streams them."""
 
     def __init__(self) -> None:
         self._parts: list[dict[str, str]] = []
         self._at: dict[int, int] = {}
 
     def add(self, deltas: object) -> int:
-        """Take the ``tool_calls`` of one event; returns how many characters they brought."""
+        """Add the ``tool_calls`` of one event; return the number of their characters."""
         size = 0
         for delta in deltas if isinstance(deltas, list) else ():
             part = self._part(delta)
@@ -150,6 +150,7 @@ class _ToolCalls:
         return size
 
     def complete(self) -> list[ToolCall]:
+        """Return the calls: the answer is complete."""
         return [
             ToolCall(part["id"] or f"call_{number}", part["name"], part["arguments"])
             for number, part in enumerate(self._parts)
@@ -157,7 +158,7 @@ class _ToolCalls:
         ]
 
     def _part(self, delta: Mapping[str, Any]) -> dict[str, str]:
-        """Find the call that a piece belongs to. The index says so, but some servers give none, or the same to all."""
+        """Return the call of a piece. Its index names it, but some servers give none, or the same to all."""
         index, call_id = delta.get("index"), delta.get("id") or ""
         at = self._at.get(index) if isinstance(index, int) else None
         if at is None and not isinstance(index, int) and self._parts and not call_id:

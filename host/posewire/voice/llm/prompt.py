@@ -1,4 +1,4 @@
-"""The system prompt: a template of the user's or the shipped one, filled for a device."""
+"""The system prompt: the user's template or the shipped one, filled for a device."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -6,23 +6,16 @@ from pathlib import Path
 
 from posewire.errors import ConfigError
 from posewire.ttl_cache import TtlCache
-from posewire.voice.llm.emotions import EMOJI
-from posewire.voice.llm.settings import ChatSettings, DevicePrompt, check_template
-
-DEFAULT = """\
-You are the voice of {device}, a small device with a microphone and a speaker{room}. You are speaking with {user}.
-Your answers are spoken aloud: one to three short sentences, plain text, no lists, no markup.
-Begin each answer with how you feel, one of these words in square brackets: {emotions}.
-When a tool can do what is asked, call it instead of saying that you did. When a tool fails, say so.
-Today is {date}.
-{memory}"""
+from posewire.voice.chat_settings import ChatSettings, DevicePrompt
+from posewire.voice.emotions import EMOJI
+from posewire.voice.prompt_template import DEFAULT_TEMPLATE, check_template
 
 _FILE_TTL = 5.0
 _MAX_PROMPT = 20_000
 
 
 class PromptManager:
-    """Fills templates; shared by all sessions.
+    """Fills templates; shared by all voice sessions.
 
     Raises:
         ConfigError: a prompt file cannot be read, or cannot be filled.
@@ -35,14 +28,14 @@ class PromptManager:
         self._clock = clock
         self._devices = {device.lower(): own for device, own in settings.devices.items()}
         self.cache = TtlCache[str, str](64, _FILE_TTL)
-        """Prompt files."""
+        """The texts of prompt files, by path."""
         for path in {settings.prompt_file, *(device.prompt_file for device in self._devices.values())} - {""}:
             self._file(path)
 
-    def of(self, device_id: str, memory: str = "", speaker: str = "") -> str:
+    def system_prompt(self, device_id: str, memory: str = "", person: str = "") -> str:
         """Return the system prompt for a device.
 
-        ``memory``: what is known from earlier sessions; ``speaker``: whose voice it is, as far as that is told.
+        ``memory``: a summary of earlier sessions; ``person``: the enrolled person whose voice it is, if known.
 
         Raises:
             ConfigError: the prompt file has become unreadable or wrong.
@@ -52,7 +45,7 @@ class PromptManager:
         values = {
             "device": own.name or device_id,
             "room": f" in the {own.room}" if own.room else "",
-            "user": speaker or own.user or self._settings.user or "a person nearby",
+            "user": person or own.user or self._settings.user or "a person nearby",
             "date": f"{now:%A, %d %B %Y}",
             "time": f"{now:%H:%M}",
             "emotions": ", ".join(EMOJI),
@@ -64,7 +57,7 @@ class PromptManager:
         if own.prompt:
             return own.prompt
         path = own.prompt_file or self._settings.prompt_file
-        return self._file(path) if path else self._settings.prompt or DEFAULT
+        return self._file(path) if path else self._settings.prompt or DEFAULT_TEMPLATE
 
     def _file(self, path: str) -> str:
         text = self.cache.get(path)
@@ -74,7 +67,7 @@ class PromptManager:
             except (OSError, UnicodeDecodeError) as exc:
                 raise ConfigError(f"[voice.chat] prompt_file {path}: {exc}") from None
             if len(text) > _MAX_PROMPT:
-                raise ConfigError(f"[voice.chat] prompt_file {path} has over {_MAX_PROMPT} characters")
+                raise ConfigError(f"[voice.chat] prompt_file {path} must have at most {_MAX_PROMPT} characters")
             check_template(text)
             self.cache.put(path, text)
         return text

@@ -1,4 +1,4 @@
-"""From text that is still being written to sentences that can be spoken."""
+"""Sentences that can be spoken, cut out of a text that is still being written."""
 
 import re
 
@@ -8,7 +8,7 @@ _END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s)|[。！？；]+[”’」』�
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:mr|mrs|ms|dr|prof|st|no|vs|approx|e\.g|i\.e|etc|[a-z]|\d{1,2})\.$", re.IGNORECASE
 )
-"""What a full stop after does not end a sentence; a number at the start of a line is a list's."""
+"""Words after which a full stop does not end a sentence; a number at the start of a line is a list's."""
 
 _MARKUP = re.compile(r"[*_`#~|<>]+|^\s*[-•]\s+", re.MULTILINE)
 _LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)|https?://\S+")
@@ -19,33 +19,33 @@ _LONGEST = 240
 _BREAKS = (", ", "; ", ": ", "，", " ")
 
 
-class SentenceCutter:
-    """Takes text in pieces of any size, gives whole sentences, as they are said: without markup and pictures.
+class SentenceSplitter:
+    """Makes whole sentences from text in pieces of any size, without markup and pictures, as they are spoken.
 
-    What it gives does not depend on how the text is cut into pieces. Keeps at most a sentence; one of more than 240
-    characters is cut at a comma or a space.
+    The sentences do not depend on how the text is cut into pieces. A sentence of more than 240 characters is cut at a
+    comma or a space.
     """
 
     def __init__(self) -> None:
         self._rest = ""
 
     def push(self, text: str) -> list[str]:
-        """Take a piece; return the sentences that are complete now."""
+        """Add a piece; return the sentences that are complete now."""
         self._rest += text
         sentences = []
-        while (cut := self._cut()) > 0:
-            sentences.append(self._rest[:cut])
-            self._rest = self._rest[cut:]
+        while (end := self._end()) > 0:
+            sentences.append(self._rest[:end])
+            self._rest = self._rest[end:]
         return [spoken for sentence in sentences if (spoken := as_spoken(sentence))]
 
     def flush(self) -> list[str]:
-        """Return what is left: the text is over."""
+        """Return the rest as sentences: the text is complete."""
         sentences = self.push("\n")
         self._rest = ""
         return sentences
 
-    def _cut(self) -> int:
-        """Return where the first sentence ends; 0: it is not complete."""
+    def _end(self) -> int:
+        """Return the end of the first sentence; 0: it is not complete."""
         for match in _END.finditer(self._rest):
             end = match.end()
             if end > _LONGEST:
@@ -60,12 +60,12 @@ class SentenceCutter:
 
 
 def split_sentences(text: str) -> list[str]:
-    """Cut a whole text."""
-    return (cutter := SentenceCutter()).push(text) + cutter.flush()
+    """Cut a whole text into sentences."""
+    return (splitter := SentenceSplitter()).push(text) + splitter.flush()
 
 
 def as_spoken(text: str) -> str:
-    """Take away what nobody says; empty when nothing is left to say."""
+    """Return a text without the parts that are not spoken; empty when no letter or digit is left."""
     text = _LINK.sub(lambda match: match[1] or "", text)
     text = " ".join(_PICTURES.sub(" ", _MARKUP.sub(" ", text)).split())
     text = re.sub(r" (?=[.,!?;:])", "", text)

@@ -1,4 +1,4 @@
-"""What the OpenAI-compatible providers share: address, key, connections, and errors that a user can act on."""
+"""HTTP to OpenAI-compatible servers: address, key, connections, and errors that a user can act on."""
 
 import logging
 from collections.abc import AsyncIterator, Mapping
@@ -15,15 +15,15 @@ from posewire.loopback import is_loopback
 
 _log = logging.getLogger(__name__)
 
-_MAX_COMPLAINT = 300
+_MAX_MESSAGE = 300
 
 
 @dataclass(frozen=True)
-class Endpoint:
-    """Where a server is, and the key to it: part of every OpenAI-compatible provider's options."""
+class OpenAiOptions:
+    """The address of a server and the key to it: part of the options of each OpenAI-compatible provider."""
 
     base_url: str
-    """As the server's documentation gives it, mostly ending in ``/v1``."""
+    """The address from the server's documentation; most end in ``/v1``."""
 
     api_key_env: str = ""
     """Name of the environment variable that holds the key."""
@@ -50,33 +50,33 @@ class Endpoint:
 
 
 class OpenAiServer:
-    """HTTP to one server: connections are kept and shared; a cancelled request closes its own at once.
+    """HTTP to one server. Connections are kept and shared; a cancelled request closes its own at once.
 
     Raises:
-        ConfigError: the key is not where the options say.
+        ConfigError: the key cannot be read.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._base = endpoint.base_url.rstrip("/")
+    def __init__(self, options: OpenAiOptions) -> None:
+        self._base = options.base_url.rstrip("/")
         url = URL(self._base)
-        key = endpoint.key()
+        key = options.key()
         if key and url.scheme == "http" and not is_loopback(url.host or ""):
             _log.warning("the key for %s goes over the network unencrypted: use https", url.host)
-        self._client = HttpClient(endpoint.timeout_s, key)
+        self._client = HttpClient(options.timeout_s, key)
 
     @asynccontextmanager
     async def post(self, path: str, json: Any = None, form: Form | None = None) -> AsyncIterator[HttpAnswer]:
-        """Send JSON, or what ``form`` makes, and give the answer, whose body is still to be read.
+        """Send JSON, or the form that ``form`` makes, and give the answer, whose body is still to be read.
 
         Raises:
-            ProviderError: not reachable, refused, broken off or too slow, here or while the body is read.
+            ProviderError: the server cannot be reached, refused, broke off or was slow; also while the body is read.
         """
         where = self._base + path
         try:
             async with self._client.request("POST", where, repeatable=True, json=json, form=form) as response:
                 if response.status != 200:
-                    complaint = " ".join((await response.read()).decode(errors="replace").split())[:_MAX_COMPLAINT]
-                    raise ProviderError(f"{where} answers {response.status}: {complaint}")
+                    message = " ".join((await response.read()).decode(errors="replace").split())[:_MAX_MESSAGE]
+                    raise ProviderError(f"{where} answers {response.status}: {message}")
                 yield response
         except HttpError as error:
             raise ProviderError(f"{where} {error}") from None
@@ -86,12 +86,12 @@ class OpenAiServer:
         await self._client.close()
 
 
-def complaint_of(data: Mapping[str, Any]) -> str | None:
-    """Return what a server says went wrong, when its answer is an error in the clothes of a success."""
+def error_message(data: Mapping[str, Any]) -> str | None:
+    """Return the message of an error that a server sent with the status of a success; None when there is none."""
     error = data.get("error")
     if not error:
         return None
-    return str(error.get("message", error) if isinstance(error, Mapping) else error)[:_MAX_COMPLAINT]
+    return str(error.get("message", error) if isinstance(error, Mapping) else error)[:_MAX_MESSAGE]
 
 
 def _is_address(text: str) -> bool:

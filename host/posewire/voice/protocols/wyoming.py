@@ -1,7 +1,7 @@
 """The Wyoming protocol: one JSON line, then as many bytes of data and payload as it says. For ASR and TTS servers.
 
 Source: the protocol's description in github OHF-Voice/wyoming. No authentication and no encryption: for servers on this
-machine or in one's own network.
+machine or in your own network.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class Event:
 
 @dataclass(frozen=True)
 class WyomingServer:
-    """Where a server is: part of both providers' options."""
+    """The address of a server: part of both providers' options."""
 
     uri: str
     """As in ``tcp://127.0.0.1:10300``."""
@@ -47,7 +47,7 @@ class WyomingServer:
         """Return host and port.
 
         Raises:
-            ConfigError: it is not such an address.
+            ConfigError: ``uri`` is not such an address.
         """
         try:
             parts = urlsplit(self.uri)
@@ -62,7 +62,7 @@ class WyomingServer:
         """Give a connection, closed at the end.
 
         Raises:
-            ProviderError: it cannot be reached; also what breaks while the connection is used.
+            ProviderError: the server cannot be reached, or the connection breaks while it is used.
         """
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT):
@@ -95,7 +95,7 @@ class WyomingConnection:
         """Return the next event.
 
         Raises:
-            ProviderError: the server is silent for too long, broke off, complains, or does not speak Wyoming.
+            ProviderError: the server is silent for too long, broke off, sent an error, or does not speak Wyoming.
         """
         try:
             async with asyncio.timeout(self._server.timeout_s):
@@ -126,7 +126,7 @@ async def read_event(reader: asyncio.StreamReader) -> Event:
     """Read one event; its data may be in the line, behind it, or both.
 
     Raises:
-        ValueError: it is none, or over 16 MB.
+        ValueError: the bytes are not an event, or it is over 16 MB.
         asyncio.IncompleteReadError: the stream ended.
     """
     line = await reader.readuntil(b"\n") if not reader.at_eof() else b""
@@ -134,7 +134,7 @@ async def read_event(reader: asyncio.StreamReader) -> Event:
         raise asyncio.IncompleteReadError(b"", None)
     head = json.loads(line)
     if not isinstance(head, dict) or not isinstance(head.get("type"), str):
-        raise ValueError("a line without a type")  # noqa: TRY004 - of a peer's bytes, not of our types
+        raise ValueError("a line has no type")  # noqa: TRY004 - of a peer's bytes, not of our types
     data = head.get("data") or {}
     more = await reader.readexactly(_length(head.get("data_length")))
     if more:
@@ -146,5 +146,5 @@ def _length(value: Any) -> int:
     if value is None:
         return 0
     if not isinstance(value, int) or not 0 <= value <= _MAX_BODY:
-        raise ValueError(f"a length of {value!r}")
+        raise ValueError(f"a length must be between 0 and {_MAX_BODY}, is {value!r}")
     return value

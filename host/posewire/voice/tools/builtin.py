@@ -1,4 +1,4 @@
-"""Tools that every host has: the clock and arithmetic, which language models are bad at."""
+"""Tools of every host: the clock and arithmetic, in which language models are weak."""
 
 import ast
 import math
@@ -54,7 +54,7 @@ def get_time(zone: Annotated[str, "IANA time zone such as Europe/Berlin; leave o
 def calculate(expression: Annotated[str, "for example (3 + 4) * 2, 2**10, sqrt(2), 15 % 4"]) -> str:
     """Work out an arithmetic expression."""
     if len(expression) > _MAX_EXPRESSION:
-        raise ToolError(f"the expression is over {_MAX_EXPRESSION} characters")
+        raise ToolError(f"the expression must have at most {_MAX_EXPRESSION} characters")
     try:
         value = _value(ast.parse(expression.replace("^", "**").strip(), mode="eval").body)
         return f"{value:.12g}" if isinstance(value, float) else str(value)
@@ -68,7 +68,7 @@ BUILTIN: list[Callable[..., Any]] = [get_time, calculate]
 
 
 def _value(node: ast.expr) -> Any:
-    """Work out one node. Whole numbers stay below a thousand digits, so that no expression takes long."""
+    """Evaluate one node. Whole numbers stay below a thousand digits, so that no expression takes long."""
     match node:
         case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
             return number

@@ -1,10 +1,10 @@
-"""A device's own tools as an executor."""
+"""A device's own tools as a source of tools."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from posewire.voice.tools.base import DeviceTools, ToolContext, ToolInfo, ToolOutput
+from posewire.voice.tools.base import ToolContext, ToolInfo, ToolOutput, ToolSet
 
 
 class DeviceExecutor:
@@ -12,7 +12,7 @@ class DeviceExecutor:
 
     kind = "device"
 
-    def __init__(self, tools: DeviceTools) -> None:
+    def __init__(self, tools: ToolSet) -> None:
         self._tools = tools
 
     def available(self) -> Mapping[str, ToolInfo]:
@@ -23,13 +23,13 @@ class DeviceExecutor:
         """Call a tool on the device.
 
         Raises:
-            ToolError: see ``DeviceTools.call``.
+            ToolError: see ``ToolSet.call``.
         """
         return output_of(await self._tools.call(name, arguments))
 
 
 def output_of(text: str) -> ToolOutput:
-    """Take ``{"action": …, "response": "…"}`` apart, with which devices in the field ask to have a text spoken."""
+    """Return a tool's output; stock devices answer ``{"action": …, "response": "…"}`` to have the response spoken."""
     if text.lstrip().startswith("{"):
         try:
             data = json.loads(text)

@@ -27,11 +27,11 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def tool(name: str | None = None, description: str | None = None) -> Callable[[_F], _F]:
-    """Declare a function as a tool; its doc string's first paragraph is the description, its types the schema.
+    """Declare a function as a tool; its docstring's first paragraph is the description, its types make the schema.
 
-    ``def`` runs in a thread and may wait; ``async def`` runs on the event loop and must not. A parameter of type
-    ``ToolContext`` is filled in. What it returns is the result: a text as it is, ``ToolOutput`` to have it spoken as it
-    is, anything else as JSON. ``ToolError`` is a failure with a reason.
+    A ``def`` runs in a thread and may block; an ``async def`` runs on the event loop and must not. A parameter of type
+    ``ToolContext`` gets the caller. The function returns a text, a ``ToolOutput`` that is spoken as it is, or any other
+    object, which the caller gets as JSON. It raises ``ToolError`` to fail with a reason.
     """
 
     def mark(function: _F) -> _F:
@@ -51,10 +51,10 @@ class _Function:
 
 
 class FunctionExecutor:
-    """Calls functions. Those that are not coroutines run in at most four threads: a slow one holds up only its like.
+    """Calls functions. Plain functions run in at most four threads, so that slow ones hold up only each other.
 
     Raises:
-        ConfigError: two of them have one name, or a parameter has no type that JSON has.
+        ConfigError: two functions have one name, or a parameter has no JSON type.
     """
 
     kind = "server"
@@ -79,7 +79,7 @@ class FunctionExecutor:
         """Call a function.
 
         Raises:
-            ToolError: no such function, or it says so.
+            ToolError: there is no such function, or it raised this.
         """
         function = self._functions.get(name)
         if function is None:
@@ -97,7 +97,7 @@ class FunctionExecutor:
         return ToolOutput("done" if result is None else json.dumps(result, ensure_ascii=False, default=str))
 
     def close(self) -> None:
-        """Let go of the threads; calls that still run are not waited for."""
+        """Stop the threads without waiting for calls that still run."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -105,7 +105,7 @@ def load_functions(plugins: Iterable[str]) -> list[Callable[..., Any]]:
     """Return the tools of modules: each an entry point's name, a dotted module path, or a path to a ``.py`` file.
 
     Raises:
-        ConfigError: not found, fails to load, or holds no tool; the message names it.
+        ConfigError: a module is not found, fails to load, or has no tool; the message names it.
     """
     offered = {entry.name: entry.value for entry in entry_points(group=ENTRY_POINTS)}
     found: list[Callable[..., Any]] = []
@@ -118,10 +118,10 @@ def load_functions(plugins: Iterable[str]) -> list[Callable[..., Any]]:
             else:
                 members = vars(import_module(offered.get(plugin, plugin)))
         except Exception as exc:
-            # Whatever a user's module raises while it loads: the message must name the file.
+            # A user's module may raise any exception while it loads: the message must name the file.
             raise ConfigError(f"[tools] plugin {plugin}: {type(exc).__name__}: {exc}") from exc
         functions = [member for member in members.values() if callable(member) and hasattr(member, _MARK)]
         if not functions:
-            raise ConfigError(f"[tools] plugin {plugin} holds no function with @tool()")
+            raise ConfigError(f"[tools] plugin {plugin} has no function with @tool()")
         found += dict.fromkeys(functions)
     return found

@@ -1,4 +1,4 @@
-"""Home Assistant as tools, over its REST API (developers.home-assistant.io/docs/api/rest): see and switch things."""
+"""Home Assistant as tools, over its REST API (developers.home-assistant.io/docs/api/rest)."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from posewire.voice.tools.settings import HomeAssistantSettings
 
 _TIMEOUT = 10.0
 STATES_TTL = 5.0
-"""Seconds for which the list of states is remembered."""
+"""Seconds for which the list of states is cached."""
 
 _MAX_LISTED = 60
 _ENTITY = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
@@ -30,7 +30,7 @@ class HomeAssistantExecutor:
     """Four tools: list, state, turn on or off, and any service of the domains that the settings allow.
 
     Raises:
-        ConfigError: no token where the settings say.
+        ConfigError: the token cannot be read.
     """
 
     kind = "home-assistant"
@@ -38,7 +38,9 @@ class HomeAssistantExecutor:
     def __init__(self, settings: HomeAssistantSettings, states: TtlCache[str, list[State]] | None = None) -> None:
         token = read_secret("[tools.home_assistant]", settings.token_file, settings.token_env, needed=True)
         if not token:
-            raise ConfigError("[tools.home_assistant] needs a long-lived access token: token_env or token_file")
+            raise ConfigError(
+                "[tools.home_assistant] needs token_env or token_file, which must hold a long-lived access token"
+            )
         self._domains = settings.domains
         self._states = TtlCache[str, list[State]](1, STATES_TTL) if states is None else states
         self._api = settings.url.rstrip("/") + "/api/"
@@ -53,7 +55,7 @@ class HomeAssistantExecutor:
         """Call one of them.
 
         Raises:
-            ToolError: Home Assistant is away or refuses, or the thing is not known or not allowed.
+            ToolError: Home Assistant cannot be reached or refuses, or the entity is unknown or not allowed.
         """
         return await self._functions.call(name, arguments, context)
 
@@ -107,8 +109,6 @@ class HomeAssistantExecutor:
         await self._service(domain, name, {**(data or {}), "entity_id": found["entity_id"]})
         return f"{service} was called for {_name(found)}"
 
-    # --- inside
-
     async def _find(self, entity: str) -> State:
         states = await self._known()
         wanted = " ".join(entity.lower().split())
@@ -127,7 +127,7 @@ class HomeAssistantExecutor:
         if states is None:
             found = await self._request("GET", "states")
             if not isinstance(found, list):
-                raise ToolError("Home Assistant's list of states is no list")
+                raise ToolError("Home Assistant's list of states is not a list")
             states = [state for state in found if isinstance(state, dict) and self._allowed(state.get("entity_id"))]
             self._states.put("states", states)
         return states

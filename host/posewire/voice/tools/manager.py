@@ -1,4 +1,4 @@
-"""All sources of tools as one: finds, checks, calls, and bounds what comes back."""
+"""All sources of tools as one: it finds a tool, checks its arguments, calls it, and bounds its result."""
 
 import asyncio
 import logging
@@ -12,13 +12,13 @@ from posewire.voice.tools.base import ToolContext, ToolExecutor, ToolInfo, ToolO
 from posewire.voice.tools.schema import checked_arguments
 
 MAX_RESULT = 8000
-"""Longest text of a result, in characters: what is longer would only push the conversation out of a model's window."""
+"""Longest text of a result, in characters: a longer one would push the conversation out of a model's window."""
 
 _log = logging.getLogger(__name__)
 
 
 class ToolManager:
-    """Executors in order: of two tools with one name the first executor's is taken."""
+    """Executors in order: of two tools with one name, the first executor's is called."""
 
     def __init__(
         self,
@@ -44,14 +44,14 @@ class ToolManager:
         return {name: info for name, (_, info) in self._all().items()}
 
     def kinds(self) -> Mapping[str, str]:
-        """Return where each tool comes from."""
+        """Return the kind of source of each tool, by name."""
         return {name: executor.kind for name, (executor, _) in self._all().items()}
 
     async def call(self, name: str, arguments: Mapping[str, Any], context: ToolContext) -> ToolOutput:
         """Check the arguments and call a tool.
 
         Raises:
-            ToolError: no such tool, arguments that do not fit its schema, a failure, no answer in time.
+            ToolError: there is no such tool, the arguments do not fit its schema, it failed, or did not answer in time.
         """
         try:
             output = await self._run(name, arguments, context)
@@ -74,7 +74,7 @@ class ToolManager:
         except ToolError:
             raise
         except Exception as exc:
-            # A user's function, or somebody's library under it: whatever it raises is that tool's failure.
+            # A user's function, or a library that it uses, may raise any exception: that is the tool's failure.
             _log.exception("the tool %s failed", name)
             raise ToolError(f"{name} failed: {type(exc).__name__}: {exc}"[:300]) from None
         if len(output.text) > MAX_RESULT:

@@ -1,4 +1,7 @@
-"""Another MCP server's tools: a program on its standard streams, or an address (streamable HTTP). Extra: ``mcp``."""
+"""The tools of an MCP server: a program on its standard streams, or an address (streamable HTTP).
+
+Needs the extra ``mcp``.
+"""
 
 import asyncio
 import contextlib
@@ -6,16 +9,17 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from posewire.backoff import Backoff
 from posewire.config import read_secret
 from posewire.errors import ProviderError, ToolError
 from posewire.voice.tools.base import ToolContext, ToolInfo, ToolOutput
 from posewire.voice.tools.settings import McpServerSettings
 
 REFRESH = 300.0
-"""Seconds after which the list of tools is read again; a server that does not answer then is connected to anew."""
+"""Seconds after which the list of tools is read again; when that fails, the connection is made again."""
 
 _CONNECT_TIMEOUT = 30.0
-_LONGEST_PAUSE = 60.0
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 _MAX_PAGES = 32
 _MAX_TOOLS = 256
 
@@ -23,11 +27,11 @@ _log = logging.getLogger(__name__)
 
 
 class McpServerExecutor:
-    """Keeps one connection alive for the host's whole life; while it is away, its tools are not there.
+    """Keeps one connection alive for the host's whole life; without it the server's tools are not available.
 
     Raises:
         ProviderError: the extra ``mcp`` is not installed.
-        ConfigError: the token is not where the settings say.
+        ConfigError: the token cannot be read.
     """
 
     kind = "mcp"
@@ -45,7 +49,7 @@ class McpServerExecutor:
         self._refresh = refresh
         self._tools: dict[str, ToolInfo] = {}
         self._client: Any = None
-        self._look = asyncio.Event()
+        self._refresh_now = asyncio.Event()
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -54,7 +58,7 @@ class McpServerExecutor:
         self._task = asyncio.create_task(self._keep_connected())
 
     async def ready(self, within: float) -> bool:
-        """Wait until the tools are listed; False when that takes too long."""
+        """Wait until the tools are listed; return False when that takes longer than ``within`` seconds."""
         try:
             async with asyncio.timeout(within):
                 await self._ready.wait()
@@ -70,7 +74,7 @@ class McpServerExecutor:
         """Call a tool of the server.
 
         Raises:
-            ToolError: the server is away, refuses, or says that the tool failed.
+            ToolError: the server is not connected, refuses, or reports that the tool failed.
         """
         client = self._client
         if client is None or name not in self._tools:
@@ -78,8 +82,8 @@ class McpServerExecutor:
         try:
             result = await client.call_tool(name.removeprefix(f"{self._settings.name}."), dict(arguments))
         except Exception as exc:
-            # The package raises its own errors and those of its transports; the connection may be dead: look at once.
-            self._look.set()
+            # The package raises its own errors and those of its transports; the connection may be dead: check at once.
+            self._refresh_now.set()
             raise ToolError(f"{name}: {exc}"[:300]) from None
         parts = [getattr(part, "text", f"[{part.type}]") for part in result.content]
         text = "\n".join(parts)
@@ -88,36 +92,35 @@ class McpServerExecutor:
         return ToolOutput(text or "done")
 
     async def close(self) -> None:
-        """Disconnect; a program of ours is ended."""
+        """Disconnect; a program that was started here is ended."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
-    # --- inside
-
     async def _keep_connected(self) -> None:
-        pause = 1.0
+        backoff = Backoff(_SHORTEST_PAUSE, _LONGEST_PAUSE)
         while True:
             try:
                 async with self._connected() as client:
                     self._client = client
                     while True:
                         await self._list(client)
-                        pause = 1.0
-                        self._look.clear()
+                        backoff.reset()
+                        self._refresh_now.clear()
                         with contextlib.suppress(TimeoutError):
                             async with asyncio.timeout(self._refresh):
-                                await self._look.wait()
+                                await self._refresh_now.wait()
             except Exception as exc:
-                # Whatever a server, a network or the package does: it is that server's failure, and it is tried again.
-                _log.warning("MCP server %s: %s; again in %.0f s", self._settings.name, _reason(exc), pause)
+                # Any exception of the server, the network or the package is that server's failure: it is tried again.
+                failure = _reason(exc)
             finally:
                 self._client = None
                 self._tools = {}
                 self._ready.clear()
+            pause = backoff.next_pause()
+            _log.warning("MCP server %s: %s; next attempt in %.1f s", self._settings.name, failure, pause)
             await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _list(self, client: Any) -> None:
         tools: dict[str, ToolInfo] = {}
@@ -145,8 +148,8 @@ class McpServerExecutor:
             if settings.url:
                 headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
                 # Servers hold the answer's stream open while a tool works; the call has its own time-out.
-                patience = httpx2.Timeout(_CONNECT_TIMEOUT, read=REFRESH)
-                http = await stack.enter_async_context(httpx2.AsyncClient(headers=headers, timeout=patience))
+                timeout = httpx2.Timeout(_CONNECT_TIMEOUT, read=REFRESH)
+                http = await stack.enter_async_context(httpx2.AsyncClient(headers=headers, timeout=timeout))
                 transport = streamable_http_client(settings.url, http_client=http)
             else:
                 transport = StdioServerParameters(
@@ -166,7 +169,7 @@ def _environment(settings: McpServerSettings) -> dict[str, str]:
 
 
 def _reason(error: BaseException) -> str:
-    """Take the first real reason out of the groups that task groups wrap around it."""
+    """Return the message of the first exception inside the groups that task groups wrap around it."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return str(error) or type(error).__name__

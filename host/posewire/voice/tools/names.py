@@ -1,4 +1,4 @@
-"""Tool names: what LLM services allow in them, and back to what the tools are really called."""
+"""Tool names: the names that LLM services allow, mapped to the tools' real names."""
 
 import hashlib
 import re
@@ -12,7 +12,7 @@ _MARK = 6
 
 
 def plain_name(name: str) -> str:
-    """Return a name of allowed letters only, at most 64 of them; two names may become one, see ``plain_names``."""
+    """Return a name of at most 64 allowed letters; two names may become one, see ``plain_names``."""
     plain = _FORBIDDEN.sub("_", name)
     # A name that is mostly of other letters would keep nothing that tells it from the next one.
     if not plain.strip("_-") or len(plain) > MAX_NAME:

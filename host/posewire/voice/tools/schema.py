@@ -1,4 +1,4 @@
-"""JSON schemas of tool arguments: made from a typed function, checked against, forgiving where an LLM is careless."""
+"""JSON schemas of tool arguments: made from typed functions, and checked, with tolerance for careless models."""
 
 import inspect
 import json
@@ -17,7 +17,7 @@ from referencing.exceptions import Unresolvable
 from posewire.errors import ConfigError, ToolError
 
 MAX_ARGUMENTS = 16 * 1024
-"""Longest JSON text of arguments that is looked at."""
+"""Longest JSON text of arguments, in characters."""
 
 _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _NOTHING = inspect.Parameter.empty
@@ -27,13 +27,13 @@ _Validator = extend(Draft202012Validator, {"pattern": None, "patternProperties":
 
 
 def arguments_from_json(text: str) -> dict[str, Any]:
-    """Parse the arguments of a call as LLM services send them; an empty text is no arguments.
+    """Parse the arguments of a call as LLM services send them; an empty text means none.
 
     Raises:
-        ToolError: not a JSON object, or too long.
+        ToolError: the text is not a JSON object, or too long.
     """
     if len(text) > MAX_ARGUMENTS:
-        raise ToolError(f"the arguments are over {MAX_ARGUMENTS} characters")
+        raise ToolError(f"the arguments must have at most {MAX_ARGUMENTS} characters")
     try:
         arguments = json.loads(text) if text.strip() else {}
     except ValueError as exc:
@@ -46,36 +46,36 @@ def arguments_from_json(text: str) -> dict[str, Any]:
 
 
 def checked_arguments(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments, numbers and booleans taken out of texts where the schema wants them, once they are valid.
+    """Check arguments, and return them with numbers and booleans read from texts where the schema wants that.
 
-    A schema that is itself wrong is no check: the tool has the last word.
+    A schema that is itself wrong checks nothing: the tool decides.
 
     Raises:
-        ToolError: an argument is missing or does not fit; the message says which and what was wanted.
+        ToolError: an argument is missing or does not fit; the message says which, and what is expected.
     """
     properties = schema.get("properties")
     if not isinstance(properties, Mapping):
         properties = {}
-    taken = {name: _coerced(value, properties.get(name)) for name, value in arguments.items()}
+    coerced = {name: _coerced(value, properties.get(name)) for name, value in arguments.items()}
     try:
         _Validator.check_schema(schema)
         # An empty registry: a reference to another document is not fetched.
-        error = best_match(_Validator(schema, registry=Registry()).iter_errors(taken))
+        error = best_match(_Validator(schema, registry=Registry()).iter_errors(coerced))
     except (SchemaError, Unresolvable, RecursionError, TypeError, ValueError):
-        return taken
+        return coerced
     if error is not None:
         raise ToolError(_complaint(error))
-    return taken
+    return coerced
 
 
 def schema_of(function: Callable[..., Any], given: tuple[type, ...] = ()) -> dict[str, Any]:
     """Return the JSON schema of a function's parameters.
 
     Texts, numbers, booleans, ``Literal``, ``Enum`` of texts, lists and dicts of them, ``X | None``;
-    ``Annotated[X, "what it is"]`` describes one. Parameters of the types in ``given`` are not the caller's.
+    ``Annotated[X, "description"]`` describes one. Parameters of the types in ``given`` are left out.
 
     Raises:
-        ConfigError: a parameter without a type, or of one that JSON does not have; the message names it.
+        ConfigError: a parameter has no type, or one that JSON does not have; the message names it.
     """
     properties: dict[str, Any] = {}
     required = []
@@ -92,7 +92,7 @@ def schema_of(function: Callable[..., Any], given: tuple[type, ...] = ()) -> dic
         try:
             schema = _type_schema(hint)
         except TypeError:
-            raise ConfigError(f"the tool {function.__name__}: {parameter} needs a type that JSON has") from None
+            raise ConfigError(f"the tool {function.__name__}: {parameter} must have a JSON type") from None
         if parameter.default is _NOTHING:
             required.append(parameter.name)
         elif parameter.default is not None:
@@ -131,7 +131,7 @@ def _type_schema(hint: Any) -> dict[str, Any]:
 
 
 def _coerced(value: Any, schema: Any) -> Any:
-    """Take what a text says where the schema wants no text: models write ``"42"`` for 42, and 42.0 for 42."""
+    """Return the value in a text where the schema wants no text: models write ``"42"`` or 42.0 for 42."""
     if not isinstance(schema, Mapping):
         return value
     wanted = schema.get("type")

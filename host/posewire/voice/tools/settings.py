@@ -15,7 +15,7 @@ class McpServerSettings:
     """An entry ``[[tools.mcp]]``: a program that speaks MCP on its standard streams, or an address.
 
     Raises:
-        ConfigError: not one of the two, or the name cannot stand before a tool's name.
+        ConfigError: there is not exactly one of the two, or the name is not valid.
     """
 
     name: str
@@ -24,11 +24,11 @@ class McpServerSettings:
     command: tuple[str, ...] = ()
     url: str = ""
     pass_env: tuple[str, ...] = ()
-    """Variables that the program gets besides the harmless ones (PATH, HOME, …)."""
+    """Environment variables that the program gets besides the harmless ones (PATH, HOME, …)."""
 
     token_env: str = ""
     token_file: str = ""
-    """Where the bearer token for ``url`` is."""
+    """Variable or file that holds the bearer token for ``url``."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -42,7 +42,7 @@ class HomeAssistantSettings:
     """Section ``[tools.home_assistant]``.
 
     Raises:
-        ConfigError: the address is not valid.
+        ConfigError: ``url`` is not a valid address.
     """
 
     url: str
@@ -61,7 +61,7 @@ class HomeAssistantSettings:
         "script",
         "sensor",
     )
-    """What may be seen and switched; locks and alarms only when they are named here."""
+    """Domains whose entities may be seen and switched; locks and alarms must be named here."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", self.url):
@@ -73,7 +73,7 @@ class ToolsSettings:
     """Section ``[tools]``."""
 
     plugins: tuple[str, ...] = ()
-    """Modules, ``.py`` files or entry points with functions of one's own."""
+    """Modules, ``.py`` files or entry points with your own functions."""
 
     hidden: tuple[str, ...] = ()
     """Tools that nobody may call, by name or pattern: ``self.restart``, ``files.*``."""

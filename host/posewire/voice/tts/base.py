@@ -1,29 +1,28 @@
-"""What a speech synthesizer is."""
+"""The interface of a speech synthesizer."""
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from posewire.pcm import Pcm
 
 
 @dataclass(frozen=True)
 class Speech:
     """Synthesized audio: mono int16 samples at ``rate`` Hz."""
 
-    samples: NDArray[np.int16]
+    samples: Pcm
     rate: int
 
 
 class SpeechSynthesizer(Protocol):
-    """One engine; shared by all sessions."""
+    """One engine; shared by all voice sessions."""
 
     name: str
 
     def speak(self, text: str) -> AsyncIterator[Speech]:
-        """Speak one sentence: its audio as it is made, in pieces of any length, all of one rate.
+        """Yield the audio of one sentence as it is made, in pieces of any length, all of one rate.
 
         Cancelling the task that iterates, or closing the iterator, stops the engine.
 
@@ -33,20 +32,20 @@ class SpeechSynthesizer(Protocol):
         ...
 
     async def close(self) -> None:
-        """Stop what still runs."""
+        """Stop the engine and close its connections."""
         ...
 
 
 class SentenceSynthesizer(ABC):
-    """A ``SpeechSynthesizer`` whose engine is so fast that it gives a sentence in one piece."""
+    """A ``SpeechSynthesizer`` whose engine is so fast that it makes a sentence in one piece."""
 
     async def speak(self, text: str) -> AsyncIterator[Speech]:
-        """Speak one sentence: one piece."""
+        """Yield the audio of one sentence as one piece."""
         yield await self.synthesize(text)
 
     @abstractmethod
     async def synthesize(self, text: str) -> Speech:
-        """Speak one sentence. Cancelling stops the engine.
+        """Return the audio of one sentence. Cancelling stops the engine.
 
         Raises:
             ProviderError: the engine failed.

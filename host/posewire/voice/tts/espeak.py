@@ -1,6 +1,6 @@
 """eSpeak NG (or the older eSpeak) as a program: over a hundred languages, robotic, everywhere.
 
-A program of its own, not a library in this process: eSpeak NG is GPL-3.
+It runs as a program, not as a library in this process: eSpeak NG is GPL-3.
 """
 
 import re
@@ -24,7 +24,7 @@ class EspeakProgram(SentenceSynthesizer):
     """Runs ``espeak-ng`` (or ``espeak``) once a sentence.
 
     Raises:
-        ProviderError: there is neither program, or it does not run.
+        ProviderError: neither program is installed, or it does not run.
     """
 
     def __init__(self, voice: str, rate: float) -> None:
@@ -40,7 +40,7 @@ class EspeakProgram(SentenceSynthesizer):
         self._command = (program, "-v", voice or VOICE, "-s", words, "-b", "1", "--stdin", "--stdout")
 
     async def synthesize(self, text: str) -> Speech:
-        """Speak one sentence. Cancelling kills the program.
+        """Return the audio of one sentence. Cancelling kills the program.
 
         Raises:
             ProviderError: the program failed.
@@ -48,4 +48,4 @@ class EspeakProgram(SentenceSynthesizer):
         return await run_speech_program(*self._command, text=text)
 
     async def close(self) -> None:
-        """Nothing runs between sentences."""
+        """Do nothing: the program runs only during a sentence."""

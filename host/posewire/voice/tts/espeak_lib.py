@@ -1,6 +1,6 @@
-"""eSpeak NG as a shared library, from the package ``espeakng-loader`` (the extra ``espeak``): pip is all it needs.
+"""eSpeak NG as a shared library, from the package ``espeakng-loader`` (the extra ``espeak``): pip alone installs it.
 
-The library keeps its state in globals: one call at a time in a process, whoever makes it.
+The library keeps its state in globals: a process makes one call at a time.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ class EspeakLibrary(SentenceSynthesizer):
         self.name = f"espeak-ng {version.decode(errors='replace').split()[0]} (library)"
 
     async def synthesize(self, text: str) -> Speech:
-        """Speak one sentence. Cancelling stops the library within its next 60 ms of audio.
+        """Return the audio of one sentence. Cancelling stops the library within its next 60 ms of audio.
 
         Raises:
             ProviderError: the library failed.
@@ -79,12 +79,12 @@ class EspeakLibrary(SentenceSynthesizer):
     def _speak(self, text: str, stop: threading.Event) -> Speech:
         parts: list[bytes] = []
 
-        def take(samples: Any, count: int, _events: int | None) -> int:
+        def collect(samples: Any, count: int, _events: int | None) -> int:
             if samples and count:
                 parts.append(ctypes.string_at(samples, 2 * count))
             return int(stop.is_set())
 
-        callback = _CALLBACK(take)
+        callback = _CALLBACK(collect)
         data = text.encode()
         with _lock:
             if stop.is_set():
@@ -94,7 +94,7 @@ class EspeakLibrary(SentenceSynthesizer):
             self._set_up()
             failed = self._library.espeak_Synth(data, len(data) + 1, 0, _CHARACTER, 0, _UTF8, None, None)
         if failed:
-            raise ProviderError(f"espeak-ng failed with {failed}")
+            raise ProviderError(f"espeak-ng failed with the code {failed}")
         return Speech(np.frombuffer(b"".join(parts), np.int16), self._rate)
 
 

@@ -20,7 +20,7 @@ class FliteProgram(SentenceSynthesizer):
     """Runs ``flite`` once a sentence.
 
     Raises:
-        ProviderError: there is no such program, or it has no such voice.
+        ProviderError: the program is not installed, or has no such voice.
     """
 
     def __init__(self, voice: str, rate: float) -> None:
@@ -29,7 +29,7 @@ class FliteProgram(SentenceSynthesizer):
             raise ProviderError('flite is not installed: "apt install flite" or "brew install flite"')
         self._program = program
         voices = _voices(program)
-        # The rate and the default differ between builds; the voice list is what a build really has.
+        # The rate and the default voice differ between builds: the list tells the voices of this one.
         chosen = voice or (_VOICE if _VOICE in voices else voices[0])
         if chosen not in voices:
             raise ProviderError(f"flite has no voice {chosen!r}; it has {', '.join(voices)}")
@@ -37,7 +37,7 @@ class FliteProgram(SentenceSynthesizer):
         self.name = f"flite ({chosen})"
 
     async def synthesize(self, text: str) -> Speech:
-        """Speak one sentence. Cancelling kills the program.
+        """Return the audio of one sentence. Cancelling kills the program.
 
         Raises:
             ProviderError: the program failed.
@@ -46,7 +46,7 @@ class FliteProgram(SentenceSynthesizer):
         return await run_speech_program(self._program, *self._options, "-t", text, "-o", "/dev/stdout")
 
     async def close(self) -> None:
-        """Nothing runs between sentences."""
+        """Do nothing: the program runs only during a sentence."""
 
 
 def _voices(program: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Any voice behind an OpenAI-compatible ``/audio/speech``, heard while it is being made."""
+"""Voices behind an OpenAI-compatible ``/audio/speech``, played while they are made."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -7,25 +7,26 @@ from typing import Literal
 import numpy as np
 
 from posewire.errors import ProviderError
-from posewire.voice.protocols.openai_http import Endpoint, OpenAiServer
+from posewire.voice.protocols.openai_http import OpenAiOptions, OpenAiServer
 from posewire.voice.providers import ProviderContext
 from posewire.voice.tts.base import Speech
+from posewire.wav import WavHeader, wav_header
 
 _MAX_HEADER = 4096
 _NO_SAMPLES = ("audio/mpeg", "audio/ogg", "audio/flac", "audio/aac", "application/json", "text/html")
 
 
 @dataclass(frozen=True)
-class SpeechOptions(Endpoint):
+class SpeechOptions(OpenAiOptions):
     """Section ``[voice.providers.tts.openai]``."""
 
     model: str = "tts-1"
     voice: str = "alloy"
     format: Literal["pcm", "wav"] = "pcm"
-    """The form of sound that the server can stream."""
+    """The format that the server can stream."""
 
     rate: int = 24_000
-    """Samples per second of ``pcm``; a ``wav`` says it itself."""
+    """Samples per second of ``pcm``; a ``wav`` has its own rate in the header."""
 
     speed: float = 1.0
 
@@ -39,7 +40,7 @@ class OpenAiSpeech:
     """A ``SpeechSynthesizer``.
 
     Raises:
-        ConfigError: the key is not where the options say.
+        ConfigError: the key cannot be read.
     """
 
     def __init__(self, options: SpeechOptions) -> None:
@@ -54,10 +55,10 @@ class OpenAiSpeech:
         self.name = f"{options.model} ({options.voice}) at {options.base_url}"
 
     async def speak(self, text: str) -> AsyncIterator[Speech]:
-        """Speak one sentence, in the pieces in which the server sends it.
+        """Yield the audio of one sentence, in the pieces in which the server sends it.
 
         Raises:
-            ProviderError: the server cannot be reached, refused, broke off, or sent something else than samples.
+            ProviderError: the server cannot be reached, refused, broke off, or sent no samples.
         """
         async with self._server.post("/audio/speech", json={**self._fixed, "input": text}) as response:
             if response.content_type in _NO_SAMPLES:
@@ -71,10 +72,10 @@ class OpenAiSpeech:
                     if len(rest) < 4:
                         continue
                     if rest[:4] == b"RIFF":
-                        start, rate = wav_start(rest)
-                        if not start:
+                        header = _header(rest)
+                        if header is None:
                             continue
-                        rest = rest[start:]
+                        rest, rate = rest[header.start :], header.rate
                     begun = True
                 whole = len(rest) & ~1
                 if whole:
@@ -86,25 +87,8 @@ class OpenAiSpeech:
         await self._server.close()
 
 
-def wav_start(data: bytes) -> tuple[int, int]:
-    """Return where the samples of a WAV file begin, and their rate; (0, 0) while its header is not complete.
-
-    Raises:
-        ProviderError: not mono 16-bit, or a header without end.
-    """
-    position, rate = 12, 0
-    while position + 8 <= len(data):
-        kind, size = data[position : position + 4], int.from_bytes(data[position + 4 : position + 8], "little")
-        body = position + 8
-        if kind == b"data" and rate:
-            return body, rate
-        if kind == b"fmt ":
-            if len(data) < body + 16:
-                return 0, 0
-            if data[body : body + 4] != b"\x01\x00\x01\x00" or data[body + 14 : body + 16] != b"\x10\x00":
-                raise ProviderError("the voice's server sends a WAV that is not mono with 16 bits")
-            rate = int.from_bytes(data[body + 4 : body + 8], "little")
-        position = body + size + size % 2
-    if len(data) > _MAX_HEADER or position > _MAX_HEADER:
-        raise ProviderError("the voice's server sends a WAV without samples")
-    return 0, 0
+def _header(data: bytes) -> WavHeader | None:
+    try:
+        return wav_header(data, _MAX_HEADER)
+    except ValueError as exc:
+        raise ProviderError(f"the voice's server sends a WAV file that cannot be played: {exc}") from None

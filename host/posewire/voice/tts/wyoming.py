@@ -1,4 +1,4 @@
-"""Voices behind the Wyoming protocol (piper and others), heard while they are being made."""
+"""Voices behind the Wyoming protocol (piper and others), played while they are made."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -17,9 +17,11 @@ class WyomingTtsOptions(WyomingServer):
     """Section ``[voice.providers.tts.wyoming]``."""
 
     voice: str = ""
-    """In the server's own naming; empty: its default."""
+    """Name of the voice on the server; empty: its default."""
 
     speaker: str = ""
+    """Wyoming's name for one of several people in a voice; empty: the first."""
+
     language: str = ""
 
 
@@ -36,7 +38,7 @@ class WyomingSynthesizer:
         self.name = f"{options.voice or 'wyoming'} at {options.uri}"
 
     async def speak(self, text: str) -> AsyncIterator[Speech]:
-        """Speak one sentence, in the pieces in which the server sends it.
+        """Yield the audio of one sentence, in the pieces in which the server sends it.
 
         Raises:
             ProviderError: the server cannot be reached, failed, broke off, or sends no mono 16-bit samples.
@@ -53,7 +55,7 @@ class WyomingSynthesizer:
                     continue
                 rate, width, channels = (event.data.get(name) for name in ("rate", "width", "channels"))
                 if (width, channels) != (2, 1) or not isinstance(rate, int) or rate <= 0:
-                    raise ProviderError(f"{options.uri} sends no mono 16-bit samples")
+                    raise ProviderError(f"{options.uri} must send mono 16-bit samples")
                 rest += event.payload
                 whole = len(rest) & ~1
                 if whole:
@@ -61,4 +63,4 @@ class WyomingSynthesizer:
                     rest = rest[whole:]
 
     async def close(self) -> None:
-        """Nothing is open between sentences."""
+        """Do nothing: no connection is open between sentences."""

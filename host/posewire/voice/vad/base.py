@@ -1,22 +1,18 @@
-"""What a voice activity detector is."""
+"""The interface of a voice activity detector."""
 
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-SAMPLE_RATE = 16_000
-"""Rate of all audio inside ``posewire.voice``, in Hz."""
+from posewire.pcm import Pcm
 
 VAD_FRAME = 512
-"""Samples a detector takes at once: 32 ms."""
+"""Samples that a detector processes at once: 32 ms."""
 
 
 class VoiceActivityDetector(Protocol):
     """The detector state of one audio stream; never shared between streams."""
 
-    def probability(self, frame: NDArray[np.int16]) -> float:
-        """Return how likely the frame (``VAD_FRAME`` samples) is speech: 0 … 1."""
+    def probability(self, frame: Pcm) -> float:
+        """Return the probability that the frame (``VAD_FRAME`` samples) is speech: 0 … 1."""
         ...
 
     def reset(self) -> None:
@@ -25,7 +21,7 @@ class VoiceActivityDetector(Protocol):
 
 
 class VadEngine(Protocol):
-    """Makes detectors; holds what they share."""
+    """Makes detectors, and holds the data that they share."""
 
     name: str
 

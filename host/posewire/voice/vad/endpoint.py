@@ -1,12 +1,10 @@
-"""Where an utterance begins and ends, from the detector's probabilities."""
+"""The beginning and the end of utterances, from the detector's probabilities."""
 
 from collections import deque
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from posewire.voice.vad.base import VAD_FRAME, VoiceActivityDetector
+from posewire.pcm import Pcm
+from posewire.voice.vad.base import VoiceActivityDetector
 
 FRAME_MS = 32
 _START_FRAMES = 3
@@ -15,15 +13,13 @@ _CONTINUE = 0.35
 _TAIL = 8
 """Frames of silence after speech that the recogniser hears; longer silence only when speech follows it."""
 
-Frame = NDArray[np.int16]
-
 
 @dataclass(frozen=True)
-class Step:
-    """What one frame brought."""
+class FrameResult:
+    """The effect of one frame on the utterance."""
 
     started: bool = False
-    audio: tuple[Frame, ...] = ()
+    audio: tuple[Pcm, ...] = ()
     """Frames that belong to the utterance, oldest first."""
 
     ended: bool = False
@@ -43,8 +39,8 @@ class Endpointer:
         self._threshold = threshold
         self._end = None if end_silence_ms is None else max(1, round(end_silence_ms / FRAME_MS))
         self._max = round(max_s * 1000 / FRAME_MS)
-        self._before: deque[Frame] = deque(maxlen=_PRE_ROLL + _START_FRAMES)
-        self._held: list[Frame] = []
+        self._before: deque[Pcm] = deque(maxlen=_PRE_ROLL + _START_FRAMES)
+        self._held: list[Pcm] = []
         self._rising = 0
         self._silent = 0
         self._length = 0
@@ -57,8 +53,8 @@ class Endpointer:
         """Time since the last frame of speech, within an utterance."""
         return self._silent * FRAME_MS
 
-    def push(self, frame: Frame) -> Step:
-        """Take a frame."""
+    def push(self, frame: Pcm) -> FrameResult:
+        """Process a frame of ``VAD_FRAME`` samples."""
         probability = self._detector.probability(frame)
         if not self.speaking:
             return self._wait(frame, probability)
@@ -76,36 +72,29 @@ class Endpointer:
         over = self._length >= self._max or (self._end is not None and self._silent >= self._end)
         if over:
             self._reset()
-        return Step(audio=audio, ended=over)
+        return FrameResult(audio=audio, ended=over)
 
     def stop(self) -> bool:
-        """End the utterance here; False when none was going on."""
+        """End the utterance here; return False when none was going on."""
         was = self.speaking
         self._reset()
         return was
 
-    def _wait(self, frame: Frame, probability: float) -> Step:
+    def _wait(self, frame: Pcm, probability: float) -> FrameResult:
         self._before.append(frame)
         self._rising = self._rising + 1 if probability >= self._threshold else 0
         if self._rising < _START_FRAMES:
-            return Step()
+            return FrameResult()
         audio = tuple(self._before)
         self._before.clear()
         self.speaking = True
         self.speech_frames = _START_FRAMES
         self._length = len(audio)
         self._silent = 0
-        return Step(started=True, audio=audio)
+        return FrameResult(started=True, audio=audio)
 
     def _reset(self) -> None:
         self.speaking = False
         self._rising = 0
         self._held.clear()
         self._before.clear()
-
-
-def frames_of(left: Frame, pcm: Frame) -> tuple[list[Frame], Frame]:
-    """Cut ``left`` and ``pcm`` into frames; what does not fill one is left again."""
-    samples = np.concatenate((left, pcm)) if len(left) else pcm
-    whole = len(samples) - len(samples) % VAD_FRAME
-    return [samples[start : start + VAD_FRAME] for start in range(0, whole, VAD_FRAME)], samples[whole:]

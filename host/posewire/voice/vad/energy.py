@@ -1,8 +1,8 @@
 """A detector from signal energy over an adaptive noise floor: no weights, almost no cost, far from Silero's quality."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from posewire.pcm import Pcm
 from posewire.voice.providers import ProviderContext
 
 _MARGIN_DB = 9.0
@@ -34,8 +34,8 @@ class EnergyDetector:
         """Forget the stream so far."""
         self._floor = -50.0
 
-    def probability(self, frame: NDArray[np.int16]) -> float:
-        """Return how likely the frame is speech: 0 … 1, from its level over the noise floor."""
+    def probability(self, frame: Pcm) -> float:
+        """Return the probability of speech, 0 … 1, from the frame's level over the noise floor."""
         samples = frame.astype(np.float32)
         samples -= samples.mean()
         level = max(_FLOOR_MIN_DB, 10 * float(np.log10(np.mean(samples * samples) / 32768**2 + 1e-10)))

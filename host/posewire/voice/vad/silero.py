@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire.errors import ProviderError
+from posewire.pcm import Pcm
 from posewire.voice.providers import ProviderContext
 from posewire.voice.vad.base import VAD_FRAME
 
 Array = NDArray[np.float32]
 
 _CONTEXT = 64
-"""Samples of the frame before that the network sees too."""
+"""Samples of the frame before, which the network sees too."""
 
 _PADDED = VAD_FRAME + 2 * _CONTEXT
 _WINDOW, _HOP = 256, 128
@@ -75,8 +76,8 @@ class SileroDetector:
         self._joined[:] = 0
         self._cell[:] = 0
 
-    def probability(self, frame: NDArray[np.int16]) -> float:
-        """Return how likely the frame (512 samples, 16 kHz) is speech: 0 … 1."""
+    def probability(self, frame: Pcm) -> float:
+        """Return the probability that the frame (512 samples, 16 kHz) is speech: 0 … 1."""
         engine, padded = self._engine, self._padded
         padded[:_CONTEXT] = padded[VAD_FRAME : VAD_FRAME + _CONTEXT]
         np.multiply(frame, np.float32(1 / 32768), out=padded[_CONTEXT:-_CONTEXT])

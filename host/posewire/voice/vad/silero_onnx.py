@@ -1,6 +1,7 @@
-"""Silero VAD by onnxruntime, from a model file that the user has: for a newer model than the one in ``data/``.
+"""Silero VAD by onnxruntime, from a model file of the user's: for a newer model than the one in ``data/``.
 
-The extra ``onnx``. Takes the 16 kHz models of versions 5 and 6 with the inputs ``input``, ``state`` and ``sr``.
+Needs the extra ``onnx``. It accepts the 16 kHz models of versions 5 and 6, with the inputs ``input``, ``state`` and
+``sr``.
 """
 
 from dataclasses import dataclass
@@ -11,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire.errors import ConfigError, ProviderError
+from posewire.pcm import SAMPLE_RATE, Pcm
 from posewire.voice.providers import ProviderContext
-from posewire.voice.vad.base import SAMPLE_RATE
 
 _CONTEXT = 64
-"""Samples of the frame before that the network sees too."""
+"""Samples of the frame before, which the network sees too."""
 
 _STATE = (2, 1, 128)
 
@@ -40,7 +41,7 @@ class SileroOnnxEngine:
     """Makes detectors that share one model.
 
     Raises:
-        ProviderError: onnxruntime is not installed, or does not take the model.
+        ProviderError: onnxruntime is not installed, or cannot load the model.
     """
 
     def __init__(self, options: SileroOnnxOptions) -> None:
@@ -52,32 +53,32 @@ class SileroOnnxEngine:
         settings.intra_op_num_threads = settings.inter_op_num_threads = 1
         path = str(Path(options.model_path).expanduser())
         try:
-            self._session = onnxruntime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
+            self._model = onnxruntime.InferenceSession(path, settings, providers=["CPUExecutionProvider"])
         except Exception as exc:
-            raise ProviderError(f"onnxruntime does not take {path}: {exc}") from exc
-        inputs = sorted(entry.name for entry in self._session.get_inputs())
+            raise ProviderError(f"onnxruntime cannot load {path}: {exc}") from exc
+        inputs = sorted(entry.name for entry in self._model.get_inputs())
         if inputs != ["input", "sr", "state"]:
-            raise ProviderError(f"{path} has the inputs {', '.join(inputs)}; wanted are input, sr and state")
+            raise ProviderError(f"{path} has the inputs {', '.join(inputs)}; it must have input, sr and state")
         self.name = f"silero (onnxruntime, {Path(path).name})"
 
     def detector(self) -> "SileroOnnxDetector":
         """Return a fresh detector for one stream."""
-        return SileroOnnxDetector(self._session)
+        return SileroOnnxDetector(self._model)
 
 
 class SileroOnnxDetector:
     """The state of one stream."""
 
-    def __init__(self, session: Any) -> None:
-        self._session = session
+    def __init__(self, model: Any) -> None:
+        self._model = model
         self._state: NDArray[np.float32] = np.zeros(_STATE, np.float32)
         self._context: NDArray[np.float32] = np.zeros(_CONTEXT, np.float32)
 
-    def probability(self, frame: NDArray[np.int16]) -> float:
-        """Return how likely the frame is speech."""
+    def probability(self, frame: Pcm) -> float:
+        """Return the probability that the frame is speech: 0 … 1."""
         samples: NDArray[np.float32] = np.concatenate((self._context, frame.astype(np.float32) / np.float32(32768)))
         self._context = samples[-_CONTEXT:].copy()
-        found, self._state = self._session.run(
+        found, self._state = self._model.run(
             None, {"input": samples[np.newaxis], "state": self._state, "sr": np.array(SAMPLE_RATE, np.int64)}
         )
         return float(found[0, 0])

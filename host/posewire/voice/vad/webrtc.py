@@ -3,16 +3,13 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from posewire.config import between, check_rules
 from posewire.errors import ProviderError
+from posewire.pcm import SAMPLE_RATE, Pcm
 from posewire.voice.providers import ProviderContext
-from posewire.voice.vad.base import SAMPLE_RATE
 
 _PARTS = (slice(0, 160), slice(160, 320), slice(320, 480))
-"""The detector takes 10 ms; the last 2 ms of a frame are not looked at."""
+"""The detector processes 10 ms at a time; the last 2 ms of a frame are left out."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +17,7 @@ class WebrtcOptions:
     """Section ``[voice.providers.vad.webrtc]``."""
 
     aggressiveness: Annotated[int, between(0, 3)] = 3
-    """How readily sound is taken for noise."""
+    """A higher number counts more sounds as noise."""
 
     def __post_init__(self) -> None:
         check_rules(self)
@@ -54,14 +51,14 @@ class WebrtcEngine:
 
 
 class WebrtcDetector:
-    """Says which part of a frame's three pieces is speech: 0, 1/3, 2/3 or 1."""
+    """Counts the pieces of a frame, of three, that are speech."""
 
     def __init__(self, make_vad: Any) -> None:
         self._make = make_vad
         self._vad = make_vad()
 
-    def probability(self, frame: NDArray[np.int16]) -> float:
-        """Return how much of the frame is speech."""
+    def probability(self, frame: Pcm) -> float:
+        """Return the part of the frame that is speech: 0, 1/3, 2/3 or 1."""
         parts = (frame[part].astype("<i2", copy=False).tobytes() for part in _PARTS)
         return sum(bool(self._vad.is_speech(part, SAMPLE_RATE)) for part in parts) / len(_PARTS)
 

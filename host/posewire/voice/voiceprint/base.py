@@ -1,4 +1,4 @@
-"""Who is speaking: an engine makes a vector of a voice, the speakers that are enrolled are compared with it."""
+"""Voiceprints: an engine makes a vector of a voice, which is compared with those of the enrolled people."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,18 +7,20 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from posewire.pcm import Pcm
+
 Vector = NDArray[np.float32]
 
 
 class VoiceprintEngine(Protocol):
-    """Makes vectors; shared by all sessions. Vectors of different engines have nothing to do with each other."""
+    """Makes vectors; shared by all voice sessions. Vectors of different engines cannot be compared."""
 
     name: str
 
     threshold: float
-    """From this score on, two voices count as one."""
+    """Two voices with this score or a higher one count as one."""
 
-    async def embed(self, pcm: NDArray[np.int16]) -> Vector | None:
+    async def embed(self, pcm: Pcm) -> Vector | None:
         """Return the voice in 16 kHz mono samples as a vector; None when there is too little speech.
 
         Raises:
@@ -27,26 +29,26 @@ class VoiceprintEngine(Protocol):
         ...
 
     def score(self, one: Vector, other: Vector) -> float:
-        """Return how alike two voices are; greater is more."""
+        """Return the likeness of two voices; a higher score is more alike."""
         ...
 
     async def close(self) -> None:
-        """Stop what still runs."""
+        """Stop the engine and close its connections."""
         ...
 
 
 @dataclass(frozen=True)
 class Match:
-    """The speaker that is most like a voice."""
+    """The enrolled person whose voice is most like another."""
 
     name: str
     score: float
 
 
-def best_match(engine: VoiceprintEngine, voice: Vector, speakers: Mapping[str, Vector]) -> Match | None:
-    """Return the enrolled speaker whose voice it is; None when it is nobody's."""
+def best_match(engine: VoiceprintEngine, voice: Vector, people: Mapping[str, Vector]) -> Match | None:
+    """Return the enrolled person whose voice it is; None when it is nobody's."""
     matches = [
-        Match(name, engine.score(voice, vector)) for name, vector in speakers.items() if vector.shape == voice.shape
+        Match(name, engine.score(voice, vector)) for name, vector in people.items() if vector.shape == voice.shape
     ]
     best = max(matches, key=lambda match: match.score, default=None)
     return best if best is not None and best.score >= engine.threshold else None

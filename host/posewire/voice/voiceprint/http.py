@@ -1,22 +1,21 @@
-"""A voiceprint from a server of one's own: a WAV file is posted, a vector comes back."""
+"""Voiceprints from your own server: it gets a WAV file and answers with a vector."""
 
 import json
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
 from posewire.config import begins_with, check_rules, more_than, read_secret
 from posewire.errors import ProviderError
 from posewire.http_client import HttpClient, HttpError
-from posewire.voice.asr.buffered import as_wav
+from posewire.pcm import SAMPLE_RATE, Pcm
 from posewire.voice.providers import ProviderContext
 from posewire.voice.voiceprint.base import Vector
+from posewire.wav import wav_bytes
 
-_RATE = 16000
-_LEAST = _RATE * 6 // 10
-_LONGEST = 15 * _RATE
+_LEAST = SAMPLE_RATE * 6 // 10
+_LONGEST = 15 * SAMPLE_RATE
 _MAX_DIMENSIONS = 4096
 
 
@@ -25,11 +24,11 @@ class HttpVoiceprintOptions:
     """Section ``[voice.providers.voiceprint.http]``.
 
     Raises:
-        ConfigError: the address is not valid.
+        ConfigError: ``url`` is not a valid address.
     """
 
     url: Annotated[str, begins_with("http://", "https://")]
-    """Gets ``POST`` with ``audio/wav`` (16 kHz, mono, 16 bits), answers ``{"embedding": [numbers]}``."""
+    """Address for a ``POST`` of ``audio/wav`` (16 kHz, mono, 16 bits); it answers ``{"embedding": [numbers]}``."""
 
     threshold: float = 0.6
     """Least cosine of two vectors of one voice; it depends on the server's model."""
@@ -51,7 +50,7 @@ class HttpVoiceprint:
     """A ``VoiceprintEngine``.
 
     Raises:
-        ConfigError: the token is not where the options say.
+        ConfigError: the token cannot be read.
     """
 
     name = "http"
@@ -62,16 +61,16 @@ class HttpVoiceprint:
         self._url = options.url
         self._client = HttpClient(options.timeout_s, token)
 
-    async def embed(self, pcm: NDArray[np.int16]) -> Vector | None:
-        """Ask the server; None for less than 0.6 s.
+    async def embed(self, pcm: Pcm) -> Vector | None:
+        """Ask the server for a vector; return None for less than 0.6 s.
 
         Raises:
-            ProviderError: it does not answer, or not with a vector.
+            ProviderError: the server does not answer, or not with a vector.
         """
         if len(pcm) < _LEAST:
             return None
         try:
-            speech, kind = as_wav(pcm[:_LONGEST]), {"Content-Type": "audio/wav"}
+            speech, kind = wav_bytes(pcm[:_LONGEST], SAMPLE_RATE), {"Content-Type": "audio/wav"}
             async with self._client.request("POST", self._url, repeatable=True, data=speech, headers=kind) as response:
                 if not response.ok:
                     raise ProviderError(f"the voiceprint server answers {response.status}")

@@ -1,76 +1,78 @@
-"""Listens along: each utterance's voice is compared with the enrolled ones, beside its recognition."""
+"""Identification beside recognition: each utterance's voice is compared with those of the enrolled people."""
 
 import asyncio
 import logging
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from posewire.errors import PosewireError
-from posewire.voice.asr.base import Channel, SpeechRecognizer, Transcript, Utterance
+from posewire.pcm import SAMPLE_RATE, Pcm
+from posewire.voice.asr.base import AcousticProfile, SpeechRecognizer, Transcript, Utterance
 
-_LONGEST = 15 * 16000
+_LONGEST = 15 * SAMPLE_RATE
 
 _log = logging.getLogger(__name__)
 
 
-class Identifier(Protocol):
-    """Who is speaking, on one device."""
+class VoiceIdentifier(Protocol):
+    """Names the enrolled person whose voice an utterance is."""
 
-    async def heard(self, device: str, pcm: NDArray[np.int16]) -> str:
-        """Take an utterance; return the speaker's name, empty when it is nobody's that is enrolled.
+    async def identify(self, device: str, pcm: Pcm) -> str:
+        """Return the name of the enrolled person who spoke an utterance on a device; empty for anybody else.
 
         Raises:
-            PosewireError: it cannot be told now.
+            PosewireError: no answer is possible now.
         """
         ...
 
 
 class IdentifyingRecognizer:
-    """A ``SpeechRecognizer`` of one session around the shared one; ``speaker`` is whoever spoke last."""
+    """A ``SpeechRecognizer`` of one voice session around the shared one, which also identifies the voice."""
 
-    def __init__(self, recognizer: SpeechRecognizer, identifier: Identifier, device: str) -> None:
+    def __init__(self, recognizer: SpeechRecognizer, identifier: VoiceIdentifier, device: str) -> None:
         self.name = recognizer.name
-        self.speaker = ""
+        self.person = ""
+        """Name of the enrolled person who spoke last; empty: anybody else."""
+
         self._recognizer = recognizer
         self._identifier = identifier
         self._device = device
 
     def prepare(self) -> None:
-        """Prepare the shared one."""
+        """Prepare the shared recogniser."""
         self._recognizer.prepare()
 
-    def utterance(self, channel: Channel) -> "_Identified":
-        """Begin an utterance; on the event loop."""
-        return _Identified(self, self._recognizer.utterance(channel))
+    def utterance(self, acoustics: AcousticProfile) -> "_IdentifiedUtterance":
+        """Begin an utterance; call it on the event loop."""
+        return _IdentifiedUtterance(self, self._recognizer.utterance(acoustics))
 
-    async def identify(self, pcm: NDArray[np.int16]) -> None:
-        """Find out whose voice it is; what fails leaves nobody."""
+    async def identify(self, pcm: Pcm) -> None:
+        """Set ``person`` from the voice in an utterance; empty when that fails."""
         try:
-            self.speaker = await self._identifier.heard(self._device, pcm)
+            self.person = await self._identifier.identify(self._device, pcm)
         except PosewireError as exc:
-            self.speaker = ""
-            _log.warning("%s: not told who speaks: %s", self._device, exc)
+            self.person = ""
+            _log.warning("%s: the voice was not identified: %s", self._device, exc)
 
     async def close(self) -> None:
-        """The shared one is closed by its owner."""
+        """Do nothing: the owner of the shared recogniser closes it."""
 
 
-class _Identified:
-    """An ``Utterance``; its sound is kept until its end and no longer."""
+class _IdentifiedUtterance:
+    """An ``Utterance`` that keeps its samples until its end, and no longer."""
 
     def __init__(self, owner: IdentifyingRecognizer, utterance: Utterance) -> None:
         self._owner = owner
         self._utterance = utterance
-        self._heard: list[NDArray[np.int16]] = []
+        self._heard: list[Pcm] = []
         self._size = 0
 
     @property
     def partial(self) -> str:
         return self._utterance.partial
 
-    def feed(self, pcm: NDArray[np.int16]) -> None:
+    def feed(self, pcm: Pcm) -> None:
         self._utterance.feed(pcm)
         if self._size < _LONGEST:
             self._heard.append(pcm)

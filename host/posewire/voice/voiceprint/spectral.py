@@ -1,7 +1,7 @@
 """A voiceprint without a model: statistics of the spectrum and of the pitch, weighted by how steady each is in a voice.
 
-It tells a few people in one room apart who speak into the same microphone, and mistakes others for them; it is no lock.
-docs/privacy.md has the error rates.
+It tells a few people apart who speak into the same microphone in one room, and mistakes others for them: it is not a
+lock. docs/privacy.md has the error rates.
 """
 
 import asyncio
@@ -11,15 +11,15 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
+from posewire.pcm import SAMPLE_RATE, Pcm
 from posewire.voice.providers import ProviderContext
 from posewire.voice.voiceprint.base import Vector
 
-RATE = 16000
 _WINDOW, _HOP, _FFT = 400, 160, 512
 _MELS, _CEPSTRA = 32, 20
 _LOW, _HIGH = 100.0, 7000.0
 _QUIET_DB = 30.0
-"""Frames this far below the loudest are no speech."""
+"""Frames this far below the loudest are not speech."""
 
 _SILENT_DB = 70.0
 """Of the energy of a frame: samples of about 16 units."""
@@ -29,7 +29,7 @@ _LEAST_FRAMES = 60
 
 _PITCH_LOW, _PITCH_HIGH = 60, 400
 _VOICED = 0.45
-_LONGEST = 15 * RATE
+_LONGEST = 15 * SAMPLE_RATE
 _MOST = 9.0
 """Three deviations: the steadiest measure (a synthetic voice's pitch) would drown out all others."""
 
@@ -52,19 +52,19 @@ class SpectralVoiceprint:
         with np.load(str(files("posewire.voice") / "data" / "voiceprint.npz")) as data:
             self._weights: Vector = data["weights"]
 
-    async def embed(self, pcm: NDArray[np.int16]) -> Vector | None:
-        """Return the statistics of the speech in it; None for less than 0.6 s."""
+    async def embed(self, pcm: Pcm) -> Vector | None:
+        """Return the statistics of the speech in the samples; None for less than 0.6 s."""
         return await asyncio.to_thread(statistics, pcm[:_LONGEST])
 
     def score(self, one: Vector, other: Vector) -> float:
-        """Return the negative mean of the weighted squares of the differences; no single one counts for much."""
+        """Return the negative mean of the weighted squares of the differences; no single one dominates."""
         return -float(np.mean(np.minimum(((one - other) * self._weights) ** 2, _MOST)))
 
     async def close(self) -> None:
-        """Nothing runs between calls."""
+        """Do nothing: the engine holds no resources."""
 
 
-def statistics(pcm: NDArray[np.int16]) -> Vector | None:
+def statistics(pcm: Pcm) -> Vector | None:
     """Return means and deviations of 20 cepstra, deviations of their changes, and the pitch's middle and spread.
 
     Source of the cepstra: Davis and Mermelstein, 1980; HTK's mel scale.
@@ -91,13 +91,13 @@ def _pitch(frames: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the logarithm of the pitch of the voiced frames, by autocorrelation."""
     centred = frames - frames.mean(axis=1, keepdims=True)
     spectrum = np.abs(np.fft.rfft(centred, 4 * _FFT)) ** 2
-    correlation = np.fft.irfft(spectrum)[:, : RATE // _PITCH_LOW + 1]
-    lags = np.arange(RATE // _PITCH_HIGH, RATE // _PITCH_LOW + 1)
+    correlation = np.fft.irfft(spectrum)[:, : SAMPLE_RATE // _PITCH_LOW + 1]
+    lags = np.arange(SAMPLE_RATE // _PITCH_HIGH, SAMPLE_RATE // _PITCH_LOW + 1)
     # Longer lags have fewer samples in them.
     fair = correlation[:, lags] / (correlation[:, :1] + 1.0) * (2 * _WINDOW / (2 * _WINDOW - lags))
     best = fair.argmax(axis=1)
     voiced = fair[np.arange(len(fair)), best] > _VOICED
-    found = np.log(RATE / lags[best[voiced]])
+    found = np.log(SAMPLE_RATE / lags[best[voiced]])
     return found if len(found) >= 5 else np.full(5, np.log(120.0))
 
 
@@ -105,7 +105,7 @@ def _pitch(frames: NDArray[np.float64]) -> NDArray[np.float64]:
 def _mel_filters() -> NDArray[np.float64]:
     edges = np.linspace(_mel(_LOW), _mel(_HIGH), _MELS + 2)
     hertz = 700 * (10 ** (edges / 2595) - 1)
-    bins = np.fft.rfftfreq(_FFT, 1 / RATE)
+    bins = np.fft.rfftfreq(_FFT, 1 / SAMPLE_RATE)
     rising = (bins - hertz[:-2, None]) / (hertz[1:-1] - hertz[:-2])[:, None]
     falling = (hertz[2:, None] - bins) / (hertz[2:] - hertz[1:-1])[:, None]
     filters: NDArray[np.float64] = np.clip(np.minimum(rising, falling), 0, None)

@@ -1,43 +1,33 @@
-"""The recogniser on recordings: commands are understood, other speech is rejected, decoders are shared."""
+"""PocketSphinx on recordings: it understands commands, rejects other speech, and shares its decoders."""
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator, Callable
 
 import numpy as np
 import pytest
 import pytest_asyncio
 
-from posewire.errors import ConfigError, ProviderError
+from posewire.errors import ConfigError
+from posewire.pcm import Pcm
 from posewire.voice.asr import pocketsphinx as asr_pocketsphinx
-from posewire.voice.asr.base import Channel, Transcript
+from posewire.voice.asr.base import AcousticProfile
 from posewire.voice.asr.grammar import Grammar
-from posewire.voice.asr.sphinx_engine import SphinxConfig
+from posewire.voice.asr.sphinx_decoders import SphinxConfig
 from posewire.voice.asr.worker_pool import WorkerPool
 from posewire.voice.commands.intents import IntentMatcher
-from posewire.voice.commands.sentences import load_sentences, merge_sentences
-from posewire.voice.settings import VoiceSettings
-from posewire.voice.vad.endpoint import Endpointer, frames_of
-from posewire.voice.vad.silero import SileroEngine
+from posewire.voice.commands.sentences_file import load_sentences, merge_sentences
 from posewire.wire.adpcm import AdpcmEncoder, adpcm_decode
-from voice.conftest import COMMANDS, OTHERS, Pcm, as_spoken, eventually, recording, silence, text_of
+from support.recordings import COMMANDS, OTHERS, as_spoken, recording, silence, text_of
+from support.sphinx import recognise, sphinx
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SENTENCES = load_sentences()
 MATCHER = IntentMatcher(SENTENCES)
 
 
-def sphinx(grammar: Grammar, pronunciations: dict[str, str], decoders: int = 2) -> WorkerPool:
-    threshold = VoiceSettings().asr_threshold
-    return asr_pocketsphinx.recognizer(
-        SphinxConfig(decoders, threshold, grammar.jsgf, grammar.words, pronunciations), 1
-    )
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def recognizer() -> AsyncIterator[WorkerPool]:
-    made = sphinx(Grammar(SENTENCES), {})
+    made = sphinx(Grammar(SENTENCES))
     yield made
     await made.close()
 
@@ -48,19 +38,10 @@ def as_wired(pcm: Pcm) -> Pcm:
     return np.concatenate([adpcm_decode(encoder.encode(pcm[i : i + 960])) for i in range(0, len(pcm), 960)])
 
 
-async def recognise(recognizer: WorkerPool, pcm: Pcm) -> Transcript:
-    endpointer = Endpointer(SileroEngine().detector(), 0.5, 512, 15)
-    utterance = recognizer.utterance(Channel())
-    for frame in frames_of(np.empty(0, np.int16), pcm)[0]:
-        for part in endpointer.push(frame).audio:
-            utterance.feed(part)
-    return await utterance.finish()
-
-
 def means_the_same(heard: str, said: str) -> bool:
     found, expected = MATCHER.match(heard), MATCHER.match(said)
     assert expected is not None
-    return found is not None and (found.intent.name, found.slots) == (expected.intent.name, expected.slots)
+    return found is not None and (found.intent.name, found.values) == (expected.intent.name, expected.values)
 
 
 @pytest.mark.parametrize("wired", [np.copy, as_wired], ids=["pcm", "adpcm"])
@@ -93,7 +74,7 @@ intents:
 lists:
   n: {from: 1, to: 100}
 """
-    recognizer = sphinx(Grammar(merge_sentences([("own", own)])), {})
+    recognizer = sphinx(Grammar(merge_sentences([("own", own)])))
     try:
         for name, said in (("goforward", "go forward ten meters"), ("something", "go somewhere and do something")):
             transcript = await recognise(recognizer, as_wired(as_spoken(name)))
@@ -119,29 +100,17 @@ async def test_the_result_does_not_depend_on_what_was_heard_before(recognizer: W
 
 @pytest.mark.parametrize("pcm", [silence(0), silence(2)], ids=["nothing", "digital silence"])
 async def test_silence_is_no_command(recognizer: WorkerPool, pcm: Pcm) -> None:
-    utterance = recognizer.utterance(Channel())
+    utterance = recognizer.utterance(AcousticProfile())
     utterance.feed(pcm)
     assert not (await utterance.finish()).accepted
 
 
 async def test_more_utterances_than_decoders_all_get_their_turn(recognizer: WorkerPool) -> None:
-    utterances = [recognizer.utterance(Channel()) for _ in range(5)]
+    utterances = [recognizer.utterance(AcousticProfile()) for _ in range(5)]
     for utterance in utterances:
         utterance.feed(recording("goforward"))
     texts = [(await utterance.finish()).text for utterance in utterances]
     assert texts == ["go forward ten meters"] * 5
-
-
-async def test_a_cancelled_utterance_gives_its_decoder_back(recognizer: WorkerPool) -> None:
-    before = asyncio.all_tasks()
-    for _ in range(6):
-        utterance = recognizer.utterance(Channel())
-        utterance.feed(recording("numbers"))
-        await asyncio.sleep(0.01)
-        utterance.cancel()
-    await eventually(lambda: asyncio.all_tasks() <= before)
-    transcript = await recognise(recognizer, as_spoken("goforward"))
-    assert transcript.text == "go forward ten meters"
 
 
 def own(pronunciations: str = "") -> Grammar:
@@ -151,7 +120,7 @@ def own(pronunciations: str = "") -> Grammar:
 
 async def test_a_word_without_a_pronunciation_is_named() -> None:
     with pytest.raises(ConfigError, match=r"own\.yaml: intent A: no pronunciation is known for 'posewire'"):
-        sphinx(own(), {})
+        sphinx(own())
 
 
 async def test_a_wrong_pronunciation_is_named() -> None:
@@ -163,33 +132,9 @@ async def test_a_word_with_its_own_pronunciation_is_taken() -> None:
     await sphinx(own(), {"posewire": "P OW Z W AY R"}).close()
 
 
-async def test_a_worker_that_is_killed_is_replaced_and_nobody_notices(recognizer: WorkerPool) -> None:
-    utterance = recognizer.utterance(Channel())
-    utterance.feed(recording("goforward")[:20000])
-    await eventually(lambda: bool(recognizer.pids()))
-    os.kill(recognizer.pids()[0], signal.SIGKILL)
-    utterance.feed(recording("goforward")[20000:])
-    assert (await utterance.finish()).text == "go forward ten meters"
-    assert recognizer.restarts == 1
-
-
-async def test_the_event_loop_does_not_wait_for_the_decoder(recognizer: WorkerPool) -> None:
-    utterances = [recognizer.utterance(Channel()) for _ in range(4)]
-    for utterance in utterances:
-        utterance.feed(recording("numbers"))
-    steps = 0
-    waiting = asyncio.gather(*(utterance.finish() for utterance in utterances))
-    while not waiting.done():
-        await asyncio.sleep(0.001)
-        steps += 1
-    # In a thread of this process the decoder would hold the interpreter's lock for most of this time.
-    assert steps > 100
-    await waiting
-
-
 async def test_utterances_beyond_the_decoders_wait_and_the_cancelled_do_not_count() -> None:
-    recognizer = sphinx(Grammar(SENTENCES), {}, decoders=1)
-    first, second, third = (recognizer.utterance(Channel()) for _ in range(3))
+    recognizer = sphinx(Grammar(SENTENCES), decoders=1)
+    first, second, third = (recognizer.utterance(AcousticProfile()) for _ in range(3))
     for utterance in (first, second, third):
         utterance.feed(recording("goforward"))
     second.cancel()
@@ -198,26 +143,9 @@ async def test_utterances_beyond_the_decoders_wait_and_the_cancelled_do_not_coun
     await recognizer.close()
 
 
-async def test_a_recogniser_that_is_closed_leaves_no_process_and_says_so() -> None:
-    before = asyncio.all_tasks()
-    recognizer = sphinx(Grammar(SENTENCES), {})
-    utterance = recognizer.utterance(Channel())
-    utterance.feed(recording("goforward"))
-    await eventually(lambda: bool(recognizer.pids()))
-    pid = recognizer.pids()[0]
-    await recognizer.close()
-    with pytest.raises(ProviderError):
-        await utterance.finish()
-    with pytest.raises(ProviderError, match="closed"):
-        recognizer.utterance(Channel())
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
-    await eventually(lambda: asyncio.all_tasks() <= before)
-
-
 async def test_dictation_gives_words_while_they_are_spoken() -> None:
     recognizer = asr_pocketsphinx.recognizer(SphinxConfig(1), 1)
-    utterance = recognizer.utterance(Channel())
+    utterance = recognizer.utterance(AcousticProfile())
     utterance.feed(as_spoken("goforward"))
     transcript = await utterance.finish()
     assert transcript.accepted
@@ -227,15 +155,15 @@ async def test_dictation_gives_words_while_they_are_spoken() -> None:
 
 
 async def test_a_session_learns_how_its_microphone_sounds(recognizer: WorkerPool) -> None:
-    channel = Channel()
+    acoustics = AcousticProfile()
     for _ in range(2):
-        before = channel.learned
-        utterance = recognizer.utterance(channel)
+        before = acoustics.learned
+        utterance = recognizer.utterance(acoustics)
         utterance.feed(recording("goforward"))
         await utterance.finish()
-        assert channel.learned not in ("", before)
-    learned = channel.learned
-    utterance = recognizer.utterance(channel)
+        assert acoustics.learned not in ("", before)
+    learned = acoustics.learned
+    utterance = recognizer.utterance(acoustics)
     utterance.feed(recording("goforward")[:4000])
     await utterance.finish()
-    assert channel.learned == learned  # too short to say anything
+    assert acoustics.learned == learned  # too short to say anything

@@ -12,13 +12,18 @@ import pytest
 
 from posewire.bench.standins import HttpStandIn, OpenAiScript
 from posewire.bench.voice import ModelResponder
-from posewire.voice.assistant import Assistant, SessionState, VoiceSession, VoiceSettings
-from posewire.voice.commands.sentences import load_sentences
+from posewire.voice.assistant import Assistant
+from posewire.voice.commands.sentences_file import load_sentences
 from posewire.voice.providers import load_provider
+from posewire.voice.session import VoiceSession, VoiceState
 from posewire.voice.session import VoiceSession as Session
-from posewire.voice.tts.synthesis import Speaker
-from posewire.voice.turn import Kit
-from voice.conftest import Board, Ear, eventually, feed, recording
+from posewire.voice.settings import VoiceSettings
+from posewire.voice.tts.synthesis import Synthesis
+from posewire.voice.turn import TurnResources
+from support.board import Board
+from support.ear import Ear
+from support.recordings import feed, recording
+from support.waiting import eventually
 
 ANSWER = "First a short sentence. Then a second one that takes a while. And a third."
 
@@ -37,11 +42,11 @@ class Backed:
         )
         self.vad = load_provider("vad", "silero", self.settings, sentences)
         phrases = {**sentences.phrases, "farewell": "Goodbye."}
-        self.kit = Kit(phrases, Speaker(self.tts), frozenset({"goodbye"}), budget_ms)
+        self.resources = TurnResources(phrases, Synthesis(self.tts), frozenset({"goodbye"}), budget_ms)
 
     def session(self, ear: Ear) -> VoiceSession:
         conversation = ModelResponder(self.llm).conversation(Board(), "x")
-        return Session(self.settings, self.vad, self.asr, self.kit, ear, conversation)
+        return Session(self.settings, self.vad, self.asr, self.resources, ear, conversation)
 
     async def close(self) -> None:
         for part in (self.asr, self.llm, self.tts):
@@ -118,7 +123,7 @@ async def test_an_abort_closes_the_request_that_is_waited_for(ear: Ear, stage: s
         await eventually(lambda: pipeline.server.open == 0)
         await eventually(lambda: not [t for t in asyncio.all_tasks() - before if "StandIn" not in str(t.get_coro())])
         assert ear.events[-1] == "cancelled"
-        assert session.state == SessionState.IDLE
+        assert session.state == VoiceState.IDLE
         await session.close()
 
 

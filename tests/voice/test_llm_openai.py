@@ -14,8 +14,8 @@ from posewire.bench.standins import Call, HttpStandIn, OpenAiScript
 from posewire.config import read_table
 from posewire.errors import ConfigError, ProviderError
 from posewire.voice.llm.base import ChatMessage, ChatTool, ToolCall
-from posewire.voice.llm.openai import ChatOptions, OpenAiChat, _ToolCalls
-from voice.conftest import eventually
+from posewire.voice.llm.openai import ChatOptions, OpenAiChat, ToolCallParts
+from support.waiting import eventually
 
 HELLO = [ChatMessage("system", "Be brief."), ChatMessage("user", "How are you?")]
 
@@ -99,7 +99,7 @@ async def test_a_task_that_is_cancelled_closes_the_connection() -> None:
         (says(b'data: {"error": {"message": "out of memory"}}\n\n'), "out of memory"),
         (says(b"data: {nonsense\n\n"), "not JSON"),
         (says(b'data: {"choices":[{"delta":{"content":"half"}}]}\n\n'), "broke off"),
-        (says(b"data: [1]\n\n"), "no answer"),
+        (says(b"data: [1]\n\n"), "not an answer"),
     ],
     ids=["status", "error event", "garbage", "broken off", "no object"],
 )
@@ -157,7 +157,7 @@ def test_wrong_options_are_named(table: dict[str, object], complaint: str) -> No
     st.sampled_from(["index", "id only", "same index"]),
 )
 def test_calls_survive_any_cut_and_any_way_of_numbering(calls: list[tuple[str, str]], size: int, how: str) -> None:
-    together = _ToolCalls()
+    together = ToolCallParts()
     for number, (name, arguments) in enumerate(calls):
         pieces = [arguments[i : i + size] for i in range(0, len(arguments), size)]
         for position, piece in enumerate(["", *pieces]):

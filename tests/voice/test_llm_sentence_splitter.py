@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posewire.ttl_cache import TtlCache
-from posewire.voice.llm.sentence_splitter import SentenceCutter, split_sentences
+from posewire.voice.llm.sentence_splitter import SentenceSplitter, split_sentences
 
 
 @pytest.mark.parametrize(
@@ -28,7 +27,7 @@ def test_a_text_is_cut_where_a_person_would_breathe(text: str, sentences: list[s
 
 
 def test_a_sentence_is_given_as_soon_as_it_is_whole() -> None:
-    cutter = SentenceCutter()
+    cutter = SentenceSplitter()
     assert cutter.push("Hello") == []
     assert cutter.push(" there. I") == ["Hello there."]
     assert cutter.flush() == ["I"]
@@ -39,7 +38,7 @@ TEXT = st.text(alphabet='ab1 .,!?。！”\n"-*', max_size=600)
 
 @given(TEXT, st.lists(st.integers(1, 40), max_size=60))
 def test_how_the_text_comes_in_does_not_matter(text: str, sizes: list[int]) -> None:
-    cutter, sentences, rest = SentenceCutter(), [], text
+    cutter, sentences, rest = SentenceSplitter(), [], text
     for size in sizes:
         sentences += cutter.push(rest[:size])
         rest = rest[size:]
@@ -52,17 +51,3 @@ def test_no_word_is_lost_and_no_sentence_is_endless(text: str) -> None:
     sentences = split_sentences(text)
     assert [letter for letter in "".join(sentences) if letter.isalnum()] == letters
     assert max(map(len, sentences), default=0) <= 240
-
-
-def test_a_cache_forgets_what_is_too_old_and_what_is_too_much() -> None:
-    now = [0.0]
-    cache: TtlCache[str, str] = TtlCache(5, 10, len, lambda: now[0])
-    cache.put("a", "xx")
-    cache.put("b", "yyy")
-    assert (cache.get("a"), len(cache), cache.size) == ("xx", 2, 5)
-    cache.put("c", "z")
-    assert (cache.get("b"), cache.get("a"), cache.get("c")) == (None, "xx", "z")
-    cache.put("d", "far too much")
-    now[0] = 10.0
-    assert (cache.get("d"), cache.get("a"), cache.get("c")) == (None, None, None)
-    assert (cache.size, cache.counts.hits, cache.counts.dropped) == (0, 3, 3)

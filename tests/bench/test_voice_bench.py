@@ -8,8 +8,8 @@ import pytest
 from posewire.bench.voice import measure_cancelling, measure_endurance, measure_streaming
 from posewire.bench.voice_corpus import COMMANDS, UNRELATED, with_noise
 from posewire.voice.commands.intents import IntentMatcher
-from posewire.voice.commands.sentences import load_sentences
-from voice.conftest import recording
+from posewire.voice.commands.sentences_file import load_sentences
+from support.recordings import recording
 
 needs_flite = pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
 ARGUMENTS = argparse.Namespace(turns=12)

@@ -1,4 +1,4 @@
-"""The dialogue with a model: over real HTTP to a server that says what the test tells it."""
+"""The dialogue with a model: over real HTTP to a server that answers as the test says."""
 
 import asyncio
 import contextlib
@@ -9,27 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from posewire.bench.standins import Call, HttpStandIn, OpenAiScript
-from posewire.config import read_table
-from posewire.errors import ConfigError, ProviderError
+from posewire.errors import ProviderError
 from posewire.server.state.conversation_memory import TABLES, StoredMemory
 from posewire.store import Store
 from posewire.voice.assistant import Assistant
+from posewire.voice.chat_settings import ChatSettings, DevicePrompt
 from posewire.voice.commands.responder import CommandResponder
-from posewire.voice.commands.sentences import load_sentences
-from posewire.voice.conversation import Emotion, Took
-from posewire.voice.llm.base import ChatMessage, ToolCall
+from posewire.voice.commands.sentences_file import load_sentences
+from posewire.voice.conversation import Emotion, StageTime
 from posewire.voice.llm.chat import ChatConversation, ChatResponder
-from posewire.voice.llm.emotions import EMOJI, ModelText
-from posewire.voice.llm.history import History, tokens_of
 from posewire.voice.llm.openai import ChatOptions, OpenAiChat
-from posewire.voice.llm.prompt import PromptManager
-from posewire.voice.llm.settings import ChatSettings, DevicePrompt, check_template
 from posewire.voice.settings import VoiceSettings
-from voice.conftest import ALL_TOOLS, Board, Ear, eventually
+from support.board import ALL_TOOLS, Board
+from support.ear import Ear
+from support.waiting import eventually
 
 Messages = Sequence[dict[str, Any]]
 
@@ -145,7 +140,7 @@ async def test_the_stages_of_the_answer_are_told() -> None:
 
     async with talking(script) as (conversation, _):
         pieces = [piece async for piece in conversation.answer("Light, if you would be so kind.")]
-    assert [piece.stage for piece in pieces if isinstance(piece, Took)] == ["tool"]
+    assert [piece.stage for piece in pieces if isinstance(piece, StageTime)] == ["tool"]
 
 
 async def test_a_summary_is_there_in_the_next_session_if_that_is_wanted(tmp_path: Path) -> None:
@@ -176,7 +171,7 @@ async def test_nothing_is_remembered_of_a_device_that_will_have_another_name(tmp
     settings = ChatSettings(memory=True, memory_pause_s=0.01)
     async with talking("I see.", memory=memory, settings=settings) as (conversation, server):
         for lasting in (False, True):
-            conversation.lasting = lasting
+            conversation.memorable = lasting
             await answer(conversation, "I am Ada, I like tea.")
         while not await memory.recall("kitchen"):
             await asyncio.sleep(0.01)
@@ -202,89 +197,3 @@ async def test_a_whole_session_with_a_model(ear: Ear, board: Board) -> None:
         "says I think so.",
     ]
     assert set(made.caches()) == {"prompts"}
-
-
-# --- prompt
-
-
-def test_a_prompt_file_is_read_again_and_a_wrong_one_is_named(tmp_path: Path) -> None:
-    file = tmp_path / "prompt.txt"
-    file.write_text("You are {device} at {time}. {memory}")
-    prompts = PromptManager(ChatSettings(prompt_file=str(file)), clock=lambda: datetime(2026, 1, 2, 3, 4))
-    assert prompts.of("x", "Ada.") == "You are x at 03:04. From earlier conversations you remember: Ada."
-    file.write_text("Now {room}!")
-    prompts.cache.clear()
-    assert prompts.of("x") == "Now !"
-    for bad in ("{nothing}", "{", "{device.name}", "{device!r:>9}{0}"):
-        with pytest.raises(ConfigError, match="prompt"):
-            check_template(bad)
-        with pytest.raises(ConfigError):
-            ChatSettings(prompt=bad)
-    with pytest.raises(ConfigError, match="gone"):
-        PromptManager(ChatSettings(prompt_file="gone.txt"))
-    with pytest.raises(ConfigError, match=r'\[voice\.chat\.devices\."x y"\] has no setting '):
-        read_table(ChatSettings, {"devices": {"x y": {"nonsense": 1}}}, "voice.chat")
-    with pytest.raises(ConfigError, match="max_turns"):
-        read_table(ChatSettings, {"max_turns": 0}, "voice.chat")
-
-
-# --- history
-
-
-@given(st.lists(st.integers(0, 400), max_size=40), st.integers(1, 10), st.integers(10, 300))
-def test_history_stays_within_its_bounds_and_keeps_turns_whole(sizes: list[int], turns: int, tokens: int) -> None:
-    history = History(turns, tokens)
-    for number, size in enumerate(sizes):
-        call = ToolCall(str(number), "t", "x" * size)
-        history.add([ChatMessage("user", str(number)), ChatMessage("assistant", tool_calls=(call,))])
-        assert len(history) <= turns
-        assert history.tokens == sum(map(tokens_of, history.messages())) <= tokens
-        assert [message.role for message in history.messages()] == ["user", "assistant"] * len(history)
-        kept = [int(message.content) for message in history.messages() if message.role == "user"]
-        assert kept == list(range(number + 1 - len(kept), number + 1))
-
-
-def test_other_writing_weighs_more() -> None:
-    assert tokens_of(ChatMessage("user", "今天天气怎么样")) > tokens_of(ChatMessage("user", "weather"))
-
-
-# --- a model's text
-
-
-def told(pieces: Sequence[str]) -> tuple[str, list[str]]:
-    text = ModelText()
-    found = [out for piece in pieces for out in text.push(piece)] + list(text.flush())
-    said = "".join(piece for piece in found if isinstance(piece, str))
-    return said, [piece.name for piece in found if isinstance(piece, Emotion)]
-
-
-@pytest.mark.parametrize(
-    ("text", "said", "faces"),
-    [
-        ("[happy] Hello.", "Hello.", ["happy"]),
-        ("[happy] [sad] Hello.", "[sad] Hello.", ["happy"]),
-        ("<think>What [sad] now?</think>\n\n[sad] Oh.", "Oh.", ["sad"]),
-        ("Oh 😂 well 😔", "Oh 😂 well 😔", ["funny"]),
-        ("[1] is a number", "[1] is a number", []),
-        ("[happy", "[happy", []),
-        ("a < b <think", "a < b <think", []),
-        ("<think>never ends", "", []),
-        ("", "", []),
-    ],
-)
-def test_faces_are_told_and_thoughts_are_not(text: str, said: str, faces: list[str]) -> None:
-    assert told([text]) == (said, faces)
-
-
-_parts = st.sampled_from(["<think>", "</think>", "[happy]", "[", "]", " ", "a", "😂", "<", "th", "happy", "\n"])
-
-
-@given(st.lists(_parts, max_size=12).map("".join), st.data())
-def test_it_does_not_matter_how_the_text_is_cut(text: str, data: st.DataObject) -> None:
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=5)))
-    pieces = [text[start:end] for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-    assert told(pieces) == told([text])
-
-
-def test_every_face_has_its_own_emoji() -> None:
-    assert len(set(EMOJI.values())) == len(EMOJI) == 21

@@ -1,0 +1,1 @@
+"""Helper functions and stand-ins that several tests share. One file for each job; nothing here is a test."""

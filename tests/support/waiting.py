@@ -1,0 +1,11 @@
+"""Waiting for things that report no event."""
+
+import asyncio
+from collections.abc import Callable
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds; fail after ten seconds."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.005)
