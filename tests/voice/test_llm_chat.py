@@ -108,15 +108,17 @@ async def test_commands_need_no_model() -> None:
 
 
 async def test_what_was_heard_of_an_interrupted_answer_counts() -> None:
-    async with talking(OpenAiScript("One. Two. Three.", token_s=0.05)) as (conversation, _):
+    script = OpenAiScript("One. Two. Three.", token_s=0.05)
+    async with talking(script) as (conversation, _):
         async with aclosing(conversation.answer("Count for me.")) as pieces:  # type: ignore[type-var]
             async for piece in pieces:
                 if isinstance(piece, str):
                     break
         assert conversation.history.messages()[-1].content.startswith("One.")
         assert conversation.history.messages()[-1].content.endswith("(interrupted)")
+        script.sent.clear()
         slow = asyncio.create_task(answer(conversation, "Again."))
-        await asyncio.sleep(0.08)
+        await eventually(lambda: bool(script.sent))
         slow.cancel()
         with pytest.raises(asyncio.CancelledError):
             await slow

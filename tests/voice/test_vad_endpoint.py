@@ -9,6 +9,7 @@ from posewire.voice.vad.endpoint import Endpointer
 from posewire.voice.vad.energy import EnergyEngine
 from posewire.voice.vad.silero import SileroEngine
 from support.recordings import recording, silence
+from support.scripted import ScriptedDetector, frames_of_probability
 
 
 def frames(pcm: Pcm) -> list[Pcm]:
@@ -33,49 +34,36 @@ def test_one_sentence_is_one_utterance(engine: VadEngine, name: str) -> None:
     assert next(number for number, step in enumerate(steps) if step.ended) * VAD_FRAME >= loud[-1]
 
 
-class Script:
-    """A detector that reads its probabilities from the frames themselves."""
-
-    def probability(self, frame: Pcm) -> float:
-        return float(frame[0]) / 100
-
-    def reset(self) -> None: ...
-
-
-def scripted(*percent: int) -> list[Pcm]:
-    return [np.full(VAD_FRAME, value, np.int16) for value in percent]
-
-
 def test_two_loud_frames_are_no_speech() -> None:
-    endpointer = Endpointer(Script(), 0.5, 320, 15)
-    assert not any(endpointer.push(frame).started for frame in scripted(*[0, 90, 90] * 20))
+    endpointer = Endpointer(ScriptedDetector(), 0.5, 320, 15)
+    assert not any(endpointer.push(frame).started for frame in frames_of_probability(*[0, 90, 90] * 20))
 
 
 def test_what_came_before_the_onset_belongs_to_the_utterance() -> None:
-    endpointer = Endpointer(Script(), 0.5, 320, 15)
-    steps = [endpointer.push(frame) for frame in scripted(*range(30), 60, 61, 62)]
+    endpointer = Endpointer(ScriptedDetector(), 0.5, 320, 15)
+    steps = [endpointer.push(frame) for frame in frames_of_probability(*range(30), 60, 61, 62)]
     assert steps[-1].started
     assert [int(frame[0]) for frame in steps[-1].audio] == [*range(18, 30), 60, 61, 62]
 
 
 def test_speech_goes_on_at_a_lower_threshold_and_ends_after_silence() -> None:
-    endpointer = Endpointer(Script(), 0.5, 320, 15)
-    steps = [endpointer.push(frame) for frame in scripted(*[90] * 3, *[40] * 20, *[0] * 9)]
+    endpointer = Endpointer(ScriptedDetector(), 0.5, 320, 15)
+    steps = [endpointer.push(frame) for frame in frames_of_probability(*[90] * 3, *[40] * 20, *[0] * 9)]
     assert not any(step.ended for step in steps)
-    assert endpointer.push(scripted(0)[0]).ended
+    assert endpointer.push(frames_of_probability(0)[0]).ended
     assert endpointer.silence_ms == 320
 
 
 def test_a_long_pause_is_heard_only_when_speech_follows_it() -> None:
-    endpointer = Endpointer(Script(), 0.5, None, 60)
-    for frame in scripted(90, 90, 90):
+    endpointer = Endpointer(ScriptedDetector(), 0.5, None, 60)
+    for frame in frames_of_probability(90, 90, 90):
         endpointer.push(frame)
-    quiet = [frame for silent in scripted(*[0] * 50) for frame in endpointer.push(silent).audio]
+    quiet = [frame for silent in frames_of_probability(*[0] * 50) for frame in endpointer.push(silent).audio]
     assert len(quiet) == 8
-    assert len(endpointer.push(scripted(90)[0]).audio) == 43
+    assert len(endpointer.push(frames_of_probability(90)[0]).audio) == 43
 
 
 def test_an_endless_utterance_is_cut() -> None:
-    endpointer = Endpointer(Script(), 0.5, 512, 2)
-    steps = [endpointer.push(frame) for frame in scripted(*[90] * 70)]
+    endpointer = Endpointer(ScriptedDetector(), 0.5, 512, 2)
+    steps = [endpointer.push(frame) for frame in frames_of_probability(*[90] * 70)]
     assert [step.ended for step in steps].index(True) * 32 == pytest.approx(2000, abs=64)

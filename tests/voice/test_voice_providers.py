@@ -111,7 +111,8 @@ async def test_an_utterance_that_is_cancelled_leaves_nothing(name: str) -> None:
         utterance = recognizer.utterance(AcousticProfile())
         utterance.feed(recording("goforward"))
         finishing = asyncio.create_task(utterance.finish())
-        await asyncio.sleep(0.05)
+        if server is not None:
+            await eventually(lambda: server.open == 1)
         finishing.cancel()
         utterance.cancel()
         utterance.cancel()
@@ -166,7 +167,7 @@ async def test_a_voice_that_is_cancelled_leaves_nothing(name: str) -> None:
                     pass
 
         speaking = asyncio.create_task(speak())
-        await asyncio.sleep(0.02)
+        await (eventually(lambda: server.open == 1) if server is not None else asyncio.sleep(0))
         speaking.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await speaking

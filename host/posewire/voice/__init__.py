@@ -1,4 +1,5 @@
-"""The offline voice assistant: speech detection, recognition, intents, device tools, synthesis.
+"""The voice assistant: speech detection, recognition, commands or a language model, tools, synthesis.
 
-Nothing here knows about connections: a session takes 16 kHz samples and text, and speaks through a ``VoiceOut``.
+It knows no connections: a voice session gets 16 kHz samples and texts, and speaks through a ``VoiceOut``. The modules
+here tie the packages together; each package's ``__init__.py`` says which others it may import.
 """

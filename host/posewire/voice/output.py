@@ -6,12 +6,14 @@ from typing import Literal, Protocol
 
 from posewire.pcm import Pcm
 
+Outcome = Literal["answered", "nothing heard", "not understood", "interrupted", "failed"]
+
 
 @dataclass(frozen=True)
 class TurnReport:
     """The result of a turn, and the time that each stage took."""
 
-    outcome: Literal["answered", "nothing heard", "not understood", "interrupted", "failed"]
+    outcome: Outcome
     stages: Mapping[str, float]
     """Milliseconds by stage, in the order in which they ended; see ``STAGES``."""
 

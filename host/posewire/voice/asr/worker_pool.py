@@ -1,4 +1,4 @@
-"""Worker processes for blocking recognisers, so that neither the event loop nor another session waits for one.
+"""Worker processes for blocking recognisers, so that neither the event loop nor another utterance waits for one.
 
 Some engines keep the interpreter's lock while they decode; in a process of their own they disturb nobody.
 """

@@ -1,4 +1,4 @@
-"""The offline assistant: sentences to intents, intents to actions, actions to answers.
+"""Commands: sentences files become intents, texts are matched with them, actions and tools are run, replies are filled.
 
-May import ``voice.tools`` and the ground floor.
+May import ``voice.conversation``, ``voice.emotions``, ``voice.tools`` and the ground floor.
 """

@@ -1,4 +1,5 @@
-"""Language models: the engine interface (``base.py``), the engines, prompt, history and the dialogue.
+"""Language models: the interface (``base.py``), the engines, prompt, history, tool calls and the dialogue.
 
-May import ``voice.protocols``, ``voice.tools`` and the ground floor.
+May import ``voice.commands``, ``voice.conversation``, ``voice.protocols``, ``voice.providers``, ``voice.tools`` and the
+ground floor.
 """

@@ -1,4 +1,4 @@
-"""Protocols that several engines speak: Wyoming, and OpenAI-compatible HTTP.
+"""Protocols of several engines: Wyoming, and OpenAI-compatible HTTP.
 
 May import the ground floor only.
 """

@@ -1,4 +1,4 @@
-"""Speech synthesis: the engine interface (``base.py``), the engines, and the synthesis of a reply sentence by sentence.
+"""Speech synthesis: the engine interface (``base.py``), the engines, and the synthesis of sentences at one loudness.
 
-May import ``voice.protocols`` and the ground floor.
+May import ``voice.protocols``, ``voice.providers`` and the ground floor.
 """

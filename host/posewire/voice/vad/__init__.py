@@ -1,4 +1,4 @@
-"""Voice activity detection: the detector interface (``base.py``), the detectors, and the end of an utterance.
+"""Voice activity detection: the detector interface (``base.py``), the detectors, and the ends of utterances.
 
-May import the ground floor only.
+May import ``voice.providers`` and the ground floor.
 """

@@ -29,7 +29,7 @@ class Endpointer:
     """Cuts utterances out of a stream of frames (512 samples, 32 ms).
 
     Speech starts with 3 frames in a row at ``threshold`` or above, and brings the 12 frames before it along; it goes on
-    while frames reach 0.35, and ends after ``end_silence_ms`` without one (None: only by ``stop``) or after ``max_s``.
+    while frames reach 0.35, and ends after ``end_silence_ms`` without one (None: never) or after ``max_s``.
     """
 
     def __init__(
@@ -73,12 +73,6 @@ class Endpointer:
         if over:
             self._reset()
         return FrameResult(audio=audio, ended=over)
-
-    def stop(self) -> bool:
-        """End the utterance here; return False when none was going on."""
-        was = self.speaking
-        self._reset()
-        return was
 
     def _wait(self, frame: Pcm, probability: float) -> FrameResult:
         self._before.append(frame)

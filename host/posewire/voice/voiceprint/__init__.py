@@ -1,4 +1,4 @@
-"""Voiceprints: an engine makes a vector of a voice, and the enrolled voices are compared with it.
+"""Voiceprints: engines make a vector of a voice, which is compared with those of the enrolled people.
 
-May import ``voice.protocols`` and the ground floor.
+May import ``voice.asr`` (it identifies beside recognition), ``voice.providers`` and the ground floor.
 """
