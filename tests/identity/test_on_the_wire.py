@@ -478,11 +478,11 @@ async def test_who_may_no_longer_speak_is_not_listened_to_any_more() -> None:
             await peer.echo()
             handler = host.services.registry.device(MAC.lower())
             assert handler is not None
-            assert handler.voice_state == "listening"
+            assert handler.voice.state == "listening"
             wanted.append(frozenset({"room.*"}))
             await host.services.control.reload()
             assert (await peer.receive("error"))["code"] == "forbidden"
-            assert handler.voice_state == "idle"
+            assert handler.voice.state == "idle"
             # Said once; and what it may still be told is not cut by other changes.
             wanted.append(frozenset({"room.join"}))
             await host.services.control.reload()

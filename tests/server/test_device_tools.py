@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from posewire.errors import ToolError
-from posewire.server.connection.device_tools import DeviceTools
+from posewire.server.connection.device_tools import DeviceToolClient
 from posewire.server.host import Host
 from server.conftest import Peer, Peers
 
@@ -39,7 +39,7 @@ async def answer(peer: Peer, pages: list[list[str]]) -> list[dict[str, Any]]:
         await peer.send(type="mcp", payload=reply)
 
 
-async def tools_of(host: Host, count: int) -> DeviceTools:
+async def tools_of(host: Host, count: int) -> DeviceToolClient:
     handler = host.services.registry.device(DEVICE)
     assert handler is not None
     async with asyncio.timeout(5):
@@ -73,7 +73,7 @@ async def test_a_call_fails_when_the_device_goes(host: Host, peers: Peers) -> No
     await asyncio.sleep(0.05)
     device.cancel()
     peer.socket.transport.abort()
-    with pytest.raises(ToolError, match="gone"):
+    with pytest.raises(ToolError, match="disconnected"):
         await call
 
 

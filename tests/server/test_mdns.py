@@ -3,7 +3,7 @@
 import pytest
 
 from posewire.errors import ConfigError
-from posewire.server.transport.mdns import SERVICE, Announcer
+from posewire.server.transport.mdns import SERVICE, MdnsAnnouncer
 from posewire.server.transport.settings import MdnsSettings
 
 zeroconf = pytest.importorskip("zeroconf")
@@ -11,7 +11,7 @@ zeroconf_asyncio = pytest.importorskip("zeroconf.asyncio")
 
 
 async def test_the_name_resolves_while_the_host_runs() -> None:
-    announcer = Announcer(MdnsSettings("posewire-test"))
+    announcer = MdnsAnnouncer(MdnsSettings("posewire-test"))
     try:
         await announcer.start("127.0.0.1", 8123, "/posewire/v1/", ["127.0.0.1"])
         asking = zeroconf_asyncio.AsyncZeroconf(interfaces=["127.0.0.1"])
@@ -31,7 +31,7 @@ async def test_the_name_resolves_while_the_host_runs() -> None:
 
 
 async def test_a_host_on_loopback_is_not_announced() -> None:
-    announcer = Announcer(MdnsSettings())
+    announcer = MdnsAnnouncer(MdnsSettings())
     await announcer.start("127.0.0.1", 8000, "/")
     assert announcer._zeroconf is None
 

@@ -294,10 +294,11 @@ async def test_sound_and_writing_that_were_dropped_are_seen_in_the_metrics(voice
     await peer.echo()
     handler = voiced.services.registry.device(DEVICE)
     assert handler is not None
-    assert handler.voice is not None
+    voice = handler.voice.get_or_create()
+    assert voice is not None
     for _ in range(12):  # seconds, more at once than may wait
-        handler.voice.feed(np.zeros(16000, np.int16))
-    dropped = handler.voice.dropped
+        voice.feed(np.zeros(16000, np.int16))
+    dropped = voice.dropped
     assert dropped >= 16000
     voiced.services.store.post(lambda connection: connection.execute("nonsense"))
     with pytest.raises(StoreError):

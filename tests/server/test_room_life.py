@@ -200,7 +200,7 @@ async def test_a_board_that_restarts_has_its_room_again_and_leaves_no_ghosts(hos
     await board.join("hall")
     assert (await guest.receive("room", event="role"))["slot"] == 2
     assert [entry.device for entry in host.services.rooms.rooms["studio"].members.values()] == [SECOND]
-    assert list(host.services.registry.held()) == []
+    assert list(host.services.resumption.kept()) == []
 
 
 async def test_who_is_kicked_while_away_does_not_come_back_into_the_room(peers: Peers) -> None:

@@ -21,7 +21,7 @@ from posewire.hub import StateMirror, state
 from posewire.rooms.room import Room
 from posewire.server.connection.settings import FloodSettings
 from posewire.server.host import Host
-from posewire.server.messages.catalog import HANDLERS
+from posewire.server.messages.catalog import MESSAGES
 from posewire.server.settings import load_settings
 from posewire.wire.frames import FrameType, build_frame
 from server.conftest import Peer, Peers, settings
@@ -37,9 +37,9 @@ FIELDS = [
 ]  # fmt: skip
 
 
-@given(st.sampled_from(sorted(HANDLERS)), st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=6))
+@given(st.sampled_from(sorted(MESSAGES)), st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=6))
 def test_whatever_a_message_holds_it_is_read_or_refused(kind: str, fields: dict[str, Any]) -> None:
-    parse = HANDLERS[kind].parse
+    parse = MESSAGES[kind].parse
     if parse is not None:
         try:
             parse({"type": kind, **fields})

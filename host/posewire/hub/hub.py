@@ -7,9 +7,7 @@ from typing import Any, Generic
 from posewire.hub.dispatcher import Content, Delivery, MessageDispatcher
 from posewire.hub.monitor import ConnectionMonitor, Limits
 from posewire.hub.pool import C, ConnectionPool, Group
-
-REPLACED = 4000
-"""Close code for a connection whose device has connected again."""
+from posewire.wire.close_codes import REPLACED
 
 
 class ConnectionHub(Generic[C]):

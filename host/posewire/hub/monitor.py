@@ -13,12 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 from posewire.hub.pool import C, ConnectionPool
-
-GONE = 1011
-"""Close code for a connection that does not answer (RFC 6455 section 7.4.1)."""
-
-IDLE = 4008
-"""Close code for a connection that has sent no message for too long."""
+from posewire.wire.close_codes import IDLE, INTERNAL_ERROR
 
 
 @dataclass(frozen=True)
@@ -83,7 +78,7 @@ class ConnectionMonitor(Generic[C]):
             elif now - asked < limits.answer_within:
                 self._asked[connection_id] = asked
             else:
-                self._end(connection_id, connection, "zombies", GONE, "keepalive ping timeout")
+                self._end(connection_id, connection, "zombies", INTERNAL_ERROR, "keepalive ping timeout")
 
     def _note_messages(self, connection_id: str, connection: C, seen: tuple[int, float] | None) -> None:
         """Note how many messages there are. The last one came no later than anything else, a sign of life included."""

@@ -21,15 +21,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from posewire.hub.hub import ConnectionHub
 from posewire.hub.pool import Group
+from posewire.wire.close_codes import NORMAL, TRY_AGAIN_LATER
 
 MAX_TEXT = 256
 """Text messages that may wait for a slow peer; one more closes it, as a peer that misses control is out of step."""
 
 MAX_BINARY = 32
 """Binary messages that may wait; one more replaces the oldest."""
-
-TOO_SLOW = 1013
-"""Close code for such a peer: try again later (IANA's registry of close codes)."""
 
 _CONGESTED = 8
 _CLOSING_TIMEOUT = 5.0
@@ -59,7 +57,7 @@ class StarletteConnection:
     def send_text(self, text: str) -> None:
         """Queue a text message; a peer with too many of them waiting is closed with code 1013."""
         if len(self._queue) - self._binary >= MAX_TEXT:
-            self.close(TOO_SLOW, "too slow: too many messages wait")
+            self.close(TRY_AGAIN_LATER, "too slow: too many messages wait")
         else:
             self._put(text)
 
@@ -99,7 +97,7 @@ class StarletteConnection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            self.close(1000, "")
+            self.close(NORMAL, "")
         else:
             self._writer.cancel()
         with suppress(asyncio.CancelledError):

@@ -1,26 +1,26 @@
 """One published frame on its way to many."""
 
-from posewire.wire.frames import FrameType, build_frame
+from posewire.wire.frames import FrameType, frame_header
 from posewire.wire.messages import RoomKind
 
 
 class RoomFrame:
-    """A frame of a room: serialised once per frame protocol."""
+    """A frame of a room. ``framed_2`` and ``framed_3`` are for links: the frame in protocol 2 and 3, ready for their
+    transport, made by the first link that sends it and sent by all others of that protocol.
+    """
 
-    __slots__ = ("_messages", "framed", "kind", "payload", "slot")
+    __slots__ = ("framed_2", "framed_3", "kind", "payload", "slot")
+
+    framed_2: bytes
+    framed_3: bytes
 
     def __init__(self, kind: RoomKind, payload: bytes, slot: int) -> None:
         self.kind = kind
         self.payload = payload
         self.slot = slot
-        self.framed: dict[int, bytes] = {}
-        """What links made of the message for their transport, by frame protocol: made once, sent to many."""
-        self._messages: dict[int, bytes] = {}
+        self.framed_2 = self.framed_3 = b""
 
-    def message(self, protocol: int) -> bytes:
-        """Return the binary message in frame protocol 2 or 3."""
-        message = self._messages.get(protocol)
-        if message is None:
-            frame_type = FrameType.POSE if self.kind == "pose" else FrameType.AUDIO
-            message = self._messages[protocol] = build_frame(frame_type, self.payload, protocol, self.slot)
-        return message
+    def header(self, protocol: int) -> bytes:
+        """Return the header that precedes the payload in frame protocol 2 or 3."""
+        frame_type = FrameType.POSE if self.kind == "pose" else FrameType.AUDIO
+        return frame_header(frame_type, len(self.payload), protocol, self.slot)

@@ -16,13 +16,12 @@ from posewire.identity.identities import Identities
 from posewire.identity.principal import Principal
 from posewire.log import EventLog
 from posewire.server.authenticator import ConnectionAuthenticator
-from posewire.server.connection.handler import ConnectionHandler
+from posewire.server.connection.peer import Peer
 from posewire.server.connection.registry import ConnectionRegistry
-from posewire.server.connection.session_store import keep_sessions, take_back_sessions
 from posewire.server.host_tools import HostTools
+from posewire.server.http.app import HttpSide
 from posewire.server.http.routes import ROUTES
-from posewire.server.messages.catalog import HANDLERS
-from posewire.server.messages.message_type import TextType
+from posewire.server.messages.catalog import MESSAGES, text_types
 from posewire.server.monitoring.file_limit import raise_file_limit
 from posewire.server.monitoring.health import HealthMonitor
 from posewire.server.monitoring.malloc_trim import TRIM_PERIOD, malloc_trim
@@ -38,15 +37,18 @@ from posewire.server.state.shared_states import REFRESH
 from posewire.server.state.voiceprints import Voiceprints
 from posewire.server.store_domains import DOMAINS
 from posewire.server.transport.listener import Listener
-from posewire.server.transport.mdns import Announcer
-from posewire.server.transport.websocket import CLOSING_TIMEOUT
+from posewire.server.transport.mdns import MdnsAnnouncer
+from posewire.server.transport.websocket import CLOSING_TIMEOUT, WebSocket
+from posewire.server.wiring import admission, host_parts, session_store
 from posewire.store import MEMORY, Store
+from posewire.task_scope import TaskScope
 from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant
+from posewire.wire.close_codes import POLICY_VIOLATION
 
 PATH = "/posewire/v1/"
 _DRAIN_TIMEOUT = CLOSING_TIMEOUT + 1.0
-"""Seconds that stopping waits for anybody; a peer that does not finish its closing handshake is cut before that."""
+"""Seconds that stopping waits for peers; one that does not finish its closing handshake is cut before that."""
 
 CONFIG_EVERY = 2.0
 """Seconds between checks of the configuration file."""
@@ -75,7 +77,8 @@ class Host:
         self._log = EventLog()
         self._services: Services | None = None
         self._listener: Listener | None = None
-        self._announcer = Announcer(settings.mdns)
+        self._http: HttpSide | None = None
+        self._mdns = MdnsAnnouncer(settings.mdns)
         self._plugins: list[Plugin] = []
         self._announcing: asyncio.Task[None] | None = None
         self.url = ""
@@ -93,23 +96,21 @@ class Host:
             ConfigError: the address cannot be listened on, or a setting makes no sense.
             StoreError: the store cannot be opened.
         """
-        self._plugins = load_plugins(self._settings.server.plugins, list(HANDLERS))
-        text_types = dict(HANDLERS)
-        for plugin in self._plugins:
-            text_types.update(plugin.text_types)
+        server = self._settings.server
+        self._plugins = load_plugins(server.plugins, list(MESSAGES))
         store = await asyncio.to_thread(Store, self._settings.store.path or MEMORY, DOMAINS)
         try:
             assistant = await self._make_assistant(store)
             identities = await asyncio.to_thread(Identities, store)
-            self._services = self._make_services(assistant, store, identities, text_types)
+            self._services = self._make_services(assistant, store, identities)
             identities.on_revoked = self._close_revoked
-            await self._take_back_sessions()
-            plugin_routes = [route for plugin in self._plugins for route in plugin.routes]
-            self._listener = Listener(self._services, [*ROUTES, *plugin_routes])
+            await self._load_sessions()
+            self._listener = self._make_listener(self._services)
             for plugin in self._plugins:
+                plugin.bind(self._services)
                 for hook in plugin.starting:
                     await hook(self._services)
-            host, port = await self._listener.start()
+            host, port = await self._listener.start(server.host, server.port, server.certificate, server.key)
         except BaseException:
             store.close()
             raise
@@ -124,9 +125,20 @@ class Host:
             jobs.append(Job("configuration", CONFIG_EVERY, reload.reload_if_changed))
         self._scheduler = Scheduler(jobs, self._services.counters)
         self._scheduler.start()
-        self._announcing = asyncio.create_task(self._announcer.start(host, port, PATH))
-        scheme = "wss" if self._settings.server.certificate else "ws"
+        self._announcing = asyncio.create_task(self._mdns.start(host, port, PATH))
+        scheme = "wss" if server.certificate else "ws"
         self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
+
+    def _make_listener(self, services: Services) -> Listener:
+        types = text_types(host_parts(services))
+        routes = list(ROUTES)
+        for plugin in self._plugins:
+            types.update(plugin.text_types)
+            routes.extend(plugin.routes)
+        admit = admission(services, types).admit
+        self._http = HttpSide(services, routes, services.settings.http)
+        # The limit of a message may change while the host runs: it counts for new connections.
+        return Listener(lambda: WebSocket(admit, services.settings.server.max_message), self._http.protocol)
 
     def _jobs(self, services: Services, listener: Listener) -> list[Job]:
         def sweep() -> None:
@@ -152,11 +164,9 @@ class Host:
         self._log.info("voice", **assistant.describe())
         return assistant
 
-    def _make_services(
-        self, assistant: Assistant | None, store: Store, identities: Identities, text_types: dict[str, TextType]
-    ) -> Services:
+    def _make_services(self, assistant: Assistant | None, store: Store, identities: Identities) -> Services:
         settings, server = self._settings, self._settings.server
-        hub: ConnectionHub[ConnectionHandler] = ConnectionHub(
+        hub: ConnectionHub[Peer] = ConnectionHub(
             Limits(server.ping_after, server.answer_within, server.idle_after, server.sweep)
         )
         registry, caches, counters = ConnectionRegistry(hub.pool), Caches(), Counter[str]()
@@ -170,7 +180,6 @@ class Host:
             identities,
             ConnectionAuthenticator(settings.auth, identities),
             Audit(store),
-            text_types,
             UpdateService(settings.update, firmware_folder),
             hub,
             registry,
@@ -182,15 +191,15 @@ class Host:
         )
 
     def _close_revoked(self, principal: Principal) -> None:
-        for handler in self.services.registry.everybody():
-            theirs = handler.identity.principal
+        for peer in self.services.registry.all_connections():
+            theirs = peer.identity.principal
             if (theirs.token_id, theirs.device_id) == (principal.token_id, principal.device_id):
-                handler.leave_for_good()
-                handler.close(1008, "access was revoked or has expired")
+                peer.leave_for_good()
+                peer.close(POLICY_VIOLATION, "access was revoked or has expired")
 
     async def stop(self, reason: str = "the host is shutting down") -> None:
         """Tell every peer, wait for their closing handshakes, then stop the engines."""
-        await self._announcer.stop()
+        await self._mdns.stop()
         if self._listener is not None:
             await self._listener.stop()
         if self._services is None:
@@ -204,16 +213,16 @@ class Host:
         if self._announcing is not None:
             self._announcing.cancel()
         registry = self._services.registry
-        for handler in registry:
-            handler.say_goodbye(reason)
+        for peer in registry:
+            peer.say_goodbye(reason)
         try:
             async with asyncio.timeout(_DRAIN_TIMEOUT):
                 await registry.drained()
         except TimeoutError:
             self._log.warning("not_drained", left=registry.open)
-        await self._keep_sessions()
-        if self._listener is not None:
-            await self._listener.stop_http(_DRAIN_TIMEOUT)
+        await self._save_sessions()
+        if self._http is not None:
+            await self._http.stop(_DRAIN_TIMEOUT)
         await self._services.rooms.close()
         await self._services.updates.close()
         await self._services.tools.close()
@@ -225,18 +234,18 @@ class Host:
         await asyncio.to_thread(self._services.store.close)
         self._log.info("stopped", **self._services.counters)
 
-    async def _take_back_sessions(self) -> None:
+    async def _load_sessions(self) -> None:
         try:
-            count = await take_back_sessions(self.services)
+            count = await session_store(self.services).load(self._settings.server.resume_window)
         except StoreError as error:
             self._log.warning("sessions_lost", why=str(error))
         else:
             if count:
                 self._log.info("sessions_kept", count=count)
 
-    async def _keep_sessions(self) -> None:
+    async def _save_sessions(self) -> None:
         try:
-            await keep_sessions(self.services)
+            await session_store(self.services).save()
         except StoreError as error:
             self._log.warning("sessions_lost", why=str(error))
 
@@ -272,14 +281,8 @@ async def run_host(config: Config) -> bool:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    reloads: set[asyncio.Task[None]] = set()
-
-    def reload() -> None:
-        task = asyncio.create_task(_reload(host))
-        reloads.add(task)
-        task.add_done_callback(reloads.discard)
-
-    loop.add_signal_handler(signal.SIGHUP, reload)
+    reloads = TaskScope()
+    loop.add_signal_handler(signal.SIGHUP, lambda: reloads.spawn(_reload(host)))
     print(f"posewire: ready on {host.url}", flush=True)
     await stop.wait()
     await host.stop("the host restarts" if again else "the host is shutting down")

@@ -19,8 +19,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from posewire.errors import ConfigError
+from posewire.server.connection.message_type import Handle, Parse, TextType
 from posewire.server.http.request import authorize
-from posewire.server.messages.message_type import Handle, Parse, TextType
 from posewire.server.services import Services
 
 GROUP = "posewire.plugins"
@@ -33,27 +33,43 @@ LifeHook = Callable[[Services], Awaitable[None]]
 class Plugin:
     """The argument of a plug-in's ``register``: its methods add to the host."""
 
-    def __init__(self, name: str, taken: set[str]) -> None:
+    def __init__(self, name: str, known_types: set[str]) -> None:
         self.name = name
         self.text_types: dict[str, TextType] = {}
         self.routes: list[BaseRoute] = []
         self.starting: list[LifeHook] = []
         self.stopping: list[LifeHook] = []
-        self._taken = taken
+        self._known_types = known_types
+        self._services: Services | None = None
+
+    @property
+    def services(self) -> Services:
+        """The shared services of the host: its hub, rooms, registry, store and so on.
+
+        Raises:
+            ConfigError: the host has not started: use them in handlers and hooks, not in ``register``.
+        """
+        if self._services is None:
+            raise ConfigError(f"plug-in {self.name}: the host's services are there when the host has started")
+        return self._services
+
+    def bind(self, services: Services) -> None:
+        """Give the plug-in the services of the host that starts."""
+        self._services = services
 
     def text(self, kind: str, handle: Handle, parse: Parse | None = None, scope: str = "") -> None:
-        """Handle text messages of a new ``type``; ``parse`` validates the object and makes a value of it.
+        """Handle text messages of a new ``type``: ``handle(peer, value)`` gets what ``parse(message)`` returns.
 
         Raises:
             ConfigError: the type exists already.
         """
-        if kind in self._taken:
+        if kind in self._known_types:
             raise ConfigError(f'plug-in {self.name}: the message type "{kind}" exists already')
-        self._taken.add(kind)
+        self._known_types.add(kind)
         self.text_types[kind] = TextType(handle, parse, scope)
 
     def http(self, path: str, endpoint: Endpoint, scope: str, methods: Sequence[str] = ("GET",)) -> None:
-        """Serve a path. The request's token must grant ``scope``; empty: everybody may use the path."""
+        """Serve a path. ``scope``: the scope that a request's token must grant; empty: none."""
 
         async def guarded(request: Request) -> Response:
             if scope:
@@ -77,10 +93,10 @@ def load_plugins(names: Sequence[str], known_types: Sequence[str]) -> list[Plugi
     Raises:
         ConfigError: a plug-in does not exist, fails, or has no ``register``; the message names it.
     """
-    taken = set(known_types)
+    all_types = set(known_types)
     loaded = []
     for name in names:
-        plugin = Plugin(name, taken)
+        plugin = Plugin(name, all_types)
         try:
             register: Any = _find(name)
             register(plugin)

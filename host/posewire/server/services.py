@@ -1,4 +1,4 @@
-"""What all connections of a host share. Passed in, never imported as a global."""
+"""The shared services of a host, for host.py, HTTP and plug-ins; other parts get the few things that they use."""
 
 import heapq
 from collections import Counter
@@ -10,7 +10,9 @@ from posewire.identity.audit import Audit
 from posewire.identity.identities import Identities
 from posewire.rooms.directory import RoomDirectory
 from posewire.server.authenticator import ConnectionAuthenticator
+from posewire.server.connection.peer import Peer
 from posewire.server.connection.registry import ConnectionRegistry
+from posewire.server.connection.resumption import SessionResumption
 from posewire.server.control import HostControl
 from posewire.server.host_tools import HostTools
 from posewire.server.monitoring.metrics import Metrics
@@ -27,13 +29,11 @@ from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant
 
 if TYPE_CHECKING:
-    from posewire.server.connection.handler import ConnectionHandler
-    from posewire.server.messages.message_type import TextType
     from posewire.server.monitoring.health import HealthMonitor
 
 
 NAMED_ROOMS = 50
-"""Rooms that the host's numbers name: all of them, with the longest names, would not fit into a message."""
+"""Rooms that the host's numbers list by name: all of them would not fit into a message."""
 
 
 @dataclass
@@ -46,16 +46,15 @@ class Services:
     identities: Identities
     authenticator: ConnectionAuthenticator
     audit: Audit
-    text_types: "dict[str, TextType]"
-    """Layer 2: what is done with a text message, by its type."""
     updates: UpdateService
-    hub: "ConnectionHub[ConnectionHandler]"
+    hub: ConnectionHub[Peer]
     registry: ConnectionRegistry
     push: Push
     tools: HostTools
     voiceprints: Voiceprints | None = None
     """The enrolled people; None where the host makes no voiceprints."""
     states: StateDirectory = field(init=False)
+    resumption: SessionResumption = field(init=False)
     control: HostControl = field(default_factory=HostControl)
     failures: FailureLimit = field(default_factory=FailureLimit)
     rooms: RoomDirectory = field(init=False)
@@ -74,21 +73,21 @@ class Services:
         if self.settings.tracing.enabled:
             self.tracing = Tracing()
         self.states = StateDirectory(self.hub.dispatcher, self.numbers, self.has_state)
+        self.resumption = SessionResumption(self.registry, self.rooms, self.states)
 
     @property
     def memory_full(self) -> bool:
-        """Whether the process uses more memory than it may; no newcomer is let in then."""
+        """Whether the process uses more memory than it may; no new connection is admitted then."""
         limit = self.settings.server.max_memory_mb
         return bool(limit) and self.metrics.resident > limit * 2**20
 
     def has_state(self, name: str) -> bool:
-        """Tell whether a shared state's owner is here: the host, a room, or a device (also one that may come back)."""
+        """Tell whether the owner of a shared state is here: the host, a room, or a device (or one that may resume)."""
         kind, _, rest = name.partition(":")
         if kind == "room":
             return rest in self.rooms.rooms
         if kind == "device":
-            held = any(held.device_id == rest for _, held in self.registry.held())
-            return held or self.registry.device(rest) is not None
+            return self.registry.device(rest) is not None or self.resumption.is_kept(rest)
         return name == HOST
 
     def numbers(self) -> dict[str, Any]:

@@ -61,12 +61,21 @@ def build_frame(kind: int, payload: bytes, protocol: int, slot: int = 0, timesta
     Raises:
         FrameError: the payload does not fit (protocol 3: 65535 bytes), or protocol 1 cannot carry ``kind``.
     """
+    return frame_header(kind, len(payload), protocol, slot, timestamp_ms) + payload
+
+
+def frame_header(kind: int, size: int, protocol: int, slot: int = 0, timestamp_ms: int = 0) -> bytes:
+    """Build the header of a frame whose payload has ``size`` bytes; frame protocol 1 has none.
+
+    Raises:
+        FrameError: see ``build_frame``.
+    """
     if protocol == 1:
         if kind != FrameType.AUDIO or slot:
             raise FrameError("frame protocol 1 carries only the peer's own audio")
-        return payload
+        return b""
     if protocol == 3:
-        if len(payload) > 0xFFFF:
-            raise FrameError(f"a protocol 3 payload is at most 65535 bytes; got {len(payload)}")
-        return _V3.pack(kind, slot, len(payload)) + payload
-    return _V2.pack(2, kind, slot, timestamp_ms & 0xFFFFFFFF, len(payload)) + payload
+        if size > 0xFFFF:
+            raise FrameError(f"a protocol 3 payload is at most 65535 bytes; got {size}")
+        return _V3.pack(kind, slot, size)
+    return _V2.pack(2, kind, slot, timestamp_ms & 0xFFFFFFFF, size)

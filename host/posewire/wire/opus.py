@@ -66,7 +66,8 @@ class OpusEncoder:
         size = self._lib.opus_encode(self._state, samples.ctypes.data, len(samples), self._packet, _MAX_PACKET)
         if size < 0:
             raise FrameError(f"libopus cannot encode a frame of {len(samples)} samples ({size})")
-        return self._packet.raw[:size]
+        # ``raw`` would copy all of the buffer, 4000 bytes, for a packet of a hundred.
+        return ctypes.string_at(self._packet, size)
 
     def __del__(self) -> None:
         if getattr(self, "_state", None):

@@ -19,7 +19,7 @@ from posewire.server.http import app as http_module
 from posewire.server.http.app import HttpSide
 from posewire.server.http.request import authorize
 from posewire.server.http.settings import HttpSettings
-from posewire.server.transport.protocol_detect import Doorway, wants_websocket
+from posewire.server.transport.protocol_detect import ProtocolDetector, wants_websocket
 from server.conftest import Peers, settings
 
 
@@ -82,7 +82,7 @@ async def serve(host: Host) -> AsyncIterator[Serve]:
     async def start(limits: HttpSettings) -> tuple[str, int]:
         side = HttpSide(host.services, ROUTES, limits)
         server = await asyncio.get_running_loop().create_server(
-            lambda: Doorway(asyncio.Protocol, side.protocol, {}), "127.0.0.1", 0
+            lambda: ProtocolDetector(asyncio.Protocol, side.protocol, {}), "127.0.0.1", 0
         )
         servers.append((server, side))
         found: tuple[str, int] = server.sockets[0].getsockname()

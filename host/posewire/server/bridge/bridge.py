@@ -8,7 +8,6 @@ turn is opened again at once.
 
 import asyncio
 import json
-import random
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ from typing import Any, Protocol
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
+from posewire.backoff import Backoff
 from posewire.errors import FrameError, WireError
 from posewire.log import EventLog
 from posewire.pcm import SAMPLE_RATE, Pcm
@@ -26,18 +26,18 @@ from posewire.server.bridge.settings import UpstreamSettings
 from posewire.server.bridge.transcoder import Downlink, Uplink
 from posewire.wire.messages import AudioParams, Hello, Message, dump_text, error_message, parse_text
 
-PASSED = frozenset({"listen", "abort", "mcp", "iot"})
-"""Types of the board's messages that are upstream's business."""
+FORWARDED_TYPES = frozenset({"listen", "abort", "mcp", "iot"})
+"""Types of the board's messages that go to the upstream server."""
 
 _HANDLED_HERE = frozenset({"hello", "goodbye", "pong", "server", "room", "state"})
 _TIMEOUT = 10.0
 _WAITING = 100
 _AUDIO_WAITING_MS = 3000
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 8.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 8.0
 
 
 class Board(Protocol):
-    """What the bridge needs of the board's connection."""
+    """The board's connection."""
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a text message."""
@@ -47,13 +47,13 @@ class Board(Protocol):
 
 
 class UpstreamError(WireError):
-    """Upstream cannot be reached, refuses, or is gone; the board is told."""
+    """The upstream server cannot be reached, refuses, or is gone; the board is told."""
 
     code = "upstream"
 
 
 class UpstreamBridge:
-    """Call ``run`` as a task of the board's connection; ``pass_up`` and ``feed`` never wait."""
+    """Call ``run`` as a task of the board's connection; ``forward`` and ``feed`` never wait."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class UpstreamBridge:
         self._audio_waiting = 0
         self._something = asyncio.Event()
         self._wanted = asyncio.Event()
-        # Who has neither a voice nor tools may never say anything: for a viewer of a room upstream is left alone.
+        # A peer without voice and tools, a viewer of a room for example, may never speak: it needs no connection.
         if hello.audio is not None or hello.codecs or hello.mcp:
             self._wanted.set()
         self._session = ""
@@ -91,11 +91,11 @@ class UpstreamBridge:
 
     # --- from the board
 
-    def pass_up(self, message: Message) -> None:
-        """Send a text message upstream, or keep it until the connection is there.
+    def forward(self, message: Message) -> None:
+        """Send a text message upstream, or queue it until the connection is open.
 
         Raises:
-            WireError: ``too_many``: too much waits already.
+            WireError: ``too_many``: too many messages wait already.
         """
         kind, state = message["type"], message.get("state")
         if kind == "listen":
@@ -106,7 +106,7 @@ class UpstreamBridge:
                     self._put(packet)
             self._wanted.set()
         if len(self._waiting) - self._audio_waiting >= _WAITING:
-            raise WireError("upstream is not there and too much waits for it", "too_many")
+            raise WireError("the upstream server is not connected and too many messages wait for it", "too_many")
         self._put(dump_text({**message, "session_id": self._session}))
 
     def feed(self, payload: bytes, decode: Callable[[bytes], Pcm]) -> None:
@@ -128,25 +128,25 @@ class UpstreamBridge:
     # --- life
 
     async def run(self) -> None:
-        """Keep the connection as it is wanted, for as long as the board is there."""
-        failures = 0
+        """Keep the connection open while it is wanted, until cancelled."""
+        backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         while True:
             await self._wanted.wait()
             try:
                 async with asyncio.timeout(_TIMEOUT):
                     socket = await self._open()
             except (OSError, WebSocketException, ValueError, UpstreamError) as error:
-                # ValueError: an address that an OTA answer gave and that is none, by its port for example.
-                failures += 1
+                # ValueError: an OTA answer gave an address that is not valid, for example because of its port.
+                pause = backoff.next_pause()
                 self._count("upstream_failed")
-                self._log.warning("upstream_failed", why=_why(error), tries=failures)
-                if failures >= self._settings.tries or not self._in_turn:
-                    failures = 0
+                self._log.warning("upstream_failed", why=_why(error), tries=backoff.failures)
+                if backoff.failures >= self._settings.tries or not self._in_turn:
+                    backoff.reset()
                     self._give_up(f"no connection to the upstream server: {_why(error)}")
                 else:
-                    await asyncio.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**failures) * random.uniform(0.5, 1.0))
+                    await asyncio.sleep(pause)
                 continue
-            failures = 0
+            backoff.reset()
             self._log.info("upstream", session=self._session[:8])
             try:
                 await self._talk(socket)
@@ -240,7 +240,7 @@ class UpstreamBridge:
             return
 
     def end_reply(self) -> None:
-        """End a reply that is under way: a board that waits for the rest of one would wait for ever."""
+        """End a running reply: a board would wait for the rest of it for ever."""
         if self._speaking:
             self._speaking = False
             self._downlink.reset()

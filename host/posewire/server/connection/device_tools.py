@@ -20,7 +20,7 @@ _MAX_PAGES = 32
 _PROTOCOL_VERSION = "2024-11-05"
 
 
-class DeviceTools:
+class DeviceToolClient:
     """Lists and calls a device's tools. Answers are matched by id; late or unknown ones are ignored."""
 
     def __init__(self, send: Callable[[Message], None], log: EventLog) -> None:
@@ -93,7 +93,7 @@ class DeviceTools:
         return text
 
     def on_mcp(self, payload: Mapping[str, Any]) -> None:
-        """Take a JSON-RPC message from the device. Notifications and answers nobody waits for are ignored."""
+        """Handle a JSON-RPC message of the device. Notifications and answers that nobody waits for are ignored."""
         if "method" in payload:
             return
         waiting = self._waiting.get(payload["id"])
@@ -109,18 +109,18 @@ class DeviceTools:
             waiting.set_exception(ToolError("the device's answer has no result object"))
 
     def on_iot(self, iot: Iot) -> None:
-        """Take legacy methods and states: see ``IotThings``. A tool that the device lists itself stays as it is.
+        """Add legacy methods and states: see ``IotThings``. They do not replace a tool that the device lists itself.
 
         Raises:
-            WireError: ``too_many`` of them.
+            WireError: ``too_many``: the device has too many such tools.
         """
-        self._things.take(iot)
+        self._things.update(iot)
 
     def close(self) -> None:
-        """Fail every call that still waits, and let go of the connection; what is sent after that goes nowhere."""
+        """Fail every call that still waits, and drop the reference to the connection; later messages go nowhere."""
         for waiting in self._waiting.values():
             if not waiting.done():
-                waiting.set_exception(ToolError("the device is gone"))
+                waiting.set_exception(ToolError("the device has disconnected"))
         # The connection holds these tools: with the way back they would wait for the collector together.
         self._send = send_nowhere
         self._things.close()

@@ -5,198 +5,69 @@ import time
 import uuid
 from collections.abc import Coroutine, Mapping
 from dataclasses import replace
-from time import monotonic
 from typing import Any
 
-from posewire.errors import PosewireError, ToolError, WireError
-from posewire.log import EventLog, LogThrottle
+from posewire.errors import ToolError, WireError
+from posewire.log import EventLog
 from posewire.server.authenticator import Identity
-from posewire.server.bridge.bridge import UpstreamBridge
-from posewire.server.connection import router
-from posewire.server.connection.device_tools import DeviceTools
-from posewire.server.connection.downlink import AudioDownlink
-from posewire.server.connection.resume import Kept, forget_states, hold
-from posewire.server.connection.room_link import RoomSeat, come_back
-from posewire.server.connection.token_bucket import Bucket
-from posewire.server.connection.uplink import AudioUplink
-from posewire.server.connection.voice_output import ConnectionVoiceOut
-from posewire.server.services import Services
-from posewire.server.transport.websocket import WebSocket
+from posewire.server.connection.context import ConnectionContext
+from posewire.server.connection.device_tools import DeviceToolClient
+from posewire.server.connection.device_voice import DeviceVoice
+from posewire.server.connection.hello_answer import hello_answer
+from posewire.server.connection.limits import PeerLimits
+from posewire.server.connection.resumable_state import ResumableState
+from posewire.server.connection.room_link import RoomLink
+from posewire.server.connection.upstream import UpstreamSwitch
+from posewire.server.state.shared_states import device_state
+from posewire.server.transport.websocket import WebSocket, binary_frame
+from posewire.task_scope import TaskScope
 from posewire.voice.llm.history import BYTES_PER_TOKEN
-from posewire.voice.output import TurnReport
-from posewire.voice.session import VoiceMemory, VoiceSession, VoiceState
 from posewire.voice.tools.base import ToolContext
 from posewire.voice.tools.device import DeviceExecutor
 from posewire.voice.tools.handler import UnifiedToolHandler
-from posewire.wire.frames import FrameType, build_frame
-from posewire.wire.messages import AudioParams, Hello, Message, dump_text, error_message
-
-REPLACED = 4000
-"""Close code for a connection whose device has connected again."""
-
-_POLICY = 1008
-"""Close code for a peer that goes on doing what it was told not to (RFC 6455 section 7.4.1)."""
-
-_SAMPLED = 15
-"""Mask of a connection's message count: the time of every 16th message is measured."""
-
-_ERROR_RATE, _ERROR_BURST = 10.0, 50
-"""Error messages that one peer gets a second for long, and at once. What is refused beyond that is only counted."""
+from posewire.wire.close_codes import GOING_AWAY, NORMAL, POLICY_VIOLATION, PROTOCOL_ERROR, REPLACED, UNSUPPORTED_DATA
+from posewire.wire.frames import FrameType, frame_header
+from posewire.wire.messages import AudioParams, Hello, dump_text, error_message
 
 
 class ConnectionHandler:
-    """Owns one connection from authentication to close: identity, hello, voice session, tools, room, tasks.
+    """Owns one connection from authentication to close: identity, hello, and the parts that do the work.
 
-    The state lives and dies here. Other connections see it only through the registry (to replace it) and through its
-    room (as a link).
+    The state lives and dies here. Others see it as a ``Peer``, its room as a link. Its router hands it what arrives.
     """
 
-    def __init__(self, websocket: WebSocket, identity: Identity, services: Services) -> None:
-        self.services = services
+    def __init__(self, websocket: WebSocket, identity: Identity, context: ConnectionContext) -> None:
         self.identity = identity
-        self.websocket = websocket
         self.device_id = identity.device_id
         self.session_id = str(uuid.uuid4())
         self.protocol = identity.protocol or 1
         self.hello: Hello | None = None
         self.audio = AudioParams()
         self.pose = False
-        self.speaks = False
-        """Whether this host is the device's voice assistant."""
-        self._voice: VoiceSession | None = None
-        self.bridge: UpstreamBridge | None = None
-        """The way to the upstream server, where there is one: it is the assistant then, not this host."""
-        self._bridging: asyncio.Task[None] | None = None
-        self.log = EventLog(device=self.device_id, session=self.session_id[:8])
-        self.tools = DeviceTools(self.send, self.log)
-        """What the device itself can do."""
-        self.all_tools = self._session_tools()
-        """That, and what the host offers."""
-        self.events: dict[str, float] = {}
-        """When the device reported which event last."""
-        self._uplink = AudioUplink(self.audio)
-        self.seat: RoomSeat | None = None
-        """Its place in a room, while it has one."""
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._throttle = LogThrottle(most=32)
-        self._memory: VoiceMemory | None = None
-        self._leaving = False
         self.messages = 0
-        """How many messages have come."""
-        flood = services.settings.flood
-        self.text_bucket = Bucket(flood.text_rate, flood.text_burst)
-        self.audio_bucket = Bucket(flood.audio_rate, flood.audio_burst)
-        self.pose_bucket = Bucket(flood.pose_rate, flood.pose_burst)
-        self._error_bucket = Bucket(_ERROR_RATE, _ERROR_BURST)
-        self._hello_timer = asyncio.get_running_loop().call_later(
-            services.settings.server.hello_timeout, self._hello_missing
-        )
-        services.registry.expect(self)
+        """How many messages have come; the router counts them."""
+
+        self.events: dict[str, float] = {}
+        self.websocket = websocket
+        self._context = context
+        self._leaving = False
+        self.log = EventLog(device=self.device_id, session=self.session_id[:8])
+        settings = context.settings()
+        self.limits = PeerLimits(settings.flood, context.counters, context.audit)
+        self.room = RoomLink(self, websocket, context.rooms)
+        self.voice = DeviceVoice()
+        self.upstream = UpstreamSwitch(context.upstream, context.counters)
+        self.tools = DeviceToolClient(self.send, self.log)
+        tool_context = ToolContext(device=self.device_id, session=self.session_id)
+        self.all_tools = UnifiedToolHandler(context.tools.joined(DeviceExecutor(self.tools)), tool_context)
+        self._tasks = TaskScope()
+        loop = asyncio.get_running_loop()
+        self._hello_timer = loop.call_later(settings.hello_timeout, self._hello_missing, settings.hello_timeout)
         self._expiry: asyncio.TimerHandle | None = None
         if identity.principal.expires is not None:
-            left = max(0.0, identity.principal.expires - time.time())
-            self._expiry = asyncio.get_running_loop().call_later(left, self._expired)
+            self._expiry = loop.call_later(max(0.0, identity.principal.expires - time.time()), self._expired)
+        context.registry.add_pending(self)
         self.log.info("connected", peer=websocket.peer, client=identity.client_id)
-
-    # --- what arrives (websocket.Receiver)
-
-    def on_text(self, text: str) -> None:
-        """Take a text message."""
-        self._guard(router.route_text, text)
-
-    def on_binary(self, data: bytes) -> None:
-        """Take a binary message."""
-        self._guard(router.route_binary, data)
-
-    def on_control(self) -> None:
-        """Count a ping or pong as a text message: their floods are no cheaper."""
-        if not self.text_bucket.take():
-            self.flooded("control", self.text_bucket)
-
-    def on_congested(self, congested: bool) -> None:
-        """Log the start of a congestion, which rooms look at themselves; tell the room of its end."""
-        if congested:
-            self.services.counters["congested"] += 1
-            suppressed = self._throttle.admit("congested")
-            if suppressed is not None:
-                self.log.warning("congested", suppressed=suppressed or None)
-        elif self.seat is not None:
-            self.seat.room.fan_out.drained(self.seat.member)
-
-    def on_closed(self, code: int, reason: str) -> None:
-        """Undo everything. A connection that broke off leaves its room membership for its return."""
-        if self.websocket.cut:
-            self.services.counters["too_slow"] += 1
-        self._hello_timer.cancel()
-        if self._expiry is not None:
-            self._expiry.cancel()
-        self.services.registry.closed(self.address)
-        self.services.registry.remove(self)
-        self.tools.close()
-        for task in self._tasks:
-            task.cancel()
-        self.speaks = False
-        if self._voice is not None:
-            self.services.counters["voice_samples_dropped"] += self._voice.dropped
-            self.spawn(self._voice.close())
-            self._voice = None
-        self.bridge = self._bridging = None
-        self._part(code)
-        self.seat = None
-        self.log.info("closed", code=code, reason=reason)
-
-    # --- what is sent
-
-    def send(self, message: Mapping[str, Any]) -> None:
-        """Send a text message with this session's id."""
-        self.websocket.send_text(dump_text({**message, "session_id": self.session_id}))
-
-    def send_audio(self, frame: bytes) -> None:
-        """Send one encoded audio frame of the host's own voice."""
-        self.websocket.send_binary(build_frame(FrameType.AUDIO, frame, self.protocol))
-
-    def refuse(self, error: WireError) -> None:
-        """Tell the peer what was refused; the session goes on."""
-        self.services.counters[f"refused_{error.code}"] += 1
-        suppressed = self._throttle.admit(error.code)
-        if suppressed is not None:
-            self.log.warning("refused", code=error.code, why=str(error), suppressed=suppressed or None)
-        if error.code in ("forbidden", "unauthorized"):
-            self.services.audit.refused(
-                error.code, self.identity.principal.name, device=self.device_id, peer=self.peer, why=str(error)
-            )
-        if self._error_bucket.take():
-            self.send(error_message(error))
-        elif self._error_bucket.hopeless:
-            self.close(_POLICY, "nothing that was sent makes sense here")
-
-    def flooded(self, kind: str, bucket: Bucket) -> None:
-        """Count a message that was one too many; tell the peer once a flood, and give up on one that goes on."""
-        self.services.counters[f"flood_{kind}"] += 1
-        if bucket.dropped == 1:
-            self.refuse(WireError(f"too many {kind} messages a second: the rest is dropped", "too_many"))
-        elif bucket.hopeless:
-            self.close(_POLICY, f"a flood of {kind} messages")
-
-    def check_access(self) -> bool:
-        """Tell whether ``[auth]`` as it is now still lets this peer in; it gets its scopes, or is shut out.
-
-        Who may no longer speak is not listened to any more, here or upstream.
-        """
-        principal = self.services.authenticator.again(self.identity.principal)
-        if principal is None:
-            self.leave_for_good()
-            self.close(_POLICY, "the host's settings no longer let this peer in")
-            return False
-        spoke = self.identity.principal.allows("voice")
-        self.identity = replace(self.identity, principal=principal)
-        if self.hello is not None:
-            self._set_bridge()
-            if spoke and not principal.allows("voice"):
-                if self._voice is not None:
-                    self._voice.abort()
-                self.send(error_message(WireError("the host's settings no longer let this device speak", "forbidden")))
-        return True
 
     # --- hub.Connection
 
@@ -204,31 +75,6 @@ class ConnectionHandler:
     def congested(self) -> bool:
         """Whether the send buffer is over its limit."""
         return self.websocket.congested
-
-    @property
-    def queued_bytes(self) -> int:
-        """Bytes that wait to be sent to this peer."""
-        return self.websocket.queued_bytes
-
-    @property
-    def held_bytes(self) -> int:
-        """Bytes that this connection can be charged with: unsent ones, its frames in a room, its dialogue (estimated).
-
-        Counted when somebody asks; what a connection costs by being there at all is not in it.
-        """
-        held = self.queued_bytes + (self.seat.member.held_bytes if self.seat is not None else 0)
-        history = self._memory.history if self._memory is not None else None
-        return held + (BYTES_PER_TOKEN * history.tokens if history is not None else 0)
-
-    @property
-    def peer(self) -> str:
-        """The peer's address and port."""
-        return self.websocket.peer
-
-    @property
-    def address(self) -> str:
-        """The peer's address, without its port."""
-        return self.websocket.address
 
     @property
     def last_received(self) -> float:
@@ -251,38 +97,123 @@ class ConnectionHandler:
         """Close the connection with a code and a reason."""
         self.websocket.close(code, reason)
 
+    # --- Peer
+
+    @property
+    def room_name(self) -> str:
+        """The name of the room that the peer is in; empty when it is in none."""
+        return self.room.name
+
+    @property
+    def peer(self) -> str:
+        """The peer's address and port."""
+        return self.websocket.peer
+
+    @property
+    def address(self) -> str:
+        """The peer's address, without its port."""
+        return self.websocket.address
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait to be sent to this peer."""
+        return self.websocket.queued_bytes
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that the host keeps for this peer: unsent messages, its frames in a room, its dialogue (estimated).
+
+        Counted on demand; the fixed cost of a connection is not in it.
+        """
+        member, memory = self.room.member, self.voice.memory
+        history = memory.history if memory is not None else None
+        return (
+            self.queued_bytes
+            + (member.held_bytes if member is not None else 0)
+            + (BYTES_PER_TOKEN * history.tokens if history is not None else 0)
+        )
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send a text message with this session's id."""
+        self.websocket.send_text(dump_text({**message, "session_id": self.session_id}))
+
+    def send_audio(self, frame: bytes) -> None:
+        """Send one encoded audio frame of the host's voice."""
+        self.websocket.send_framed(binary_frame(frame, frame_header(FrameType.AUDIO, len(frame), self.protocol)))
+
+    def refuse(self, error: WireError) -> None:
+        """Tell the peer that something was refused; the session goes on."""
+        self.limits.refuse(self, error)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine as a task that ends with the connection; its failure is logged."""
+        return self._tasks.spawn(self._logged(work))
+
     def say_goodbye(self, reason: str) -> None:
         """Tell the device that the host goes away, and close."""
         self.send({"type": "goodbye", "reason": reason})
-        self.close(1001, reason)
+        self.close(GOING_AWAY, reason)
+
+    def leave_for_good(self) -> None:
+        """Keep nothing for the device's return when the connection closes."""
+        self._leaving = True
+
+    def hand_over(self) -> ResumableState:
+        """Give the state of the session to a newer connection of the device; this one keeps none of it."""
+        state = self._state()
+        self.room.hand_over()
+        self.leave_for_good()
+        return state
+
+    def check_access(self) -> bool:
+        """Apply the settings as they are now: the peer gets its scopes, or is disconnected (then False).
+
+        A peer that may no longer speak is not listened to any more, neither here nor upstream.
+        """
+        principal = self._context.check_principal(self.identity.principal)
+        if principal is None:
+            self.leave_for_good()
+            self.close(POLICY_VIOLATION, "the host's settings no longer let this peer in")
+            return False
+        spoke = self.identity.principal.allows("voice")
+        self.identity = replace(self.identity, principal=principal)
+        if self.hello is not None:
+            self.upstream.update(self)
+            if spoke and not principal.allows("voice"):
+                self.voice.abort()
+                self.send(error_message(WireError("the host's settings no longer let this device speak", "forbidden")))
+        return True
 
     # --- hello
 
     def greet(self, hello: Hello, audio: AudioParams) -> None:
-        """Take the device's first hello: replace or resume an older session, then bring up audio, voice and tools.
+        """Begin the session with the first hello and the audio format that was negotiated.
+
+        An older connection of the device is replaced; its session, or a lost one, is resumed if the hello names it.
 
         Raises:
-            WireError: ``unauthorized``: the device is connected, by a token that is good for it alone.
+            WireError: ``unauthorized``: the device is connected with a token that is valid for it alone.
         """
-        older = self.services.registry.device(self.device_id)
+        context = self._context
+        older = context.registry.device(self.device_id)
         if older is not None and older.identity.principal.device_id and not self.identity.may_be(self.device_id):
             raise WireError(f"{self.device_id} is connected with a token of its own", "unauthorized")
         self._hello_timer.cancel()
         if not self.check_access():  # settings may have changed since the opening request
             return
-        self.hello = hello
+        self.hello, self.audio = hello, audio
         self.protocol = self.identity.protocol or hello.version or 1
-        self.audio = audio
-        self._uplink = AudioUplink(audio)
         self.pose = hello.pose and self.protocol == 3
-        resumed = self._resume(hello.resume)
+        self.voice.set_format(audio)
+        resumed = hello.resume is not None and self._resume(hello.resume)
         self.log = self.tools.log = self.log.bind(session=self.session_id[:8])
-        older = self.services.registry.add(self)
+        older = context.registry.add(self)
         if older is not None:
             older.close(REPLACED, "replaced by a newer connection of this device")
-        if not self.services.settings.upstream.wanted and self.services.assistant is not None:
-            self.speaks = True
-            self.services.assistant.prepare()
+        voices = context.voices
+        if voices is not None:
+            self.voice.enable(lambda memory: voices.make(self, memory))
+            voices.prepare()
         self.log.info(
             "hello",
             board=hello.board,
@@ -294,178 +225,72 @@ class ConnectionHandler:
             resumed=resumed,
         )
         self.answer_hello(resumed)
-        if self.seat is not None:
-            self.seat.enter_group()
-            self.seat.room.welcome(self.seat.member)
+        self.room.welcome()
         if hello.update:
-            self.services.updates.greeted(self.device_id, self.send, hello.firmware)
-        self._set_bridge()
-        if self.bridge is None and hello.mcp:
+            context.updates.greeted(self.device_id, self.send, hello.firmware)
+        self.upstream.update(self)
+        if self.upstream.bridge is None and hello.mcp:
             self.spawn(self._discover_tools())
 
     def answer_hello(self, resumed: bool = False) -> None:
         """Send the host's hello."""
-        features = {"pose": self.pose}
-        # Only boards of this project hear of these.
-        if self.hello is not None and self.hello.update:
-            features["update"] = True
-        if self.hello is not None and self.hello.telemetry:
-            features["telemetry"] = True
-        answer: Message = {
-            "type": "hello",
-            "version": self.protocol,
-            "transport": "websocket",
-            "features": features,
-            "audio_params": self.audio.as_dict(),
-        }
-        if resumed:
-            answer["resumed"] = True
-        self.send(answer)
+        self.send(hello_answer(self, resumed))
 
-    # --- voice
+    # --- for the router
 
-    @property
-    def voice(self) -> VoiceSession | None:
-        """The device's voice session, made when it is first asked for; None where it has none (``speaks``).
-
-        Most devices are quiet most of the time, and a session takes as much memory as all the rest of a connection.
-        """
-        assistant = self.services.assistant
-        if self._voice is None and self.speaks and assistant is not None:
-            downlink = AudioDownlink(self.audio, self.send_audio)
-            self._voice = assistant.session(
-                ConnectionVoiceOut(self.send, downlink, self.log, self._end_conversation, self._note_turn),
-                self.all_tools,
-                device_name=self.device_id,
-                identifier=self.services.voiceprints,
-                memory=self._memory,
-                memorable=not self.identity.anonymous,
-            )
-            self._memory = self._voice.memory
-        return self._voice
-
-    @property
-    def voice_state(self) -> str:
-        """What the voice session is doing; empty where the device has none."""
-        if self._voice is not None:
-            return self._voice.state.value
-        return VoiceState.IDLE.value if self.speaks else ""
-
-    @property
-    def samples_dropped(self) -> int:
-        """Samples that the voice session had no time for."""
-        return self._voice.dropped if self._voice is not None else 0
-
-    # --- audio and pose in
-
-    def take_audio(self, payload: bytes) -> None:
-        """Relay one uplink frame as it is to the room, and decode it where somebody listens here.
-
-        Raises:
-            FrameError: the frame does not decode.
-        """
-        if not payload:
+    def congestion_changed(self, congested: bool) -> None:
+        """Log the start of a congestion, which rooms see by themselves; tell the room of its end."""
+        if not congested:
+            self.room.drained()
             return
-        if self.seat is not None:
-            self.seat.room.fan_out.publish_audio(self.seat.member, payload)
-        if self.bridge is not None:
-            self.bridge.feed(payload, self._uplink.decode)
-        elif self._voice is not None and self._voice.listens:
-            self._voice.feed(self._uplink.decode(payload))
+        self._context.counters["congested"] += 1
+        suppressed = self.limits.throttle.admit("congested")
+        if suppressed is not None:
+            self.log.warning("congested", suppressed=suppressed or None)
 
-    def take_pose(self, packet: bytes, slot: int) -> None:
-        """Publish a pose packet into the room, or pass a control packet (``slot`` not 0) to its publisher.
-
-        Raises:
-            WireError: pose was not agreed on, or the peer is in no room.
-            PoseError: the packet's header does not parse.
-        """
-        if not self.pose:
-            raise WireError('pose frames need frame protocol 3 and "features":{"pose":true} in the hello')
-        if self.seat is None:
-            raise WireError("join a room before sending pose packets", "not_in_room")
-        self.seat.take_pose(packet, slot)
-
-    # --- tasks
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a coroutine as a task of this connection: cancelled with it, its failure logged here."""
-        task = asyncio.create_task(self._run(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    def spawn_guarded(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a message handler as a task of this connection: the peer is told of its failure as of any other."""
-        self.spawn(self._guarded(work))
-
-    def hand_over(self) -> Kept:
-        """Give what would be kept of this session to the device's newer connection; nothing stays here."""
-        kept = self._kept()
-        self.seat = None
-        self.leave_for_good()
-        return kept
-
-    def leave_for_good(self) -> None:
-        """Note that the device said goodbye: nothing is kept for its return."""
-        self._leaving = True
+    def closed(self, code: int, reason: str) -> None:
+        """Release everything. The session can be resumed if the connection broke off."""
+        context = self._context
+        if self.websocket.cut:
+            context.counters["too_slow"] += 1
+        self._hello_timer.cancel()
+        if self._expiry is not None:
+            self._expiry.cancel()
+        context.registry.closed(self.address)
+        context.registry.remove(self)
+        self.tools.close()
+        self._tasks.cancel()
+        self.upstream.close()
+        context.counters["voice_samples_dropped"] += self.voice.samples_dropped
+        session = self.voice.close()
+        if session is not None:
+            self.spawn(session.close())
+        self._part(code)
+        self.log.info("closed", code=code, reason=reason)
 
     # --- inside
 
-    def _guard(self, route: Any, data: str | bytes) -> None:
-        self.messages += 1
-        sampled = not self.messages & _SAMPLED
-        started = monotonic() if sampled else 0.0
-        try:
-            route(self, data)
-        except Exception as error:
-            self._failed(error)
-        if sampled:
-            self.services.metrics.messages.observe(monotonic() - started)
-
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except Exception as error:
-            self._failed(error)
-
-    def _failed(self, error: Exception) -> None:
-        if isinstance(error, WireError):
-            self.refuse(error)
-            if error.code == "unsupported_audio":
-                self.close(1003, str(error))
+    def _part(self, code: int) -> None:
+        over = self._leaving or code in (NORMAL, UNSUPPORTED_DATA, REPLACED) or self.hello is None
+        if over or self.identity.anonymous:
+            self.room.close(leave=True)
+            self._context.rooms.states.drop_if_gone(device_state(self.device_id))
             return
-        if isinstance(error, PosewireError) and error.code != "internal":
-            self.refuse(WireError(str(error), error.code))
-            return
-        # A defect of ours must not take the connection down, let alone the host.
-        self.services.counters["internal_errors"] += 1
-        self.log.exception("internal_error")
-        self.refuse(WireError("the host failed on this message; its log says why", "internal"))
+        state = self._state()
+        self.room.close(leave=False)
+        self._context.resumption.keep(self.session_id, state, self._context.settings().resume_window)
 
-    async def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except Exception:
-            self.services.counters["internal_errors"] += 1
-            self.log.exception("task_failed")
+    def _state(self) -> ResumableState:
+        return ResumableState(self.device_id, self.voice.memory, self.room.room, self.room.member)
 
-    def _note_turn(self, report: TurnReport) -> None:
-        self.services.metrics.record_turn(report.stages)
-        if self.services.tracing is not None:
-            self.services.tracing.turn(report, self.device_id, self.session_id)
-
-    def _end_conversation(self) -> None:
-        """Let a device rest that would listen again after each reply: such a device ends with its connection.
-
-        A board with this project's firmware rests by itself, and stays for its room.
-        """
-        if self.hello is not None and not self.hello.board:
-            self.close(1000, "the conversation is over")
-
-    def _session_tools(self) -> UnifiedToolHandler:
-        context = ToolContext(device=self.device_id, session=self.session_id)
-        return UnifiedToolHandler(self.services.tools.manager.joined(DeviceExecutor(self.tools)), context)
+    def _resume(self, session_id: str) -> bool:
+        state = self._context.resumption.restore(session_id, self.device_id)
+        if state is None:
+            return False
+        self.session_id = session_id
+        self.voice.memory = state.voice
+        self.room.resume(state)
+        return True
 
     async def _discover_tools(self) -> None:
         try:
@@ -475,61 +300,16 @@ class ConnectionHandler:
         else:
             self.log.info("tools", count=len(self.tools.available()))
 
-    def _set_bridge(self) -> None:
-        """Go upstream, or leave it: it is the assistant of those only who may speak."""
-        wanted = self.services.settings.upstream.wanted and self.identity.principal.allows("voice")
-        if wanted and self.bridge is None and self.hello is not None:
-            counters = self.services.counters
-
-            def count(name: str) -> None:
-                counters[name] += 1
-
-            identity = (self.device_id, self.identity.client_id)
-            upstream = self.services.settings.upstream
-            self.bridge = UpstreamBridge(upstream, self, self.hello, self.audio, identity, self.log, count)
-            self._bridging = self.spawn(self.bridge.run())
-        elif not wanted and self.bridge is not None and self._bridging is not None:
-            self.bridge.end_reply()
-            self._bridging.cancel()
-            self.bridge = self._bridging = None
-
-    def _resume(self, session_id: str | None) -> bool:
-        if session_id is None:
-            return False
-        registry = self.services.registry
-        held = registry.take_held(session_id, self.device_id)
-        if held is not None:
-            kept = held.kept
-        else:
-            older = registry.session(session_id)
-            if older is None or older.device_id != self.device_id:
-                return False
-            kept = older.hand_over()
-        self.session_id = session_id
-        self._memory = kept.voice
-        come_back(self, kept.room, kept.member)
-        return True
-
-    def _part(self, code: int) -> None:
-        gone_for_good = self._leaving or code in (1000, 1003, REPLACED) or self.hello is None
-        if gone_for_good or self.identity.anonymous:
-            if self.seat is not None:
-                self.seat.leave()
-            forget_states(self.services, self.device_id, None)
-            return
-        if self.seat is not None:
-            self.seat.room.away(self.seat.member)
-        window = self.services.settings.server.resume_window
-        hold(self.services, self.session_id, self.device_id, self._kept(), window)
-
-    def _kept(self) -> Kept:
-        seat = self.seat
-        return Kept(self._memory, None, None) if seat is None else Kept(self._memory, seat.room, seat.member)
+    async def _logged(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception:
+            self._context.counters["internal_errors"] += 1
+            self.log.exception("task_failed")
 
     def _expired(self) -> None:
-        self.close(_POLICY, "the token has expired: connect with a new one")
+        self.close(POLICY_VIOLATION, "the token has expired: connect with a new one")
 
-    def _hello_missing(self) -> None:
-        seconds = self.services.settings.server.hello_timeout
+    def _hello_missing(self, seconds: float) -> None:
         self.refuse(WireError(f"no hello within {seconds:.0f} s", "hello_timeout"))
-        self.close(1002, "no hello")
+        self.close(PROTOCOL_ERROR, "no hello")

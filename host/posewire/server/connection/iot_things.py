@@ -1,4 +1,7 @@
-"""Legacy IoT things as tools: methods are called, states read, and what the sentences know has its usual name."""
+"""Legacy IoT things as tools: methods are called and states are read.
+
+Tools that the shipped sentences call are also there under the names that these use.
+"""
 
 import json
 import re
@@ -37,7 +40,7 @@ class _Method:
 
 
 class IotThings:
-    """The things of one device."""
+    """The legacy things of one device."""
 
     def __init__(self, send: Callable[[Message], None]) -> None:
         self.tools: dict[str, ToolInfo] = {}
@@ -46,11 +49,11 @@ class IotThings:
         self._properties: dict[str, tuple[str, str]] = {}
         self._states: dict[str, dict[str, Any]] = {}
 
-    def take(self, iot: Iot) -> None:
-        """Take methods and states.
+    def update(self, iot: Iot) -> None:
+        """Add methods and states; a state that is known gets its new value.
 
         Raises:
-            WireError: ``too_many`` of them.
+            WireError: ``too_many``: the device has too many such tools.
         """
         for method in iot.methods:
             self._describe(method)
@@ -83,7 +86,7 @@ class IotThings:
         return json.dumps(self._states[thing][key], ensure_ascii=False)
 
     def close(self) -> None:
-        """Let go of the connection; what is called after that goes nowhere."""
+        """Drop the reference to the connection; later calls go nowhere."""
         self._send = send_nowhere
 
     def _describe(self, method: IotMethod) -> None:
@@ -105,7 +108,7 @@ class IotThings:
 
 
 def send_nowhere(_: Message) -> None:
-    """Take the place of a connection that is gone."""
+    """Stand in for a connection that is gone: do nothing."""
 
 
 def _plain(name: str) -> str:

@@ -1,37 +1,56 @@
-"""A connection's place in a room."""
+"""The place of one connection in a room."""
 
+from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from posewire.errors import WireError
+from posewire.hub import ConnectionHub
+from posewire.rooms.directory import RoomDirectory
 from posewire.rooms.frame import RoomFrame
 from posewire.rooms.member import Member
 from posewire.rooms.room import Room
-from posewire.server.connection.resume import forget_states, give_up_held
-from posewire.server.transport.websocket import binary_frame
+from posewire.server.connection.peer import Peer
+from posewire.server.connection.resumable_state import ResumableState
+from posewire.server.connection.resumption import SessionResumption
+from posewire.server.state.shared_states import StateDirectory, room_state
+from posewire.server.transport.websocket import WebSocket, binary_frame
 from posewire.wire.frames import LONGEST_HEADER, FrameType, build_frame
 from posewire.wire.messages import RoomAction
 
-if TYPE_CHECKING:
-    from posewire.server.connection.handler import ConnectionHandler
+
+@dataclass(frozen=True)
+class RoomAccess:
+    """The parts of the host that the links of all connections share."""
+
+    rooms: RoomDirectory
+    hub: ConnectionHub[Peer]
+    """Members are in its group of their room."""
+
+    states: StateDirectory
+    resumption: SessionResumption
+    counters: Counter[str]
 
 
-class RoomSeat:
-    """A member and its connection: the room's way to it (``rooms.member.Link``), and its way into the room.
+class RoomLink:
+    """A connection in a room: the room's way to the peer (``rooms.member.Link``), and the peer's way into the room.
 
-    It is small, and beside the connection, because a room touches one for every frame that it delivers.
+    It is small, and apart from the connection, because a room uses one for every frame that it delivers.
     """
 
-    __slots__ = ("_conn", "_longest", "_protocol", "_websocket", "member", "room")
+    __slots__ = ("_access", "_longest", "_peer", "_protocol", "_websocket", "member", "room")
 
-    room: Room
-    member: Member
+    def __init__(self, peer: Peer, websocket: WebSocket, access: RoomAccess) -> None:
+        self.room: Room | None = None
+        self.member: Member | None = None
+        """The peer's place in ``room``: both are set, or neither."""
 
-    def __init__(self, conn: "ConnectionHandler") -> None:
-        self._conn = conn
-        self._websocket = conn.websocket
-        self._protocol = conn.protocol
-        self._longest = max(0, conn.hello.max_message - LONGEST_HEADER) if conn.hello is not None else 0
+        self._peer = peer
+        self._websocket = websocket
+        self._access = access
+        self._protocol = 1
+        self._longest = 0
 
     # --- from the room (rooms.member.Link)
 
@@ -41,129 +60,191 @@ class RoomSeat:
         return self._websocket.congested
 
     def send_room_frame(self, frame: RoomFrame, always: bool = False) -> bool:
-        """Send another member's frame, unless it is longer than what this device takes: it would hang up.
+        """Send another member's frame, unless it is longer than this device accepts: it would disconnect.
 
-        False: nothing was sent, the connection is congested (``always``: sent all the same).
+        Returns False if nothing was sent because the connection is congested (``always``: it is sent all the same).
         """
         websocket = self._websocket
         if websocket.congested and not always:
             return False
         if self._longest and len(frame.payload) > self._longest:
-            self._conn.services.counters["room_frames_too_long"] += 1
+            self._access.counters["room_frames_too_long"] += 1
             return True
-        framed = frame.framed.get(self._protocol)
-        if framed is None:
-            framed = frame.framed[self._protocol] = binary_frame(frame.message(self._protocol))
+        if self._protocol == 3:
+            framed = frame.framed_3 or frame_for_all(frame, 3)
+        else:
+            framed = frame.framed_2 or frame_for_all(frame, 2)
         websocket.send_framed(framed)
         return True
 
     def send_room_event(self, event: Mapping[str, Any]) -> None:
         """Send a ``room`` message."""
-        self._conn.send(event)
+        self._peer.send(event)
 
     def send_pose_control(self, packet: bytes) -> None:
-        """Send this device, who publishes, a control packet."""
+        """Send this device, which publishes poses, a control packet."""
         self._websocket.send_binary(build_frame(FrameType.POSE, packet, self._protocol))
 
     def removed(self) -> None:
-        """Learn that the room is no longer this connection's."""
-        self._conn.log.info("removed", room=self.room.name)
-        self._given_up()
+        """Note that the room has removed this member, or is closed."""
+        self._peer.log.info("removed", room=self.name)
+        self._detach()
 
-    # --- from the device
+    # --- from the peer (peer.PeerRoom)
 
-    def take_pose(self, packet: bytes, slot: int) -> None:
-        """Publish a pose packet, or pass a control packet (``slot`` not 0) to its publisher.
+    @property
+    def name(self) -> str:
+        """The name of the room; empty when there is none."""
+        return self.room.name if self.room is not None else ""
+
+    def join(self, action: RoomAction) -> None:
+        """Join a room, and leave the one before it; a refused peer stays where it is.
 
         Raises:
-            PoseError: the packet's header does not parse.
-            RoomError: see ``FanOut.publish_pose`` and ``FanOut.control_pose``.
+            RoomError: the room or the host is full, or the room does not admit this peer.
+            WireError: the peer asks for frames that its frame protocol cannot carry.
         """
-        if slot:
-            self.room.fan_out.control_pose(self.member, slot, packet)
-        else:
-            self.room.fan_out.publish_pose(self.member, packet)
+        peer = self._peer
+        self._check_kinds(action)
+        self._read_hello()
+        room, member = self._access.rooms.join(action, peer.device_id, self, peer.audio)
+        self.leave()
+        self._access.resumption.discard(peer.device_id)
+        self.attach(room, member)
+        self.enter_group()
+        peer.log.info("joined", room=action.room, slot=member.slot, role=member.role)
 
-    def act(self, action: RoomAction) -> None:
-        """Do what a member asks in its room.
+    def leave(self) -> None:
+        """Leave the room; does nothing when there is none."""
+        room, member = self.room, self.member
+        if room is not None and member is not None:
+            self._peer.log.info("left", room=room.name, dropped=sum(member.dropped.values()))
+            self._access.rooms.leave(room, member)
+            self._detach()
+
+    def handle(self, action: RoomAction) -> None:
+        """Carry out an action of a member: ``subscribe``, ``lock``, ``unlock``, ``kick``, ``role`` or ``replay``.
 
         Raises:
-            RoomError: the member does not own the room (``not_owner``), or the action is not possible.
+            WireError: ``not_in_room``: the peer is in no room.
+            RoomError: the peer does not own the room (``not_owner``), or the action is not possible.
         """
         room, member = self.room, self.member
+        if room is None or member is None:
+            raise WireError("join a room first", "not_in_room")
         match action.action:
             case "subscribe":
-                _check_kinds(self._conn, action)
+                self._check_kinds(action)
                 room.resubscribe(member, action.subscribe)
             case "lock" | "unlock":
                 room.lock(member, action.action == "lock")
             case "kick":
-                self._conn.log.info("kick", room=room.name, slot=action.slot, reason=action.reason)
-                self._conn.services.rooms.kick(room, member, action.slot, action.reason)
+                self._peer.log.info("kick", room=room.name, slot=action.slot, reason=action.reason)
+                self._access.rooms.kick(room, member, action.slot, action.reason)
             case "role":
                 room.pass_on(member, action.slot)
             case "replay":
                 room.replay(member, action.slot, action.frames)
 
-    def leave(self) -> None:
-        """Leave the room."""
-        self._conn.log.info("left", room=self.room.name, dropped=sum(self.member.dropped.values()))
-        self._conn.services.rooms.leave(self.room, self.member)
-        self._given_up()
+    def publish_audio(self, payload: bytes) -> None:
+        """Publish an audio frame; does nothing when there is no room."""
+        if self.room is not None and self.member is not None:
+            self.room.fan_out.publish_audio(self.member, payload)
 
-    # --- coming and going
+    def publish_pose(self, packet: bytes, slot: int) -> None:
+        """Publish a pose packet, or pass a control packet on to the publisher in ``slot`` (not 0).
 
-    def sit(self, room: Room, member: Member) -> None:
-        """Take the place that ``member`` is."""
+        Raises:
+            WireError: ``not_in_room``: the peer is in no room.
+            PoseError: the packet's header does not parse.
+            RoomError: see ``FanOut.publish_pose`` and ``FanOut.control_pose``.
+        """
+        room, member = self.room, self.member
+        if room is None or member is None:
+            raise WireError("join a room before sending pose packets", "not_in_room")
+        if slot:
+            room.fan_out.control_pose(member, slot, packet)
+        else:
+            room.fan_out.publish_pose(member, packet)
+
+    # --- the connection's life
+
+    def attach(self, room: Room, member: Member) -> None:
+        """Use the place that ``member`` is in ``room``."""
         self.room, self.member = room, member
 
+    def resume(self, state: ResumableState) -> None:
+        """Use the place of an earlier connection, if it is still there and this peer's token allows it.
+
+        Call ``welcome`` when the peer has had the answer to its hello.
+        """
+        room, member, peer = state.room, state.member, self._peer
+        if room is None or member is None or room.members.get(member.slot) is not member:
+            return  # kicked, or the room was closed, meanwhile
+        allows = peer.identity.principal.allows
+        if not allows(f"room.join:{room.name}") or (member.publish and not allows(f"room.publish:{room.name}")):
+            self._access.rooms.leave(room, member)
+            member.link = None  # the earlier connection's: the two hold each other
+            self._access.states.drop_if_gone(room_state(room.name))
+            return
+        self._read_hello()
+        self.attach(room, member)
+        room.back(member, self, peer.audio)
+
+    def welcome(self) -> None:
+        """Tell a peer that has resumed its place about the room; does nothing when there is none."""
+        if self.room is not None and self.member is not None:
+            self.enter_group()
+            self.room.welcome(self.member)
+
     def enter_group(self) -> None:
-        """Be in the hub's group of the room."""
-        self._conn.services.hub.join(self._conn.session_id, "room", self.room.name)
+        """Enter the hub's group of the room."""
+        self._access.hub.join(self._peer.session_id, "room", self.name)
 
-    def _given_up(self) -> None:
-        conn = self._conn
-        conn.seat = self.member.link = None  # the two hold each other
-        conn.services.hub.leave(conn.session_id, "room", self.room.name)
-        forget_states(conn.services, conn.device_id, self.room)
+    def drained(self) -> None:
+        """Let the room send the frames that waited for the send buffer."""
+        if self.room is not None and self.member is not None:
+            self.room.fan_out.drained(self.member)
+
+    def hand_over(self) -> None:
+        """Give the place up without leaving the room: another connection takes it."""
+        self.room = self.member = None
+
+    def close(self, leave: bool) -> None:
+        """Leave the room, or be away from it until the session is resumed; drop the reference to the connection."""
+        if leave:
+            self.leave()
+        elif self.room is not None and self.member is not None:
+            self.room.away(self.member)
+            self.hand_over()
+        del self._peer  # the two hold each other
+
+    def _read_hello(self) -> None:
+        peer = self._peer
+        self._protocol = peer.protocol
+        self._longest = max(0, peer.hello.max_message - LONGEST_HEADER) if peer.hello is not None else 0
+
+    def _detach(self) -> None:
+        name = self.name
+        if self.member is not None:
+            self.member.link = None  # the two hold each other
+        self.room = self.member = None
+        self._access.hub.leave(self._peer.session_id, "room", name)
+        self._access.states.drop_if_gone(room_state(name))
+
+    def _check_kinds(self, action: RoomAction) -> None:
+        kinds = action.subscribe.kinds
+        if "pose" in action.publish | kinds and not self._peer.pose:
+            raise WireError('pose in a room needs frame protocol 3 and "features":{"pose":true} in the hello')
+        if self._peer.protocol == 1 and "audio" in kinds:
+            raise WireError("frame protocol 1 cannot tell a member's audio from the host's: use 2 or 3")
 
 
-def join_room(conn: "ConnectionHandler", action: RoomAction) -> None:
-    """Join a room; a peer is in one room at a time, and stays in it when the new one does not take it.
-
-    Raises:
-        RoomError: the room or the host is full.
-        WireError: pose wanted without ``features.pose``.
-    """
-    _check_kinds(conn, action)
-    seat = RoomSeat(conn)
-    seat.sit(*conn.services.rooms.join(action, conn.device_id, seat, conn.audio))
-    if conn.seat is not None:
-        conn.seat.leave()
-    give_up_held(conn.services, conn.device_id)
-    conn.seat = seat
-    seat.enter_group()
-    conn.log.info("joined", room=action.room, slot=seat.member.slot, role=seat.member.role)
-
-
-def come_back(conn: "ConnectionHandler", room: Room | None, member: Member | None) -> None:
-    """Take the place that an earlier connection had, where it is still there and this one's token allows it."""
-    if room is None or member is None or room.members.get(member.slot) is not member:
-        return  # kicked, or the room was closed, meanwhile
-    allows = conn.identity.principal.allows
-    if not allows(f"room.join:{room.name}") or (member.publish and not allows(f"room.publish:{room.name}")):
-        conn.services.rooms.leave(room, member)
-        member.link = None  # the earlier connection's seat: the two hold each other
-        forget_states(conn.services, conn.device_id, room)
-        return
-    conn.seat = RoomSeat(conn)
-    conn.seat.sit(room, member)
-    room.back(member, conn.seat, conn.audio)
-
-
-def _check_kinds(conn: "ConnectionHandler", action: RoomAction) -> None:
-    kinds = action.subscribe.kinds
-    if "pose" in action.publish | kinds and not conn.pose:
-        raise WireError('pose in a room needs frame protocol 3 and "features":{"pose":true} in the hello')
-    if conn.protocol == 1 and "audio" in kinds:
-        raise WireError("frame protocol 1 cannot tell a member's audio from the host's: use 2 or 3")
+def frame_for_all(frame: RoomFrame, protocol: int) -> bytes:
+    """Serialise a frame for every link of a frame protocol, and keep that with the frame."""
+    framed = binary_frame(frame.payload, frame.header(protocol))
+    if protocol == 3:
+        frame.framed_3 = framed
+    else:
+        frame.framed_2 = framed
+    return framed

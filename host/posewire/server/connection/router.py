@@ -1,86 +1,200 @@
-"""Layer 1: what kind of frame is it. Layer 2, by ``type`` of a text message, is ``messages``."""
+"""Layer 1: the kind of each frame. Layer 2, the ``type`` of a text message, is the table in ``server/messages``."""
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
 
-from posewire.errors import FrameError, WireError
-from posewire.server.bridge.bridge import PASSED
+from posewire.errors import FrameError, PosewireError, WireError
+from posewire.server.bridge.bridge import FORWARDED_TYPES
+from posewire.server.connection.handler import ConnectionHandler
+from posewire.server.connection.message_type import TextType
+from posewire.wire.close_codes import UNSUPPORTED_DATA
 from posewire.wire.frames import Frame, FrameType, parse_frame
 from posewire.wire.messages import parse_text
 
-if TYPE_CHECKING:
-    from posewire.server.connection.handler import ConnectionHandler
+_SAMPLED = 15
+"""Mask of a connection's message count: the time of every 16th message is measured."""
 
 
-def route_text(conn: "ConnectionHandler", text: str | bytes) -> None:
-    """Parse a text message and pass it to the handler of its type.
+@dataclass(frozen=True)
+class Routing:
+    """The parts of the host that all routers share."""
 
-    Raises:
-        WireError: not a message, of an unknown type, not granted, or before hello.
-    """
-    if not conn.text_bucket.take():
-        conn.flooded("text", conn.text_bucket)
-        return
-    conn.services.counters["text_in"] += 1
-    message = parse_text(text)
-    kind = message["type"]
-    text_type = conn.services.text_types.get(kind)
-    if text_type is None:
-        raise WireError(f'unknown message type "{kind[:40]}"', "unknown_type")
-    if conn.hello is None and not text_type.first:
-        raise WireError(f'say hello before "{kind}"', "hello_required")
-    if text_type.scope:
-        conn.identity.principal.require(text_type.scope)
-    if conn.bridge is not None and kind in PASSED:
-        conn.bridge.pass_up(message)
-        return
-    parsed = text_type.parse(message) if text_type.parse is not None else message
-    tracing = conn.services.tracing
-    if tracing is None:
-        work = text_type.handle(conn, parsed)
-    else:
-        with tracing.message(kind, conn.device_id, conn.session_id):
-            work = text_type.handle(conn, parsed)
-    if work is not None:
-        conn.spawn_guarded(work)
+    text_types: Mapping[str, TextType]
+    """Layer 2: the type of a text message by its name."""
+
+    counters: Counter[str]
+    observe: Callable[[float], None]
+    """Records the seconds that a message took."""
+
+    trace: Callable[[str, str, str], AbstractContextManager[Any]] | None = None
+    """Returns the span around a message of a type, device and session; None: no tracing."""
 
 
-def route_binary(conn: "ConnectionHandler", data: bytes) -> None:
-    """Parse a binary message by the frame protocol and pass it on by its type.
+class Router:
+    """Receives the messages of one WebSocket, for its connection: a ``websocket.Receiver``."""
 
-    Raises:
-        WireError: before hello, not a frame, or of a type that this session did not agree on.
-    """
-    if conn.hello is None:
-        raise WireError("say hello before sending audio", "hello_required")
-    if not data:
-        if not conn.audio_bucket.take():
-            conn.flooded("audio", conn.audio_bucket)
-        return
-    frame = _parse(conn, data)
-    if frame.type == FrameType.AUDIO:
-        if not conn.audio_bucket.take():
-            conn.flooded("audio", conn.audio_bucket)
+    __slots__ = ("_connection", "_counters", "_limits", "_routing")
+
+    def __init__(self, connection: ConnectionHandler, routing: Routing) -> None:
+        self._connection = connection
+        self._routing = routing
+        self._limits = connection.limits
+        self._counters = routing.counters
+
+    # --- websocket.Receiver
+
+    def on_text(self, text: str) -> None:
+        """Route a text message."""
+        self._receive(self._route_text, text)
+
+    def on_binary(self, data: bytes) -> None:
+        """Route a binary message."""
+        self._receive(self._route_binary, data)
+
+    def on_control(self) -> None:
+        """Count a ping or pong as a text message: a flood of them costs as much."""
+        limits = self._limits
+        if not limits.text.try_acquire():
+            limits.flooded(self._connection, "control", limits.text)
+
+    def on_congested(self, congested: bool) -> None:
+        """Tell the connection."""
+        self._connection.congestion_changed(congested)
+
+    def on_closed(self, code: int, reason: str) -> None:
+        """Tell the connection."""
+        self._connection.closed(code, reason)
+
+    # --- layer 1
+
+    def _receive(self, route: Callable[[Any], None], data: str | bytes) -> None:
+        connection = self._connection
+        connection.messages += 1
+        sampled = not connection.messages & _SAMPLED
+        started = monotonic() if sampled else 0.0
+        try:
+            route(data)
+        except Exception as error:
+            self._failed(error)
+        if sampled:
+            self._routing.observe(monotonic() - started)
+
+    def _route_binary(self, data: bytes) -> None:
+        """Parse a binary message by the frame protocol and route it by its type.
+
+        Raises:
+            WireError: before hello, not a frame, or of a type that the two sides did not agree on.
+        """
+        connection, limits = self._connection, self._limits
+        if connection.hello is None:
+            raise WireError("say hello before sending audio", "hello_required")
+        if not data:
+            if not limits.audio.try_acquire():
+                limits.flooded(connection, "audio", limits.audio)
             return
-        conn.services.counters["audio_in"] += 1
-        conn.take_audio(frame.payload)
-    elif frame.type == FrameType.POSE:
-        if not conn.pose_bucket.take():
-            conn.flooded("pose", conn.pose_bucket)
+        frame = self._parse(data)
+        if frame.type == FrameType.AUDIO:
+            if not limits.audio.try_acquire():
+                limits.flooded(connection, "audio", limits.audio)
+                return
+            self._counters["audio_in"] += 1
+            self._route_audio(frame.payload)
+        elif frame.type == FrameType.POSE:
+            if not limits.pose.try_acquire():
+                limits.flooded(connection, "pose", limits.pose)
+                return
+            self._counters["pose_in"] += 1
+            if not connection.pose:
+                raise WireError('pose frames need frame protocol 3 and "features":{"pose":true} in the hello')
+            connection.room.publish_pose(frame.payload, frame.slot)
+        elif frame.type == FrameType.JSON:
+            self._route_text(frame.payload)
+        else:
+            raise FrameError(f"unknown frame type {frame.type}")
+
+    def _parse(self, data: bytes) -> Frame:
+        connection = self._connection
+        try:
+            return parse_frame(data, connection.protocol)
+        except FrameError:
+            # One client in the field says "version":3 in its hello, "Protocol-Version: 1" in its headers, and sends
+            # bare audio. Without the header that cannot be known, so a message that is no frame counts as bare audio.
+            if connection.identity.protocol is None and connection.audio.format == "opus":
+                return parse_frame(data, 1)
+            raise
+
+    def _route_audio(self, payload: bytes) -> None:
+        """Publish an audio frame as it is in the room, and give it to the upstream server or the voice session.
+
+        Raises:
+            FrameError: the frame does not decode.
+        """
+        if not payload:
             return
-        conn.services.counters["pose_in"] += 1
-        conn.take_pose(frame.payload, frame.slot)
-    elif frame.type == FrameType.JSON:
-        route_text(conn, frame.payload)
-    else:
-        raise FrameError(f"unknown frame type {frame.type}")
+        connection = self._connection
+        connection.room.publish_audio(payload)
+        bridge = connection.upstream.bridge
+        if bridge is not None:
+            bridge.feed(payload, connection.voice.decode)
+        else:
+            connection.voice.feed(payload)
 
+    # --- layer 2
 
-def _parse(conn: "ConnectionHandler", data: bytes) -> Frame:
-    try:
-        return parse_frame(data, conn.protocol)
-    except FrameError:
-        # One client in the field says "version":3 in its hello, "Protocol-Version: 1" in its headers, and sends bare
-        # audio; without the header nobody can tell, so a message that is no frame is taken as bare audio.
-        if conn.identity.protocol is None and conn.audio.format == "opus":
-            return parse_frame(data, 1)
-        raise
+    def _route_text(self, text: str | bytes) -> None:
+        """Parse a text message and call the handler of its type.
+
+        Raises:
+            WireError: not a message, of an unknown type, not granted, or before hello.
+        """
+        connection, limits = self._connection, self._limits
+        if not limits.text.try_acquire():
+            limits.flooded(connection, "text", limits.text)
+            return
+        self._counters["text_in"] += 1
+        message = parse_text(text)
+        kind = message["type"]
+        text_type = self._routing.text_types.get(kind)
+        if text_type is None:
+            raise WireError(f'unknown message type "{kind[:40]}"', "unknown_type")
+        if connection.hello is None and not text_type.first:
+            raise WireError(f'say hello before "{kind}"', "hello_required")
+        if text_type.scope:
+            connection.identity.principal.require(text_type.scope)
+        bridge = connection.upstream.bridge
+        if bridge is not None and kind in FORWARDED_TYPES:
+            bridge.forward(message)
+            return
+        parsed = text_type.parse(message) if text_type.parse is not None else message
+        trace = self._routing.trace
+        if trace is None:
+            work = text_type.handle(connection, parsed)
+        else:
+            with trace(kind, connection.device_id, connection.session_id):
+                work = text_type.handle(connection, parsed)
+        if work is not None:
+            connection.spawn(self._finish(work))
+
+    async def _finish(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        """Tell the peer that its message failed. A defect of the host ends neither the connection nor the host."""
+        connection = self._connection
+        if isinstance(error, WireError):
+            connection.refuse(error)
+            if error.code == "unsupported_audio":
+                connection.close(UNSUPPORTED_DATA, str(error))
+        elif isinstance(error, PosewireError) and error.code != "internal":
+            connection.refuse(WireError(str(error), error.code))
+        else:
+            self._counters["internal_errors"] += 1
+            connection.log.exception("internal_error")
+            connection.refuse(WireError("the host failed on this message; its log says why", "internal"))

@@ -2,34 +2,36 @@
 
 from time import monotonic
 
-GIVE_UP = 20
-"""How many times its burst a flood may have dropped before the connection is closed."""
+ABUSE = 20
+"""Times its burst that a flood may have dropped before it counts as abuse."""
 
 
-class Bucket:
-    """Tokens for one kind of frame. It is filled up only when it is empty: a message costs one subtraction.
+class TokenBucket:
+    """Tokens for one kind of frame: ``rate`` a second, at most ``burst`` at once; a rate of 0 means no limit.
 
-    ``dropped`` counts the messages of the flood that goes on; 0 when there is none.
+    It is filled up only when it is empty, so that a message costs one subtraction.
     """
 
     __slots__ = ("_burst", "_left", "_rate", "_since", "dropped")
 
     def __init__(self, rate: float, burst: int) -> None:
         self.dropped = 0
+        """Messages that the present flood has cost; 0 when there is none."""
+
         self._rate = rate
         self._burst = burst
         self._left = burst
         self._since = monotonic()
 
-    def take(self) -> bool:
-        """Take a token for a message; False: it is one too many."""
+    def try_acquire(self) -> bool:
+        """Take a token for one message; return False if there is none."""
         self._left -= 1
         return self._left >= 0 or self._refill()
 
     @property
-    def hopeless(self) -> bool:
+    def is_abusive(self) -> bool:
         """Whether the flood has gone on for so long that it is no accident."""
-        return self.dropped > GIVE_UP * self._burst
+        return self.dropped > ABUSE * self._burst
 
     def _refill(self) -> bool:
         if not self._rate:

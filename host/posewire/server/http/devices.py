@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from posewire.errors import WireError
-from posewire.server.connection.handler import ConnectionHandler
+from posewire.server.connection.peer import Peer
 from posewire.server.http.request import READ, authorize, device_id, services
 from posewire.server.services import Services
 
@@ -15,7 +15,7 @@ async def list_devices(request: Request) -> JSONResponse:
     """Answer all devices: the connected ones first, then those that are paired and away."""
     authorize(request, READ)
     here = services(request)
-    names = dict.fromkeys([handler.device_id for handler in here.registry] + list(here.identities.devices))
+    names = dict.fromkeys([peer.device_id for peer in here.registry] + list(here.identities.devices))
     return JSONResponse({"devices": [_describe(here, name) for name in names]})
 
 
@@ -28,39 +28,39 @@ async def show_device(request: Request) -> JSONResponse:
     return JSONResponse(_describe(here, device))
 
 
-def find_connection(request: Request) -> ConnectionHandler:
+def find_connection(request: Request) -> Peer:
     """Return the connection of the device in the path.
 
     Raises:
         WireError: ``not_found``: the device is not connected.
     """
     device = device_id(request)
-    handler = services(request).registry.device(device)
-    if handler is None:
+    peer = services(request).registry.device(device)
+    if peer is None:
         raise WireError(f"the device {device[:64]} is not connected", "not_found")
-    return handler
+    return peer
 
 
 def _describe(here: Services, device: str) -> dict[str, Any]:
-    handler, report, update = here.registry.device(device), here.reports.get(device), here.updates.get(device)
+    peer, report, update = here.registry.device(device), here.reports.get(device), here.updates.get(device)
     return {
         "device": device,
-        "session": _session(handler) if handler is not None else None,
+        "session": _session(peer) if peer is not None else None,
         "pairing": _pairing(here, device),
         "report": report.as_dict() if report is not None else None,
         "update": update.as_dict() if update is not None else None,
     }
 
 
-def _session(handler: ConnectionHandler) -> dict[str, Any]:
-    hello = handler.hello
+def _session(peer: Peer) -> dict[str, Any]:
+    hello = peer.hello
     return {
-        "id": handler.session_id,
+        "id": peer.session_id,
         "board": hello.board if hello else "",
         "firmware": hello.firmware if hello else "",
         "updatable": bool(hello and hello.update),
-        "voice": handler.voice_state,
-        "tools": len(handler.tools.available()),
+        "voice": peer.voice.state,
+        "tools": len(peer.tools.available()),
     }
 
 

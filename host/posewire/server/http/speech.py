@@ -19,7 +19,7 @@ async def say(request: Request) -> JSONResponse:
     host = services(request)
     body = await json_body(request)
     device = device_id(request)
-    targets = [device] if device != "all" else [handler.device_id for handler in host.registry if handler.speaks]
+    targets = [device] if device != "all" else [peer.device_id for peer in host.registry if peer.voice.speaks]
     if host.assistant is None:
         raise WireError("this host runs without a voice pipeline", "not_available")
     wait = field(body, "wait", bool, False)
@@ -44,17 +44,18 @@ async def say(request: Request) -> JSONResponse:
 async def ask(request: Request) -> JSONResponse:
     """Let a device answer a text as if it had been typed there: ``{"text"}``. The device must not be busy."""
     principal = authorize(request, ACT)
-    handler = find_connection(request)
+    peer = find_connection(request)
     text = field(await json_body(request), "text", str).strip()
-    if handler.voice is None:
+    voice = peer.voice.get_or_create()
+    if voice is None:
         raise WireError("this host runs without a voice pipeline", "not_available")
     if not 0 < len(text) <= 1000:
         raise WireError("the text must have 1 to 1000 characters")
-    if handler.voice.busy:
-        raise WireError(f"{handler.device_id} is busy", "busy")
-    record_order(request, principal, "device ask", handler.device_id)
-    handler.voice.text(text)
-    return JSONResponse({"device": handler.device_id}, 202)
+    if voice.busy:
+        raise WireError(f"{peer.device_id} is busy", "busy")
+    record_order(request, principal, "device ask", peer.device_id)
+    voice.text(text)
+    return JSONResponse({"device": peer.device_id}, 202)
 
 
 def _seconds(value: object) -> float:

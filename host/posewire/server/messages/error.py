@@ -1,13 +1,9 @@
-"""``error``: the device refused something of ours."""
+"""``error``: the device refused a message of the host."""
 
-from typing import TYPE_CHECKING
-
+from posewire.server.connection.peer import Peer
 from posewire.wire.requests import DeviceError
 
-if TYPE_CHECKING:
-    from posewire.server.connection.handler import ConnectionHandler
 
-
-def handle_error(conn: "ConnectionHandler", error: DeviceError) -> None:
+def handle_error(peer: Peer, error: DeviceError) -> None:
     """Log it."""
-    conn.log.warning("device_error", code=error.code, why=error.message)
+    peer.log.warning("device_error", code=error.code, why=error.message)

@@ -1,20 +1,16 @@
-"""``event``: a device reports something that happened."""
+"""``event``: a device reports an event."""
 
 import time
-from typing import TYPE_CHECKING
 
+from posewire.server.connection.peer import Peer
+from posewire.server.push.events import DeviceEvents
 from posewire.wire.messages import Message, field
 
-if TYPE_CHECKING:
-    from posewire.server.connection.handler import ConnectionHandler
 
-
-def handle_event(conn: "ConnectionHandler", message: Message) -> None:
-    """Do what the settings say about events of this name.
+def handle_event(events: DeviceEvents, peer: Peer, message: Message) -> None:
+    """Apply the rule that the settings have for events of this name.
 
     Raises:
-        WireError: no name, or data that is no object.
+        WireError: the event has no name, or its data is not an object.
     """
-    conn.services.push.events.take(
-        conn, field(message, "name", str), field(message, "data", dict, {}), time.monotonic()
-    )
+    events.handle(peer, field(message, "name", str), field(message, "data", dict, {}), time.monotonic())

@@ -1,14 +1,11 @@
-"""``goodbye``: the device is done."""
+"""``goodbye``: the device ends its session."""
 
-from typing import TYPE_CHECKING
-
+from posewire.server.connection.peer import Peer
+from posewire.wire.close_codes import NORMAL
 from posewire.wire.messages import Message
 
-if TYPE_CHECKING:
-    from posewire.server.connection.handler import ConnectionHandler
 
-
-def handle_goodbye(conn: "ConnectionHandler", message: Message) -> None:
-    """Close; nothing is kept for a resume."""
-    conn.leave_for_good()
-    conn.close(1000, "goodbye")
+def handle_goodbye(peer: Peer, message: Message) -> None:
+    """Close; the session cannot be resumed."""
+    peer.leave_for_good()
+    peer.close(NORMAL, "goodbye")

@@ -1,21 +1,17 @@
 """``hello``: the device introduces itself; the host answers with the session."""
 
-from typing import TYPE_CHECKING
-
+from posewire.server.connection.peer import Peer
 from posewire.wire.audio import negotiate
 from posewire.wire.messages import Hello
 
-if TYPE_CHECKING:
-    from posewire.server.connection.handler import ConnectionHandler
 
-
-def handle_hello(conn: "ConnectionHandler", hello: Hello) -> None:
+def handle_hello(peer: Peer, hello: Hello) -> None:
     """Greet on the first hello; answer again on a later one.
 
     Raises:
-        WireError: no audio format is common (``unsupported_audio``).
+        WireError: ``unsupported_audio``: device and host have no audio format in common.
     """
-    if conn.hello is not None:
-        conn.answer_hello()
+    if peer.hello is not None:
+        peer.answer_hello()
         return
-    conn.greet(hello, negotiate(hello))
+    peer.greet(hello, negotiate(hello))

@@ -1,26 +1,23 @@
-"""``mcp``: JSON-RPC answers of the device, which is the MCP server; its notifications of events."""
+"""``mcp``: JSON-RPC answers of the device, which is the MCP server, and its notifications of events."""
 
 import time
-from typing import TYPE_CHECKING
 
+from posewire.server.connection.peer import Peer
+from posewire.server.push.events import DeviceEvents
 from posewire.wire.messages import field
 from posewire.wire.requests import Mcp
-
-if TYPE_CHECKING:
-    from posewire.server.connection.handler import ConnectionHandler
 
 _EVENT = "notifications/event"
 
 
-def handle_mcp(conn: "ConnectionHandler", mcp: Mcp) -> None:
-    """Pass the payload to whoever waits for it. A notification of an event is what the message ``event`` is.
+def handle_mcp(events: DeviceEvents, peer: Peer, mcp: Mcp) -> None:
+    """Give the payload to the call that waits for it; a notification of an event equals the message ``event``.
 
     Raises:
-        WireError: an event without a name.
+        WireError: an event has no name.
     """
     if mcp.payload.get("method") == _EVENT:
         params = field(mcp.payload, "params", dict, {})
-        name, data = field(params, "name", str), field(params, "data", dict, {})
-        conn.services.push.events.take(conn, name, data, time.monotonic())
+        events.handle(peer, field(params, "name", str), field(params, "data", dict, {}), time.monotonic())
     else:
-        conn.tools.on_mcp(mcp.payload)
+        peer.tools.on_mcp(mcp.payload)

@@ -1,14 +1,11 @@
-"""``ping``: a peer measures the way to the host and back."""
+"""``ping``: a peer measures the round trip to the host."""
 
 import time
-from typing import TYPE_CHECKING
 
+from posewire.server.connection.peer import Peer
 from posewire.wire.requests import Ping
 
-if TYPE_CHECKING:
-    from posewire.server.connection.handler import ConnectionHandler
 
-
-def handle_ping(conn: "ConnectionHandler", ping: Ping) -> None:
+def handle_ping(peer: Peer, ping: Ping) -> None:
     """Answer with the same id and the host's clock."""
-    conn.send({"type": "pong", "id": ping.id, "timestamp": time.strftime("%Y-%m-%d %H:%M:%S")})
+    peer.send({"type": "pong", "id": ping.id, "timestamp": time.strftime("%Y-%m-%d %H:%M:%S")})

@@ -1,37 +1,28 @@
-"""``room``: joining and leaving, and what members and owners do in a room."""
+"""``room``: join and leave a room, and the actions of members."""
 
-from typing import TYPE_CHECKING
-
-from posewire.errors import WireError
-from posewire.server.connection.room_link import join_room
+from posewire.rooms.directory import RoomDirectory
+from posewire.server.connection.peer import Peer
 from posewire.wire.messages import RoomAction
 
-if TYPE_CHECKING:
-    from posewire.server.connection.handler import ConnectionHandler
 
-
-def handle_room(conn: "ConnectionHandler", action: RoomAction) -> None:
-    """Do what the message asks.
+def handle_room(rooms: RoomDirectory, peer: Peer, action: RoomAction) -> None:
+    """Carry out the action.
 
     Raises:
         WireError: the token does not grant it, or the peer is in no room.
-        RoomError: the room is full, locked, denied, not there; or the peer does not host it.
+        RoomError: the room is full, locked or missing, or does not admit the peer; or the peer does not own it.
     """
+    principal = peer.identity.principal
     match action.action:
         case "create" | "join":
-            principal = conn.identity.principal
             principal.require(f"room.join:{action.room}")
             if action.publish:
                 principal.require(f"room.publish:{action.room}")
-            join_room(conn, action)
+            peer.room.join(action)
         case "leave":
-            if conn.seat is not None:
-                conn.seat.leave()
+            peer.room.leave()
         case "list":
-            allows = conn.identity.principal.allows
-            rooms = [room for room in conn.services.rooms.describe() if allows(f"room.join:{room['room']}")]
-            conn.send({"type": "room", "event": "rooms", "rooms": rooms})
+            visible = [room for room in rooms.describe() if principal.allows(f"room.join:{room['room']}")]
+            peer.send({"type": "room", "event": "rooms", "rooms": visible})
         case _:
-            if conn.seat is None:
-                raise WireError("join a room first", "not_in_room")
-            conn.seat.act(action)
+            peer.room.handle(action)

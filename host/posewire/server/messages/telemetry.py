@@ -1,18 +1,17 @@
-"""``telemetry``: how a board of this project fares."""
+"""``telemetry``: a board reports its condition."""
 
-from typing import TYPE_CHECKING
+from collections import Counter
 
+from posewire.server.connection.peer import Peer
+from posewire.server.state.board_reports import BoardReports
 from posewire.wire.messages import Message
 
-if TYPE_CHECKING:
-    from posewire.server.connection.handler import ConnectionHandler
 
-
-def handle_telemetry(conn: "ConnectionHandler", message: Message) -> None:
-    """Keep it for whoever asks; a crash that the board tells of, and a start, go to the log."""
-    report = conn.services.reports.record(conn.device_id, message)
+def handle_telemetry(reports: BoardReports, counters: Counter[str], peer: Peer, message: Message) -> None:
+    """Record the report; a start of the board, or a crash that it reports, is logged."""
+    report = reports.record(peer.device_id, message)
     if report.started:
-        conn.log.info("board_started", **report.values)
+        peer.log.info("board_started", **report.values)
     if report.crash:
-        conn.services.counters["board_crashes"] += 1
-        conn.log.warning("board_crashed", what=report.crash)
+        counters["board_crashes"] += 1
+        peer.log.warning("board_crashed", what=report.crash)

@@ -1,24 +1,22 @@
-"""``update``: a board on its way to new firmware."""
+"""``update``: a board takes part in the update of its firmware."""
 
-from typing import TYPE_CHECKING
+from collections import Counter
 
+from posewire.server.connection.peer import Peer
+from posewire.update.service import UpdateService
 from posewire.wire.messages import Message
 
-if TYPE_CHECKING:
-    from posewire.server.connection.handler import ConnectionHandler
 
-
-def handle_update(conn: "ConnectionHandler", message: Message) -> None:
-    """Let the update go on.
+def handle_update(updates: UpdateService, counters: Counter[str], peer: Peer, message: Message) -> None:
+    """Continue the update.
 
     Raises:
-        WireError: a field makes no sense.
+        WireError: a field is missing or not valid.
     """
-    updates = conn.services.updates
-    before = updates.get(conn.device_id)
+    before = updates.get(peer.device_id)
     stage = before.stage if before is not None else None
-    updates.on_message(conn.device_id, conn.send, message)
-    after = updates.get(conn.device_id)
+    updates.on_message(peer.device_id, peer.send, message)
+    after = updates.get(peer.device_id)
     if after is not None and after.stage != stage:
-        conn.services.counters[f"update_{after.stage}"] += 1
-        conn.log.info("update", stage=after.stage, version=after.version, code=after.code, why=after.message)
+        counters[f"update_{after.stage}"] += 1
+        peer.log.info("update", stage=after.stage, version=after.version, code=after.code, why=after.message)

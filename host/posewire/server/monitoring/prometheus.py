@@ -39,7 +39,7 @@ class _HostCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         services, metrics = self._services, self._services.metrics
-        live = sum(handler.samples_dropped for handler in services.registry)
+        live = sum(handler.voice.samples_dropped for handler in services.registry)
         elsewhere = {
             "voice_samples_dropped": services.counters["voice_samples_dropped"] + live,
             "store_dropped": services.store.dropped,

@@ -1,4 +1,4 @@
-"""Announcements on their way to devices: each device has a short queue, and waits are bounded."""
+"""Announcements for devices: each device has a short queue, and every wait is bounded."""
 
 import asyncio
 import math
@@ -22,45 +22,45 @@ MAX_TEXT = 1000
 MAX_KEEP = 24 * 3600.0
 
 _PATIENCE = 20.0
-"""Seconds after which an open microphone that nobody speaks into does not hold up an announcement any longer."""
+"""Seconds after which an open microphone that nobody speaks into no longer delays an announcement."""
 
 Outcome = Literal["spoken", "interrupted", "expired", "displaced", "stopped", "no voice"]
 
 
 @dataclass(eq=False)
 class Announcement:
-    """What is to be said on a device.
+    """A text that is to be said on a device.
 
     Raises:
-        WireError: no text, too much of it, or a time that is none.
+        WireError: the text is empty or too long, or ``keep`` is out of range.
     """
 
     text: str
     urgent: bool = False
-    """Interrupts whatever the device is doing; otherwise it waits until the device is idle."""
+    """Whether it interrupts the device; otherwise it waits until the device is idle."""
 
     keep: float = 60.0
-    """Seconds that it may wait, for the device to become idle or to connect; after that nobody wants it any more."""
+    """Seconds that it may wait for the device to become idle or to connect; after that it expires."""
 
     emotion: str = "neutral"
     source: str = ""
-    """Who wants it said, for the log."""
+    """The name of the sender, for the log."""
 
     outcome: "asyncio.Future[Outcome]" = field(init=False)
 
     def __post_init__(self) -> None:
         self.text = " ".join(self.text.split())
         if not self.text or len(self.text) > MAX_TEXT:
-            raise WireError(f"the text has 1 to {MAX_TEXT} characters")
-        if not 0 <= self.keep <= MAX_KEEP:  # what is not a number is refused, too
-            raise WireError(f"keep is 0 to {MAX_KEEP:.0f} seconds")
+            raise WireError(f"the text must have 1 to {MAX_TEXT} characters")
+        if not 0 <= self.keep <= MAX_KEEP:  # this refuses NaN too
+            raise WireError(f"keep must be between 0 and {MAX_KEEP:.0f} seconds")
         loop = asyncio.get_running_loop()
         self.outcome = loop.create_future()
         self.deadline = loop.time() + self.keep
 
 
 class _Queue:
-    """What waits for one device."""
+    """The announcements that wait for one device."""
 
     def __init__(self) -> None:
         self.items: list[Announcement] = []
@@ -72,7 +72,7 @@ class _Queue:
 
 
 class Announcer:
-    """Part of the host's services. One task for each device that something waits for; none when nothing does."""
+    """Says announcements on devices. There is one task for each device that has any waiting."""
 
     def __init__(self, registry: ConnectionRegistry, counters: Counter[str]) -> None:
         self._registry = registry
@@ -81,12 +81,12 @@ class Announcer:
         self._log = EventLog()
 
     def announce(self, device_id: str, announcement: Announcement) -> None:
-        """Queue an announcement; ``announcement.outcome`` says later what became of it.
+        """Queue an announcement; ``announcement.outcome`` gets its outcome later.
 
-        A full queue refuses what is not urgent; what is urgent displaces the oldest that is not.
+        A full queue refuses an announcement, unless it is urgent: then it displaces the oldest that is not.
 
         Raises:
-            WireError: ``too_many``: too much waits for this device, or for too many devices.
+            WireError: ``too_many``: too many announcements wait for this device, or too many devices have some waiting.
         """
         queue = self._queues.get(device_id)
         if queue is None:
@@ -105,7 +105,7 @@ class Announcer:
             queue.task = asyncio.create_task(self._work(device_id, queue))
 
     def withdraw(self, device_id: str, announcement: Announcement) -> None:
-        """Take an announcement back; one that is being said falls silent."""
+        """Withdraw an announcement; one that is being said is stopped."""
         queue = self._queues.get(device_id)
         if queue is not None and announcement in queue.items:
             self._end(device_id, queue, announcement, "stopped")
@@ -116,7 +116,7 @@ class Announcer:
         return sum(len(queue.items) for queue in self._queues.values())
 
     async def close(self) -> None:
-        """Drop what waits."""
+        """Drop all announcements."""
         tasks = [queue.task for queue in self._queues.values() if queue.task is not None]
         for task in tasks:
             task.cancel()
@@ -148,17 +148,17 @@ class Announcer:
         self._log.info("announced", device=device_id, outcome=outcome, source=item.source, text=item.text[:80])
 
     async def _deliver(self, device_id: str, queue: _Queue, item: Announcement) -> Outcome | None:
-        """Wait until the device is there and idle, and say it. None: it is not this one's turn any more."""
+        """Wait until the device is connected and idle, and say it. None: another announcement goes first now."""
         loop = asyncio.get_running_loop()
         listening: float | None = None
         while queue.next() is item:
             queue.changed.clear()
             left = item.deadline - loop.time()
-            handler = self._registry.device(device_id)
-            if handler is not None and handler.voice is None:
-                return "no voice"
-            if handler is not None and handler.voice is not None:
-                voice = handler.voice
+            peer = self._registry.device(device_id)
+            if peer is not None:
+                voice = peer.voice.get_or_create()
+                if voice is None:
+                    return "no voice"
                 if voice.state != VoiceState.LISTENING:
                     listening = None
                 elif listening is None:
@@ -166,14 +166,14 @@ class Announcer:
                 patience = math.inf if listening is None else listening + _PATIENCE - loop.time()
                 if item.urgent or not voice.busy or patience <= 0:
                     outcome = await self._speak(voice, queue, item)
-                    if outcome != "interrupted" or self._registry.device(device_id) is handler:
+                    if outcome != "interrupted" or self._registry.device(device_id) is peer:
                         return outcome
-                    # Not the user but the connection ended it: once more, when the device is back.
+                    # Not the user but the connection ended it: say it again when the device is back.
                     continue
                 waiting: Coroutine[Any, Any, object] = voice.until_idle()
             else:
                 patience = math.inf
-                waiting = self._registry.arrival(device_id)
+                waiting = self._registry.wait_for_device(device_id)
             if left <= 0:
                 waiting.close()
                 return "expired"

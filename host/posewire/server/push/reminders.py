@@ -50,7 +50,7 @@ class Reminder:
 
 
 class Reminders:
-    """Part of the host's services: one task that sleeps until the next is due. ``clock``: seconds since 1970."""
+    """Keeps and rings reminders, with one task that sleeps until the next is due. ``clock``: seconds since 1970."""
 
     def __init__(self, store: Store, announcer: Announcer, clock: Callable[[], float] = time.time) -> None:
         self._store = store
@@ -62,15 +62,15 @@ class Reminders:
         self._log = EventLog()
 
     def start(self) -> None:
-        """Begin to watch the time; what became due while no host ran is rung at once."""
+        """Start; reminders that became due while no host ran are rung at once."""
         self._task = asyncio.create_task(self._watch())
 
     async def add(self, device: str, due: float, label: str = "") -> Reminder:
         """Set a reminder.
 
         Raises:
-            ToolError: it lies in the past or too far ahead, or the device has too many.
-            StoreError: it could not be kept.
+            ToolError: the time is past or too far ahead, or the device has too many reminders.
+            StoreError: it could not be saved.
         """
         label = " ".join(label.split())[:MAX_LABEL]
         if not 0 < due - self._clock() <= MAX_AHEAD:
@@ -95,7 +95,7 @@ class Reminders:
         return await self._store.run(lambda connection: _select(connection, "WHERE device = ?", device))
 
     async def cancel(self, device: str, label: str = "") -> list[Reminder]:
-        """Take back a device's reminders, or those of that label; returns them. One that rings falls silent."""
+        """Cancel a device's reminders, or those of that label, and return them. One that rings is stopped."""
         label = " ".join(label.split()).lower()
 
         def work(connection: sqlite3.Connection) -> list[Reminder]:
@@ -116,7 +116,7 @@ class Reminders:
         return cancelled
 
     async def close(self) -> None:
-        """Stop; what has not been said yet stays in the store."""
+        """Stop; reminders that were not rung stay in the store."""
         tasks = [*self._ringing.values(), *([self._task] if self._task is not None else [])]
         for task in tasks:
             task.cancel()
@@ -166,13 +166,13 @@ class Reminders:
 
 
 def spoken(reminder: Reminder, late: float) -> str:
-    """Return what is said when a reminder is due, ``late`` seconds ago."""
+    """Return the text of a reminder that was due ``late`` seconds ago."""
     text = f"Reminder: {reminder.label}." if reminder.label else "Your time is up."
     return f"{text} This was {round(late / 60)} minutes ago." if late >= 90 else text
 
 
 def _due(connection: sqlite3.Connection, now: float) -> tuple[list[Reminder], float]:
-    """Return what is due, at most a thousand, and when the next will be."""
+    """Return the reminders that are due, at most a thousand, and the time of the next one."""
     following = connection.execute("SELECT min(due) FROM reminders WHERE due > ?", (now,)).fetchone()[0]
     due = _select(connection, "WHERE due <= ? ORDER BY due LIMIT 1000", now)
     return due, math.inf if following is None else following

@@ -12,7 +12,7 @@ from posewire.store import Store
 
 
 class Push:
-    """Part of the host's services."""
+    """Owns the parts of server push."""
 
     def __init__(
         self, settings: PushSettings, registry: ConnectionRegistry, store: Store, counters: Counter[str]
@@ -23,7 +23,7 @@ class Push:
         self.tools = PushTools(registry, self.announcer, self.reminders)
 
     def start(self) -> None:
-        """Begin to watch the time; on the event loop."""
+        """Start; an event loop must run."""
         self.reminders.start()
 
     async def close(self) -> None:

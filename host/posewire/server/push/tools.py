@@ -82,7 +82,7 @@ class PushTools:
     @tool()
     async def list_devices(self, context: ToolContext) -> list[str]:
         """List the devices that are connected and can be spoken on."""
-        return [handler.device_id for handler in self._registry if handler.speaks]
+        return [peer.device_id for peer in self._registry if peer.voice.speaks]
 
     @tool()
     async def tell_device(
@@ -92,7 +92,7 @@ class PushTools:
         message: str,
     ) -> ToolOutput:
         """Say a message on another device, as an intercom does."""
-        known = [handler.device_id for handler in self._registry if handler.speaks]
+        known = [peer.device_id for peer in self._registry if peer.voice.speaks]
         others = [name for name in known if name != context.device]
         targets = others if device == "all" else [name for name in known if name == device.lower()]
         if not targets:

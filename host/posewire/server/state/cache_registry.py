@@ -7,7 +7,7 @@ from posewire.ttl_cache import TtlCache
 
 
 class Caches:
-    """Part of the host's services."""
+    """Registers caches, and yields their numbers."""
 
     def __init__(self) -> None:
         self._caches: dict[str, TtlCache[Any, Any]] = {}

@@ -78,9 +78,10 @@ class StateDirectory:
         state = self._states.get(name)
         return {} if state is None else state.value
 
-    def drop(self, name: str) -> None:
-        """Remove a state whose room or device is gone."""
-        self._states.pop(name, None)
+    def drop_if_gone(self, name: str) -> None:
+        """Remove a state if its room or device is gone."""
+        if not self._is_here(name):
+            self._states.pop(name, None)
 
     def subscribe(self, session_id: str, name: str) -> None:
         """Send the changes of a state to a session from now on."""

@@ -10,8 +10,8 @@ from posewire.server.transport.settings import MdnsSettings
 SERVICE = "_posewire._tcp.local."
 
 
-class Announcer:
-    """Announces one host while it runs, where the package zeroconf is installed."""
+class MdnsAnnouncer:
+    """Announces one host on the local network while it runs, where the package zeroconf is installed."""
 
     def __init__(self, settings: MdnsSettings) -> None:
         self._name = settings.name
@@ -19,10 +19,10 @@ class Announcer:
         self._zeroconf: Any = None
 
     async def start(self, address: str, port: int, path: str, addresses: list[str] | None = None) -> None:
-        """Announce the host that listens on an address and port; does nothing for a host that only this machine sees.
+        """Announce the host that listens on an address and port; does nothing for a host on loopback.
 
-        ``addresses``: where others reach it (default: all of this machine's). What fails is logged: a host without a
-        name is still a host.
+        ``addresses``: where others reach it (default: all of this machine's). A failure is logged, not raised: the host
+        works without a name.
         """
         if not self._name or (is_loopback(address) and addresses is None):
             return
@@ -58,7 +58,7 @@ class Announcer:
         self._log.info("mdns", name=f"{self._name}.local", addresses=" ".join(addresses))
 
     async def stop(self) -> None:
-        """Take the name back."""
+        """Withdraw the name from the network."""
         zeroconf, self._zeroconf = self._zeroconf, None
         if zeroconf is not None:
             await zeroconf.async_unregister_all_services()

@@ -8,22 +8,22 @@ OPENING_TIMEOUT = 10.0
 """Seconds for the head of the first request."""
 
 MAX_HEAD = 32 * 1024
-"""Bytes of a request's head. It is refused by the parser behind; here it only bounds what is kept."""
+"""Bytes of a request's head that are kept here. A longer one goes to the HTTP parser, which refuses it."""
 
 MAX_WAITING = 4000
-"""Connections that may be open without having said what they want; one more ends the one that has waited longest."""
+"""Connections whose first request is not complete; one more cuts the one that has waited longest."""
 
 MakeProtocol = Callable[[], asyncio.Protocol]
 
 
-class Doorway(asyncio.Protocol):
-    """Reads until the head of the first request is there, then hands the transport to the protocol that it asks for.
+class ProtocolDetector(asyncio.Protocol):
+    """Reads the head of the first request, then hands the transport to the protocol that the request asks for.
 
-    Nothing of it stays on the way of later messages.
+    Later messages do not pass through it.
     """
 
-    def __init__(self, websocket: MakeProtocol, http: MakeProtocol, waiting: "dict[Doorway, None]") -> None:
-        """``waiting``: the doorways of one listener, oldest first."""
+    def __init__(self, websocket: MakeProtocol, http: MakeProtocol, waiting: "dict[ProtocolDetector, None]") -> None:
+        """``waiting``: the detectors of one listener that have no request yet, oldest first."""
         self._make_websocket = websocket
         self._make_http = http
         self._waiting = waiting
@@ -32,7 +32,7 @@ class Doorway(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start the clock: who opens a connection has to say what it wants."""
+        """Start the time limit for the first request."""
         self._transport = cast(asyncio.Transport, transport)
         self._waiting[self] = None
         if len(self._waiting) > MAX_WAITING:
@@ -55,13 +55,13 @@ class Doorway(asyncio.Protocol):
         protocol.data_received(head)
 
     def abort(self) -> None:
-        """Cut the connection: it has said nothing yet and others want in."""
+        """Cut the connection: too many others wait."""
         if self._transport is not None:
             self._transport.abort()
         self._forget()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Stop the time limit."""
         self._forget()
 
     def _forget(self) -> None:

@@ -19,6 +19,8 @@ from websockets.protocol import OPEN, SERVER
 from websockets.protocol import Protocol as WebSocketProtocol
 from websockets.server import ServerProtocol
 
+from posewire.wire.close_codes import ABNORMAL, INVALID_DATA, NORMAL, PROTOCOL_ERROR, TRY_AGAIN_LATER
+
 try:
     from websockets.speedups import apply_mask
 except ImportError:  # a platform without the package's C extension
@@ -33,9 +35,6 @@ MAX_WAITING = 1024 * 1024
 """Bytes in a connection's send buffer above which it is cut: control messages are never dropped, so they would pile up
 for a peer that reads nothing."""
 
-TOO_SLOW = 1013
-"""Close code for such a connection: try again later (IANA's registry of close codes)."""
-
 UNSENT = 8 * 1024
 """Bytes that the kernel may hold unsent. It would take megabytes, and a slow subscriber would see minutes-old poses."""
 
@@ -44,14 +43,17 @@ _FINAL_BINARY = 0x82
 """First byte of the frame that nearly all traffic consists of: binary, final, no extension."""
 
 
-def binary_frame(message: bytes) -> bytes:
-    """Serialise a server's binary message: what ``send_framed`` sends, made once for many receivers."""
-    size = len(message)
+def binary_frame(payload: bytes, header: bytes = b"") -> bytes:
+    """Serialise a binary message of a server for ``send_framed`` (RFC 6455 section 5.2), once for many receivers.
+
+    The message is ``header`` and ``payload``, one after the other.
+    """
+    size = len(header) + len(payload)
     if size < 126:
-        return bytes((_FINAL_BINARY, size)) + message
+        return bytes((_FINAL_BINARY, size)) + header + payload
     if size < 1 << 16:
-        return bytes((_FINAL_BINARY, 126, size >> 8, size & 0xFF)) + message
-    return bytes((_FINAL_BINARY, 127)) + size.to_bytes(8, "big") + message
+        return bytes((_FINAL_BINARY, 126, size >> 8, size & 0xFF)) + header + payload
+    return bytes((_FINAL_BINARY, 127)) + size.to_bytes(8, "big") + header + payload
 
 
 @dataclass(frozen=True)
@@ -64,22 +66,22 @@ class Refusal:
 
 
 class Receiver(Protocol):
-    """What a connection hands its messages to. Calls come from the event loop, one at a time."""
+    """Receives the messages of a connection. Calls come from the event loop, one at a time."""
 
     def on_text(self, text: str) -> None:
-        """Take a text message."""
+        """Receive a text message."""
 
     def on_binary(self, data: bytes) -> None:
-        """Take a binary message."""
+        """Receive a binary message."""
 
     def on_control(self) -> None:
-        """Learn that a ping or pong came; a ping is answered already."""
+        """Receive the notice of a ping or pong; a ping is answered already."""
 
     def on_congested(self, congested: bool) -> None:
-        """Learn that the send buffer is over the limit, or below it again."""
+        """Receive the notice that the send buffer is over its limit, or below it again."""
 
     def on_closed(self, code: int, reason: str) -> None:
-        """Learn that the connection is gone. The last call."""
+        """Receive the notice that the connection is gone; the last call."""
 
 
 Admit = Callable[["WebSocket", Request], "Receiver | Refusal"]
@@ -102,18 +104,18 @@ class WebSocket(asyncio.Protocol):
         self._fast = False
         self._rest = b""
         # Answers to messages that came together leave together: a system call costs more than all of our own work.
-        self._holds = False
-        self._held: list[bytes] = []
+        self._batching = False
+        self._batch: list[bytes] = []
         self._parts: list[bytes] = []
         self._parts_opcode: Opcode = Opcode.TEXT
         self._timer: asyncio.TimerHandle | None = None
         self.last_received = monotonic()
         """When something last came, on ``time.monotonic``'s clock."""
         self.cut = False
-        """Whether the connection was given up because too much waited for its peer."""
+        """Whether the connection was cut because too much waited for its peer."""
         self._close_reason = ""
         self._ended = False
-        """Whether this side has closed: what the peer still says until it has closed too is not heard."""
+        """Whether this side has closed: messages that still arrive before the peer has closed too are ignored."""
         self._closing = False
 
     @property
@@ -139,12 +141,12 @@ class WebSocket(asyncio.Protocol):
         self.send_framed(binary_frame(data))
 
     def send_framed(self, frame: bytes) -> None:
-        """Send a message that ``binary_frame`` has serialised; the way of everything that many receivers get."""
+        """Send a message that ``binary_frame`` has serialised, possibly for many receivers."""
         transport = self._transport
         if not self._is_open or transport is None:
             return
-        if self._holds:
-            self._held.append(frame)
+        if self._batching:
+            self._batch.append(frame)
         else:
             transport.write(frame)
             if self.congested:
@@ -156,7 +158,7 @@ class WebSocket(asyncio.Protocol):
             self._protocol.send_ping(b"")
             self._flush()
 
-    def close(self, code: int = 1000, reason: str = "") -> None:
+    def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Start the closing handshake; the TCP connection is cut if the peer does not finish it in 5 s."""
         if self._protocol.state is OPEN:
             self._ended = True
@@ -168,7 +170,7 @@ class WebSocket(asyncio.Protocol):
     # --- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the transport; the opening request must arrive in time."""
+        """Keep the transport, and give the opening request a time limit."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
         sock = transport.get_extra_info("socket")
@@ -179,12 +181,12 @@ class WebSocket(asyncio.Protocol):
         self._restart_timer(OPENING_TIMEOUT, self._abort)
 
     def data_received(self, data: bytes) -> None:
-        """Parse, answer what the protocol answers by itself, and hand over complete messages."""
+        """Parse, let the protocol answer control frames, and deliver complete messages."""
         self.last_received = monotonic()
         receiver = self._receiver
         if receiver is None:
-            # Only a client that does not wait for the answer sends more than its request; it goes the general way. What
-            # follows the request is read when that is answered: else a wrong frame ends the stream before the answer.
+            # Only a client that does not wait for the answer sends more than its request; it goes the general way. The
+            # rest is parsed when the request is answered: else a wrong frame ends the stream before that.
             end = data.find(b"\r\n\r\n") + 4
             self._fast = end == len(data)
             self._parse(data[:end] if end > 3 else data)
@@ -196,13 +198,13 @@ class WebSocket(asyncio.Protocol):
                 self._opening = None
                 self._protocol = WebSocketProtocol(SERVER, max_size=self._max_message)
         elif self._fast:
-            self._holds = True
+            self._batching = True
             try:
-                self._rest = self._take_whole(self._rest + data if self._rest else data, receiver)
+                self._rest = self._deliver_whole_frames(self._rest + data if self._rest else data, receiver)
             finally:
-                self._holds = False
-                if self._held:
-                    self._release()
+                self._batching = False
+                if self._batch:
+                    self._send_batch()
         else:
             self._parse(data)
 
@@ -213,13 +215,13 @@ class WebSocket(asyncio.Protocol):
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the receiver, once, with the close code of whoever closed."""
+        """Tell the receiver, once, with the close code of the side that closed first."""
         self._stop_timer()
         self._protocol.receive_eof()
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             close = self._protocol.close_sent or self._protocol.close_rcvd
-            code = close.code if close is not None else 1006
+            code = close.code if close is not None else ABNORMAL
             receiver.on_closed(code, self._close_reason or (close.reason if close is not None else ""))
         _untie(self._protocol)
         self._transport = None
@@ -251,7 +253,7 @@ class WebSocket(asyncio.Protocol):
             self._receiver = verdict
             self._stop_timer()
         else:
-            verdict.on_closed(1002, "the opening handshake failed")
+            verdict.on_closed(PROTOCOL_ERROR, "the opening handshake failed")
 
     def _refuse(self, refusal: Refusal) -> None:
         body = refusal.body.encode()
@@ -263,16 +265,16 @@ class WebSocket(asyncio.Protocol):
         self._opening.send_response(Response(refusal.status.value, refusal.status.phrase, headers, body))
 
     def _parse(self, data: bytes) -> None:
-        """Let the package's protocol parse, answer what it answers by itself, and deliver."""
+        """Let the package's protocol parse and answer control frames, and deliver its messages."""
         self._protocol.receive_data(data)
         for event in self._protocol.events_received():
             if isinstance(event, Request):
                 self._open(event)
             elif isinstance(event, Frame):
-                self._take(event)
+                self._receive_frame(event)
         self._flush()
 
-    def _take_whole(self, data: bytes, receiver: Receiver) -> bytes:
+    def _deliver_whole_frames(self, data: bytes, receiver: Receiver) -> bytes:
         """Cut ``data`` into frames; returns the start of one whose end is still to come.
 
         Unfragmented binary messages are delivered from here: the general parser makes an object, a step of three
@@ -305,7 +307,7 @@ class WebSocket(asyncio.Protocol):
             at = stop
         return data[at:] if at else data
 
-    def _take(self, frame: Frame) -> None:
+    def _receive_frame(self, frame: Frame) -> None:
         if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
             if frame.fin:
                 self._deliver(frame.opcode, bytes(frame.data))
@@ -331,19 +333,19 @@ class WebSocket(asyncio.Protocol):
             text = data.decode()
         except UnicodeDecodeError:
             self._ended = True
-            self._protocol.fail(1007, "a text message must be UTF-8")
+            self._protocol.fail(INVALID_DATA, "a text message must be UTF-8")
             return
         receiver.on_text(text)
 
-    def _release(self) -> None:
-        held, self._held = self._held, []
+    def _send_batch(self) -> None:
+        batch, self._batch = self._batch, []
         if self._transport is not None:
-            self._transport.write(held[0] if len(held) == 1 else b"".join(held))
+            self._transport.write(batch[0] if len(batch) == 1 else b"".join(batch))
             if self.congested:
                 self._bound()
 
     def _bound(self) -> None:
-        """Give up a peer for whom too much waits. Who does not read gets no close frame, so there is none."""
+        """Cut a peer for whom too much waits. It does not read, so no close frame would reach it."""
         transport, protocol = self._transport, self._protocol
         if transport is None or self.cut or transport.get_write_buffer_size() <= MAX_WAITING:
             return
@@ -351,7 +353,7 @@ class WebSocket(asyncio.Protocol):
         self._is_open = False
         if protocol.state is OPEN:
             self._close_reason = "too slow: too much waits to be sent"
-            protocol.send_close(TOO_SLOW, self._close_reason)
+            protocol.send_close(TRY_AGAIN_LATER, self._close_reason)
             protocol.data_to_send()
         transport.abort()
 
@@ -360,8 +362,8 @@ class WebSocket(asyncio.Protocol):
         if transport is None or self.cut:
             return
         self._is_open = self._protocol.state is OPEN
-        if self._held:
-            self._release()
+        if self._batch:
+            self._send_batch()
         for data in self._protocol.data_to_send():
             if data:
                 transport.write(data)

@@ -1,0 +1,87 @@
+"""The voice assistant of one device: its voice session, which is made when it is first needed."""
+
+from collections.abc import Callable
+
+from posewire.pcm import Pcm
+from posewire.server.connection.uplink import AudioUplink
+from posewire.voice.session import VoiceMemory, VoiceSession, VoiceState
+from posewire.wire.messages import AudioParams
+
+MakeSession = Callable[[VoiceMemory | None], VoiceSession]
+"""Makes a voice session that goes on with an earlier one's memory."""
+
+
+class DeviceVoice:
+    """Most devices are quiet most of the time, and a session takes as much memory as the rest of a connection.
+
+    So there is none until ``get_or_create``. Without ``enable`` the device has no assistant on this host.
+    """
+
+    __slots__ = ("_make", "_uplink", "memory", "session")
+
+    def __init__(self) -> None:
+        self.session: VoiceSession | None = None
+        """The session, once it was made."""
+
+        self.memory: VoiceMemory | None = None
+        """What the session, or the one that this one resumes, has learned; None when nothing was."""
+
+        self._make: MakeSession | None = None
+        self._uplink = AudioUplink(AudioParams())
+
+    def set_format(self, audio: AudioParams) -> None:
+        """Decode what the device sends in this format from now on."""
+        self._uplink = AudioUplink(audio)
+
+    def enable(self, make: MakeSession) -> None:
+        """Make this host the device's assistant."""
+        self._make = make
+
+    @property
+    def speaks(self) -> bool:
+        """Whether this host is the device's assistant."""
+        return self._make is not None
+
+    def get_or_create(self) -> VoiceSession | None:
+        """Return the session, made now if there is none; None where the device has no assistant on this host."""
+        if self.session is None and self._make is not None:
+            self.session = self._make(self.memory)
+            self.memory = self.session.memory
+        return self.session
+
+    def abort(self) -> None:
+        """Stop what the session does; without a session there is nothing to stop."""
+        if self.session is not None:
+            self.session.abort()
+
+    @property
+    def state(self) -> str:
+        """The state of the session, as ``VoiceState`` names it; empty where the device has no assistant here."""
+        if self.session is not None:
+            return self.session.state.value
+        return VoiceState.IDLE.value if self.speaks else ""
+
+    @property
+    def samples_dropped(self) -> int:
+        """Samples that the session was too slow for."""
+        return self.session.dropped if self.session is not None else 0
+
+    def feed(self, payload: bytes) -> None:
+        """Decode one audio frame of the device for the session, while that listens.
+
+        Raises:
+            FrameError: the frame does not decode.
+        """
+        session = self.session
+        if session is not None and session.listens:
+            session.feed(self._uplink.decode(payload))
+
+    @property
+    def decode(self) -> Callable[[bytes], Pcm]:
+        """Decodes one audio frame of the device to 16 kHz mono samples; raises FrameError."""
+        return self._uplink.decode
+
+    def close(self) -> VoiceSession | None:
+        """End the assistant; return the session that is to be closed, if there is one."""
+        session, self.session, self._make = self.session, None, None
+        return session

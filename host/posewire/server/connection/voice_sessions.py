@@ -1,0 +1,53 @@
+"""Voice sessions for the connections of a host."""
+
+from collections.abc import Callable
+
+from posewire.server.connection.downlink import AudioDownlink
+from posewire.server.connection.peer import Peer
+from posewire.server.connection.voice_output import ConnectionVoiceOut
+from posewire.voice.assistant import Assistant
+from posewire.voice.output import TurnReport
+from posewire.voice.session import VoiceMemory, VoiceSession
+from posewire.voice.voiceprint.identify import VoiceIdentifier
+from posewire.wire.close_codes import NORMAL
+
+NoteTurn = Callable[[TurnReport, str, str], None]
+"""Records the report of a turn of a device (id) in a session (id)."""
+
+
+class VoiceSessions:
+    """Makes the voice session of a peer. ``identifier`` tells the dialogue who speaks; None: it is not told."""
+
+    def __init__(self, assistant: Assistant, identifier: VoiceIdentifier | None, note_turn: NoteTurn) -> None:
+        self._assistant = assistant
+        self._identifier = identifier
+        self._note_turn = note_turn
+
+    def prepare(self) -> None:
+        """Prepare what the first speaker would have to wait for."""
+        self._assistant.prepare()
+
+    def make(self, peer: Peer, memory: VoiceMemory | None) -> VoiceSession:
+        """Make a session that speaks to a peer and goes on with an earlier session's memory."""
+        note_turn = self._note_turn
+
+        def end_conversation() -> None:
+            # A stock device would listen again after each reply: only the end of its connection stops it. A board with
+            # this project's firmware stops by itself, and stays for its room.
+            if peer.hello is not None and not peer.hello.board:
+                peer.close(NORMAL, "the conversation is over")
+
+        return self._assistant.session(
+            ConnectionVoiceOut(
+                peer.send,
+                AudioDownlink(peer.audio, peer.send_audio),
+                peer.log,
+                end_conversation,
+                lambda report: note_turn(report, peer.device_id, peer.session_id),
+            ),
+            peer.all_tools,
+            device_name=peer.device_id,
+            identifier=self._identifier,
+            memory=memory,
+            memorable=not peer.identity.anonymous,
+        )
