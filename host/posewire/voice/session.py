@@ -120,12 +120,11 @@ class VoiceSession:
         self._listening = self._tasks.spawn(self._listen(mode, self._inbox))
 
     def feed(self, pcm: Pcm) -> None:
-        """Add 16 kHz mono samples; returns at once.
+        """Queue 16 kHz mono samples; returns at once. Call it only while the session ``listens``.
 
-        They are ignored while the session does not listen. When 10 s wait to be processed, the oldest are dropped.
+        When 10 s of samples wait, the oldest are dropped.
         """
-        if self.listens:
-            self.dropped += self._inbox.put(pcm)
+        self.dropped += self._inbox.put(pcm)
 
     def stop(self) -> None:
         """End the utterance: everything fed so far belongs to it."""
