@@ -26,7 +26,7 @@ from posewire.ttl_cache import TtlCache
 from posewire.voice.settings import VoiceSettings
 from posewire.voice.tools.settings import ToolsSettings
 from server.conftest import Peer, Peers, settings
-from server.test_device_tools import answer
+from server.connection.test_device_tools import answer
 
 DEVICE, OTHER = "aa:bb:cc:00:00:01", "aa:bb:cc:00:00:02"
 EVENTS = {

@@ -147,7 +147,10 @@ class ConnectionHandler:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a coroutine as a task that ends with the connection; its failure is logged."""
-        return self._tasks.spawn(self._logged(work))
+        task = self._tasks.spawn(self._logged(work))
+        # A task that is cancelled before its first step would leave the coroutine open.
+        task.add_done_callback(lambda _: work.close())
+        return task
 
     def say_goodbye(self, reason: str) -> None:
         """Tell the device that the host goes away, and close."""

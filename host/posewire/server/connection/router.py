@@ -177,7 +177,7 @@ class Router:
             with trace(kind, connection.device_id, connection.session_id):
                 work = text_type.handle(connection, parsed)
         if work is not None:
-            connection.spawn(self._finish(work))
+            connection.spawn(self._finish(work)).add_done_callback(lambda _: work.close())
 
     async def _finish(self, work: Coroutine[Any, Any, None]) -> None:
         try:

@@ -1,13 +1,11 @@
-"""Layer 2 on the wire: typed messages, orders to the host, shared states, floods, zombies, plug-ins."""
+"""Layer 2 on the wire: typed messages, orders to the host, shared states, floods, zombies."""
 
 import asyncio
 import gc
-import json
 import socket
 import weakref
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +20,6 @@ from posewire.rooms.room import Room
 from posewire.server.connection.settings import FloodSettings
 from posewire.server.host import Host
 from posewire.server.messages.catalog import MESSAGES
-from posewire.server.settings import load_settings
 from posewire.wire.frames import FrameType, build_frame
 from server.conftest import Peer, Peers, settings
 
@@ -421,100 +418,6 @@ async def test_a_closed_connection_leaves_no_trace(host: Host, peers: Peers) -> 
             await asyncio.sleep(0.01)
     assert vars(host.services.hub.pool) == {"_entries": {}, "_devices": {}, "_groups": {}}
     assert host.services.states._states == {}
-
-
-# --- plug-ins
-
-PLUGIN = """
-from dataclasses import dataclass
-from starlette.responses import JSONResponse
-from posewire.errors import WireError
-from posewire.wire.messages import field
-
-@dataclass(frozen=True)
-class Dance:
-    steps: int
-
-def parse(message):
-    steps = field(message, "steps", int)
-    if steps > 9:
-        raise WireError("nobody dances that long", "too_many")
-    return Dance(steps)
-
-def dance(conn, dance):
-    conn.send({"type": "dance", "steps": dance.steps + 1})
-
-async def later(conn, message):
-    if message.get("fail"):
-        raise WireError("as you wished")
-    conn.send({"type": "later"})
-
-async def broken(conn, message):
-    raise KeyError("a defect")
-
-async def page(request):
-    return JSONResponse({"dances": True})
-
-async def started(services):
-    services.counters["dance_started"] += 1
-
-def register(plugin):
-    plugin.text("dance", dance, parse)
-    plugin.text("later", later)
-    plugin.text("broken", broken)
-    plugin.http("/dance", page, scope="dance")
-    plugin.on_start(started)
-"""
-
-
-async def test_a_plugin_adds_types_and_paths(tmp_path: Path) -> None:
-    (tmp_path / "dance.py").write_text(PLUGIN)
-    config = tmp_path / "posewire.toml"
-    config.write_text(f'[server]\nport = 0\nplugins = ["{tmp_path}/dance.py"]\n[voice]\nenabled = false\n')
-    host = Host(load_settings(config))
-    await host.start()
-    peers = Peers(host.url)
-    try:
-        peer = await peers.connect()
-        await peer.hello()
-        await peer.send(type="dance", steps=3)
-        assert (await peer.receive("dance"))["steps"] == 4
-        for message, code in (
-            ({"type": "dance"}, "bad_message"),
-            ({"type": "dance", "steps": 10}, "too_many"),
-            ({"type": "later", "fail": True}, "bad_message"),
-            ({"type": "broken"}, "internal"),
-        ):
-            await peer.send(**message)
-            assert (await peer.receive("error"))["code"] == code
-        await peer.send(type="later")
-        await peer.receive("later")
-        assert host.services.counters["dance_started"] == 1
-        reader, writer = await asyncio.open_connection("127.0.0.1", int(host.url.split(":")[2].split("/")[0]))
-        writer.write(b"GET /dance HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
-        assert json.loads((await reader.read()).partition(b"\r\n\r\n")[2]) == {"dances": True}
-        writer.close()
-    finally:
-        await peers.close()
-        await host.stop()
-
-
-@pytest.mark.parametrize(
-    ("code", "says"),
-    [
-        ("def register(plugin):\n    plugin.text('hello', print)", "exists already"),
-        ("x = 1", "no function register"),
-        ("import nothing_of_that_name", "nothing_of_that_name"),
-        (None, "no such file"),
-    ],
-)
-async def test_a_plugin_that_does_not_load_stops_the_start_by_name(tmp_path: Path, code: str | None, says: str) -> None:
-    path = tmp_path / "plugin.py"
-    if code is not None:
-        path.write_text(code)
-    with pytest.raises(ConfigError, match=says) as caught:
-        await Host(settings(plugins=(str(path),))).start()
-    assert "plugin.py" in str(caught.value)
 
 
 def test_a_socket_is_free_again_after_a_failed_start() -> None:
