@@ -13,6 +13,7 @@ lint: typings
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check host tests
 	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
 	.venv/bin/pyright --project firmware
 
 coverage: .venv/bin/python rv32
@@ -36,4 +37,4 @@ typings: .venv/bin/python
 		--no-deps --target typings "micropython-esp32-stubs~=1.26" "micropython-stdlib-stubs~=1.26" && touch typings/.installed; }
 
 clean:
-	rm -rf .venv typings build dist demo-out .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv typings build dist demo-out .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
