@@ -1,4 +1,4 @@
-"""Who may open a WebSocket: the limits of the host, then the peer's token."""
+"""The decision on opening requests of WebSockets: the limits of the host, then the peer's token."""
 
 import json
 from collections import Counter

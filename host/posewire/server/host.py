@@ -93,7 +93,7 @@ class Host:
         """Load the voice engines and listen. ``url`` is set after that.
 
         Raises:
-            ConfigError: the address cannot be listened on, or a setting makes no sense.
+            ConfigError: the host cannot listen on the address, or a setting is not valid.
             StoreError: the store cannot be opened.
         """
         server = self._settings.server

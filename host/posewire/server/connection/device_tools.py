@@ -64,6 +64,15 @@ class DeviceToolClient:
             if not isinstance(cursor, str) or not cursor:
                 return
 
+    async def try_discover(self) -> None:
+        """Discover the tools, and log how many there are or why there are none."""
+        try:
+            await self.discover()
+        except ToolError as error:
+            self.log.warning("no_tools", why=str(error))
+        else:
+            self.log.info("tools", count=len(self.available()))
+
     async def call(self, name: str, arguments: Mapping[str, object]) -> str:
         """Call a tool and return its text.
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from posewire.pcm import Pcm
 from posewire.server.connection.uplink import AudioUplink
+from posewire.voice.llm.history import BYTES_PER_TOKEN
 from posewire.voice.session import VoiceMemory, VoiceSession, VoiceState
 from posewire.wire.messages import AudioParams
 
@@ -24,7 +25,7 @@ class DeviceVoice:
         """The session, once it was made."""
 
         self.memory: VoiceMemory | None = None
-        """What the session, or the one that this one resumes, has learned; None when nothing was."""
+        """The memory of the session, or of an earlier one that this one resumes; None: there is none yet."""
 
         self._make: MakeSession | None = None
         self._uplink = AudioUplink(AudioParams())
@@ -65,6 +66,12 @@ class DeviceVoice:
     def samples_dropped(self) -> int:
         """Samples that the session was too slow for."""
         return self.session.dropped if self.session is not None else 0
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the dialogue, estimated."""
+        history = self.memory.history if self.memory is not None else None
+        return BYTES_PER_TOKEN * history.tokens if history is not None else 0
 
     def feed(self, payload: bytes) -> None:
         """Decode one audio frame of the device for the session, while that listens.

@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
-from posewire.errors import ToolError, WireError
+from posewire.errors import WireError
 from posewire.log import EventLog
 from posewire.server.authenticator import Identity
 from posewire.server.connection.context import ConnectionContext
@@ -21,7 +21,6 @@ from posewire.server.connection.upstream import UpstreamSwitch
 from posewire.server.state.shared_states import device_state
 from posewire.server.transport.websocket import WebSocket, binary_frame
 from posewire.task_scope import TaskScope
-from posewire.voice.llm.history import BYTES_PER_TOKEN
 from posewire.voice.tools.base import ToolContext
 from posewire.voice.tools.device import DeviceExecutor
 from posewire.voice.tools.handler import UnifiedToolHandler
@@ -125,13 +124,7 @@ class ConnectionHandler:
 
         Counted on demand; the fixed cost of a connection is not in it.
         """
-        member, memory = self.room.member, self.voice.memory
-        history = memory.history if memory is not None else None
-        return (
-            self.queued_bytes
-            + (member.held_bytes if member is not None else 0)
-            + (BYTES_PER_TOKEN * history.tokens if history is not None else 0)
-        )
+        return self.queued_bytes + self.room.held_bytes + self.voice.held_bytes
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a text message with this session's id."""
@@ -233,7 +226,7 @@ class ConnectionHandler:
             context.updates.greeted(self.device_id, self.send, hello.firmware)
         self.upstream.update(self)
         if self.upstream.bridge is None and hello.mcp:
-            self.spawn(self._discover_tools())
+            self.spawn(self.tools.try_discover())
 
     def answer_hello(self, resumed: bool = False) -> None:
         """Send the host's hello."""
@@ -294,14 +287,6 @@ class ConnectionHandler:
         self.voice.memory = state.voice
         self.room.resume(state)
         return True
-
-    async def _discover_tools(self) -> None:
-        try:
-            await self.tools.discover()
-        except ToolError as error:
-            self.log.warning("no_tools", why=str(error))
-        else:
-            self.log.info("tools", count=len(self.tools.available()))
 
     async def _logged(self, work: Coroutine[Any, Any, None]) -> None:
         try:

@@ -90,6 +90,11 @@ class RoomLink:
         self._peer.log.info("removed", room=self.name)
         self._detach()
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of frames that the room keeps for this member."""
+        return self.member.held_bytes if self.member is not None else 0
+
     # --- from the peer (peer.PeerRoom)
 
     @property

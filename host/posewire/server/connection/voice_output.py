@@ -1,4 +1,4 @@
-"""What a voice session says, turned into the messages and audio frames of a connection."""
+"""The output of a voice session, as messages and audio frames of a connection."""
 
 from collections.abc import Callable
 
@@ -30,16 +30,16 @@ class ConnectionVoiceOut:
         self._turn_over = turn_over
 
     def hearing(self, text: str) -> None:
-        """Log what an engine makes of speech that still goes on."""
+        """Log the words that an engine recognises before the end of the speech."""
         self._log.debug("hearing", text=text)
 
     def heard(self, text: str) -> None:
-        """Tell the device what was recognised."""
+        """Send the device the text that was recognised."""
         self._log.info("heard", text=text)
         self._send({"type": "stt", "text": text})
 
     def emotion(self, name: str) -> None:
-        """Tell the device which face to show."""
+        """Send the device the face that it is to show."""
         self._send({"type": "llm", "emotion": name, "text": EMOJI.get(name, EMOJI["neutral"])})
 
     def reply_started(self) -> None:
@@ -47,7 +47,7 @@ class ConnectionVoiceOut:
         self._send({"type": "tts", "state": "start"})
 
     def sentence(self, text: str) -> None:
-        """Send the subtitle of what is spoken next."""
+        """Send the text of the audio that follows."""
         self._log.info("says", text=text)
         self._send({"type": "tts", "state": "sentence_start", "text": text})
 

@@ -345,7 +345,7 @@ class WebSocket(asyncio.Protocol):
                 self._bound()
 
     def _bound(self) -> None:
-        """Cut a peer for whom too much waits. It does not read, so no close frame would reach it."""
+        """Cut a peer if too much waits to be sent to it. It does not read, so no close frame would reach it."""
         transport, protocol = self._transport, self._protocol
         if transport is None or self.cut or transport.get_write_buffer_size() <= MAX_WAITING:
             return
