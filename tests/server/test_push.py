@@ -16,7 +16,7 @@ from posewire.errors import ConfigError, StoreError, WireError
 from posewire.identity.audit import read_entries
 from posewire.identity.settings import AuthSettings
 from posewire.server.host import Host
-from posewire.server.monitoring.prometheus import exposition
+from posewire.server.http.prometheus import exposition
 from posewire.server.push.announcer import QUEUED, Announcement
 from posewire.server.push.reminders import Reminder, spoken
 from posewire.server.push.settings import PushSettings

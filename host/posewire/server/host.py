@@ -116,7 +116,7 @@ class Host:
             raise
         self._services.tools.start()
         self._services.push.start()
-        self._services.health = HealthMonitor(self._services)
+        self._services.health = _health_monitor(self._services)
         jobs = [*self._services.health.jobs(), *self._jobs(self._services, self._listener)]
         jobs.append(Job("malloc_trim", TRIM_PERIOD, malloc_trim))
         if self._config is not None:
@@ -255,6 +255,12 @@ class Host:
                 await hook(self.services)
         except Exception:
             self._log.exception("plugin_failed", plugin=plugin.name)
+
+
+def _health_monitor(services: Services) -> HealthMonitor:
+    return HealthMonitor(
+        services.metrics, services.counters, services.registry, services.rooms, lambda: services.settings.alerts
+    )
 
 
 async def run_host(config: Config) -> bool:

@@ -4,16 +4,14 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from posewire.errors import ConfigError
 from posewire.file_stamp import FileStamp
 from posewire.log import EventLog
 from posewire.server.authenticator import ConnectionAuthenticator
+from posewire.server.services import Services
 from posewire.server.settings import Settings, check_exposure
-
-if TYPE_CHECKING:
-    from posewire.server.services import Services
 
 LIVE = {
     "server": frozenset(
@@ -30,7 +28,7 @@ LIVE = {
 class ConfigReload:
     """Reads the settings again with ``load``, and gives a running host those that may change."""
 
-    def __init__(self, services: "Services", load: Callable[[], Settings], path: Path | None) -> None:
+    def __init__(self, services: Services, load: Callable[[], Settings], path: Path | None) -> None:
         self._services = services
         self._load = load
         self._stamp = FileStamp(*([path] if path is not None else []))

@@ -3,7 +3,7 @@
 import heapq
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from posewire.hub import ConnectionHub
 from posewire.identity.audit import Audit
@@ -15,6 +15,7 @@ from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.connection.resumption import SessionResumption
 from posewire.server.control import HostControl
 from posewire.server.host_tools import HostTools
+from posewire.server.monitoring.health import HealthMonitor
 from posewire.server.monitoring.metrics import Metrics
 from posewire.server.monitoring.tracing import Tracing
 from posewire.server.push.service import Push
@@ -27,10 +28,6 @@ from posewire.server.state.voiceprints import Voiceprints
 from posewire.store import Store
 from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant
-
-if TYPE_CHECKING:
-    from posewire.server.monitoring.health import HealthMonitor
-
 
 NAMED_ROOMS = 50
 """Rooms that the host's numbers list by name: all of them would not fit into a message."""
@@ -61,7 +58,7 @@ class Services:
     reports: BoardReports = field(default_factory=BoardReports)
     caches: Caches = field(default_factory=Caches)
     metrics: Metrics = field(default_factory=Metrics)
-    health: "HealthMonitor | None" = None
+    health: HealthMonitor | None = None
     draining: bool = False
     tracing: Tracing | None = None
     """None: off."""

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from posewire.config import read_table, read_toml
 from posewire.errors import ConfigError
-from posewire.store.settings import default_path
+from posewire.store.settings import StoreSettings, default_path
 from posewire.store.store import MEMORY, Domain, Store
 
 
@@ -38,7 +39,5 @@ def opened_store(args: argparse.Namespace, domains: Sequence[Domain], create: bo
 
 
 def _configured(config: Path) -> str:
-    # Imported here: reading the whole configuration imports the voice engines' settings.
-    from posewire.server.settings import load_settings
-
-    return load_settings(config).store.path
+    settings = read_table(StoreSettings, read_toml(config).get("store", {}), "store")
+    return settings.path or default_path()

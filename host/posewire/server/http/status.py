@@ -3,8 +3,8 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from posewire.server.http.prometheus import exposition
 from posewire.server.http.request import READ, authorize, services
-from posewire.server.monitoring.prometheus import exposition
 
 _STALLED = 1.0
 """Seconds of lag of the event loop with which the host is not ready."""

@@ -2,17 +2,19 @@
 
 import asyncio
 import time
-from collections import deque
-from typing import TYPE_CHECKING, Any
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
 
 from posewire.log import EventLog
+from posewire.rooms.directory import RoomDirectory
+from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.monitoring.alerts import Alerts, Webhook
+from posewire.server.monitoring.metrics import Metrics
 from posewire.server.monitoring.process_stats import cpu_seconds, open_files, resident_bytes
+from posewire.server.monitoring.settings import AlertSettings
 from posewire.server.scheduler import Job
 from posewire.wire.messages import RoomKind
-
-if TYPE_CHECKING:
-    from posewire.server.services import Services
 
 LAG_EVERY = 0.25
 CHECK_EVERY = 2.0
@@ -25,27 +27,41 @@ _RATE_WINDOW = 2.0
 
 
 class HealthMonitor:
-    """Measures the host by jobs of its scheduler, and tells what is out of bounds."""
+    """Measures the host by jobs of its scheduler, and tells what is out of bounds.
 
-    def __init__(self, services: "Services") -> None:
+    ``settings`` returns the alert settings as they are now: they may change while the host runs.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        counters: Counter[str],
+        registry: ConnectionRegistry,
+        rooms: RoomDirectory,
+        settings: Callable[[], AlertSettings],
+    ) -> None:
         self.rates: dict[str, float] = {}
         """Counted things a second, over the last statistics period."""
 
-        self._services = services
+        self._metrics = metrics
+        self._counters = counters
+        self._registry = registry
+        self._rooms = rooms
+        self._settings = settings
         self._log = EventLog()
-        self.webhook = Webhook(services.settings.alerts.webhook, self._count)
-        self.alerts = Alerts(services.settings.alerts, self._deliver)
+        self.webhook = Webhook(settings().webhook, self._count)
+        self.alerts = Alerts(settings(), self._deliver)
         self.recent_lag = 0.0
         """Seconds by which the event loop was late last."""
 
         self._lag_due = 0.0
-        self._totals = dict(services.counters)
+        self._totals = dict(counters)
         self._totals_at = time.monotonic()
         self._cpu = (time.monotonic(), cpu_seconds())
-        self._seen = dict(services.counters)
+        self._seen = dict(counters)
         self._seen_at = time.monotonic()
-        self._messages = services.metrics.messages.copy_counts()
-        self._lag = services.metrics.loop_lag.copy_counts()
+        self._messages = metrics.messages.copy_counts()
+        self._lag = metrics.loop_lag.copy_counts()
         self._memory: list[tuple[float, int]] = []
         self._began = time.monotonic()
         self._hour: deque[tuple[float, int]] = deque()
@@ -66,19 +82,19 @@ class HealthMonitor:
         now = time.monotonic()
         if self._lag_due:
             self.recent_lag = max(0.0, now - self._lag_due)
-            self._services.metrics.loop_lag.observe(self.recent_lag)
+            self._metrics.loop_lag.observe(self.recent_lag)
         self._lag_due = now + LAG_EVERY
 
     def check(self) -> None:
         """Compare what happened since the last check with the thresholds."""
         now = time.monotonic()
-        self.alerts.settings = self._services.settings.alerts
-        self.webhook.url = self._services.settings.alerts.webhook
+        self.alerts.settings = self._settings()
+        self.webhook.url = self.alerts.settings.webhook
         self.alerts.check(self.values(now), now, time.time())
 
     def values(self, now: float) -> dict[str, float]:
         """Return the values for the alert rules, by rule name, since the last call."""
-        metrics, counters = self._services.metrics, self._services.counters
+        metrics, counters = self._metrics, self._counters
         passed = max(now - self._seen_at, 1e-6)
         seen, self._seen = self._seen, dict(counters)
 
@@ -112,7 +128,7 @@ class HealthMonitor:
 
     def count_rates(self) -> None:
         """Turn the totals into rates."""
-        now, totals = time.monotonic(), dict(self._services.counters)
+        now, totals = time.monotonic(), dict(self._counters)
         passed = max(now - self._totals_at, 1e-6)
         self.rates = {
             name: round((total - self._totals.get(name, 0)) / passed, 2)
@@ -123,19 +139,19 @@ class HealthMonitor:
 
     def close_idle_rooms(self) -> None:
         """Close the rooms in which nobody has published for long."""
-        for name in self._services.rooms.close_idle(time.monotonic()):
-            self._services.counters["rooms_closed_idle"] += 1
+        for name in self._rooms.close_idle(time.monotonic()):
+            self._counters["rooms_closed_idle"] += 1
             self._log.info("room_idle", room=name)
 
     def report(self) -> None:
         """Log the status line, while anybody is connected."""
-        services, metrics = self._services, self._services.metrics
-        if not services.registry.open:
+        metrics = self._metrics
+        if not self._registry.open:
             return
         self._log.info(
             "status",
-            connections=services.registry.open,
-            rooms=len(services.rooms.rooms),
+            connections=self._registry.open,
+            rooms=len(self._rooms.rooms),
             resident_mb=round(resident_bytes() / 2**20, 1),
             tasks=len(asyncio.all_tasks()),
             files=open_files(),
@@ -160,7 +176,7 @@ class HealthMonitor:
     def _slowest_publisher(self, now: float) -> float | None:
         rates = [
             _pose_rate(member.last_frames, now)
-            for room in self._services.rooms.rooms.values()
+            for room in self._rooms.rooms.values()
             for member in room.members.values()
             if member.streams and member.link is not None
         ]
@@ -172,7 +188,7 @@ class HealthMonitor:
         self.webhook.post(alert)
 
     def _count(self, name: str) -> None:
-        self._services.counters[name] += 1
+        self._counters[name] += 1
 
 
 def _pose_rate(frames: "deque[tuple[float, RoomKind, bytes]]", now: float) -> float:

@@ -1,4 +1,4 @@
-"""The numbers that the fast path records; ``prometheus.py`` and the health monitor read them."""
+"""The numbers that the fast path records; ``http/prometheus.py`` and the health monitor read them."""
 
 import time
 from collections.abc import Mapping

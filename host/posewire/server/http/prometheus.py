@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -11,9 +10,7 @@ from prometheus_client.registry import Collector
 
 from posewire.server.monitoring.histogram import Histogram
 from posewire.server.monitoring.process_stats import cpu_seconds, open_files
-
-if TYPE_CHECKING:
-    from posewire.server.services import Services
+from posewire.server.services import Services
 
 _BYTES = (0, 1024, 4096, 16384, 65536, 262144)
 """Bounds of histograms of bytes."""
@@ -22,7 +19,7 @@ _LABELLED = {"refused": "code", "flood": "kind", "http": "what", "push": "what",
 """Counters whose name begins so are one metric with a label; the rest are a metric each."""
 
 
-def exposition(services: "Services") -> bytes:
+def exposition(services: Services) -> bytes:
     """Return all metrics of a host."""
     registry = CollectorRegistry()
     registry.register(_HostCollector(services))
@@ -30,7 +27,7 @@ def exposition(services: "Services") -> bytes:
 
 
 class _HostCollector(Collector):
-    def __init__(self, services: "Services") -> None:
+    def __init__(self, services: Services) -> None:
         self._services = services
 
     def describe(self) -> list[Metric]:
@@ -39,7 +36,7 @@ class _HostCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         services, metrics = self._services, self._services.metrics
-        live = sum(handler.voice.samples_dropped for handler in services.registry)
+        live = sum(peer.voice.samples_dropped for peer in services.registry)
         elsewhere = {
             "voice_samples_dropped": services.counters["voice_samples_dropped"] + live,
             "store_dropped": services.store.dropped,
@@ -58,9 +55,9 @@ class _HostCollector(Collector):
         for name, about, value in _gauges(services):
             yield GaugeMetricFamily(f"posewire_{name}", about, value=value)
         queues, held = Histogram(_BYTES), Histogram(_BYTES)
-        for handler in services.registry:
-            queues.observe(handler.queued_bytes)
-            held.observe(handler.held_bytes)
+        for peer in services.registry:
+            queues.observe(peer.queued_bytes)
+            held.observe(peer.held_bytes)
         for name, about, depths in (
             ("connection_queue_bytes", "Unsent bytes of a connection", queues),
             ("connection_held_bytes", "Bytes kept for a connection: unsent, its frames in a room, its dialogue", held),
@@ -70,7 +67,7 @@ class _HostCollector(Collector):
             yield family
 
 
-def _gauges(services: "Services") -> Iterator[tuple[str, str, float]]:
+def _gauges(services: Services) -> Iterator[tuple[str, str, float]]:
     rooms = services.rooms.rooms.values()
     connections = services.registry.open
     resident = services.metrics.measure_memory()
