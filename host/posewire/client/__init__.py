@@ -1,1 +1,5 @@
-"""The desktop side of a room: a socket, pose senders and receivers."""
+"""Programs on a desktop or a robot that take part in a room; ``RoomClient`` is the way in."""
+
+from posewire.client.room_client import HostUnreachableError, ReceivedFrame, ReceivedPose, RoomClient
+
+__all__ = ["HostUnreachableError", "ReceivedFrame", "ReceivedPose", "RoomClient"]
