@@ -2,7 +2,7 @@
 
 import pytest
 
-from posewire.sim.board import SimBoard
+from posewire.sim.board import ROOMY_CHIP, SimBoard
 from sim.small_host import SmallHost
 
 
@@ -18,7 +18,7 @@ from sim.small_host import SmallHost
     ],
 )
 def test_a_board_runs(name: str, imu: str | None) -> None:
-    with SmallHost() as host, SimBoard(host.url, room="studio", board=name) as board:
+    with SmallHost() as host, SimBoard(host.url, chip=ROOMY_CHIP, room="studio", board=name) as board:
         board.wait_connected(timeout=20)
         if imu is not None:
             board.wait(lambda: board.snapshot()["imu"]["samples"] > 3, what="the motion sensor")

@@ -11,7 +11,7 @@ import pytest
 from bridge.stock_server import TONE_HZ, StockServer
 from bridge.test_bridge import likeness, loudest_hz
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import SimBoard
+from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.recording import read_wav
 
 DATA = Path(__file__).parents[2] / "host" / "posewire" / "demo" / "data"
@@ -50,7 +50,7 @@ def upstream() -> Iterator[InThread]:
 def test_a_board_without_opus_talks_to_a_stock_server(upstream: InThread, tmp_path: Path) -> None:
     stock = upstream.server
     stock.reply_frames = 25
-    with HostProcess("--upstream", stock.url) as host, SimBoard(url=host.url) as board:
+    with HostProcess("--upstream", stock.url) as host, SimBoard(url=host.url, chip=ROOMY_CHIP) as board:
         board.wait_connected(timeout=20)
         board.wait(lambda: "self.led.set_color" in stock.tools, timeout=20, what="upstream to list the tools")
         upstream.run(stock.call_tool("self.led.set_color", {"red": 255, "green": 0, "blue": 0}))
@@ -85,7 +85,7 @@ def test_our_own_host_serves_as_upstream() -> None:
     with (
         HostProcess() as assistant,
         HostProcess("--upstream", assistant.url.replace("/posewire/", "/xiaozhi/")) as bridge,
-        SimBoard(url=bridge.url) as board,
+        SimBoard(url=bridge.url, chip=ROOMY_CHIP) as board,
     ):
         board.wait_connected(timeout=20)
         board.wait(lambda: bool(assistant.logged("tools")), timeout=20, what="upstream to list the tools")

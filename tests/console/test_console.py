@@ -15,7 +15,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import DEVICE_ID, SimBoard
+from posewire.sim.board import DEVICE_ID, ROOMY_CHIP, SimBoard
 
 SPEECH = Path(__file__).parent.parent / "data" / "speech"
 PREFIX = DEVICE_ID.replace(":", "_") + "_"
@@ -36,7 +36,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
 
 @pytest.fixture(scope="module")
 def board(host: HostProcess) -> Iterator[SimBoard]:
-    with SimBoard(url=host.url) as running:
+    with SimBoard(url=host.url, chip=ROOMY_CHIP) as running:
         running.wait_connected(timeout=20)
         running.wait(lambda: bool(host.logged("tools")), timeout=10, what="the host to list the tools")
         yield running

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from posewire.cli import main
-from posewire.sim.board import SimBoard
+from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.wifi import PASSWORD, SSID
 from sim.small_host import SmallHost
 
@@ -20,7 +20,9 @@ from sim.small_host import SmallHost
 @pytest.fixture
 def board() -> Iterator[SimBoard]:
     """It knows no network and no host."""
-    with SimBoard("ws://posewire.invalid:8000/posewire/v1/", config={"wifi": []}, imu=False) as running:
+    with SimBoard(
+        "ws://posewire.invalid:8000/posewire/v1/", chip=ROOMY_CHIP, config={"wifi": []}, imu=False
+    ) as running:
         yield running
 
 

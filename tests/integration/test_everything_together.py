@@ -13,7 +13,7 @@ import pytest
 from posewire.demo.comparison import largest_error
 from posewire.demo.watcher import RoomWatcher
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import SimBoard
+from posewire.sim.board import ROOMY_CHIP, SimBoard
 
 DATA = Path(__file__).parents[2] / "host" / "posewire" / "demo" / "data"
 BLUE, DRIVE, HELP = (
@@ -29,7 +29,7 @@ def host() -> Iterator[HostProcess]:
 
 @pytest.fixture
 def board(host: HostProcess) -> Iterator[SimBoard]:
-    with SimBoard(url=host.url, room="studio") as running:
+    with SimBoard(url=host.url, chip=ROOMY_CHIP, room="studio") as running:
         running.wait_connected(timeout=20)
         running.wait(lambda: bool(host.logged("tools")), timeout=10, what="the host to list the tools")
         yield running
@@ -134,17 +134,18 @@ def test_lost_wifi_in_the_middle_of_a_sentence(host: HostProcess, board: SimBoar
 
 def test_a_wrong_token_is_refused_and_the_right_one_works() -> None:
     with HostProcess("--token", "right") as host:
-        with SimBoard(url=host.url, token="wrong") as board:
+        with SimBoard(url=host.url, chip=ROOMY_CHIP, token="wrong") as board:
             board.wait(lambda: bool(host.logged("refused", code="unauthorized")), timeout=20, what="a refusal")
             assert not board.connected
-        with SimBoard(url=host.url, token="right") as board:
+        with SimBoard(url=host.url, chip=ROOMY_CHIP, token="right") as board:
             board.wait_connected(timeout=20)
 
 
 def test_the_command_line_board_reports_what_happened(host: HostProcess, tmp_path: Path) -> None:
     command = [
-        sys.executable, "-m", "posewire", "sim", "device", "--url", host.url, "--mic", str(BLUE), "--speaker",
-        str(tmp_path / "out.wav"), "--pose", str(DATA / "body33.npz"), "--press", "1", "--for", "12", "--json",
+        sys.executable, "-m", "posewire", "sim", "device", "--chip", ROOMY_CHIP, "--url", host.url, "--mic", str(BLUE),
+        "--speaker", str(tmp_path / "out.wav"), "--pose", str(DATA / "body33.npz"), "--press", "1", "--for", "12",
+        "--json",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0, done.stderr

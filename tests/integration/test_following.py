@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import SimBoard
+from posewire.sim.board import ROOMY_CHIP, SimBoard
 
 ROOT = Path(__file__).parents[2]
 BODY = ROOT / "host" / "posewire" / "demo" / "data" / "body33.npz"
@@ -24,14 +24,14 @@ def host() -> Iterator[HostProcess]:
 
 @pytest.fixture
 def sender(host: HostProcess) -> Iterator[SimBoard]:
-    with SimBoard(host.url, room="studio", imu=False, device_id="02:00:00:00:00:01") as board:
+    with SimBoard(host.url, chip=ROOMY_CHIP, room="studio", imu=False, device_id="02:00:00:00:00:01") as board:
         board.wait_connected(timeout=20)
         yield board
 
 
 def follower(host: HostProcess, example: str) -> SimBoard:
     return SimBoard(
-        host.url, room="studio", imu=False, device_id="02:00:00:00:00:02", config=FOLLOW,
+        host.url, chip=ROOMY_CHIP, room="studio", imu=False, device_id="02:00:00:00:00:02", config=FOLLOW,
         user_tools=EXAMPLES / example / "user_tools.py",
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ import pytest
 from posewire.errors import ProvisioningError
 from posewire.provision.improv import PacketType, State, build_command, build_packet
 from posewire.provision.improv_client import ImprovClient
-from posewire.sim.board import SimBoard
+from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.fixtures import MakeBoard, sim_board
 from posewire.sim.wifi import PASSWORD, SSID
 from sim.small_host import SmallHost
@@ -21,6 +21,12 @@ from sim.small_host import SmallHost
 __all__ = ["sim_board"]
 
 NO_WIFI = {"wifi": []}
+
+
+@pytest.fixture
+def sim_chip() -> str:
+    """Memory is not the subject here."""
+    return ROOMY_CHIP
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ import pytest
 
 from posewire.cli import main
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import SimBoard
+from posewire.sim.board import ROOMY_CHIP, SimBoard
 
 
 def test_a_board_is_paired_by_its_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "posewire.toml"
     store = tmp_path / "posewire.db"
     config.write_text(f'[auth]\npairing = true\n[voice]\nenabled = false\n[store]\npath = "{store}"\n')
-    with HostProcess("--config", str(config)) as host, SimBoard(host.url, imu=False) as board:
+    with HostProcess("--config", str(config)) as host, SimBoard(host.url, chip=ROOMY_CHIP, imu=False) as board:
         board.wait(lambda: board.values("pairing"), 40, "a code")
         (code,) = board.values("pairing")
         assert len(code) == 6

@@ -7,13 +7,19 @@ from typing import Any
 
 import pytest
 
-from posewire.sim.board import SimBoard
+from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.fixtures import MakeBoard, sim_board
 from sim.small_host import SmallHost
 
 __all__ = ["sim_board"]
 
 Program = Callable[..., SimBoard]
+
+
+@pytest.fixture
+def sim_chip() -> str:
+    """Memory is the subject of few tests: those name the chip."""
+    return ROOMY_CHIP
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from posewire.sim.board import SimBoard
+from posewire.sim.board import ROOMY_CHIP, SimBoard
 from sim.certificates import make_certificate
 from sim.small_host import SmallHost
 
@@ -88,6 +88,7 @@ def new_board(tls_host: SmallHost, tmp_path: Path) -> Iterator[Callable[..., Sim
             tls_host.url.replace("ws://127.0.0.1", "wss://localhost"),
             config={"host": {"ca": str(tmp_path / f"{ca}.der")}, "ntp": _NAME},
             clock_set=False,
+            chip=ROOMY_CHIP,
         )
         if server is not None:
             board.network.names[_NAME] = "127.0.0.1"

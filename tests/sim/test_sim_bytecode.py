@@ -11,8 +11,9 @@ from sim.small_host import SmallHost
 
 @pytest.fixture
 def no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    def find() -> Interpreter:
-        return find_interpreter()._replace(viper=False)
+    def find(word_bits: int) -> Interpreter:
+        # The processors without a compiler have 64 bits.
+        return find_interpreter(word_bits=64)._replace(viper=False)
 
     monkeypatch.setattr(board_module, "find_interpreter", find)
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from posewire import cli
+from posewire.sim.board import ROOMY_CHIP
 from posewire.sim.device_command import Press, add_arguments
 from posewire.sim.recording import read_wav, write_wav
 from sim.certificates import make_certificate
@@ -27,7 +28,7 @@ def run(capsys: pytest.CaptureFixture[str], host: SmallHost) -> Run:
     """``run("--for", "1")`` returns the exit status, the report and the live lines."""
 
     def call(*options: str) -> tuple[int, dict[str, Any], str]:
-        status = cli.main(["sim", "device", "--url", host.url, "--json", *options])
+        status = cli.main(["sim", "device", "--url", host.url, "--json", "--chip", ROOMY_CHIP, *options])
         captured = capsys.readouterr()
         return status, json.loads(captured.out), captured.err
 
@@ -133,7 +134,7 @@ def test_for_so_many_seconds(run: Run, host: SmallHost) -> None:
 
 def test_protocol_2_carries_no_pose(capsys: pytest.CaptureFixture[str]) -> None:
     with SmallHost(protocol=2) as host:
-        status = cli.main(["sim", "device", "--url", host.url, "--for", "3", "--protocol", "2"])
+        status = cli.main(["sim", "device", "--url", host.url, "--chip", ROOMY_CHIP, "--for", "3", "--protocol", "2"])
     assert status == 0
     assert host.sockets[0].request.headers["Protocol-Version"] == "2"
     assert host.pose == []
@@ -141,7 +142,8 @@ def test_protocol_2_carries_no_pose(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_no_host_is_a_clear_failure(capsys: pytest.CaptureFixture[str]) -> None:
-    status = cli.main(["sim", "device", "--url", "ws://127.0.0.1:9/", "--for", "1.5", "--json"])
+    options = ["--url", "ws://127.0.0.1:9/", "--chip", ROOMY_CHIP, "--for", "1.5", "--json"]
+    status = cli.main(["sim", "device", *options])
     captured = capsys.readouterr()
     assert status == 1
     assert json.loads(captured.out)["connected"] is False
@@ -191,7 +193,7 @@ def test_presses_are_checked() -> None:
 
 
 def test_a_heap_that_the_firmware_does_not_start_with_is_told(run: Run) -> None:
-    status, report, story = run("--for", "2", "--heap", "130000")
+    status, report, story = run("--for", "2", "--heap", "60000")
     assert status == 1
     assert report["session_id"] is None
     assert "the firmware does not start: MemoryError" in story
@@ -210,7 +212,8 @@ def test_a_host_is_verified_with_a_certificate_of_its_own(tmp_path: Path, capsys
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "right.pem", tmp_path / "right.key")
     with SmallHost(tls=context) as host:
-        options = ["sim", "device", "--url", host.url.replace("ws://127.0.0.1", "wss://localhost"), "--for", "3"]
+        options = ["sim", "device", "--url", host.url.replace("ws://127.0.0.1", "wss://localhost")]
+        options += ["--chip", ROOMY_CHIP, "--for", "3"]
         assert cli.main([*options, "--ca", str(tmp_path / "right.der")]) == 0
         assert cli.main([*options, "--ca", str(tmp_path / "wrong.der")]) == 1
         assert "the board says: connection: The certificate is not" in capsys.readouterr().out

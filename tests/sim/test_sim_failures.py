@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from posewire.sim.board import SimBoard
+from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.soak_host import SoakHost
 
 # Everything at once and all the time: the microphone is open, the host speaks, the motion sensor publishes.
@@ -20,7 +20,7 @@ def host() -> Iterator[SoakHost]:
 
 @pytest.fixture
 def board(host: SoakHost) -> Iterator[SimBoard]:
-    with SimBoard(host.url, room="studio", config=STREAMING) as running:
+    with SimBoard(host.url, chip=ROOMY_CHIP, room="studio", config=STREAMING) as running:
         running.wait_connected(20)
         flows(running, host)
         yield running
@@ -75,7 +75,9 @@ def test_names_do_not_resolve_any_more(board: SimBoard, host: SoakHost) -> None:
 def test_a_name_server_that_does_not_answer_is_no_hang(host: SoakHost) -> None:
     # On a chip, as here, the whole board stands still while a name is looked up.
     config = {**STREAMING, "watchdog": {"seconds": 30}}
-    with SimBoard(host.url.replace("127.0.0.1", "posewire.local"), room="studio", config=config) as board:
+    with SimBoard(
+        host.url.replace("127.0.0.1", "posewire.local"), chip=ROOMY_CHIP, room="studio", config=config
+    ) as board:
         board.network.names["posewire.local"] = "127.0.0.1"
         board.wait_connected(20)
         flows(board, host)
@@ -92,7 +94,7 @@ def test_a_name_server_that_does_not_answer_is_no_hang(host: SoakHost) -> None:
 
 
 def test_flash_is_full(host: SoakHost) -> None:
-    board = SimBoard(host.url, room="studio", config=STREAMING)
+    board = SimBoard(host.url, chip=ROOMY_CHIP, room="studio", config=STREAMING)
     for name in ("config.good.new", "config.json.new", "crash.txt.new"):
         # Whatever the board writes ends with "no space left on device".
         (board.flash / name).symlink_to("/dev/full")
@@ -107,7 +109,7 @@ def test_flash_is_full(host: SoakHost) -> None:
 
 
 def test_the_settings_break_while_the_board_is_off(host: SoakHost) -> None:
-    with SimBoard(host.url, room="studio", config=STREAMING) as board:
+    with SimBoard(host.url, chip=ROOMY_CHIP, room="studio", config=STREAMING) as board:
         board.wait_connected(20)
         flows(board, host)
         board.kill()

@@ -58,7 +58,7 @@ def test_a_variable_that_is_wrong_is_not_passed_over(monkeypatch: pytest.MonkeyP
 
 
 def test_one_on_the_path_is_taken(bare: Path) -> None:
-    script(bare / "micropython", "echo MicroPython 1 25 0 1")
+    script(bare / "micropython", "echo MicroPython 1 25 0 1 64 0")
     found = find_interpreter()
     assert found.argv == [str(bare / "micropython")]
     assert found.version == (1, 25, 0)
@@ -66,20 +66,20 @@ def test_one_on_the_path_is_taken(bare: Path) -> None:
 
 
 def test_one_that_is_too_old_is_not(bare: Path) -> None:
-    script(bare / "micropython", "echo MicroPython 1 22 1 1")
+    script(bare / "micropython", "echo MicroPython 1 22 1 1 64 0")
     with pytest.raises(SimulatorError, match=r"is version 1\.22, too old"):
         find_interpreter()
 
 
 def test_one_without_viper_is_taken_and_described(bare: Path) -> None:
-    script(bare / "micropython", "echo MicroPython 1 26 0 0")
+    script(bare / "micropython", "echo MicroPython 1 26 0 0 64 0")
     assert not find_interpreter().viper
     assert "run as bytecode" in describe_micropython()
 
 
 def test_one_that_was_fetched_is_used_again(bare: Path, tmp_path: Path) -> None:
     root = tmp_path / "cache" / "posewire" / "micropython" / f"{os.uname().machine}-linux"
-    loader = script(root / "usr/lib64/ld-linux-x86-64.so.2", "echo MicroPython 1 25 0 1")
+    loader = script(root / "usr/lib64/ld-linux-x86-64.so.2", "echo MicroPython 1 25 0 1 64 0")
     (root / "usr/lib/x86_64-linux-gnu").mkdir(parents=True)
     program = script(root / "usr/bin/micropython", "")
     found = find_interpreter()

@@ -13,7 +13,7 @@ import pytest
 from posewire.boards.folders import firmware_folder
 from posewire.provision.improv_client import ImprovClient
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import SimBoard
+from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.fixtures import MakeBoard
 from posewire.sim.wifi import PASSWORD, SSID
 from sim.small_host import SmallHost
@@ -50,7 +50,7 @@ def real_host(tmp_path: Path) -> HostProcess:
 
 
 def test_the_strongest_of_the_known_networks_is_joined(host: SmallHost, sim_board: MakeBoard) -> None:
-    board = SimBoard(host.url, config=TWO, imu=False)
+    board = SimBoard(host.url, chip=ROOMY_CHIP, config=TWO, imu=False)
     board.wifi.rssi = -80
     board.wifi.add("second", "another one", -50)
     board.wifi.add("a stranger's", "", -30)
@@ -70,7 +70,7 @@ def test_the_strongest_of_the_known_networks_is_joined(host: SmallHost, sim_boar
 
 
 def test_a_wrong_password_is_said_and_shown_and_the_other_network_tried(host: SmallHost) -> None:
-    board = SimBoard(host.url, config=TWO, imu=False)
+    board = SimBoard(host.url, chip=ROOMY_CHIP, config=TWO, imu=False)
     board.wifi.add("second", "changed since", -30)
     with board:
         wait_for_connection(board)
@@ -89,7 +89,7 @@ def test_wifi_lost_and_back(host: SmallHost, sim_board: MakeBoard) -> None:
 
 
 def test_a_name_that_does_not_resolve_any_more_is_no_obstacle(host: SmallHost, sim_board: MakeBoard) -> None:
-    board = SimBoard(host.url.replace("127.0.0.1", "posewire.local"), imu=False)
+    board = SimBoard(host.url.replace("127.0.0.1", "posewire.local"), chip=ROOMY_CHIP, imu=False)
     board.network.names["posewire.local"] = "127.0.0.1"
     with board:
         wait_for_connection(board)
@@ -119,7 +119,7 @@ def test_a_name_that_led_to_the_wrong_machine_is_looked_up_again(host: SmallHost
     wrong = ThreadingHTTPServer(("127.0.0.2", port), Router)
     threading.Thread(target=wrong.serve_forever, daemon=True).start()
     try:
-        board = SimBoard(host.url.replace("127.0.0.1", "posewire.local"), imu=False)
+        board = SimBoard(host.url.replace("127.0.0.1", "posewire.local"), chip=ROOMY_CHIP, imu=False)
         board.network.names["posewire.local"] = "127.0.0.2"
         with board:
             board.wait(lambda: said(board, "the server answered 200"), 20, "the wrong machine's answer")
@@ -138,7 +138,7 @@ def test_a_network_through_which_nothing_gets_is_left(host: SmallHost, tmp_path:
     impatient = patient.replace("_FRUITLESS_MAX = const(10)", "_FRUITLESS_MAX = const(2)")
     assert impatient != patient
     module.write_text(impatient)  # a test has no minutes
-    board = SimBoard(host.url, imu=False, config=TWO, firmware=firmware)
+    board = SimBoard(host.url, chip=ROOMY_CHIP, imu=False, config=TWO, firmware=firmware)
     board.wifi.add("second", "another one", -70)
     with board:
         wait_for_connection(board)
@@ -193,7 +193,7 @@ def test_a_crash_is_told_to_the_host_with_its_traceback(real_host: HostProcess, 
 
 def test_a_board_that_hangs_is_reset_by_its_watchdog(real_host: HostProcess) -> None:
     with real_host as host:
-        board = SimBoard(host.url, imu=False, config={"watchdog": {"enabled": True, "seconds": 5}})
+        board = SimBoard(host.url, chip=ROOMY_CHIP, imu=False, config={"watchdog": {"enabled": True, "seconds": 5}})
         (board.flash / "user_tools.py").write_text(HANG_ONCE)
         with board:
             board.wait(lambda: board.resets == 1, 40, "the watchdog")
@@ -201,7 +201,7 @@ def test_a_board_that_hangs_is_reset_by_its_watchdog(real_host: HostProcess) -> 
 
 
 def test_holding_the_button_at_power_on_leaves_the_application_alone(host: SmallHost) -> None:
-    board = SimBoard(host.url, imu=False)
+    board = SimBoard(host.url, chip=ROOMY_CHIP, imu=False)
     board.button.down()
     with board:
         deadline = time.monotonic() + 20

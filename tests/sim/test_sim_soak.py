@@ -3,13 +3,13 @@
 import pytest
 
 from posewire import cli
-from posewire.sim.board import SimBoard
+from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.soak_command import SETTINGS, count, stream
 from posewire.sim.soak_host import SoakHost
 
 
 def test_memory_holds_while_everything_streams() -> None:
-    with SoakHost() as host, stream(SimBoard(host.url, room="soak", config=SETTINGS)) as board:
+    with SoakHost() as host, stream(SimBoard(host.url, chip=ROOMY_CHIP, room="soak", config=SETTINGS)) as board:
         board.wait(lambda: count(board.snapshot()) > 500, 30, "five hundred frames")
         first = board.snapshot()
         board.wait(lambda: count(board.snapshot()) > 1000, 30, "as many again")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from posewire.sim.board import SimBoard
+from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.fixtures import MakeBoard
 from sim.stock_server import OPUS, StockServer
 
@@ -26,7 +26,7 @@ def with_text_input(board: SimBoard) -> None:
 
 
 def test_everything_but_the_sound_works(server: StockServer) -> None:
-    board = SimBoard(server.url, token="secret", room="studio")
+    board = SimBoard(server.url, chip=ROOMY_CHIP, token="secret", room="studio")
     with_text_input(board)
     with board:
         board.wait_connected()

@@ -8,7 +8,7 @@ import pytest
 
 from posewire.boards.folders import board_folder
 from posewire.sim import board as sim_board_module
-from posewire.sim.board import SimBoard
+from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.fixtures import MakeBoard
 from sim.small_host import SmallHost
 
@@ -29,7 +29,7 @@ def test_relays_servos_and_free_pins(host: SmallHost, tmp_path: Path, monkeypatc
     text = text.replace("[pins]\n", pins).replace("[board]\n", '[board]\ninverted = ["relay_fan"]\n')
     (folder / "board.toml").write_text(text)
     monkeypatch.setattr(sim_board_module, "board_folder", lambda name: folder)
-    with SimBoard(host.url) as board:
+    with SimBoard(host.url, chip=ROOMY_CHIP) as board:
         board.wait_connected()
         call(host, board, "self.relay.set", on=True)
         board.wait(lambda: board.outputs.duty("relay") == 1.0, what="the relay")

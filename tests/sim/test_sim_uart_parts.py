@@ -9,7 +9,7 @@ import pytest
 
 from posewire.demo.watcher import RoomWatcher
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import SimBoard
+from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.camera import encode_frame
 
 BODY = Path(__file__).parents[2] / "host" / "posewire" / "demo" / "data" / "body33.npz"
@@ -25,7 +25,7 @@ def test_a_bno08x_turns_a_quaternion_in_the_room() -> None:
     config = {"pose": {"uart": "bno08x"}}
     with (
         HostProcess() as host,
-        SimBoard(host.url, room="studio", imu=False, config=config) as board,
+        SimBoard(host.url, chip=ROOMY_CHIP, room="studio", imu=False, config=config) as board,
         RoomWatcher(host.url, "studio") as watcher,
     ):
         board.wait_connected(timeout=20)
@@ -48,7 +48,7 @@ def test_a_budget_holds_on_the_wire_and_the_motion_still_arrives() -> None:
     config = {"pose": {"bytes_per_second": budget}}
     with (
         HostProcess() as host,
-        SimBoard(host.url, room="studio", imu=False, config=config) as board,
+        SimBoard(host.url, chip=ROOMY_CHIP, room="studio", imu=False, config=config) as board,
         RoomWatcher(host.url, "studio") as watcher,
     ):
         board.wait_connected(timeout=20)

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from posewire.sim.board import SimBoard
+from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.bus import Kind, Record
 from posewire.sim.fixtures import MakeBoard
 from posewire.sim.recording import Samples
@@ -114,7 +114,9 @@ class Ports:
 def test_a_board_with_one_port_listens_and_speaks_in_turns(
     host: SmallHost, monkeypatch: pytest.MonkeyPatch, start: str
 ) -> None:
-    board = SimBoard(host.url, board=ECHO_BASE, config={"listen": {"start": start, "mode": "realtime"}})
+    board = SimBoard(
+        host.url, chip=ROOMY_CHIP, board=ECHO_BASE, config={"listen": {"start": start, "mode": "realtime"}}
+    )
     ports = Ports(board, monkeypatch)
     with board:
         board.wait_connected()

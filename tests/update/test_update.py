@@ -12,7 +12,7 @@ from posewire.boards.folders import firmware_folder
 from posewire.cli import main
 from posewire.errors import InstallError, UpdateError
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import SimBoard
+from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.soak_command import SETTINGS, stream
 from posewire.update.bundle import build_app, firmware_version, pack_app, read_image
 from posewire.update.service import UpdateService
@@ -47,7 +47,7 @@ def http(host: HostProcess) -> str:
 def test_a_board_is_updated_and_keeps_the_new_version(
     host: HostProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with SimBoard(host.url, imu=False) as board:
+    with SimBoard(host.url, chip=ROOMY_CHIP, imu=False) as board:
         board.wait_connected(30)
         assert main(["update", "--host", http(host)]) == 0
         assert "0.1.0" in capsys.readouterr().out
@@ -70,7 +70,7 @@ def test_a_version_that_does_not_start_is_rolled_back(
     host: HostProcess, firmware: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (firmware / "posewire_fw" / "supervisor.py").write_text("raise RuntimeError('out of order')\n")
-    with SimBoard(host.url, imu=False) as board:
+    with SimBoard(host.url, chip=ROOMY_CHIP, imu=False) as board:
         board.wait_connected(30)
         assert main(["update", "--host", http(host), "--all"]) == 1
         assert "rolled_back: " in capsys.readouterr().out
@@ -81,7 +81,7 @@ def test_a_version_that_does_not_start_is_rolled_back(
 def test_a_board_that_streams_motion_makes_room_for_an_update(
     host: HostProcess, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with stream(SimBoard(host.url, room="studio", config=SETTINGS)) as board:
+    with stream(SimBoard(host.url, chip=ROOMY_CHIP, room="studio", config=SETTINGS)) as board:
         board.wait(lambda: board.snapshot()["sent"]["pose"] > 50, 30, "motion")
         assert main(["update", "--host", http(host), "--all"]) == 0
         assert f"done: the board runs {NEW}" in capsys.readouterr().out
@@ -107,7 +107,7 @@ async def test_a_small_board_with_its_code_in_flash_is_not_sent_files() -> None:
 
 
 def test_the_plug_is_pulled_while_files_arrive(host: HostProcess, capsys: pytest.CaptureFixture[str]) -> None:
-    with SimBoard(host.url, imu=False) as board:
+    with SimBoard(host.url, chip=ROOMY_CHIP, imu=False) as board:
         board.wait_connected(30)
         result: list[int] = []
         worker = threading.Thread(target=lambda: result.append(main(["update", "--host", http(host), "--all"])))

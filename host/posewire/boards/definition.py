@@ -8,6 +8,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, Final, get_args, get_origin
 
+from posewire.boards.chip_memory import ChipMemory, chip_memory
 from posewire.boards.chips import CHIPS, OCTAL_PINS, Chip
 from posewire.errors import BoardError
 
@@ -131,6 +132,11 @@ class BoardDefinition:
     def chip(self) -> Chip:
         """The facts about its chip."""
         return CHIPS[self.board.chip]
+
+    @property
+    def memory(self) -> ChipMemory:
+        """The memory that its chip has under its image."""
+        return chip_memory(f"{self.board.chip}-psram" if "SPIRAM" in self.image.variant else self.board.chip)
 
     def device_tables(self) -> dict[str, Any]:
         """What the firmware reads of it: the content of board.json. The rest would only take memory there."""

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire import __version__
+from posewire.boards.chip_memory import chip_memories
 from posewire.demo.comparison import largest_error
 from posewire.demo.console import Console
 from posewire.demo.motion_picture import draw_motion
@@ -39,7 +40,7 @@ _TILT = (0.5, 0.0, 0.866)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire demo``."""
     parser.add_argument("--out", type=Path, default=Path("demo-out"), metavar="FOLDER", help="default: demo-out")
-    parser.add_argument("--heap", type=int, default=288 * 1024, metavar="BYTES", help="MicroPython heap of the board")
+    parser.add_argument("--chip", choices=tuple(chip_memories()), default="esp32s3-psram", help="of the board")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
             console.say(f"host ready on {host.url}")
             with (
                 RoomWatcher(host.url, _ROOM, console.detail) as watcher,
-                SimBoard(url=host.url, heap=args.heap, room=_ROOM) as board,
+                SimBoard(url=host.url, chip=args.chip, room=_ROOM) as board,
             ):
                 _play(story, host, board, watcher, args.out, session)
             session["host_events"] = host.events

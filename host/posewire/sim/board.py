@@ -11,6 +11,7 @@ with SimBoard("ws://127.0.0.1:8000/posewire/v1/", room="studio") as board:
 import contextlib
 import json
 import re
+import sys
 import tempfile
 import threading
 import time
@@ -20,13 +21,15 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
+from posewire.boards.chip_memory import ChipMemory, chip_memory
 from posewire.boards.definition import BoardDefinition, load_board
 from posewire.boards.folders import board_folder, firmware_folder
-from posewire.errors import SimulatorError
+from posewire.errors import BoardError, SimulatorError
 from posewire.sim.bus import Bus, Kind, Record
 from posewire.sim.button import Button
 from posewire.sim.bytecode import copy_as_bytecode
 from posewire.sim.camera import Camera
+from posewire.sim.compiled import can_compile, copy_compiled, native_code
 from posewire.sim.console import Console
 from posewire.sim.flash import merged, write_flash
 from posewire.sim.imu import Imu
@@ -36,14 +39,17 @@ from posewire.sim.microphone import Microphone
 from posewire.sim.network import Network
 from posewire.sim.outputs import Outputs
 from posewire.sim.paths import HARDWARE
-from posewire.sim.process import BoardProcess
+from posewire.sim.process import HARDWARE_HEAP, PLAIN_HARDWARE_HEAP, BoardProcess
 from posewire.sim.speaker import Speaker
 from posewire.sim.wifi import PASSWORD, SSID, Wifi
 
-# What is asked of a 64-bit interpreter to stand for an ESP32: objects are twice as large there.
-ESP32_HEAP = 288 * 1024
-# With less nothing can start. What this firmware itself needs depends on the form of its code (docs/performance.md).
-LEAST_HEAP = 96 * 1024
+DEFAULT_CHIP = "esp32"
+# For who is not interested in memory.
+ROOMY_CHIP = "esp32s3-psram"
+# With less no program can start.
+LEAST_HEAP = 16 * 1024
+# Where the interpreter cannot be given a heap that grows as the chip's does: an ESP32's with all that Wi-Fi leaves.
+_PLAIN_HEAP = 144 * 1024
 DEVICE_ID = "02:00:00:00:00:01"
 
 # As machine.reset_cause() has them.
@@ -64,6 +70,15 @@ def line_level(line: str) -> str:
     """The level of a line of the firmware's log: D, I, W or E; empty for what is none."""
     found = _LOG_LINE.match(line)
     return found[1] if found else ""
+
+
+def _memory_of(definition: BoardDefinition, chip: str | None) -> ChipMemory:
+    if chip is None:
+        return chip_memory(DEFAULT_CHIP) if definition.board.name == "sim" else definition.memory
+    try:
+        return chip_memory(chip)
+    except BoardError as error:
+        raise SimulatorError(str(error)) from None
 
 
 def _register_chips(definition: BoardDefinition) -> list[int]:
@@ -87,7 +102,10 @@ class SimBoard:
         url: the host, ``ws://`` or ``wss://``
         token: what the host wants as proof, None for nothing
         room: the room that the board publishes its motion in, None for none
-        heap: bytes of MicroPython heap that the firmware gets
+        chip: whose memory it has, such as esp32, esp32c3 or esp32s3-psram (boards/chip_memory.toml); None: that of the
+            board's definition, and esp32 for the simulator's own board
+        heap: bytes of MicroPython heap, all at once and no more; None: as on the chip, where it begins small and grows
+        word_bits: 64 for an interpreter of this machine's own kind; 32: one as on a board, where this machine runs it
         audio_format: ``ima-adpcm`` or ``pcm``
         protocol: how binary messages are framed: 1, 2 or 3
         imu: whether the firmware reads the motion sensor
@@ -111,7 +129,9 @@ class SimBoard:
         *,
         token: str | None = None,
         room: str | None = None,
-        heap: int = ESP32_HEAP,
+        chip: str | None = None,
+        heap: int | None = None,
+        word_bits: int = 32,
         audio_format: str = "ima-adpcm",
         protocol: int = 3,
         imu: bool = True,
@@ -132,8 +152,8 @@ class SimBoard:
             good = False
         if not good:
             raise SimulatorError(f"the host is a ws:// or wss:// URL with a port of 1 to 65535, not {url!r}")
-        if heap < LEAST_HEAP:
-            raise SimulatorError(f"the firmware needs a heap of at least {LEAST_HEAP} bytes to start, not {heap}")
+        if heap is not None and heap < LEAST_HEAP:
+            raise SimulatorError(f"a heap has at least {LEAST_HEAP} bytes, not {heap}")
         if not _MAC.fullmatch(device_id):
             raise SimulatorError(f"a board's address is six bytes such as {DEVICE_ID}, not {device_id!r}")
         self.url = url
@@ -144,7 +164,7 @@ class SimBoard:
         self._heap = heap
         self._on_line = on_line
         self._on_event = on_event
-        self._interpreter = find_interpreter()
+        self._interpreter = find_interpreter(word_bits=word_bits)
         self._firmware = firmware or firmware_folder()
         self._hardware = HARDWARE
         folder = board_folder(board)
@@ -154,6 +174,7 @@ class SimBoard:
         self._imu_chip = imu_chip or (definition.imu.chip if definition.imu else "mpu6050")
         self._i2c = _register_chips(definition)
         self._chip = definition.chip
+        self.memory = _memory_of(definition, chip)
         self._clock_set = clock_set
 
         self._changed = threading.Condition()
@@ -195,9 +216,13 @@ class SimBoard:
             merged(settings, config or {}),
             user_tools or folder / "user_tools.py",
         )
+        self._native: dict[str, list[int]] = {}
         if not self._interpreter.viper:
             self._firmware = copy_as_bytecode(self._firmware, self._folder / "firmware")
             self._hardware = copy_as_bytecode(HARDWARE, self._folder / "hardware")
+        elif self._interpreter.mpy and can_compile():
+            self._native = native_code(self._firmware, self._chip.mpy)
+            self._firmware = copy_compiled(self._firmware, self._folder / "firmware", self._interpreter.mpy)
 
     def __enter__(self) -> Self:
         self.start()
@@ -326,7 +351,15 @@ class SimBoard:
             self.snapshot()
         snapshot = self._snapshot
         nothing = {"audio": 0, "pose": 0, "text": 0}
+        memory = snapshot.get("memory", {})
         return {
+            "chip": self.memory.name,
+            "chip_measured": self.memory.measured,
+            "word_bits": self._interpreter.word_bits,
+            "heap_model": self._heap_model(),
+            "heap_size": memory.get("heap_size"),
+            "idf_free": memory.get("idf_free"),
+            "idf_free_min": memory.get("idf_free_min"),
             "url": self.url,
             "device_id": self.device_id,
             "connected": self.connected,
@@ -334,7 +367,7 @@ class SimBoard:
             "sent": snapshot.get("sent", nothing),
             "received": snapshot.get("received", nothing),
             "dropped": snapshot.get("dropped", {}),
-            "heap_free_min": snapshot.get("heap_free_min"),
+            "heap_free_min": memory.get("heap_free_min", snapshot.get("heap_free_min")),
             "alloc_per_frame": snapshot.get("alloc_per_frame"),
             "reconnects": snapshot.get("reconnects", 0),
             "resets": self.resets,
@@ -347,6 +380,12 @@ class SimBoard:
             "errors": self.errors,
             "firmware": snapshot,
         }
+
+    def _heap_model(self) -> str:
+        """``chip``: it grows as on the chip; ``fixed``: of the size that was asked for; ``plain``: no model."""
+        if not self._models_memory:
+            return "plain"
+        return "chip" if self._heap is None else "fixed"
 
     # waiting
 
@@ -383,19 +422,52 @@ class SimBoard:
                 "i2c_ports": self._chip.i2c_ports,
                 "i2s_ports": self._chip.i2s_ports,
                 "clock_set": self._clock_set,
+                "firmware": str(self._firmware),
+                "native": self._native,
+                "memory": self._memory_settings(),
             }
             self._process = BoardProcess(
                 self._interpreter,
                 self._hardware,
                 self._firmware,
                 self.flash,
-                self._heap,
+                *self._process_heap(),
                 settings,
                 on_record=self._on_record,
                 on_line=self._on_log_line,
                 on_exit=self._on_exit,
                 on_console=self.console.received,
             )
+
+    def _memory_settings(self) -> dict[str, Any] | None:
+        """What the simulated hardware needs to know of the chip's memory; None: it has no model of it."""
+        if not self._models_memory:
+            return None
+        memory = self.memory
+        return {
+            "heap": memory.heap if self._heap is None else self._heap,
+            "heap_in_use": 0 if self._heap is not None else memory.heap_in_use,
+            "grows": self._heap is None,
+            "data": memory.data,
+            "shared": memory.shared,
+            "code": memory.code,
+            "psram": memory.psram,
+            "costs": memory.costs,
+        }
+
+    @property
+    def _models_memory(self) -> bool:
+        # It looks into the interpreter, which only Linux lets it do; and an older one collects in another way.
+        return self._interpreter.viper and self._interpreter.version >= (1, 25, 0) and sys.platform == "linux"
+
+    def _process_heap(self) -> tuple[int, int]:
+        """Bytes of heap for the firmware and for the simulated hardware, in the interpreter's own measure."""
+        scale = self._interpreter.word_bits // 32
+        if not self._models_memory:
+            return (self._heap or _PLAIN_HEAP * scale), PLAIN_HARDWARE_HEAP
+        # All that it can ever grow to.
+        firmware = self._heap or self.memory.heap + self.memory.idf_free
+        return firmware * scale, HARDWARE_HEAP * scale
 
     def _reboot(self, process: BoardProcess, cause: int) -> None:
         """As the chip does it, from a thread of its own: the process's threads cannot wait for themselves."""

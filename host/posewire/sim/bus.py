@@ -37,7 +37,7 @@ class Kind(IntEnum):
     OFF = 8  # say goodbye: the power goes off
     STALL = 9  # the I2S ports that are open move nothing any more
     # from the board
-    READY = 64  # a: heap bytes in use by the simulated hardware, b: board time now
+    READY = 64  # b: board time now, c: where it begins again at 0
     PIN_OUT = 65  # port: pin, a: level
     LED = 66  # port: pin, a: bytes a pixel; payload: the pixels as on the wire (green first)
     PWM = 67  # port: pin, a: duty of 65535, b: frequency
@@ -76,8 +76,9 @@ class Bus:
         self._ours, self._theirs = socket.socketpair()
         self._theirs.setblocking(False)
         self._lock = threading.Lock()
-        # time.monotonic() of the board's time zero.
+        # time.monotonic() of the board's time zero, and after how many microseconds it is zero again.
         self._epoch = 0.0
+        self._period = 1 << 62
         self._thread = threading.Thread(target=self._read, name="posewire-sim-bus", daemon=True)
 
     def fileno(self) -> int:
@@ -103,11 +104,12 @@ class Bus:
 
     def board_time(self, moment: float) -> int:
         """The board's microseconds at a ``time.monotonic()`` moment."""
-        return round((moment - self._epoch) * 1e6)
+        return round((moment - self._epoch) * 1e6) % self._period
 
     def moment(self, board_time: int) -> float:
-        """The ``time.monotonic()`` moment of the board's microseconds."""
-        return self._epoch + board_time / 1e6
+        """The ``time.monotonic()`` moment of the board's microseconds, the one that is nearest to now."""
+        now = time.monotonic()
+        return now + _signed(board_time - round((now - self._epoch) * 1e6), self._period) / 1e6
 
     def close(self) -> None:
         """Give up the line; on_end follows if it was not called yet."""
@@ -125,13 +127,19 @@ class Bus:
                 kind, port, length, a, b, c = _HEADER.unpack(header)
                 payload = stream.read(length) if length else b""
                 if kind == Kind.READY:
-                    self._epoch = _epoch(time.monotonic() - b / 1e6)
+                    self._period = c
+                    self._epoch = _epoch(_signed(round(time.monotonic() * 1e6) - b, c) / 1e6)
                 self._on_record(Record(kind, port, a, b, c, payload))
         except OSError:
             pass
         finally:
             stream.close()
             self._on_end()
+
+
+def _signed(difference: int, period: int) -> int:
+    """The shortest way on a circle."""
+    return (difference + period // 2) % period - period // 2
 
 
 def _epoch(difference: float) -> float:

@@ -16,8 +16,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple, TextIO
 
+from posewire.boards.chip_memory import chip_memories
 from posewire.errors import SimulatorError
-from posewire.sim.board import DEVICE_ID, ESP32_HEAP, LEAST_HEAP, Event, SimBoard, line_level
+from posewire.sim.board import DEVICE_ID, LEAST_HEAP, Event, SimBoard, line_level
 from posewire.sim.camera import load_recording
 from posewire.sim.microphone import RATE
 from posewire.sim.recording import read_wav
@@ -81,13 +82,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="press the button AT seconds after the board is connected, for HOLD seconds (default 0.1, a tap); may be "
         "given several times. With --mic and no --press: one tap at once",
     )
+    add("--board", default="sim", help="the board under boards/ whose definition it has (default: %(default)s)")
+    add(
+        "--chip",
+        choices=tuple(chip_memories()),
+        help="whose memory it has (default: that of the board; of the simulator's own board: esp32)",
+    )
+    add(
+        "--word-bits",
+        type=int,
+        choices=(32, 64),
+        default=32,
+        help="of the MicroPython that runs it: 32 as on a board, where this machine runs that (default: %(default)s)",
+    )
     add(
         "--heap",
         type=_heap,
-        default=ESP32_HEAP,
         metavar="BYTES",
-        help="MicroPython heap of the firmware (default: %(default)s, which stands for about half of that on an ESP32: "
-        "objects take twice the room on a 64-bit machine)",
+        help="MicroPython heap of the firmware, all at once (default: as on the chip, where it begins small and grows)",
     )
     add(
         "--for",
@@ -125,7 +137,10 @@ def run(args: argparse.Namespace) -> int:
         args.url,
         token=args.token,
         room=args.room or None,
+        board=args.board,
+        chip=args.chip,
         heap=args.heap,
+        word_bits=args.word_bits,
         audio_format=args.format,
         protocol=args.protocol,
         imu=args.imu,

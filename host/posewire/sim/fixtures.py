@@ -18,7 +18,13 @@ MakeBoard = Callable[..., SimBoard]
 
 
 @pytest.fixture
-def sim_board() -> Iterator[MakeBoard]:
+def sim_chip() -> str | None:
+    """Whose memory the boards of sim_board have where a test says nothing: see SimBoard. To be overridden."""
+    return None
+
+
+@pytest.fixture
+def sim_board(sim_chip: str | None) -> Iterator[MakeBoard]:
     """Make boards: ``sim_board(url, **options)`` (see SimBoard) returns one that is switched on.
 
     All of them are gone after the test; what their firmware printed shows when the test fails.
@@ -26,6 +32,7 @@ def sim_board() -> Iterator[MakeBoard]:
     boards: list[SimBoard] = []
 
     def make(*args: Any, **options: Any) -> SimBoard:
+        options.setdefault("chip", sim_chip)
         board = SimBoard(*args, **options)
         boards.append(board)
         board.start()

@@ -1,18 +1,23 @@
 """Find a MicroPython interpreter on this machine, or get one.
 
-The order is: the environment variable ``POSEWIRE_MICROPYTHON`` (a program, or a whole command line), ``micropython``
-on the PATH, the one that was fetched earlier, and last a fetch from the Debian or Ubuntu archive into the user's cache.
+The order is: the environment variable ``POSEWIRE_MICROPYTHON`` (a program, or a whole command line); a 32-bit one, as a
+board's is, where this machine runs it, fetched from the Debian or Ubuntu archive into the user's cache; ``micropython``
+on the PATH; the machine's own kind, fetched the same way.
 """
 
+import contextlib
 import os
+import platform
 import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
 from posewire.errors import SimulatorError
+from posewire.install.interpreter import parse_interpreter
 from posewire.sim.interpreter_fetch import fetch, system_family
 
 OLDEST = (1, 24)
@@ -25,17 +30,30 @@ try:
     exec("import micropython\\n@micropython.viper\\ndef f(x: int) -> int:\\n    return x + 1\\nviper = f(41) == 42")
 except SyntaxError:
     viper = False
-print("MicroPython", *sys.implementation.version[:3], int(viper))
+bits = 32 if sys.maxsize < 2**32 else 64
+print("MicroPython", *sys.implementation.version[:3], int(viper), bits, getattr(sys.implementation, "_mpy", 0))
 """
 
 
+# By machine: Debian's name for the 32-bit architecture that its processor may run as well, and what emulates that.
+_NARROW = {"x86_64": ("i386", "qemu-i386"), "aarch64": ("armhf", "qemu-arm"), "arm64": ("armhf", "qemu-arm")}
+# After a fetch that failed, this long (seconds) none is tried again: it takes a while to find out.
+_RETRY_SECONDS = 24 * 3600
+
+
 class Interpreter(NamedTuple):
-    """A MicroPython that works: how to start it, its version, where it came from, whether it compiles viper."""
+    """A MicroPython that works: how to start it, its version, where it came from, what it can.
+
+    ``viper``: whether it compiles that. ``word_bits``: 32 as on a board, or 64. ``mpy``: the architecture, as mpy-cross
+    calls it, whose compiled files it loads; empty where it loads none of ours.
+    """
 
     argv: list[str]
     version: tuple[int, int, int]
     source: str
     viper: bool
+    word_bits: int
+    mpy: str
 
 
 def find_micropython() -> list[str]:
@@ -51,14 +69,17 @@ def describe_micropython() -> str:
     found = find_interpreter()
     version = ".".join(map(str, found.version))
     suffix = "" if found.viper else ", no machine code on this processor: viper functions run as bytecode"
-    return f"{version}, {found.source}: {found.argv[-1]}{suffix}"
+    return f"{version} of {found.word_bits} bits, {found.source}: {found.argv[-1]}{suffix}"
 
 
-def find_interpreter(cache: Path | None = None) -> Interpreter:
-    """As find_micropython(), with what is known of the interpreter. ``cache`` replaces the user's cache folder.
+def find_interpreter(cache: Path | None = None, word_bits: int = 32) -> Interpreter:
+    """As find_micropython(), with what is known of the interpreter.
+
+    ``cache`` replaces the user's cache folder. With ``word_bits`` 64 no 32-bit one is looked for.
 
     Raises SimulatorError that says in one line what to install.
     """
+    cache = cache or cache_folder()
     configured = os.environ.get(ENVIRONMENT_VARIABLE)
     if configured:
         argv = [configured] if Path(configured).exists() else shlex.split(configured)
@@ -67,6 +88,11 @@ def find_interpreter(cache: Path | None = None) -> Interpreter:
             raise SimulatorError(f"{ENVIRONMENT_VARIABLE}={configured} {why}")
         return found
     reasons = []
+    if word_bits == 32:
+        found, why = _narrow(cache)
+        if found is not None:
+            return found
+        reasons.append(why)
     on_path = shutil.which("micropython")
     if on_path is not None:
         found, why = _try([on_path], "on the PATH")
@@ -74,7 +100,7 @@ def find_interpreter(cache: Path | None = None) -> Interpreter:
             return found
         reasons.append(f"{on_path} {why}")
     try:
-        argv = fetch(cache or cache_folder())
+        argv = fetch(cache)
     except SimulatorError as error:
         reasons.append(str(error))
     else:
@@ -83,6 +109,38 @@ def find_interpreter(cache: Path | None = None) -> Interpreter:
             return found
         reasons.append(f"{argv[-1]} {why}")
     raise SimulatorError(f"no MicroPython {OLDEST[0]}.{OLDEST[1]} or newer: {_advice()} ({'; '.join(reasons)})")
+
+
+def _narrow(cache: Path) -> tuple[Interpreter | None, str]:
+    """A 32-bit interpreter for this machine, or why there is none."""
+    names = _NARROW.get(platform.machine())
+    if names is None or sys.platform != "linux":
+        return None, "there is no 32-bit one for this system"
+    architecture, emulator = names
+    failed = cache / f"{architecture}-linux.failed"
+    if failed.is_file() and time.time() - failed.stat().st_mtime < _RETRY_SECONDS:
+        return None, failed.read_text("utf-8")
+    try:
+        argv = fetch(cache, architecture)
+    except SimulatorError as error:
+        return None, _note_failure(failed, f"{architecture}: {error}")
+    found, why = _try(argv, f"fetched from the system's package archive ({architecture})")
+    if found is None:
+        # The kernel may be without 32-bit programs, and some ARM processors are.
+        programs = filter(None, (shutil.which(name) for name in (emulator, f"{emulator}-static")))
+        for program in programs:
+            found, why = _try([program, *argv], f"fetched from the system's package archive ({architecture}, emulated)")
+            if found is not None:
+                return found, ""
+        return None, _note_failure(failed, f"{architecture}: {why}")
+    return found, ""
+
+
+def _note_failure(file: Path, reason: str) -> str:
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(reason, "utf-8")
+    return reason
 
 
 def cache_folder() -> Path:
@@ -103,13 +161,15 @@ def _try(argv: list[str], source: str) -> tuple[Interpreter | None, str]:
     except (OSError, subprocess.TimeoutExpired) as error:
         return None, f"does not start: {error}"
     words = done.stdout.split()
-    if done.returncode or len(words) != 5 or words[0] != "MicroPython":
+    if done.returncode or len(words) != 7 or words[0] != "MicroPython":
         last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
         return None, f"is not a MicroPython that can run the firmware: {last}"
-    major, minor, patch, viper = map(int, words[1:])
+    major, minor, patch, viper, bits, mpy = map(int, words[1:])
+    files = parse_interpreter([major, minor, patch], mpy, "")
+    compiled = files.architecture if files.takes_mpy else ""
     if (major, minor) < OLDEST:
         return None, f"is version {major}.{minor}, too old"
-    return Interpreter(argv, (major, minor, patch), source, bool(viper)), ""
+    return Interpreter(argv, (major, minor, patch), source, bool(viper), bits, compiled), ""
 
 
 def _advice() -> str:

@@ -34,12 +34,13 @@ _UBUNTU = _Archive("ubuntu-archive-keyring", "http://archive.ubuntu.com/ubuntu",
 _UBUNTU_PORTS = _UBUNTU._replace(uri="http://ports.ubuntu.com/ubuntu-ports")
 
 
-def fetch(cache: Path) -> list[str]:
+def fetch(cache: Path, architecture: str = "") -> list[str]:
     """Return the command that starts the interpreter under ``cache``, fetching it when it is not there yet.
 
-    Two processes at once fetch once; an interrupted fetch leaves no interpreter. Raises SimulatorError with the reason.
+    ``architecture`` is Debian's name for another one than this machine's, such as ``i386``. Two processes at once fetch
+    once; an interrupted fetch leaves no interpreter. Raises SimulatorError with the reason.
     """
-    root = cache / f"{platform.machine()}-linux"
+    root = cache / f"{architecture or platform.machine()}-linux"
     argv = _command(root)
     if argv is not None:
         return argv
@@ -53,7 +54,7 @@ def fetch(cache: Path) -> list[str]:
             argv = _command(root)
             if argv is None:
                 print("getting MicroPython (15 MB)…", file=sys.stderr, flush=True)
-                _fetch_into(root, cache)
+                _fetch_into(root, cache, architecture)
                 argv = _command(root)
     except OSError as error:
         raise SimulatorError(f"fetching one failed: {error}") from error
@@ -71,7 +72,7 @@ def _command(root: Path) -> list[str] | None:
     return [str(loaders[0]), "--library-path", ":".join(map(str, libraries)), str(program)]
 
 
-def _fetch_into(root: Path, cache: Path) -> None:
+def _fetch_into(root: Path, cache: Path, architecture: str) -> None:
     reasons = []
     for archive in _archives():
         keyring = _keyring(archive.keyring)
@@ -81,7 +82,7 @@ def _fetch_into(root: Path, cache: Path) -> None:
         with tempfile.TemporaryDirectory(prefix="fetch-", dir=cache) as name:
             folder = Path(name)
             try:
-                packages = _download(archive, keyring, folder)
+                packages = _download(archive, keyring, folder, architecture)
             except SimulatorError as error:
                 reasons.append(str(error))
                 continue
@@ -134,7 +135,7 @@ def _keyring(name: str) -> Path | None:
     return None
 
 
-def _download(archive: _Archive, keyring: Path, folder: Path) -> list[Path]:
+def _download(archive: _Archive, keyring: Path, folder: Path, architecture: str) -> list[Path]:
     for name in ("lists/partial", "archives/partial"):
         (folder / name).mkdir(parents=True)
     (folder / "status").touch()
@@ -157,6 +158,7 @@ def _download(archive: _Archive, keyring: Path, folder: Path) -> list[Path]:
         "Dir::Cache::PkgCache": "",
         "Dir::Cache::SrcPkgCache": "",
         "APT::Install-Recommends": "false",
+        **({"APT::Architecture": architecture, "APT::Architectures": architecture} if architecture else {}),
         # The user _apt may not enter this folder.
         "APT::Sandbox::User": pwd.getpwuid(os.getuid()).pw_name,
         "Acquire::Languages": "none",

@@ -11,6 +11,9 @@ from posewire.sim.recording import Samples, read_wav
 
 RATE = 16000
 
+# So much of the past a board that is switched on is told of.
+_TOLD_SECONDS = 60.0
+
 
 class Microphone:
     """Hears the noise of a quiet room, and whatever is played to it. ``file`` is shared with the board's process."""
@@ -62,5 +65,9 @@ class Microphone:
         return self._start + self._count / RATE
 
     def _tell(self) -> None:
-        if self._bus is not None:
-            self._bus.send(Kind.MIC, 0, self._count, self._bus.board_time(self._start), self._offset)
+        if self._bus is None:
+            return
+        # The board's time goes in a circle: what is over already is left out.
+        over = min(self._count, max(0, round((time.monotonic() - self._start - _TOLD_SECONDS) * RATE)))
+        start = self._bus.board_time(self._start + over / RATE)
+        self._bus.send(Kind.MIC, 0, self._count - over, start, self._offset + over)

@@ -15,9 +15,10 @@ from posewire.provision.improv import Decoder, Packet
 from posewire.sim.bus import Bus, Record
 from posewire.sim.interpreter import Interpreter
 
-# What the simulated hardware itself takes of the interpreter's heap (60 KB when it is ready, and ports opened
-# later); the firmware gets all of what was asked for.
-HARDWARE_HEAP = 68 * 1024
+# What the simulated hardware itself takes of the interpreter's heap at most; the firmware's part begins where it ends.
+HARDWARE_HEAP = 256 * 1024
+# Without a model of the chip's heap the firmware gets what was asked for and what the hardware takes (64 bits: 100 KB).
+PLAIN_HARDWARE_HEAP = 112 * 1024
 # Machine code is not on the heap. The bytecode that stands for it where there is no compiler is, and what it allocates.
 BYTECODE_HEAP = 64 * 1024
 
@@ -38,6 +39,7 @@ class BoardProcess:
         firmware: Path,
         flash: Path,
         heap: int,
+        hardware_heap: int,
         settings: Mapping[str, Any],
         on_record: Callable[["BoardProcess", Record], None],
         on_line: Callable[[str], None],
@@ -55,7 +57,7 @@ class BoardProcess:
             "POSEWIRE_SIM": json.dumps({**settings, "bus": self.bus.fileno()}),
             "PATH": os.environ.get("PATH", os.defpath),
         }
-        heap += HARDWARE_HEAP + (0 if interpreter.viper else BYTECODE_HEAP)
+        heap += hardware_heap + (0 if interpreter.viper else BYTECODE_HEAP)
         argv = [*interpreter.argv, "-X", f"heapsize={heap}", str(hardware / "simboard.py")]
         try:
             self._process = subprocess.Popen(  # noqa: S603

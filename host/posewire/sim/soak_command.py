@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from posewire.sim.board import ESP32_HEAP, LEAST_HEAP, SimBoard
+from posewire.boards.chip_memory import chip_memories
+from posewire.sim.board import LEAST_HEAP, SimBoard
 from posewire.sim.soak_host import SoakHost
 
 # The microphone is open all the time, whatever the host says.
@@ -35,17 +36,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--frames", type=int, default=1_000_000, help="stop after so many frames (default: %(default)s)"
     )
     parser.add_argument("--minutes", type=float, metavar="M", help="stop after so many minutes, if that is earlier")
-    parser.add_argument("--heap", type=int, default=ESP32_HEAP, metavar="BYTES", help="as of posewire sim device")
+    parser.add_argument("--chip", choices=tuple(chip_memories()), default="esp32", help="as of posewire sim device")
+    parser.add_argument("--heap", type=int, metavar="BYTES", help="as of posewire sim device")
     parser.add_argument("--firmware", type=Path, metavar="FOLDER", help="another firmware than this project's")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run; 0 when memory held, else 1. Raises SimulatorError when the board does not come up or ends."""
-    if args.frames < 1 or args.heap < LEAST_HEAP or (args.minutes is not None and args.minutes <= 0):
+    heap = LEAST_HEAP if args.heap is None else args.heap
+    if args.frames < 1 or heap < LEAST_HEAP or (args.minutes is not None and args.minutes <= 0):
         print(f"posewire: frames and minutes must be more than 0, the heap at least {LEAST_HEAP}", file=sys.stderr)
         return 2
     with SoakHost() as host:
-        board = SimBoard(host.url, room="soak", heap=args.heap, config=SETTINGS, firmware=args.firmware)
+        board = SimBoard(host.url, room="soak", chip=args.chip, heap=args.heap, config=SETTINGS, firmware=args.firmware)
         with stream(board):
             complaints = _watch(board, args.frames, None if args.minutes is None else args.minutes * 60)
     for complaint in complaints:

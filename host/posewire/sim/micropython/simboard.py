@@ -1,9 +1,14 @@
 """Power on: the line to Python first, then what a board does: boot.py, then main.py."""
 
 import gc
-import time
 
-import simbus
+# What the hardware leaves of itself in the heap is to lie close together.
+gc.threshold(8192)
+
+import sys  # noqa: E402
+import time  # noqa: E402
+
+import simbus  # noqa: E402
 
 # Machine code needs a compiler for this processor. Without one the viper decorators have been replaced.
 if simbus.settings.get("bytecode"):
@@ -16,6 +21,9 @@ import esp32  # noqa: E402, F401
 import machine  # noqa: E402, F401
 import neopixel  # noqa: E402, F401
 import network  # noqa: E402, F401
+import simfiles  # noqa: E402
+import simgc  # noqa: E402
+import simidf  # noqa: E402
 
 machine.I2C(0)  # its chips as well
 if not simbus.settings.get("clock_set", True):
@@ -24,56 +32,67 @@ if not simbus.settings.get("clock_set", True):
 _EVENTS = ("state", "stt", "tool", "emotion", "sentence", "connected", "disconnected", "alert", "pairing")
 
 
-class _Status:
-    """Answers Python's question for the firmware's own counters, from the event loop."""
+class _Listener:
+    """Waits for the application; then tells Python what happens in it and, when asked, its counters.
 
-    def __init__(self, snapshot):
-        self._snapshot = snapshot
+    All that it needs is made before the firmware: it is not to take of its heap.
+    """
+
+    def __init__(self):
+        self._app = None
         self._wanted = False
+        self._forwards = [(name, self._forward(name)) for name in _EVENTS]
         simbus.on(simbus.SNAPSHOT, self._ask)
+        simbus.on(simbus.OFF, self._leave)
         simbus.tick_with(self)
 
-    def _ask(self, port, a, b, c, length):
-        self._wanted = True
-
     def tick(self):
-        if self._wanted:
+        if self._app is None:
+            self._attach()
+        elif self._wanted:
             self._wanted = False
             # What is free when everything that nobody needs is gone.
             gc.collect()
-            free = gc.mem_free()
-            status = self._snapshot()
-            status["heap_free"] = free
+            memory = simidf.report()
+            status = self._app.snapshot()
+            status["memory"] = memory
+            status["heap_free"] = memory["heap_free"]
             simbus.send_json(simbus.STATUS, status)
             # Leave the heap as it was found: the firmware measures what it allocates.
             gc.collect()
 
+    def _attach(self):
+        app = sys.modules.get("posewire_fw.app")
+        # Another program than this firmware has none.
+        if app is not None and hasattr(app, "current"):
+            self._app = app
+            events = getattr(sys.modules.get("posewire_fw.events"), "board", app)
+            for name, forward in self._forwards:
+                events.on(name, forward)
 
-def _forward(name):
-    return lambda value: simbus.send_json(simbus.EVENT, [name, value])
+    def _forward(self, name):
+        return lambda value: simbus.send_json(simbus.EVENT, [name, value])
+
+    def _ask(self, port, a, b, c, length):
+        self._wanted = True
+
+    def _leave(self, port, a, b, c, length):
+        if self._app is not None:
+            self._app.current().session.leave()
 
 
-def _listen():
-    try:
-        from posewire_fw import app
-    except Exception:
-        # Another program than this firmware, or a firmware that is broken: main.py will say so.
-        return
-    for name in _EVENTS:
-        app.on(name, _forward(name))
-    _Status(app.snapshot)
-    simbus.on(simbus.OFF, lambda *numbers: app.current().session.leave())
-
-
+_Listener()
 simbus.start()
 gc.collect()
-# The chip's heap begins with 64 KB (twice that here, as objects are twice as large) and grows only when a collection
-# did not help. A large heap from the start would be strewn with garbage, and small things that stay, from end to end.
-gc.threshold(131072)
-simbus.send(simbus.READY, 0, gc.mem_alloc(), time.ticks_us())
+simbus.send(simbus.READY, 0, 0, time.ticks_us(), time.ticks_add(0, -1) + 1)
+simfiles.mount()
+sys.modules["gc"] = simgc
+gc.threshold(-1)
+if not simidf.begin() and "memory" not in simbus.settings:
+    # It grows only when a collection did not help. A large heap from the start would be strewn with garbage.
+    gc.threshold(131072)
 try:
-    import boot  # noqa: F401
+    import boot  # noqa: E402, F401
 except ImportError:
     pass
-_listen()
 import main  # noqa: E402, F401

@@ -182,13 +182,15 @@ def _rest(buf, at, end):
 
 def int32(buf, at):
     """A signed little-endian integer of four bytes."""
-    value = buf[at] | buf[at + 1] << 8 | buf[at + 2] << 16 | buf[at + 3] << 24
-    return value - 0x100000000 if value & 0x80000000 else value
+    # A number that would need an object is not made on the way to a small one.
+    return buf[at] | buf[at + 1] << 8 | buf[at + 2] << 16 | (buf[at + 3] ^ 0x80) - 0x80 << 24
 
 
 def _int64(at):
-    low = _header[at] | _header[at + 1] << 8 | _header[at + 2] << 16 | _header[at + 3] << 24
-    return low + int32(_header, at + 4) * 0x100000000
+    low, high = int32(_header, at), int32(_header, at + 4)
+    if high == low >> 31:
+        return low
+    return low + (high + (1 if low < 0 else 0)) * 0x100000000
 
 
 def _write(buf, at, length):

@@ -11,9 +11,9 @@ import time
 import simbus
 import simmic
 from micropython import const
+from simclock import FrameClock
 
 _FRAMES = const(256)
-_SECOND = const(1000000)
 
 _BLOCKING = const(0)
 _IRQ = const(1)
@@ -42,12 +42,12 @@ class Receiver:
         if rate != simmic.RATE:
             raise ValueError("the simulated microphone gives %d samples a second only" % simmic.RATE)
         simmic.open_source()
-        self._rate = rate
         self._layout = layout
         self._size = simmic.layout_size(layout)
         # The chip moves 32-bit stereo frames whatever was asked for.
         self._queue = max(2, ibuf // (_FRAMES * 8)) - 1
-        self._zero = time.ticks_us()
+        self._clock = simmic.clock
+        self._zero = self._clock.now()
         self._next = 0
         self._left = 0
 
@@ -61,19 +61,16 @@ class Receiver:
         the queue meanwhile cannot have been lost, however late this is called.
         """
         end = len(buf)
-        taken = min((end - at) // self._size, self._frames_since(asked)) // _FRAMES
+        taken = min((end - at) // self._size, self._clock.since(asked)) // _FRAMES
         while end - at >= self._size and (self._left or self._next_buffer(taken)):
             count = min(self._left, (end - at) // self._size)
-            simmic.hear(self._zero, self._next * _FRAMES - self._left, buf, at, count, self._layout)
+            simmic.hear(self._zero + self._next * _FRAMES - self._left, buf, at, count, self._layout)
             self._left -= count
             at += count * self._size
         return at
 
-    def _frames_since(self, moment):
-        return time.ticks_diff(time.ticks_us(), moment) * self._rate // _SECOND
-
     def _filled(self):
-        return self._frames_since(self._zero) // _FRAMES
+        return (self._clock.now() - self._zero) // _FRAMES
 
     def _next_buffer(self, taken):
         filled = self._filled()
@@ -90,11 +87,10 @@ class Transmitter:
     flag = 4
 
     def __init__(self, rate, layout, ibuf, port):
-        self._rate = rate
         self._size = simmic.layout_size(layout)
         self._buffers = max(2, ibuf // (_FRAMES * self._size))
         self._port = port
-        self._zero = time.ticks_us()
+        self._clock = FrameClock(rate)
         self._written = 0
 
     def ready(self):
@@ -108,21 +104,18 @@ class Transmitter:
         """
         count = min(self._space(asked), (len(buf) - at) // self._size)
         if count > 0:
-            heard = self._zero + self._written * _SECOND // self._rate
+            heard = self._clock.moment(self._written)
             simbus.send_bytes(simbus.I2S_DATA, self._port, 0, heard, 0, buf, at, count * self._size)
             self._written += count
             at += count * self._size
         return at
 
     def _space(self, asked):
-        playing = self._played(time.ticks_us()) // _FRAMES
-        if self._played(asked) >= self._written:
+        playing = self._clock.now() // _FRAMES
+        if self._clock.at(asked) >= self._written:
             # An underrun: the next buffer to be played is the first that can still be written.
             self._written = (playing + 1) * _FRAMES
         return (playing + self._buffers) * _FRAMES - self._written
-
-    def _played(self, moment):
-        return time.ticks_diff(moment, self._zero) * self._rate // _SECOND
 
 
 class I2S(io.IOBase):

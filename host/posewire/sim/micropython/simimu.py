@@ -33,7 +33,9 @@ class Sensor(Registers):
 
     def put(self, at, index, numerator, denominator):
         """One axis as a 16-bit number, low byte first, saturated as the chip does it."""
-        value = simbus.int32(self._felt, 4 * index) * numerator // denominator
+        felt = simbus.int32(self._felt, 4 * index)
+        # The whole product would be too large a number to be made without an object.
+        value = felt // denominator * numerator + felt % denominator * numerator // denominator
         value = max(-32768, min(32767, value)) & 0xFFFF
         self.registers[at] = value & 0xFF
         self.registers[at + 1] = value >> 8
@@ -79,9 +81,9 @@ class Lsm6ds(Sensor):
     ADDRESS = 0x6A
     WHO = (0x0F, 0x6C)
 
-    # In ug and 10 ud/s a count, by the bits of the range.
+    # In ug and 1250 ud/s a count, by the bits of the range.
     _ACCEL = (61, 488, 122, 244)
-    _GYRO = (875, 1750, 3500, 7000)
+    _GYRO = (7, 14, 28, 56)
 
     def before_read(self, register):
         r = self.registers
@@ -89,9 +91,9 @@ class Lsm6ds(Sensor):
             return
         for i in range(3):
             if r[0x11] >> 4:
-                self.put(0x22 + 2 * i, 3 + i, 100000, 131 * self._GYRO[r[0x11] >> 2 & 3])
+                self.put(0x22 + 2 * i, 3 + i, 800, 131 * self._GYRO[r[0x11] >> 2 & 3])
             if r[0x10] >> 4:
-                self.put(0x28 + 2 * i, i, 1000000, 16384 * self._ACCEL[r[0x10] >> 2 & 3])
+                self.put(0x28 + 2 * i, i, 15625, 256 * self._ACCEL[r[0x10] >> 2 & 3])
 
 
 class Bmi270(Sensor):

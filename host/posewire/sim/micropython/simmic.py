@@ -7,6 +7,7 @@ s << 12, so that firmware that takes 16 bits from bit 12 on gets the recording b
 import micropython
 import simbus
 from micropython import const
+from simclock import FrameClock
 
 RATE = const(16000)
 _CHUNK = const(256)
@@ -15,6 +16,9 @@ _CHUNK = const(256)
 _file = None
 _samples = bytearray(_CHUNK * 2)
 _seed = bytearray(b"\x39\x05\x00\x00")
+# Counts the frames of all microphones.
+clock = FrameClock(RATE)
+# The frame in which the recording begins, its place in the file, its length.
 _start = 0
 _offset = 0
 _count = 0
@@ -22,7 +26,8 @@ _count = 0
 
 def _play(port, a, b, c, length):
     global _start, _offset, _count
-    _start = b
+    clock.now()
+    _start = clock.at(b)
     _offset = c
     _count = a
 
@@ -38,13 +43,12 @@ def open_source():
         _file = open(simbus.settings["mic"], "rb")
 
 
-def hear(zero, frame, buf, at, count, layout):
-    """Put count frames, beginning with that number since the time zero (us), into buf at a byte offset."""
-    first = (_start - zero) * RATE // 1000000
+def hear(frame, buf, at, count, layout):
+    """Put count frames, beginning with that number of the clock, into buf at a byte offset."""
     size = layout_size(layout)
     while count:
         n = min(count, _CHUNK)
-        into = frame - first
+        into = frame - _start
         if _count and into < 0:
             n = min(n, 0 - into)
             _noise(_samples, n, _seed)

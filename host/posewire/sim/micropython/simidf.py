@@ -1,0 +1,149 @@
+"""The memory that the chip's IDF has: drivers, network and machine code take of it what they take on the chip.
+
+Where the settings name no memory there is no limit. simheap adds to MicroPython's heap out of the same regions.
+"""
+
+import errno
+
+import simbus
+import simheap
+
+_memory = simbus.settings.get("memory")
+_costs = _memory["costs"] if _memory else {}
+# Free bytes of the regions for machine code only, and which of simheap's regions it may take besides.
+_code = [free for _, free in _memory["code"]] if _memory else []
+_code_min = list(_code)
+_shared = 0
+_internal = 0
+# The least that each region had free.
+_least = []
+
+
+def begin():
+    """Give the chip its memory: from here on the firmware's heap grows out of it. Returns whether it does."""
+    global _shared, _internal
+    if not _memory:
+        return False
+    internal = _memory["data"] + _memory["shared"]
+    _shared = len(_memory["data"])
+    _internal = len(internal)
+    regions = [free for _, free in internal]
+    psram = None
+    if _memory["psram"]:
+        psram = len(regions)
+        regions.append(_memory["psram"])
+    if not simheap.start(_memory["heap"], _memory["heap_in_use"], regions, psram, _memory["grows"]):
+        return False
+    _least.extend(regions)
+    return True
+
+
+def cost(name):
+    """Bytes that a thing takes, 0 where no memory is modelled."""
+    return _costs.get(name, 0)
+
+
+class Taken:
+    """Memory that was taken: (region, bytes) of each piece."""
+
+    def __init__(self):
+        self.pieces = []
+
+    def give_back(self):
+        for region, size in self.pieces:
+            simheap.take(region, -size)
+        self.pieces = []
+
+
+def take(size, internal=False):
+    """Take one block; raises NoMemory. internal: not of the PSRAM."""
+    taken = Taken()
+    if not _least or not size:
+        return taken
+    needed = simheap.block(size)
+    order = list(range(_internal))
+    if len(_least) > _internal and not internal:
+        # As the image is configured: what is larger than 8 KB goes into the PSRAM, and what fits nowhere else.
+        order = [_internal] + order if size > 8192 else order + [_internal]
+    for region in order:
+        if simheap.region_free(region) >= needed:
+            _take_of(region, needed, taken)
+            return taken
+    raise NoMemory()
+
+
+def take_parts(size, internal=True):
+    """Take so much in small blocks, wherever there is room; raises NoMemory when there is not enough in all."""
+    taken = Taken()
+    if not _least or not size:
+        return taken
+    order = list(range(_internal if internal else len(_least)))
+    if sum([simheap.region_free(region) for region in order]) < size:
+        raise NoMemory()
+    for region in order:
+        piece = min(size, simheap.region_free(region))
+        if piece:
+            _take_of(region, piece, taken)
+            size -= piece
+    return taken
+
+
+def take_code(size):
+    """Take memory for a piece of machine code, for good; raises MemoryError as the chip does."""
+    if not _least:
+        return
+    size = (size + 3) // 4 * 4 + 4
+    needed = simheap.block(size)
+    for i in range(len(_code)):
+        if _code[i] >= needed:
+            _code[i] -= needed
+            return
+    for region in range(_shared, _internal):
+        if simheap.region_free(region) >= needed:
+            _take_of(region, needed, Taken())
+            return
+    raise MemoryError("memory allocation failed, allocating %d bytes" % size)
+
+
+class NoMemory(OSError):
+    """Out of memory as lwIP says it; who has another word for it catches this."""
+
+    def __init__(self):
+        super().__init__(errno.ENOMEM)
+
+
+def _take_of(region, size, taken):
+    simheap.take(region, size)
+    taken.pieces.append((region, size))
+    _least[region] = min(_least[region], simheap.region_free(region))
+
+
+def report():
+    """The memory of now and what was the least, for the host."""
+    if not _least:
+        return {"heap_free": simheap.free()}
+    return {
+        "heap_size": simheap.size(),
+        "heap_free": simheap.free(),
+        "heap_free_min": simheap.free_min(),
+        "idf_free": sum(simheap.regions()),
+        "idf_free_min": simheap.idf_free_min(),
+    }
+
+
+def heap_info(code):
+    """(total, free, largest block, least ever free) of each region, for esp32.idf_heap_info()."""
+    info = []
+    if code:
+        for i in range(len(_code)):
+            info.append((_memory["code"][i][0], _code[i], simheap.usable(_code[i]), _code[i]))
+        first = _shared
+    else:
+        first = 0
+    sizes = [size for size, _ in _memory["data"] + _memory["shared"]]
+    if not code and _memory["psram"]:
+        sizes.append(_memory["psram"])
+    for region in range(first, len(sizes)):
+        free = simheap.region_free(region)
+        info.append((sizes[region], free, simheap.usable(free), min(free, _least[region])))
+    return info
