@@ -80,6 +80,7 @@ def test_irq_reads_call_back_when_the_buffer_is_full(program: Program) -> None:
     board = program(
         OPEN
         + """
+    start = time.ticks_us()
     i2s = microphone()
     buf = bytearray(320 * 4)
     calls = []
@@ -87,7 +88,6 @@ def test_irq_reads_call_back_when_the_buffer_is_full(program: Program) -> None:
         calls.append(port is i2s)
         port.readinto(buf)
     i2s.irq(full)
-    start = time.ticks_us()
     show([i2s.readinto(buf), len(calls)])
     async def main():
         while len(calls) < 20:

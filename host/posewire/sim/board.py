@@ -11,6 +11,7 @@ with SimBoard("ws://127.0.0.1:8000/posewire/v1/", room="studio") as board:
 import contextlib
 import json
 import re
+import struct
 import sys
 import tempfile
 import threading
@@ -29,7 +30,7 @@ from posewire.sim.bus import Bus, Kind, Record
 from posewire.sim.button import Button
 from posewire.sim.bytecode import copy_as_bytecode
 from posewire.sim.camera import Camera
-from posewire.sim.compiled import can_compile, copy_compiled, native_code
+from posewire.sim.compiled import can_compile, copy_compiled, sizes_of_native_code
 from posewire.sim.console import Console
 from posewire.sim.flash import merged, write_flash
 from posewire.sim.imu import Imu
@@ -56,6 +57,7 @@ DEVICE_ID = "02:00:00:00:00:01"
 _POWER_ON = 1
 _WATCHDOG = 3
 
+_MEMORY_FIELDS = ("heap_size", "heap_free", "heap_free_min", "idf_free", "idf_free_min")
 _BOOT_SECONDS = 0.2
 _GOODBYE_SECONDS = 0.5
 _LOG_TAIL = 12
@@ -183,6 +185,9 @@ class SimBoard:
         self._failure: str | None = None
         self._snapshot: dict[str, Any] = {}
         self._snapshots = 0
+        self._chip_memory: dict[str, Any] = {}
+        # Until the board has said that its interpreter cannot be given a chip's memory.
+        self._has_memory = True
         self._watchdog_seconds = 0.0
         self._fed = 0.0
         self._closing = threading.Event()
@@ -216,12 +221,12 @@ class SimBoard:
             merged(settings, config or {}),
             user_tools or folder / "user_tools.py",
         )
-        self._native: dict[str, list[int]] = {}
+        self.native_code: dict[str, list[int]] = {}
         if not self._interpreter.viper:
             self._firmware = copy_as_bytecode(self._firmware, self._folder / "firmware")
             self._hardware = copy_as_bytecode(HARDWARE, self._folder / "hardware")
         elif self._interpreter.mpy and can_compile():
-            self._native = native_code(self._firmware, self._chip.mpy)
+            self.native_code = sizes_of_native_code(self._firmware, self._chip.mpy)
             self._firmware = copy_compiled(self._firmware, self._folder / "firmware", self._interpreter.mpy)
 
     def __enter__(self) -> Self:
@@ -249,6 +254,7 @@ class SimBoard:
             if process is not None:
                 process.kill()
             now = time.monotonic()
+            self.network.starve(False)
             self.speaker.closed(now)
             self.led.power_off()
             self.outputs.power_off()
@@ -351,7 +357,7 @@ class SimBoard:
             self.snapshot()
         snapshot = self._snapshot
         nothing = {"audio": 0, "pose": 0, "text": 0}
-        memory = snapshot.get("memory", {})
+        memory = self._chip_memory
         return {
             "chip": self.memory.name,
             "chip_measured": self.memory.measured,
@@ -383,7 +389,7 @@ class SimBoard:
 
     def _heap_model(self) -> str:
         """``chip``: it grows as on the chip; ``fixed``: of the size that was asked for; ``plain``: no model."""
-        if not self._models_memory:
+        if not (self._models_memory and self._has_memory):
             return "plain"
         return "chip" if self._heap is None else "fixed"
 
@@ -423,7 +429,7 @@ class SimBoard:
                 "i2s_ports": self._chip.i2s_ports,
                 "clock_set": self._clock_set,
                 "firmware": str(self._firmware),
-                "native": self._native,
+                "native": self.native_code,
                 "memory": self._memory_settings(),
             }
             self._process = BoardProcess(
@@ -513,6 +519,7 @@ class SimBoard:
         bus = process.bus
         match record.kind:
             case Kind.READY:
+                self._has_memory = bool(record.a)
                 for part in self._parts:
                     part.attach(bus)
             case Kind.PIN_OUT if record.port == self._led_pin:
@@ -549,6 +556,11 @@ class SimBoard:
             case Kind.STATUS:
                 self._snapshot = json.loads(record.payload)
                 self._snapshots += 1
+            case Kind.STARVED:
+                self.network.starve(bool(record.a))
+            case Kind.MEMORY:
+                numbers = struct.unpack("<5I", record.payload)
+                self._chip_memory = dict(zip(_MEMORY_FIELDS, numbers, strict=True))
             case Kind.WDT:
                 self._fed = time.monotonic()
                 # The board reports no more often than every eighth of its time-out.

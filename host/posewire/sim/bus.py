@@ -37,7 +37,7 @@ class Kind(IntEnum):
     OFF = 8  # say goodbye: the power goes off
     STALL = 9  # the I2S ports that are open move nothing any more
     # from the board
-    READY = 64  # b: board time now, c: where it begins again at 0
+    READY = 64  # a: whether it has a chip's memory, b: board time now, c: where it begins again at 0
     PIN_OUT = 65  # port: pin, a: level
     LED = 66  # port: pin, a: bytes a pixel; payload: the pixels as on the wire (green first)
     PWM = 67  # port: pin, a: duty of 65535, b: frequency
@@ -53,6 +53,8 @@ class Kind(IntEnum):
     WDT = 77  # a: time-out in ms
     FEED = 78
     RESET = 79  # a: cause
+    MEMORY = 81  # payload: five u32, heap size, free and least free, the IDF's free and least free bytes
+    STARVED = 82  # a: whether there is too little memory for anything to be sent or received
     AP = 80  # payload: JSON [active, ssid, security, key], the access point that the board itself is
 
 

@@ -41,7 +41,7 @@ def copy_compiled(firmware: Path, target: Path, architecture: str) -> Path:
     return target
 
 
-def native_code(firmware: Path, architecture: str) -> dict[str, list[int]]:
+def sizes_of_native_code(firmware: Path, architecture: str) -> dict[str, list[int]]:
     """By .mpy file of the firmware's package: the bytes of each function that is machine code for an architecture."""
     sources = sorted((firmware / PACKAGE).rglob("*.py"))
     sizes = {path: native_sizes(data) for path, data in compiled(firmware, sources, architecture).items()}

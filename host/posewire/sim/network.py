@@ -59,6 +59,9 @@ class Network:
         self._loop = asyncio.new_event_loop()
         self._flow = asyncio.Event()
         self._flow.set()
+        # The board has the memory to send and to receive.
+        self._fed = asyncio.Event()
+        self._fed.set()
         self._thread = threading.Thread(target=self._loop.run_forever, name="posewire-sim-network", daemon=True)
         self._thread.start()
 
@@ -103,6 +106,17 @@ class Network:
     def mend(self) -> None:
         """Let everything through again."""
         self._call(self._set_flow(True, False))
+
+    def starve(self, starved: bool) -> None:
+        """The board has no memory for anything to be sent or received, or has it again."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._fed.clear if starved else self._fed.set)
+
+    async def passable(self) -> None:
+        """Wait until something gets through."""
+        while not (self._flow.is_set() and self._fed.is_set()):
+            await self._flow.wait()
+            await self._fed.wait()
 
     def reset(self) -> None:
         """Break all connections with RST, on both sides."""
@@ -264,7 +278,7 @@ class _Pair:
         try:
             free_at = 0.0
             while True:
-                await self._network._flow.wait()
+                await self._network.passable()
                 data = await self._loop.sock_recv(source, _CHUNK)
                 if up:
                     self._network.bytes_up += len(data)
@@ -288,7 +302,7 @@ class _Pair:
             wait = due - time.monotonic()
             if wait > 0:
                 await asyncio.sleep(wait)
-            await self._network._flow.wait()
+            await self._network.passable()
             if not data:
                 with contextlib.suppress(OSError):
                     target.shutdown(socket.SHUT_WR)

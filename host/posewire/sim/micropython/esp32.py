@@ -2,6 +2,9 @@
 
 import json
 import os
+import socket
+
+import simidf
 
 HEAP_DATA = 0x0004
 HEAP_EXEC = 0x0001
@@ -13,7 +16,13 @@ _spaces = {}
 
 
 def idf_heap_info(capabilities):
-    """One region (total, free, largest free block, least ever free), as on a board with Wi-Fi and one connection."""
+    """(total, free, largest free block, least ever free) of each region.
+
+    Where the simulated board has no model of the memory: as on a board with Wi-Fi and one connection.
+    """
+    if simidf.modelled():
+        socket.forget_closed()
+        return simidf.heap_info(capabilities == HEAP_EXEC)
     if capabilities == HEAP_EXEC:
         return [(65536, 40960, 32768, 32768)]
     return [(229376, 95432, 65536, 67468)]

@@ -6,6 +6,7 @@ import time
 
 import micropython
 import simbus
+import simidf
 from micropython import const
 from simi2s import I2S  # noqa: F401
 
@@ -16,6 +17,24 @@ DEEPSLEEP_RESET = const(4)
 SOFT_RESET = const(5)
 
 _PINS = const(64)
+
+_driven = set()
+
+
+def _drive(name, more=0):
+    """Take what a driver and its buffers take of the chip's memory."""
+    try:
+        return simidf.take_parts(simidf.cost(name) + (more if simidf.cost(name) else 0))
+    except simidf.NoMemory:
+        raise OSError(errno.ENOMEM, "ESP_ERR_NO_MEM")
+
+
+def _drive_once(name):
+    # Before the chip has its memory, the hardware gets itself ready.
+    if name not in _driven and simidf.modelled():
+        _drive(name)
+        _driven.add(name)
+
 
 # The level that the world outside puts on a pin: 0, 1, or nothing.
 _OPEN = const(2)
@@ -125,6 +144,7 @@ class Pin:
 
 class PWM:
     def __init__(self, dest, *, freq=5000, duty=None, duty_u16=None, duty_ns=None, invert=False):
+        _drive_once("pwm")
         self._pin = Pin(dest)
         self._freq = freq
         self._duty = 0x8000
@@ -200,6 +220,7 @@ class I2C:
 
         if not 0 <= id < simbus.settings.get("i2c_ports", 2):
             raise ValueError("I2C(%d) doesn't exist" % id)
+        _drive_once("i2c")
         if not _sensors:
             _sensors.append(_sensor())
         self._devices = dict(_sensors)
@@ -260,6 +281,9 @@ class SoftI2C(I2C):
 
 
 _uarts = {}
+# What a UART has received is not in the heap on the chip: it is not taken of the firmware's part of it here.
+_UART_ROOM = 8192 if simbus.settings.get("memory") else 0
+_uart_rooms = [bytearray(_UART_ROOM) for _ in range(3)]
 
 
 def _on_uart(number, a, b, c, length):
@@ -273,12 +297,16 @@ simbus.on(simbus.UART, _on_uart)
 
 
 class UART(io.IOBase):
-    def __init__(self, id, baudrate=115200, bits=8, parity=None, stop=1, *, rxbuf=256, timeout=0, **options):
+    def __init__(self, id, baudrate=115200, bits=8, parity=None, stop=1, *, rxbuf=256, txbuf=256, timeout=0, **options):
         if not 0 <= id < 3:
             raise ValueError("UART(%d) doesn't exist" % id)
+        before = _uarts.get(id)
+        if before is not None:
+            before.deinit()
         self._id = id
         self._timeout = timeout
-        self._received = micropython.RingIO(rxbuf)
+        self._taken = _drive("uart", rxbuf + txbuf)
+        self._received = micropython.RingIO(memoryview(_uart_rooms[id])[: rxbuf + 1] if rxbuf < _UART_ROOM else rxbuf)
         self._one = bytearray(1)
         _uarts[id] = self
         simbus.send(simbus.UART_OPEN, id, baudrate)
@@ -289,6 +317,7 @@ class UART(io.IOBase):
 
     def deinit(self):
         _uarts.pop(self._id, None)
+        self._taken.give_back()
         simbus.send(simbus.UART_OPEN, self._id, 0)
 
     def any(self):
@@ -404,10 +433,12 @@ class RTC:
 
 def reset():
     """Start again from nothing: Python ends this process and starts another."""
+    simidf.tell()
     simbus.halt(simbus.RESET, HARD_RESET)
 
 
 def soft_reset():
+    simidf.tell()
     simbus.halt(simbus.RESET, SOFT_RESET)
 
 

@@ -3,6 +3,7 @@
 import time
 
 import simbus
+import simidf
 from micropython import const
 
 STA_IF = const(0)
@@ -54,6 +55,23 @@ class _Air:
 _air = _Air()
 
 
+# What has been taken for good.
+_charged = set()
+
+
+def _charge(name):
+    if name not in _charged:
+        _take(name)
+        _charged.add(name)
+
+
+def _take(name):
+    try:
+        return simidf.take_parts(simidf.cost(name))
+    except simidf.NoMemory:
+        raise OSError("WiFi Out of Memory")
+
+
 class WLAN:
     IF_STA = STA_IF
     IF_AP = AP_IF
@@ -65,8 +83,13 @@ class WLAN:
 
     def __new__(cls, interface_id=STA_IF):
         if interface_id not in _interfaces:
+            _charge("network")
+            # One driver for both, which is never given back.
+            if not _interfaces:
+                _charge("access_point" if interface_id == AP_IF else "station")
             wlan = super().__new__(cls)
             wlan._active = False
+            wlan._taken = simidf.Taken()
             wlan._ssid = None
             wlan._key = ""
             wlan._since = 0
@@ -84,6 +107,13 @@ class WLAN:
     def active(self, is_active=None):
         if is_active is None:
             return self._active
+        if is_active:
+            if not self._access_point:
+                _charge("active")
+            elif not self._taken.pieces:
+                self._taken = _take("access_point_on")
+        elif self._access_point:
+            self._taken.give_back()
         self._active = bool(is_active)
         if not self._active:
             self._ssid = None
@@ -97,6 +127,10 @@ class WLAN:
     def connect(self, ssid=None, key=None, *, bssid=None):
         if not self._active:
             raise OSError("Wifi Not Started")
+        if "connect" not in _charged:
+            # Buffers that come and go: with less than they would like it connects all the same.
+            simidf.take_parts(min(simidf.cost("connect"), simidf.free_internal()))
+            _charged.add("connect")
         self._ssid = ssid
         self._key = key or ""
         self._since = time.ticks_ms()

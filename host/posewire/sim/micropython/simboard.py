@@ -23,7 +23,9 @@ import neopixel  # noqa: E402, F401
 import network  # noqa: E402, F401
 import simfiles  # noqa: E402
 import simgc  # noqa: E402
+import simheap  # noqa: E402
 import simidf  # noqa: E402
+import simtls  # noqa: E402
 
 machine.I2C(0)  # its chips as well
 if not simbus.settings.get("clock_set", True):
@@ -53,10 +55,10 @@ class _Listener:
             self._wanted = False
             # What is free when everything that nobody needs is gone.
             gc.collect()
-            memory = simidf.report()
+            simidf.tell()
+            free = simheap.free()
             status = self._app.snapshot()
-            status["memory"] = memory
-            status["heap_free"] = memory["heap_free"]
+            status["heap_free"] = free
             simbus.send_json(simbus.STATUS, status)
             # Leave the heap as it was found: the firmware measures what it allocates.
             gc.collect()
@@ -82,17 +84,24 @@ class _Listener:
 
 
 _Listener()
+simidf.Watch()
 simbus.start()
 gc.collect()
-simbus.send(simbus.READY, 0, 0, time.ticks_us(), time.ticks_add(0, -1) + 1)
 simfiles.mount()
-sys.modules["gc"] = simgc
+sys.modules["tls"] = simtls
 gc.threshold(-1)
-if not simidf.begin() and "memory" not in simbus.settings:
+modelled = simidf.begin()
+if modelled:
+    sys.modules["gc"] = simgc
+else:
     # It grows only when a collection did not help. A large heap from the start would be strewn with garbage.
     gc.threshold(131072)
+simbus.send(simbus.READY, 0, int(modelled), time.ticks_us(), time.ticks_add(0, -1) + 1)
 try:
     import boot  # noqa: E402, F401
 except ImportError:
     pass
-import main  # noqa: E402, F401
+try:
+    import main  # noqa: F401
+finally:
+    simidf.tell()

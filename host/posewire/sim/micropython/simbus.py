@@ -48,6 +48,8 @@ WDT = const(77)
 FEED = const(78)
 RESET = const(79)
 AP = const(80)
+MEMORY = const(81)
+STARVED = const(82)
 
 settings = json.loads(os.getenv("POSEWIRE_SIM") or "{}")
 # What a record carried besides its numbers: valid while its handler runs.

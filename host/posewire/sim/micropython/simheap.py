@@ -504,9 +504,12 @@ def idf_free_min():
     return _state[_IDF_MIN]
 
 
-def regions():
-    """Free bytes of the IDF's regions."""
-    return list(_state[_FREE : _FREE + _state[_REGIONS]])
+def idf_free():
+    """What the IDF has free for data."""
+    found = 0
+    for i in range(_FREE, _FREE + _state[_REGIONS]):
+        found += _state[i]
+    return found
 
 
 def region_free(i):

@@ -5,10 +5,12 @@ played, a queue holds the others: where nobody reads, the oldest is lost and not
 are played.
 """
 
+import errno
 import io
 import time
 
 import simbus
+import simidf
 import simmic
 from micropython import const
 from simclock import FrameClock
@@ -146,6 +148,13 @@ class I2S(io.IOBase):
         self._asked = 0
         self._waiting = None
         self._waiting_asked = 0
+        # The chip receives 32-bit stereo frames, and sends what it is given.
+        size = _FRAMES * (8 if mode == I2S.RX else simmic.layout_size(layout))
+        buffers = max(2, ibuf // size)
+        try:
+            self._taken = simidf.take_parts(simidf.cost("i2s") + buffers * (size + simidf.cost("i2s_buffer")))
+        except simidf.NoMemory:
+            raise OSError(errno.ENOMEM, "ESP_ERR_NO_MEM")
         if mode == I2S.RX:
             self._dma = Receiver(rate, layout, ibuf)
         else:
@@ -181,6 +190,7 @@ class I2S(io.IOBase):
         if self._dma is None:
             return
         self._dma = None
+        self._taken.give_back()
         self._buf = None
         self._waiting = None
         simbus.no_tick(self)

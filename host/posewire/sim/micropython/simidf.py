@@ -4,6 +4,7 @@ Where the settings name no memory there is no limit. simheap adds to MicroPython
 """
 
 import errno
+import struct
 
 import simbus
 import simheap
@@ -17,6 +18,7 @@ _shared = 0
 _internal = 0
 # The least that each region had free.
 _least = []
+_report = bytearray(20)
 
 
 def begin():
@@ -48,6 +50,12 @@ class Taken:
 
     def __init__(self):
         self.pieces = []
+
+    def add(self, other):
+        self.pieces.extend(other.pieces)
+
+    def size(self):
+        return sum([size for _, size in self.pieces])
 
     def give_back(self):
         for region, size in self.pieces:
@@ -88,6 +96,14 @@ def take_parts(size, internal=True):
     return taken
 
 
+def free_internal():
+    """What is free of the chip's own memory."""
+    free = 0
+    for region in range(_internal):
+        free += simheap.region_free(region)
+    return free
+
+
 def take_code(size):
     """Take memory for a piece of machine code, for good; raises MemoryError as the chip does."""
     if not _least:
@@ -118,17 +134,36 @@ def _take_of(region, size, taken):
     _least[region] = min(_least[region], simheap.region_free(region))
 
 
-def report():
-    """The memory of now and what was the least, for the host."""
-    if not _least:
-        return {"heap_free": simheap.free()}
-    return {
-        "heap_size": simheap.size(),
-        "heap_free": simheap.free(),
-        "heap_free_min": simheap.free_min(),
-        "idf_free": sum(simheap.regions()),
-        "idf_free_min": simheap.idf_free_min(),
-    }
+class Watch:
+    """Tells the host when there is too little memory for the network to move anything, and when there is enough again.
+
+    The sockets of this process do not take of the chip's memory: the simulated network stands still instead.
+    """
+
+    def __init__(self):
+        self._starved = False
+        if _costs:
+            simbus.tick_with(self)
+
+    def tick(self):
+        starved = bool(_least) and free_internal() < _costs["traffic"]
+        if starved != self._starved:
+            self._starved = starved
+            simbus.send(simbus.STARVED, 0, 1 if starved else 0)
+
+
+def tell():
+    """Tell the host of the memory as it is and what was the least. Allocates nothing: there may be nothing left."""
+    if _least:
+        struct.pack_into("<2I", _report, 0, simheap.size(), simheap.free())
+        struct.pack_into("<I", _report, 8, simheap.free_min())
+        struct.pack_into("<2I", _report, 12, simheap.idf_free(), simheap.idf_free_min())
+        simbus.send_bytes(simbus.MEMORY, 0, 0, 0, 0, _report, 0, 20)
+
+
+def modelled():
+    """Whether there is a chip's memory."""
+    return bool(_least)
 
 
 def heap_info(code):

@@ -52,7 +52,7 @@ def hear(frame, buf, at, count, layout):
         if _count and into < 0:
             n = min(n, 0 - into)
             _noise(_samples, n, _seed)
-        elif into < _count:
+        elif 0 <= into < _count:
             n = min(n, _count - into)
             _read((_offset + into) * 2, n * 2)
         else:

@@ -1,9 +1,11 @@
 """The built-in sockets, but names resolve in the simulated network, which gives its own proxy's address for each."""
 
+import os
 import sys
 import time
 
 import simbus
+import simidf
 import usocket
 from usocket import *  # noqa: F403
 
@@ -16,6 +18,9 @@ _SEND_BUFFER = 8192
 
 _RESOLVE_MS = 10000
 _EAI_FAIL = -202
+_EAI_MEMORY = -203
+_ENFILE = 23
+_SOCKETS_MAX = 10
 
 _answer = None
 _ip = ""
@@ -28,8 +33,17 @@ class _Address(bytes):
         return self.pair[index]
 
 
+# By file descriptor: what the sockets that are open have taken of the chip's memory.
+_open = {}
+
+
 def socket(family=usocket.AF_INET, kind=usocket.SOCK_STREAM, *protocol):
+    forget_closed()
+    if len(_open) >= _SOCKETS_MAX and simidf.modelled():
+        raise OSError(_ENFILE)
+    taken = simidf.take_parts(simidf.cost("tcp" if kind == usocket.SOCK_STREAM else "udp"))
     sock = usocket.socket(family, kind, *protocol)
+    keep(sock, taken)
     if kind == usocket.SOCK_STREAM and sys.platform == "linux":
         sock.setsockopt(usocket.SOL_SOCKET, _SO_SNDBUF, _SEND_BUFFER)
     return sock
@@ -41,6 +55,11 @@ def getaddrinfo(host, port, *hints):
     0.0.0.0 is for listening: the port is another one, which the Python side knows.
     """
     global _answer
+    forget_closed()
+    try:
+        simidf.take(simidf.cost("lookup"), True).give_back()
+    except simidf.NoMemory:
+        raise OSError(_EAI_MEMORY)
     if not simbus.connected():
         return usocket.getaddrinfo(host, port)
     _answer = None
@@ -57,6 +76,26 @@ def getaddrinfo(host, port, *hints):
     address = _Address(address)
     address.pair = (_ip, port)
     return [(usocket.AF_INET, usocket.SOCK_STREAM, 0, "", address)]
+
+
+def keep(sock, taken):
+    """Not on the chip: note what a socket has taken, until it is closed."""
+    if not taken.pieces:
+        return
+    before = _open.get(sock.fileno())
+    if before is None:
+        _open[sock.fileno()] = taken
+    else:
+        before.add(taken)
+
+
+def forget_closed():
+    """Not on the chip: give back what sockets have taken that are closed by now."""
+    for number in list(_open):
+        try:
+            os.stat("/proc/self/fd/%d" % number)
+        except OSError:
+            _open.pop(number).give_back()
 
 
 def _resolved(port, a, b, c, length):
