@@ -24,7 +24,7 @@ from docs.pages import ROOT, Block, block, blocks
 from posewire.server.host import Host
 from posewire.server.host_process import HostProcess
 from posewire.server.settings import load_settings
-from posewire.sim.board import SimBoard
+from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.interpreter import find_micropython
 from posewire.voice.tools.base import ToolContext
 from posewire.voice.tools.functions import FunctionExecutor, load_functions
@@ -226,7 +226,7 @@ def test_what_mip_installs_is_what_the_page_says() -> None:
 
 def _listening_board(text: str, folder: Path, **options: Any) -> SimBoard:
     (folder / "user_tools.py").write_text(text + "\n\ndef register(tools, board):\n    pass\n")
-    return SimBoard(user_tools=folder / "user_tools.py", **options)
+    return SimBoard(user_tools=folder / "user_tools.py", chip=ROOMY_CHIP, **options)
 
 
 def test_a_board_tells_of_what_happens(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from posewire.install.bundle import BundleFile, firmware_files, json_file
 from posewire.install.deploy import BoardState, carry_out, make_plan, read_state
 from posewire.install.interpreter import Interpreter, check_interpreter, chip_of, parse_interpreter
 from posewire.install.repl import open_repl
+from posewire.sim.interpreter import find_interpreter
 
 S3 = load_board(board_folder("esp32-s3-devkitc-1"))
 
@@ -49,9 +50,10 @@ def test_the_whole_firmware_arrives_compiled_and_a_second_time_nothing_is_writte
     options = ["deploy", "--port", serial_board.port, "--board", "sim", "--json", "--no-reset"]
     assert main(options) == 0
     first = report(capsys)
-    assert first["architecture"] == "x64"
+    architecture = find_interpreter().mpy
+    assert first["architecture"] == architecture
     flash = serial_board.flash
-    for file in firmware_files(firmware_folder(), "x64"):
+    for file in firmware_files(firmware_folder(), architecture):
         assert hashlib.sha256((flash / file.path).read_bytes()).hexdigest() == file.digest, file.path
     assert json.loads((flash / "board.json").read_text())["pins"]["button"] == 0
     assert not list(flash.rglob("*.new"))

@@ -81,7 +81,7 @@ def test_a_version_that_does_not_start_is_rolled_back(
 def test_a_board_that_streams_motion_makes_room_for_an_update(
     host: HostProcess, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with stream(SimBoard(host.url, chip=ROOMY_CHIP, room="studio", config=SETTINGS)) as board:
+    with stream(SimBoard(host.url, chip=ROOMY_CHIP, heap=208_000, room="studio", config=SETTINGS)) as board:
         board.wait(lambda: board.snapshot()["sent"]["pose"] > 50, 30, "motion")
         assert main(["update", "--host", http(host), "--all"]) == 0
         assert f"done: the board runs {NEW}" in capsys.readouterr().out

@@ -479,6 +479,11 @@ def start(heap, in_use, regions, psram, grows=True):
 in_use_at_start = 0
 
 
+def grows():
+    """Whether areas can be added."""
+    return _state[_GROWS] == 1
+
+
 def size():
     """Bytes of blocks in all areas."""
     return _state[_TOTAL] * 64
