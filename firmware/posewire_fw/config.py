@@ -134,7 +134,7 @@ _SETTINGS = (
     ("pose", "bytes_per_second", 0, _integer(0, 500000), "0..500000"),
     ("pose", "smooth", None, _cutoff, "0.1..20 (Hz) or null"),
     ("pose", "smooth_beta", 10, _beta, "0..100"),
-    ("pose", "receive", None, _landmark_set, "the name of a landmark set, \"any\" or null"),
+    ("pose", "receive", None, _landmark_set, 'the name of a landmark set, "any" or null'),
     ("pose", "from", None, _optional_text, "a device id or null"),
     ("pose", "hold_ms", 500, _integer(50, 60000), "50..60000"),
     ("pose", "relax_ms", 3000, _integer(50, 600000), "50..600000"),

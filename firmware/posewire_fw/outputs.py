@@ -103,6 +103,4 @@ def _gpio(tools, board, names):
         {"pin": choice, "on": boolean()},
         lambda pin, on: pins[pin].write(on),
     )
-    tools.tool(
-        "self.gpio.read", "Read the level of a pin of the board.", {"pin": choice}, lambda pin: pins[pin].read()
-    )
+    tools.tool("self.gpio.read", "Read the level of a pin of the board.", {"pin": choice}, lambda pin: pins[pin].read())

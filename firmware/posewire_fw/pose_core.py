@@ -1,51 +1,53 @@
 """The integer loops of the pose codec in viper: quantising, prediction, contexts, rANS, CRC.
 
 The same job as host/posewire/wire/pose/core.py, which is the plain twin: tests hold both to the same bytes. Viper takes
-four arguments at most, so a list carries the buffers (see SLOTS). A function's first three locals live in registers,
+four arguments at most, so a list carries the buffers (see _SLOTS). A function's first three locals live in registers,
 arguments included: the busiest integers are arguments whose values do not matter. No floats and nothing beyond 31
 bits, so that the results are the same on 32-bit chips and on a 64-bit simulator.
 
 16-bit loads come without sign: ``(v ^ 0x8000) - 0x8000`` puts it back.
 """
 
+from array import array
+
 import micropython
 from micropython import const
 
 # Indices into the list of buffers
-PLAN = const(0)  # H: 5 a landmark
-X = const(1)  # h
-BASE = const(2)  # h: the temporal base
-TMPL = const(3)  # h
-KEMA = const(4)  # H
-PEMA = const(5)  # H
-EMA = const(6)  # H: before and after
-W = const(7)  # B: before and after
-PW = const(8)  # B
-TODO = const(9)  # B: 0 skip, 1 delta, 2 intra
-VALID = const(10)  # B: of the reference
-E = const(11)  # H: innovations + 32768
-D = const(12)  # H: the same against the template
-RES = const(13)  # H: residuals, the sign in the lowest bit
-CTX = const(14)  # B
-WORK = const(15)  # i: 48
-CUM = const(16)  # H: 14 x 33, then FIRST
-BUF = const(17)  # bytes of the packet
-MARKS = const(18)
-CHANNELS = const(19)
-INTRA = const(20)  # whether any landmark is intra
-STOP = const(21)  # decode: landmarks in coding order
-POS = const(22)
-END = const(23)
-X1 = const(24)  # h: the reference
-DROP = const(25)  # B
-Q4 = const(26)  # h: quaternions, four components
-R4 = const(27)
-P4 = const(28)
-UNIT = const(29)
-SLOTS = const(30)
+_PLAN = const(0)  # H: 5 a landmark
+_X = const(1)  # h
+_BASE = const(2)  # h: the temporal base
+_TMPL = const(3)  # h
+_KEMA = const(4)  # H
+_PEMA = const(5)  # H
+_EMA = const(6)  # H: before and after
+_W = const(7)  # B: before and after
+_PW = const(8)  # B
+_TODO = const(9)  # B: 0 skip, 1 delta, 2 intra
+_VALID = const(10)  # B: of the reference
+_E = const(11)  # H: innovations + 32768
+_D = const(12)  # H: the same against the template
+_RES = const(13)  # H: residuals, the sign in the lowest bit
+_CTX = const(14)  # B
+_WORK = const(15)  # i: 48
+_CUM = const(16)  # H: 14 x 33, then _FIRST
+_BUF = const(17)  # bytes of the packet
+_MARKS = const(18)
+_CHANNELS = const(19)
+_INTRA = const(20)  # whether any landmark is intra
+_STOP = const(21)  # decode: landmarks in coding order
+_POS = const(22)
+_END = const(23)
+_X1 = const(24)  # h: the reference
+_DROP = const(25)  # B
+_Q4 = const(26)  # h: quaternions, four components
+_R4 = const(27)
+_P4 = const(28)
+_UNIT = const(29)
+_SLOTS = const(30)
 
 # After the cumulative frequencies: for each table and each 256 slots, the first entry above their first slot
-FIRST = const(462)
+_FIRST = const(462)
 
 
 class _All:
@@ -54,32 +56,32 @@ class _All:
 
 
 ALL = _All()[:]  # a slice that needs no memory when it is used: ``a[ALL] = b`` copies all of b
+del _All
 
 # floor(log2) and the next bit of 0 ... 255: two buckets an octave
-_b = bytearray(256)
-for _m in range(256):
-    _n = 0
-    while _m >> _n:
-        _n += 1
-    _b[_m] = _m if _n < 2 else 2 * _n + ((_m >> (_n - 2)) & 1) - 2
-BUCKET = bytes(_b)
+BUCKET = (
+    b"\x00\x01\x02\x03\x04\x04\x05\x05\x06\x06\x06\x06\x07\x07\x07\x07\x08\x08\x08\x08\x08\x08\x08\x08"
+    b"\x09\x09\x09\x09\x09\x09\x09\x09\x0a\x0a\x0a\x0a\x0a\x0a\x0a\x0a\x0a\x0a\x0a\x0a\x0a\x0a\x0a\x0a"
+    b"\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0c\x0c\x0c\x0c\x0c\x0c\x0c\x0c"
+    b"\x0c\x0c\x0c\x0c\x0c\x0c\x0c\x0c\x0c\x0c\x0c\x0c\x0c\x0c\x0c\x0c\x0c\x0c\x0c\x0c\x0c\x0c\x0c\x0c"
+    b"\x0d\x0d\x0d\x0d\x0d\x0d\x0d\x0d\x0d\x0d\x0d\x0d\x0d\x0d\x0d\x0d\x0d\x0d\x0d\x0d\x0d\x0d\x0d\x0d"
+    b"\x0d\x0d\x0d\x0d\x0d\x0d\x0d\x0d\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e"
+    b"\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e"
+    b"\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e\x0e"
+    b"\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f"
+    b"\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f"
+    b"\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f\x0f"
+)
 
-_t = []
-for _m in range(256):
-    _c = _m
-    for _n in range(8):
-        _c = (_c >> 1) ^ 0xEDB88320 if _c & 1 else _c >> 1
-    _t.append(_c)
-
-
-def _crc_bytes():
-    from array import array
-
-    return array("I", _t)
-
-
-CRC_TABLE = _crc_bytes()
-del _t, _b
+# CRC-32 of the 16 values of half a byte, as 32-bit words, lowest byte first: as Python integers they would be objects
+# on the heap of a 32-bit chip.
+CRC_TABLE = array(
+    "I",
+    b"\x00\x00\x00\x00\x64\x10\xb7\x1d\xc8\x20\x6e\x3b\xac\x30\xd9\x26"
+    b"\x90\x41\xdc\x76\xf4\x51\x6b\x6b\x58\x61\xb2\x4d\x3c\x71\x05\x50"
+    b"\x20\x83\xb8\xed\x44\x93\x0f\xf0\xe8\xa3\xd6\xd6\x8c\xb3\x61\xcb"
+    b"\xb0\xc2\x64\x9b\xd4\xd2\xd3\x86\x78\xe2\x0a\xa0\x1c\xf2\xbd\xbd",
+)
 
 
 @micropython.viper
@@ -91,7 +93,9 @@ def crc32(buf, start: int, end: int, state):
     c = s[0] ^ -1
     i = start
     while i < end:
-        c = t[(c ^ b[i]) & 255] ^ ((c >> 8) & 0xFFFFFF)
+        c ^= b[i]
+        c = t[c & 15] ^ ((c >> 4) & 0xFFFFFFF)
+        c = t[c & 15] ^ ((c >> 4) & 0xFFFFFFF)
         i += 1
     s[0] = c ^ -1
 
@@ -252,12 +256,12 @@ def apply_gain(src, dst, gains, shape: int):
 def plan_todo(cx, there, first: int, count: int) -> int:
     """What to do with each landmark: bit 0: some are intra, bit 1: some are skipped."""
     ct = cx
-    plan = ptr16(ct[PLAN])
-    todo = ptr8(ct[TODO])
-    valid = ptr8(ct[VALID])
+    plan = ptr16(ct[_PLAN])
+    todo = ptr8(ct[_TODO])
+    valid = ptr8(ct[_VALID])
     t = ptr8(there)
-    marks = int(ct[MARKS])
-    ch = int(ct[CHANNELS])
+    marks = int(ct[_MARKS])
+    ch = int(ct[_CHANNELS])
     out = 0
     i = 0
     while i < marks:
@@ -285,12 +289,12 @@ def plan_todo(cx, there, first: int, count: int) -> int:
 def settle(cx, x, prev, shape: int) -> int:
     """After a frame that is not all delta: missing landmarks keep their integers, intra ones have no momentum.
 
-    Writes valid (of the new state, in VALID); returns 1 when all landmarks are valid. shape = landmarks << 8 |
+    Writes valid (of the new state, in _VALID); returns 1 when all landmarks are valid. shape = landmarks << 8 |
     channels.
     """
     ct = cx
-    todo = ptr8(ct[TODO])
-    valid = ptr8(ct[VALID])
+    todo = ptr8(ct[_TODO])
+    valid = ptr8(ct[_VALID])
     a = ptr16(x)
     p = ptr16(prev)
     ch = shape & 255
@@ -334,15 +338,15 @@ def extrapolate(x1, base, n: int, mode: int):
 
 @micropython.viper
 def quat_restore(cx):
-    """Q4 from X and DROP; missing landmarks keep R4."""
+    """Q4 from X and _DROP; missing landmarks keep R4."""
     ct = cx
-    todo = ptr8(ct[TODO])
-    drop = ptr8(ct[DROP])
-    q4 = ptr16(ct[Q4])
-    r4 = ptr16(ct[R4])
-    x = ptr16(ct[X])
-    marks = int(ct[MARKS])
-    unit = int(ct[UNIT])
+    todo = ptr8(ct[_TODO])
+    drop = ptr8(ct[_DROP])
+    q4 = ptr16(ct[_Q4])
+    r4 = ptr16(ct[_R4])
+    x = ptr16(ct[_X])
+    marks = int(ct[_MARKS])
+    unit = int(ct[_UNIT])
     i = 0
     while i < marks:
         b = 4 * i

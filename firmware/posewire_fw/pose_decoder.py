@@ -7,10 +7,31 @@ after that nothing is allocated: what runs for each packet and is not small is n
 from array import array
 
 import micropython
+from micropython import const
 
 from posewire_fw import pose_core as core
 from posewire_fw import pose_unpack as unpack
 from posewire_fw.pose_sets import CUSTOM, NAMED, QUAT, PoseSet, check
+
+# Places in the list of buffers, as in pose_core: where it is a module's own, a constant costs no memory.
+_PLAN = const(0)
+_X = const(1)
+_BASE = const(2)
+_TMPL = const(3)
+_KEMA = const(4)
+_PEMA = const(5)
+_EMA = const(6)
+_W = const(7)
+_PW = const(8)
+_E = const(11)
+_D = const(12)
+_BUF = const(17)
+_CHANNELS = const(19)
+_INTRA = const(20)
+_STOP = const(21)
+_POS = const(22)
+_END = const(23)
+_X1 = const(24)
 
 KEY = 0
 DELTA = 1
@@ -334,9 +355,7 @@ class PoseDecoder:
         declared = fresh or kind == RESTART or kind == SNAPSHOT
         if declared:
             s = self._declared(buf, pos, end, ident)
-            if s is None or (
-                s is not held and not fresh and held is not None and ref >= 0 and held.slots[ref].there
-            ):
+            if s is None or (s is not held and not fresh and held is not None and ref >= 0 and held.slots[ref].there):
                 return False
             pos = self._at
         else:
@@ -397,14 +416,14 @@ class PoseDecoder:
             unpack.quat_reference(cx)
         mode = flags & 3
         if mode == 1 or mode == 2:
-            core.extrapolate(cx[core.X1], s.base, s.n, mode)
+            core.extrapolate(cx[_X1], s.base, s.n, mode)
         else:
-            cx[core.BASE] = cx[core.X1]
-        cx[core.INTRA] = todo & 1
-        cx[core.BUF] = buf
-        cx[core.POS] = pos
-        cx[core.END] = end
-        cx[core.STOP] = stop
+            cx[_BASE] = cx[_X1]
+        cx[_INTRA] = todo & 1
+        cx[_BUF] = buf
+        cx[_POS] = pos
+        cx[_END] = end
+        cx[_STOP] = stop
         if not unpack.unpack(0, 0, 0, cx):
             return False
         if s.quat:
@@ -429,7 +448,7 @@ class PoseDecoder:
         for i in range(s.marks):
             if not new.valid[i]:
                 new.full = False
-        plan = cx[core.PLAN]
+        plan = cx[_PLAN]
         own = array("H", bytes(10 * s.marks))
         wide = array("H", bytes(10 * s.marks)) if s.quat else plan
         for i in range(s.marks):
@@ -447,13 +466,13 @@ class PoseDecoder:
         scale = array("H", bytes(2 * big))
         e = array("h", bytes(2 * big))
         d = array("h", bytes(2 * big))
-        kept = (cx[core.E], cx[core.D], cx[core.PW], cx[core.PEMA], cx[core.TMPL], cx[core.KEMA])
-        cx[core.E] = e
-        cx[core.D] = d
-        cx[core.PW] = ones
-        cx[core.INTRA] = 1
-        cx[core.BUF] = buf
-        cx[core.STOP] = s.marks
+        kept = (cx[_E], cx[_D], cx[_PW], cx[_PEMA], cx[_TMPL], cx[_KEMA])
+        cx[_E] = e
+        cx[_D] = d
+        cx[_PW] = ones
+        cx[_INTRA] = 1
+        cx[_BUF] = buf
+        cx[_STOP] = s.marks
         values = array("h", bytes(2 * s.n))
         for plane in range(4):
             size = self._varint(buf, pos, end)
@@ -471,25 +490,25 @@ class PoseDecoder:
                 for q in range(n):
                     tmpl[q] = s.pema[q] if plane == 2 else s.pw[q]
                     scale[q] = min(s.pema[q] * 8, 32767) if plane == 2 else 128
-            cx[core.PLAN] = wide if plane < 2 else own
-            cx[core.CHANNELS] = ch
-            cx[core.TMPL] = tmpl
-            cx[core.KEMA] = scale
+            cx[_PLAN] = wide if plane < 2 else own
+            cx[_CHANNELS] = ch
+            cx[_TMPL] = tmpl
+            cx[_KEMA] = scale
             start = near if plane == 1 else scale
-            cx[core.PEMA] = start
+            cx[_PEMA] = start
             core.rescale_scale(start, ema, n, 0)
             core.fill8(w, n, 64)
-            cx[core.EMA] = ema
-            cx[core.W] = w
+            cx[_EMA] = ema
+            cx[_W] = w
             if plane == 1:
                 unpack.delta_where(new.valid, s.todo, s.marks)
             else:
                 unpack.intra_where(new.valid, s.todo, s.marks)
             out = new.x if plane == 0 else new.prev if plane == 1 else values
-            cx[core.X] = out
-            cx[core.BASE] = new.x
-            cx[core.POS] = pos
-            cx[core.END] = pos + size
+            cx[_X] = out
+            cx[_BASE] = new.x
+            cx[_POS] = pos
+            cx[_END] = pos + size
             if not unpack.unpack(0, 0, 0, cx):
                 break
             pos += size
@@ -510,7 +529,7 @@ class PoseDecoder:
                     break
         else:
             new.there = pos == end
-        cx[core.PLAN] = plan
-        cx[core.CHANNELS] = s.coded
-        cx[core.E], cx[core.D], cx[core.PW], cx[core.PEMA], cx[core.TMPL], cx[core.KEMA] = kept
+        cx[_PLAN] = plan
+        cx[_CHANNELS] = s.coded
+        cx[_E], cx[_D], cx[_PW], cx[_PEMA], cx[_TMPL], cx[_KEMA] = kept
         return new.there

@@ -7,17 +7,28 @@ code (``native``): their frames then lie on the C stack, where bytecode would ta
 from array import array
 
 import micropython
+from micropython import const
 
 from posewire_fw import pose_core as core
 from posewire_fw import pose_pack as pack
 
-KEY = 0
-DELTA = 1
-REPEAT = 2
-RESTART = 4
-VERSION = 1 << 5
-FINER_AFTER = 8
-CANDIDATE_LIFE = 32
+# Places in the list of buffers, as in pose_core: where it is a module's own, a constant costs no memory.
+_BASE = const(2)
+_RES = const(13)
+_CTX = const(14)
+_BUF = const(17)
+_INTRA = const(20)
+_POS = const(22)
+_END = const(23)
+_X1 = const(24)
+
+_KEY = const(0)
+_DELTA = const(1)
+_REPEAT = const(2)
+_RESTART = const(4)
+_VERSION = const(1 << 5)
+_FINER_AFTER = const(8)
+_CANDIDATE_LIFE = const(32)
 
 
 class PoseEncoder:
@@ -56,13 +67,11 @@ class PoseEncoder:
         for s in sets:
             if len(s.slots) < slots or (refresh and s.quat):
                 raise ValueError("slots")
-            s.cx[core.RES] = array("h", bytes(2 * s.n))
-            s.cx[core.CTX] = bytearray(s.n)
+            s.cx[_RES] = array("h", bytes(2 * s.n))
+            s.cx[_CTX] = bytearray(s.n)
             if s.top < self._top:
                 self._top = s.top
-            room += (
-                32 + 3 * (s.marks // 8 + 1) + s.marks // 4 + 1 + 4 * s.n + (2 * s.marks if s.id == 0 else 0)
-            )
+            room += 32 + 3 * (s.marks // 8 + 1) + s.marks // 4 + 1 + 4 * s.n + (2 * s.marks if s.id == 0 else 0)
         self.room = room  # bytes that ``encode`` needs behind ``off``
         self._unit = bytes([32] * 8)
         self._gains = bytearray(8)
@@ -88,7 +97,7 @@ class PoseEncoder:
 
     def control(self, buf, off, end):
         """Obeys a control packet; True when it was one of this stream, undamaged."""
-        if end - off < 9 or buf[off] >> 2 != (VERSION >> 2 | 7) or buf[off + 1] != self.stream:
+        if end - off < 9 or buf[off] >> 2 != (_VERSION >> 2 | 7) or buf[off + 1] != self.stream:
             return False
         self._run[0] = 0
         core.crc32(buf, off, end - 4, self._run)
@@ -128,7 +137,7 @@ class PoseEncoder:
         if self.budget:
             if self.coarse > level:
                 level = self.coarse
-            if level > self._floor and self._steady >= FINER_AFTER:
+            if level > self._floor and self._steady >= _FINER_AFTER:
                 level -= 1
         trial = 0
         while trial == self._base or trial == self._candidate:
@@ -174,7 +183,7 @@ class PoseEncoder:
     def _layer_now(self):
         if self.acknowledged:
             c = self._candidate
-            return 1 if c >= 0 and (self.sequence - self._slot_seq[c]) & 0xFFFF < CANDIDATE_LIFE else 0
+            return 1 if c >= 0 and (self.sequence - self._slot_seq[c]) & 0xFFFF < _CANDIDATE_LIFE else 0
         return 1 if self.layers == 2 and self._since_key & 1 else 0
 
     @micropython.native
@@ -230,25 +239,25 @@ class PoseEncoder:
             segment = self._since_restart - self.refresh
         distance = (self.sequence - self._slot_seq[base]) & 0xFFFF
         self._repeat = base >= 0 and segment < 0 and self._same(trial, base, level)
-        kind = KEY if base < 0 else REPEAT if self._repeat else RESTART if segment == 0 else DELTA
+        kind = _KEY if base < 0 else _REPEAT if self._repeat else _RESTART if segment == 0 else _DELTA
         if self._repeat:
             self._layer = 1
-        buf[off] = VERSION | kind << 2 | self._layer
+        buf[off] = _VERSION | kind << 2 | self._layer
         buf[off + 1] = self.stream
         buf[off + 2] = self.sequence >> 8
         buf[off + 3] = self.sequence & 255
         pos = off + 4
-        if kind == KEY or kind == RESTART:
+        if kind == _KEY or kind == _RESTART:
             buf[pos] = time[0]
             buf[pos + 1] = time[1]
             pos += 2
         buf[pos] = time[2]
         buf[pos + 1] = time[3]
         pos += 2
-        if kind != KEY:
+        if kind != _KEY:
             buf[pos] = distance
             pos += 1
-        if kind == RESTART:
+        if kind == _RESTART:
             core.put_crc(self._check[base], buf, pos)
             pos += 4
         if not self._repeat:
@@ -258,7 +267,7 @@ class PoseEncoder:
                 if s.slots[trial].there:
                     pos = self._block(s, base, trial, level, segment, buf, pos)
                 k += 1
-        seed = self._check[base] if kind == DELTA or kind == REPEAT else self._zero
+        seed = self._check[base] if kind == _DELTA or kind == _REPEAT else self._zero
         run = self._run if self._repeat else self._check[trial]
         core.copy8(seed, run, 4)
         core.crc32(buf, off, pos, run)
@@ -305,18 +314,18 @@ class PoseEncoder:
         jumps = 0
         if s.quat:
             jumps = pack.quat_prepare(cx)
-        cx[core.INTRA] = 1 if todo & 1 or jumps else 0
+        cx[_INTRA] = 1 if todo & 1 or jumps else 0
         mode = 0
         if ref is not None:
             mode = pack.pick_mode(cx)
         if mode:
-            core.extrapolate(cx[core.X1], s.base, s.n, mode)
+            core.extrapolate(cx[_X1], s.base, s.n, mode)
         else:
-            cx[core.BASE] = cx[core.X1]
-        cx[core.BUF] = buf
+            cx[_BASE] = cx[_X1]
+        cx[_BUF] = buf
         end = len(buf)
-        cx[core.POS] = pack.model(0, 0, 0, cx)
-        cx[core.END] = end
+        cx[_POS] = pack.model(0, 0, 0, cx)
+        cx[_END] = end
         start = pack.rans(0, 0, 0, cx)
         flags = (3 if ref is None else mode) | level << 2
         at = pos + 5  # room for the longest length
@@ -358,7 +367,7 @@ class PoseEncoder:
         core.move_down(buf, to, start, end - start)
         if s.quat:
             core.quat_restore(cx)
-        if cx[core.INTRA] or todo & 2:
+        if cx[_INTRA] or todo & 2:
             new.full = core.settle(cx, new.x, new.prev, s.shape_wide) == 1
         return to + end - start
 

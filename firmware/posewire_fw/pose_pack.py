@@ -1,39 +1,40 @@
 """The encoder's integer loops in viper; ``pose_core`` says how buffers are passed."""
 
 import micropython
+from micropython import const
 
-from posewire_fw.pose_core import (
-    BASE,
-    BUCKET,
-    BUF,
-    CHANNELS,
-    CTX,
-    CUM,
-    DROP,
-    EMA,
-    END,
-    INTRA,
-    KEMA,
-    MARKS,
-    P4,
-    PEMA,
-    PLAN,
-    POS,
-    PW,
-    Q4,
-    R4,
-    RES,
-    TMPL,
-    TODO,
-    UNIT,
-    VALID,
-    WORK,
-    X1,
-    D,
-    E,
-    W,
-    X,
-)
+from posewire_fw.pose_core import BUCKET
+
+# Places in the list of buffers, as in pose_core: where it is a module's own, a constant costs no memory.
+_PLAN = const(0)
+_X = const(1)
+_BASE = const(2)
+_TMPL = const(3)
+_KEMA = const(4)
+_PEMA = const(5)
+_EMA = const(6)
+_W = const(7)
+_PW = const(8)
+_TODO = const(9)
+_VALID = const(10)
+_E = const(11)
+_D = const(12)
+_RES = const(13)
+_CTX = const(14)
+_WORK = const(15)
+_CUM = const(16)
+_BUF = const(17)
+_MARKS = const(18)
+_CHANNELS = const(19)
+_INTRA = const(20)
+_POS = const(22)
+_END = const(23)
+_X1 = const(24)
+_DROP = const(25)
+_Q4 = const(26)
+_R4 = const(27)
+_P4 = const(28)
+_UNIT = const(29)
 
 
 @micropython.viper
@@ -165,14 +166,14 @@ def same_present(a, b, there, shape: int) -> int:
 def pick_mode(cx) -> int:
     """The temporal mode: 0 hold, 1 half momentum, 2 full momentum. BASE holds the frame before the reference."""
     ct = cx
-    plan = ptr16(ct[PLAN])
-    todo = ptr8(ct[TODO])
-    x = ptr16(ct[X])
-    x1 = ptr16(ct[X1])
-    x2 = ptr16(ct[BASE])
-    sums = ptr32(ct[WORK])
-    marks = int(ct[MARKS])
-    ch = int(ct[CHANNELS])
+    plan = ptr16(ct[_PLAN])
+    todo = ptr8(ct[_TODO])
+    x = ptr16(ct[_X])
+    x1 = ptr16(ct[_X1])
+    x2 = ptr16(ct[_BASE])
+    sums = ptr32(ct[_WORK])
+    marks = int(ct[_MARKS])
+    ch = int(ct[_CHANNELS])
     cc = ch
     if cc > 3:
         cc = 3
@@ -254,26 +255,26 @@ def pick_mode(cx) -> int:
 def model(q: int, v: int, c: int, cx) -> int:
     """Residuals RES and buckets CTX in coding order; EMA and W become the state after. Returns how many values."""
     ct = cx
-    plan = ptr16(ct[PLAN])
-    x = ptr16(ct[X])
-    base = ptr16(ct[BASE])
-    tmpl = ptr16(ct[TMPL])
-    kema = ptr16(ct[KEMA])
-    pema = ptr16(ct[PEMA])
-    ema = ptr16(ct[EMA])
-    w = ptr8(ct[W])
-    pw = ptr8(ct[PW])
-    todo = ptr8(ct[TODO])
-    valid = ptr8(ct[VALID])
-    e = ptr16(ct[E])
-    d = ptr16(ct[D])
-    res = ptr16(ct[RES])
-    ctx = ptr8(ct[CTX])
-    k_ = ptr32(ct[WORK])
+    plan = ptr16(ct[_PLAN])
+    x = ptr16(ct[_X])
+    base = ptr16(ct[_BASE])
+    tmpl = ptr16(ct[_TMPL])
+    kema = ptr16(ct[_KEMA])
+    pema = ptr16(ct[_PEMA])
+    ema = ptr16(ct[_EMA])
+    w = ptr8(ct[_W])
+    pw = ptr8(ct[_PW])
+    todo = ptr8(ct[_TODO])
+    valid = ptr8(ct[_VALID])
+    e = ptr16(ct[_E])
+    d = ptr16(ct[_D])
+    res = ptr16(ct[_RES])
+    ctx = ptr8(ct[_CTX])
+    k_ = ptr32(ct[_WORK])
     bt = ptr8(BUCKET)
-    marks = int(ct[MARKS])
-    ch = int(ct[CHANNELS])
-    intra = int(ct[INTRA])
+    marks = int(ct[_MARKS])
+    ch = int(ct[_CHANNELS])
+    intra = int(ct[_INTRA])
     c = 0
     while c < ch:
         j = 0
@@ -428,13 +429,13 @@ def rans(x: int, a: int, t: int, cx) -> int:
     """Writes POS symbols backwards so that they end before BUF[END]; returns where they start."""
     x = 1
     ct = cx
-    n = int(ct[POS])
-    res = ptr16(ct[RES])
-    ctx = ptr8(ct[CTX])
-    cum = ptr16(ct[CUM])
-    out = ptr8(ct[BUF])
-    tail = n - int(ct[CHANNELS])
-    o = int(ct[END])
+    n = int(ct[_POS])
+    res = ptr16(ct[_RES])
+    ctx = ptr8(ct[_CTX])
+    cum = ptr16(ct[_CUM])
+    out = ptr8(ct[_BUF])
+    tail = n - int(ct[_CHANNELS])
+    o = int(ct[_END])
     i = n
     while i > 0:
         i -= 1
@@ -528,16 +529,16 @@ def rans(x: int, a: int, t: int, cx) -> int:
 def quat_prepare(cx) -> int:
     """Q4 (this frame), R4, P4 (references) to the three components that travel: X, X1, BASE; returns how many jumps."""
     ct = cx
-    todo = ptr8(ct[TODO])
-    drop = ptr8(ct[DROP])
-    q4 = ptr16(ct[Q4])
-    r4 = ptr16(ct[R4])
-    p4 = ptr16(ct[P4])
-    x = ptr16(ct[X])
-    x1 = ptr16(ct[X1])
-    x2 = ptr16(ct[BASE])
-    marks = int(ct[MARKS])
-    unit = int(ct[UNIT])
+    todo = ptr8(ct[_TODO])
+    drop = ptr8(ct[_DROP])
+    q4 = ptr16(ct[_Q4])
+    r4 = ptr16(ct[_R4])
+    p4 = ptr16(ct[_P4])
+    x = ptr16(ct[_X])
+    x1 = ptr16(ct[_X1])
+    x2 = ptr16(ct[_BASE])
+    marks = int(ct[_MARKS])
+    unit = int(ct[_UNIT])
     jumps = 0
     i = 0
     while i < marks:
@@ -640,10 +641,10 @@ def put_mask(flags, n: int, buf, at: int) -> int:
 def put_jumps(cx, buf, at: int) -> int:
     """The mask of quaternions that quat_prepare turned intra."""
     ct = cx
-    drop = ptr8(ct[DROP])
-    todo = ptr8(ct[TODO])
+    drop = ptr8(ct[_DROP])
+    todo = ptr8(ct[_TODO])
     b = ptr8(buf)
-    n = int(ct[MARKS])
+    n = int(ct[_MARKS])
     i = 0
     v = 0
     while i < n:
@@ -661,10 +662,10 @@ def put_jumps(cx, buf, at: int) -> int:
 def put_drops(cx, buf, at: int) -> int:
     """The dropped component of each intra quaternion, two bits each."""
     ct = cx
-    drop = ptr8(ct[DROP])
-    todo = ptr8(ct[TODO])
+    drop = ptr8(ct[_DROP])
+    todo = ptr8(ct[_TODO])
     b = ptr8(buf)
-    n = int(ct[MARKS])
+    n = int(ct[_MARKS])
     i = 0
     k = 0
     v = 0

@@ -8,9 +8,37 @@ import sys
 from array import array
 
 import micropython
+from micropython import const
 
 import posewire_fw
 from posewire_fw import pose_core as core
+
+# Places in the list of buffers, as in pose_core: where it is a module's own, a constant costs no memory.
+_PLAN = const(0)
+_X = const(1)
+_BASE = const(2)
+_TMPL = const(3)
+_KEMA = const(4)
+_PEMA = const(5)
+_EMA = const(6)
+_W = const(7)
+_PW = const(8)
+_TODO = const(9)
+_VALID = const(10)
+_E = const(11)
+_D = const(12)
+_WORK = const(15)
+_CUM = const(16)
+_MARKS = const(18)
+_CHANNELS = const(19)
+_X1 = const(24)
+_DROP = const(25)
+_Q4 = const(26)
+_R4 = const(27)
+_P4 = const(28)
+_UNIT = const(29)
+_SLOTS = const(30)
+_FIRST = const(462)
 
 CUSTOM = 0
 QUAT = 7
@@ -53,7 +81,7 @@ def cumulative(group):
     """14 x 33 cumulative frequencies; group 1 is for faces."""
     if group not in _cum:
         frequencies = _table("FREQUENCIES")
-        out = array("H", bytes(2 * (core.FIRST + 14 * 16)))
+        out = array("H", bytes(2 * (_FIRST + 14 * 16)))
         at = group * 14 * 32 * 2
         for t in range(14):
             total = 0
@@ -65,7 +93,7 @@ def cumulative(group):
             for h in range(16):
                 while out[s] <= h << 8:
                     s += 1
-                out[core.FIRST + 16 * t + h] = s
+                out[_FIRST + 16 * t + h] = s
         _cum[group] = out
     return _cum[group]
 
@@ -149,20 +177,20 @@ class PoseSet:
             self.x3 = ints("h", n)
             self.r3 = ints("h", n)
             self.p4 = ints("h", marks * 4)
-        cx: list = [None] * core.SLOTS
-        cx[core.PLAN] = self.plan
-        cx[core.TMPL] = self.tmpl
-        cx[core.KEMA] = self.kema
-        cx[core.PEMA] = self.pema
-        cx[core.PW] = self.pw
-        cx[core.TODO] = self.todo
-        cx[core.E] = ints("h", n)
-        cx[core.D] = ints("h", n)
-        cx[core.WORK] = array("i", bytes(4 * 48))
-        cx[core.CUM] = cumulative(1 if ident in (3, 4) else 0)
-        cx[core.MARKS] = marks
-        cx[core.CHANNELS] = ch
-        cx[core.DROP] = self.drop
+        cx: list = [None] * _SLOTS
+        cx[_PLAN] = self.plan
+        cx[_TMPL] = self.tmpl
+        cx[_KEMA] = self.kema
+        cx[_PEMA] = self.pema
+        cx[_PW] = self.pw
+        cx[_TODO] = self.todo
+        cx[_E] = ints("h", n)
+        cx[_D] = ints("h", n)
+        cx[_WORK] = array("i", bytes(4 * 48))
+        cx[_CUM] = cumulative(1 if ident in (3, 4) else 0)
+        cx[_MARKS] = marks
+        cx[_CHANNELS] = ch
+        cx[_DROP] = self.drop
         self.cx = cx
 
     def _plan(self, ident, named, marks, ch):
@@ -322,17 +350,17 @@ class PoseSet:
             new.known = ref.known
         new.coarse = coarse
         core.copy8(gains, new.gains, self.coded)
-        cx[core.EMA] = new.ema
-        cx[core.W] = new.w
-        cx[core.VALID] = new.valid
+        cx[_EMA] = new.ema
+        cx[_W] = new.w
+        cx[_VALID] = new.valid
         if self.quat:
-            cx[core.X] = self.x3
-            cx[core.X1] = self.r3
-            cx[core.Q4] = new.x
-            cx[core.R4] = new.prev
-            cx[core.P4] = self.p4
-            cx[core.UNIT] = 1 << (self.bits[0] - coarse)
+            cx[_X] = self.x3
+            cx[_X1] = self.r3
+            cx[_Q4] = new.x
+            cx[_R4] = new.prev
+            cx[_P4] = self.p4
+            cx[_UNIT] = 1 << (self.bits[0] - coarse)
         else:
-            cx[core.X] = new.x
-            cx[core.X1] = new.prev
-        cx[core.BASE] = self.base
+            cx[_X] = new.x
+            cx[_X1] = new.prev
+        cx[_BASE] = self.base

@@ -1,66 +1,67 @@
 """The decoder's integer loops in viper; ``pose_core`` says how buffers are passed."""
 
 import micropython
+from micropython import const
 
-from posewire_fw.pose_core import (
-    BASE,
-    BUCKET,
-    BUF,
-    CHANNELS,
-    CUM,
-    DROP,
-    EMA,
-    END,
-    FIRST,
-    INTRA,
-    KEMA,
-    MARKS,
-    P4,
-    PEMA,
-    PLAN,
-    POS,
-    PW,
-    R4,
-    STOP,
-    TMPL,
-    TODO,
-    VALID,
-    WORK,
-    X1,
-    D,
-    E,
-    W,
-    X,
-)
+from posewire_fw.pose_core import BUCKET
+
+_FIRST = const(462)
+# Places in the list of buffers, as in pose_core: where it is a module's own, a constant costs no memory.
+_PLAN = const(0)
+_X = const(1)
+_BASE = const(2)
+_TMPL = const(3)
+_KEMA = const(4)
+_PEMA = const(5)
+_EMA = const(6)
+_W = const(7)
+_PW = const(8)
+_TODO = const(9)
+_VALID = const(10)
+_E = const(11)
+_D = const(12)
+_WORK = const(15)
+_CUM = const(16)
+_BUF = const(17)
+_MARKS = const(18)
+_CHANNELS = const(19)
+_INTRA = const(20)
+_STOP = const(21)
+_POS = const(22)
+_END = const(23)
+_X1 = const(24)
+_DROP = const(25)
+_R4 = const(27)
+_P4 = const(28)
 
 
 @micropython.viper
 def unpack(s: int, q: int, c: int, cx) -> int:
     """The inverse of model and rans: reads BUF[POS:END], writes X, EMA, W. 1 when the stream ends as it must."""
     ct = cx
-    plan = ptr16(ct[PLAN])
-    x = ptr16(ct[X])
-    base = ptr16(ct[BASE])
-    tmpl = ptr16(ct[TMPL])
-    kema = ptr16(ct[KEMA])
-    pema = ptr16(ct[PEMA])
-    ema = ptr16(ct[EMA])
-    w = ptr8(ct[W])
-    pw = ptr8(ct[PW])
-    todo = ptr8(ct[TODO])
-    valid = ptr8(ct[VALID])
-    e = ptr16(ct[E])
-    d = ptr16(ct[D])
-    cum = ptr16(ct[CUM])
-    inp = ptr8(ct[BUF])
-    k_ = ptr32(ct[WORK])
+    plan = ptr16(ct[_PLAN])
+    x = ptr16(ct[_X])
+    base = ptr16(ct[_BASE])
+    tmpl = ptr16(ct[_TMPL])
+    kema = ptr16(ct[_KEMA])
+    pema = ptr16(ct[_PEMA])
+    ema = ptr16(ct[_EMA])
+    w = ptr8(ct[_W])
+    pw = ptr8(ct[_PW])
+    todo = ptr8(ct[_TODO])
+    valid = ptr8(ct[_VALID])
+    e = ptr16(ct[_E])
+    d = ptr16(ct[_D])
+    cum = ptr16(ct[_CUM])
+    inp = ptr8(ct[_BUF])
+    k_ = ptr32(ct[_WORK])
     bt = ptr8(BUCKET)
-    marks = int(ct[MARKS])
-    ch = int(ct[CHANNELS])
-    intra = int(ct[INTRA])
-    stop = int(ct[STOP])
-    pos = int(ct[POS])
-    end = int(ct[END])
+    marks = int(ct[_MARKS])
+    ch = int(ct[_CHANNELS])
+    intra = int(ct[_INTRA])
+    stop = int(ct[_STOP])
+    pos = int(ct[_POS])
+    end = int(ct[_END])
     c = 0
     while c < ch:
         j = 0
@@ -81,7 +82,7 @@ def unpack(s: int, q: int, c: int, cx) -> int:
     every = 3
     if marks < 40:
         every = 0
-    first = int(FIRST)
+    first = _FIRST
     last = marks - 1
     while last > 0 and todo[plan[5 * last] // ch] == 0:
         last -= 1
@@ -278,13 +279,13 @@ def unpack(s: int, q: int, c: int, cx) -> int:
 def quat_reference(cx):
     """The decoder's half of quat_prepare; DROP of intra landmarks is given."""
     ct = cx
-    todo = ptr8(ct[TODO])
-    drop = ptr8(ct[DROP])
-    r4 = ptr16(ct[R4])
-    p4 = ptr16(ct[P4])
-    x1 = ptr16(ct[X1])
-    x2 = ptr16(ct[BASE])
-    marks = int(ct[MARKS])
+    todo = ptr8(ct[_TODO])
+    drop = ptr8(ct[_DROP])
+    r4 = ptr16(ct[_R4])
+    p4 = ptr16(ct[_P4])
+    x1 = ptr16(ct[_X1])
+    x2 = ptr16(ct[_BASE])
+    marks = int(ct[_MARKS])
     i = 0
     while i < marks:
         b = 4 * i
@@ -372,9 +373,9 @@ def get_mask(flags, n: int, buf, at: int) -> int:
 def get_jumps(cx, buf, at: int) -> int:
     """Quaternions (or landmarks) that are coded without the reference although it holds them."""
     ct = cx
-    todo = ptr8(ct[TODO])
+    todo = ptr8(ct[_TODO])
     b = ptr8(buf)
-    n = int(ct[MARKS])
+    n = int(ct[_MARKS])
     i = 0
     while i < n:
         if (b[at + (i >> 3)] >> (i & 7)) & 1 and todo[i] == 1:
@@ -387,10 +388,10 @@ def get_jumps(cx, buf, at: int) -> int:
 def get_drops(cx, buf, at: int) -> int:
     """The dropped component of each intra quaternion."""
     ct = cx
-    todo = ptr8(ct[TODO])
-    drop = ptr8(ct[DROP])
+    todo = ptr8(ct[_TODO])
+    drop = ptr8(ct[_DROP])
     b = ptr8(buf)
-    n = int(ct[MARKS])
+    n = int(ct[_MARKS])
     i = 0
     k = 0
     while i < n:
@@ -431,14 +432,14 @@ def delta_where(valid, todo, n: int):
 def forget(cx, stop: int):
     """A join in progress: landmarks from ``stop`` on, in coding order, are not known yet."""
     ct = cx
-    plan = ptr16(ct[PLAN])
-    todo = ptr8(ct[TODO])
-    pema = ptr16(ct[PEMA])
-    ema = ptr16(ct[EMA])
-    w = ptr8(ct[W])
-    pw = ptr8(ct[PW])
-    marks = int(ct[MARKS])
-    ch = int(ct[CHANNELS])
+    plan = ptr16(ct[_PLAN])
+    todo = ptr8(ct[_TODO])
+    pema = ptr16(ct[_PEMA])
+    ema = ptr16(ct[_EMA])
+    w = ptr8(ct[_W])
+    pw = ptr8(ct[_PW])
+    marks = int(ct[_MARKS])
+    ch = int(ct[_CHANNELS])
     while stop < marks:
         b = plan[5 * stop]
         todo[b // ch] = 0
@@ -454,8 +455,8 @@ def forget(cx, stop: int):
 def count_intra(cx) -> int:
     """Bytes that get_drops will read."""
     ct = cx
-    todo = ptr8(ct[TODO])
-    n = int(ct[MARKS])
+    todo = ptr8(ct[_TODO])
+    n = int(ct[_MARKS])
     i = 0
     k = 0
     while i < n:
