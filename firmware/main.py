@@ -1,3 +1,10 @@
 import posewire_slots
 
-posewire_slots.run()
+
+def load():
+    from posewire_fw.startup import run
+
+    return run
+
+
+posewire_slots.run(load)

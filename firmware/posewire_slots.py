@@ -51,7 +51,7 @@ class State:
         return self.slot | self.previous << 2 | self.trial << 4 | self.crashes << 8 | self.failed << 12
 
 
-def load():
+def load_state():
     """What is stored; the base where there is nothing."""
     try:
         from esp32 import NVS
@@ -113,7 +113,7 @@ def after_boot(state, crashed):
 def choose():
     """Count this boot and put the right copy of the application on the path. Called from boot.py."""
     # A soft reset is a person at the REPL.
-    state = after_boot(load(), machine.reset_cause() in (machine.HARD_RESET, machine.WDT_RESET))
+    state = after_boot(load_state(), machine.reset_cause() in (machine.HARD_RESET, machine.WDT_RESET))
     try:
         store(state)
     except OSError as exc:
@@ -125,12 +125,12 @@ def choose():
 
 def target():
     """The slot that an update goes into: the one that does not run."""
-    return 2 if load().slot == 1 else 1
+    return 2 if load_state().slot == 1 else 1
 
 
 def install(slot):
     """Let a slot run from the next boot on, on trial. Raises OSError."""
-    state = load()
+    state = load_state()
     state.previous = state.slot
     state.slot = slot
     state.trial = _TRIAL_BOOTS + 1
@@ -141,7 +141,7 @@ def install(slot):
 
 def commit():
     """The application works: the trial is over, crashes are forgotten. True when this ended a trial. Raises OSError."""
-    state = load()
+    state = load_state()
     ended = state.trial != 0
     state.trial = 0
     state.crashes = 0
@@ -149,9 +149,9 @@ def commit():
     return ended
 
 
-def take_failed():
+def pop_rolled_back():
     """The slot that was rolled back from since the last call, BASE for none. Raises OSError."""
-    state = load()
+    state = load_state()
     failed = state.failed
     if failed:
         state.failed = BASE
@@ -161,7 +161,7 @@ def take_failed():
 
 def orderly():
     """This reset is meant: it is no crash."""
-    state = load()
+    state = load_state()
     if state.crashes and not state.trial:
         state.crashes = 0
         try:
@@ -172,7 +172,7 @@ def orderly():
 
 def safe_reason():
     """Why the application should be left alone now; "" when it should run."""
-    if load().crashes >= CRASHES_MAX:
+    if load_state().crashes >= CRASHES_MAX:
         return "it crashed %d times in a row" % CRASHES_MAX
     if _button_held():
         return "the button is held"
@@ -199,30 +199,43 @@ def _button_held():
     return not pin.value()
 
 
-def run():
-    """Run the application unless there is a reason not to. Called from main.py."""
-    global _retry, watchdog
+def run(load):
+    """Run what load() returns, unless there is a reason to leave the application alone. Called from main.py."""
+    global watchdog
     reason = safe_reason()
     if reason:
-        print("safe boot: %s; no application, the REPL is yours" % reason)
-        state = load()
-        if state.crashes >= CRASHES_MAX:
-            # A board that nobody looks after should not stay dead: it tries again after a while.
-            # The reset counts as a crash too: one more after it, and the application rests again.
-            state.crashes = CRASHES_MAX - 2
-            store(state)
-            print("safe boot: the application is tried again in 15 minutes; posewire_slots.stay() to stop that")
-            _retry = machine.Timer(0)
-            _retry.init(mode=machine.Timer.ONE_SHOT, period=_SAFE_RETRY_MS, callback=lambda timer: machine.reset())
+        _stay_out(reason)
         return
-    if load().trial:
+    if load_state().trial:
         watchdog = machine.WDT(timeout=_TRIAL_WATCHDOG_MS)
     try:
-        from posewire_fw.app import run as run_app
+        application = load()
     except Exception as exc:
         _cannot_start(exc)
         return
-    run_app()
+    _drop_boot_functions()
+    application()
+
+
+def _stay_out(reason):
+    global _retry
+    print("safe boot: %s; no application, the REPL is yours" % reason)
+    state = load_state()
+    if state.crashes >= CRASHES_MAX:
+        # A board that nobody looks after should not stay dead: it tries again after a while.
+        # The reset counts as a crash too: one more after it, and the application rests again.
+        state.crashes = CRASHES_MAX - 2
+        store(state)
+        print("safe boot: the application is tried again in 15 minutes; posewire_slots.stay() to stop that")
+        _retry = machine.Timer(0)
+        _retry.init(mode=machine.Timer.ONE_SHOT, period=_SAFE_RETRY_MS, callback=lambda timer: machine.reset())
+
+
+def _drop_boot_functions():
+    """The application needs the memory more than these, which only a boot needs."""
+    names = globals()
+    for name in ("choose", "after_boot", "run", "safe_reason", "_button_held", "_stay_out", "_cannot_start", "stay"):
+        names.pop(name, None)
 
 
 def stay():
@@ -240,5 +253,5 @@ def _cannot_start(exc):
             sys.print_exception(exc, file)
     except OSError:
         pass
-    time.sleep_ms(_TRIAL_PAUSE_MS if load().trial else _CRASH_PAUSE_MS)
+    time.sleep_ms(_TRIAL_PAUSE_MS if load_state().trial else _CRASH_PAUSE_MS)
     machine.reset()

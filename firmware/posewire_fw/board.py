@@ -23,6 +23,9 @@ class Board:
     def __init__(self, data):
         info = data.get("board", {})
         self.name = info.get("name", "unknown")
+        # What it is for: "motion", "voice" or "full". What the parts of that need: {part: [heap, chip's memory]}.
+        self.profile = info.get("profile", "full")
+        self.needs = data.get("needs", {})
         self.features = info.get("features", [])
         self.pins = data.get("pins", {})
         self._inverted = data.get("inverted", ())

@@ -1,14 +1,14 @@
 """Keeps the board connected: Wi-Fi, clock, WebSocket, session, and again after every failure."""
 
 import asyncio
+import gc
 import random
 import time
 
 from micropython import const
 
-from posewire_fw import log, secrets
-from posewire_fw.forget import forget
-from posewire_fw.url import parse_url
+from posewire_fw import credentials, log
+from posewire_fw.unload import unload_modules
 from posewire_fw.websocket import LOST, HandshakeError, WebSocketError
 
 _TURN_MS = const(4)
@@ -100,6 +100,10 @@ class Connection:
             except OSError as exc:
                 log.warning("connection", "%s", _words(exc))
                 self._clock_doubted = exc.errno == _BAD_CERTIFICATE
+            except MemoryError as exc:
+                # What a failed attempt leaves behind may be all that was missing.
+                log.warning("connection", "no memory for a connection: %s", exc)
+                gc.collect()
             except (HandshakeError, ValueError) as exc:
                 # TLS says what is wrong with a certificate on a line of its own.
                 text = str(exc).strip()
@@ -145,10 +149,10 @@ class Connection:
                 self._wifi.leave()
 
     def _remember_address(self):
-        _, host, _, _, _ = parse_url(self._host["url"])
+        host = self._link.host
         address = self._link.peer
         if isinstance(address, str) and address != host:
-            secrets.put(secrets.LAST_HOST, "%s %s" % (host, address))
+            credentials.put(credentials.LAST_HOST, "%s %s" % (host, address))
 
     def _warn_of_tls(self):
         if not self.connections and not self._host["ca"] and self._host["url"].startswith("wss:"):
@@ -182,7 +186,7 @@ class Connection:
 
 def _last_address(host):
     """The address that this host had when the board last reached it, None when that is not known."""
-    known, _, address = secrets.get(secrets.LAST_HOST).partition(" ")
+    known, _, address = credentials.get(credentials.LAST_HOST).partition(" ")
     if known != host:
         return None
     log.warning("connection", "%s does not resolve: trying %s, where it was", host, address)
@@ -194,5 +198,5 @@ def _words(exc):
     from posewire_fw.net_errors import explain
 
     text = explain(exc)
-    forget("net_errors")
+    unload_modules("net_errors")
     return text

@@ -11,7 +11,7 @@ import time
 import micropython
 from micropython import const
 
-from posewire_fw.forget import forget
+from posewire_fw.unload import unload_modules
 
 _CTRL_C = const(3)
 _HEADER = b"IMPROV"
@@ -44,7 +44,7 @@ class Console:
             self._improv.poll()
             if time.ticks_diff(time.ticks_ms(), self._heard) > _IDLE_MS and self._improv.idle():
                 self._improv = None
-                forget("improv")
+                unload_modules("improv")
 
     def close(self):
         """Give Ctrl-C back to MicroPython."""

@@ -35,7 +35,7 @@ def read():
         return ""
 
 
-def forget():
+def remove():
     """A host has it."""
     try:
         os.remove(FILE)

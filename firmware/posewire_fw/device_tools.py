@@ -1,12 +1,10 @@
 """The tools of the reference board (docs/wire.md section 2.3), each next to the part that it works on."""
 
-import gc
-
 from micropython import const
 
-from posewire_fw import log
-from posewire_fw.forget import spare
+from posewire_fw import log, memory
 from posewire_fw.tools import integer
+from posewire_fw.unload import drop_functions
 
 _IDENTIFY_MS = const(3000)
 _BEEP_MS = const(400)
@@ -30,7 +28,7 @@ def register(app):
         result = {
             "led": {"red": led.color[0], "green": led.color[1], "blue": led.color[2]},
             "network": {"type": "wifi", "rssi": app.wifi.rssi()},
-            "heap_free": gc.mem_free(),
+            "heap_free": memory.heap_free(),
             "uptime_ms": app.clock.uptime_ms(),
         }
         if speaker is not None:
@@ -78,7 +76,7 @@ def register(app):
         from posewire_fw import outputs
 
         outputs.register(tools, app.board)
-        spare(outputs, "register", "_relay", "_servo", "_gpio")
+        drop_functions(outputs, "register", "_relay", "_servo", "_gpio")
     tools.tool("self.identify", "Blink the LED and beep, to find the board.", {}, identify)
     tools.tool("self.log.read", "The last lines of the board's log.", {}, log.tail)
     tools.tool("self.restart", "Restart the board.", {}, lambda: app.reboot())

@@ -29,3 +29,7 @@ def _call(fn, name, value):
         fn(value)
     except Exception as exc:
         log.exception("events", "a listener of %s failed" % name, exc)
+
+
+# The board's own. It is made before everything else, so that whoever watches the board can listen from the start.
+board = Events()

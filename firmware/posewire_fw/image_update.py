@@ -6,23 +6,14 @@ import time
 
 from micropython import const
 
-from posewire_fw import log, secrets
-from posewire_fw.updater import PIECE, UpdateError
+from posewire_fw import credentials, log
+from posewire_fw.partitions import next_partition
+from posewire_fw.update_error import PIECE, UpdateError
 
 _BLOCK = const(4096)
 _MAGIC = const(0xE9)
 _SILENCE_MS = const(30000)
 _AGAIN_MS = const(4000)
-
-
-def next_partition():
-    """The partition that an image would go into, None where the partition table has none."""
-    try:
-        from esp32 import Partition
-
-        return Partition(Partition.RUNNING).get_next_update()  # pyright: ignore[reportArgumentType]
-    except (ImportError, OSError):
-        return None
 
 
 class ImageUpdate:
@@ -110,7 +101,7 @@ class ImageUpdate:
             raise UpdateError("bad_hash", "the image arrived damaged")
         # Checks the image itself once more; the boot loader goes back to the old one unless it is confirmed.
         self._partition.set_boot()
-        secrets.put(secrets.IMAGE, self.slot)
+        credentials.put(credentials.IMAGE, self.slot)
         log.info("update", "image %s is installed in %s", self.version, self.slot)
         return {"type": "update", "event": "installed", "version": self.version, "slot": self.slot}
 

@@ -7,10 +7,10 @@ import micropython
 from micropython import const
 
 from posewire_fw import log
-from posewire_fw.forget import forget
 from posewire_fw.imu_bias import Bias
 from posewire_fw.pose_queue import PoseQueue
 from posewire_fw.pose_stream import IMU6
+from posewire_fw.unload import unload_modules
 
 _RETRY_MS = const(2000)
 _RAW_MAX = const(14)
@@ -112,7 +112,7 @@ class Imu:
                 addresses = (self._part["address"],)
             for address in addresses:
                 if self._start(name, address, CHIPS[name]):
-                    forget("imu_chips")
+                    unload_modules("imu_chips")
                     return True
         return False
 

@@ -7,6 +7,37 @@ from posewire_fw import log
 from posewire_fw.tools import ParameterError
 
 
+class Iot:
+    """What the board says to a server that knows iot things only. send(message) sends a text message."""
+
+    def __init__(self, tools, send):
+        self._tools = tools
+        self._send = send
+        self._things = []
+
+    def announce(self):
+        """Begin to describe the board's things; send_next() does the rest."""
+        self._things = descriptors(self._tools)
+        if not self._things:
+            self._send_states()
+
+    def send_next(self):
+        """Send the next description, if one is left. One at a time: all at once would not fit into the link's queue."""
+        if self._things:
+            self._send({"type": "iot", "descriptors": [self._things.pop(0)]})
+            if not self._things:
+                self._send_states()
+
+    def obey(self, commands):
+        """Carry out what the server wants, and say how things are."""
+        for command in commands:
+            handle_command(self._tools, command)
+        self._send_states()
+
+    def _send_states(self):
+        self._send({"type": "iot", "states": states(self._tools)})
+
+
 def descriptors(tools):
     """The things that these tools and values make up, as iot descriptors."""
     things = {}

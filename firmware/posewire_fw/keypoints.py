@@ -4,8 +4,9 @@ import micropython
 from micropython import const
 
 from posewire_fw import log
-from posewire_fw.copy import copy
 from posewire_fw.crc16 import crc16
+from posewire_fw.memcopy import memcopy
+from posewire_fw.pose_sets import NAMED
 from posewire_fw.pose_stream import PoseStream, is_shape
 
 # sync 2, set 1, channels 1, landmarks 2, time 4
@@ -42,10 +43,10 @@ class KeypointReader:
 
     add_stream(stream) is called once for each landmark set that appears, reserve(bytes) before that and whenever one
     changes its shape: it makes room for packets of that size. Both may raise MemoryError. A set that there is no memory
-    for is ignored.
+    for is ignored, and leave_out(part, why) is told. first: the landmark set for which memory is taken at once.
     """
 
-    def __init__(self, uart, add_stream, reserve):
+    def __init__(self, uart, add_stream, reserve, leave_out=None, first=None):
         self._uart = uart
         self._add_stream = add_stream
         self._reserve = reserve
@@ -54,6 +55,12 @@ class KeypointReader:
         self._end = _BASE
         self.streams = {}
         self._refused = {}
+        self._leave_out = leave_out
+        self._prepared = None
+        if first is not None:
+            # In the middle of a stream the network may have taken what was free.
+            self._prepared = PoseStream(first, NAMED[first][0], len(NAMED[first][1]))
+            reserve(self._prepared.room)
         self.frames = 0
         self.bad_frames = 0
         self.skipped_bytes = 0
@@ -70,7 +77,7 @@ class KeypointReader:
 
     def feed(self, chunk, count):
         """Take bytes: at most 256 at once."""
-        copy(self._buf, self._end, chunk, 0, count)
+        memcopy(self._buf, self._end, chunk, 0, count)
         self._end += count
         while self._next_frame():
             pass
@@ -113,7 +120,7 @@ class KeypointReader:
         except MemoryError:
             self._refuse()
             return False
-        copy(buf, 0, self._buf, 0, self._end)
+        memcopy(buf, 0, self._buf, 0, self._end)
         self._buf = buf
         return True
 
@@ -123,7 +130,7 @@ class KeypointReader:
         return crc16(buf, _BASE + 2, end, 0xFFFF) == (buf[end] | buf[end + 1] << 8)
 
     def _discard(self, count):
-        copy(self._buf, _BASE, self._buf, _BASE + count, self._end - _BASE - count)
+        memcopy(self._buf, _BASE, self._buf, _BASE + count, self._end - _BASE - count)
         self._end -= count
 
     def _take(self):
@@ -132,7 +139,7 @@ class KeypointReader:
         if stream is None:
             return
         self.frames += 1
-        copy(stream.values, 0, buf, _BASE + _HEADER, len(stream.values))
+        memcopy(stream.values, 0, buf, _BASE + _HEADER, len(stream.values))
         for i in range(4):
             stream.time[i] = buf[_BASE + 9 - i]
         stream.publish()
@@ -156,7 +163,7 @@ class KeypointReader:
             return None
         try:
             if new:
-                stream = PoseStream(set_id, landmarks, channels)
+                stream = self._make_stream(set_id, landmarks, channels)
             else:
                 stream.reshape(landmarks, channels)
             self._reserve(stream.room)
@@ -172,11 +179,22 @@ class KeypointReader:
             self.streams[set_id] = stream
         return stream
 
+    def _make_stream(self, set_id, landmarks, channels):
+        stream, self._prepared = self._prepared, None
+        if stream is not None and stream.set_id == set_id:
+            return stream
+        del stream
+        return PoseStream(set_id, landmarks, channels)
+
     def _refuse(self):
         set_id, channels, landmarks = self._header()
         if self._refused.get(set_id) != self._shape():
             self._refused[set_id] = self._shape()
-            log.error("keypoints", "no memory for set %d: %d landmarks of %d are ignored", set_id, landmarks, channels)
+            why = "no memory for its %d landmarks of %d" % (landmarks, channels)
+            if self._leave_out is not None:
+                self._leave_out("set %d" % set_id, why)
+            else:
+                log.error("keypoints", "set %d is ignored: %s", set_id, why)
 
     def _header(self):
         buf = self._buf

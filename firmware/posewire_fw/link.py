@@ -5,19 +5,13 @@ uplink to write its most urgent frame right into the transmit buffer. A frame go
 did not take stays as it is and is offered again, the same bytes (TLS demands that).
 """
 
-import asyncio
-import binascii
 import errno
-import os
-import select
-import socket
 import time
 
 from micropython import const
 
-from posewire_fw.copy import copy
-from posewire_fw.forget import forget
-from posewire_fw.url import parse_url
+from posewire_fw.memcopy import memcopy
+from posewire_fw.unload import unload_modules
 from posewire_fw.websocket import (
     BINARY,
     CLOSE,
@@ -31,7 +25,6 @@ from posewire_fw.websocket import (
     PONG,
     TEXT,
     FrameBuilder,
-    HandshakeError,
     Receiver,
     WebSocketError,
 )
@@ -46,18 +39,11 @@ _MESSAGES_A_TURN = const(64)
 _FRAMES_A_TURN = const(8)
 _QUEUE_MAX = const(16)
 
-_WAIT_MS = const(10)
 # Each step of opening: the TCP connection, the request, the answer.
 _OPEN_MS = const(10000)
 _STALL_MS = const(10000)
 _CLOSE_MS = const(1000)
 _SILENCE_MS = const(15000)
-
-# "In progress" and its relatives: Linux 115, 114; lwIP 119, 118 (older ports), 120.
-_IN_PROGRESS = (errno.EINPROGRESS, 114, 115, 118, 119, 120)
-
-_IPPROTO_TCP = const(6)
-_TCP_NODELAY = const(1)
 
 
 class Link:
@@ -84,16 +70,17 @@ class Link:
         self._uplink = uplink
         self.receiver = Receiver(message_max, _CHUNK)
         self._builder = FrameBuilder(frame_max)
-        self._open_ms = open_ms
+        self.open_ms = open_ms
         self._silence_ms = silence_ms
         self._stall_ms = stall_ms
         self._close_ms = close_ms
         self._queue = []
         self._pong = bytearray(CONTROL_MAX)
-        self._addresses = {}
-        # recall(host) gives an address that the host had before, for when its name does not resolve; peer is the
-        # address of the present host.
+        self.addresses = {}
+        # recall(host) gives an address that the host had before, for when its name does not resolve; host and
+        # peer are name and address of the present host.
         self.recall = None
+        self.host = None
         self.peer = None
         self._sock = None
         self._reset()
@@ -115,43 +102,33 @@ class Link:
         """Make room for binary messages of count bytes. Raises MemoryError; then all is as before."""
         self._builder.reserve(count)
 
+    def longest(self):
+        """Bytes of the longest message that is taken."""
+        return len(self.receiver.message)
+
     def open(self):
         return self._sock is not None and not self._close_code
 
     async def connect(self, url, headers, ca, beat):
         """Open the WebSocket, calling beat() while waiting. Raises OSError, HandshakeError, ValueError (the URL)."""
-        secure, host, port, path, netloc = parse_url(url)
         self.drop()
         self.receiver.reset()
         self._builder.keys.reseed()
-        sock = None
-        try:
-            address = self._resolve(host, port)
-            sock = socket.socket(address[0], socket.SOCK_STREAM)
-            sock.setblocking(False)
-            sock.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
-            try:
-                sock.connect(address[-1])
-            except OSError as exc:
-                if exc.errno not in _IN_PROGRESS:
-                    raise
-            await self._wait_writable(sock, beat)
-            if secure:
-                sock = wrap_tls(sock, host, ca)
-            from posewire_fw.handshake import handshake_request
+        # Needed for as long as it takes, and its memory is given back: what streams needs it more.
+        from posewire_fw.opening import open_websocket
 
-            key = binascii.b2a_base64(os.urandom(16)).decode().strip()
-            await self._write_all(sock, handshake_request(netloc, path, key, headers), beat)
-            await self._read_handshake(sock, key, beat)
+        try:
+            sock, host, peer = await open_websocket(self, url, headers, ca, beat)
         except BaseException:
-            if sock is not None:
-                sock.close()
             # The host may have moved, or another machine answer for it: ask for the address again next time.
-            self._addresses.clear()
+            self.addresses.clear()
             raise
+        finally:
+            unload_modules("opening", "handshake", "url")
         self._reset()
         self._sock = sock
-        self.peer = address[-1][0]
+        self.host = host
+        self.peer = peer
 
     def turn(self, handler):
         """Receive and send what can be now. Allocates nothing for audio and pose.
@@ -159,7 +136,7 @@ class Link:
         handler takes what comes: on_text(message, count), on_binary(message, count), each valid until it returns.
         """
         for _ in range(_MESSAGES_A_TURN):
-            kind = self.take()
+            kind = self.receive()
             if kind == BINARY:
                 handler.on_binary(self.receiver.message, self.receiver.length)
             elif kind == TEXT:
@@ -168,7 +145,7 @@ class Link:
                 break
         self.pump()
 
-    def take(self):
+    def receive(self):
         """Receive one message: TEXT or BINARY, then it is receiver.message[:receiver.length]; NEED_DATA for none yet.
 
         Control frames are dealt with on the way. Raises WebSocketError or OSError when the connection is over.
@@ -181,7 +158,7 @@ class Link:
                 return kind
             if kind == PING:
                 self._pong_length = receiver.control_length
-                copy(self._pong, 0, receiver.control, 0, self._pong_length)
+                memcopy(self._pong, 0, receiver.control, 0, self._pong_length)
             elif kind == CLOSE:
                 self._on_close()
             elif kind == NEED_DATA:
@@ -249,64 +226,6 @@ class Link:
             self._sock = None
         self._queue.clear()
 
-    # opening
-
-    def _resolve(self, host, port):
-        # getaddrinfo() blocks the whole board, so its answer is kept until a connection fails.
-        address = self._addresses.get((host, port))
-        if address is None:
-            try:
-                address = socket.getaddrinfo(host, port)[0]
-            except OSError:
-                known = self.recall(host) if self.recall is not None else None
-                if not known:
-                    raise
-                address = socket.getaddrinfo(known, port)[0]
-            self._addresses[(host, port)] = address
-        return address
-
-    async def _wait_writable(self, sock, beat):
-        poller = select.poll()
-        poller.register(sock, select.POLLOUT)
-        deadline = time.ticks_add(time.ticks_ms(), self._open_ms)
-        while not poller.poll(0):
-            await _pause(deadline, "connecting", beat)
-
-    async def _write_all(self, sock, data, beat):
-        deadline = time.ticks_add(time.ticks_ms(), self._open_ms)
-        while data:
-            count = sock.write(data)
-            if count:
-                data = data[count:]
-            else:
-                await _pause(deadline, "the handshake", beat)
-
-    async def _read_handshake(self, sock, key, beat):
-        from posewire_fw.handshake import HANDSHAKE_MAX, check_handshake
-
-        deadline = time.ticks_add(time.ticks_ms(), self._open_ms)
-        chunk = self.receiver.chunk
-        head = b""
-        while True:
-            count = sock.readinto(chunk)
-            if count is None:
-                await _pause(deadline, "the handshake", beat)
-                continue
-            if count == 0:
-                raise HandshakeError(0, "the host closed the connection in the handshake")
-            head += chunk[:count]
-            end = head.find(b"\r\n\r\n")
-            if end >= 0:
-                break
-            if len(head) > HANDSHAKE_MAX:
-                raise HandshakeError(0, "the handshake is longer than %d bytes" % HANDSHAKE_MAX)
-        check_handshake(head[:end], key)
-        forget("handshake")
-        # Frames may have come with it: put them where the receiver looks.
-        rest = head[end + 4 :]
-        chunk[: len(rest)] = rest
-        self.receiver.fed(len(rest))
-
     # receiving
 
     def _read(self):
@@ -356,7 +275,7 @@ class Link:
         if self._close_sent:
             return False
         if self._pong_length >= 0:
-            copy(builder.buffer, builder.PAYLOAD, self._pong, 0, self._pong_length)
+            memcopy(builder.buffer, builder.PAYLOAD, self._pong, 0, self._pong_length)
             builder.finish(PONG, self._pong_length)
             self._pong_length = -1
         elif self._queue:
@@ -406,23 +325,3 @@ class Link:
             self._ping_sent = True
             self._builder.finish(PING, 0)
             self._begin()
-
-
-async def _pause(deadline, what, beat):
-    beat()
-    if time.ticks_diff(deadline, time.ticks_ms()) < 0:
-        raise OSError(errno.ETIMEDOUT, "time-out in " + what)
-    await asyncio.sleep_ms(_WAIT_MS)
-
-
-def wrap_tls(sock, host, ca):
-    import tls
-
-    context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-    if ca:
-        with open(ca, "rb") as file:
-            context.load_verify_locations(file.read())
-        context.verify_mode = tls.CERT_REQUIRED  # pyright: ignore[reportAttributeAccessIssue]
-    else:
-        context.verify_mode = tls.CERT_NONE  # pyright: ignore[reportAttributeAccessIssue]
-    return context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)

@@ -8,7 +8,7 @@ import os
 
 import micropython
 
-from posewire_fw.copy import copy
+from posewire_fw.memcopy import memcopy
 
 # a b c d of the four column rounds, then of the four diagonal rounds
 _ORDER = (
@@ -87,7 +87,7 @@ class MaskKeys:
 
     def reseed(self):
         """Start a new key stream from os.urandom()."""
-        copy(self._state, 0, b"expand 32-byte k" + os.urandom(48), 0, 64)
+        memcopy(self._state, 0, b"expand 32-byte k" + os.urandom(48), 0, 64)
         self._at = 64
 
     def next(self):

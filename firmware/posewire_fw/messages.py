@@ -1,4 +1,4 @@
-"""The text messages that a device sends (docs/wire.md section 2), as dicts ready for json.dumps."""
+"""The board's hello (docs/wire.md section 2). Loaded to say it, and unloaded after."""
 
 
 def hello(config, board_name, version, pose, resume, longest):
@@ -29,47 +29,3 @@ def hello(config, board_name, version, pose, resume, longest):
     if resume:
         message["resume"] = resume
     return message
-
-
-def listen_start(mode):
-    return {"type": "listen", "state": "start", "mode": mode}
-
-
-def listen_stop():
-    return {"type": "listen", "state": "stop"}
-
-
-def listen_detect(text):
-    return {"type": "listen", "state": "detect", "text": text}
-
-
-def device_event(name, data):
-    return {"type": "event", "name": name, "data": data or {}}
-
-
-def abort(reason):
-    return {"type": "abort", "reason": reason}
-
-
-def room_join(room, publish, subscribe):
-    return {"type": "room", "action": "join", "room": room, "publish": publish, "subscribe": subscribe}
-
-
-def mcp(payload):
-    return {"type": "mcp", "payload": payload}
-
-
-def iot_descriptors(descriptors):
-    return {"type": "iot", "descriptors": descriptors}
-
-
-def iot_states(states):
-    return {"type": "iot", "states": states}
-
-
-def goodbye():
-    return {"type": "goodbye"}
-
-
-def error(code, text):
-    return {"type": "error", "code": code, "message": text}

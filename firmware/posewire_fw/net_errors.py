@@ -13,7 +13,7 @@ _NAMES = (
     ("EHOSTUNREACH", 113, "there is no way to that address"),
     ("ENETUNREACH", 101, "there is no way to that network"),
     ("ENOBUFS", 105, "the network has no memory left"),
-    ("ENOMEM", 12, "out of memory"),
+    ("ENOMEM", 12, "the chip has no memory left for a connection"),
     ("ENOENT", 2, "there is no such file (host.ca?)"),
 )
 _LWIP = {116: "ETIMEDOUT", 118: "EHOSTUNREACH", 128: "ENOTCONN"}
@@ -38,6 +38,8 @@ def explain(exc):
         return "the host's name is not known (DNS): %s" % text
     if not isinstance(number, int) or isinstance(number, bool):
         return text
+    if number in (-203, 203):
+        return "no memory to look up the host's name (DNS, error %d)" % number
     if number in (-202, 202):
         return "the host's name is not known (DNS, error %d)" % number
     if number in _TLS:

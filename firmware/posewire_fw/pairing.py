@@ -11,7 +11,7 @@ import time
 
 from micropython import const
 
-from posewire_fw import __version__, log, secrets
+from posewire_fw import __version__, credentials, log
 from posewire_fw.url import parse_url
 
 _ANSWER_MAX = const(4096)
@@ -86,7 +86,7 @@ async def _exchange(url, ca, headers, body, beat):
         while not poller.poll(0):
             await pause()
         if secure:
-            from posewire_fw.link import wrap_tls
+            from posewire_fw.opening import wrap_tls
 
             sock = wrap_tls(sock, host, ca)
         while data:
@@ -179,7 +179,7 @@ class Pairing:
         if not token or not isinstance(token, str):
             return False
         self._app.config["host"]["token"] = token
-        if not secrets.put(secrets.TOKEN, token):
+        if not credentials.put(credentials.TOKEN, token):
             log.error("pairing", "the token cannot be stored: it is good until the next start")
         log.info("pairing", "the host has given the board its token")
         self._app.events.emit("pairing", "")

@@ -14,7 +14,7 @@ import time
 import network
 from micropython import const
 
-from posewire_fw import log, secrets
+from posewire_fw import credentials, log
 
 ADDRESS = "192.168.4.1"
 _WPA2 = const(3)
@@ -22,6 +22,8 @@ _POLL_MS = const(20)
 _REQUEST_MAX = const(2048)
 _REQUEST_MS = const(5000)
 _BLOCK = const(512)
+# The chip takes a moment to become an access point.
+_ACTIVE_MS = const(3000)
 _NAME_MAX = const(255)
 # The page of a board that has its networks closes again when nobody comes.
 _UNUSED_MS = const(600000)
@@ -50,10 +52,10 @@ class Malformed(Exception):
 
 def password():
     """This board's password for its own network: made once, then always the same."""
-    text = secrets.get(secrets.AP_PASSWORD)
+    text = credentials.get(credentials.AP_PASSWORD)
     if not text:
         text = "".join([_LETTERS[byte % len(_LETTERS)] for byte in os.urandom(_PASSWORD_LENGTH)])
-        secrets.put(secrets.AP_PASSWORD, text)
+        credentials.put(credentials.AP_PASSWORD, text)
     return text
 
 
@@ -163,19 +165,16 @@ class Portal:
         name = self._app.name()
         try:
             self._found = self._wifi.scan()
-            try:
-                point.config(ssid=name, security=_WPA2, key=password())
-                point.active(True)
-            except OSError:
-                # Some ports want it the other way round.
-                point.active(True)
-                point.config(ssid=name, security=_WPA2, key=password())
+            # In this order: the chip takes settings of an access point only while it is one.
+            point.active(True)
+            await _until_active(point, beat)
+            point.config(ssid=name, security=_WPA2, key=password())
             self._names = _listen(socket.SOCK_DGRAM, 53)
             self._pages = _listen(socket.SOCK_STREAM, 80)
             self._pages.listen(2)
             log.info("setup", "join the network %s, password %s, open http://%s/", name, password(), ADDRESS)
             await self._serve(beat)
-        except OSError as exc:
+        except (OSError, RuntimeError) as exc:
             log.error("setup", "the board's own network does not come up: %s", exc)
             await asyncio.sleep_ms(1000)
         finally:
@@ -317,6 +316,13 @@ class Portal:
         data = (_HEAD % (status, headers) + content).encode()
         while data:
             data = data[self._client.write(data) or 0 :]
+
+
+async def _until_active(point, beat):
+    deadline = time.ticks_add(time.ticks_ms(), _ACTIVE_MS)
+    while not point.active() and time.ticks_diff(deadline, time.ticks_ms()) > 0:
+        beat()
+        await asyncio.sleep_ms(_POLL_MS)
 
 
 def _listen(kind, port):

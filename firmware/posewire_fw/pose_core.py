@@ -337,66 +337,6 @@ def extrapolate(x1, base, n: int, mode: int):
 
 
 @micropython.viper
-def quat_restore(cx):
-    """Q4 from X and _DROP; missing landmarks keep R4."""
-    ct = cx
-    todo = ptr8(ct[_TODO])
-    drop = ptr8(ct[_DROP])
-    q4 = ptr16(ct[_Q4])
-    r4 = ptr16(ct[_R4])
-    x = ptr16(ct[_X])
-    marks = int(ct[_MARKS])
-    unit = int(ct[_UNIT])
-    i = 0
-    while i < marks:
-        b = 4 * i
-        o = 3 * i
-        c = 0
-        if todo[i] == 0:
-            while c < 4:
-                q4[b + c] = r4[b + c]
-                c += 1
-            i += 1
-            continue
-        rest = unit * unit
-        while c < 3:
-            v = (x[o + c] ^ 0x8000) - 0x8000
-            if v > unit:
-                v = unit
-            if v < 0 - unit:
-                v = 0 - unit
-            x[o + c] = v
-            rest -= v * v
-            c += 1
-        r = 0
-        if rest > 0:
-            bit = 0x10000000
-            while bit > rest:
-                bit >>= 2
-            while bit:
-                if rest >= r + bit:
-                    rest -= r + bit
-                    r = (r >> 1) + bit
-                else:
-                    r >>= 1
-                bit >>= 2
-            if rest > r:
-                r += 1
-        dr = drop[i] & 3
-        if drop[i] & 4:
-            r = 0 - r
-        c = 0
-        while c < 4:
-            if c == dr:
-                q4[b + c] = r
-            else:
-                q4[b + c] = x[o]
-                o += 1
-            c += 1
-        i += 1
-
-
-@micropython.viper
 def start_scales(src, dst, by, shape: int):
     """Quarter-octave bytes to Q4 scales, by[c] bits coarser in channel c; shape = landmarks << 8 | channels."""
     s = ptr8(src)

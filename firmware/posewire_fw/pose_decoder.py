@@ -427,7 +427,7 @@ class PoseDecoder:
         if not unpack.unpack(0, 0, 0, cx):
             return False
         if s.quat:
-            core.quat_restore(cx)
+            s.quat.quat_restore(cx)
         if stop < s.marks:
             unpack.forget(cx, stop)
             todo |= 2

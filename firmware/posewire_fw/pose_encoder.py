@@ -6,7 +6,6 @@ code (``native``): their frames then lie on the C stack, where bytecode would ta
 
 from array import array
 
-import micropython
 from micropython import const
 
 from posewire_fw import pose_core as core
@@ -114,7 +113,6 @@ class PoseEncoder:
             self.budget = buf[off + 5] << 8 | buf[off + 6]
         return True
 
-    @micropython.native
     def encode(self, values, time, buf, off=0):
         """Writes the packet of one instant into ``buf`` at ``off`` and returns its length.
 
@@ -186,7 +184,6 @@ class PoseEncoder:
             return 1 if c >= 0 and (self.sequence - self._slot_seq[c]) & 0xFFFF < _CANDIDATE_LIFE else 0
         return 1 if self.layers == 2 and self._since_key & 1 else 0
 
-    @micropython.native
     def _quantise(self, s, values, slot, level):
         """The set's integers at a level; False when the set is missing."""
         if values is None:
@@ -205,7 +202,6 @@ class PoseEncoder:
         slot.there = s.missing < s.marks
         return slot.there
 
-    @micropython.native
     def _same(self, trial, base, level):
         """Whether this frame is the reference's pose again."""
         k = 0
@@ -226,7 +222,6 @@ class PoseEncoder:
                 return False
         return True
 
-    @micropython.native
     def _encode_at(self, values, base, trial, time, level, buf, off):
         k = 0
         while k < len(self.sets):
@@ -274,7 +269,6 @@ class PoseEncoder:
         core.put_crc(run, buf, pos)
         return pos + 4 - off
 
-    @micropython.native
     def _block(self, s, base, trial, level, segment, buf, pos):
         """One set: writes its block at ``pos`` and returns the position after it."""
         cx = s.cx
@@ -313,7 +307,7 @@ class PoseEncoder:
             todo = core.plan_todo(cx, s.there, first, count)
         jumps = 0
         if s.quat:
-            jumps = pack.quat_prepare(cx)
+            jumps = s.quat.quat_prepare(cx)
         cx[_INTRA] = 1 if todo & 1 or jumps else 0
         mode = 0
         if ref is not None:
@@ -355,9 +349,9 @@ class PoseEncoder:
             at = put_varint(buf, at, count)
         if jumps:
             flags |= 0x80
-            at = pack.put_jumps(cx, buf, at)
+            at = s.quat.put_jumps(cx, buf, at)
         if s.quat:
-            at = pack.put_drops(cx, buf, at)
+            at = s.quat.put_drops(cx, buf, at)
         body = at - (pos + 5) + end - start
         buf[pos] = s.id
         buf[pos + 1] = flags
@@ -366,7 +360,7 @@ class PoseEncoder:
         to += at - (pos + 5)
         core.move_down(buf, to, start, end - start)
         if s.quat:
-            core.quat_restore(cx)
+            s.quat.quat_restore(cx)
         if cx[_INTRA] or todo & 2:
             new.full = core.settle(cx, new.x, new.prev, s.shape_wide) == 1
         return to + end - start

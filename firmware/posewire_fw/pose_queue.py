@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from posewire_fw.copy import copy
+from posewire_fw.memcopy import memcopy
 from posewire_fw.pose_stream import PoseStream
 
 # The counters are kept small: beyond 30 bits a number is an object on the heap. A multiple of any depth up to 64.
@@ -37,8 +37,8 @@ class PoseQueue(PoseStream):
                 if allowance is not None:
                     allowance.replaced()
         slot = self._put % self._depth
-        copy(self._values, slot * self._size, self.values, 0, self._size)
-        copy(self._times, 4 * slot, self.time, 0, 4)
+        memcopy(self._values, slot * self._size, self.values, 0, self._size)
+        memcopy(self._times, 4 * slot, self.time, 0, 4)
         self._put += 1
         if self._taken >= _WRAP:
             self._taken -= _WRAP
@@ -63,6 +63,6 @@ class PoseQueue(PoseStream):
 
     def _take(self):
         slot = self._taken % self._depth
-        copy(self._sample, 0, self._values, slot * self._size, self._size)
-        copy(self._sample_time, 0, self._times, 4 * slot, 4)
+        memcopy(self._sample, 0, self._values, slot * self._size, self._size)
+        memcopy(self._sample_time, 0, self._times, 4 * slot, 4)
         self._taken += 1

@@ -7,7 +7,6 @@ pose_encoder says why.
 import sys
 from array import array
 
-import micropython
 from micropython import const
 
 import posewire_fw
@@ -144,7 +143,12 @@ class PoseSet:
         if not check(ident, marks, bits):
             raise ValueError("landmark set")
         self.marks = marks
-        self.quat = ident == QUAT
+        # What codes quaternions; None for all other sets.
+        self.quat = None
+        if ident == QUAT:
+            from posewire_fw import pose_quat
+
+            self.quat = pose_quat
         self.wide = wide = len(bits)
         self.coded = ch = 3 if self.quat else wide
         self.bits = bytes(b & 255 for b in bits)
@@ -257,7 +261,6 @@ class PoseSet:
                     scode[b + c] = t[ss + s]
                     pw[b + c] = t[ws + s]
 
-    @micropython.native
     def level(self, coarse, gains):
         """Start values for this coarse level and these gains."""
         same = coarse == self._level
@@ -284,7 +287,6 @@ class PoseSet:
         core.apply_gain(self.pema, self.pema, self._gains, self.shape)
         self._level = coarse
 
-    @micropython.native
     def plain_scales(self, coarse, out):
         """Start scales without gains."""
         for c in range(self.coded):
@@ -316,7 +318,6 @@ class PoseSet:
             g[5 + c] = 150 + coarse - ((self.bits[c] ^ 0x80) - 0x80)
         return g
 
-    @micropython.native
     def bind(self, ref, new, coarse, gains):
         """Prepares ``new`` to be coded against ``ref`` (None: from nothing): references on the grid of ``coarse``.
 

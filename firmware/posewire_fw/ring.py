@@ -1,14 +1,14 @@
 """A ring of frame slots in one buffer: fixed memory, oldest frame overwritten when full, losses counted.
 
 Producer: `at = ring.slot()`, write into ring.buffer at `at`, `ring.commit(count)`. Consumer: `at = ring.front()`, which
-is -1 for nothing there, read ring.length() bytes, `ring.release()`; or all at once, `ring.take(target, at)`. Both sides
-run in one thread, and a consumer takes a frame out of the ring before it gives up control, so the producer may drop the
-oldest. Nothing is allocated after the start.
+is -1 for nothing there, read ring.length() bytes, `ring.release()`; or all at once, `ring.move_out(target, at)`. Both
+sides run in one thread, and a consumer takes a frame out of the ring before it gives up control, so the producer may
+drop the oldest. Nothing is allocated after the start.
 """
 
 from array import array
 
-from posewire_fw.copy import copy
+from posewire_fw.memcopy import memcopy
 
 
 class Ring:
@@ -53,10 +53,10 @@ class Ring:
     def length(self):
         return self._lengths[self._first]
 
-    def take(self, target, at):
+    def move_out(self, target, at):
         """Move the oldest frame into a buffer at an offset; return its length. There must be one."""
         count = self.length()
-        copy(target, at, self.buffer, self.front(), count)
+        memcopy(target, at, self.buffer, self.front(), count)
         self.release()
         return count
 

@@ -8,7 +8,7 @@ import time
 from micropython import const
 
 from posewire_fw import adpcm, log, pcm
-from posewire_fw.copy import copy
+from posewire_fw.memcopy import memcopy
 
 # What the speaker is doing.
 IDLE = const(0)
@@ -165,7 +165,7 @@ class Speaker:
         if self._ring.count == self._ring.slots:
             self._left = 0  # the oldest frame, half played, makes room
         at = self._ring.slot()
-        copy(self._ring.buffer, at, message, start, length)
+        memcopy(self._ring.buffer, at, message, start, length)
         self._ring.commit(length)
         self.frames += 1
 
@@ -274,7 +274,7 @@ class Speaker:
         self._stand_ins += 1
         self.concealed += 1
         buf = self._buffers[self._ready & 1]
-        copy(buf, 0, self._buffers[(self._ready - 1) & 1], 0, self._piece * 2)
+        memcopy(buf, 0, self._buffers[(self._ready - 1) & 1], 0, self._piece * 2)
         self.level = pcm.scale(buf, self._piece, 128)
         self._ready += 1
         self._write()
@@ -301,7 +301,7 @@ class Speaker:
             adpcm.decode(self._state, adpcm.STEPS, self._ring.buffer, self._data, buf, count)
             self._data += count >> 1
         else:
-            copy(buf, 0, self._ring.buffer, self._data, count << 1)
+            memcopy(buf, 0, self._ring.buffer, self._data, count << 1)
             self._data += count << 1
         if count < self._piece:
             pcm.silence(buf, count, self._piece)

@@ -5,7 +5,7 @@ import gc
 
 from micropython import const
 
-from posewire_fw import log
+from posewire_fw import log, memory
 
 _PERIOD_MS = const(1000)
 # Before a worker that failed is started again: doubled each time, up to this.
@@ -65,6 +65,7 @@ class Supervisor:
         self._watches = []
         self.restarts = 0
         self.heap_free_min = 0
+        self._size = 0
         self._per_frame = None
 
     def add(self, name, worker, vital=False):
@@ -79,7 +80,8 @@ class Supervisor:
 
     async def run(self):
         gc.collect()
-        self.heap_free_min = gc.mem_free()
+        self._size = gc.mem_alloc() + memory.heap_free()
+        self.heap_free_min = memory.heap_free()
         for watch in self._watches:
             self._start(watch)
         while True:
@@ -95,10 +97,17 @@ class Supervisor:
                 per_frame = max(0, grown) / frames
                 if self._per_frame is None or per_frame < self._per_frame:
                     self._per_frame = per_frame
-            free = gc.mem_free()
-            if free < self.heap_free_min:
-                self.heap_free_min = free
+            self._note_heap()
             self._check()
+
+    def _note_heap(self):
+        free = self._size - gc.mem_alloc()
+        if free < 0:
+            # It has grown.
+            self._size = gc.mem_alloc() + memory.heap_free()
+            free = 0
+        if free < self.heap_free_min:
+            self.heap_free_min = free
 
     def _check(self):
         alive = True

@@ -7,7 +7,8 @@ import machine
 import posewire_slots as slots
 from micropython import const
 
-from posewire_fw import __version__, crash
+from posewire_fw import __version__, memory
+from posewire_fw.unload import unload_modules
 
 _PERIOD_MS = const(30000)
 
@@ -42,33 +43,45 @@ class Telemetry:
 
     def _send(self):
         app = self._app
-        snapshot = app.snapshot()
+        dropped = 0
+        for source in app.uplink.sources:
+            dropped += source.skipped
+        supervisor = app.supervisor
         message = {
             "type": "telemetry",
-            "uptime_ms": snapshot["uptime_ms"],
-            "heap_free": gc.mem_free(),
-            "heap_free_min": snapshot["heap_free_min"],
+            "uptime_ms": app.clock.uptime_ms(),
+            "heap_free": memory.heap_free(),
+            "heap_free_min": supervisor.heap_free_min,
+            "heap_size": gc.mem_alloc() + memory.heap_free(),
             "rssi": app.wifi.rssi(),
-            "reconnects": snapshot["reconnects"],
-            "restarts": snapshot["restarts"],
-            "audio_dropped": snapshot["dropped"]["audio"],
-            "pose_dropped": snapshot["dropped"]["pose"],
+            "reconnects": app.connection.reconnects(),
+            "restarts": supervisor.restarts,
+            "audio_dropped": app.ring.dropped if app.ring is not None else 0,
+            "pose_dropped": dropped,
         }
-        if "mic" in snapshot:
-            message["lost_samples"] = snapshot["mic"]["lost_samples"]
-        if "speaker" in snapshot:
-            message["underruns"] = snapshot["speaker"]["underruns"]
-        text = ""
+        found = memory.idf()
+        if found is not None:
+            message["idf_free"], message["idf_largest"], message["idf_free_min"] = found
+        if app.left_out:
+            message["left_out"] = list(app.left_out)
+        if app.mic is not None:
+            message["lost_samples"] = app.mic.lost_samples
+        if app.speaker is not None:
+            message["underruns"] = app.speaker.underruns
+        crash = None
         if self._started:
-            text = crash.read()
+            from posewire_fw import crash
+
             message["started"] = True
             message["reset_cause"] = _CAUSES.get(machine.reset_cause(), "unknown")
-            message["slot"] = slots.folder(slots.load().slot) or "base"
+            message["slot"] = slots.folder(slots.load_state().slot) or "base"
             message["firmware"] = __version__
             message["ssid"] = app.wifi.ssid
+            text = crash.read()
             if text:
                 message["crash"] = text
         app.session.send(message)
-        self._started = False
-        if text:
-            crash.forget()
+        if crash is not None:
+            self._started = False
+            crash.remove()
+            unload_modules("crash")

@@ -5,17 +5,17 @@ Imported at the start and with a host's first hello, and forgotten after.
 
 import posewire_slots as slots
 
-from posewire_fw import log, secrets
+from posewire_fw import credentials, log, partitions
 
 
 def running():
     """Whether what runs is on trial. An image that the boot loader has left again is no more."""
-    label = secrets.get(secrets.IMAGE)
+    label = credentials.get(credentials.IMAGE)
     if label and not _runs(label):
         log.error("update", "the image in %s did not stay: the one before it runs again", label)
-        secrets.put(secrets.IMAGE, "")
+        credentials.put(credentials.IMAGE, "")
         label = ""
-    return bool(label) or slots.load().trial > 0
+    return bool(label) or slots.load_state().trial > 0
 
 
 def passed(version):
@@ -23,9 +23,9 @@ def passed(version):
     committed = slots.commit()
     if committed:
         log.info("update", "%s works and stays", version)
-    _confirm_image()
-    if secrets.get(secrets.IMAGE):
-        secrets.put(secrets.IMAGE, "")
+    partitions.confirm()
+    if credentials.get(credentials.IMAGE):
+        credentials.put(credentials.IMAGE, "")
         log.info("update", "the new image works and stays")
     return committed
 
@@ -35,7 +35,7 @@ def outcome(version, committed):
     if committed:
         return {"type": "update", "event": "committed", "version": version}
     try:
-        failed = slots.take_failed()
+        failed = slots.pop_rolled_back()
     except OSError:
         failed = 0
     if failed:
@@ -50,13 +50,3 @@ def _runs(label):
         return Partition(Partition.RUNNING).info()[4] == label  # pyright: ignore[reportArgumentType]
     except (ImportError, OSError):
         return False
-
-
-def _confirm_image():
-    # The boot loader need not go back to the image before.
-    try:
-        from esp32 import Partition
-
-        Partition.mark_app_valid_cancel_rollback()
-    except (ImportError, OSError, AttributeError):
-        pass

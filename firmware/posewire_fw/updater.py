@@ -17,10 +17,9 @@ import time
 import posewire_slots as slots
 from micropython import const
 
-from posewire_fw import log
+from posewire_fw import log, memory
+from posewire_fw.update_error import PIECE, UpdateError
 
-# Bytes of a file in one message: with base64 and the JSON around it, it fits into the largest message that is taken.
-PIECE = const(1536)
 _BLOCK = const(4096)
 _NAME_MAX = const(80)
 _FILES_MAX = const(200)
@@ -34,14 +33,6 @@ _ARCHITECTURES = (
     "any", "x86", "x64", "armv6", "armv6m", "armv7m", "armv7em", "armv7emsp", "armv7emdp", "xtensa", "xtensawin",
     "rv32imc", "rv64imc",
 )  # fmt: skip
-
-
-class UpdateError(Exception):
-    """Why an update cannot go on: a code for programs and a sentence for people."""
-
-    def __init__(self, code, text):
-        super().__init__(text)
-        self.code = code
 
 
 def architecture():
@@ -73,17 +64,18 @@ def code_kind():
         return "frozen"
 
 
-def describe(version):
+def describe(version, profile):
     """What the host must know before it offers an update."""
-    from posewire_fw.image_update import next_partition
+    from posewire_fw.partitions import next_partition
 
     name, mpy, sub = architecture()
     partition = next_partition()
-    state = slots.load()
+    state = slots.load_state()
     return {
         "type": "update",
         "event": "state",
         "version": version,
+        "profile": profile,
         "slot": slots.folder(state.slot) or "base",
         "trial": state.trial > 0,
         "arch": name,
@@ -91,24 +83,9 @@ def describe(version):
         "mpy_sub": sub,
         "free": free_bytes(),
         "code": code_kind(),
-        "heap": gc.mem_alloc() + gc.mem_free(),
+        "heap": gc.mem_alloc() + memory.heap_free(),
         "image": None if partition is None else {"label": partition.info()[4], "size": partition.info()[3]},
     }
-
-
-def begin(message, state):
-    """Begin the update that a host offers, of the application or of the image; state is what the board is doing.
-
-    Raises UpdateError.
-    """
-    if state != "idle":
-        raise UpdateError("busy", "the board is %s: try again when it is idle" % state)
-    log.info("update", "to %s begins", message.get("version"))
-    if message.get("kind", "app") == "image":
-        from posewire_fw.image_update import ImageUpdate
-
-        return ImageUpdate(message)
-    return AppUpdate(message)
 
 
 def _hash_file(path):
@@ -202,7 +179,7 @@ class AppUpdate:
         _make_folders(self._folder + "/")
         # From here on the slot is not complete: it cannot be chosen, whatever happens.
         _remove(self._folder + "/" + slots.MANIFEST)
-        self._running = slots.folder(slots.load().slot)
+        self._running = slots.folder(slots.load_state().slot)
         self._manifest = None
         self._file = None
         self._name = _FRESH

@@ -7,37 +7,38 @@ import time
 
 from micropython import const
 
-from posewire_fw import log, secrets
-from posewire_fw.forget import forget
+from posewire_fw import __version__, credentials, log, memory
+from posewire_fw.unload import unload_modules
 
 # An update that has not reached a host by then is not worth keeping: the board starts again, and finally goes back.
 _TRIAL_MS = const(300000)
 # A board that has started without motion to have memory for an update does not wait for one longer than this.
-_LEAN_MS = const(120000)
-# Free bytes that a transfer wants beside everything else: messages of the host, blocks of files, and some air.
-_ROOM = const(24576)
+_WAIT_MS = const(120000)
+# Free bytes of heap that a transfer wants beside everything else: messages of the host, blocks of files, some air.
+_ROOM = const(10240)
+_MODULES = ("image_update", "updater", "update_error", "partitions")
 
 
 class Updates:
     """send(message) sends a text message, reboot() restarts the board soon, state() is the session's public state.
 
-    lean: the board has left out what takes memory, for this; True, False, or None where there is nothing to leave out.
+    without_motion: the board has left motion out, for this; True, False, or None where there is no motion.
     """
 
-    def __init__(self, version, send, reboot, state, lean=None):
+    def __init__(self, send, reboot, state, profile="full", without_motion=None):
         from posewire_fw import trial
 
-        self._version = version
         self._send = send
         self._reboot = reboot
         self._state = state
-        self._lean = lean
+        self._profile = profile
+        self._without_motion = without_motion
         self._update = None
         self._began = time.ticks_ms()
         self._trial = trial.running()
         self._committed = None
         self._told = False
-        forget("trial")
+        unload_modules("trial", "partitions")
 
     def greeted(self, wanted):
         """A host has said hello: the application works. wanted: this host hears about updates."""
@@ -47,16 +48,16 @@ class Updates:
 
         try:
             if self._committed is None:
-                self._committed = trial.passed(self._version)
+                self._committed = trial.passed(__version__)
                 self._trial = False
         except OSError as exc:
             log.error("update", "the trial cannot be ended: %s", exc)
         if wanted and self._committed is not None:
-            message = trial.outcome(self._version, self._committed)
+            message = trial.outcome(__version__, self._committed)
             self._told = True
             if message:
                 self._send(message)
-        forget("trial")
+        unload_modules("trial", "partitions")
 
     def on_message(self, message):
         """An update message of the host."""
@@ -78,8 +79,8 @@ class Updates:
         """Do a little of the work. Called every few milliseconds."""
         if self._update is not None:
             self._step()
-        elif self._trial or self._lean:
-            self._look_at_the_time()
+        elif self._trial or self._without_motion:
+            self._check_time()
 
     def active(self):
         return self._update is not None
@@ -89,7 +90,7 @@ class Updates:
         if self._update is not None:
             self._update.close()
             self._update = None
-            forget("image_update", "updater")
+            unload_modules(*_MODULES)
 
     def _step(self):
         try:
@@ -104,37 +105,48 @@ class Updates:
             self._update = None
             self._reboot()
 
-    def _look_at_the_time(self):
+    def _check_time(self):
         age = time.ticks_diff(time.ticks_ms(), self._began)
         if self._trial and age > _TRIAL_MS:
             self._trial = False
             log.error("update", "no host within %d s of the first start: trying again", _TRIAL_MS // 1000)
             self._reboot()
-        elif self._lean and age > _LEAN_MS:
-            self._lean = False
+        elif self._without_motion and age > _WAIT_MS:
+            self._without_motion = False
             log.warning("update", "no update has come: back to motion")
             self._reboot()
 
     def _describe(self):
         from posewire_fw import updater
 
-        self._send(updater.describe(self._version))
+        self._send(updater.describe(__version__, self._profile))
         if self._update is None:
-            forget("image_update", "updater")
+            unload_modules(*_MODULES)
 
     def _begin(self, message):
         self.drop()
         gc.collect()
-        from posewire_fw import updater
+        from posewire_fw.update_error import UpdateError
 
-        self._update = updater.begin(message, "on trial" if self._trial else self._state())
+        state = "on trial" if self._trial else self._state()
+        if state != "idle":
+            raise UpdateError("busy", "the board is %s: try again when it is idle" % state)
+        log.info("update", "to %s begins", message.get("version"))
+        if message.get("kind", "app") == "image":
+            from posewire_fw.image_update import ImageUpdate as Update
+        else:
+            from posewire_fw.updater import AppUpdate as Update
+        self._update = Update(message)
         gc.collect()
-        if self._lean is False and gc.mem_free() < _ROOM:
-            raise MemoryError("%d bytes free" % gc.mem_free())
+        free = memory.heap_free()
+        if self._without_motion is False and free < _ROOM:
+            raise MemoryError("%d bytes free" % free)
 
     def _fail(self, exc):
         self.drop()
-        if self._lean is False and isinstance(exc, MemoryError) and secrets.put(secrets.LEAN, "1"):
+        unload_modules(*_MODULES)
+        no_memory = isinstance(exc, MemoryError)
+        if no_memory and self._without_motion is False and credentials.put(credentials.NO_MOTION, "1"):
             # The host begins again when the board is back.
             log.warning("update", "not enough memory (%s): starting without motion, for the update", exc)
             self._reboot()
@@ -142,8 +154,8 @@ class Updates:
         code = getattr(exc, "code", "no_room" if getattr(exc, "errno", 0) == 28 else "update_failed")
         log.error("update", "failed: %s: %s", code, exc)
         text = str(exc) or type(exc).__name__
-        if isinstance(exc, MemoryError):
+        if no_memory:
             text = "the board has not enough free memory for an update beside what it does: " + text
         self._send({"type": "update", "event": "failed", "code": code, "message": text})
-        if self._lean:
+        if self._without_motion:
             self._reboot()

@@ -1,5 +1,7 @@
 """What goes up in binary frames: the oldest audio frame first, then the newest sample of each pose source."""
 
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+
 from posewire_fw.frames import AUDIO, POSE, FrameWriter
 
 
@@ -10,8 +12,9 @@ class Uplink:
     fill(buf, at) -> bytes written, 0 for nothing; whoever adds it sees to it that the link has room for them.
     """
 
-    def __init__(self, ring, clock):
-        self._ring = ring
+    def __init__(self, clock):
+        # The frames of the microphone; whoever opens one puts it here.
+        self.ring = None
         self._header = FrameWriter(clock)
         self.sources = []
         self.publishes = False
@@ -39,7 +42,7 @@ class Uplink:
 
     def fill(self, buf, at):
         """Write the next frame with its header at an offset of buf; return its length, 0 for nothing to send."""
-        if self.audio_open and self._ring.count:
+        if self.audio_open and self.ring.count:
             return self._fill_audio(buf, at)
         if not self.pose_open:
             return 0
@@ -51,7 +54,7 @@ class Uplink:
 
     def _fill_audio(self, buf, at):
         header = self._header
-        count = self._ring.take(buf, at + header.size)
+        count = self.ring.move_out(buf, at + header.size)
         header.write(buf, at, AUDIO, count)
         self.sent_audio += 1
         return header.size + count

@@ -2,8 +2,8 @@
 
 from micropython import const
 
-from posewire_fw.copy import copy
 from posewire_fw.mask import MaskKeys, xor
+from posewire_fw.memcopy import memcopy
 from posewire_fw.utf8 import is_utf8
 
 # Opcodes, and what Receiver.step() returns; NEED_DATA is "nothing complete yet".
@@ -158,10 +158,10 @@ class Receiver:
     def _take_payload(self):
         count = min(self._left, self._end - self._at)
         if self._opcode >= CLOSE:
-            copy(self.control, self.control_length, self.chunk, self._at, count)
+            memcopy(self.control, self.control_length, self.chunk, self._at, count)
             self.control_length += count
         else:
-            copy(self.message, self.length, self.chunk, self._at, count)
+            memcopy(self.message, self.length, self.chunk, self._at, count)
             self.length += count
         self._at += count
         self._left -= count
@@ -223,14 +223,14 @@ class FrameBuilder:
             raise ValueError("a message of %d bytes is too long to send" % payload_max)
         if self.PAYLOAD + payload_max > len(self.buffer):
             buffer = bytearray(self.PAYLOAD + payload_max)
-            copy(buffer, 0, self.buffer, 0, len(self.buffer))
+            memcopy(buffer, 0, self.buffer, 0, len(self.buffer))
             self.buffer = buffer
 
     def finish(self, opcode, count):
         """Put the header before the payload of count bytes, and mask it."""
         buf = self.buffer
         key = self.keys.next()
-        copy(buf, 4, self.keys.block, key, 4)
+        memcopy(buf, 4, self.keys.block, key, 4)
         if count < 126:
             self.start = 2
             buf[3] = 0x80 | count
@@ -245,5 +245,5 @@ class FrameBuilder:
 
     def put(self, opcode, payload):
         """Build a frame from bytes."""
-        copy(self.buffer, self.PAYLOAD, payload, 0, len(payload))
+        memcopy(self.buffer, self.PAYLOAD, payload, 0, len(payload))
         self.finish(opcode, len(payload))

@@ -13,8 +13,8 @@ import asyncio
 
 from micropython import const
 
-from posewire_fw.copy import copy
 from posewire_fw.link import FRAME_MAX, MESSAGE_MAX, Link
+from posewire_fw.memcopy import memcopy
 from posewire_fw.websocket import BINARY, GOING_AWAY, NEED_DATA, NORMAL, TEXT, HandshakeError, WebSocketError
 
 __all__ = ("BINARY", "TEXT", "Blocking", "HandshakeError", "WebSocket", "WebSocketError", "connect")
@@ -82,7 +82,7 @@ class WebSocket:
         length = self.link.receiver.length
         if length > len(buf):
             raise ValueError("a message of %d bytes, the buffer has %d" % (length, len(buf)))
-        copy(buf, 0, self.link.receiver.message, 0, length)
+        memcopy(buf, 0, self.link.receiver.message, 0, length)
         return kind, length
 
     async def close(self, code=NORMAL):
@@ -90,7 +90,7 @@ class WebSocket:
         self.link.close(code)
         try:
             while True:
-                self.link.take()
+                self.link.receive()
                 await self._wait()
         except (WebSocketError, OSError):
             pass
@@ -99,7 +99,7 @@ class WebSocket:
     async def _next(self):
         try:
             while True:
-                kind = self.link.take()
+                kind = self.link.receive()
                 if kind != NEED_DATA:
                     return kind
                 await self._wait()

@@ -7,12 +7,14 @@ import machine
 import network
 from micropython import const
 
-from posewire_fw import log, secrets
+from posewire_fw import credentials, log
 
 _JOIN_MS = const(15000)
 _POLL_MS = const(100)
 # Refused for so long, and there is no hope: the driver itself would try for ever.
 _REFUSED_MS = const(4000)
+# What the driver raises: OSError for what it knows, RuntimeError for the rest.
+_ERRORS = (OSError, RuntimeError)
 # By the driver's status code (those below 1000 are failures): what people should know.
 _WHY = {
     200: "does not answer any more",
@@ -39,7 +41,7 @@ class Wifi:
         self._networks = networks or []
         self._station = network.WLAN(network.STA_IF)
         self._queue = []
-        self._last = secrets.get(secrets.LAST_NETWORK)
+        self._last = credentials.get(credentials.LAST_NETWORK)
         self._offer = None
         self.offer_result = None
         self.ssid = ""
@@ -59,7 +61,7 @@ class Wifi:
         log.warning("wifi", "nothing gets through %s: leaving it", self.ssid)
         try:
             self._station.disconnect()
-        except OSError:
+        except _ERRORS:
             pass
         others = []
         same = []
@@ -93,10 +95,10 @@ class Wifi:
 
     def scan(self):
         """What is in reach, strongest first: list of (ssid, rssi, secured). Blocks for two seconds or so."""
-        self._station.active(True)
         try:
+            self._station.active(True)
             found = self._station.scan()
-        except OSError as exc:
+        except _ERRORS as exc:
             log.warning("wifi", "cannot scan: %s", exc)
             return []
         found.sort(key=signal_of, reverse=True)
@@ -115,7 +117,11 @@ class Wifi:
     async def join(self, beat):
         """Try one network for a while; True when connected. beat() is called while waiting."""
         station = self._station
-        station.active(True)
+        try:
+            station.active(True)
+        except _ERRORS as exc:
+            self.problem = "Wi-Fi does not start: %s" % exc
+            raise OSError(self.problem)
         offer = self._offer
         if offer is None and station.isconnected():
             return True
@@ -155,7 +161,7 @@ class Wifi:
     def _keep(self, entry):
         self._networks = [entry] + [other for other in self._networks if other["ssid"] != entry["ssid"]]
         self._queue = []
-        secrets.add_network(entry["ssid"], entry["password"])
+        credentials.add_network(entry["ssid"], entry["password"])
 
     async def _try(self, entry, beat):
         station = self._station
@@ -164,11 +170,16 @@ class Wifi:
         try:
             # The driver goes on trying by itself; it must be stopped before it takes another network.
             station.disconnect()
-        except OSError:
+        except _ERRORS:
             pass
         began = time.ticks_ms()
         refused = began
-        station.connect(ssid, entry.get("password", ""))
+        try:
+            station.connect(ssid, entry.get("password", ""))
+        except _ERRORS as exc:
+            self.problem = "%s: %s" % (ssid, exc)
+            log.warning("wifi", "%s", self.problem)
+            return False
         while True:
             if station.isconnected():
                 return self._joined(ssid)
@@ -182,7 +193,10 @@ class Wifi:
             await asyncio.sleep_ms(_POLL_MS)
         self.problem = "%s %s" % (ssid, _WHY.get(status, "does not answer"))
         log.warning("wifi", "%s", self.problem)
-        station.disconnect()
+        try:
+            station.disconnect()
+        except _ERRORS:
+            pass
         return False
 
     def _joined(self, ssid):
@@ -191,7 +205,7 @@ class Wifi:
         self.problem = ""
         self._stay_awake()
         log.info("wifi", "connected to %s, %s dBm", ssid, self.rssi())
-        secrets.put(secrets.LAST_NETWORK, ssid)
+        credentials.put(credentials.LAST_NETWORK, ssid)
         return True
 
     def _stay_awake(self):

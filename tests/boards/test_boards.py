@@ -50,7 +50,12 @@ def test_every_unsupported_board_says_why_and_is_not_supported() -> None:
 
 def test_the_board_gets_what_the_firmware_reads_and_nothing_else() -> None:
     tables = parse_board(HALF).device_tables()
-    assert tables["board"] == {"name": "m5-atoms3-echo-base", "chip": "esp32s3", "features": ["half_duplex"]}
+    assert tables["board"] == {
+        "name": "m5-atoms3-echo-base",
+        "chip": "esp32s3",
+        "profile": "full",
+        "features": ["half_duplex"],
+    }
     assert tables["pins"] == HALF["pins"]
     assert tables["codec"]["setup"][0] == [0x43, 0x07, 0x00]
     assert "sources" not in json.dumps(tables)

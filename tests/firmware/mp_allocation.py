@@ -24,11 +24,11 @@ from posewire_fw.link import Link
 from posewire_fw.mic import Microphone, frame_bytes
 from posewire_fw.pose_rate import PoseRate
 from posewire_fw.ring import Ring
-from posewire_fw.session import Session
 from posewire_fw.speaker import Speaker
 from posewire_fw.supervisor import Poller, Supervisor
 from posewire_fw.tools import Tools
 from posewire_fw.uplink import Uplink
+from posewire_fw.voice_session import VoiceSession
 
 URL = os.getenv("POSEWIRE_TEST_STREAM")
 LOCKED_MS = 3000
@@ -131,7 +131,8 @@ def test_steady_streaming_allocates_nothing():
     mic = Microphone(lambda rate: mic_port, ring, "ima-adpcm", 60, 4)
     speaker = Speaker(lambda rate: speaker_port, Ring(11616, size), 70)
     clock = Clock()
-    uplink = Uplink(ring, clock)
+    uplink = Uplink(clock)
+    uplink.ring = ring
     uplink.rate = PoseRate(100000)
     imu = Imu(Sensor(), 50, clock)
     uplink.add_source(imu.stream)
@@ -139,7 +140,7 @@ def test_steady_streaming_allocates_nothing():
     link = Link(uplink)
     keypoints = KeypointReader(Camera(), uplink.add_source, link.reserve)
     tools = Tools("bench", None)
-    session = Session(settings, Hardware(), "0", link, uplink, mic, ring, speaker, tools, events, None)
+    session = VoiceSession(settings, Hardware(), "0", link, uplink, tools, events, None, mic, ring, speaker)
     connection = Connection(settings, Air(), link, session, list, lambda phase: None, None, None)
     led = Led(None)
     button = Button(Level())

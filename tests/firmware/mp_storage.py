@@ -16,10 +16,10 @@ import posewire_slots as slots
 import simbus
 from mp_updater import fresh, mount
 
-from posewire_fw import config, crash, image_update, log, ntp, secrets, updates
+from posewire_fw import config, crash, credentials, image_update, log, ntp, updates
 from posewire_fw.console import Console
 from posewire_fw.telemetry import Telemetry
-from posewire_fw.updater import UpdateError
+from posewire_fw.update_error import UpdateError
 
 log.set_level(log.ERROR + 1)
 
@@ -70,21 +70,21 @@ def test_a_broken_file_is_set_aside_when_there_is_something_to_save():
 
 def test_secrets_outlast_the_power_and_only_what_changes_is_written():
     flash = fresh()
-    assert secrets.get("token") == "" and secrets.networks() == []
-    assert secrets.put("token", "abc\u00e9")
+    assert credentials.get("token") == "" and credentials.networks() == []
+    assert credentials.put("token", "abc\u00e9")
     for number in range(10):
-        assert secrets.add_network("net %d" % number, "p" * 8)
-    assert secrets.add_network("net 5", "changed")
+        assert credentials.add_network("net %d" % number, "p" * 8)
+    assert credentials.add_network("net 5", "changed")
     mount(flash)
-    assert secrets.get("token") == "abc\u00e9"
-    found = secrets.networks()
+    assert credentials.get("token") == "abc\u00e9"
+    found = credentials.networks()
     assert [entry["ssid"] for entry in found] == ["net %d" % number for number in (5, 9, 8, 7, 6, 4, 3, 2)]
     assert found[0]["password"] == "changed"
     used = flash.used
-    assert secrets.put("token", "abc\u00e9") and flash.used == used
-    assert secrets.put("token", "") and secrets.get("token") == ""
+    assert credentials.put("token", "abc\u00e9") and flash.used == used
+    assert credentials.put("token", "") and credentials.get("token") == ""
     esp32.NVS("posewire").set_blob("wifi", b"nonsense")
-    assert secrets.networks() == []
+    assert credentials.networks() == []
 
 
 def test_a_crash_is_kept_with_its_traceback_and_the_end_of_the_log():
@@ -94,8 +94,8 @@ def test_a_crash_is_kept_with_its_traceback_and_the_end_of_the_log():
     except KeyError as exc:
         assert crash.record(exc)
     assert "Traceback" in crash.read() and "KeyError" in crash.read()
-    crash.forget()
-    crash.forget()
+    crash.remove()
+    crash.remove()
     assert crash.read() == ""
 
 
@@ -124,7 +124,7 @@ def boots(count):
             ran.append(not safe)
             if safe:
                 assert safe == "it crashed 5 times in a row"
-                slots.run()
+                slots.run(None)
                 assert timers.pop()["period"] == 900000
     finally:
         machine.Timer.init = real
@@ -138,7 +138,7 @@ def test_after_five_crashes_the_application_is_left_alone_and_tried_again_later(
     assert boots(11) == [True] * 4 + [False, True, False, True, False, True, False]
     slots.commit()
     assert slots.safe_reason() == ""
-    assert slots.load().crashes == 0
+    assert slots.load_state().crashes == 0
     assert boots(5) == [True] * 4 + [False]
     slots.commit()
 
@@ -197,7 +197,7 @@ def test_an_image_goes_into_the_other_partition_and_is_confirmed():
     assert bytes(held) == data
     assert esp32._boot == ["ota_1", "ota_0"]
     esp32.Partition.confirmed = 0
-    updates.Updates("1", None, None, None).greeted(False)
+    updates.Updates(None, None, None).greeted(False)
     assert esp32.Partition.confirmed == 1
 
 
@@ -223,11 +223,11 @@ class Hours:
         return a - b
 
 
-def after(milliseconds, lean=None, greeted=False):
+def after(milliseconds, without_motion=None, greeted=False):
     """What updates.py does in that time after a start: how often it restarts the board."""
     restarts = []
     with Hours(updates) as hours:
-        work = updates.Updates("1", None, lambda: restarts.append(hours.now), None, lean)
+        work = updates.Updates(None, lambda: restarts.append(hours.now), None, "full", without_motion)
         if greeted:
             work.greeted(False)
         while hours.now < milliseconds:
@@ -247,27 +247,27 @@ def test_an_image_that_reaches_no_host_is_left_again():
     # And one that the boot loader has gone back from is on trial no more.
     transfer(image())
     assert after(400000) == []
-    assert secrets.get(secrets.IMAGE) == ""
+    assert credentials.get(credentials.IMAGE) == ""
 
 
 def test_without_motion_a_board_waits_two_minutes_for_its_update():
     fresh(64)
-    assert after(400000, lean=True) == [121000]
-    assert after(400000, lean=False) == []
+    assert after(400000, without_motion=True) == [121000]
+    assert after(400000, without_motion=False) == []
 
 
 def test_a_board_without_memory_for_an_update_starts_without_motion_once():
     fresh(64)
     restarts, sent = [], []
-    work = updates.Updates("1", sent.append, lambda: restarts.append(1), lambda: "idle", False)
+    work = updates.Updates(sent.append, lambda: restarts.append(1), lambda: "idle", "full", False)
     work._fail(MemoryError("none"))
-    assert restarts == [1] and sent == [] and secrets.get(secrets.LEAN) == "1"
+    assert restarts == [1] and sent == [] and credentials.get(credentials.NO_MOTION) == "1"
     # Where there is nothing to leave out, the host is told.
-    work = updates.Updates("1", sent.append, lambda: restarts.append(1), lambda: "idle", None)
+    work = updates.Updates(sent.append, lambda: restarts.append(1), lambda: "idle", "full", None)
     work._fail(MemoryError("none"))
     assert restarts == [1] and sent[0]["code"] == "update_failed"
     # What fails without motion ends in a start with it.
-    work = updates.Updates("1", sent.append, lambda: restarts.append(1), lambda: "idle", True)
+    work = updates.Updates(sent.append, lambda: restarts.append(1), lambda: "idle", "full", True)
     work._fail(MemoryError("none"))
     assert restarts == [1, 1] and len(sent) == 2
 
@@ -320,7 +320,7 @@ class Clock:
 def test_what_looks_for_something_to_do_allocates_nothing():
     console = Console(None)
     telemetry = Telemetry(None)
-    work = updates.Updates("1", None, None, None)
+    work = updates.Updates(None, None, None)
     micropython.heap_lock()
     try:
         for _ in range(20):

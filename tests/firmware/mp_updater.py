@@ -15,6 +15,7 @@ import posewire_slots as slots
 import vfs
 
 from posewire_fw import log, updater
+from posewire_fw.update_error import UpdateError
 
 log.set_level(log.ERROR + 1)
 
@@ -137,7 +138,7 @@ def boot():
     path = list(sys.path)
     slots.choose()
     sys.path[:] = path
-    return slots.load().slot
+    return slots.load_state().slot
 
 
 def holds(slot, files):
@@ -165,7 +166,7 @@ def fresh(blocks=40):
 def raises(code, fn, *args):
     try:
         fn(*args)
-    except updater.UpdateError as exc:
+    except UpdateError as exc:
         assert exc.code == code, (exc.code, str(exc))
         return
     raise AssertionError("no UpdateError")
@@ -176,16 +177,16 @@ def test_an_update_takes_only_what_changed_and_runs_on_trial():
     host = Host("2", files_of("2"))
     assert update(host)["slot"] == "slots/a"
     assert host.asked == ["manifest", "posewire_fw/a.py"]
-    assert boot() == 1 and slots.load().trial == 3
+    assert boot() == 1 and slots.load_state().trial == 3
     assert holds(1, files_of("2"))
-    assert slots.commit() and boot() == 1 and slots.load().trial == 0
+    assert slots.commit() and boot() == 1 and slots.load_state().trial == 0
 
 
 def test_an_update_that_never_commits_is_rolled_back():
     fresh()
     update(Host("2", files_of("2")))
     assert [boot() for _ in range(4)] == [1, 1, 1, 0]
-    assert slots.take_failed() == 1 and slots.take_failed() == 0
+    assert slots.pop_rolled_back() == 1 and slots.pop_rolled_back() == 0
 
 
 def test_updates_alternate_between_the_slots():
@@ -242,7 +243,7 @@ def test_power_cut_at_every_write_of_a_later_update():
     update(Host("3", files_of("3")))
     boot()
     slots.commit()
-    assert slots.load().slot == 2
+    assert slots.load_state().slot == 2
     cut_everywhere(bytes(flash.data), files_of("3"), files_of("4", "abe"), 2)
 
 

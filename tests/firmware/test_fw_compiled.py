@@ -15,7 +15,8 @@ BOARD_CODE = sorted((FIRMWARE.parent / "boards").rglob("*.py"))
 # What runs for every frame. A function whose frame has more words than this takes it from the heap at every call.
 STACK_WORDS = 11
 HOT = {
-    "link": ["turn", "take", "pump", "_read", "_flush", "_write", "_next_frame", "_begin", "_check_silence", "sending"],
+    "link": ["turn", "receive", "pump", "_read", "_flush", "_write", "_next_frame", "_begin", "_check_silence",
+             "sending"],
     "websocket": [
         "fed", "step", "_take_header", "_check_start", "_payload_length", "_start_payload", "_take_payload",
         "_finish_message", "_finish_control", "finish",
@@ -23,7 +24,7 @@ HOT = {
     "mask": ["next"],
     "uplink": ["fill", "_fill_audio", "_fill_request", "_fill_pose", "_next_source", "control_pose", "_obeys"],
     "frames": ["write", "_write_2", "read"],
-    "ring": ["slot", "commit", "front", "length", "release", "take"],
+    "ring": ["slot", "commit", "front", "length", "release", "move_out"],
     "mic": ["poll", "_filled_one", "_encode", "_convert", "_encode_adpcm", "_begin_frame", "_end_piece", "_count_lost"],
     "speaker": ["push", "poll", "_fill", "_play", "_starve", "_write", "_written_one", "_prepare", "_next_frame",
                 "_decode"],
@@ -42,7 +43,8 @@ HOT = {
     "grove_ai": ["poll", "feed"],
     "huskylens2": ["poll", "feed", "_take", "_frame"],
     "vad": ["feed"],
-    "session": ["tick", "_watch", "on_binary", "_on_audio"],
+    "session": ["tick", "on_binary", "_on_audio"],
+    "voice_session": ["tick", "_watch", "_on_audio"],
     "button": ["poll"],
     "console": ["poll", "_ready"],
     "updates": ["poll"],

@@ -92,7 +92,7 @@ def test_the_clock_may_wrap_without_a_key_and_a_long_pause_brings_one():
 
 
 def test_sources_have_their_own_streams_and_hear_only_what_is_meant_for_them():
-    uplink = Uplink(None, None)
+    uplink = Uplink(None)
     streams = [imu(), PoseStream(1, 33, 4)]
     for stream in streams:
         uplink.add_source(stream)

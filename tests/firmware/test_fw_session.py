@@ -6,9 +6,9 @@ import time
 from posewire_fw import config
 from posewire_fw.events import Events
 from posewire_fw.ring import Ring
-from posewire_fw.session import HOLD_MS, TABLE, TIMEOUTS, Session, transition
 from posewire_fw.tools import Tools, integer
 from posewire_fw.uplink import Uplink
+from posewire_fw.voice_session import HOLD_MS, TABLE, TIMEOUTS, VoiceSession, transition
 
 
 class Wire:
@@ -26,6 +26,9 @@ class Wire:
 
     def close(self, code=1000):
         self.closed = True
+
+    def longest(self):
+        return 4096
 
 
 class Mic:
@@ -122,7 +125,8 @@ class Scene:
         self.mic = Mic()
         self.speaker = Player()
         self.ring = Ring(484 * 4, 484)
-        self.uplink = Uplink(self.ring, None)
+        self.uplink = Uplink(None)
+        self.uplink.ring = self.ring
         self.source = Source()
         self.uplink.add_source(self.source)
         self.tools = Tools("bench", lambda name, arguments: None)
@@ -131,18 +135,18 @@ class Scene:
         self.seen = []
         for name in ("state", "stt", "emotion", "connected", "disconnected"):
             self.events.on(name, lambda value, name=name: self.seen.append((name, value)))
-        self.session = Session(
+        self.session = VoiceSession(
             settings,
             Hardware(half_duplex),
             "0.0",
             self.wire,
             self.uplink,
-            self.mic,
-            self.ring,
-            self.speaker,
             self.tools,
             self.events,
             self.reboot,
+            self.mic,
+            self.ring,
+            self.speaker,
         )
 
     def reboot(self):
@@ -171,7 +175,7 @@ class Scene:
     def later(self, milliseconds):
         """Let time pass: what the session remembers of the past moves back."""
         session = self.session
-        for name in ("_since", "_pressed", "_deaf_since"):
+        for name in ("_since", "_pressed", "_ignoring_since"):
             setattr(session, name, time.ticks_add(getattr(session, name), -milliseconds))
         session.tick()
 
@@ -406,7 +410,7 @@ def test_every_line_of_the_table_can_be_carried_out():
         seen.add((state, event))
         states.add(state)
         for action in line.split(" ")[3:]:
-            assert hasattr(Session, "_" + action), line
+            assert hasattr(VoiceSession, "_" + action), line
     for line in TABLE.strip().split("\n"):
         assert line.split(" ")[2] in states, line
 

@@ -4,8 +4,7 @@ import struct
 from array import array
 
 import twins
-from fw_support import Random
-from posewire_fw import adpcm, copy, crc16, imu, imu_bias, keypoints, mask, pcm, pose_pack, utf8
+from posewire_fw import adpcm, crc16, imu, imu_bias, keypoints, mask, memcopy, pcm, pose_pack, utf8
 from posewire_fw.imu_chips import CHIPS
 
 
@@ -17,7 +16,7 @@ def test_copy_at_every_alignment():
                 source = rng.bytes(48)
                 fast = bytearray(rng.bytes(48))
                 plain = bytearray(fast)
-                copy.copy(fast, at, source, start, count)
+                memcopy.memcopy(fast, at, source, start, count)
                 twins.copy(plain, at, source, start, count)
                 assert fast == plain
 
@@ -25,7 +24,7 @@ def test_copy_at_every_alignment():
 def test_copy_moves_down_within_one_buffer():
     for shift in (1, 2, 4, 7, 8):
         fast = bytearray(range(100))
-        copy.copy(fast, 4, fast, 4 + shift, 60)
+        memcopy.memcopy(fast, 4, fast, 4 + shift, 60)
         assert fast == bytes(range(4)) + bytes(range(4 + shift, 64 + shift)) + bytes(range(64, 100))
 
 

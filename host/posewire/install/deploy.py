@@ -47,7 +47,7 @@ import json
 try:
  with open('config.json') as f: c=json.load(f)
  if c.get('watchdog',{}).get('enabled'):
-  import machine;machine.WDT(timeout=600000)
+  import machine;machine.WDT(timeout=1800000)
 except Exception: pass
 """
 
@@ -87,7 +87,7 @@ class Plan:
 def read_state(repl: BoardRepl) -> BoardState:
     """Ask a board for its interpreter and its files. Raises InstallError."""
     repl.run(_CALM_WATCHDOG)
-    lines = repl.run(_LOOK, timeout=60).strip().splitlines()
+    lines = repl.run(_LOOK, timeout=180).strip().splitlines()
     try:
         found = json.loads(lines[-1])
         interpreter = parse_interpreter(found["version"], found["mpy"], found["machine"])
@@ -134,7 +134,7 @@ def carry_out(
         repl.write(file.path + STAGED, file.data, report)
         done += len(file.data)
         on_progress(done, file.path)
-    repl.run(_finish(plan), timeout=60)
+    repl.run(_finish(plan), timeout=180)
 
 
 def _finish(plan: Plan) -> str:

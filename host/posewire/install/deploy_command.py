@@ -12,12 +12,13 @@ from typing import Any
 
 from posewire.boards.definition import BoardDefinition, load_board
 from posewire.boards.folders import board_folder, firmware_folder
+from posewire.boards.profiles import PROFILES
 from posewire.errors import InstallError
 from posewire.install.bundle import ARCHITECTURES, BundleFile, firmware_files, json_file
 from posewire.install.deploy import BoardState, Plan, carry_out, make_plan, read_state, verify
 from posewire.install.interpreter import check_interpreter
 from posewire.install.progress import Progress
-from posewire.install.repl import open_repl
+from posewire.install.repl import BoardRepl, open_repl
 from posewire.install.serial_ports import choose_port
 
 _NAME_MAX = 64
@@ -26,7 +27,10 @@ _NAME_MAX = 64
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire deploy``."""
     parser.add_argument("--board", help="name of a board definition, or a folder with a board.toml")
-    parser.add_argument("--port", help="serial port (default: the only one)")
+    parser.add_argument(
+        "--profile", choices=PROFILES, help="what the board is for; without it, as it was or as its definition says"
+    )
+    parser.add_argument("--port", help="serial port; without it, the only one there is")
     parser.add_argument("--config", type=Path, help="config.json to put there (default: the board keeps its own)")
     parser.add_argument(
         "--file",
@@ -52,9 +56,12 @@ def run(args: argparse.Namespace) -> int:
     """Deploy; the status is 0 when the board has all files."""
     board = find_board(args.board) if args.board else None
     firmware = args.firmware or firmware_folder()
+    if board is not None and args.profile:
+        board = board.with_profile(args.profile)
     extras = _extras(args, board)
     if args.arch or args.folder is not None:
-        files = firmware_files(firmware, "" if args.source else _architecture(args, board))
+        profile = board.board.profile if board is not None else args.profile or "full"
+        files = firmware_files(firmware, "" if args.source else _architecture(args, board), profile)
         if args.folder is not None and not args.dry_run:
             write_folder(args.folder, [*files, *extras])
         _tell_sizes(files, firmware, args.json)
@@ -68,7 +75,11 @@ def run(args: argparse.Namespace) -> int:
         if not args.source and not state.interpreter.takes_mpy:
             _say(args, "the board does not take this mpy-cross's .mpy files: source is deployed")
         architecture = "" if args.source or not state.interpreter.takes_mpy else state.interpreter.architecture
-        wanted = [*firmware_files(firmware, architecture), *extras]
+        tables = board.device_tables() if board is not None else _tables_of(repl)
+        if board is None and args.profile:
+            tables["board"]["profile"] = args.profile
+            extras.append(json_file("board.json", tables))
+        wanted = [*firmware_files(firmware, architecture, _profile_of(tables)), *extras]
         plan = make_plan(wanted, state)
         if not args.dry_run:
             if plan.write or plan.remove:
@@ -79,6 +90,21 @@ def run(args: argparse.Namespace) -> int:
                 repl.reset()
     _tell(args, plan, state)
     return 0
+
+
+def _tables_of(repl: BoardRepl) -> dict[str, Any]:
+    """The board.json that is on a board. Raises InstallError."""
+    try:
+        tables = json.loads(repl.read("board.json"))
+        tables["board"]["name"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InstallError("the board's board.json makes no sense: name the board with --board") from error
+    return dict(tables)
+
+
+def _profile_of(tables: dict[str, Any]) -> str:
+    profile = tables["board"].get("profile")
+    return profile if profile in PROFILES else "full"
 
 
 def _architecture(args: argparse.Namespace, board: BoardDefinition | None) -> str:

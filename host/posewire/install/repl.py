@@ -10,7 +10,9 @@ from posewire.errors import InstallError
 from posewire.install.serial_ports import missing_extra
 
 _CHUNK = 1024
-_ENTER_SECONDS = 10
+_ENTER_SECONDS = 30
+# A nearly full or worn flash collects its garbage now and then: a board that is silent for so long is not dead.
+_FLASH_SECONDS = 90.0
 _ATTEMPTS = 3
 _NO_REPL = (
     "the board on {port} does not give its REPL. Does another program (a monitor, an editor) have the port open? "
@@ -32,16 +34,20 @@ class BoardRepl:
             output, error = self._transport.exec_raw(code, timeout=timeout)
         if error:
             last = error.decode("utf-8", "replace").strip().splitlines()[-1]
+            if _is_full(last):
+                raise InstallError(f"the flash of the board on {self._port} is full")
             raise InstallError(f"the board on {self._port} says: {last}")
         text: str = output.decode("utf-8", "replace")
         return text
 
     def write(self, path: str, data: bytes, on_progress: Callable[[int], None] = lambda count: None) -> None:
         """Write a file; ``on_progress`` gets the number of bytes written so far."""
-        with self._told(f"write {path}"):
-            self._transport.fs_writefile(
-                path, data, chunk_size=_CHUNK, progress_callback=lambda written, total: on_progress(written)
-            )
+        self.run(f"f=open({path!r},'wb')\nw=f.write", _FLASH_SECONDS)
+        for start in range(0, len(data), _CHUNK):
+            piece = data[start : start + _CHUNK]
+            self.run(f"w({piece!r})", _FLASH_SECONDS)
+            on_progress(start + len(piece))
+        self.run("f.close()", _FLASH_SECONDS)
 
     def read(self, path: str) -> bytes:
         """Return a file's content."""
@@ -61,9 +67,13 @@ class BoardRepl:
         except Exception as error:
             # mpremote raises its own errors, OSError for files, and struct.error when the line breaks in the middle.
             text = str(error) or type(error).__name__
-            if "ENOSPC" in text or getattr(error, "errno", None) == 28:
+            if _is_full(text) or getattr(error, "errno", None) == 28:
                 raise InstallError(f"the board's flash is full: cannot {what}") from error
             raise InstallError(f"cannot {what} (board on {self._port}): {text.strip().splitlines()[-1]}") from error
+
+
+def _is_full(text: str) -> bool:
+    return "ENOSPC" in text or "Errno 28" in text or text.endswith("OSError: 28")
 
 
 @contextlib.contextmanager

@@ -142,6 +142,7 @@ class SimBoard:
         device_id: str = DEVICE_ID,
         config: Mapping[str, Any] | None = None,
         board: str = "sim",
+        profile: str | None = None,
         user_tools: Path | None = None,
         firmware: Path | None = None,
         on_line: Callable[[str], None] | None = None,
@@ -171,6 +172,8 @@ class SimBoard:
         self._hardware = HARDWARE
         folder = board_folder(board)
         definition = load_board(folder)
+        if profile is not None:
+            definition = definition.with_profile(profile)
         pins = definition.pins
         self._led_pin = pins.get("led")
         self._imu_chip = imu_chip or (definition.imu.chip if definition.imu else "mpu6050")

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from posewire.boards.profiles import is_used
 from posewire.errors import UpdateError
 from posewire.install.bundle import ARCHITECTURES, PACKAGE, compile_files
 
@@ -55,8 +56,8 @@ def firmware_version(firmware: Path) -> str:
     return found[1]
 
 
-def build_app(firmware: Path, arch: str, mpy: int, mpy_sub: int) -> Bundle:
-    """Compile the application of a firmware folder for one architecture.
+def build_app(firmware: Path, arch: str, mpy: int, mpy_sub: int, profile: str = "full") -> Bundle:
+    """Compile what a profile uses of a firmware folder for one architecture.
 
     Raises:
         UpdateError: the architecture is not known, or the board would not load the compiler's files.
@@ -67,8 +68,8 @@ def build_app(firmware: Path, arch: str, mpy: int, mpy_sub: int) -> Bundle:
             f"the firmware cannot be compiled for the board's architecture {arch!r}", "wrong_architecture"
         )
     version = firmware_version(firmware)
-    sources = sorted((firmware / PACKAGE).rglob("*.py"))
-    files = {file.path: file.data for file in compile_files(firmware, sources, arch)}
+    sources = [path for path in sorted((firmware / PACKAGE).rglob("*.py")) if is_used(path.stem, profile)]
+    files = {file.path: file.data for file in compile_files(firmware, sources, arch, profile != "full")}
     for name, data in files.items():
         native = data[2] >> 2 & 15
         if data[0] != _MPY or data[1] != mpy or (native and data[2] & 3 != mpy_sub):

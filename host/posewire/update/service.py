@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from posewire.boards.profiles import PROFILES
 from posewire.errors import PosewireError, UpdateError, WireError
 from posewire.update.bundle import Bundle, build_app, read_image
 from posewire.update.settings import UpdateSettings
@@ -63,7 +64,7 @@ class UpdateService:
         self._settings = settings
         self._find_firmware = find_firmware
         self._updates: dict[str, DeviceUpdate] = {}
-        self._apps: dict[tuple[str, int, int], Bundle] = {}
+        self._apps: dict[tuple[str, int, int, str], Bundle] = {}
         self._building = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -167,18 +168,21 @@ class UpdateService:
             return
         arch = message_field(message, "arch", str)[:20]
         versions = message_field(message, "mpy", int), message_field(message, "mpy_sub", int, 0)
+        profile = message_field(message, "profile", str, "full")
         update.stage = "building"
-        task = asyncio.create_task(self._build(update, send, arch, *versions))
+        task = asyncio.create_task(
+            self._build(update, send, arch, *versions, profile if profile in PROFILES else "full")
+        )
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _build(self, update: DeviceUpdate, send: Send, arch: str, mpy: int, mpy_sub: int) -> None:
+    async def _build(self, update: DeviceUpdate, send: Send, arch: str, mpy: int, mpy_sub: int, profile: str) -> None:
         try:
             # One at a time: fifty boards of one kind need one bundle.
             async with self._building:
-                key = arch, mpy, mpy_sub
+                key = arch, mpy, mpy_sub, profile
                 if key not in self._apps:
-                    self._apps[key] = await asyncio.to_thread(build_app, self._firmware(), arch, mpy, mpy_sub)
+                    self._apps[key] = await asyncio.to_thread(build_app, self._firmware(), *key)
                 bundle = self._apps[key]
         except PosewireError as error:
             self._fail(update, error.code, str(error))

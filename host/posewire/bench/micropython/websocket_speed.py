@@ -37,7 +37,6 @@ class Board:
     """posewire_fw.link as the firmware uses it: it asks for the next frame when the network takes one."""
 
     def __init__(self):
-        from posewire_fw.copy import copy
         from posewire_fw.link import Link
 
         self._copy = copy

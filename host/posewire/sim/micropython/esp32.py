@@ -113,6 +113,13 @@ class Partition:
         self._size = _partition_size
         self._label = id if isinstance(id, str) else _boot[id] if self._size else "factory"
 
+    @classmethod
+    def find(cls, type=TYPE_APP, subtype=0xFF, label=None, block_size=_SECTOR):
+        """The partitions of a kind: those for applications, of which a small chip has one."""
+        if type != cls.TYPE_APP:
+            return []
+        return [cls("ota_0"), cls("ota_1")] if _partition_size else [cls("factory")]
+
     def info(self):
         """(type, subtype, address, size, label, encrypted)"""
         number = ("ota_0", "ota_1", "factory").index(self._label)

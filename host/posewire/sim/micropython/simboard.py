@@ -1,6 +1,8 @@
 """Power on: the line to Python first, then what a board does: boot.py, then main.py."""
 
 import gc
+import sys
+import time
 
 # What the hardware leaves of itself in the heap is to lie close together.
 gc.threshold(8192)
@@ -72,15 +74,37 @@ class _Listener:
             for name, forward in self._forwards:
                 events.on(name, forward)
 
-    def _forward(self, name):
-        return lambda value: simbus.send_json(simbus.EVENT, [name, value])
+def _forward(name):
+    return lambda value: simbus.send_json(simbus.EVENT, [name, value])
 
-    def _ask(self, port, a, b, c, length):
-        self._wanted = True
 
-    def _leave(self, port, a, b, c, length):
-        if self._app is not None:
-            self._app.current().session.leave()
+def _listen():
+    # The application itself is not imported here: the firmware decides what comes before it.
+    try:
+        from posewire_fw import events
+    except Exception:
+        # Another program than this firmware, or a firmware that is broken: main.py will say so.
+        return
+    for name in _EVENTS:
+        events.board.on(name, _forward(name))
+    _Status(_snapshot)
+    simbus.on(simbus.OFF, _leave)
+
+
+def _application():
+    module = sys.modules.get("posewire_fw.app")
+    return module.current() if module is not None else None
+
+
+def _snapshot():
+    application = _application()
+    return application.snapshot() if application is not None else {}
+
+
+def _leave(*numbers):
+    application = _application()
+    if application is not None:
+        application.session.leave()
 
 
 _Listener()

@@ -4,7 +4,7 @@ import micropython
 
 
 @micropython.viper
-def copy(target, at: int, source, start: int, count: int):
+def memcopy(target, at: int, source, start: int, count: int):
     """Copy count bytes forwards; within one buffer the target must not lie after the source."""
     t8 = ptr8(target)
     s8 = ptr8(source)

@@ -3,7 +3,7 @@
 import sys
 
 
-def forget(*names):
+def unload_modules(*names):
     """Let go of modules of this package; a later import loads them anew."""
     package = sys.modules.get("posewire_fw")
     for name in names:
@@ -12,7 +12,7 @@ def forget(*names):
             delattr(package, name)
 
 
-def spare(module, *names):
+def drop_functions(module, *names):
     """Give back functions of a module that have done their work; what they have made keeps the module itself alive."""
     for name in names:
         delattr(module, name)

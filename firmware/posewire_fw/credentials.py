@@ -21,7 +21,7 @@ LAST_HOST = "last_host"
 AP_PASSWORD = "ap_password"
 # The partition of a firmware image on trial; that the next start leaves motion out, to have memory for an update.
 IMAGE = "image"
-LEAN = "lean"
+NO_MOTION = "no_motion"
 _NETWORKS = "wifi"
 
 
@@ -53,7 +53,7 @@ def put(name, text):
             nvs.erase_key(name)
         nvs.commit()
     except (ImportError, OSError) as exc:
-        log.error("secrets", "%s cannot be stored: %s", name, exc)
+        log.error("credentials", "%s cannot be stored: %s", name, exc)
         return False
     return True
 

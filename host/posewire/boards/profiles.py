@@ -1,0 +1,46 @@
+"""What a board is for, and which files of the firmware that takes."""
+
+from typing import Final
+
+PROFILES: Final = {
+    "motion": "motion sensor or keypoints, published in a room; tools, updates; no sound",
+    "voice": "microphone, speaker, button and light; tools, updates; no motion",
+    "full": "voice and motion together, and following others' motion",
+}
+
+_VOICE: Final = frozenset(("adpcm", "codec_ports", "es8311", "mic", "pcm", "ring", "speaker", "vad", "voice_session"))
+_MOTION: Final = frozenset(
+    (
+        "bno08x",
+        "crc16",
+        "fixed",
+        "grove_ai",
+        "huskylens2",
+        "imu",
+        "imu_bias",
+        "imu_bmi270",
+        "imu_chips",
+        "keypoints",
+        "pose_core",
+        "pose_encoder",
+        "pose_filter",
+        "pose_pack",
+        "pose_quat",
+        "pose_queue",
+        "pose_rate",
+        "pose_sets",
+        "pose_stream",
+        "pose_tables",
+    )
+)
+_FOLLOWING: Final = frozenset(("pose_decoder", "pose_receiver", "pose_tables_face", "pose_unpack"))
+_LEFT_OUT: Final = {
+    "motion": _VOICE | _FOLLOWING,
+    "voice": _MOTION | _FOLLOWING,
+    "full": frozenset[str](),
+}
+
+
+def is_used(module: str, profile: str) -> bool:
+    """Whether a profile uses a module of the package, named without its ending."""
+    return module not in _LEFT_OUT[profile]
