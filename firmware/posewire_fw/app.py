@@ -46,10 +46,16 @@ class App:
         self.keypoints = self.imu = self.receiver = None
         self._reboot_at = None
         self._pressed_at = time.ticks_ms()
+        from posewire_fw.settings import read_settings
+
+        self.config = read_settings()
+        # One after the other, so that the next takes the place of the last.
+        unload_modules("settings", "config", "url", "credentials")
+        gc.collect()
         from posewire_fw import assembly
 
         assembly.build(self)
-        unload_modules("assembly", "device_tools", "outputs", "config")
+        unload_modules("assembly", "device_tools", "outputs", "board")
 
     def add_pose_stream(self, stream):
         pose = self.config["pose"]

@@ -10,7 +10,7 @@ import machine
 import posewire_slots
 from micropython import const
 
-from posewire_fw import board, credentials, log, memory
+from posewire_fw import board, log, memory
 from posewire_fw.connection import Connection
 from posewire_fw.led import open_led
 from posewire_fw.link import Link
@@ -43,9 +43,7 @@ _MESSAGE_SMALL = const(2560)
 
 def build(app):
     """Make all parts of the application."""
-    settings = app.config = read_settings()
-    unload_modules("config")
-    gc.collect()
+    settings = app.config
     hardware = app.board = board.load()
     small = memory.is_small()
     waits = wait_for_update(settings)
@@ -84,6 +82,29 @@ def build(app):
     _open_part(app, "tools", register_tools)
     add_workers(app)
     hardware.needs = None
+    unload_modules("credentials")
+    if small:
+        _drop_what_is_done(app)
+
+
+def _drop_what_is_done(app):
+    """Give back what has made the parts: nobody makes another one."""
+    for part in (app, app.session, app.wifi, app.tools, app.updates, app.telemetry, app.connection, app.console,
+                 app.supervisor, app.imu, app.keypoints, app.uplink, app.uplink.rate):  # fmt: skip
+        if part is not None and hasattr(type(part), "__init__"):
+            try:
+                drop_functions(type(part), "__init__")
+            except (AttributeError, KeyError):
+                pass
+    drop_functions(type(app.supervisor), "add")
+    drop_functions(
+        type(app.board), "has_microphone", "has_speaker", "button_pin", "open_codec", "_codec_bus", "open_uart"
+    )
+    if app.uplink.rate is not None:
+        from posewire_fw.pose_stream import drop_builders
+
+        drop_builders()
+    unload_modules("led")
 
 
 def _open_part(app, name, open_it):
@@ -106,30 +127,13 @@ def _open_part(app, name, open_it):
     return False
 
 
-def read_settings():
-    """The settings with what the board keeps secret; settings["errors"] says what was wrong with them."""
-    from posewire_fw import config
-
-    settings, errors = config.load()
-    for error in errors:
-        log.error("config", "%s", str(error)[len("config: ") :])
-    settings["errors"] = errors
-    # What the file says goes first; the rest is what the board was given over serial, its page, or by a host.
-    if settings["wifi"] is not None:
-        settings["wifi"] = settings["wifi"] + credentials.networks()
-    if not settings["host"]["token"]:
-        settings["host"]["token"] = credentials.get(credentials.TOKEN)
-    if settings["client_id"] is None:
-        settings["client_id"] = credentials.get(credentials.CLIENT_ID) or config.new_client_id()
-        credentials.put(credentials.CLIENT_ID, settings["client_id"])
-    return settings
-
-
 def wait_for_update(settings):
     """Leave motion out, once, where an update has asked for its memory; the answer is for Updates."""
     pose = settings["pose"]
     if not pose["room"]:
         return None
+    from posewire_fw import credentials
+
     if not credentials.get(credentials.NO_MOTION):
         return False
     credentials.put(credentials.NO_MOTION, "")

@@ -4,14 +4,25 @@ import io
 import os
 import sys
 
+import machine
+import posewire_slots as slots
 from micropython import const
 
-from posewire_fw import log
+from posewire_fw import __version__, log
 from posewire_fw.files import write_file
 
 FILE = "crash.txt"
 _MAX = const(1200)
 _LINES = const(400)
+
+
+_CAUSES = {
+    machine.PWRON_RESET: "power on",
+    machine.HARD_RESET: "reset",
+    machine.WDT_RESET: "watchdog",
+    machine.DEEPSLEEP_RESET: "deep sleep",
+    machine.SOFT_RESET: "soft reset",
+}
 
 
 def record(exc):
@@ -33,6 +44,17 @@ def read():
             return file.read(_MAX)
     except (OSError, UnicodeError):
         return ""
+
+
+def add_start(message):
+    """Put into a message how and with what the board has started, and what it died of before."""
+    message["started"] = True
+    message["reset_cause"] = _CAUSES.get(machine.reset_cause(), "unknown")
+    message["slot"] = slots.folder(slots.load_state().slot) or "base"
+    message["firmware"] = __version__
+    text = read()
+    if text:
+        message["crash"] = text
 
 
 def remove():

@@ -5,8 +5,8 @@ import os
 
 from micropython import const
 
-from posewire_fw.pose_encoder import PoseEncoder
-from posewire_fw.pose_sets import CUSTOM, NAMED, QUAT, PoseSet
+from posewire_fw.pose_sets import CUSTOM, NAMED, QUAT
+from posewire_fw.unload import drop_functions, unload_modules
 
 IMU6 = const(8)
 
@@ -30,6 +30,16 @@ def is_shape(set_id, landmarks, channels):
     if set_id != CUSTOM or not 0 < channels <= _CHANNELS_MAX or not 0 < landmarks <= _LANDMARKS_MAX:
         return False
     return landmarks * channels <= VALUES_MAX
+
+
+def drop_builders():
+    """Give back what makes sets and encoders: the streams are there. Another one loads it again."""
+    from posewire_fw import pose_encoder, pose_sets
+
+    drop_functions(pose_encoder.PoseEncoder, "__init__")
+    drop_functions(pose_sets.PoseSet, "__init__", "_plan")
+    drop_functions(pose_sets, "_table", "cumulative", "check", "Slot", "ints")
+    unload_modules("pose_encoder", "pose_sets")
 
 
 class PoseStream:
@@ -62,6 +72,10 @@ class PoseStream:
         Raises MemoryError: then the stream is closed until it gets a shape that fits.
         """
         self.close()
+        # Here, because what makes them may have been given back.
+        from posewire_fw.pose_encoder import PoseEncoder
+        from posewire_fw.pose_sets import PoseSet
+
         bits = (_CUSTOM_BITS,) * channels if self.set_id == CUSTOM else ()
         pose_set = PoseSet(self.set_id, landmarks, bits)
         pose_set.raw = self._counts

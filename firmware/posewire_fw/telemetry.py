@@ -3,22 +3,12 @@
 import gc
 import time
 
-import machine
-import posewire_slots as slots
 from micropython import const
 
-from posewire_fw import __version__, memory
+from posewire_fw import memory
 from posewire_fw.unload import unload_modules
 
 _PERIOD_MS = const(30000)
-
-_CAUSES = {
-    machine.PWRON_RESET: "power on",
-    machine.HARD_RESET: "reset",
-    machine.WDT_RESET: "watchdog",
-    machine.DEEPSLEEP_RESET: "deep sleep",
-    machine.SOFT_RESET: "soft reset",
-}
 
 
 class Telemetry:
@@ -72,14 +62,8 @@ class Telemetry:
         if self._started:
             from posewire_fw import crash
 
-            message["started"] = True
-            message["reset_cause"] = _CAUSES.get(machine.reset_cause(), "unknown")
-            message["slot"] = slots.folder(slots.load_state().slot) or "base"
-            message["firmware"] = __version__
+            crash.add_start(message)
             message["ssid"] = app.wifi.ssid
-            text = crash.read()
-            if text:
-                message["crash"] = text
         app.session.send(message)
         if crash is not None:
             self._started = False

@@ -4,18 +4,12 @@ import json
 
 from micropython import const
 
-from posewire_fw import __version__, log
+from posewire_fw import log
+from posewire_fw.unload import unload_modules
 
-PROTOCOL_VERSION = "2024-11-05"
-
-# tools/list goes out in pages of about this many bytes: each must fit the transmit buffer.
-PAGE_BYTES = const(2048)
-
-PARSE_ERROR = const(-32700)
-INVALID_REQUEST = const(-32600)
-METHOD_NOT_FOUND = const(-32601)
-INVALID_PARAMS = const(-32602)
-INTERNAL_ERROR = const(-32603)
+_PARSE_ERROR = const(-32700)
+_INVALID_REQUEST = const(-32600)
+_INVALID_PARAMS = const(-32602)
 
 
 class ParameterError(Exception):
@@ -52,14 +46,6 @@ class Tool:
         self.description = description
         self.properties = properties
         self.fn = fn
-
-    def schema(self):
-        required = [name for name in self.properties if "default" not in self.properties[name]]
-        return {
-            "name": self.name,
-            "description": self.description,
-            "inputSchema": {"type": "object", "properties": self.properties, "required": required},
-        }
 
     def call(self, arguments):
         """Check the arguments, fill in defaults, call. Raises ParameterError and whatever the function raises."""
@@ -106,7 +92,7 @@ class Tools:
     """The registry. on_call(name, arguments) is told of every call that was carried out."""
 
     def __init__(self, board_name, on_call):
-        self._board_name = board_name
+        self.board_name = board_name
         self.all = []
         self.values = []
         self._on_call = on_call
@@ -145,54 +131,29 @@ class Tools:
             try:
                 request = json.loads(request)
             except ValueError:
-                return rpc_error(None, PARSE_ERROR, "not JSON")
+                return rpc_error(None, _PARSE_ERROR, "not JSON")
         if not isinstance(request, dict):
-            return rpc_error(None, INVALID_REQUEST, "not a JSON-RPC request")
+            return rpc_error(None, _INVALID_REQUEST, "not a JSON-RPC request")
         number = request.get("id")
         method = request.get("method")
         if request.get("jsonrpc") != "2.0" or not isinstance(method, str):
-            return rpc_error(number, INVALID_REQUEST, "not a JSON-RPC 2.0 request")
+            return rpc_error(number, _INVALID_REQUEST, "not a JSON-RPC 2.0 request")
         if method.startswith("notifications/") or "id" not in request:
             return None
         params = request.get("params")
         if params is None:
             params = {}
         if not isinstance(params, dict):
-            return rpc_error(number, INVALID_PARAMS, "params must be an object")
-        if method == "initialize":
-            return rpc_result(number, self._initialize())
-        if method == "ping":
-            return rpc_result(number, {})
-        if method == "tools/list":
-            return self._list(number, params)
+            return rpc_error(number, _INVALID_PARAMS, "params must be an object")
         if method == "tools/call":
             return self._call(number, params)
-        return rpc_error(number, METHOD_NOT_FOUND, "no such method: %s" % method)
+        # Once a session, mostly.
+        from posewire_fw.tool_answers import answer
 
-    def _initialize(self):
-        return {
-            "protocolVersion": PROTOCOL_VERSION,
-            "capabilities": {"tools": {}},
-            "serverInfo": {"name": self._board_name, "version": __version__},
-        }
-
-    def _list(self, number, params):
-        cursor = params.get("cursor") or ""
-        start = 0
-        if cursor:
-            while start < len(self.all) and self.all[start].name != cursor:
-                start += 1
-            if start == len(self.all):
-                return rpc_error(number, INVALID_PARAMS, "no such cursor")
-        page = []
-        size = 0
-        for tool in self.all[start:]:
-            schema = tool.schema()
-            size += len(json.dumps(schema)) + 2
-            if page and size > PAGE_BYTES:
-                return rpc_result(number, {"tools": page, "nextCursor": tool.name})
-            page.append(schema)
-        return rpc_result(number, {"tools": page})
+        try:
+            return answer(self, number, method, params)
+        finally:
+            unload_modules("tool_answers")
 
     def _call(self, number, params):
         name = params.get("name")
@@ -201,13 +162,13 @@ class Tools:
             arguments = {}
         tool = self.find(name)
         if tool is None:
-            return rpc_error(number, INVALID_PARAMS, "no such tool: %s" % name)
+            return rpc_error(number, _INVALID_PARAMS, "no such tool: %s" % name)
         if not isinstance(arguments, dict):
-            return rpc_error(number, INVALID_PARAMS, "arguments must be an object")
+            return rpc_error(number, _INVALID_PARAMS, "arguments must be an object")
         try:
             text = _as_text(tool.call(arguments))
         except ParameterError as exc:
-            return rpc_error(number, INVALID_PARAMS, str(exc))
+            return rpc_error(number, _INVALID_PARAMS, str(exc))
         except Exception as exc:
             log.exception("tools", "%s failed" % name, exc)
             return rpc_result(

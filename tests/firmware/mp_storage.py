@@ -16,7 +16,7 @@ import posewire_slots as slots
 import simbus
 from mp_updater import fresh, mount
 
-from posewire_fw import config, crash, credentials, image_update, log, ntp, updates
+from posewire_fw import config, crash, credentials, image_update, log, ntp, update_control, updates
 from posewire_fw.console import Console
 from posewire_fw.telemetry import Telemetry
 from posewire_fw.update_error import UpdateError
@@ -260,15 +260,15 @@ def test_a_board_without_memory_for_an_update_starts_without_motion_once():
     fresh(64)
     restarts, sent = [], []
     work = updates.Updates(sent.append, lambda: restarts.append(1), lambda: "idle", "full", False)
-    work._fail(MemoryError("none"))
+    update_control.fail(work, MemoryError("none"))
     assert restarts == [1] and sent == [] and credentials.get(credentials.NO_MOTION) == "1"
     # Where there is nothing to leave out, the host is told.
     work = updates.Updates(sent.append, lambda: restarts.append(1), lambda: "idle", "full", None)
-    work._fail(MemoryError("none"))
+    update_control.fail(work, MemoryError("none"))
     assert restarts == [1] and sent[0]["code"] == "update_failed"
     # What fails without motion ends in a start with it.
     work = updates.Updates(sent.append, lambda: restarts.append(1), lambda: "idle", "full", True)
-    work._fail(MemoryError("none"))
+    update_control.fail(work, MemoryError("none"))
     assert restarts == [1, 1] and len(sent) == 2
 
 

@@ -5,7 +5,7 @@ import time
 from fw_support import raises
 from posewire_fw.button import NOTHING, PRESSED, RELEASED, Button
 from posewire_fw.clock import Clock
-from posewire_fw.connection import Backoff
+from posewire_fw.connecting import next_wait
 from posewire_fw.events import Events
 from posewire_fw.led import Led
 from posewire_fw.ring import Ring
@@ -163,14 +163,17 @@ def test_a_failing_listener_does_not_stop_the_others():
 
 
 def test_backoff_doubles_to_30_s_and_starts_again_after_a_stable_connection():
-    backoff = Backoff()
-    waits = [backoff.after(0, False) for _ in range(10)]
+    waits = []
+    following = 0
+    for _ in range(10):
+        wait, following = next_wait(following, 0, False)
+        waits.append(wait)
     for wait, middle in zip(waits, (500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000, 30000)):
         assert middle * 3 // 4 <= wait <= min(middle * 5 // 4, 30000)
-    assert backoff.after(4999, False) > 20000
-    assert backoff.after(5000, False) <= 625
+    assert next_wait(following, 4999, False)[0] > 20000
+    assert next_wait(following, 5000, False)[0] <= 625
 
 
 def test_backoff_waits_at_least_a_second_after_an_error_and_varies():
-    assert all(Backoff().after(0, True) >= 1000 for _ in range(5))
-    assert len({Backoff().after(0, False) for _ in range(20)}) > 3
+    assert all(next_wait(0, 0, True)[0] >= 1000 for _ in range(5))
+    assert len({next_wait(0, 0, False)[0] for _ in range(20)}) > 3

@@ -4,7 +4,9 @@ import json
 
 from fw_support import raises
 from posewire_fw import iot
-from posewire_fw.tools import PAGE_BYTES, Tools, boolean, integer, string
+from posewire_fw.tool_answers import PAGE_BYTES
+from posewire_fw.tools import Tools, boolean, integer, string
+from support import raises
 
 
 class Lamp:
