@@ -1,6 +1,6 @@
 """The whole board, put together. startup.py calls run(); user code calls on() and snapshot()."""
 
-# assembly.py makes the parts.
+# The steps of the start make the parts.
 # pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
 
 import asyncio
@@ -31,11 +31,15 @@ _REPL_WATCHDOG_MS = const(3600000)
 _THRESHOLD_LEAST = const(4096)
 _THRESHOLD_MOST = const(32768)
 
+# What makes the parts, in this order: each has build(app). And the modules that only they need.
+_STEPS = ("settings", "base_parts", "voice_parts", "session_parts", "motion_parts", "tool_parts", "worker_parts")
+_NEEDED_ONCE = ("config", "url", "credentials", "parts", "board", "device_tools", "outputs")
+
 _app = None
 
 
 class App:
-    """All parts of the board; assembly.build() makes them. left_out: {part: why} of those that are not there."""
+    """All parts of the board; the steps of the start make them. left_out: {part: why} of those that are not there."""
 
     def __init__(self):
         self.events = events.board
@@ -46,16 +50,13 @@ class App:
         self.keypoints = self.imu = self.receiver = None
         self._reboot_at = None
         self._pressed_at = time.ticks_ms()
-        from posewire_fw.settings import read_settings
-
-        self.config = read_settings()
         # One after the other, so that the next takes the place of the last.
-        unload_modules("settings", "config", "url", "credentials")
-        gc.collect()
-        from posewire_fw import assembly
-
-        assembly.build(self)
-        unload_modules("assembly", "device_tools", "outputs", "board")
+        for step in _STEPS:
+            module = __import__("posewire_fw." + step, None, None, (step,))
+            module.build(self)
+            del module
+            unload_modules(step, *_NEEDED_ONCE)
+            gc.collect()
 
     def add_pose_stream(self, stream):
         pose = self.config["pose"]
@@ -80,6 +81,14 @@ class App:
         if token:
             headers.append(("Authorization", token if " " in token else "Bearer " + token))
         return headers
+
+    def last_address(self, host):
+        """Where a host was last, None when that is not known."""
+        from posewire_fw import credentials
+
+        address = credentials.last_address(host)
+        unload_modules("credentials")
+        return address
 
     def note_crash(self, text):
         """Keep what may be the last thing that is known."""

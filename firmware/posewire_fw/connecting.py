@@ -7,7 +7,7 @@ import time
 
 from micropython import const
 
-from posewire_fw import credentials, log
+from posewire_fw import log
 from posewire_fw.unload import unload_modules
 
 _PAUSE_MS = const(250)
@@ -22,22 +22,12 @@ AFTER_ERROR_MS = const(1000)
 STABLE_MS = const(5000)
 
 
-async def open_host(connection):
-    """Open the connection to the host. Raises OSError, MemoryError, HandshakeError, ValueError (the URL)."""
+async def prepare(connection):
+    """What must be before a connection: a network, a clock where certificates are checked, a token where asked.
+
+    Raises OSError.
+    """
     host = connection.config["host"]
-    link = connection.link
-    await _prepare(connection, host)
-    link.recall = _last_address
-    try:
-        await link.connect(host["url"], connection.headers(), host["ca"], connection.tick)
-    finally:
-        link.recall = None
-    if isinstance(link.peer, str) and link.peer != link.host:
-        credentials.put(credentials.LAST_HOST, "%s %s" % (link.host, link.peer))
-
-
-async def _prepare(connection, host):
-    """What must be before a connection: a network, a clock where certificates are checked, a token where asked."""
     wifi = connection.wifi
     if connection.setup_wanted or not wifi.known():
         connection.setup_wanted = False
@@ -45,7 +35,9 @@ async def _prepare(connection, host):
         await connection.setup(connection.tick)
     if not wifi.connected():
         connection.on_phase("trouble" if wifi.problem else "joining")
-        if not await wifi.join(connection.tick):
+        joined = await wifi.join(connection.tick)
+        unload_modules("wifi_join", "credentials")
+        if not joined:
             raise OSError("no Wi-Fi")
     connection.on_phase("trouble" if connection.config["errors"] else "offline")
     if host["url"].startswith("wss:"):
@@ -122,12 +114,3 @@ def next_wait(wait, lasted_ms, failed):
     if failed:
         wait = max(wait, AFTER_ERROR_MS)
     return min(wait, LAST_MS), after
-
-
-def _last_address(host):
-    """The address that this host had when the board last reached it, None when that is not known."""
-    known, _, address = credentials.get(credentials.LAST_HOST).partition(" ")
-    if known != host:
-        return None
-    log.warning("connection", "%s does not resolve: trying %s, where it was", host, address)
-    return address

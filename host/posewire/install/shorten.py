@@ -1,56 +1,74 @@
-"""Short private names for boards with little memory: each name that a program has is kept there, by its letters.
+"""Names for boards with little memory: what a program calls its own things is replaced by names that the chip knows.
 
-A name that begins with an underscore means something in its own module only (and where a class is derived from), so the
-same short one can stand for a different name in each: some seventy names do the work of three hundred. Arguments that
-are never given by name are renamed as well. What the program does is the same.
+MicroPython keeps every name that its image does not know in the heap: the firmware's take 20 KB of an ESP32's. So a
+name that nothing outside can see is replaced by one that is in the image anyway, for something else (chip_names.txt:
+read from a stock image; where an image lacks one, it costs memory and nothing more). A private name means something
+in its own module only, so one replacement serves many. What the program does is the same; only tracebacks look odd,
+and ``original_names`` says what is meant.
 """
 
 import ast
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.resources import files
 from pathlib import Path
 
 from posewire.errors import InstallError
 
-_BUILT_IN = {"_", "__"}
+# Its names are used by files that are not compiled, and at the REPL.
+_KEPT_MODULES = {"posewire_slots"}
 # Programs of users may give these their arguments by name.
 _CALLED_BY_USERS = {"app", "board", "led", "pose_receiver", "servo", "tools", "websocket_client"}
+_Functions = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def shorten(sources: Mapping[Path, str]) -> dict[Path, str]:
-    """The source of each file with short private names; all files of a program must be given at once.
+    """The source of each file with replaced names; all files of a program must be given at once.
 
     Raises:
         InstallError: a file that is not Python.
     """
+    trees = _parse(sources)
+    rename = _Rename(_replacements(trees))
+    # An argument that a text names may be given by name: fn(**arguments).
+    keywords = _keywords(trees.values()).union(*(_texts(tree) for tree in trees.values()))
+    result = {}
+    for path, tree in trees.items():
+        if path.stem not in _CALLED_BY_USERS:
+            for function in _functions(tree):
+                _rename_arguments(function, keywords, rename.spare)
+        rename.visit(tree)
+        result[path] = ast.unparse(tree)
+    return result
+
+
+def original_names(sources: Mapping[Path, str]) -> dict[tuple[str, str], str]:
+    """(module, replaced name) to what it is called in the source: for tracebacks. Raises InstallError."""
+    trees = _parse(sources)
+    names = _replacements(trees)
+    return {(path.stem, names[name]): name for path, tree in trees.items() for name in _names(tree) if name in names}
+
+
+def _parse(sources: Mapping[Path, str]) -> dict[Path, ast.Module]:
     trees: dict[Path, ast.Module] = {}
     for path, text in sources.items():
         try:
             trees[path] = ast.parse(text)
         except SyntaxError as error:
             raise InstallError(f"{path.name}, line {error.lineno}: {error.msg}") from None
-    short = _private_names(trees)
-    keywords = {word.arg for tree in trees.values() for word in _nodes(tree, ast.keyword)}
-    result = {}
-    for path, tree in trees.items():
-        _Private(short).visit(tree)
-        if path.stem not in _CALLED_BY_USERS:
-            for function in _nodes(tree, ast.FunctionDef, ast.AsyncFunctionDef):
-                _shorten_arguments(function, keywords)
-        result[path] = ast.unparse(tree)
-    return result
+    return trees
 
 
-def _nodes(tree: ast.AST, *kinds: type) -> Iterator:  # type: ignore[type-arg]
-    return (node for node in ast.walk(tree) if isinstance(node, kinds))
+def _functions(tree: ast.AST) -> Iterator[_Functions]:
+    return (node for node in ast.walk(tree) if isinstance(node, _Functions))
 
 
-def _is_private(name: str | None) -> bool:
-    return name is not None and name.startswith("_") and not name.startswith("__") and name not in _BUILT_IN
+def _keywords(trees: Iterable[ast.Module]) -> set[str]:
+    return {node.arg for tree in trees for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg}
 
 
 def _names(tree: ast.AST) -> Iterator[str]:
-    """All identifiers that could be private."""
+    """All identifiers."""
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name):
@@ -63,73 +81,101 @@ def _names(tree: ast.AST) -> Iterator[str]:
                 yield from names
 
 
-def _private_names(trees: Mapping[Path, ast.Module]) -> dict[str, str]:
-    """The short name of each private one: two that appear in one module, or in two that share a class, differ."""
-    kept = _BUILT_IN | {"_version"}
-    where: dict[str, set[str]] = {}
-    joined = _joined(trees)
-    for path, tree in trees.items():
-        # What is looked up by a text keeps its name: getattr(self, "_" + action), drop_functions(module, "_relay").
-        texts = [node.value for node in _nodes(tree, ast.Constant) if isinstance(node.value, str)]
-        kept |= {text for text in texts if _is_private(text)}
-        kept |= set(_constants(tree))
-        looked_up = "_" in texts
-        for name in _names(tree):
-            if not _is_private(name):
-                continue
-            where.setdefault(name, set()).add(joined[path.stem])
-            if looked_up:
-                kept.add(name)
-    taken: dict[str, set[str]] = {}
-    short: dict[str, str] = {}
-    for name in sorted(where, key=lambda name: (-len(where[name]), name)):
-        if name in kept:
-            continue
-        for candidate in _candidates():
-            places = taken.setdefault(candidate, set())
-            if candidate not in where and not places & where[name]:
-                places |= where[name]
-                short[name] = candidate
-                break
-    return short
+def _defined(tree: ast.AST) -> Iterator[str]:
+    """What a program itself gives a name: functions, classes, arguments, and everything that is assigned to."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()) | ast.arg(arg=name):
+                yield name
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
 
 
 def _constants(tree: ast.Module) -> Iterator[str]:
-    """Constants of the module: the compiler puts their values in their place."""
+    """Constants of the module that begin with an underscore: the compiler puts their values in their place."""
     for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            called = node.value.func
-            if isinstance(called, ast.Name) and called.id == "const" and isinstance(node.targets[0], ast.Name):
-                yield node.targets[0].id
+            called, target = node.value.func, node.targets[0]
+            is_constant = isinstance(called, ast.Name) and called.id == "const"
+            if is_constant and isinstance(target, ast.Name) and target.id.startswith("_"):
+                yield target.id
 
 
-def _candidates() -> Iterator[str]:
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    for size in (1, 2):
-        for letter in itertools.product(letters, repeat=size):
-            yield "_" + "".join(letter)
+def _texts(tree: ast.AST) -> set[str]:
+    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def _listed(file: str) -> list[str]:
+    return files("posewire.install").joinpath(file).read_text("utf-8").split()
+
+
+def _replacements(trees: Mapping[Path, ast.Module]) -> dict[str, str]:
+    """The replacement of each name that can be replaced."""
+    known = _listed("chip_names.txt")
+    # kept_names.txt: what programs of users may use.
+    kept = set(known) | set(_listed("kept_names.txt")) | {path.stem for path in trees} | _keywords(trees.values())
+    where: dict[str, set[str]] = {}
+    joined = _joined(trees)
+    defined: set[str] = set()
+    texts: set[str] = set()
+    for path, tree in trees.items():
+        defined |= set(_defined(tree))
+        # What is looked up by a text keeps its name: getattr(self, "_" + action), drop_functions(module, "_relay").
+        here = _texts(tree)
+        texts |= here
+        kept |= set(_constants(tree))
+        if path.stem in _KEPT_MODULES:
+            kept |= set(_names(tree))
+        for name in _names(tree):
+            where.setdefault(name, set()).add(joined[path.stem])
+            if "_" in here and name.startswith("_"):
+                kept.add(name)
+    kept |= texts | {name for name in where if name.startswith("__") or len(name) < 2}
+    # Most used first: a private one may share its replacement with others, a public one may not.
+    names = sorted((name for name in defined - kept if name in where), key=lambda name: (-len(where[name]), name))
+    private = [name for name in names if name.startswith("_")]
+    public = [name for name in names if not name.startswith("_")]
+    spare = [name for name in known if name not in where and name not in texts and name[0] != "_"]
+    spare = sorted(spare, key=lambda name: (len(name), name))
+    result: dict[str, str] = {}
+    taken: dict[str, set[str]] = {}
+    candidates = spare[: len(spare) // 3]
+    for name in private:
+        for candidate in candidates:
+            places = taken.setdefault(candidate, set())
+            if not places & where[name]:
+                places |= where[name]
+                result[name] = candidate
+                break
+    free = iter([name for name in spare if name not in taken])
+    result.update(zip(public, free, strict=False))
+    return result
 
 
 def _joined(trees: Mapping[Path, ast.Module]) -> dict[str, str]:
     """Each module's group: modules whose classes are derived from one another are in one."""
     group = {path.stem: path.stem for path in trees}
-    owner = {node.name: path.stem for path, tree in trees.items() for node in _nodes(tree, ast.ClassDef)}
-    for path, tree in trees.items():
-        for node in _nodes(tree, ast.ClassDef):
-            for base in node.bases:
-                name = base.id if isinstance(base, ast.Name) else base.attr if isinstance(base, ast.Attribute) else ""
-                if name in owner:
-                    old, new = group[path.stem], group[owner[name]]
-                    group = {module: new if other == old else other for module, other in group.items()}
+    classes = [
+        (path, node) for path, tree in trees.items() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
+    ]
+    owner = {node.name: path.stem for path, node in classes}
+    for path, node in classes:
+        for base in node.bases:
+            name = base.id if isinstance(base, ast.Name) else base.attr if isinstance(base, ast.Attribute) else ""
+            if name in owner:
+                old, new = group[path.stem], group[owner[name]]
+                group = {module: new if other == old else other for module, other in group.items()}
     return group
 
 
-class _Private(ast.NodeTransformer):
-    def __init__(self, short: Mapping[str, str]) -> None:
-        self._short = short
+class _Rename(ast.NodeTransformer):
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+        # For arguments: names that nothing in the program has.
+        self.spare = ["_" + "".join(letters) for letters in itertools.product("abcdefgh", repeat=1)]
 
     def _new(self, name: str) -> str:
-        return self._short.get(name, name)
+        return self._names.get(name, name)
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         node.id = self._new(node.id)
@@ -155,6 +201,11 @@ class _Private(ast.NodeTransformer):
         node.name = self._new(node.name)
         return self.generic_visit(node)
 
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
+        if node.name is not None:
+            node.name = self._new(node.name)
+        return self.generic_visit(node)
+
     def visit_alias(self, node: ast.alias) -> ast.AST:
         node.name = self._new(node.name)
         if node.asname is not None:
@@ -166,19 +217,19 @@ class _Private(ast.NodeTransformer):
         return node
 
 
-def _shorten_arguments(function: ast.FunctionDef | ast.AsyncFunctionDef, keywords: set[str | None]) -> None:
-    inner = [
-        node for node in _nodes(function, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda) if node is not function
-    ]
-    if inner:
+def _rename_arguments(function: _Functions, keywords: set[str], spare: list[str]) -> None:
+    """Call the arguments of a function what those of all others are called, where nobody gives them by name."""
+    inner = (node for node in ast.walk(function) if isinstance(node, _Functions | ast.Lambda))
+    if any(node is not function for node in inner):
         return  # a name may mean something else inside
     used = set(_names(function))
-    places = function.args.args
+    free = (name for name in spare if name not in used)
     renamed: dict[str, str] = {}
-    free = (name for name in _candidates() if name not in used)
-    for place in places:
+    for place in function.args.args:
         if place.arg not in ("self", "cls") and place.arg not in keywords and len(place.arg) > 1:
-            renamed[place.arg] = next(free)
+            new = next(free, None)
+            if new is not None:
+                renamed[place.arg] = new
     for node in ast.walk(function):
         if isinstance(node, ast.Name) and node.id in renamed:
             node.id = renamed[node.id]

@@ -1,0 +1,43 @@
+"""Makes what everything else rests on: board, link, Wi-Fi, tools, button, console. Needed at the start only."""
+
+from micropython import const
+
+from posewire_fw import board, memory
+from posewire_fw.led import open_led
+from posewire_fw.link import Link
+from posewire_fw.tools import Tools
+from posewire_fw.uplink import Uplink
+from posewire_fw.wifi import Wifi
+
+# The longest message received and sent, and what is read at once; the same of a chip that has little memory: there a
+# piece of an update has 2200 bytes, a page of tools/list 1300.
+_MESSAGE = const(4096)
+_CHUNK = const(1460)
+_RECEIVE_SMALL = const(2560)
+_SEND_SMALL = const(1664)
+_CHUNK_SMALL = const(1024)
+
+
+def build(app):
+    """Make them as attributes of the application."""
+    settings = app.config
+    hardware = app.board = board.load()
+    app.small = memory.is_small()
+    app.led = open_led(hardware)
+    app.events.on("state", app.led.set_state)
+    silence = settings["host"]["silence"] * 1000
+    app.uplink = Uplink(app.clock)
+    if app.small:
+        app.link = Link(app.uplink, _RECEIVE_SMALL, _SEND_SMALL, silence_ms=silence, chunk=_CHUNK_SMALL)
+    else:
+        app.link = Link(app.uplink, _MESSAGE, _MESSAGE, silence_ms=silence, chunk=_CHUNK)
+    app.wifi = Wifi(settings["wifi"])
+    app.tools = Tools(hardware.name, app.on_tool_call)
+    pin = hardware.button_pin()
+    if pin is not None:
+        from posewire_fw.button import Button
+
+        app.button = Button(pin)
+    from posewire_fw.console import Console
+
+    app.console = Console(app.make_improv)
