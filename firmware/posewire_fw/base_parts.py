@@ -33,6 +33,7 @@ def build(app):
         app.link = Link(app.uplink, _MESSAGE, _MESSAGE, silence_ms=silence, chunk=_CHUNK)
     app.wifi = Wifi(settings["wifi"])
     app.tools = Tools(hardware.name, app.on_tool_call)
+    app.tools.unloads = app.small
     pin = hardware.button_pin()
     if pin is not None:
         from posewire_fw.button import Button
@@ -41,3 +42,5 @@ def build(app):
     from posewire_fw.console import Console
 
     app.console = Console(app.make_improv)
+    # The heap has grown by now.
+    memory.release()

@@ -100,49 +100,19 @@ class Imu:
 
     def _find(self):
         # The table is large, and of no use once the chip is known.
-        from posewire_fw.imu_chips import CHIPS
+        from posewire_fw import imu_chips
 
-        wanted = self._part.get("chip")
-        if wanted is not None and wanted not in CHIPS:
-            self._tell("there is no driver for %s" % wanted)
+        found = imu_chips.find(self._i2c, self._part, self._tell)
+        if found is None:
+            # It is looked for again soon: the table stays.
             return False
-        for name in CHIPS if wanted is None else (wanted,):
-            addresses = CHIPS[name][0]
-            if self._part.get("address"):
-                addresses = (self._part["address"],)
-            for address in addresses:
-                if self._start(name, address, CHIPS[name]):
-                    unload_modules("imu_chips")
-                    return True
-        return False
-
-    def _start(self, name, address, entry):
-        """Set up the chip at an address, if it is this one."""
-        _, who_register, known, setup, register, count, layout = entry
-        i2c = self._i2c
-        try:
-            if i2c.readfrom_mem(address, who_register, 1)[0] not in known:
-                return False
-            if name == "bmi270":
-                from posewire_fw.imu_bmi270 import configure
-
-                configure(i2c, address)
-            for number, value, pause in setup:
-                i2c.writeto_mem(address, number, bytes([value]))
-                time.sleep_ms(pause)
-        except OSError as exc:
-            if len(exc.args) > 1:
-                # Not a chip that is absent, but one that lacks something: that is worth a line, once.
-                self._tell("%s at 0x%02x: %s" % (name, address, exc.args[1]))
-            return False
-        log.info("imu", "found %s at 0x%02x", name, address)
+        self.chip, self._address, self._register, count, layout = found
+        log.info("imu", "found %s at 0x%02x", self.chip, self._address)
         self._told = ""
         for i in range(5):
             self._layout[i] = layout[i]
         self._raw = memoryview(self._buffer)[:count]
-        self._register = register
-        self._address = address
-        self.chip = name
+        unload_modules("imu_chips")
         return True
 
     def _tell(self, text):

@@ -5,6 +5,8 @@ brought to that of the MPU6050: 4096 counts per g, 16.384 per degree/s. Register
 sheets.
 """
 
+import time
+
 # Register, value, then milliseconds to wait.
 _MPU = ((0x6B, 0x01, 10), (0x1A, 0x03, 0), (0x19, 0x01, 0), (0x1B, 0x18, 0), (0x1C, 0x10, 0))
 # Addresses count up, low byte first; 8 g and 2048 degrees/s at 448 Hz; low-pass at 60 Hz; both on.
@@ -26,3 +28,40 @@ CHIPS = {
     "lsm6ds": ((0x6A, 0x6B), 0x0F, (0x69, 0x6A, 0x6B, 0x6C), _LSM, 0x22, 12, (6, 0, 0, 16375, 18790)),
     "bmi270": ((0x68, 0x69), 0x00, (0x24,), _BMI, 0x0C, 12, (0, 6, 0, _ONE, _ONE)),
 }
+
+
+def find(i2c, part, tell):
+    """(name, address, first register, bytes, layout) of the chip that answers, set up; None for none.
+
+    part: the table [imu] of the board; tell(text) hears what is wrong with a chip that is there.
+    """
+    wanted = part.get("chip")
+    if wanted is not None and wanted not in CHIPS:
+        tell("there is no driver for %s" % wanted)
+        return None
+    for name in CHIPS if wanted is None else (wanted,):
+        entry = CHIPS[name]
+        for address in (part["address"],) if part.get("address") else entry[0]:
+            if _set_up(i2c, name, address, entry, tell):
+                return name, address, entry[4], entry[5], entry[6]
+    return None
+
+
+def _set_up(i2c, name, address, entry, tell):
+    """Set up the chip at an address, if it is this one."""
+    try:
+        if i2c.readfrom_mem(address, entry[1], 1)[0] not in entry[2]:
+            return False
+        if name == "bmi270":
+            from posewire_fw.imu_bmi270 import configure
+
+            configure(i2c, address)
+        for number, value, pause in entry[3]:
+            i2c.writeto_mem(address, number, bytes([value]))
+            time.sleep_ms(pause)
+        return True
+    except OSError as exc:
+        if len(exc.args) > 1:
+            # Not a chip that is absent, but one that lacks something: that is worth a line, once.
+            tell("%s at 0x%02x: %s" % (name, address, exc.args[1]))
+        return False

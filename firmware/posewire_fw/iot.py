@@ -4,7 +4,7 @@ self.thing.method is method `method` of `thing`; self.method belongs to the thin
 """
 
 from posewire_fw import log
-from posewire_fw.tools import ParameterError
+from posewire_fw.tool_answers import ParameterError, call
 
 
 class Iot:
@@ -71,7 +71,7 @@ def handle_command(tools, command):
         return
     arguments = command.get("parameters") or {}
     try:
-        tool.call(arguments)
+        call(tool, arguments)
     except ParameterError as exc:
         log.warning("tools", "iot: %s", exc)
     except Exception as exc:

@@ -65,3 +65,27 @@ def has_room(heap, chip):
     gc.collect()
     found = idf()
     return heap_free() >= heap + _MARGIN and (found is None or found[0] >= chip + _MARGIN)
+
+
+# A UART of its own, for the sake of its receive buffer: that is memory of the chip, of any size that is asked for.
+_held = None
+
+
+def hold(count):
+    """Take so many bytes of the chip's own memory, until release()."""
+    global _held
+    import machine
+
+    if count > 0:
+        try:
+            _held = machine.UART(2, 115200, rxbuf=count)
+        except (OSError, ValueError, MemoryError) as exc:
+            print("start: cannot hold %d bytes back: %s" % (count, exc))
+
+
+def release():
+    """Give back what hold() has taken."""
+    global _held
+    if _held is not None:
+        _held.deinit()
+        _held = None

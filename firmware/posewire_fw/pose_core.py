@@ -113,14 +113,6 @@ def put_crc(state, buf, at: int):
 
 
 @micropython.viper
-def get_crc(state, buf, at: int):
-    """buf[at:at + 4] into state[0]."""
-    s = ptr32(state)
-    b = ptr8(buf)
-    s[0] = (b[at] << 24) | (b[at + 1] << 16) | (b[at + 2] << 8) | b[at + 3]
-
-
-@micropython.viper
 def same_crc(state, buf, at: int) -> int:
     """Whether state[0] is what buf[at:at + 4] says."""
     s = ptr32(state)
@@ -131,45 +123,6 @@ def same_crc(state, buf, at: int) -> int:
     if (c >> 8) & 255 != b[at + 2] or c & 255 != b[at + 3]:
         return 0
     return 1
-
-
-@micropython.viper
-def copy8(src, dst, n: int):
-    """n bytes; both start at a word."""
-    s = ptr32(src)
-    d = ptr32(dst)
-    words = n >> 2
-    i = 0
-    while i < words:
-        d[i] = s[i]
-        i += 1
-    a = ptr8(src)
-    b = ptr8(dst)
-    i <<= 2
-    while i < n:
-        b[i] = a[i]
-        i += 1
-
-
-@micropython.viper
-def move_in(src, dst, at: int, n: int):
-    """src[:n] to dst[at:]."""
-    s = ptr8(src)
-    d = ptr8(dst)
-    i = 0
-    while i < n:
-        d[at + i] = s[i]
-        i += 1
-
-
-@micropython.viper
-def move_down(buf, to: int, at: int, n: int):
-    """buf[at:at + n] to buf[to:], where to <= at."""
-    b = ptr8(buf)
-    i = 0
-    while i < n:
-        b[to + i] = b[at + i]
-        i += 1
 
 
 @micropython.viper

@@ -11,6 +11,7 @@ from micropython import const
 
 from posewire_fw import pose_core as core
 from posewire_fw import pose_unpack as unpack
+from posewire_fw.memcopy import memcopy
 from posewire_fw.pose_sets import CUSTOM, NAMED, QUAT, PoseSet, check
 
 # Places in the list of buffers, as in pose_core: where it is a module's own, a constant costs no memory.
@@ -172,7 +173,7 @@ class PoseDecoder:
             if ref < 0:
                 self.needs_key = True
                 return MISSING
-            core.copy8(self._check[ref], self._run, 4)
+            memcopy(self._run, 0, self._check[ref], 0, 4)
         else:
             self._run[0] = 0
         core.crc32(buf, off, last, self._run)
@@ -215,9 +216,9 @@ class PoseDecoder:
             self._slot_seq[slot] = seq
             self._slot_high[slot] = high
             self._slot_low[slot] = low
-            core.copy8(self._run, self._check[slot], 4)
+            memcopy(self._check[slot], 0, self._run, 0, 4)
             if kind == SNAPSHOT:
-                core.get_crc(self._check[slot], buf, off + 8)
+                unpack.get_crc(self._check[slot], buf, off + 8)
             if ref < 0:
                 self._used[1 - slot] = False
         if kind == KEY or kind == SNAPSHOT:

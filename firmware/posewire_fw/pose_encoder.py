@@ -10,6 +10,7 @@ from micropython import const
 
 from posewire_fw import pose_core as core
 from posewire_fw import pose_pack as pack
+from posewire_fw.memcopy import memcopy
 
 # Places in the list of buffers, as in pose_core: where it is a module's own, a constant costs no memory.
 _BASE = const(2)
@@ -172,7 +173,7 @@ class PoseEncoder:
             if self._since_restart == 2 * self.refresh:
                 self._since_restart = self.refresh
         self._slot_seq[trial] = self.sequence
-        core.move_in(time, self._slot_time[trial], 0, 4)
+        memcopy(self._slot_time[trial], 0, time, 0, 4)
         if self.acknowledged and not key:
             self._candidate = trial
         else:
@@ -264,7 +265,7 @@ class PoseEncoder:
                 k += 1
         seed = self._check[base] if kind == _DELTA or kind == _REPEAT else self._zero
         run = self._run if self._repeat else self._check[trial]
-        core.copy8(seed, run, 4)
+        memcopy(run, 0, seed, 0, 4)
         core.crc32(buf, off, pos, run)
         core.put_crc(run, buf, pos)
         return pos + 4 - off
@@ -277,11 +278,11 @@ class PoseEncoder:
         gains = self._gains
         declare = ref is None or segment == 0
         if not declare:
-            core.copy8(ref.gains, gains, s.coded)  # pyright: ignore[reportOptionalMemberAccess]
+            memcopy(gains, 0, ref.gains, 0, s.coded)  # pyright: ignore[reportOptionalMemberAccess]
         else:
             past = s.slots[self._base] if self._base >= 0 else None
             if past is None or not past.there:
-                core.copy8(self._unit, gains, s.coded)
+                memcopy(gains, 0, self._unit, 0, s.coded)
             else:
                 s.plain_scales(past.coarse, s.pema)
                 c = 0
@@ -326,7 +327,7 @@ class PoseEncoder:
         if declare:
             buf[at] = s.wide
             at += 1
-            core.move_in(s.bits, buf, at, s.wide)
+            memcopy(buf, at, s.bits, 0, s.wide)
             at += s.wide
             if s.quat:
                 buf[at] = s.marks
@@ -338,7 +339,7 @@ class PoseEncoder:
                     p = s.parents[i] if s.parents else -1
                     at = put_varint(buf, at, 0 if p < 0 else i - p)
                     i += 1
-            core.move_in(gains, buf, at, s.coded)
+            memcopy(buf, at, gains, 0, s.coded)
             at += s.coded
         if s.missing:
             flags |= 0x20
@@ -356,9 +357,9 @@ class PoseEncoder:
         buf[pos] = s.id
         buf[pos + 1] = flags
         to = put_varint(buf, pos + 2, body)
-        core.move_down(buf, to, pos + 5, at - (pos + 5))
+        memcopy(buf, to, buf, pos + 5, at - (pos + 5))
         to += at - (pos + 5)
-        core.move_down(buf, to, start, end - start)
+        memcopy(buf, to, buf, start, end - start)
         if s.quat:
             s.quat.quat_restore(cx)
         if cx[_INTRA] or todo & 2:

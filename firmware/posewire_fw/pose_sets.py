@@ -11,6 +11,7 @@ from micropython import const
 
 import posewire_fw
 from posewire_fw import pose_core as core
+from posewire_fw.memcopy import memcopy
 
 # Places in the list of buffers, as in pose_core: where it is a module's own, a constant costs no memory.
 _PLAN = const(0)
@@ -350,7 +351,7 @@ class PoseSet:
             new.full = ref.full
             new.known = ref.known
         new.coarse = coarse
-        core.copy8(gains, new.gains, self.coded)
+        memcopy(new.gains, 0, gains, 0, self.coded)
         cx[_EMA] = new.ema
         cx[_W] = new.w
         cx[_VALID] = new.valid

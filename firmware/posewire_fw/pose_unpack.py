@@ -464,3 +464,11 @@ def count_intra(cx) -> int:
             k += 1
         i += 1
     return (k + 3) >> 2
+
+
+@micropython.viper
+def get_crc(state, buf, at: int):
+    """buf[at:at + 4] into state[0]."""
+    s = ptr32(state)
+    b = ptr8(buf)
+    s[0] = (b[at] << 24) | (b[at + 1] << 16) | (b[at + 2] << 8) | b[at + 3]

@@ -102,14 +102,14 @@ class Session:
         self._use_protocol(self._config["protocol"])
         self._waiting_hello = True
         self._since = time.ticks_ms()
-        from posewire_fw.messages import hello
+        from posewire_fw.greeting import hello
 
         self._send(
             hello(
                 self._config, self._board.name, self._version, self._wants_pose(), self.session_id, self._link.longest()
             )
         )
-        unload_modules("messages")
+        unload_modules("greeting")
 
     def lost(self):
         """The connection is gone."""
@@ -240,43 +240,31 @@ class Session:
         self._send({"type": "error", "code": code, "message": text})
 
     def _on_hello(self, message):
-        if message.get("transport", "websocket") != "websocket":
-            raise ValueError("the host chose another transport")
-        version = message.get("version")
-        if version in (1, 2, 3) and version < self._protocol:
+        from posewire_fw import greeting
+
+        protocol, self.session_id, self.host_features, resumed = greeting.read_hello(message, self._protocol)
+        if protocol != self._protocol:
             # A host that knows the older framing only says so.
-            self._use_protocol(version)
-        resumed = bool(message.get("resumed"))
-        self.session_id = message.get("session_id")
-        features = message.get("features")
-        self.host_features = features if isinstance(features, dict) else {}
-        pose = bool(self.host_features.get("pose"))
+            self._use_protocol(protocol)
         self._greeted(message)
         self._waiting_hello = False
         log.info("session", "hello from the host, session %s%s", self.session_id, " (resumed)" if resumed else "")
         self._iot_due = True
         self._begin()
         self._events.emit("connected", self.session_id)
-        if pose and self._wants_pose():
+        if self.host_features.get("pose") and self._wants_pose():
             self._uplink.reset_pose()
             if resumed:
                 self._uplink.pose_open = True
             else:
-                self._join_room()
+                self._send(greeting.join_room(self._config["pose"], self._uplink.publishes, self.receiver is not None))
+        unload_modules("greeting")
 
     def _greeted(self, message):
         """The host's hello, before anything follows from it."""
 
     def _begin(self):
         self._enter(IDLE)
-
-    def _join_room(self):
-        pose = self._config["pose"]
-        publish = ["pose"] if self._uplink.publishes else []
-        subscribe = []
-        if self.receiver is not None:
-            subscribe.append({"kind": "pose", "device": pose["from"]} if pose["from"] else "pose")
-        self._send({"type": "room", "action": "join", "room": pose["room"], "publish": publish, "subscribe": subscribe})
 
     def _on_alert(self, message):
         self._events.emit("alert", message.get("message", ""))

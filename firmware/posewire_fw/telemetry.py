@@ -33,6 +33,8 @@ class Telemetry:
 
     def _send(self):
         app = self._app
+        # What is free, and not what is garbage.
+        gc.collect()
         dropped = 0
         for source in app.uplink.sources:
             dropped += source.skipped

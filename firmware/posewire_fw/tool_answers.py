@@ -1,30 +1,129 @@
-"""What is asked about tools besides calling them (MCP). Loaded to answer, and unloaded after."""
+"""Answers what is asked about tools, and calls them (MCP, JSON-RPC 2.0). Loaded to answer."""
 
 import json
 
 from micropython import const
 
-from posewire_fw import __version__
-from posewire_fw.tools import rpc_error, rpc_result
+from posewire_fw import __version__, log
 
 PROTOCOL_VERSION = "2024-11-05"
 
 # tools/list goes out in pages of about this many bytes: each must fit the transmit buffer.
 PAGE_BYTES = const(1280)
 
+_PARSE_ERROR = const(-32700)
+_INVALID_REQUEST = const(-32600)
 _METHOD_NOT_FOUND = const(-32601)
 _INVALID_PARAMS = const(-32602)
 
 
-def answer(tools, number, method, params):
-    """The answer to a request with this number."""
+class ParameterError(Exception):
+    """An argument is missing, unknown, of another type or out of range."""
+
+
+def handle_rpc(tools, request):
+    """Answer one JSON-RPC request (a dict, or its JSON text) with a dict; None for notifications."""
+    if isinstance(request, str):
+        try:
+            request = json.loads(request)
+        except ValueError:
+            return rpc_error(None, _PARSE_ERROR, "not JSON")
+    if not isinstance(request, dict):
+        return rpc_error(None, _INVALID_REQUEST, "not a JSON-RPC request")
+    number = request.get("id")
+    method = request.get("method")
+    if request.get("jsonrpc") != "2.0" or not isinstance(method, str):
+        return rpc_error(number, _INVALID_REQUEST, "not a JSON-RPC 2.0 request")
+    if method.startswith("notifications/") or "id" not in request:
+        return None
+    params = request.get("params")
+    if params is None:
+        params = {}
+    if not isinstance(params, dict):
+        return rpc_error(number, _INVALID_PARAMS, "params must be an object")
+    if method == "tools/call":
+        return _call(tools, number, params)
+    if method == "tools/list":
+        return _list(tools, number, params)
     if method == "initialize":
         return rpc_result(number, _initialize(tools))
     if method == "ping":
         return rpc_result(number, {})
-    if method == "tools/list":
-        return _list(tools, number, params)
     return rpc_error(number, _METHOD_NOT_FOUND, "no such method: %s" % method)
+
+
+def _call(tools, number, params):
+    name = params.get("name")
+    arguments = params.get("arguments")
+    if arguments is None:
+        arguments = {}
+    tool = tools.find(name)
+    if tool is None:
+        return rpc_error(number, _INVALID_PARAMS, "no such tool: %s" % name)
+    if not isinstance(arguments, dict):
+        return rpc_error(number, _INVALID_PARAMS, "arguments must be an object")
+    try:
+        text = _as_text(call(tool, arguments))
+    except ParameterError as exc:
+        return rpc_error(number, _INVALID_PARAMS, str(exc))
+    except Exception as exc:
+        log.exception("tools", "%s failed" % name, exc)
+        return rpc_result(
+            number, {"content": [{"type": "text", "text": "%s failed: %s" % (name, exc)}], "isError": True}
+        )
+    tools.called(name, arguments)
+    return rpc_result(number, {"content": [{"type": "text", "text": text}], "isError": False})
+
+
+def call(tool, arguments):
+    """Check the arguments, fill in defaults, call. Raises ParameterError and whatever the function raises."""
+    for name in arguments:
+        if name not in tool.properties:
+            raise ParameterError("%s has no parameter %s" % (tool.name, name))
+    checked = {}
+    for name, schema in tool.properties.items():
+        if name in arguments:
+            checked[name] = _check(name, schema, arguments[name])
+        elif "default" in schema:
+            checked[name] = schema["default"]
+        else:
+            raise ParameterError("%s needs %s" % (tool.name, name))
+    return tool.fn(**checked)
+
+
+def _check(name, schema, value):
+    kind = schema["type"]
+    if kind == "boolean":
+        if value is not True and value is not False:
+            raise ParameterError("%s must be true or false" % name)
+    elif kind == "integer":
+        if isinstance(value, float) and value == int(value):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise ParameterError("%s must be a whole number" % name)
+        low = schema.get("minimum")
+        high = schema.get("maximum")
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise ParameterError("%s must be %s..%s, is %s" % (name, low, high, value))
+    elif not isinstance(value, str):
+        raise ParameterError("%s must be a text" % name)
+    elif "enum" in schema and value not in schema["enum"]:
+        raise ParameterError("%s must be one of %s" % (name, ", ".join(schema["enum"])))
+    return value
+
+
+def _as_text(value):
+    if isinstance(value, str):
+        return value
+    return json.dumps(True if value is None else value)
+
+
+def rpc_result(number, result):
+    return {"jsonrpc": "2.0", "id": number, "result": result}
+
+
+def rpc_error(number, code, message):
+    return {"jsonrpc": "2.0", "id": number, "error": {"code": code, "message": message}}
 
 
 def _initialize(tools):

@@ -2,18 +2,8 @@
 
 import json
 
-from micropython import const
-
 from posewire_fw import log
 from posewire_fw.unload import unload_modules
-
-_PARSE_ERROR = const(-32700)
-_INVALID_REQUEST = const(-32600)
-_INVALID_PARAMS = const(-32602)
-
-
-class ParameterError(Exception):
-    """An argument is missing, unknown, of another type or out of range."""
 
 
 def integer(minimum, maximum, description=None, default=None):
@@ -47,42 +37,6 @@ class Tool:
         self.properties = properties
         self.fn = fn
 
-    def call(self, arguments):
-        """Check the arguments, fill in defaults, call. Raises ParameterError and whatever the function raises."""
-        for name in arguments:
-            if name not in self.properties:
-                raise ParameterError("%s has no parameter %s" % (self.name, name))
-        checked = {}
-        for name, schema in self.properties.items():
-            if name in arguments:
-                checked[name] = _check(name, schema, arguments[name])
-            elif "default" in schema:
-                checked[name] = schema["default"]
-            else:
-                raise ParameterError("%s needs %s" % (self.name, name))
-        return self.fn(**checked)
-
-
-def _check(name, schema, value):
-    kind = schema["type"]
-    if kind == "boolean":
-        if value is not True and value is not False:
-            raise ParameterError("%s must be true or false" % name)
-    elif kind == "integer":
-        if isinstance(value, float) and value == int(value):
-            value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise ParameterError("%s must be a whole number" % name)
-        low = schema.get("minimum")
-        high = schema.get("maximum")
-        if (low is not None and value < low) or (high is not None and value > high):
-            raise ParameterError("%s must be %s..%s, is %s" % (name, low, high, value))
-    elif not isinstance(value, str):
-        raise ParameterError("%s must be a text" % name)
-    elif "enum" in schema and value not in schema["enum"]:
-        raise ParameterError("%s must be one of %s" % (name, ", ".join(schema["enum"])))
-    return value
-
 
 def _not_connected(name, data=None):
     return False
@@ -96,6 +50,8 @@ class Tools:
         self.all = []
         self.values = []
         self._on_call = on_call
+        # What answers requests is loaded for each where memory is short.
+        self.unloads = False
         # report(name, data=None) sends the host an event; the app puts the session's here.
         self.report = _not_connected
 
@@ -123,75 +79,17 @@ class Tools:
                 return tool
         return None
 
-    # MCP
-
-    def handle_rpc(self, request):
-        """Answer one JSON-RPC request (a dict, or its JSON text) with a dict; None for notifications."""
-        if isinstance(request, str):
-            try:
-                request = json.loads(request)
-            except ValueError:
-                return rpc_error(None, _PARSE_ERROR, "not JSON")
-        if not isinstance(request, dict):
-            return rpc_error(None, _INVALID_REQUEST, "not a JSON-RPC request")
-        number = request.get("id")
-        method = request.get("method")
-        if request.get("jsonrpc") != "2.0" or not isinstance(method, str):
-            return rpc_error(number, _INVALID_REQUEST, "not a JSON-RPC 2.0 request")
-        if method.startswith("notifications/") or "id" not in request:
-            return None
-        params = request.get("params")
-        if params is None:
-            params = {}
-        if not isinstance(params, dict):
-            return rpc_error(number, _INVALID_PARAMS, "params must be an object")
-        if method == "tools/call":
-            return self._call(number, params)
-        # Once a session, mostly.
-        from posewire_fw.tool_answers import answer
-
-        try:
-            return answer(self, number, method, params)
-        finally:
-            unload_modules("tool_answers")
-
-    def _call(self, number, params):
-        name = params.get("name")
-        arguments = params.get("arguments")
-        if arguments is None:
-            arguments = {}
-        tool = self.find(name)
-        if tool is None:
-            return rpc_error(number, _INVALID_PARAMS, "no such tool: %s" % name)
-        if not isinstance(arguments, dict):
-            return rpc_error(number, _INVALID_PARAMS, "arguments must be an object")
-        try:
-            text = _as_text(tool.call(arguments))
-        except ParameterError as exc:
-            return rpc_error(number, _INVALID_PARAMS, str(exc))
-        except Exception as exc:
-            log.exception("tools", "%s failed" % name, exc)
-            return rpc_result(
-                number, {"content": [{"type": "text", "text": "%s failed: %s" % (name, exc)}], "isError": True}
-            )
-        self.called(name, arguments)
-        return rpc_result(number, {"content": [{"type": "text", "text": text}], "isError": False})
-
     def called(self, name, arguments):
         """A tool was called: tell whoever wants to know."""
         log.info("tools", "%s %s", name, json.dumps(arguments))
         self._on_call(name, arguments)
 
+    def handle_rpc(self, request):
+        """Answer one JSON-RPC request (a dict, or its JSON text) with a dict; None for notifications."""
+        from posewire_fw import tool_answers
 
-def _as_text(value):
-    if isinstance(value, str):
-        return value
-    return json.dumps(True if value is None else value)
-
-
-def rpc_result(number, result):
-    return {"jsonrpc": "2.0", "id": number, "result": result}
-
-
-def rpc_error(number, code, message):
-    return {"jsonrpc": "2.0", "id": number, "error": {"code": code, "message": message}}
+        try:
+            return tool_answers.handle_rpc(self, request)
+        finally:
+            if self.unloads:
+                unload_modules("tool_answers")

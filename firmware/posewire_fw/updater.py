@@ -54,7 +54,7 @@ def free_bytes():
 
 def code_kind():
     """Where the running application's code is: "files" (it takes memory), "rom" (executed from flash) or "frozen"."""
-    path = log.__file__
+    path = __file__
     if path.startswith("/rom/"):
         return "rom"
     try:

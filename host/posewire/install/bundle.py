@@ -14,10 +14,10 @@ from typing import Any
 
 from posewire.boards.profiles import is_used
 from posewire.errors import InstallError
+from posewire.install.merge import PACKAGE
 from posewire.install.serial_ports import missing_extra
 from posewire.install.shorten import shorten
 
-PACKAGE = "posewire_fw"
 _READABLE = ("boot.py", "main.py")
 # As mpy-cross calls them: the ones of boards first, then those of simulators and other ports.
 ARCHITECTURES = (

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from posewire.errors import InstallError
-from posewire.install.bundle import PACKAGE, BundleFile
+from posewire.install.bundle import BundleFile
 from posewire.install.interpreter import Interpreter, parse_interpreter
+from posewire.install.merge import PACKAGE
 from posewire.install.repl import BoardRepl
 
 STAGED = ".new"

@@ -17,6 +17,7 @@ from posewire.errors import InstallError
 from posewire.install.bundle import ARCHITECTURES, BundleFile, firmware_files, json_file
 from posewire.install.deploy import BoardState, Plan, carry_out, make_plan, read_state, verify
 from posewire.install.interpreter import check_interpreter
+from posewire.install.merge import MERGED
 from posewire.install.progress import Progress
 from posewire.install.repl import BoardRepl, open_repl
 from posewire.install.serial_ports import choose_port
@@ -193,8 +194,16 @@ def _tell(args: argparse.Namespace, plan: Plan, state: BoardState) -> None:
     print(f"{verb} {len(plan.write)} files, {plan.bytes} bytes; {plan.same} are unchanged")
 
 
+def _source_bytes(firmware: Path, path: str) -> int:
+    source = (firmware / path).with_suffix(".py")
+    # What several modules are merged into has no source of its own.
+    modules = MERGED.get(source.stem, ()) if not source.is_file() else (source.stem,)
+    files = [source.with_name(f"{module}.py") for module in modules]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
 def _tell_sizes(files: list[BundleFile], firmware: Path, as_json: bool) -> None:
-    sizes = [((firmware / file.path).with_suffix(".py").stat().st_size, len(file.data), file.path) for file in files]
+    sizes = [(_source_bytes(firmware, file.path), len(file.data), file.path) for file in files]
     source, there = sum(size[0] for size in sizes), sum(size[1] for size in sizes)
     if as_json:
         listed = [{"path": path, "source": before, "bytes": after} for before, after, path in sizes]

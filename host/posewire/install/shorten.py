@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from posewire.errors import InstallError
+from posewire.install.merge import PACKAGE, merge
 
 # Its names are used by files that are not compiled, and at the REPL.
 _KEPT_MODULES = {"posewire_slots"}
@@ -23,12 +24,12 @@ _Functions = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def shorten(sources: Mapping[Path, str]) -> dict[Path, str]:
-    """The source of each file with replaced names; all files of a program must be given at once.
+    """The source of each file, modules merged and names replaced; all files of a program must be given at once.
 
     Raises:
         InstallError: a file that is not Python.
     """
-    trees = _parse(sources)
+    trees = _merged(_parse(sources))
     rename = _Rename(_replacements(trees))
     # An argument that a text names may be given by name: fn(**arguments).
     keywords = _keywords(trees.values()).union(*(_texts(tree) for tree in trees.values()))
@@ -44,7 +45,7 @@ def shorten(sources: Mapping[Path, str]) -> dict[Path, str]:
 
 def original_names(sources: Mapping[Path, str]) -> dict[tuple[str, str], str]:
     """(module, replaced name) to what it is called in the source: for tracebacks. Raises InstallError."""
-    trees = _parse(sources)
+    trees = _merged(_parse(sources))
     names = _replacements(trees)
     return {(path.stem, names[name]): name for path, tree in trees.items() for name in _names(tree) if name in names}
 
@@ -57,6 +58,14 @@ def _parse(sources: Mapping[Path, str]) -> dict[Path, ast.Module]:
         except SyntaxError as error:
             raise InstallError(f"{path.name}, line {error.lineno}: {error.msg}") from None
     return trees
+
+
+def _merged(trees: Mapping[Path, ast.Module]) -> dict[Path, ast.Module]:
+    package = {path.stem: tree for path, tree in trees.items() if path.parent.name == PACKAGE}
+    folder = next(path.parent for path in trees if path.parent.name == PACKAGE)
+    result = {path: tree for path, tree in trees.items() if path.parent.name != PACKAGE}
+    result.update((folder / f"{name}.py", tree) for name, tree in merge(package).items())
+    return result
 
 
 def _functions(tree: ast.AST) -> Iterator[_Functions]:
@@ -126,8 +135,8 @@ def _replacements(trees: Mapping[Path, ast.Module]) -> dict[str, str]:
         kept |= set(_constants(tree))
         if path.stem in _KEPT_MODULES:
             kept |= set(_names(tree))
-        for name in _names(tree):
-            where.setdefault(name, set()).add(joined[path.stem])
+        for name, place in _places(tree, path.stem, joined):
+            where.setdefault(name, set()).add(place)
             if "_" in here and name.startswith("_"):
                 kept.add(name)
     kept |= texts | {name for name in where if name.startswith("__") or len(name) < 2}
@@ -152,19 +161,47 @@ def _replacements(trees: Mapping[Path, ast.Module]) -> dict[str, str]:
     return result
 
 
+def _places(tree: ast.Module, module: str, joined: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Each identifier with where it means something: in a class, or in the module."""
+
+    def walk(node: ast.AST, owner: str) -> Iterator[tuple[str, str]]:
+        if isinstance(node, ast.ClassDef):
+            yield node.name, module
+            for child in (*node.bases, *node.body):
+                yield from walk(child, joined[node.name])
+            return
+        match node:
+            case ast.Attribute(value=ast.Name(id="self"), attr=name):
+                yield name, owner
+                return
+            case ast.Attribute(attr=name):
+                # Somebody else's: it may be of any class that there is.
+                yield name, owner
+                yield from ((name, place) for place in set(joined.values()))
+            case ast.Name(id=name) | ast.arg(arg=name):
+                yield name, module
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield name, owner
+            case ast.alias(name=name, asname=other):
+                yield other or name, module
+            case ast.Global(names=names):
+                yield from ((name, module) for name in names)
+        for child in ast.iter_child_nodes(node):
+            yield from walk(child, owner)
+
+    yield from walk(tree, module)
+
+
 def _joined(trees: Mapping[Path, ast.Module]) -> dict[str, str]:
-    """Each module's group: modules whose classes are derived from one another are in one."""
-    group = {path.stem: path.stem for path in trees}
-    classes = [
-        (path, node) for path, tree in trees.items() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
-    ]
-    owner = {node.name: path.stem for path, node in classes}
-    for path, node in classes:
+    """Each class's group: classes that are derived from one another are in one."""
+    classes = [node for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    group = {node.name: f"class {node.name}" for node in classes}
+    for node in classes:
         for base in node.bases:
             name = base.id if isinstance(base, ast.Name) else base.attr if isinstance(base, ast.Attribute) else ""
-            if name in owner:
-                old, new = group[path.stem], group[owner[name]]
-                group = {module: new if other == old else other for module, other in group.items()}
+            if name in group:
+                old, new = group[node.name], group[name]
+                group = {other: new if place == old else place for other, place in group.items()}
     return group
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from posewire.boards.profiles import is_used
 from posewire.errors import UpdateError
-from posewire.install.bundle import ARCHITECTURES, PACKAGE, compile_files
+from posewire.install.bundle import ARCHITECTURES, compile_files
+from posewire.install.merge import PACKAGE
 
 MANIFEST = "manifest"
 IMAGE = "image"
