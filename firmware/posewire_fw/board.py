@@ -14,6 +14,8 @@ BOARD_FILE = "board.json"
 
 # Of the I2S driver, in bytes of internal memory: 128 ms of 32-bit stereo slots, 128 ms of 16-bit mono at 16 kHz.
 MIC_BUFFER = const(16384)
+# Half of that where memory is short.
+MIC_BUFFER_SMALL = const(8192)
 SPEAKER_BUFFER = const(4096)
 
 UART_BUFFER = const(2048)
@@ -35,6 +37,7 @@ class Board:
         self.led_width = data.get("led", {}).get("width", 0)
         self._codec = data.get("codec")
         self._i2c = None
+        self.mic_buffer = MIC_BUFFER
         # Where one I2S port serves both, the microphone and the speaker take turns.
         self.half_duplex = "half_duplex" in self.features
 
@@ -74,7 +77,7 @@ class Board:
             bits=32,
             format=machine.I2S.MONO,
             rate=rate,
-            ibuf=MIC_BUFFER,
+            ibuf=self.mic_buffer,
         )
 
     def open_speaker(self, rate):

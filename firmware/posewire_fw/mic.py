@@ -12,8 +12,9 @@ PIECE = const(320)
 PIECE_MS = const(20)
 _PIECE_US = const(20000)
 
-# The driver holds 128 ms: what comes later than that (and one piece, and some air) has been overwritten, silently.
-_LATE_US = const(200000)
+# What the driver holds, in ms; what comes later than that (and one piece, and some air) has been overwritten, silently.
+HELD_MS = const(128)
+_AIR_MS = const(72)
 # A port that has given nothing for so long is opened anew.
 _STALL_US = const(1000000)
 
@@ -30,7 +31,7 @@ class Microphone:
     detector, where there is one, has feed(loudness) and reset() (vad.VoiceStart): `voice` becomes true when it says so.
     """
 
-    def __init__(self, open_port, ring, format_name, frame_ms, gain, detector=None):
+    def __init__(self, open_port, ring, format_name, frame_ms, gain, detector=None, held_ms=HELD_MS):
         self._open_port = open_port
         self._ring = ring
         self._adpcm = format_name == "ima-adpcm"
@@ -38,6 +39,7 @@ class Microphone:
         self._frame_bytes = frame_bytes(format_name, frame_ms)
         self.gain = gain
         self._detector = detector
+        self._late_us = (held_ms + _AIR_MS) * 1000
         self.voice = False
         self._raw = (bytearray(PIECE * 4), bytearray(PIECE * 4))
         self._pcm = bytearray(PIECE * 2)
@@ -180,6 +182,6 @@ class Microphone:
         self._last_us = now
         if self._due_us < 0:
             self._due_us = 0
-        elif self._due_us > _LATE_US:
+        elif self._due_us > self._late_us:
             self.lost_samples += self._due_us // 1000 * (RATE // 1000)
             self._due_us = 0

@@ -22,7 +22,8 @@ def open_voice(app):
     """Microphone and speaker: the ports themselves are opened when there is something to hear or to say."""
     mic_frames = _MIC_FRAMES_SMALL if app.small else _MIC_FRAMES
     speaker_frames = _SPEAKER_FRAMES_SMALL if app.small else _SPEAKER_FRAMES
-    from posewire_fw.mic import Microphone, frame_bytes
+    from posewire_fw.board import MIC_BUFFER, MIC_BUFFER_SMALL
+    from posewire_fw.mic import HELD_MS, Microphone, frame_bytes
     from posewire_fw.ring import Ring
     from posewire_fw.speaker import Speaker
 
@@ -32,8 +33,13 @@ def open_voice(app):
     ports = audio_ports(app.board)
     mic = speaker = None
     if app.board.has_microphone():
+        held_ms = HELD_MS
+        if app.small:
+            app.board.mic_buffer = MIC_BUFFER_SMALL
+            held_ms = HELD_MS * MIC_BUFFER_SMALL // MIC_BUFFER
+        form, frame_ms = audio["format"], audio["frame_ms"]
         detector = voice_detector(app.config)
-        mic = Microphone(ports.open_microphone, ring, audio["format"], audio["frame_ms"], audio["gain"], detector)
+        mic = Microphone(ports.open_microphone, ring, form, frame_ms, audio["gain"], detector, held_ms)
     if app.board.has_speaker():
         speaker = Speaker(ports.open_speaker, Ring(frame * speaker_frames, frame), audio["volume"])
     app.ring = app.uplink.ring = ring

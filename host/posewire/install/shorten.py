@@ -121,8 +121,14 @@ def _listed(file: str) -> list[str]:
 def _replacements(trees: Mapping[Path, ast.Module]) -> dict[str, str]:
     """The replacement of each name that can be replaced."""
     known = _listed("chip_names.txt")
-    # kept_names.txt: what programs of users may use.
-    kept = set(known) | set(_listed("kept_names.txt")) | {path.stem for path in trees} | _keywords(trees.values())
+    # kept_names.txt: what programs of users may use; image_words.txt: what may be an attribute of a built-in object.
+    kept = (
+        set(known)
+        | set(_listed("image_words.txt"))
+        | set(_listed("kept_names.txt"))
+        | {path.stem for path in trees}
+        | _keywords(trees.values())
+    )
     where: dict[str, set[str]] = {}
     joined = _joined(trees)
     defined: set[str] = set()
