@@ -18,7 +18,8 @@ from sim.small_host import SmallHost
     ],
 )
 def test_a_board_runs(name: str, imu: str | None) -> None:
-    with SmallHost() as host, SimBoard(host.url, chip=ROOMY_CHIP, room="studio", board=name) as board:
+    profile = "motion" if imu is not None else None
+    with SmallHost() as host, SimBoard(host.url, room="studio", board=name, profile=profile) as board:
         board.wait_connected(timeout=20)
         if imu is not None:
             board.wait(lambda: board.snapshot()["imu"]["samples"] > 3, what="the motion sensor")

@@ -10,10 +10,13 @@ from posewire.errors import InstallError
 from posewire.install.serial_ports import missing_extra
 
 _CHUNK = 1024
-_ENTER_SECONDS = 30
+# Each attempt may take longer: a large file system is slow to start.
+_ENTER_SECONDS = (10, 10, 30)
 # A nearly full or worn flash collects its garbage now and then: a board that is silent for so long is not dead.
 _FLASH_SECONDS = 90.0
-_ATTEMPTS = 3
+_LOOK_SECONDS = 1.0
+# What ends a program's output, and what a board that has started anew shows.
+_END, _PROMPT = b"\x04", b">>> "
 _NO_REPL = (
     "the board on {port} does not give its REPL. Does another program (a monitor, an editor) have the port open? "
     "Has it MicroPython at all (posewire flash)? Press RESET and try again; with this firmware on it, hold "
@@ -29,25 +32,42 @@ class BoardRepl:
         self._port = port
 
     def run(self, code: str, timeout: float = 30.0) -> str:
-        """Run code on the board and return its output."""
-        with self._told("run a program on it"):
-            output, error = self._transport.exec_raw(code, timeout=timeout)
+        """Run code on the board; returns what it printed."""
+        return self._run(code, timeout, "run a program on it")
+
+    def _run(self, code: str, timeout: float, what: str) -> str:
+        with self._told(what):
+            self._transport.exec_raw_no_follow(code)
+            output = self._until_end(timeout)
+            error = self._until_end(timeout)
         if error:
             last = error.decode("utf-8", "replace").strip().splitlines()[-1]
             if _is_full(last):
-                raise InstallError(f"the flash of the board on {self._port} is full")
-            raise InstallError(f"the board on {self._port} says: {last}")
-        text: str = output.decode("utf-8", "replace")
-        return text
+                raise InstallError(f"the board's flash is full: cannot {what}")
+            raise InstallError(f"cannot {what} (board on {self._port}): it says {last}")
+        return output.decode("utf-8", "replace")
+
+    def _until_end(self, timeout: float) -> bytes:
+        """What the board prints up to the end of its output, however slowly it works."""
+        data = b""
+        end = time.monotonic() + timeout
+        while not data.endswith(_END):
+            data += self._transport.read_until(1, _END, timeout=_LOOK_SECONDS)
+            if data.endswith(_PROMPT):
+                raise OSError("it has started anew in the middle")
+            if time.monotonic() > end:
+                raise OSError(f"no answer for {timeout:g} s")
+        return data[:-1]
 
     def write(self, path: str, data: bytes, on_progress: Callable[[int], None] = lambda count: None) -> None:
         """Write a file; ``on_progress`` gets the number of bytes written so far."""
-        self.run(f"f=open({path!r},'wb')\nw=f.write", _FLASH_SECONDS)
+        what = f"write {path}"
+        self._run(f"f=open({path!r},'wb')\nw=f.write", _FLASH_SECONDS, what)
         for start in range(0, len(data), _CHUNK):
             piece = data[start : start + _CHUNK]
-            self.run(f"w({piece!r})", _FLASH_SECONDS)
+            self._run(f"w({piece!r})", _FLASH_SECONDS, what)
             on_progress(start + len(piece))
-        self.run("f.close()", _FLASH_SECONDS)
+        self._run("f.close()", _FLASH_SECONDS, what)
 
     def read(self, path: str) -> bytes:
         """Return a file's content."""
@@ -102,13 +122,13 @@ def open_repl(port: str) -> Iterator[BoardRepl]:
 
 
 def _enter(transport: Any, port: str) -> None:
-    for attempt in range(_ATTEMPTS):
+    for attempt, seconds in enumerate(_ENTER_SECONDS, 1):
         try:
             # It prints what it saw instead of telling it in its error.
             with contextlib.redirect_stdout(io.StringIO()):
-                transport.enter_raw_repl(soft_reset=True, timeout_overall=_ENTER_SECONDS)
+                transport.enter_raw_repl(soft_reset=True, timeout_overall=seconds)
         except Exception as error:
-            if attempt + 1 == _ATTEMPTS:
+            if attempt == len(_ENTER_SECONDS):
                 raise InstallError(_NO_REPL.format(port=port)) from error
         else:
             return
