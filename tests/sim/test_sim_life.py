@@ -133,7 +133,7 @@ def test_a_name_that_led_to_the_wrong_machine_is_looked_up_again(host: SmallHost
 def test_a_network_through_which_nothing_gets_is_left(host: SmallHost, tmp_path: Path) -> None:
     firmware = tmp_path / "firmware"
     shutil.copytree(firmware_folder(), firmware)
-    module = firmware / "posewire_fw" / "connection.py"
+    module = firmware / "posewire_fw" / "connecting.py"
     patient = module.read_text()
     impatient = patient.replace("_FRUITLESS_MAX = const(10)", "_FRUITLESS_MAX = const(2)")
     assert impatient != patient
