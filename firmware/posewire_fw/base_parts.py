@@ -42,5 +42,3 @@ def build(app):
     from posewire_fw.console import Console
 
     app.console = Console(app.make_improv)
-    # The heap has grown by now.
-    memory.release()

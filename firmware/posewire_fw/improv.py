@@ -1,10 +1,11 @@
 """Improv Wi-Fi on the board's side: https://www.improv-wifi.com/serial/. Imported when the first packet comes."""
 
+import gc
 import sys
 
 from micropython import const
 
-from posewire_fw import __version__, log
+from posewire_fw import __version__, log, memory
 
 _STATE = const(1)
 _ERROR = const(2)
@@ -31,6 +32,7 @@ _NAME = const(6)
 _NETWORK = const(7)
 _HOST = const(0xF0)
 _IDENTIFY = const(0xF1)
+_MEMORY = const(0xF2)
 
 _ONLINE = const(1)
 _HAS_WIFI = const(2)
@@ -73,6 +75,15 @@ def page_of(url):
     """The host's web address, for people: that of its WebSocket with http before it."""
     scheme, _, rest = url.partition("://")
     return ("https://" if scheme == "wss" else "http://") + rest.split("/", 1)[0] + "/"
+
+
+def memory_of(app):
+    """Texts: bytes of heap in all and free, of the chip's own memory free and in one piece; profile; parts left out."""
+    gc.collect()
+    found = memory.idf() or (-1, -1, -1)
+    free = memory.heap_free()
+    parts = "".join([" %s (%s);" % (part, app.left_out[part]) for part in app.left_out])
+    return [str(gc.mem_alloc() + free), str(free), str(found[0]), str(found[1]), app.board.profile, parts[1:-1]]
 
 
 def write(data):
@@ -172,6 +183,8 @@ class Improv:
             url, token = strings_of(data)
             app.set_host(url, token)
             self._send(result(command, (app.config["host"]["url"],)))
+        elif command == _MEMORY:
+            self._send(result(command, memory_of(app)))
         elif command == _IDENTIFY:
             app.led.identify(3000)
             self._send(result(command, ()))

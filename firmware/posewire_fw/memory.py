@@ -22,17 +22,28 @@ _SMALL = const(200000)
 _MARGIN = const(1024)
 
 
+# A UART of its own, for the sake of its receive buffer: that is memory of the chip, of any size that is asked for.
+_held = None
+_held_bytes = 0
+_least = _INTERNAL_MAX
+
+
 def idf():
-    """(free bytes, largest free block, least that was ever free) of internal memory; None where that is not known."""
+    """(free bytes, largest free block, the least that was found free since the start); None where that is not known.
+
+    Of the chip's internal memory; what is held back for it counts as free.
+    """
+    global _least
     if not hasattr(esp32, "idf_heap_info"):
         return None
-    free = largest = least = 0
-    for size, now, block, minimum in esp32.idf_heap_info(esp32.HEAP_DATA):  # pyright: ignore
-        if size <= _INTERNAL_MAX:
-            free += now
-            least += minimum
-            largest = max(largest, block)
-    return free, largest, least
+    free = _held_bytes
+    largest = _held_bytes
+    for region in esp32.idf_heap_info(esp32.HEAP_DATA):  # pyright: ignore
+        if region[0] <= _INTERNAL_MAX:
+            free += region[1]
+            largest = max(largest, region[2])
+    _least = min(_least, free)
+    return free, largest, _least
 
 
 def growth():
@@ -67,25 +78,23 @@ def has_room(heap, chip):
     return heap_free() >= heap + _MARGIN and (found is None or found[0] >= chip + _MARGIN)
 
 
-# A UART of its own, for the sake of its receive buffer: that is memory of the chip, of any size that is asked for.
-_held = None
-
-
 def hold(count):
     """Take so many bytes of the chip's own memory, until release()."""
-    global _held
+    global _held, _held_bytes
     import machine
 
     if count > 0:
         try:
             _held = machine.UART(2, 115200, rxbuf=count)
+            _held_bytes = count
         except (OSError, ValueError, MemoryError) as exc:
             print("start: cannot hold %d bytes back: %s" % (count, exc))
 
 
 def release():
-    """Give back what hold() has taken."""
-    global _held
+    """Give back what hold() has taken: the heap has grown, and what lives in it keeps what it has grown by."""
+    global _held, _held_bytes
     if _held is not None:
         _held.deinit()
         _held = None
+        _held_bytes = 0

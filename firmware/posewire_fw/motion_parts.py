@@ -21,6 +21,8 @@ def open_pose(app):
         app.leave_out("motion", "the board has the profile voice: posewire deploy --profile motion brings motion")
         return
     pose = app.config["pose"]
+    if not open_part(app, "pose", _open_codec):
+        return
     if pose["imu"] and app.board.has("i2c_scl", "i2c_sda"):
         open_part(app, "imu", _open_imu)
     if pose["keypoints"] and app.board.has("uart_tx", "uart_rx"):
@@ -37,6 +39,11 @@ def _open_rate(app):
     rate = app.uplink.rate = PoseRate(app.config["pose"]["bytes_per_second"])
     for source in app.uplink.sources:
         rate.add(source)
+
+
+def _open_codec(app):
+    """Load what all sources of poses share."""
+    from posewire_fw import pose_encoder, pose_queue, pose_sets, pose_stream  # noqa: F401
 
 
 def _open_imu(app):

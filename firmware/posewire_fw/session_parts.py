@@ -3,7 +3,7 @@
 import machine
 import posewire_slots
 
-from posewire_fw import log
+from posewire_fw import log, memory
 from posewire_fw.connection import Connection
 from posewire_fw.supervisor import Supervisor
 from posewire_fw.telemetry import Telemetry
@@ -25,6 +25,8 @@ def build(app):
         settings, app.wifi, app.link, session, app.headers, app.led.set_phase, app.setup, app.pair
     )
     app.link.recall = app.last_address
+    # More than the first heap can hold lives now: the heap has grown and stays so. Machine code needs what was held.
+    memory.release()
     app.watchdog = open_watchdog(settings["watchdog"])
     app.supervisor = Supervisor(app.watchdog, app.frames_sent, app.others, app.note_crash, app.give_up)
 

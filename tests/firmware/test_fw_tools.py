@@ -6,7 +6,6 @@ from fw_support import raises
 from posewire_fw import iot
 from posewire_fw.tool_answers import PAGE_BYTES
 from posewire_fw.tools import Tools, boolean, integer, string
-from support import raises
 
 
 class Lamp:

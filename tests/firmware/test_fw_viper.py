@@ -4,6 +4,7 @@ import struct
 from array import array
 
 import twins
+from fw_support import Random
 from posewire_fw import adpcm, crc16, imu, imu_bias, keypoints, mask, memcopy, pcm, pose_pack, utf8
 from posewire_fw.imu_chips import CHIPS
 

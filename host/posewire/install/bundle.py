@@ -48,7 +48,7 @@ class BundleFile:
 
 
 def firmware_files(firmware: Path, architecture: str, profile: str = "full") -> list[BundleFile]:
-    """The application: what starts it, and the package, compiled for an architecture ("": as source).
+    """Return the application: what starts it, and the package, compiled for an architecture ("": as source).
 
     Of the package what the board's profile uses. boot.py and main.py stay source, for people to read and change.
 
@@ -59,7 +59,7 @@ def firmware_files(firmware: Path, architecture: str, profile: str = "full") -> 
     top = [path for path in sorted(firmware.glob("*.py")) if path.name != "manifest.py"]
     sources = [path for path in sorted((firmware / PACKAGE).rglob("*.py")) if is_used(path.stem, profile)]
     if not sources:
-        raise InstallError(f"{firmware} holds no {PACKAGE}")
+        raise InstallError(f"{firmware} does not hold the folder {PACKAGE}")
     as_source = top if not architecture else [path for path in top if path.name in _READABLE]
     files = [BundleFile(path.name, path.read_bytes()) for path in as_source]
     if not architecture:

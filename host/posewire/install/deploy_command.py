@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from posewire.boards.budgets import needs, refusals
 from posewire.boards.definition import BoardDefinition, load_board
 from posewire.boards.folders import board_folder, firmware_folder
 from posewire.boards.profiles import PROFILES
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--profile", choices=PROFILES, help="what the board is for; without it, as it was or as its definition says"
     )
-    parser.add_argument("--port", help="serial port; without it, the only one there is")
+    parser.add_argument("--port", help="serial port (default: the only one)")
     parser.add_argument("--config", type=Path, help="config.json to put there (default: the board keeps its own)")
     parser.add_argument(
         "--file",
@@ -61,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
         board = board.with_profile(args.profile)
     extras = _extras(args, board)
     if args.arch or args.folder is not None:
+        if board is not None:
+            refuse(board, _read_config(args.config) if args.config is not None else {})
         profile = board.board.profile if board is not None else args.profile or "full"
         files = firmware_files(firmware, "" if args.source else _architecture(args, board), profile)
         if args.folder is not None and not args.dry_run:
@@ -76,7 +79,9 @@ def run(args: argparse.Namespace) -> int:
         if not args.source and not state.interpreter.takes_mpy:
             _say(args, "the board does not take this mpy-cross's .mpy files: source is deployed")
         architecture = "" if args.source or not state.interpreter.takes_mpy else state.interpreter.architecture
-        tables = board.device_tables() if board is not None else _tables_of(repl)
+        if board is not None:
+            refuse(board, _settings(args, repl, state))
+        tables = tables_of(board) if board is not None else _tables_of(repl)
         if board is None and args.profile:
             tables["board"]["profile"] = args.profile
             extras.append(json_file("board.json", tables))
@@ -91,6 +96,33 @@ def run(args: argparse.Namespace) -> int:
                 repl.reset()
     _tell(args, plan, state)
     return 0
+
+
+def tables_of(board: BoardDefinition) -> dict[str, Any]:
+    """Return the content of board.json: what the firmware reads of a definition, and what its parts need of memory."""
+    tables = board.device_tables()
+    if found := needs(board):
+        tables["needs"] = found
+    return tables
+
+
+def refuse(board: BoardDefinition, config: dict[str, Any]) -> None:
+    """Raise InstallError that names each part that cannot fit on the board."""
+    if reasons := refusals(board, config):
+        raise InstallError("; ".join(reasons))
+
+
+def _settings(args: argparse.Namespace, repl: BoardRepl, state: BoardState) -> dict[str, Any]:
+    """Return the settings that the board will have; none where they cannot be read."""
+    if args.config is not None:
+        return _read_config(args.config)
+    if "config.json" not in state.files:
+        return {}
+    try:
+        found = json.loads(repl.read("config.json"))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _tables_of(repl: BoardRepl) -> dict[str, Any]:
@@ -140,7 +172,7 @@ def find_board(name: str) -> BoardDefinition:
 
 
 def _extras(args: argparse.Namespace, board: BoardDefinition | None) -> list[BundleFile]:
-    files = [json_file("board.json", board.device_tables())] if board is not None else []
+    files = [json_file("board.json", tables_of(board))] if board is not None else []
     if args.config is not None:
         files.append(json_file("config.json", _read_config(args.config)))
     for item in args.file:

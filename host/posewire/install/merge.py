@@ -175,11 +175,17 @@ class _Importer(ast.NodeTransformer):
         # Names of this module that stand for a merged module, and for something in one.
         self._modules: dict[str, str] = {}
         self._names = dict(tops.get(module, {}))
+        # Merged modules that this one imports at its top: an import in a function would hide them in all of it.
+        self._at_top: set[str] = set()
+        self._depth = 0
 
     def visit_Module(self, node: ast.Module) -> ast.Module:
         for item in ast.walk(node):
             if isinstance(item, ast.ImportFrom) and item.module and item.module.startswith(PACKAGE):
                 self._note(item)
+        for item in _flat(node.body):
+            if isinstance(item, ast.ImportFrom) and item.module == PACKAGE:
+                self._at_top |= {self._home[alias.name] for alias in item.names if alias.name in self._home}
         arguments = {item.arg for item in ast.walk(node) if isinstance(item, ast.arg)}
         names = (item for item in ast.walk(node) if isinstance(item, ast.Name))
         arguments |= {item.id for item in names if isinstance(item.ctx, ast.Store)}
@@ -207,6 +213,8 @@ class _Importer(ast.NodeTransformer):
             if kept:
                 result.append(ast.ImportFrom(PACKAGE, kept, 0))
             wanted = {self._home[alias.name] for alias in node.names if alias.name in self._home} - {self._into}
+            if self._depth:
+                wanted -= self._at_top
             result += [ast.ImportFrom(PACKAGE, [ast.alias(into)], 0) for into in sorted(wanted)]
         else:
             owner = node.module.rpartition(".")[2]
@@ -281,4 +289,7 @@ class _Importer(ast.NodeTransformer):
 
     def _definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
         node.name = self._names.get(node.name, node.name)
-        return self.generic_visit(node)
+        self._depth += 1
+        self.generic_visit(node)
+        self._depth -= 1
+        return node

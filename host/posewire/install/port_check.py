@@ -12,9 +12,11 @@ from posewire.install.interpreter import OLDEST, chip_of
 from posewire.install.provision_command import open_line
 from posewire.install.repl import BoardRepl, open_repl
 from posewire.provision.improv import State
-from posewire.provision.improv_client import ImprovClient
+from posewire.provision.improv_client import BoardMemory, ImprovClient
 
 _IMPROV_SECONDS = 3.0
+# Less than this, and the next message or connection may be the one that does not fit.
+_LEAST_HEAP, _LEAST_CHIP = 6_000, 10_000
 _STATES = {
     State.STOPPED: "its provisioning is off",
     State.READY: "it has no network: posewire provision",
@@ -45,6 +47,7 @@ def check_port(port: str, tell: Callable[[Finding], None]) -> bool:
             client = ImprovClient(line)
             state = client.connect(_IMPROV_SECONDS)
             info = client.info()
+            memory = client.memory()
     except ProvisioningError:
         note("firmware", True, "does not answer; the REPL is used instead, which interrupts the running program")
     except InstallError as error:
@@ -53,6 +56,8 @@ def check_port(port: str, tell: Callable[[Finding], None]) -> bool:
     else:
         note("firmware", True, f"{info.firmware} {info.version} runs on {info.name} ({info.hardware})")
         note("network", state == State.PROVISIONED, _STATES[state])
+        if memory is not None:
+            _check_memory(memory, note)
         return all_fine
     try:
         with open_repl(port) as repl:
@@ -61,6 +66,15 @@ def check_port(port: str, tell: Callable[[Finding], None]) -> bool:
     except InstallError as error:
         note("repl", False, str(error))
     return all_fine
+
+
+def _check_memory(memory: BoardMemory, note: Callable[[str, bool, str], None]) -> None:
+    chip = ""
+    if memory.chip_free >= 0:
+        chip = f"; of the chip {memory.chip_free} bytes, {memory.chip_largest} of them in one piece"
+    enough = memory.heap_free >= _LEAST_HEAP and not 0 <= memory.chip_free < _LEAST_CHIP
+    note("memory", enough, f"{memory.heap_free} of {memory.heap_size} bytes of heap free{chip}")
+    note("profile", not memory.left_out, memory.profile + (f"; left out: {memory.left_out}" if memory.left_out else ""))
 
 
 def _check_repl(repl: BoardRepl, note: Callable[[str, bool, str], None]) -> None:

@@ -15,6 +15,7 @@ _ENTER_SECONDS = (10, 10, 30)
 # A nearly full or worn flash collects its garbage now and then: a board that is silent for so long is not dead.
 _FLASH_SECONDS = 90.0
 _LOOK_SECONDS = 1.0
+_SILENCE_SECONDS = 5.0
 # What ends a program's output, and what a board that has started anew shows.
 _END, _PROMPT = b"\x04", b">>> "
 _NO_REPL = (
@@ -32,7 +33,7 @@ class BoardRepl:
         self._port = port
 
     def run(self, code: str, timeout: float = 30.0) -> str:
-        """Run code on the board; returns what it printed."""
+        """Run code on the board and return its output."""
         return self._run(code, timeout, "run a program on it")
 
     def _run(self, code: str, timeout: float, what: str) -> str:
@@ -111,6 +112,8 @@ def open_repl(port: str) -> Iterator[BoardRepl]:
         transport = SerialTransport(port)
     except Exception as error:
         raise InstallError(port_problem(port, error)) from error
+    # Without it, a board that falls silent in the middle of an answer is waited for without end.
+    transport.serial.timeout = _SILENCE_SECONDS
     try:
         _enter(transport, port)
         yield BoardRepl(transport, port)

@@ -60,6 +60,7 @@ class Command(IntEnum):
     HOST = 0xF0
     """Strings: the host's URL and the token, either may be empty for "as it is". Answer: the URL that is set now."""
     IDENTIFY = 0xF1
+    MEMORY = 0xF2
     """Blinks the LED. Answer: an empty list."""
 
 

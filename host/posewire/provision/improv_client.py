@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from posewire.errors import ProvisioningError
 from posewire.provision.improv import (
@@ -62,6 +62,20 @@ class Network:
     ssid: str
     rssi: int
     secured: bool
+
+
+class BoardMemory(NamedTuple):
+    """Bytes of a board: its heap in all and free; the chip's own memory free and in one piece, -1 where not known.
+
+    ``left_out``: the parts that it has left out, and why.
+    """
+
+    heap_size: int
+    heap_free: int
+    chip_free: int
+    chip_largest: int
+    profile: str
+    left_out: str
 
 
 class ImprovClient:
@@ -123,6 +137,15 @@ class ImprovClient:
             raise ProvisioningError(f"the host's address must begin with ws:// or wss://, not {url!r}")
         strings = self._call(Command.HOST, build_strings((url, token)))
         return strings[0] if strings else ""
+
+    def memory(self) -> BoardMemory | None:
+        """Return what is free on the board; None where its firmware does not tell."""
+        try:
+            strings = self._call(Command.MEMORY)
+            size, free, chip, largest = (int(text) for text in strings[:4])
+        except (ProvisioningError, ValueError):
+            return None
+        return BoardMemory(size, free, chip, largest, *strings[4:6]) if len(strings) >= 6 else None
 
     def identify(self) -> None:
         """Make the board blink."""

@@ -10,11 +10,12 @@ from posewire.wire.messages import Message
 _BOARDS = 10_000
 _NUMBERS = (
     "uptime_ms", "heap_free", "heap_free_min", "rssi", "reconnects", "restarts", "audio_dropped", "pose_dropped",
-    "lost_samples", "underruns", "stalls",
+    "lost_samples", "underruns", "stalls", "heap_size", "idf_free", "idf_largest", "idf_free_min",
 )  # fmt: skip
 _TEXTS = ("reset_cause", "slot", "firmware", "ssid")
 _TEXT_MAX = 64
 _CRASH_MAX = 2000
+_LEFT_OUT_MAX = 10
 
 
 @dataclass
@@ -49,6 +50,10 @@ class BoardReports:
             text = message.get(name)
             if isinstance(text, str):
                 values[name] = text[:_TEXT_MAX]
+        left_out = message.get("left_out")
+        if isinstance(left_out, list) and left_out:
+            parts = [part for part in left_out if isinstance(part, str)]
+            values["left_out"] = ", ".join(parts[:_LEFT_OUT_MAX])[:_TEXT_MAX]
         crash = message.get("crash")
         before = self._reports.pop(device_id, None)
         report = BoardReport(values, bool(message.get("started")), crash[:_CRASH_MAX] if isinstance(crash, str) else "")
