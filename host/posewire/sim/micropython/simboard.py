@@ -92,8 +92,12 @@ def _listen():
 
 
 def _application():
-    module = sys.modules.get("posewire_fw.app")
-    return module.current() if module is not None else None
+    # A small board's firmware is one module; app.py only passes on what programs of users may use.
+    if "posewire_fw.app" not in sys.modules and "posewire_fw.core" not in sys.modules:
+        return None
+    from posewire_fw import app
+
+    return app.current()
 
 
 def _snapshot():

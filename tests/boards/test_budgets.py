@@ -1,0 +1,57 @@
+"""The table of memory: what fits on a board and what is refused by name."""
+
+import pytest
+
+from posewire.boards.budgets import load_budgets, memory_of, needs, refusals
+from posewire.boards.definition import load_board
+from posewire.boards.folders import board_folder, board_names
+
+DEVKIT = load_board(board_folder("esp32-devkit"))
+S3 = load_board(board_folder("esp32-s3-devkitc-1"))
+
+
+def test_each_profile_fits_on_a_plain_esp32_with_its_reserve() -> None:
+    table, chip = load_budgets(), load_budgets().chips["esp32"]
+    for profile, parts in (("motion", ("base", "pose", "imu", "keypoints")), ("voice", ("base", "voice"))):
+        heap = sum(table.parts[part].heap for part in parts)
+        of_chip = sum(table.parts[part].chip for part in parts)
+        assert heap <= chip.first_heap + chip.growth, profile
+        assert of_chip + chip.growth + chip.socket + table.reserve_chip <= chip.at_boot - chip.wifi, profile
+
+
+def test_tls_leaves_room_for_one_source_of_motion() -> None:
+    table, chip = load_budgets(), load_budgets().chips["esp32"]
+    for source in ("imu", "keypoints"):
+        parts = [table.parts[part] for part in ("base", "pose", source)]
+        assert sum(part.heap for part in parts) <= chip.first_heap + chip.growth_tls
+        left = chip.at_boot - chip.wifi - chip.growth_tls - sum(part.chip for part in parts)
+        assert left >= chip.tls_opening + chip.socket, source
+
+
+def test_what_the_board_is_told() -> None:
+    assert set(needs(DEVKIT)) == {"pose", "imu", "keypoints", "voice"}
+    assert needs(DEVKIT)["imu"] == [4500 + 9000, 12000]
+    assert needs(S3) == {}
+    assert memory_of(S3) is None
+
+
+@pytest.mark.parametrize(
+    ("profile", "config", "words"),
+    [
+        ("full", {}, "voice and motion together need a board with PSRAM"),
+        ("motion", {"pose": {"room": "a", "receive": "body33"}}, "follow and publish need a board with PSRAM"),
+        ("voice", {"pose": {"room": "a"}}, "the profile voice has no motion"),
+    ],
+)
+def test_what_cannot_fit_is_refused_by_name(profile: str, config: dict[str, object], words: str) -> None:
+    reasons = refusals(DEVKIT.with_profile(profile), config)
+    assert len(reasons) == 1
+    assert words in reasons[0]
+
+
+def test_what_fits_is_not_refused() -> None:
+    assert refusals(DEVKIT.with_profile("motion"), {"pose": {"room": "a"}}) == []
+    assert refusals(DEVKIT, {}) == []
+    assert refusals(S3, {"pose": {"room": "a", "receive": "body33"}}) == []
+    for name in board_names():
+        assert refusals(load_board(board_folder(name)), {}) == []
