@@ -1,7 +1,9 @@
 """The pages of docs/boards/, made from the board definitions."""
 
+from posewire.boards.budgets import ChipMemory, load_budgets, memory_of
 from posewire.boards.definition import CLASSES, BoardDefinition, load_board
 from posewire.boards.folders import board_folder, board_names
+from posewire.boards.profiles import PROFILES
 from posewire.boards.unsupported import unsupported_boards
 
 _MADE = "<!-- Made by tools/make_board_pages.py from boards/: change the board.toml, not this page. -->\n\n"
@@ -83,7 +85,9 @@ def page(board: BoardDefinition) -> str:
     lines.append(f"| LED | {_led(board)} |")
     if board.uart is not None:
         lines.append(f"| UART | {board.uart.baud} baud |")
+    lines.append(f"| profile | {identity.profile}: {PROFILES[identity.profile]} |")
     lines.append(f"| tried on hardware | {_tried(board)} |\n")
+    lines.append(_memory(board))
     lines.append("| GPIO | for |\n|---|---|")
     lines.extend(f"| {number} | {_PINS.get(name, f'`{name}`')} |" for name, number in board.pins.items())
     lines.append("\nSources of the facts: " + "; ".join(identity.sources) + ".\n")
@@ -98,6 +102,36 @@ def page(board: BoardDefinition) -> str:
             "```\n\nSee [flashing.md](../flashing.md).\n"
         )
     return "\n".join(lines)
+
+
+def _memory(board: BoardDefinition) -> str:
+    """What fits on the board, from the table of memory."""
+    memory = memory_of(board)
+    if memory is None:
+        return (
+            "**Memory.** This chip's memory has not been measured, on a chip or an emulated one; the firmware looks at "
+            "what is free at its start, and leaves out by name what does not fit.\n"
+        )
+    parts = load_budgets().parts
+    rows = ["**Memory.** No PSRAM: the board is for motion or for voice, not for both. " + _tls_words(memory)]
+    rows.append("")
+    rows.append("| part | of the heap | of the chip's own memory |")
+    rows.append("|---|---|---|")
+    rows.extend(f"| {part.title} | {part.heap} | {part.chip} |" for part in parts.values())
+    beside = memory.at_boot - memory.wifi - memory.growth
+    rows.append(
+        f"\nThere are {memory.first_heap + memory.growth} bytes of heap, and {beside} bytes of the chip's own beside "
+        f"it with Wi-Fi joined. Measured: {memory.source}; never on a real chip. "
+        "`posewire deploy --profile motion` or `--profile voice` chooses; following others' motion needs PSRAM.\n"
+    )
+    return "\n".join(rows)
+
+
+def _tls_words(memory: ChipMemory) -> str:
+    return (
+        f"`wss://` takes {memory.tls} bytes of the chip's own memory, {memory.tls_opening} while it opens: with the "
+        "profile motion there is room for one source beside it, the motion sensor or the camera; the other is left out."
+    )
 
 
 def _led(board: BoardDefinition) -> str:
