@@ -5,7 +5,6 @@ still be taken. Here the two are kept apart.
 """
 
 import gc
-import sys
 
 from micropython import const
 
@@ -52,7 +51,7 @@ def growth():
     A heap that grows out of PSRAM takes from nobody: that counts as its own.
     """
     largest = 0
-    if sys.platform == "esp32":
+    if hasattr(esp32, "idf_heap_info"):
         for region in esp32.idf_heap_info(esp32.HEAP_DATA):  # pyright: ignore
             if region[0] > _INTERNAL_MAX:
                 return 0

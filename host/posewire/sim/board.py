@@ -229,8 +229,10 @@ class SimBoard:
             self._firmware = copy_as_bytecode(self._firmware, self._folder / "firmware")
             self._hardware = copy_as_bytecode(HARDWARE, self._folder / "hardware")
         elif self._interpreter.mpy and can_compile():
-            self.native_code = sizes_of_native_code(self._firmware, self._chip.mpy)
-            self._firmware = copy_compiled(self._firmware, self._folder / "firmware", self._interpreter.mpy)
+            self.native_code = sizes_of_native_code(self._firmware, self._chip.mpy, definition.board.profile)
+            self._firmware = copy_compiled(
+                self._firmware, self._folder / "firmware", self._interpreter.mpy, definition.board.profile
+            )
 
     def __enter__(self) -> Self:
         self.start()

@@ -16,16 +16,9 @@ _spaces = {}
 
 
 def idf_heap_info(capabilities):
-    """(total, free, largest free block, least ever free) of each region.
-
-    Where the simulated board has no model of the memory: as on a board with Wi-Fi and one connection.
-    """
-    if simidf.modelled():
-        socket.forget_closed()
-        return simidf.heap_info(capabilities == HEAP_EXEC)
-    if capabilities == HEAP_EXEC:
-        return [(65536, 40960, 32768, 32768)]
-    return [(229376, 95432, 65536, 67468)]
+    """(total, free, largest free block, least ever free) of each region; not there without a model of the memory."""
+    socket.forget_closed()
+    return simidf.heap_info(capabilities == HEAP_EXEC)
 
 
 def mcu_temperature():

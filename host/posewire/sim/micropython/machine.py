@@ -306,7 +306,9 @@ class UART(io.IOBase):
         self._id = id
         self._timeout = timeout
         self._taken = _drive("uart", rxbuf + txbuf)
-        self._received = micropython.RingIO(memoryview(_uart_rooms[id])[: rxbuf + 1] if rxbuf < _UART_ROOM else rxbuf)
+        self._rxbuf = rxbuf
+        # The chip's own memory, not the heap's: what is larger than the room here is made when something arrives.
+        self._ring = micropython.RingIO(memoryview(_uart_rooms[id])[: rxbuf + 1]) if rxbuf < _UART_ROOM else None
         self._one = bytearray(1)
         _uarts[id] = self
         simbus.send(simbus.UART_OPEN, id, baudrate)
@@ -320,9 +322,15 @@ class UART(io.IOBase):
         self._taken.give_back()
         simbus.send(simbus.UART_OPEN, self._id, 0)
 
+    @property
+    def _received(self):
+        if self._ring is None:
+            self._ring = micropython.RingIO(self._rxbuf)
+        return self._ring
+
     def any(self):
         simbus.poll()
-        return self._received.any()
+        return self._ring.any() if self._ring is not None else 0
 
     def readinto(self, buf, nbytes=-1):
         """Returns what is there, None when nothing came within the time-out."""

@@ -1,8 +1,6 @@
 """Power on: the line to Python first, then what a board does: boot.py, then main.py."""
 
 import gc
-import sys
-import time
 
 # What the hardware leaves of itself in the heap is to lie close together.
 gc.threshold(8192)
@@ -67,6 +65,9 @@ class _Listener:
 
     def _attach(self):
         app = sys.modules.get("posewire_fw.app")
+        if app is None and "posewire_fw.core" in sys.modules:
+            # Merged modules, as deploy makes them for boards with little memory; what is public is passed on.
+            from posewire_fw import app, events  # noqa: F401
         # Another program than this firmware has none.
         if app is not None and hasattr(app, "current"):
             self._app = app
@@ -74,41 +75,15 @@ class _Listener:
             for name, forward in self._forwards:
                 events.on(name, forward)
 
-def _forward(name):
-    return lambda value: simbus.send_json(simbus.EVENT, [name, value])
+    def _forward(self, name):
+        return lambda value: simbus.send_json(simbus.EVENT, [name, value])
 
+    def _ask(self, port, a, b, c, length):
+        self._wanted = True
 
-def _listen():
-    # The application itself is not imported here: the firmware decides what comes before it.
-    try:
-        from posewire_fw import events
-    except Exception:
-        # Another program than this firmware, or a firmware that is broken: main.py will say so.
-        return
-    for name in _EVENTS:
-        events.board.on(name, _forward(name))
-    _Status(_snapshot)
-    simbus.on(simbus.OFF, _leave)
-
-
-def _application():
-    # A small board's firmware is one module; app.py only passes on what programs of users may use.
-    if "posewire_fw.app" not in sys.modules and "posewire_fw.core" not in sys.modules:
-        return None
-    from posewire_fw import app
-
-    return app.current()
-
-
-def _snapshot():
-    application = _application()
-    return application.snapshot() if application is not None else {}
-
-
-def _leave(*numbers):
-    application = _application()
-    if application is not None:
-        application.session.leave()
+    def _leave(self, port, a, b, c, length):
+        if self._app is not None:
+            self._app.current().session.leave()
 
 
 _Listener()
@@ -121,6 +96,10 @@ gc.threshold(-1)
 modelled = simidf.begin()
 if modelled:
     sys.modules["gc"] = simgc
+else:
+    import esp32
+
+    del esp32.idf_heap_info
 if not modelled or not simheap.grows():
     # A large heap from the start would be strewn with garbage, and small things that stay, from end to end.
     gc.threshold(65536 if sys.maxsize < 2**32 else 131072)
