@@ -7,6 +7,7 @@ from importlib import import_module
 
 from posewire import __version__
 from posewire.errors import PosewireError
+from posewire.terminal import warn
 
 # name (words separated by a space make groups): one line of help, module with add_arguments(parser) and run(args)
 COMMANDS = {
@@ -87,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status: int = args.run(args)
     except PosewireError as error:
-        print(f"posewire: {error}", file=sys.stderr)
+        warn(str(error))
         return 2
     except KeyboardInterrupt:
         return 130

@@ -5,7 +5,6 @@ a serial port, the board on that port is checked instead.
 """
 
 import argparse
-import json
 import platform
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +12,7 @@ from typing import NamedTuple
 
 from posewire import __version__
 from posewire.errors import PosewireError
+from posewire.terminal import show, show_json
 
 
 class Check(NamedTuple):
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         found.append(check)
         if not args.json:
             mark = "ok  " if check.fine else "FAIL" if check.needed else "note"
-            print(f"{mark} {check.name:12} {check.text}", flush=True)
+            show(f"{mark} {check.name:12} {check.text}")
 
     if args.port:
         from posewire.install.port_check import check_port
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         for check in _checks():
             tell(check)
     if args.json:
-        print(json.dumps([check._asdict() for check in found]))
+        show_json([check._asdict() for check in found])
     return int(any(check.needed and not check.fine for check in found))
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Any, Literal
 
-from posewire.printable import printable
+from posewire.printable import printable, printable_json
 
 LOGGER = "posewire"
 
@@ -93,7 +93,7 @@ class _JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False, default=str)
+        return printable_json(entry)
 
 
 class _Foreign(logging.Filter):

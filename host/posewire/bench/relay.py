@@ -29,6 +29,7 @@ from posewire.bench.relay_load import SCENARIOS, Result, Task
 from posewire.bench.relay_servers import SERVERS, missing
 from posewire.errors import PosewireError
 from posewire.server.host_process import HostProcess
+from posewire.terminal import show, show_json, show_text
 
 POSEWIRE = "posewire"
 CONTENDERS = (POSEWIRE, *SERVERS)
@@ -73,9 +74,12 @@ def run(args: argparse.Namespace) -> int:
     )
     if args.save:
         args.save.write_text(json.dumps(rows, indent=1) + "\n")
-    print(json.dumps(rows, indent=1) if args.json else table(rows))
+    if args.json:
+        show_json(rows, 1)
+    else:
+        show_text(table(rows))
     if earlier is not None:
-        print(comparison(earlier, rows), file=sys.stderr if args.json else sys.stdout)
+        show_text(comparison(earlier, rows), out=sys.stderr if args.json else sys.stdout)
     return 0 if any("failed" not in row for row in rows) else 1
 
 
@@ -93,7 +97,7 @@ def measure(
             for name in names:
                 if name in failed:
                     continue
-                print(f"round {turn + 1}/{rounds}: {scenario}, {name} …", file=sys.stderr, flush=True)
+                show(f"round {turn + 1}/{rounds}: {scenario}, {name} …", out=sys.stderr)
                 count = connections if scenario == "idle" else rooms
                 try:
                     result = _measure_one(name, scenario, seconds, count)

@@ -294,7 +294,7 @@ def main() -> None:
         result = asyncio.run(_run(task))
     else:
         result = uvloop.run(_run(task))
-    print(json.dumps(result))
+    print(json.dumps(result))  # noqa: T201 - for the process that started this one
 
 
 if __name__ == "__main__":

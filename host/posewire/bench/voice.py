@@ -10,7 +10,6 @@ import json
 import os
 import random
 import statistics
-import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -25,6 +24,8 @@ from posewire.bench.standins import HttpStandIn, OpenAiScript
 from posewire.bench.voice_corpus import COMMANDS, UNRELATED, VOICES, chunks, speak, with_noise
 from posewire.errors import ProviderError
 from posewire.pcm import Framer, Pcm
+from posewire.printable import printable_json
+from posewire.terminal import show, warn
 from posewire.voice.asr.base import AcousticProfile, SpeechRecognizer
 from posewire.voice.assistant import Assistant
 from posewire.voice.commands.responder import CommandResponder
@@ -64,15 +65,15 @@ def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     results: dict[str, Any] = {}
     for name in args.only or _PARTS:
-        print(f"── {name}", flush=True)
+        show(f"── {name}")
         try:
             results[name] = asyncio.run(_PARTS[name](args))
         except ProviderError as exc:
-            print(f"   not measured: {exc}", file=sys.stderr)
+            warn(f"{name} is not measured: {exc}")
             results[name] = None
             continue
         for line, value in results[name].items():
-            print(f"   {line:58} {json.dumps(value)}", flush=True)
+            show(f"   {line:58} {printable_json(value)}")
     if args.json is not None:
         args.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
     return 0

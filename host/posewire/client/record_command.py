@@ -13,10 +13,8 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
 import random
 import sqlite3
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,13 +22,13 @@ from pathlib import Path
 
 from posewire.client.room_client import HostUnreachableError, ReceivedFrame, RoomClient, unique_name
 from posewire.errors import PosewireError, StoreError, WireError
+from posewire.host_address import add_host_arguments, websocket_url
 from posewire.rooms.recording import AUDIO, EVENT, POSE, Record, RecordingWriter
 from posewire.rooms.recording_index import RECORDINGS, note_beginning, note_end
 from posewire.store import Store
 from posewire.store.command_line import add_store_arguments, opened_store
+from posewire.terminal import show, warn
 
-TOKEN_VARIABLE = "POSEWIRE_TOKEN"  # noqa: S105 - the name of a variable, not a secret
-DEFAULT_URL = "ws://127.0.0.1:8000/posewire/v1/"
 _TYPES = {"audio": AUDIO, "pose": POSE}
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 """Seconds between attempts to find a host that went away."""
@@ -45,12 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_store_arguments(parser)
 
 
-def add_host_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what says which host to talk to."""
-    parser.add_argument("--url", default=DEFAULT_URL, help=f"the host (default {DEFAULT_URL})")
-    parser.add_argument("--token", default=os.environ.get(TOKEN_VARIABLE, ""), help=f"or the variable {TOKEN_VARIABLE}")
-
-
 def run(args: argparse.Namespace) -> int:
     """Record until told to stop; prints what was recorded."""
     recorded = Recorded()
@@ -62,11 +54,13 @@ def run(args: argparse.Namespace) -> int:
             _warn(error)
         try:
             with contextlib.suppress(KeyboardInterrupt):
-                asyncio.run(record(args.room, args.file, args.url, args.token, args.seconds, recorded, index))
+                asyncio.run(
+                    record(args.room, args.file, websocket_url(args.url), args.token, args.seconds, recorded, index)
+                )
         finally:
             if recorded.began:
                 losses = f"; times that the host was away: {recorded.losses}" if recorded.losses else ""
-                print(f"{args.file}: {recorded.pose} pose packets, {recorded.audio} audio frames{losses}")
+                show(f"{args.file}: {recorded.pose} pose packets, {recorded.audio} audio frames{losses}")
     return 0
 
 
@@ -127,9 +121,9 @@ async def record(
                         await _record_connection(client, write, recorded)
                         recorded.losses += 1
                         await joined.aclose()
-                        _say("the host is away or has closed the room: waiting for it, until Ctrl-C")
+                        warn("the host is away or has closed the room: waiting for it, until Ctrl-C")
                         client = await _join_again(joined, newcomer)
-                        _say("recording again")
+                        warn("recording again")
 
 
 async def _record_connection(client: RoomClient, write: Callable[[int, int, bytes], None], recorded: Recorded) -> None:
@@ -162,7 +156,7 @@ async def _join_again(joined: contextlib.AsyncExitStack, newcomer: Callable[[], 
                 raise
             if str(error) != said:
                 said = str(error)
-                _say(said)
+                warn(said)
 
 
 @contextlib.contextmanager
@@ -184,10 +178,6 @@ def _note(index: Store | None, work: Callable[[sqlite3.Connection], None]) -> No
             _warn(error)
 
 
-def _say(what: str) -> None:
-    print(f"posewire: {what}", file=sys.stderr)
-
-
 def _warn(error: PosewireError) -> None:
     # A list that cannot be kept is no reason not to record.
-    _say(f"the list of recordings will lack this one: {error}")
+    warn(f"the list of recordings will lack this one: {error}")

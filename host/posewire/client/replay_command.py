@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from posewire.client.record_command import add_host_arguments
 from posewire.client.room_client import RoomClient, follow_members, unique_name
 from posewire.errors import PosewireError
+from posewire.host_address import add_host_arguments, websocket_url
 from posewire.rooms.recording import AUDIO, EVENT, POSE, Record, RecordingError, read_recording
+from posewire.terminal import show
 from posewire.wire.messages import AudioParams, parse_audio
 
 _Part = tuple[str, AudioParams | None]
@@ -39,8 +40,8 @@ def run(args: argparse.Namespace) -> int:
     """Play the file; prints how much was played."""
     if args.speed <= 0:
         raise PosewireError("--speed must be more than 0")
-    played = asyncio.run(replay(args.file, args.url, args.room, args.token, args.speed))
-    print(f"{args.file}: {played} frames played")
+    played = asyncio.run(replay(args.file, websocket_url(args.url), args.room, args.token, args.speed))
+    show(f"{args.file}: {played} frames played")
     return 0
 
 

@@ -14,8 +14,10 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 
-from posewire.console.host_client import HostClient, add_host_arguments
+from posewire.console.host_client import HostClient
 from posewire.errors import ConfigError
+from posewire.host_address import add_host_arguments
+from posewire.terminal import show, show_part
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,9 +37,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _ask_device(args: argparse.Namespace, text: str) -> None:
-    async with HostClient(args.host, args.token) as host:
+    async with HostClient(args.url, args.token) as host:
         await host.ask(args.device, text)
-    print(f"{args.device} answers")
+    show(f"{args.device} answers")
 
 
 async def _answer(args: argparse.Namespace, text: str) -> None:
@@ -61,11 +63,11 @@ async def _answer(args: argparse.Namespace, text: str) -> None:
         conversation = responder.conversation(UnifiedToolHandler(tools.manager, ToolContext()), "this computer")
         async for piece in conversation.answer(text):
             if isinstance(piece, str):
-                print(piece, end="", flush=True)
+                show_part(piece)
             elif args.stages and isinstance(piece, StageTime | Emotion):
                 shown = f"{piece.stage} {piece.milliseconds:.0f} ms" if isinstance(piece, StageTime) else piece.name
-                print(f"[{shown}] ", end="", flush=True)
-        print()
+                show_part(f"[{shown}] ")
+        show()
     finally:
         await responder.close()
         await tools.close()

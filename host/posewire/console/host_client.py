@@ -1,18 +1,15 @@
 """The HTTP interface of a running host (docs/http-api.md), for commands and the MCP server."""
 
-import argparse
-import os
 from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import quote
 
 from posewire.errors import PosewireError, ToolError
+from posewire.host_address import http_url
 from posewire.http_client import HttpClient, HttpError
-from posewire.identity.settings import TOKEN_VARIABLE
 from posewire.wire.json_text import parse_json
 
 _TIMEOUT = 60.0
-DEFAULT_HOST = "http://127.0.0.1:8000"
 
 
 class HostError(PosewireError):
@@ -21,19 +18,16 @@ class HostError(PosewireError):
     code = "not_available"
 
 
-def add_host_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options for the host's address and the token."""
-    parser.add_argument("--host", default=DEFAULT_HOST, metavar="URL", help="the host's HTTP address (%(default)s)")
-    parser.add_argument("--token", default=os.environ.get(TOKEN_VARIABLE, ""), help=f"default: {TOKEN_VARIABLE}")
-
-
 class HostClient:
     """Sends requests to one host. Use as an async context manager."""
 
-    def __init__(self, address: str, token: str = "") -> None:
-        if not address.startswith(("http://", "https://")):
-            raise HostError(f"the host's address must begin with http:// or https://, not {address!r}")
-        self._address = address.rstrip("/")
+    def __init__(self, url: str, token: str = "") -> None:
+        """Prepare for a host by its address, ws://… or http://….
+
+        Raises:
+            ConfigError: it is not an address of a host.
+        """
+        self._address = http_url(url)
         self._client = HttpClient(_TIMEOUT, token)
 
     async def __aenter__(self) -> Self:
@@ -113,7 +107,7 @@ class HostClient:
                 said = await response.read()
         except HttpError as error:
             raise HostError(
-                f"the host at {self._address} {error}: start it with posewire serve, or name another with --host"
+                f"the host at {self._address} {error}: start it with posewire serve, or name another with --url"
             ) from None
         try:
             data = parse_json(said)

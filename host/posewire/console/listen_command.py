@@ -17,6 +17,7 @@ import numpy as np
 from posewire.errors import ConfigError
 from posewire.pcm import SAMPLE_RATE, Pcm, to_int16
 from posewire.resampling import resample
+from posewire.terminal import show
 from posewire.voice.vad.base import VAD_FRAME
 
 _MAX_SECONDS = 3600
@@ -71,7 +72,7 @@ async def _listen(pcm: Pcm, config: Path | None) -> int:
     vad: VadEngine = load_provider("vad", settings.vad, settings, sentences)
     recognizer: SpeechRecognizer = load_provider("asr", settings.asr, settings, sentences)
     recognizer.prepare()
-    print(f"{len(pcm) / SAMPLE_RATE:.2f} s, vad {vad.name}, asr {recognizer.name}")
+    show(f"{len(pcm) / SAMPLE_RATE:.2f} s, vad {vad.name}, asr {recognizer.name}")
     endpointer = Endpointer(vad.detector(), settings.vad_threshold, settings.end_silence_ms, settings.max_utterance_s)
     # The silence at the end lets an utterance that goes to the last sample end.
     padded = np.pad(pcm, (0, SAMPLE_RATE * settings.end_silence_ms // 1000 + 2 * VAD_FRAME))
@@ -93,13 +94,13 @@ async def _listen(pcm: Pcm, config: Path | None) -> int:
             await asyncio.sleep(_BREATH)
             if utterance.partial != partial:
                 partial = utterance.partial
-                print(f"  {now:7.2f} s  … {partial}")
+                show(f"  {now:7.2f} s  … {partial}")
             if step.ended:
                 heard, utterance = utterance, None
                 transcript = await heard.finish()
                 verdict = "accepted" if transcript.accepted else "rejected"
                 understood += transcript.accepted and bool(transcript.text)
-                print(
+                show(
                     f"{began:7.2f} … {now - endpointer.silence_ms / 1000:.2f} s  {verdict}  {transcript.text!r}"
                     f"  score {transcript.score:.2f}, covers {100 * transcript.coverage:.0f} %"
                 )
@@ -108,5 +109,5 @@ async def _listen(pcm: Pcm, config: Path | None) -> int:
             utterance.cancel()
         await recognizer.close()
     if not understood:
-        print("nothing was understood")
+        show("nothing was understood")
     return 0 if understood else 1

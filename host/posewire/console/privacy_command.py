@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from posewire.errors import ConfigError
+from posewire.terminal import show
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,18 +39,18 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("name the data to erase: --device ID, --voiceprint NAME or --everything")
     path = load_settings(args.config).store.path
     if path == ":memory:" or not Path(path).exists():
-        print("nothing is kept")
+        show("nothing is kept")
         return int(args.action == "erase")
     store = Store(path, DOMAINS)
     try:
         if args.action == "list":
             for line in store.run_now(_lines) or ["nothing is kept"]:
-                print(line)
+                show(line)
             return 0
         count = store.run_now(lambda connection: _erase(connection, args))
     finally:
         store.close()
-    print(f"{count} erased")
+    show(f"{count} erased")
     return 0 if count else 1
 
 

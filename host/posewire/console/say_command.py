@@ -16,9 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from posewire.console.host_client import HostClient, add_host_arguments
+from posewire.console.host_client import HostClient
 from posewire.errors import ConfigError, ProviderError
+from posewire.host_address import add_host_arguments
 from posewire.pcm import SAMPLE_RATE, Pcm
+from posewire.terminal import show
 from posewire.wav import wav_bytes
 
 _PLAYERS = (("paplay",), ("aplay", "-q"), ("afplay",), ("play", "-q"))
@@ -53,12 +55,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _say(device: str, text: str, args: argparse.Namespace) -> int:
-    async with HostClient(args.host, args.token) as host:
+    async with HostClient(args.url, args.token) as host:
         outcomes = await host.say(device, text, urgent=args.urgent, keep=args.keep, wait=not args.no_wait)
     for name, outcome in outcomes.items():
-        print(f"{name}  {outcome}")
+        show(f"{name}  {outcome}")
     if not outcomes:
-        print("no device is connected")
+        show("no device is connected")
     return 0 if outcomes and all(outcome in ("spoken", "queued") for outcome in outcomes.values()) else 1
 
 
@@ -85,7 +87,7 @@ async def _speak_here(text: str, args: argparse.Namespace) -> None:
     samples = np.concatenate(parts) if parts else np.empty(0, np.int16)
     if args.wav is not None:
         _write(args.wav, samples)
-        print(f"{args.wav}: {len(samples) / SAMPLE_RATE:.1f} s by {engine.name}")
+        show(f"{args.wav}: {len(samples) / SAMPLE_RATE:.1f} s by {engine.name}")
     if args.play:
         _play(samples)
 

@@ -9,10 +9,11 @@ import asyncio
 import sys
 from typing import Any
 
-from posewire.console.host_client import HostClient, HostError, add_host_arguments
+from posewire.console.host_client import HostClient, HostError
+from posewire.host_address import add_host_arguments
+from posewire.terminal import LiveLine, bar, show
 
 _POLL_SECONDS = 0.5
-_BAR = 24
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _update(args: argparse.Namespace) -> int:
-    async with HostClient(args.host, args.token) as host:
+    async with HostClient(args.url, args.token) as host:
         wanted = [name.lower() for name in args.device]
         if args.all or not wanted:
             boards = await host.devices()
@@ -47,7 +48,7 @@ async def _update(args: argparse.Namespace) -> int:
                 await host.start_update(device, args.image)
                 failed += not await _follow(host, device)
             except HostError as error:
-                print(f"{device}  {error}", file=sys.stderr)
+                show(f"{device}  {error}", out=sys.stderr)
                 failed += 1
     return 1 if failed else 0
 
@@ -56,35 +57,27 @@ def _list(boards: list[dict[str, Any]]) -> None:
     for board in boards:
         session = board["session"]
         note = "" if session["updatable"] else "  (cannot be updated by the host)"
-        print(f"{board['device']}  {session['board']}  {session['firmware']}{note}")
+        show(f"{board['device']}  {session['board']}  {session['firmware']}{note}")
     if not boards:
-        print("no board is connected")
+        show("no board is connected")
 
 
 async def _follow(host: HostClient, device: str) -> bool:
     """Show the progress until the update is over; True when the new version runs."""
-    shown = ""
-    live = sys.stdout.isatty()
-    while True:
-        update = await host.update(device)
-        text = _describe(update)
-        if text != shown and (live or update["stage"] not in shown):
-            print(f"\r\033[K{device}  {text}" if live else f"{device}  {text}", end="" if live else "\n", flush=True)
-            shown = text
-        if update["stage"] in ("done", "rolled_back", "failed"):
-            if live:
-                print()
-            return bool(update["stage"] == "done")
-        await asyncio.sleep(_POLL_SECONDS)
+    with LiveLine() as line:
+        while True:
+            update = await host.update(device)
+            line.show(f"{device}  {_describe(update)}", update["stage"])
+            if update["stage"] in ("done", "rolled_back", "failed"):
+                return bool(update["stage"] == "done")
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 def _describe(update: dict[str, Any]) -> str:
     stage, version = update["stage"], update["version"]
     if stage == "sending":
-        share = update["done"] / update["total"] if update["total"] else 0.0
-        full = round(_BAR * share)
-        bar = "#" * full + "." * (_BAR - full)
-        return f"sending {version} [{bar}] {update['done'] // 1024} of {update['total'] // 1024} KiB"
+        done, total = update["done"], update["total"]
+        return f"sending {version} {bar(done, total)} {done // 1024} of {total // 1024} KiB"
     if stage == "done":
         return f"done: the board runs {update['running']}"
     if stage in ("failed", "rolled_back"):

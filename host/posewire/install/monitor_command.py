@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,6 +16,8 @@ from typing import Any, TextIO
 from posewire.errors import InstallError
 from posewire.install.repl import port_problem
 from posewire.install.serial_ports import choose_port, missing_extra
+from posewire.terminal import Style
+from posewire.terminal import show as write
 
 _BAUD = 115200
 _READ_SECONDS = 0.2
@@ -26,8 +28,7 @@ _LINE_MAX = 4096
 _IMPROV = b"IMPROV"
 _LEVEL = re.compile(r" *\d+\.\d{3} ([DIWE]) ")
 _LEVELS = "DIWE"
-_COLORS = {"D": "\x1b[2m", "W": "\x1b[33m", "E": "\x1b[31m"}
-_PLAIN = "\x1b[0m"
+_STYLES: Mapping[str, Style] = {"D": "dim", "W": "yellow", "E": "red"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     """Monitor until interrupted."""
     port = choose_port(args.port)
     if args.dry_run:
-        print(f"{'REPL' if args.repl else 'log'} of the board on {port}")
+        write(f"{'REPL' if args.repl else 'log'} of the board on {port}")
         return 0
     if args.repl:
         if find_spec("mpremote") is None:
@@ -102,12 +103,9 @@ def show(line: str, least: int, out: TextIO, save: TextIO | None = None) -> None
     found = _LEVEL.match(line)
     if found and _LEVELS.index(found[1]) < least:
         return
-    color = _COLORS.get(found[1], "") if found and out.isatty() else ""
-    out.write(f"{color}{line}{_PLAIN if color else ''}\n")
-    out.flush()
+    write(line, style=_STYLES.get(found[1]) if found else None, out=out)
     if save is not None:
-        save.write(line + "\n")
-        save.flush()
+        write(line, out=save)
 
 
 def _open(port: str) -> Any:

@@ -42,6 +42,7 @@ from posewire.server.transport.websocket import CLOSING_TIMEOUT, WebSocket
 from posewire.server.wiring import admission, host_parts, session_store
 from posewire.store import MEMORY, Store
 from posewire.task_scope import TaskScope
+from posewire.terminal import show
 from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant
 from posewire.wire.close_codes import POLICY_VIOLATION
@@ -289,7 +290,7 @@ async def run_host(config: Config) -> bool:
         loop.add_signal_handler(number, stop.set)
     reloads = TaskScope()
     loop.add_signal_handler(signal.SIGHUP, lambda: reloads.spawn(_reload(host)))
-    print(f"posewire: ready on {host.url}", flush=True)
+    show(f"posewire: ready on {host.url}")
     await stop.wait()
     await host.stop("the host restarts" if again else "the host is shutting down")
     return again

@@ -18,10 +18,12 @@ from typing import Any, NamedTuple, TextIO
 
 from posewire.boards.chip_memory import chip_memories
 from posewire.errors import SimulatorError
+from posewire.host_address import add_host_arguments, websocket_url
 from posewire.sim.board import DEVICE_ID, LEAST_HEAP, Event, SimBoard, line_level
 from posewire.sim.camera import load_recording
 from posewire.sim.microphone import RATE
 from posewire.sim.recording import read_wav
+from posewire.terminal import show, show_json
 
 _TAP_SECONDS = 0.1
 _CONNECT_SECONDS = 15.0
@@ -57,8 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``posewire sim device``."""
     parser.epilog = _EPILOG
     add = parser.add_argument
-    add("--url", default="ws://127.0.0.1:8000/posewire/v1/", help="the host, ws:// or wss:// (default: %(default)s)")
-    add("--token", help="proof that the host asks for (sent as Authorization: Bearer TOKEN)")
+    add_host_arguments(parser)
     add(
         "--ca",
         type=Path,
@@ -134,8 +135,8 @@ def run(args: argparse.Namespace) -> int:
     presses = sorted(args.press or ([Press(0.0, _TAP_SECONDS)] if args.mic is not None else []))
     story = _Story(sys.stderr if args.json else sys.stdout, args.verbose)
     board = SimBoard(
-        args.url,
-        token=args.token,
+        websocket_url(args.url),
+        token=args.token or None,
         room=args.room or None,
         board=args.board,
         chip=args.chip,
@@ -167,8 +168,7 @@ def run(args: argparse.Namespace) -> int:
                 status = 1
                 story.tell(f"cannot write {args.speaker}: {error.strerror}")
     if args.json:
-        json.dump(report, sys.stdout, ensure_ascii=False)
-        print(flush=True)
+        show_json(report)
     else:
         story.summary(report)
     return 0 if report["session_id"] and not status else 1
@@ -305,7 +305,7 @@ class _Story:
 
     def tell(self, text: str) -> None:
         """One line, with the seconds since the start."""
-        print(f"{time.monotonic() - self._start:7.2f}  {text}", file=self._out, flush=True)
+        show(f"{time.monotonic() - self._start:7.2f}  {text}", out=self._out)
 
     def summary(self, report: Mapping[str, Any]) -> None:
         """The end of the story for people."""

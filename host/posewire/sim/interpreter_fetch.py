@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from posewire.errors import SimulatorError
+from posewire.terminal import show
 
 _KEYRINGS = Path("/usr/share/keyrings")
 _TIMEOUT_SECONDS = 300
@@ -53,7 +54,7 @@ def fetch(cache: Path, architecture: str = "") -> list[str]:
             fcntl.flock(lock, fcntl.LOCK_EX)
             argv = _command(root)
             if argv is None:
-                print("getting MicroPython (15 MB)…", file=sys.stderr, flush=True)
+                show("getting MicroPython (15 MB)…", out=sys.stderr)
                 _fetch_into(root, cache, architecture)
                 argv = _command(root)
     except OSError as error:

@@ -6,7 +6,6 @@ The run fails when that sinks, when frames take heap, or when the board restarte
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import numpy as np
 from posewire.boards.chip_memory import chip_memories
 from posewire.sim.board import LEAST_HEAP, SimBoard
 from posewire.sim.soak_host import SoakHost
+from posewire.terminal import show, warn
 
 # The microphone is open all the time, whatever the host says.
 SETTINGS = {"listen": {"start": "host"}, "pose": {"imu_hz": 50}}
@@ -45,16 +45,16 @@ def run(args: argparse.Namespace) -> int:
     """Run; 0 when memory held, else 1. Raises SimulatorError when the board does not come up or ends."""
     heap = LEAST_HEAP if args.heap is None else args.heap
     if args.frames < 1 or heap < LEAST_HEAP or (args.minutes is not None and args.minutes <= 0):
-        print(f"posewire: frames and minutes must be more than 0, the heap at least {LEAST_HEAP}", file=sys.stderr)
+        warn(f"frames and minutes must be more than 0, the heap at least {LEAST_HEAP}")
         return 2
     with SoakHost() as host:
         board = SimBoard(host.url, room="soak", chip=args.chip, heap=args.heap, config=SETTINGS, firmware=args.firmware)
         with stream(board):
             complaints = _watch(board, args.frames, None if args.minutes is None else args.minutes * 60)
     for complaint in complaints:
-        print(f"FAILED: {complaint}")
+        show(f"FAILED: {complaint}")
     if not complaints:
-        print("memory held")
+        show("memory held")
     return 1 if complaints else 0
 
 
@@ -78,10 +78,9 @@ def _watch(board: SimBoard, frames: int, seconds: float | None) -> list[str]:
         snapshot = board.snapshot()
         elapsed = time.monotonic() - start
         done = count(snapshot)
-        print(
+        show(
             f"{elapsed:8.0f} s  {done:8d} frames  free {snapshot['heap_free']}  lowest {snapshot['heap_free_min']}  "
             f"bytes a frame {snapshot['alloc_per_frame']}  dropped {snapshot['dropped']['audio']}",
-            flush=True,
         )
         if settled is None and elapsed >= _SETTLED_SECONDS:
             settled, lowest = snapshot, snapshot["heap_free"]

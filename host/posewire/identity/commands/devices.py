@@ -12,8 +12,8 @@ import time
 from posewire.identity.commands.local_user import local_user
 from posewire.identity.identities import pair, read_devices, read_pairings, revoke_device
 from posewire.identity.tables import STORED
-from posewire.printable import printable
 from posewire.store.command_line import add_store_arguments, opened_store
+from posewire.terminal import show
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,18 +37,18 @@ def run(args: argparse.Namespace) -> int:
     with opened_store(args, STORED) as store:
         if args.action == "pair":
             device = store.run_now(lambda c: pair(c, args.code, args.name, args.scope, local_user()))
-            print(f"paired {device.device_id}{f' ({device.name})' if device.name else ''}")
+            show(f"paired {device.device_id}{f' ({device.name})' if device.name else ''}")
         elif args.action == "revoke":
             store.run_now(lambda c: revoke_device(c, args.device.lower(), local_user()))
-            print(f"revoked {args.device.lower()}")
+            show(f"revoked {args.device.lower()}")
         else:
             for known in store.run_now(read_devices):
                 state = f"revoked {_day(known.revoked)}" if known.revoked else f"paired {_day(known.paired)}"
-                print(f"{known.device_id}  {state}  {printable(known.name) or '-'}  {' '.join(sorted(known.scopes))}")
+                show(f"{known.device_id}  {state}  {known.name or '-'}  {' '.join(sorted(known.scopes))}")
             for waiting in store.run_now(read_pairings):
                 left = int(waiting.expires - time.time()) // 60 + 1
-                board = printable(waiting.board) or "-"
-                print(f"{waiting.device_id}  waits with code {waiting.code} for {left} more minutes  {board}")
+                board = waiting.board or "-"
+                show(f"{waiting.device_id}  waits with code {waiting.code} for {left} more minutes  {board}")
     return 0
 
 

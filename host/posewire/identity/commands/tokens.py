@@ -19,6 +19,7 @@ from posewire.identity.identities import issue_token, read_tokens, revoke_token
 from posewire.identity.principal import DEVICE_SCOPES, PrincipalKind
 from posewire.identity.tables import STORED
 from posewire.store.command_line import add_store_arguments, opened_store
+from posewire.terminal import show
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         if args.action == "issue":
             scopes = args.scope or DEVICE_SCOPES
             kind: PrincipalKind = "device" if args.device else args.kind
-            print(
+            show(
                 store.run_now(
                     lambda c: issue_token(
                         c, args.name, kind, scopes, device_id=args.device.lower(), days=args.days, who=local_user()
@@ -57,11 +58,11 @@ def run(args: argparse.Namespace) -> int:
             )
         elif args.action == "revoke":
             store.run_now(lambda c: revoke_token(c, args.id, local_user()))
-            print(f"revoked {args.id}")
+            show(f"revoked {args.id}")
         else:
             for token in store.run_now(read_tokens):
                 state = "live" if token.alive else "revoked" if token.revoked else "expired"
                 issued = time.strftime("%Y-%m-%d", time.localtime(token.issued))
                 whose = f"{token.name} ({token.device_id or token.kind})"
-                print(f"{token.id}  {state}  issued {issued}  {whose}  {' '.join(sorted(token.scopes))}")
+                show(f"{token.id}  {state}  issued {issued}  {whose}  {' '.join(sorted(token.scopes))}")
     return 0
