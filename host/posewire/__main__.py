@@ -16,15 +16,17 @@ def main() -> int:
         # Imported here: Ctrl-C while this goes on is no error either.
         from posewire.cli import main as run
 
-        status = run()
-        sys.stdout.flush()
+        try:
+            return run()
+        finally:
+            # --help ends with SystemExit, and what it wrote is in the buffer still.
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         # What is still in the buffer would fail once more when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OUTPUT_CLOSED
-    return status
 
 
 if __name__ == "__main__":

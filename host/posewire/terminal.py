@@ -27,7 +27,7 @@ _WIDTH = 28
 
 def show(line: str = "", *, style: Style | None = None, out: TextIO | None = None) -> None:
     """Print one line; a line feed in it is escaped."""
-    _write(out or sys.stdout, printable(line), style, "\n")
+    _write(out or sys.stdout, printable(line, "\t"), style, "\n")
 
 
 def show_text(text: str, *, style: Style | None = None, out: TextIO | None = None) -> None:
@@ -35,9 +35,9 @@ def show_text(text: str, *, style: Style | None = None, out: TextIO | None = Non
     _write(out or sys.stdout, printable(text, "\n\t"), style, "\n")
 
 
-def show_part(text: str, out: TextIO | None = None) -> None:
+def show_part(text: str, *, style: Style | None = None, out: TextIO | None = None) -> None:
     """Print a piece of a text whose rest follows."""
-    _write(out or sys.stdout, printable(text, "\n\t"), None, "")
+    _write(out or sys.stdout, printable(text, "\n\t"), style, "")
 
 
 def show_output(text: str, out: TextIO | None = None) -> None:

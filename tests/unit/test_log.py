@@ -55,3 +55,13 @@ def test_no_peer_can_reach_the_terminal_through_the_json_log() -> None:
     refused, failed = map(json.loads, lines)
     assert refused["why"] == "\x9b2J\u2028\u202e\ud800"
     assert "\x9b2J" in failed["traceback"]
+
+
+def test_small_numbers_are_not_rounded_away() -> None:
+    program = (
+        "from posewire.log import EventLog, configure_logging\n"
+        "configure_logging('text')\n"
+        "EventLog().info('alert', threshold=0.05, value=0.123456, ms=1234.56)\n"
+    )
+    log = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr
+    assert log.endswith(" threshold=0.05 value=0.123 ms=1234.6\n")

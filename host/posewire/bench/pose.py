@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from posewire.errors import PoseError
+from posewire.errors import ConfigError, PoseError
 from posewire.terminal import show_json, show_text, warn
 from posewire.wire.pose import LandmarkSet, PoseDecoder, PoseEncoder, landmark_set
 from posewire.wire.pose.grid import quantise
@@ -101,6 +101,8 @@ def run(args: argparse.Namespace) -> int:
         try:
             for job, recording in jobs(path, args.bits):
                 rows.append(measure(job, recording, args))
+        except ImportError:
+            raise ConfigError("--compiled needs numba: pip install 'posewire[fast]'") from None
         except (PoseError, OSError, KeyError, ValueError) as error:
             warn(f"{path}: {error}")
     if args.json:

@@ -132,7 +132,7 @@ async def fanout(load: Load) -> Result:
                 best = {"rate": rate, **step}
         else:
             bad = count
-        count = (good + bad) // 2 if bad else count * 3 // 2
+        count = (good + bad) // 2 if bad else 2 * count
         if bad and good == 0 and bad <= 2:
             break
     result["fanout_capacity"] = round(best["rate"])

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import statistics
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -25,7 +26,7 @@ from posewire.bench.voice_corpus import COMMANDS, UNRELATED, VOICES, chunks, spe
 from posewire.errors import ProviderError
 from posewire.pcm import Framer, Pcm
 from posewire.printable import printable_json
-from posewire.terminal import show, warn
+from posewire.terminal import show, show_json, warn
 from posewire.voice.asr.base import AcousticProfile, SpeechRecognizer
 from posewire.voice.assistant import Assistant
 from posewire.voice.commands.responder import CommandResponder
@@ -58,14 +59,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--turns", type=int, default=1000, help="turns of the endurance part (default 1000)")
     parser.add_argument("--people", type=int, default=50, help="most people who speak at once (default 50)")
     parser.add_argument("--threshold", type=float, help="another asr_threshold")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all results there, too")
+    parser.add_argument("--json", action="store_true", help="one object at the end instead of lines")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write the figures to a JSON file")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     results: dict[str, Any] = {}
     for name in args.only or _PARTS:
-        show(f"── {name}")
+        out = sys.stderr if args.json else sys.stdout
+        show(f"── {name}", out=out)
         try:
             results[name] = asyncio.run(_PARTS[name](args))
         except ProviderError as exc:
@@ -73,9 +76,11 @@ def run(args: argparse.Namespace) -> int:
             results[name] = None
             continue
         for line, value in results[name].items():
-            show(f"   {line:58} {printable_json(value)}")
-    if args.json is not None:
-        args.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
+            show(f"   {line:58} {printable_json(value)}", out=out)
+    if args.save is not None:
+        args.save.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    if args.json:
+        show_json(results, 1)
     return 0
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from posewire.errors import ProviderError
 from posewire.pcm import SAMPLE_RATE, to_int16
 from posewire.resampling import resample
-from posewire.terminal import show
+from posewire.terminal import show, show_json
 from posewire.voice.voiceprint.base import Vector
 from posewire.voice.voiceprint.spectral import THRESHOLD, SpectralVoiceprint, statistics
 from posewire.wav import read_wav
@@ -46,6 +46,7 @@ Voices = Mapping[str, Sequence[Vector]]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
+    parser.add_argument("--json", action="store_true", help="one object instead of text")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write weights made from the other voices")
 
 
@@ -58,6 +59,19 @@ def run(args: argparse.Namespace) -> int:
         return 0
     own, others = trials(SpectralVoiceprint(), test)
     rate, at = equal_error(own, others)
+    if args.json:
+        result = {
+            "voices": len(test),
+            "own_trials": len(own),
+            "other_trials": len(others),
+            "equal_error_rate": rate,
+            "equal_error_threshold": at,
+            "threshold": THRESHOLD,
+            "own_refused": float(np.mean(own < THRESHOLD)),
+            "others_taken": float(np.mean(others >= THRESHOLD)),
+        }
+        show_json(result, 1)
+        return 0
     show(f"{len(test)} voices, {len(own)} trials of one's own voice, {len(others)} of others'")
     show(f"equal error rate {100 * rate:.1f} % at {at:.2f}")
     show(f"at the threshold {THRESHOLD:.2f}:")

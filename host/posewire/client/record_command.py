@@ -15,10 +15,12 @@ import contextlib
 import json
 import random
 import sqlite3
+import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from posewire.client.room_client import HostUnreachableError, ReceivedFrame, RoomClient, unique_name
 from posewire.errors import PosewireError, StoreError, WireError
@@ -27,11 +29,13 @@ from posewire.rooms.recording import AUDIO, EVENT, POSE, Record, RecordingWriter
 from posewire.rooms.recording_index import RECORDINGS, note_beginning, note_end
 from posewire.store import Store
 from posewire.store.command_line import add_store_arguments, opened_store
-from posewire.terminal import show, warn
+from posewire.terminal import LiveLine, is_live, show, show_json, warn
 
 _TYPES = {"audio": AUDIO, "pose": POSE}
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 """Seconds between attempts to find a host that went away."""
+
+_SHOWN_EVERY = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,12 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="the file to write, or to append to")
     add_host_arguments(parser)
     parser.add_argument("--seconds", type=float, default=0, help="stop after this time (default: run until Ctrl-C)")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     add_store_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Record until told to stop; prints what was recorded."""
-    recorded = Recorded()
+    recorded, url = Recorded(), websocket_url(args.url)
     with contextlib.ExitStack() as stack:
         index: Store | None = None
         try:
@@ -54,14 +59,31 @@ def run(args: argparse.Namespace) -> int:
             _warn(error)
         try:
             with contextlib.suppress(KeyboardInterrupt):
-                asyncio.run(
-                    record(args.room, args.file, websocket_url(args.url), args.token, args.seconds, recorded, index)
-                )
+                work = record(args.room, args.file, url, args.token, args.seconds, recorded, index)
+                asyncio.run(_shown(work, args.room, recorded))
         finally:
-            if recorded.began:
+            if recorded.began and args.json:
+                show_json({"file": str(args.file), **asdict(recorded), "members": sorted(recorded.members)})
+            elif recorded.began:
                 losses = f"; times that the host was away: {recorded.losses}" if recorded.losses else ""
                 show(f"{args.file}: {recorded.pose} pose packets, {recorded.audio} audio frames{losses}")
     return 0
+
+
+async def _shown(work: Coroutine[Any, Any, None], room: str, recorded: "Recorded") -> None:
+    """Record, and show on a terminal how much it has become."""
+    task = asyncio.create_task(work)
+    with LiveLine(sys.stderr) as line:
+        try:
+            while not task.done():
+                await asyncio.wait([task], timeout=_SHOWN_EVERY)
+                if recorded.began and is_live(sys.stderr):
+                    line.show(
+                        f"{room}: {recorded.seconds:.0f} s, {recorded.pose} pose packets, {recorded.audio} audio frames"
+                    )
+            await task
+        finally:
+            task.cancel()
 
 
 @dataclass

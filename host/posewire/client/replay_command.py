@@ -12,8 +12,9 @@ import argparse
 import asyncio
 import contextlib
 import itertools
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from posewire.client.room_client import RoomClient, follow_members, unique_name
 from posewire.errors import PosewireError
 from posewire.host_address import add_host_arguments, websocket_url
 from posewire.rooms.recording import AUDIO, EVENT, POSE, Record, RecordingError, read_recording
-from posewire.terminal import show
+from posewire.terminal import LiveLine, bar, is_live, show, show_json
 from posewire.wire.messages import AudioParams, parse_audio
 
 _Part = tuple[str, AudioParams | None]
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="a file that posewire record has written")
     parser.add_argument("--speed", type=float, default=1.0, help="1 is as it was, 2 twice as fast (default 1)")
     parser.add_argument("--room", default="", help="the room to play into (default: the recorded one)")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     add_host_arguments(parser)
 
 
@@ -40,13 +42,29 @@ def run(args: argparse.Namespace) -> int:
     """Play the file; prints how much was played."""
     if args.speed <= 0:
         raise PosewireError("--speed must be more than 0")
-    played = asyncio.run(replay(args.file, websocket_url(args.url), args.room, args.token, args.speed))
-    show(f"{args.file}: {played} frames played")
+    with LiveLine(sys.stderr) as line:
+
+        def tell(done: int, count: int) -> None:
+            if is_live(sys.stderr):
+                line.show(f"{bar(done, count)} {done} of {count} frames")
+
+        played = asyncio.run(replay(args.file, websocket_url(args.url), args.room, args.token, args.speed, tell))
+    if args.json:
+        show_json({"file": str(args.file), "frames": played})
+    else:
+        show(f"{args.file}: {played} frames played")
     return 0
 
 
-async def replay(file: Path, url: str, room: str = "", token: str = "", speed: float = 1.0) -> int:
-    """Play a recording; returns the number of frames sent.
+async def replay(
+    file: Path,
+    url: str,
+    room: str = "",
+    token: str = "",
+    speed: float = 1.0,
+    on_progress: Callable[[int, int], None] = lambda done, count: None,
+) -> int:
+    """Play a recording; returns the number of frames sent. ``on_progress`` gets that and the number of all frames.
 
     Raises:
         HostUnreachableError: no host is there, or it does not let this program in.
@@ -79,13 +97,14 @@ async def replay(file: Path, url: str, room: str = "", token: str = "", speed: f
             members[part] = await stack.enter_async_context(client)
             readers.append(asyncio.create_task(_read(client)))
         started, first = time.monotonic(), None
-        for record, part in itertools.islice(_frames(file), count):  # it may be growing
+        for done, (record, part) in enumerate(itertools.islice(_frames(file), count), 1):  # it may be growing
             first = record.time_us if first is None else first
             due = started + (record.time_us - first) / 1e6 / speed
             if (wait := due - time.monotonic()) > 0:
                 await asyncio.sleep(wait)
             member = members[part]
             await (member.publish(record.payload) if record.kind == POSE else member.publish_audio(record.payload))
+            on_progress(done, count)
         for reader in readers:
             reader.cancel()
         await asyncio.gather(*readers, return_exceptions=True)

@@ -51,9 +51,10 @@ async def _at_host(args: argparse.Namespace) -> None:
             if not devices:
                 show("no device is connected")
         elif args.call:
-            show_text(await host.call(args.device, args.call[0], arguments_from_json(" ".join(args.call[1:]))))
+            target = (await host.find(args.device)).device
+            show_text(await host.call(target, args.call[0], arguments_from_json(" ".join(args.call[1:]))))
         else:
-            _show(await host.tools(args.device, args.all), args.json)
+            _show(await host.tools((await host.find(args.device)).device, args.all), args.json)
 
 
 async def _here(args: argparse.Namespace) -> None:

@@ -7,11 +7,11 @@ goes back by itself if it does not reach its host again. docs/updates.md says ho
 import argparse
 import asyncio
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 from posewire.console.host_client import HostClient, HostError
 from posewire.host_address import add_host_arguments
-from posewire.terminal import LiveLine, bar, show
+from posewire.terminal import LiveLine, bar, show, show_json
 
 _POLL_SECONDS = 0.5
 
@@ -19,12 +19,13 @@ _POLL_SECONDS = 0.5
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire update``."""
     parser.add_argument(
-        "device", nargs="*", metavar="DEVICE", help="ids of the boards; without any, list the connected boards"
+        "device", nargs="*", metavar="DEVICE", help="ids or names of the boards; without any, list the connected boards"
     )
     parser.add_argument("--all", action="store_true", help="update every connected board")
     parser.add_argument(
         "--image", default="", metavar="NAME", help="a firmware image of the host's [update] images folder"
     )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     add_host_arguments(parser)
 
 
@@ -35,25 +36,30 @@ def run(args: argparse.Namespace) -> int:
 
 async def _update(args: argparse.Namespace) -> int:
     async with HostClient(args.url, args.token) as host:
-        wanted = [name.lower() for name in args.device]
+        wanted = [(await host.find(name)).device for name in args.device]
         if args.all or not wanted:
             boards = await host.devices()
             if not args.all:
-                _list(boards)
+                _list(boards, args.json)
                 return 0
             wanted = [board["device"] for board in boards if board["session"]["updatable"]]
-        failed = 0
+        ends: list[dict[str, Any]] = []
         for device in wanted:
             try:
                 await host.start_update(device, args.image)
-                failed += not await _follow(host, device)
+                ends.append({"device": device, **await _follow(host, device, sys.stderr if args.json else sys.stdout)})
             except HostError as error:
-                show(f"{device}  {error}", out=sys.stderr)
-                failed += 1
-    return 1 if failed else 0
+                show(f"{device}  {error}", style="red", out=sys.stderr)
+                ends.append({"device": device, "stage": "failed", "code": error.code, "message": str(error)})
+    if args.json:
+        show_json(ends)
+    return int(any(end["stage"] != "done" for end in ends))
 
 
-def _list(boards: list[dict[str, Any]]) -> None:
+def _list(boards: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        show_json([{"device": board["device"], "name": board["name"], **board["session"]} for board in boards])
+        return
     for board in boards:
         session = board["session"]
         note = "" if session["updatable"] else "  (cannot be updated by the host)"
@@ -62,14 +68,14 @@ def _list(boards: list[dict[str, Any]]) -> None:
         show("no board is connected")
 
 
-async def _follow(host: HostClient, device: str) -> bool:
-    """Show the progress until the update is over; True when the new version runs."""
-    with LiveLine() as line:
+async def _follow(host: HostClient, device: str, out: TextIO) -> dict[str, Any]:
+    """Show the progress until the update is over; return its end."""
+    with LiveLine(out) as line:
         while True:
             update = await host.update(device)
             line.show(f"{device}  {_describe(update)}", update["stage"])
             if update["stage"] in ("done", "rolled_back", "failed"):
-                return bool(update["stage"] == "done")
+                return update
             await asyncio.sleep(_POLL_SECONDS)
 
 

@@ -12,6 +12,9 @@ from posewire.install.serial_ports import missing_extra
 _CHUNK = 1024
 _ENTER_SECONDS = 10
 _ATTEMPTS = 3
+_FILE_SECONDS = 120.0
+_SLOWEST = 500.0
+"""Bytes a second that a board writes at least."""
 _NO_REPL = (
     "the board on {port} does not give its REPL. Does another program (a monitor, an editor) have the port open? "
     "Has it MicroPython at all (posewire flash)? Press RESET and try again; with this firmware on it, hold "
@@ -28,7 +31,7 @@ class BoardRepl:
 
     def run(self, code: str, timeout: float = 30.0) -> str:
         """Run code on the board and return its output."""
-        with self._told("run a program on it"):
+        with self._told("run a program on it"), _hurried(self._transport, 2 * timeout):
             output, error = self._transport.exec_raw(code, timeout=timeout)
         if error:
             last = error.decode("utf-8", "replace").strip().splitlines()[-1]
@@ -38,14 +41,14 @@ class BoardRepl:
 
     def write(self, path: str, data: bytes, on_progress: Callable[[int], None] = lambda count: None) -> None:
         """Write a file; ``on_progress`` gets the number of bytes written so far."""
-        with self._told(f"write {path}"):
+        with self._told(f"write {path}"), _hurried(self._transport, _FILE_SECONDS + len(data) / _SLOWEST):
             self._transport.fs_writefile(
                 path, data, chunk_size=_CHUNK, progress_callback=lambda written, total: on_progress(written)
             )
 
     def read(self, path: str) -> bytes:
         """Return a file's content."""
-        with self._told(f"read {path}"):
+        with self._told(f"read {path}"), _hurried(self._transport, _FILE_SECONDS):
             return bytes(self._transport.fs_readfile(path, chunk_size=_CHUNK))
 
     def reset(self) -> None:
@@ -91,11 +94,37 @@ def open_repl(port: str) -> Iterator[BoardRepl]:
             transport.close()
 
 
+class _Hurried:
+    """A serial port that may be read until a moment only: mpremote looks at the clock when nothing comes, and not when
+    a board prints without a pause.
+    """
+
+    def __init__(self, serial: Any, seconds: float) -> None:
+        self._serial = serial
+        self._until = time.monotonic() + seconds
+
+    def __getattr__(self, name: str) -> Any:
+        if time.monotonic() > self._until and name in ("inWaiting", "in_waiting", "read"):
+            raise TimeoutError("the board prints all the time")
+        return getattr(self._serial, name)
+
+
+@contextlib.contextmanager
+def _hurried(transport: Any, seconds: float) -> Iterator[None]:
+    """Bound what is done with a transport, also while bytes keep coming; then TimeoutError is raised."""
+    serial = transport.serial
+    transport.serial = _Hurried(serial, seconds)
+    try:
+        yield
+    finally:
+        transport.serial = serial
+
+
 def _enter(transport: Any, port: str) -> None:
     for attempt in range(_ATTEMPTS):
         try:
             # It prints what it saw instead of telling it in its error.
-            with contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.redirect_stdout(io.StringIO()), _hurried(transport, _ENTER_SECONDS):
                 transport.enter_raw_repl(soft_reset=True, timeout_overall=_ENTER_SECONDS)
         except Exception as error:
             if attempt + 1 == _ATTEMPTS:

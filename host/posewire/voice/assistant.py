@@ -150,6 +150,11 @@ class Assistant:
             found["prompts"] = self._responder.prompts.cache
         return found
 
+    @property
+    def speaks(self) -> bool:
+        """Whether there is a synthesizer; without one replies are text only."""
+        return self._resources.synthesis is not None
+
     def describe(self) -> dict[str, str]:
         """Name the engines in use."""
         synthesis = self._resources.synthesis

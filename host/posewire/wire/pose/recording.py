@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,17 +30,21 @@ class Recording:
         return len(next(iter(self.frames.values())))
 
 
-def load_recording(path: Path, bits: int = 12) -> Recording:
+def load_recording(path: Path | str, bits: int = 12) -> Recording:
     """A ``.npz`` with ``data`` (frames, landmarks, channels), ``fps`` and ``kind`` (a set's name, ``holistic543``,
     or anything else: a custom set; a ``note`` with ``parents=[…]`` is its topology).
 
     ``bits``: of x and y in images; z has two fewer, metres have the step 2^-(bits - 2), quaternions 2^-bits.
     Raises ``PoseError`` for another shape, ``KeyError`` where an array is missing.
     """
-    with np.load(path, allow_pickle=False) as z:
-        data = np.asarray(z["data"], np.float32)
-        fps, kind = float(z["fps"]), str(z["kind"])
-        note = str(z["note"]) if "note" in z.files else ""
+    path = Path(path)
+    try:
+        with np.load(path, allow_pickle=False) as z:
+            data = np.asarray(z["data"], np.float32)
+            fps, kind = float(z["fps"]), str(z["kind"])
+            note = str(z["note"]) if "note" in z.files else ""
+    except (BadZipFile, EOFError, TypeError, ValueError) as error:  # an .npy is no context manager
+        raise PoseError(f"{path.name} is not an .npz recording: {error}") from None
     if data.ndim != 3 or not len(data):
         raise PoseError(f"data has the shape {data.shape}, not (frames, landmarks, channels)")
     landmarks, channels = data.shape[1:]
