@@ -48,7 +48,8 @@ start here:
   posewire doctor                      check the installation
   posewire demo                        try it without any hardware
   posewire serve                       the host, on this machine only
-  posewire sim device --url ws://127.0.0.1:8000/posewire/v1/ --mic hello.wav
+  posewire say --wav hello.wav "what time is it"
+  posewire sim device --mic hello.wav  a board without hardware that asks it
 """
 
 

@@ -67,7 +67,8 @@ def program(text: str, folder: Path, *extra_paths: Path) -> Iterator["subprocess
 
 def test_a_simulated_board_from_python(tmp_path: Path) -> None:
     data = ROOT / "host" / "posewire" / "demo" / "data"
-    shutil.copy(data / "turn_the_light_blue.wav", tmp_path)
+    # As it stands there, in a copy of the project.
+    shutil.copytree(data, tmp_path / data.relative_to(ROOT))
     with HostProcess() as host, program(put_in(block("README.md", "python"), (_LOCAL, host.url)), tmp_path) as process:
         _, errors = process.communicate(timeout=WAITED)
     assert process.returncode == 0, errors
@@ -225,7 +226,7 @@ def test_what_mip_installs_is_what_the_page_says() -> None:
 
 
 def _listening_board(text: str, folder: Path, **options: Any) -> SimBoard:
-    (folder / "user_tools.py").write_text(text + "\n\ndef register(tools, board):\n    pass\n")
+    (folder / "user_tools.py").write_text(text)
     return SimBoard(user_tools=folder / "user_tools.py", chip=ROOMY_CHIP, **options)
 
 

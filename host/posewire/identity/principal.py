@@ -23,6 +23,7 @@ DEVICE_SCOPES: frozenset[str] = frozenset({"voice", "room.join", "room.publish"}
 VERBS = (
     "voice", "room.join", "room.publish", "device.any",
     "operator.read", "operator.act", "operator.pair", "operator.update", "operator.write",
+    "server.restart", "server.config",
 )  # fmt: skip
 """The verbs of all scopes that the host itself asks for; plug-ins may ask for others."""
 
