@@ -32,7 +32,7 @@ DATA = Path(__file__).resolve().parent.parent / "data" / "pose"
 
 
 def recording(name: str) -> Any:
-    return next(iter(load_recording(DATA / f"{name}.npz").frames.values()))
+    return next(iter(load_recording(str(DATA / f"{name}.npz")).frames.values()))
 
 
 def check_bound(values: Any, got: Any, bits: tuple[int, ...], coarse: int = 0) -> None:
