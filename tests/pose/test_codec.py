@@ -21,7 +21,6 @@ from posewire.wire.pose import (
     PoseRelay,
     control,
     custom_set,
-    from_mediapipe,
     landmark_set,
     layer_of,
     load_recording,
@@ -293,24 +292,3 @@ def test_control_packets_say_what_they_mean() -> None:
     assert encoder.budget == 40
     with pytest.raises(PoseError):
         encoder.control(control(Control.RATE, 2, 0, 40)[:-1] + b"\0")
-
-
-def test_mediapipe_results() -> None:
-    class Mark:
-        x, y, z, visibility = 0.1, 0.2, 0.3, 0.9
-
-    class Marks:
-        landmark = [Mark()] * 33
-
-    class Solution:
-        pose_landmarks = Marks()
-        left_hand_landmarks = None
-
-    class Task:
-        pose_landmarks = [[Mark()] * 33]  # noqa: RUF012
-
-    got = from_mediapipe(Solution())
-    assert got["hand21"] is None
-    assert got["body33"] is not None
-    assert got["body33"].shape == (33, 4)
-    assert from_mediapipe(Task())["body33"].shape == (33, 4)  # type: ignore[union-attr]
