@@ -243,6 +243,7 @@ class Ear:
     """A link that keeps what it is sent."""
 
     congested = False
+    queued_bytes = 0
 
     def __init__(self) -> None:
         self.events: list[dict[str, object]] = []

@@ -17,6 +17,10 @@ class Link(Protocol):
     def congested(self) -> bool:
         """Whether its send buffer is over the limit."""
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait in its send buffer."""
+
     def send_room_event(self, event: Mapping[str, Any]) -> None:
         """Send a ``room`` message; never dropped."""
 

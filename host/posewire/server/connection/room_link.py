@@ -59,6 +59,11 @@ class RoomLink:
         """Whether the send buffer is over its limit."""
         return self._websocket.congested
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait in the send buffer."""
+        return self._websocket.queued_bytes
+
     def send_room_frame(self, frame: RoomFrame, always: bool = False) -> bool:
         """Send another member's frame, unless it is longer than this device accepts: it would disconnect.
 

@@ -12,7 +12,7 @@ from posewire.wire.pose.frame import PoseFrame
 from posewire.wire.pose.mediapipe_results import from_mediapipe
 from posewire.wire.pose.packet import Control, Kind, control, parse_control, parse_header
 from posewire.wire.pose.recording import Recording, load_recording
-from posewire.wire.pose.relay import PoseRelay, layer_of
+from posewire.wire.pose.relay import PoseRelay
 from posewire.wire.pose.sets import SETS, LandmarkSet, custom_set, landmark_set
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "custom_set",
     "from_mediapipe",
     "landmark_set",
-    "layer_of",
     "load_recording",
     "parse_control",
     "parse_header",
