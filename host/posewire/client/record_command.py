@@ -137,7 +137,7 @@ async def _record_connection(client: RoomClient, write: Callable[[int, int, byte
     async for arrival in client.arrivals():
         if isinstance(arrival, ReceivedFrame):
             write(_TYPES[arrival.kind], arrival.slot, arrival.payload)
-            recorded.members.add(str(client.members.get(arrival.slot, {}).get("device", "?")))
+            recorded.members.add(member.device if (member := client.members.get(arrival.slot)) is not None else "?")
             recorded.pose += arrival.kind == "pose"
             recorded.audio += arrival.kind == "audio"
             continue
