@@ -22,3 +22,12 @@ def connect(urls: "str | Sequence[str | Endpoint]", **options: Any) -> "HostConn
     from posewire.client.connection import HostConnection
 
     return HostConnection(urls, **options)
+
+
+def __getattr__(name: str) -> Any:
+    """Load ``posewire.sync`` when it is asked for."""
+    if name == "sync":
+        import importlib
+
+        return importlib.import_module("posewire.sync")
+    raise AttributeError(f"module 'posewire' has no attribute {name!r}")

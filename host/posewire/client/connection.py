@@ -37,8 +37,8 @@ _PROTOCOL = 3
 _FIRST_TIMEOUT = 1.5
 """Seconds for the first attempt after a loss; each further one has twice as long, up to the connection's time-out."""
 
-_OF_FRAMES = frozenset({"bad_pose", "bad_frame", "too_many"})
-"""Codes of errors that frames cause as well: they are no answer to a request."""
+_OF_FRAMES = frozenset({"bad_pose", "bad_frame"})
+"""Codes of errors that only frames cause: they are no answer to a request."""
 
 
 class HostConnection:
