@@ -15,7 +15,7 @@ from client.conftest import Link
 from posewire.client.connection import HostConnection
 from posewire.client.connection_state import ConnectionState
 from posewire.client.endpoints import Endpoint
-from posewire.client.reconnect import FixedDelay, ReconnectPolicy
+from posewire.client.reconnect import NO_RECONNECT, FixedDelay, ReconnectPolicy
 from posewire.errors import ConfigError, HostUnreachableError, NotConnectedError, UnauthorizedError, WireError
 from posewire.identity.settings import AuthSettings
 from posewire.server.host import Host
@@ -273,3 +273,16 @@ async def test_a_link_that_is_cut_at_random_moments_is_lived_through(host: Host,
                 break
         assert found is not None
         assert float(found.values["coco17"][0, 0]) == 0.5
+
+
+async def test_a_hello_of_ones_own_that_comes_late_is_no_other_program(host: Host, link: Link) -> None:
+    async with posewire.connect(link.url, device="seen", reconnect=QUICK) as connection:
+        room = await connection.join("studio")
+        late = HostConnection(host.url, device="seen", reconnect=NO_RECONNECT)
+        late._client_id = connection._client_id
+        await late.open()
+        await lost(connection)
+        await connection.wait_connected(5)
+        assert room.closed is None
+        assert connection.session_id
+        await late.close()

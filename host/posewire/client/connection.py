@@ -466,7 +466,8 @@ class HostConnection:
         if self.state is ConnectionState.CLOSED:
             return None
         self._statistics.lost()
-        if lost.transport.close_code == REPLACED:
+        # A hello of this program itself, long on its way over a network that stalls, may come after a newer one.
+        if lost.transport.close_code == REPLACED and not lost.transport.close_reason.endswith("and client"):
             self._end(f'another program has connected with the device id "{self.device}"')
             return None
         self._states.change(ConnectionState.RECONNECTING)

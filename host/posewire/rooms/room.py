@@ -80,6 +80,7 @@ class Room:
         member.role = "member" if self.members else "owner"
         if earlier is not None:
             member.role, earlier.role = earlier.role, "member"
+            member.messages_after = earlier.messages_after
             self.leave(earlier, "replaced")
         self._tell(self.members.values(), "joined", member=member.describe())
         self.members[member.slot] = member
@@ -261,6 +262,7 @@ class Room:
         The end is marked by ``caught_up``, with the number of those that are no longer kept.
         """
         events, missed = self.log.since(max(after, member.messages_after), member.slot)
+        missed += max(0, member.messages_after - after)
         for fields in events:
             self._tell([member], "message", **fields)
         self._tell([member], "caught_up", missed=missed)
