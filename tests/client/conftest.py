@@ -49,6 +49,12 @@ class Link:
         else:
             self._flows.set()
 
+    async def mend(self) -> None:
+        """Undo ``cut`` and ``freeze``."""
+        self.freeze(False)
+        if self._server is None or not self._server.is_serving():
+            await self.start()
+
     async def close(self) -> None:
         await self.cut()
         self.freeze(False)

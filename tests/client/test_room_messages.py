@@ -158,7 +158,7 @@ async def test_nothing_is_lost_or_doubled_while_both_links_break(host: Host, see
         breaking.cancel()
         await asyncio.gather(breaking, return_exceptions=True)
         for between in links:
-            between.freeze(False)
+            await between.mend()
         async with asyncio.timeout(20):
             while len(heard) < 60:
                 await asyncio.sleep(0.01)
