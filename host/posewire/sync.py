@@ -9,9 +9,8 @@ are called in it, must not call these methods, and should return soon.
 """
 
 import asyncio
-import queue
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -27,7 +26,6 @@ from posewire.client.shared_state import LiveState
 from posewire.errors import NotConnectedError
 
 _T = TypeVar("_T")
-_WAITING = 256
 
 
 class _Thread:
@@ -172,11 +170,11 @@ class SyncRoom:
 
     def poses(self, timeout_s: float | None = None) -> Iterator[ReceivedPose]:
         """Iterate over the poses of the others, until the room is over or none has come for ``timeout_s`` seconds."""
-        return self._iterate("pose", timeout_s)
+        return self._iterate(self._thread.call(self._room.poses), timeout_s)
 
     def messages(self, timeout_s: float | None = None) -> Iterator[RoomMessage]:
         """Iterate over the messages of the others, until the room is over or none has come for ``timeout_s``."""
-        return self._iterate("message", timeout_s)
+        return self._iterate(self._thread.call(self._room.messages), timeout_s)
 
     def on(self, event: str, handler: Callable[..., Any]) -> Callable[[], None]:
         """Call a function, in the connection's thread, at each event of this name; returns what stops that."""
@@ -218,27 +216,16 @@ class SyncRoom:
         """Leave the room."""
         self._thread.wait(self._room.leave())
 
-    def _iterate(self, event: str, timeout_s: float | None) -> Iterator[Any]:
-        waiting: queue.Queue[Any] = queue.Queue(_WAITING)
+    def _iterate(self, feed: AsyncIterator[_T], timeout_s: float | None) -> Iterator[_T]:
+        async def next_one() -> tuple[_T] | None:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    return (await anext(feed),)
+            except (StopAsyncIteration, TimeoutError):
+                return None
 
-        def put(value: Any) -> None:
-            if waiting.full():
-                waiting.get_nowait()
-            waiting.put_nowait(value)
-
-        stops = [self.on(event, put), self.on("closed", lambda reason: put(None))]
-        try:
-            while self._room.closed is None or not waiting.empty():
-                try:
-                    value = waiting.get(timeout=timeout_s)
-                except queue.Empty:
-                    return
-                if value is None:
-                    return
-                yield value
-        finally:
-            for stop in stops:
-                stop()
+        while (found := self._thread.wait(next_one())) is not None:
+            yield found[0]
 
 
 class SyncPoseSender:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,10 +14,10 @@ import numpy as np
 import pytest
 
 import posewire
+from docs.pages import ROOT, blocks
 from posewire.server.host_process import HostProcess
 
-ROOT = Path(__file__).parents[2]
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/client.md").read_text(), re.DOTALL | re.MULTILINE)
+BLOCKS = [each.text for each in blocks("python") if each.page == "docs/client.md"]
 LOCAL = "ws://127.0.0.1:8000/posewire/v1/"
 
 
