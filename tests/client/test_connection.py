@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from pathlib import Path
 from typing import Any
 
+import jwt
 import numpy as np
 import pytest
 
@@ -17,7 +19,7 @@ from posewire.client.connection_state import ConnectionState
 from posewire.client.endpoints import Endpoint
 from posewire.client.reconnect import NO_RECONNECT, FixedDelay, ReconnectPolicy
 from posewire.errors import ConfigError, HostUnreachableError, NotConnectedError, UnauthorizedError, WireError
-from posewire.identity.settings import AuthSettings
+from posewire.identity.settings import AuthSettings, JwtKey
 from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
 from posewire.wire.messages import AudioParams
@@ -223,6 +225,35 @@ class TestCredentials:
                 assert len(asked) == 2
             with pytest.raises(ConfigError, match="cannot be read"):
                 await posewire.connect(host.url, token=tmp_path / "nothing").open()
+        finally:
+            await host.stop()
+
+    async def test_a_jwt_is_renewed_before_it_expires(self) -> None:
+        secret = b"a secret of 32 bytes or more, as HS256 wants it"
+        keys = {"one": JwtKey("HS256", secret)}
+        auth = AuthSettings(jwt_issuer="issuer", jwt_audience="posewire", jwt_keys=keys)
+        host = Host(Settings(server=ServerSettings(port=0, resume_window=5.0), auth=auth, voice=None))
+        await host.start()
+        issued: list[str] = []
+
+        def token() -> str:
+            claims = {
+                "sub": "camera", "iss": "issuer", "aud": "posewire", "exp": time.time() + (2 if not issued else 3600),
+                "scope": "room.join:* room.publish:*",
+            }  # fmt: skip
+            issued.append(jwt.encode(claims, secret, algorithm="HS256", headers={"kid": "one"}))
+            return issued[-1]
+
+        try:
+            async with posewire.connect(host.url, token=token, reconnect=QUICK) as connection:
+                reasons: list[str] = []
+                connection.on("disconnected", reasons.append)
+                room = await connection.join("studio", publish=["pose"])
+                await lost(connection)
+                await connection.wait_connected(5)
+                assert len(issued) == 2
+                assert reasons == ["the token is about to expire: a new one is asked for"]
+                assert (room.closed, connection.statistics()["resumed"]) == (None, 1)
         finally:
             await host.stop()
 

@@ -338,17 +338,18 @@ class HostConnection:
         """Connect, talk until the connection is lost, and again."""
         assert self._opened is not None
         try:
-            session = await self._connect(self._timeout)
+            session: Session | None = await self._connect(self._timeout)
         except Exception as error:
             self._opened.set_exception(error)
             return
         self._opened.set_result(None)
-        while session is not None:
-            reason = await self._talk(session)
-            found = await self._come_back(session, reason)
-            if found is None:
-                return
-            session = found
+        try:
+            while session is not None:
+                reason = await self._talk(session)
+                session = await self._come_back(session, reason)
+        except Exception as error:
+            self._end(f"a defect of the client: {error!r}")
+            raise
 
     async def _connect(self, timeout_s: float) -> Session:
         """Try each address once, until one takes this program."""
@@ -497,7 +498,7 @@ class HostConnection:
         if left is None or not self._credentials.renewable:
             await asyncio.Event().wait()
         else:
-            await asyncio.sleep(max(1.0, left - RENEW_BEFORE))
+            await asyncio.sleep(max(1.0, left / 2, left - RENEW_BEFORE))
         return "the token is about to expire: a new one is asked for"
 
     def _end(self, reason: str) -> None:
