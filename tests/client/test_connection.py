@@ -72,7 +72,7 @@ async def test_a_lost_connection_resumes_its_place(host: Host, link: Link) -> No
         assert (await anext(poses)).values["body33"][0, 0] == 0.25
         await link.cut()
         await lost(connection)
-        await link.start()
+        await link.mend()
         await connection.wait_connected(5)
         assert (connection.session_id, room.slot, room.closed) == (session, slot, None)
         assert {member.device for member in room.members.values()} == {"seen", other.device}
@@ -89,7 +89,7 @@ async def test_a_host_that_has_forgotten_the_session_is_joined_anew(link: Link, 
         await link.cut()
         await lost(connection)
         connection.session_id = "another host's"
-        await link.start()
+        await link.mend()
         await connection.wait_connected(5)
         assert room.closed is None
         assert [member.device for member in room.members.values()] == ["seen"]
@@ -107,7 +107,7 @@ async def test_a_room_that_does_not_take_the_program_back_is_closed(link: Link, 
         await link.cut()
         await lost(connection)
         await own.kick(room.slot, "enough")
-        await link.start()
+        await link.mend()
         await connection.wait_connected(5)
         assert room.closed is not None
         assert "removed this device" in room.closed
@@ -123,10 +123,10 @@ async def test_a_host_that_goes_silent_is_noticed(host: Host, link: Link) -> Non
     connection = posewire.connect(link.url, heartbeat_s=0.05, silence_s=0.3, reconnect=QUICK)
     async with connection:
         connection.on("disconnected", reasons.append)
-        link.freeze()
+        await link.change(stall=True)
         await lost(connection)
         assert "has sent nothing for 0.3" in reasons[0]
-        link.freeze(False)
+        await link.change(stall=False)
         await connection.wait_connected(5)
 
 
@@ -281,11 +281,11 @@ async def test_a_link_that_is_cut_at_random_moments_is_lived_through(host: Host,
             if chance.random() < 0.5:
                 await link.cut()
                 await asyncio.sleep(chance.uniform(0, 0.1))
-                await link.start()
+                await link.mend()
             else:
-                link.freeze()
+                await link.change(stall=True)
                 await asyncio.sleep(chance.uniform(0, 0.8))
-                link.freeze(False)
+                await link.change(stall=False)
             await asyncio.sleep(0.001)
             await walking.wait_connected(5)
             assert room.closed is None

@@ -90,7 +90,7 @@ async def test_what_others_say_meanwhile_is_brought_up_to_date(host: Host, link:
             await asyncio.sleep(0.002)
         assert await speaker.send(1) == 0
         assert await speaker.send(2, to=room.slot) == 0
-        await link.start()
+        await link.mend()
         await going.wait_connected(5)
         assert await speaker.send(3) == 1
         assert [(await anext(inbox)).data for _ in range(4)] == [0, 1, 2, 3]
@@ -114,7 +114,7 @@ async def test_what_is_said_while_away_is_sent_once_on_return(host: Host, link: 
         with pytest.raises(QueueFullError) as full:
             room.post("one too many")
         assert full.value.capacity == 100
-        await link.start()
+        await link.mend()
         assert await confirmed == 1
         seen = [(await anext(inbox)).data for _ in range(100)]
         assert seen == ["kept and confirmed", "kept", *["fill"] * 98]
@@ -144,11 +144,11 @@ async def test_nothing_is_lost_or_doubled_while_both_links_break(host: Host, see
                 if chance.random() < 0.6:
                     await between.cut()
                     await asyncio.sleep(chance.uniform(0, 0.1))
-                    await between.start()
+                    await between.mend()
                 else:
-                    between.freeze()
+                    await between.change(stall=True)
                     await asyncio.sleep(chance.uniform(0, 0.6))
-                    between.freeze(False)
+                    await between.change(stall=False)
 
         breaking = asyncio.create_task(break_links())
         for number in range(60):

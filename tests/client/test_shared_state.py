@@ -65,7 +65,7 @@ async def test_it_follows_over_a_lost_connection(host: Host, link: Link) -> None
         await other.update({"a": 2, "b": 3})
         changing = asyncio.ensure_future(mine.update({"c": 4}))
         await asyncio.sleep(0.05)
-        await link.start()
+        await link.mend()
         await changing
         for state in (mine, other):
             await until(state, {"a": 2, "b": 3, "c": 4})

@@ -94,6 +94,17 @@ async def test_a_program_sees_the_poses_of_a_room(tmp_path: Path) -> None:
     assert "0.25" in line
 
 
+# --- docs/simulator.md
+
+
+def test_a_network_that_breaks(tmp_path: Path) -> None:
+    with HostProcess() as host:
+        text = put_in(block("docs/simulator.md", "python"), (_LOCAL, host.url))
+        with program(text, tmp_path) as process:
+            said, errors = process.communicate(timeout=WAITED)
+    assert said == "back after a reset: 1\n", errors
+
+
 # --- docs/http-api.md
 
 
