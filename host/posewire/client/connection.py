@@ -123,6 +123,11 @@ class HostConnection:
         """Whether the host is there at this moment."""
         return self._states.state is ConnectionState.CONNECTED
 
+    @property
+    def bytes_s(self) -> float | None:
+        """What a congested way to the host carries, in bytes a second; None: more than what is sent."""
+        return self._session.congestion.bytes_s if self._session is not None else None
+
     async def open(self) -> None:
         """Connect: every URL is tried once."""
         self._states.change(ConnectionState.CONNECTING)
@@ -317,6 +322,7 @@ class HostConnection:
             "last_heartbeat_s": None if beat is None else monotonic() - beat,
             "round_trip_ms": clock.round_trip_ms,
             "clock_offset_ms": clock.offset_ms,
+            "congested": self._session is not None and self._session.congestion.congested,
             "kept_messages": len(self.outbox),
             "queue": self.queue.waiting(),
             "close_reason": self.close_reason or None,

@@ -18,6 +18,10 @@ class HostLink(Protocol):
     def connected(self) -> bool:
         """Whether the host is there at this moment."""
 
+    @property
+    def bytes_s(self) -> float | None:
+        """What a congested way to the host carries, in bytes a second; None: more than what is sent."""
+
     def on(self, event: str, handler: Callable[..., Any]) -> Callable[[], None]:
         """Call a function at each event of this name; returns a function that stops that."""
 

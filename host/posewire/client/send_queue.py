@@ -52,6 +52,7 @@ class SendQueue:
 
         self._lanes: dict[Priority, deque[Queued]] = {priority: deque() for priority in Priority}
         self._filled = asyncio.Event()
+        self._poses_wait = False
 
     def __len__(self) -> int:
         """Return how much waits."""
@@ -82,14 +83,20 @@ class SendQueue:
     async def get(self) -> Queued:
         """Wait for the next thing to be sent, and take it."""
         while True:
-            for lane in self._lanes.values():
-                while lane:
+            for priority, lane in self._lanes.items():
+                while lane and not (self._poses_wait and priority is Priority.POSE):
                     item = lane.popleft()
                     if item.deadline is None or item.deadline >= monotonic():
                         return item
                     self._drop(item, "deadline")
             self._filled.clear()
             await self._filled.wait()
+
+    def hold_poses(self, hold: bool) -> None:
+        """Let poses wait, or go on; all else goes on meanwhile."""
+        self._poses_wait = hold
+        if not hold:
+            self._filled.set()
 
     def clear(self, key: Hashable = None) -> int:
         """Drop what waits with this key (None: everything but control messages); returns how much that was."""

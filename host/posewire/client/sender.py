@@ -31,6 +31,9 @@ _ANEW = 512
 """How far the sequence jumps when a stream gets other sets: more than what a decoder takes for lateness."""
 
 _LEAST_BUDGET = 24
+_SHARE = 0.08
+"""Seconds that a pose may take on a congested way: its size follows."""
+
 _WINDOW = 2.0
 _LATENCIES = 512
 
@@ -292,10 +295,16 @@ class PoseSender(_Sender):
         return max(self._pacer.pause(), 0.0 if self._budget is None else self._budget.pause())
 
     def _encode(self, item: _Waiting) -> bytes:
+        if self._waiting and self.capacity == 1:
+            # One that is newer came while this one waited for the network.
+            item = self._waiting.popleft()
+            self.dropped["replaced"] += 1
         encoder = self._encoder_for(item.sets)
         budgets = [self._asked_bytes] if self._asked_bytes else []
         if self._bytes_s is not None:
             budgets.append(max(_LEAST_BUDGET, int(self._bytes_s / self._pacer.rate) - WIRE_OVERHEAD))
+        if (rate := self._host.bytes_s) is not None:
+            budgets.append(max(_LEAST_BUDGET, int(rate * _SHARE) - WIRE_OVERHEAD))
         encoder.budget = min(budgets) if budgets else None
         packet = encoder.encode(dict(item.sets), item.time_ms)
         return build_frame(FrameType.POSE, packet, _PROTOCOL)

@@ -5,7 +5,8 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from posewire.client.send_queue import SendQueue
+from posewire.client.congestion import Congestion
+from posewire.client.send_queue import Priority, SendQueue
 from posewire.client.statistics import ConnectionStatistics
 from posewire.client.transports.base import Transport
 from posewire.task_scope import TaskScope
@@ -34,6 +35,7 @@ class Session:
         self._receive = receive
         # What a broken network makes a task raise is the end of the session, not a fault to report.
         self._tasks = TaskScope(lambda error: None)
+        self.congestion = Congestion(transport.probe, queue.hold_poses)
         self._reader = self._tasks.spawn(self._read(), "reader")
         self._writer = self._tasks.spawn(self._write(), "writer")
 
@@ -72,6 +74,7 @@ class Session:
     async def close(self) -> None:
         """Stop, at once."""
         self.transport.abort()
+        await self.congestion.close()
         await self._tasks.close()
 
     async def _read(self) -> None:
@@ -95,6 +98,8 @@ class Session:
             await self.transport.send(data)
             size = len(data)
             self._statistics.sent(size)
+            if item.priority is Priority.POSE and size:
+                self.congestion.sent(size)
             if item.sent is not None:
                 item.sent(size)
             # A socket that takes everything at once would otherwise never let the reader run.

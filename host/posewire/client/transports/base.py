@@ -1,6 +1,6 @@
 """A way to a host, as a connection uses it."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from typing import Protocol
 
 
@@ -13,6 +13,9 @@ class Transport(Protocol):
         Raises:
             ConnectionError: the way is closed.
         """
+
+    def probe(self) -> Awaitable[object]:
+        """Send a few bytes that the other side answers by itself; done when the answer is there."""
 
     def messages(self) -> AsyncIterator[str | bytes]:
         """Iterate over the messages that come, until the way is closed."""

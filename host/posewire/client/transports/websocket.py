@@ -29,6 +29,13 @@ class WebSocketTransport:
         except ConnectionClosed as error:
             raise ConnectionError(str(error)) from None
 
+    async def probe(self) -> None:
+        """Send a WebSocket ping, and wait for its pong."""
+        try:
+            await (await self._connection.ping())
+        except ConnectionClosed as error:
+            raise ConnectionError(str(error)) from None
+
     async def messages(self) -> AsyncIterator[str | bytes]:
         """Iterate over the messages that come, until the WebSocket is closed."""
         try:
