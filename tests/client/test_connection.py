@@ -18,6 +18,7 @@ from posewire.client.connection import HostConnection
 from posewire.client.connection_state import ConnectionState
 from posewire.client.endpoints import Endpoint
 from posewire.client.reconnect import NO_RECONNECT, FixedDelay, ReconnectPolicy
+from posewire.client.room import ReceivedFrame
 from posewire.errors import ConfigError, HostUnreachableError, NotConnectedError, UnauthorizedError, WireError
 from posewire.identity.settings import AuthSettings, JwtKey
 from posewire.server.host import Host
@@ -317,3 +318,15 @@ async def test_a_hello_of_ones_own_that_comes_late_is_no_other_program(host: Hos
         assert room.closed is None
         assert connection.session_id
         await late.close()
+
+
+async def test_a_program_that_keeps_packets_need_not_decode_them(host: Host) -> None:
+    async with posewire.connect(host.url) as publishing, posewire.connect(host.url) as keeping:
+        sender = (await publishing.join("studio", publish=["pose"])).sender(fps=500)
+        room = await keeping.join("studio", decode=False)
+        arrivals = room.arrivals()
+        sender.send(coco=np.full((17, 3), 0.5))
+        while not isinstance(arrival := await anext(arrivals), ReceivedFrame):
+            assert arrival["event"] in ("welcome", "joined")
+        assert (arrival.kind, arrival.payload[0] >> 5) == ("pose", 1)
+        assert room.counts() == {}

@@ -187,6 +187,7 @@ class HostConnection:
         subscribe: Sequence[Wanted] = ("pose",),
         create: bool | None = None,
         echo: bool = False,
+        decode: bool = True,
         compiled: bool = False,
         acknowledge: bool = False,
     ) -> Room:
@@ -194,9 +195,9 @@ class HostConnection:
 
         ``publish`` and ``subscribe`` list kinds, ``"pose"`` and ``"audio"``; a subscription may also name one member,
         as ``{"kind": "pose", "slot": 3}`` or by ``"device"``. ``create``: True wants the room to be new, False wants it
-        there. ``echo``: own frames come back, too. ``compiled``: decode poses with numba (extra ``fast``), ten times
-        faster; loading it takes a second, the first time on a machine ten. ``acknowledge``: tell publishers which
-        frames have arrived, for their ``reliable`` streams.
+        there. ``echo``: own frames come back, too. ``decode``: False leaves poses as they come, for ``Room.arrivals``.
+        ``compiled``: decode with numba (extra ``fast``), ten times faster; loading it takes a second, the first time on
+        a machine ten. ``acknowledge``: tell publishers which frames have arrived, for their ``reliable`` streams.
 
         Raises:
             WireError: the host refuses; ``code`` says why.
@@ -208,7 +209,7 @@ class HostConnection:
             "messages": True,
         }  # fmt: skip
         before = self.room
-        joining = self._joining = Room(self, room, request, compiled=compiled, acknowledge=acknowledge)
+        joining = self._joining = Room(self, room, request, compiled=compiled, acknowledge=acknowledge, decode=decode)
         try:
             await joining.prepare()
             await self.request({"type": "room", "action": "create" if create else "join", "room": room, **request})

@@ -106,7 +106,7 @@ async def record(
     name = unique_name("recorder")
 
     def newcomer() -> RoomClient:
-        return RoomClient(url, room, token=token, name=name, subscribe=("pose", "audio"))
+        return RoomClient(url, room, token=token, name=name, subscribe=("pose", "audio"), decode=False)
 
     async with contextlib.AsyncExitStack() as joined:
         # Joined before the file is touched: a host that is not there leaves no empty recording.

@@ -33,12 +33,13 @@ class RoomClient:
         subscribe: Sequence[Wanted] = ("pose",),
         create: bool | None = None,
         audio: AudioParams | None = None,
+        decode: bool = True,
         compiled: bool = False,
     ) -> None:
         self.connection = HostConnection(url, token=token, device=name, audio=audio, reconnect=NO_RECONNECT)
         self._name = room
         self._options: dict[str, Any] = {
-            "publish": publish, "subscribe": subscribe, "create": create, "compiled": compiled,
+            "publish": publish, "subscribe": subscribe, "create": create, "decode": decode, "compiled": compiled,
         }  # fmt: skip
         self._room: Room | None = None
         self._poses: AsyncIterator[ReceivedPose] | None = None
