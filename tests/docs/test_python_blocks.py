@@ -95,6 +95,17 @@ async def test_a_program_sees_the_poses_of_a_room(tmp_path: Path) -> None:
     assert "0.25" in line
 
 
+# --- docs/simulator.md
+
+
+def test_a_network_that_breaks(tmp_path: Path) -> None:
+    with HostProcess() as host:
+        text = put_in(block("docs/simulator.md", "python"), (_LOCAL, host.url))
+        with program(text, tmp_path) as process:
+            said, errors = process.communicate(timeout=WAITED)
+    assert said == "back after a reset: 1\n", errors
+
+
 # --- docs/http-api.md
 
 
@@ -275,7 +286,7 @@ async def test_a_board_follows(tmp_path: Path) -> None:
 # --- nothing is left out
 
 
-ELSEWHERE = {"docs/plugins.md": "tests/server/test_plugins.py"}
+ELSEWHERE = {"docs/plugins.md": "tests/server/test_plugins.py", "docs/client.md": "tests/docs/test_client_page.py"}
 
 
 def test_every_block_has_a_test() -> None:
@@ -286,4 +297,4 @@ def test_every_block_has_a_test() -> None:
     missing = [page for page in pages if f'"{page}", "python"' not in source and page not in ELSEWHERE]
     assert missing == []
     one_each: Callable[[str], bool] = lambda page: len(pages[page]) == 1  # noqa: E731
-    assert [page for page in pages if not one_each(page)] == ["docs/websocket-client.md"]
+    assert [page for page in pages if not one_each(page) and page not in ELSEWHERE] == ["docs/websocket-client.md"]

@@ -24,7 +24,7 @@ from posewire.rooms.settings import RoomSettings
 from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
 from posewire.wire.frames import FrameType, build_frame, parse_frame
-from posewire.wire.messages import RoomAction, Subscription, parse_room
+from posewire.wire.messages import AudioParams, RoomAction, Subscription, parse_room
 from posewire.wire.pose import PoseDecoder, PoseEncoder
 from server.conftest import Peer, Peers
 
@@ -243,6 +243,7 @@ class Ear:
     """A link that keeps what it is sent."""
 
     congested = False
+    queued_bytes = 0
 
     def __init__(self) -> None:
         self.events: list[dict[str, object]] = []
@@ -379,8 +380,8 @@ async def test_recorded_audio_is_played_back_as_what_it_is(host: Host, peers: Pe
         async for arrival in watcher.arrivals():
             if isinstance(arrival, ReceivedFrame):
                 heard.append(len(arrival.payload))
-                assert watcher.members[arrival.slot]["audio"] == OPUS
-                assert watcher.members[arrival.slot]["publish"] == ["audio"]
+                assert watcher.members[arrival.slot].audio == AudioParams(**OPUS)
+                assert watcher.members[arrival.slot].publish == ("audio",)
             if len(heard) == len(sizes):
                 break
         assert await player == len(sizes)

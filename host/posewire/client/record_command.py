@@ -122,7 +122,7 @@ async def record(
     name = unique_name("recorder")
 
     def newcomer() -> RoomClient:
-        return RoomClient(url, room, token=token, name=name, subscribe=("pose", "audio"))
+        return RoomClient(url, room, token=token, name=name, subscribe=("pose", "audio"), decode=False)
 
     async with contextlib.AsyncExitStack() as joined:
         # Joined before the file is touched: a host that is not there leaves no empty recording.
@@ -153,7 +153,7 @@ async def _record_connection(client: RoomClient, write: Callable[[int, int, byte
     async for arrival in client.arrivals():
         if isinstance(arrival, ReceivedFrame):
             write(_TYPES[arrival.kind], arrival.slot, arrival.payload)
-            recorded.members.add(str(client.members.get(arrival.slot, {}).get("device", "?")))
+            recorded.members.add(member.device if (member := client.members.get(arrival.slot)) is not None else "?")
             recorded.pose += arrival.kind == "pose"
             recorded.audio += arrival.kind == "audio"
             continue

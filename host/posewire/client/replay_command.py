@@ -16,14 +16,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-from posewire.client.room_client import RoomClient, follow_members, unique_name
+from posewire.client.member import RoomMember, follow_members
+from posewire.client.room_client import RoomClient, unique_name
 from posewire.errors import PosewireError
 from posewire.host_address import add_host_arguments, websocket_url
 from posewire.rooms.recording import AUDIO, EVENT, POSE, Record, RecordingError, read_recording
 from posewire.terminal import LiveLine, bar, is_live, show, show_json
-from posewire.wire.messages import AudioParams, parse_audio
+from posewire.wire.messages import AudioParams
 
 _Part = tuple[str, AudioParams | None]
 """A member of a recording: its device, and how its audio is encoded (None: not said)."""
@@ -119,7 +119,7 @@ async def _read(client: RoomClient) -> None:
 
 def _frames(file: Path) -> Iterator[tuple[Record, _Part]]:
     """Yield the frames, each with the member that it is of."""
-    members: dict[int, dict[str, Any]] = {}
+    members: dict[int, RoomMember] = {}
     parts: dict[int, _Part] = {}
     for record in read_recording(file):
         if record.kind == EVENT:
@@ -127,9 +127,8 @@ def _frames(file: Path) -> Iterator[tuple[Record, _Part]]:
             parts.clear()
         elif record.kind in (AUDIO, POSE):
             if record.slot not in parts:
-                member = members.get(record.slot, {})
-                audio = parse_audio(member["audio"]) if "audio" in member else None
-                parts[record.slot] = (str(member.get("device", record.slot)), audio)
+                member = members.get(record.slot)
+                parts[record.slot] = (member.device, member.audio) if member is not None else (str(record.slot), None)
             yield record, parts[record.slot]
 
 

@@ -205,7 +205,9 @@ class ConnectionHandler:
         self.log = self.tools.log = self.log.bind(session=self.session_id[:8])
         older = context.registry.add(self)
         if older is not None:
-            older.close(REPLACED, "replaced by a newer connection of this device")
+            client = self.identity.client_id
+            same = " and client" if client and client == older.identity.client_id else ""
+            older.close(REPLACED, f"replaced by a newer connection of this device{same}")
         voices = context.voices
         if voices is not None:
             self.voice.enable(lambda memory: voices.make(self, memory))
