@@ -1,16 +1,29 @@
 """A voice session from microphone samples to spoken reply, with the real engines."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import numpy as np
 import pytest
 
+from posewire.errors import ProviderError
+from posewire.voice.asr.base import AcousticProfile
 from posewire.voice.assistant import Assistant
+from posewire.voice.commands.sentences_file import load_sentences
+from posewire.voice.conversation import ReplyPart
 from posewire.voice.session import VoiceSession, VoiceState
 from posewire.voice.settings import VoiceSettings
+from posewire.voice.turn import TurnResources
 from support.board import ALL_TOOLS, Board
 from support.ear import Ear
 from support.recordings import as_spoken, feed, recording, silence
+from support.scripted import (
+    ScriptedDetector,
+    ScriptedRecognizer,
+    ScriptedUtterance,
+    ScriptedVad,
+    samples_of_probability,
+)
 from support.waiting import eventually
 
 BLUE = ("self.led.set_color", {"red": 0, "green": 0, "blue": 255})
@@ -89,6 +102,50 @@ async def test_when_nothing_is_said_the_device_goes_back_to_idle(session: VoiceS
     await ear.until("ended")
     assert ear.story == ["started", "ended"]
     assert session.state == VoiceState.IDLE
+
+
+async def test_a_blank_text_ends_for_the_device_too(session: VoiceSession, ear: Ear) -> None:
+    session.start("auto")
+    session.text("  ")
+    await ear.until("ended")
+    assert ear.story == ["started", "ended"]
+    assert session.state == VoiceState.IDLE
+
+
+class BrokenVad(ScriptedVad):
+    """A detector that fails at its first frame."""
+
+    def detector(self) -> ScriptedDetector:
+        raise RuntimeError("the model file is damaged")
+
+
+class BrokenRecognizer(ScriptedRecognizer):
+    """A recogniser that takes no utterance."""
+
+    def utterance(self, _: AcousticProfile) -> ScriptedUtterance:
+        raise ProviderError("the recogniser is closed")
+
+
+class BrokenConversation:
+    """A conversation with a defect."""
+
+    async def answer(self, _: str) -> AsyncIterator[ReplyPart]:
+        yield "One moment."
+        raise KeyError("defect")
+
+
+@pytest.mark.parametrize("broken", ["vad", "recogniser", "conversation"])
+async def test_a_defect_is_said_and_ends_the_turn_for_the_device(ear: Ear, broken: str) -> None:
+    vad = BrokenVad() if broken == "vad" else ScriptedVad()
+    recognizer = BrokenRecognizer() if broken == "recogniser" else ScriptedRecognizer()
+    resources = TurnResources(load_sentences().phrases, None)
+    session = VoiceSession(VoiceSettings(), vad, recognizer, resources, ear, BrokenConversation())
+    session.start("auto")
+    session.feed(samples_of_probability(*[100] * 20, *[0] * 20))
+    assert (await ear.until_reported()).outcome == "failed"
+    assert ear.story[-3:] == ["emotion sad", "says Sorry, that did not work.", "ended"]
+    assert session.state == VoiceState.IDLE
+    await session.close()
 
 
 async def test_a_short_noise_is_not_answered_with_words(session: VoiceSession, ear: Ear) -> None:

@@ -83,6 +83,20 @@ async def test_the_first_sentence_is_heard_while_the_model_still_writes(ear: Ear
         await session.close()
 
 
+@pytest.mark.parametrize("reply", ["", "  \n ", "```\n```", "...", "🙂"])
+async def test_an_answer_without_a_sentence_is_said_and_ends_for_the_device(ear: Ear, reply: str) -> None:
+    async with backed(OpenAiScript(reply)) as pipeline:
+        session = pipeline.session(ear)
+        session.text("a question")
+        report = await ear.until_reported()
+        assert report.outcome == "no answer"
+        assert ear.story[:2] == ["heard a question", "started"]
+        assert ear.story[-2:] == ["says I have no answer to that.", "ended"]
+        assert ear.audio
+        assert session.state == VoiceState.IDLE
+        await session.close()
+
+
 async def test_speech_goes_through_all_three_servers(ear: Ear) -> None:
     async with backed(OpenAiScript(ANSWER, heard=" Turn on\nthe light. ")) as pipeline:
         session = pipeline.session(ear)

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from posewire.pcm import Pcm
 
-Outcome = Literal["answered", "nothing heard", "not understood", "interrupted", "failed"]
+Outcome = Literal["answered", "nothing heard", "not understood", "no answer", "interrupted", "failed"]
 
 
 @dataclass(frozen=True)

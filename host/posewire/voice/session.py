@@ -136,14 +136,14 @@ class VoiceSession:
         text = text.strip()
         if self._mode != "realtime":
             self._stop_listening()
-        self._cancel_turn()
-        if text:
-            turn = self._new_turn()
-            if normal_text(text) in self._wake_words:
-                self._begin(turn, turn.greet(text, next(self._greetings)))
-                self._greeting = True
-            else:
-                self._begin(turn, turn.read(text))
+        turn = self._new_turn()
+        if not text:
+            self._begin(turn, turn.hear_nothing())
+        elif normal_text(text) in self._wake_words:
+            self._begin(turn, turn.greet(text, next(self._greetings)))
+            self._greeting = True
+        else:
+            self._begin(turn, turn.read(text))
 
     def announce(self, text: str, emotion: str = "neutral") -> asyncio.Task[None]:
         """Say a text that the user did not ask for. It cancels a running turn: check ``busy`` before.
@@ -182,7 +182,15 @@ class VoiceSession:
             self._listening = None
 
     async def _listen(self, mode: ListenMode, inbox: AudioInbox) -> None:
-        """Start a turn for each utterance."""
+        """Start a turn for each utterance, and one that says so when an engine fails: the device listens to a reply."""
+        try:
+            await self._start_turns(mode, inbox)
+        except Exception:
+            _log.exception("listening failed")
+            turn = self._new_turn()
+            self._begin(turn, turn.fail())
+
+    async def _start_turns(self, mode: ListenMode, inbox: AudioInbox) -> None:
         async with aclosing(self._segmenter.events(mode, inbox, self._turn_runs)) as events:
             async for event in events:
                 match event:

@@ -34,7 +34,7 @@ class TurnResources:
     """The parts that all turns share."""
 
     phrases: Mapping[str, str]
-    """``not_understood``, ``failed`` and ``farewell``."""
+    """``not_understood``, ``no_answer``, ``failed`` and ``farewell``."""
 
     synthesis: Synthesis | None
     """None: replies are text only."""
@@ -84,8 +84,7 @@ class Turn:
             transcript = await utterance.finish()
         except ProviderError as exc:
             _log.warning("the turn failed: %s", exc)
-            self._outcome = "failed"
-            await self._reply.speak(_fixed(self._resources.phrases["failed"], "sad"))
+            await self.apologise()
             return
         self._times.record("asr", self._times.began)
         understood = transcript.accepted and bool(transcript.text)
@@ -121,16 +120,24 @@ class Turn:
         self._out.heard(wake_word)
         await self.announce(greeting, "happy")
 
-    async def fail(self) -> None:
-        """Close a reply that an error left open, so that the device is not left waiting."""
+    async def apologise(self) -> None:
+        """Say that it did not work."""
         self._outcome = "failed"
-        self._reply.begin()
-        await self._reply.end()
+        await self._reply.speak(_fixed(self._resources.phrases["failed"], "sad"))
+
+    async def fail(self) -> None:
+        """End a turn that a defect broke off: say so, or at least end the reply, for which the device waits."""
+        try:
+            await self.apologise()
+        except Exception:
+            _log.exception("a failed turn could not be reported to its device")
+            self._reply.begin()
+            await self._reply.end()
 
     def finish(self, interrupted: bool) -> TurnReport:
         """End the turn and return its report."""
         stages = self._times.milliseconds
-        outcome: Outcome = "failed" if self._reply.failed else self._outcome
+        outcome: Outcome = "failed" if self._reply.failed else "no answer" if self._reply.unanswered else self._outcome
         if interrupted and self._state != TurnState.DONE:
             outcome = "interrupted"
         self._state = TurnState.DONE
@@ -147,7 +154,7 @@ class Turn:
         if normal_text(text) in self._resources.exit_words:
             await self.announce(self._resources.phrases["farewell"], "sleepy", goodbye=True)
             return
-        await self._reply.speak(self._conversation.answer(text))
+        await self._reply.speak(self._conversation.answer(text), self._resources.phrases["no_answer"])
         if self._reply.goodbye:
             self._out.goodbye()
 

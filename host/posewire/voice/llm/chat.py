@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
@@ -14,8 +14,9 @@ from posewire.voice.conversation import Emotion, ReplyPart, StageTime
 from posewire.voice.llm.base import ChatMessage, LanguageModel, ToolCall
 from posewire.voice.llm.history import History
 from posewire.voice.llm.model_text import ModelText
-from posewire.voice.llm.model_tools import ModelTools
+from posewire.voice.llm.model_tools import ModelTools, ToolReply
 from posewire.voice.llm.prompt import PromptManager
+from posewire.voice.llm.sentence_splitter import as_spoken
 from posewire.voice.tools.base import ToolContext, ToolSet
 from posewire.voice.tools.device import DeviceExecutor
 from posewire.voice.tools.handler import UnifiedToolHandler
@@ -70,7 +71,8 @@ class ChatResponder:
         else:
             handler = UnifiedToolHandler(ToolManager([DeviceExecutor(tools)]), ToolContext(device=device_name))
         commands = self._commands.conversation(tools, device_name) if self._settings.commands_first else None
-        return ChatConversation(self, self._model, self._settings, handler, device_name, commands)
+        phrases = self._commands.sentences.phrases
+        return ChatConversation(self, self._model, self._settings, handler, device_name, commands, phrases)
 
     def phrases(self) -> Iterable[str]:
         """Return the fixed replies of the commands."""
@@ -146,6 +148,7 @@ class ChatConversation:
         tools: UnifiedToolHandler,
         device: str,
         commands: CommandConversation | None,
+        phrases: Mapping[str, str],
     ) -> None:
         self.history = History(settings.max_turns, settings.max_tokens)
         self._responder = responder
@@ -154,6 +157,7 @@ class ChatConversation:
         self._tools = ModelTools(tools)
         self._device = device
         self._commands = commands
+        self._phrases = phrases
         self._known: str | None = None
         self.person: Callable[[], str] = str
         """Returns the name of the enrolled person who spoke last; empty: unknown."""
@@ -196,6 +200,8 @@ class ChatConversation:
 
     async def _rounds_of(self, system: ChatMessage, turn: list[ChatMessage]) -> AsyncIterator[ReplyPart]:
         """Ask the model, run the tools that it calls, ask again; append each message to ``turn``."""
+        replies: Sequence[ToolReply] = ()
+        silent = True
         for number in range(self._rounds + 1):
             began = time.monotonic()
             offered = self._tools.offered() if number < self._rounds else ()
@@ -224,7 +230,14 @@ class ChatConversation:
                 # Interrupted, or broken off: the part that was spoken counts.
                 turn.append(ChatMessage("assistant", "".join(said) + " (interrupted)"))
                 raise
+            spoken_now = bool(as_spoken("".join(said)))
+            silent = silent and not spoken_now
             if not calls:
+                if not spoken_now:
+                    for piece in self._close(replies, silent):
+                        if isinstance(piece, str):
+                            said.append(piece)
+                        yield piece
                 turn.append(ChatMessage("assistant", "".join(said)))
                 return
             if said:
@@ -240,6 +253,14 @@ class ChatConversation:
                 turn.append(ChatMessage("assistant", " ".join(spoken)))
                 yield " ".join(spoken)
                 return
+        for piece in self._close(replies, silent):
+            yield piece
+
+    def _close(self, replies: Sequence[ToolReply], silent: bool) -> Iterable[str | Emotion]:
+        """Return an end for an answer whose last tool calls the model did not say a word about."""
+        if any(reply.failed for reply in replies):
+            return Emotion("sad"), self._phrases["failed"]
+        return (self._phrases["done"],) if replies and silent else ()
 
 
 def _since(then: float) -> float:
