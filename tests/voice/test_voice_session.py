@@ -1,18 +1,24 @@
 """A voice session from microphone samples to spoken reply, with the real engines."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
 import pytest
 
 from posewire.errors import ProviderError
-from posewire.voice.asr.base import AcousticProfile
+from posewire.voice.asr.base import AcousticProfile, Transcript
 from posewire.voice.assistant import Assistant
+from posewire.voice.chat_settings import ChatSettings
+from posewire.voice.commands.responder import CommandResponder
 from posewire.voice.commands.sentences_file import load_sentences
 from posewire.voice.conversation import ReplyPart
+from posewire.voice.llm.base import ChatMessage, ChatTool, ToolCall
+from posewire.voice.llm.chat import ChatResponder
 from posewire.voice.session import VoiceSession, VoiceState
 from posewire.voice.settings import VoiceSettings
+from posewire.voice.tts.base import Speech
+from posewire.voice.tts.synthesis import Synthesis
 from posewire.voice.turn import TurnResources
 from support.board import ALL_TOOLS, Board
 from support.ear import Ear
@@ -146,6 +152,59 @@ async def test_a_defect_is_said_and_ends_the_turn_for_the_device(ear: Ear, broke
     assert ear.story[-3:] == ["emotion sad", "says Sorry, that did not work.", "ended"]
     assert session.state == VoiceState.IDLE
     await session.close()
+
+
+class HungUtterance(ScriptedUtterance):
+    async def finish(self) -> Transcript:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+class HungRecognizer(ScriptedRecognizer):
+    def utterance(self, _: AcousticProfile) -> ScriptedUtterance:
+        return HungUtterance(self.transcript)
+
+
+class HungModel:
+    """A ``LanguageModel`` that begins and never goes on."""
+
+    name = "hung model"
+
+    async def chat(self, messages: Sequence[ChatMessage], _: Sequence[ChatTool] = ()) -> AsyncIterator[str | ToolCall]:
+        yield "I am thinking. "
+        await asyncio.Event().wait()
+
+    async def close(self) -> None: ...
+
+
+class HungVoice:
+    """A ``SpeechSynthesizer`` that never gives a sample."""
+
+    name = "hung voice"
+
+    async def speak(self, text: str) -> AsyncIterator[Speech]:
+        await asyncio.Event().wait()
+        yield Speech(np.zeros(100, np.int16), 16_000)
+
+    async def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("hung", ["recogniser", "model", "voice"])
+async def test_a_provider_that_never_answers_is_not_waited_for_for_ever(ear: Ear, hung: str) -> None:
+    sentences = load_sentences()
+    responder = ChatResponder(HungModel(), ChatSettings(), CommandResponder(sentences), piece_within=0.05)
+    recognizer = HungRecognizer() if hung == "recogniser" else ScriptedRecognizer("how are you doing")
+    synthesis = Synthesis(HungVoice(), piece_within=0.05) if hung == "voice" else None
+    resources = TurnResources(sentences.phrases, synthesis, provider_timeout_s=0.05)
+    conversation = responder.conversation(Board(), "x")
+    session = VoiceSession(VoiceSettings(), ScriptedVad(), recognizer, resources, ear, conversation)
+    session.start("auto")
+    session.feed(samples_of_probability(*[100] * 20, *[0] * 20))
+    assert (await ear.until_reported()).outcome == "failed"
+    assert ear.story[-3:] == ["emotion sad", "says Sorry, that did not work.", "ended"]
+    assert ("says I am thinking." in ear.story) is (hung != "recogniser")
+    await session.close()
+    await responder.close()
 
 
 async def test_a_short_noise_is_not_answered_with_words(session: VoiceSession, ear: Ear) -> None:

@@ -42,7 +42,9 @@ class Backed:
         )
         self.vad = load_provider("vad", "silero", self.settings, sentences)
         phrases = {**sentences.phrases, "farewell": "Goodbye."}
-        self.resources = TurnResources(phrases, Synthesis(self.tts), frozenset({"goodbye"}), budget_ms)
+        self.resources = TurnResources(
+            phrases, Synthesis(self.tts), frozenset({"goodbye"}), latency_budget_ms=budget_ms
+        )
 
     def session(self, ear: Ear) -> VoiceSession:
         conversation = ModelResponder(self.llm).conversation(Board(), "x")

@@ -55,6 +55,9 @@ class VoiceSettings:
     farewell: str = "Goodbye."
     """The text spoken when the conversation ends; empty: silence."""
 
+    provider_timeout_s: Annotated[float, more_than(0, "seconds")] = 60.0
+    """Longest wait for a text of the recogniser, and for each piece of a model's answer or of a sentence's audio."""
+
     max_utterance_s: Annotated[float, between(1, 60, "seconds")] = 15.0
     """Longest utterance; a longer one is cut here."""
 

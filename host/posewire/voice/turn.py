@@ -11,6 +11,7 @@ from posewire.voice.asr.base import Utterance
 from posewire.voice.commands.intents import normal_text
 from posewire.voice.conversation import Conversation, Emotion, ReplyPart
 from posewire.voice.output import Outcome, TurnReport, VoiceOut
+from posewire.voice.provider_timeout import within
 from posewire.voice.reply import Reply, StageTimes
 from posewire.voice.tts.synthesis import Synthesis
 
@@ -41,6 +42,9 @@ class TurnResources:
 
     exit_words: frozenset[str] = frozenset()
     """Texts (as ``normal_text`` gives them) after which the conversation is over."""
+
+    provider_timeout_s: float = 60.0
+    """Longest wait for the recogniser's text."""
 
     latency_budget_ms: float = 0.0
     """Longest time from the end of the utterance to the first audio; 0: unlimited."""
@@ -81,7 +85,7 @@ class Turn:
         """Answer an utterance that has just ended. ``quiet``: noise gets no reply, not even an empty one."""
         self._times.milliseconds["endpoint"] = endpoint_ms
         try:
-            transcript = await utterance.finish()
+            transcript = await within(utterance.finish(), self._resources.provider_timeout_s, "the recogniser")
         except ProviderError as exc:
             _log.warning("the turn failed: %s", exc)
             await self.apologise()

@@ -17,6 +17,7 @@ from posewire.voice.llm.model_text import ModelText
 from posewire.voice.llm.model_tools import ModelTools, ToolReply
 from posewire.voice.llm.prompt import PromptManager
 from posewire.voice.llm.sentence_splitter import as_spoken
+from posewire.voice.provider_timeout import each_within
 from posewire.voice.tools.base import ToolContext, ToolSet
 from posewire.voice.tools.device import DeviceExecutor
 from posewire.voice.tools.handler import UnifiedToolHandler
@@ -55,7 +56,11 @@ class ChatResponder:
         settings: ChatSettings,
         commands: CommandResponder,
         memory: ConversationMemory | None = None,
+        piece_within: float = 60.0,
     ) -> None:
+        self.piece_within = piece_within
+        """Longest wait for each piece of the model's answer, in seconds."""
+
         self.name = f"llm: {model.name}"
         self.prompts = PromptManager(settings)
         self._model = model
@@ -123,7 +128,7 @@ class ChatResponder:
         text = ModelText()
         try:
             pieces: list[str | Emotion] = []
-            async for piece in self._model.chat(task):
+            async for piece in each_within(self._model.chat(task), self.piece_within, self._model.name):
                 if isinstance(piece, str):
                     pieces += text.push(piece)
             pieces += text.flush()
@@ -209,9 +214,9 @@ class ChatConversation:
             said: list[str] = []
             text = ModelText()
             try:
-                async with aclosing(  # type: ignore[type-var]
-                    self._model.chat([system, *self.history.messages(), *turn], offered)
-                ) as answer:
+                pieces = self._model.chat([system, *self.history.messages(), *turn], offered)
+                bounded = each_within(pieces, self._responder.piece_within, self._model.name)
+                async with aclosing(bounded) as answer:  # type: ignore[type-var]
                     async for part in answer:
                         if isinstance(part, ToolCall):
                             calls.append(part)
