@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from http import HTTPStatus
@@ -405,3 +406,35 @@ def test_the_decoder_needs_no_word_on_the_rate() -> None:
     """What the bridge relies on: a packet made at 24 kHz decodes at 16 kHz, to the same length of time."""
     tone = (9000 * np.sin(2 * np.pi * 440 / 24000 * np.arange(1440))).astype(np.int16)
     assert len(OpusDecoder(16000).decode(OpusEncoder(24000).encode(tone))) == 960
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is acknowledged")
+async def test_an_upstream_server_needs_not_answer_pings_while_it_takes_speech(
+    peers: Peers, upstream: StockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in (("_PING_AFTER", 0.1), ("_ANSWER_WITHIN", 0.2), ("_SWEEP", 0.03)):
+        monkeypatch.setattr(bridge_module, name, seconds)
+    upstream.answers_pings = False
+    peer = await peers.connect()
+    await peer.hello(audio_params=ADPCM)
+    await peer.send(type="listen", state="start", mode="manual")
+    await upstream.until(lambda: upstream.connections)
+    for part in np.split(chirp(1.2), 20):
+        await say(peer, AudioParams("ima-adpcm", 16000, 1, 60), part)
+        await asyncio.sleep(0.05)
+    assert len(upstream.connections) == 1
+    assert upstream.connections[0].close_code is None
+    # Nothing moves any more.
+    await upstream.until(lambda: upstream.connections[0].close_code == 1011)
+
+
+async def test_an_upstream_server_that_answers_pings_is_kept(
+    peers: Peers, upstream: StockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in (("_PING_AFTER", 0.03), ("_ANSWER_WITHIN", 0.2), ("_SWEEP", 0.05)):
+        monkeypatch.setattr(bridge_module, name, seconds)
+    peer = await peers.connect()
+    await peer.hello(audio_params=ADPCM)
+    await upstream.until(lambda: upstream.connections)
+    await asyncio.sleep(0.8)
+    assert upstream.connections[0].close_code is None

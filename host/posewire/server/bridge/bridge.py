@@ -8,6 +8,7 @@ turn is opened again at once.
 
 import asyncio
 import json
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -19,11 +20,14 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 
 from posewire.backoff import Backoff
 from posewire.errors import FrameError, WireError
+from posewire.hub.liveness import Liveness
 from posewire.log import EventLog
 from posewire.pcm import SAMPLE_RATE, Pcm
 from posewire.server.bridge.ota_check import OtaError, UpstreamAddress, ask_ota
 from posewire.server.bridge.settings import UpstreamSettings
 from posewire.server.bridge.transcoder import Downlink, Uplink
+from posewire.tcp_progress import untaken_bytes
+from posewire.wire.close_codes import INTERNAL_ERROR
 from posewire.wire.messages import AudioParams, Hello, Message, dump_text, error_message, parse_text
 
 FORWARDED_TYPES = frozenset({"listen", "abort", "mcp", "iot"})
@@ -33,6 +37,9 @@ _HANDLED_HERE = frozenset({"hello", "goodbye", "pong", "server", "room", "state"
 _TIMEOUT = 10.0
 _WAITING = 100
 _AUDIO_WAITING_MS = 3000
+_PING_AFTER, _ANSWER_WITHIN, _SWEEP = 20.0, 20.0, 2.0
+"""Seconds: as towards devices, see ``ServerSettings``."""
+
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 8.0
 
 
@@ -88,6 +95,8 @@ class UpstreamBridge:
         self._listening: Message | None = None
         self._speaking = False
         self._in_turn = False
+        self._received = 0.0
+        self._sent = 0
 
     # --- from the board
 
@@ -160,7 +169,12 @@ class UpstreamBridge:
         if address.token:
             headers["Authorization"] = f"Bearer {address.token}"
         socket = await connect(
-            address.url, additional_headers=headers, compression=None, user_agent_header=None, max_size=1 << 20
+            address.url,
+            additional_headers=headers,
+            compression=None,
+            user_agent_header=None,
+            max_size=1 << 20,
+            ping_interval=None,
         )
         try:
             await self._greet(socket)
@@ -214,8 +228,11 @@ class UpstreamBridge:
             # Upstream has a new session and does not know that the board listens.
             self._waiting.appendleft(dump_text({**self._listening, "session_id": self._session}))
         sending = asyncio.create_task(self._send_all(socket))
+        watching = asyncio.create_task(self._watch(socket))
+        self._received = time.monotonic()
         try:
             async for message in socket:
+                self._received = time.monotonic()
                 if isinstance(message, bytes):
                     self._audio_down(message)
                     continue
@@ -226,6 +243,30 @@ class UpstreamBridge:
             pass
         finally:
             sending.cancel()
+            watching.cancel()
+
+    async def _watch(self, socket: ClientConnection) -> None:
+        """Close a connection on which nothing moves; not every server answers pings."""
+
+        def answered(pong: asyncio.Future[float]) -> None:
+            if not pong.cancelled() and pong.exception() is None:
+                self._received = time.monotonic()
+
+        asked: Liveness | None = None
+        with suppress(ConnectionClosed):
+            while True:
+                await asyncio.sleep(_SWEEP)
+                now = time.monotonic()
+                if now - self._received < _PING_AFTER:
+                    asked = None
+                    continue
+                taken = self._sent - untaken_bytes(socket.transport)
+                if asked is None or asked.answered(self._received):
+                    asked = Liveness(now, taken)
+                    pong = asyncio.ensure_future(await socket.ping())
+                    pong.add_done_callback(answered)
+                elif asked.gone(now, taken, _ANSWER_WITHIN):
+                    await socket.close(INTERNAL_ERROR, "keepalive ping timeout")
 
     async def _send_all(self, socket: ClientConnection) -> None:
         try:
@@ -234,6 +275,7 @@ class UpstreamBridge:
                     message = self._waiting.popleft()
                     self._audio_waiting -= isinstance(message, bytes)
                     await socket.send(message)
+                    self._sent += len(message)
                 self._something.clear()
                 await self._something.wait()
         except ConnectionClosed:

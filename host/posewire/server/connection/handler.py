@@ -80,6 +80,11 @@ class ConnectionHandler:
         """When something last came, on ``time.monotonic``'s clock."""
         return self.websocket.last_received
 
+    @property
+    def taken(self) -> int:
+        """How many bytes the peer has taken of what it was sent; pings are not counted."""
+        return self.websocket.taken
+
     def send_text(self, text: str) -> None:
         """Send a text message as it is."""
         self.websocket.send_text(text)
