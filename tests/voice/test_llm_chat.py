@@ -125,6 +125,22 @@ async def test_commands_need_no_model() -> None:
         assert "turn on the light" in known, "the model knows what was done without it"
 
 
+@pytest.mark.parametrize("text", ["turn on the light", "Could you make it bright, please, for a while?"])
+async def test_the_first_turn_waits_for_the_tools_of_a_board_that_lists_them_late(text: str) -> None:
+    def script(messages: Messages) -> Any:
+        return "It is bright." if messages[-1]["role"] == "tool" else Call("self_led_turn_on")
+
+    board = Board(*ALL_TOOLS, late=True)
+    async with talking(script, board) as (conversation, server):
+        answering = asyncio.create_task(answer(conversation, text))
+        await asyncio.sleep(0.02)
+        assert not answering.done()
+        assert not server.requests
+        board.list_tools()
+        await answering
+    assert board.calls == [("self.led.turn_on", {})]
+
+
 async def test_what_was_heard_of_an_interrupted_answer_counts() -> None:
     script = OpenAiScript("One. Two. Three.", token_s=0.05)
     async with talking(script) as (conversation, _):

@@ -205,6 +205,9 @@ class Tools:
         """Return the usual tools."""
         return {name: ToolInfo() for name in _TOOLS}
 
+    async def ready(self) -> None:
+        """Do not wait."""
+
     async def call(self, name: str, arguments: Mapping[str, object]) -> str:
         """Do it."""
         return '{"audio_speaker": {"volume": 40}}'

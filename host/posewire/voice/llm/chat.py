@@ -74,7 +74,7 @@ class ChatResponder:
         if isinstance(tools, UnifiedToolHandler):
             handler = tools
         else:
-            handler = UnifiedToolHandler(ToolManager([DeviceExecutor(tools)]), ToolContext(device=device_name))
+            handler = UnifiedToolHandler(ToolManager([DeviceExecutor(tools)]), ToolContext(device=device_name), tools)
         commands = self._commands.conversation(tools, device_name) if self._settings.commands_first else None
         phrases = self._commands.sentences.phrases
         return ChatConversation(self, self._model, self._settings, handler, device_name, commands, phrases)
@@ -178,6 +178,8 @@ class ChatConversation:
             ConfigError: a prompt file has become unreadable.
         """
         self._responder.cancel_summary(self._device)
+        # The model is offered the tools of this moment, and whether a text is a command depends on them.
+        await self._tools.ready()
         if self._commands is not None and self._commands.knows(text):
             said: list[str] = []
             try:
