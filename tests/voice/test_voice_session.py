@@ -230,6 +230,39 @@ async def test_text_goes_straight_to_the_intents(session: VoiceSession, ear: Ear
     assert ear.story[0] == "heard Turn the light blue!"
 
 
+async def test_a_wake_word_that_is_not_in_the_list_is_greeted_and_costs_no_call(ear: Ear) -> None:
+    class Model(HungModel):
+        asked = 0
+
+        async def chat(self, *_: object) -> AsyncIterator[str | ToolCall]:
+            self.asked += 1
+            yield "I am the model."
+
+    model = Model()
+    responder = ChatResponder(model, ChatSettings(), CommandResponder(load_sentences()))
+    resources = TurnResources(load_sentences().phrases, None)
+    conversation = responder.conversation(Board(), "x")
+    settings = VoiceSettings(greetings=("Yes?",))
+    session = VoiceSession(settings, ScriptedVad(), ScriptedRecognizer(), resources, ear, conversation)
+    session.text("hey marvin", may_be_wake_word=True)
+    await asyncio.sleep(0.01)  # as far as the network lets the two come apart
+    session.start("auto")
+    await ear.until("ended")
+    assert ear.story == ["heard hey marvin", "started", "emotion happy", "says Yes?", "ended"]
+    assert model.asked == 0
+    assert session.listens
+    # A text without listening after it is a text.
+    session.text("who are you", may_be_wake_word=True)
+    await ear.until("says I am the model.")
+    assert ear.stages["total"] < 200, "the wait is not counted"
+    # Listening later than that stops the answer, as ever.
+    ear.clear()
+    session.start("auto")
+    assert "says Yes?" not in ear.story
+    await session.close()
+    await responder.close()
+
+
 async def test_listening_after_a_wake_word_does_not_cut_the_greeting(session: VoiceSession, ear: Ear) -> None:
     session.text("hi esp")
     session.start("auto")

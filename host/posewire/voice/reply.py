@@ -42,6 +42,10 @@ class StageTimes:
         self.asked = self.began
         """The end of the stage before the first sentence."""
 
+    def restart(self) -> None:
+        """Count from now on."""
+        self.began = self.asked = self.now()
+
     def __contains__(self, stage: str) -> bool:
         """Return whether a stage has ended."""
         return stage in self.milliseconds

@@ -46,6 +46,9 @@ class VoiceSettings:
     wake_words: tuple[str, ...] = _WAKE_WORDS
     """Texts of ``listen detect`` that only wake the device."""
 
+    wake_word_wait_ms: Annotated[int, between(0, 2000, "milliseconds")] = 300
+    """Time in which a device that begins to listen tells that its text was a wake word, also one not named here."""
+
     greetings: tuple[str, ...] = ("Hello! What can I do for you?", "Hello! I am listening.")
     """The answers to a wake word, used in turn; none: silence."""
 

@@ -1,5 +1,6 @@
 """One turn, from the end of the utterance (or from a typed text) to the end of the reply."""
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -70,6 +71,8 @@ class Turn:
         self._reply = Reply(out, resources.synthesis, resources.phrases["failed"], self._times)
         self._state = TurnState.RECOGNISING
         self._outcome: Outcome = "answered"
+        self.begun = False
+        """Whether a typed text is being answered."""
 
     @property
     def state(self) -> TurnState:
@@ -108,8 +111,11 @@ class Turn:
             self._reply.begin()
             await self._reply.end()
 
-    async def read(self, text: str) -> None:
-        """Answer a typed text."""
+    async def read(self, text: str, wait: float = 0.0) -> None:
+        """Answer a typed text, after ``wait`` seconds in which it may turn out to be something else."""
+        await asyncio.sleep(wait)
+        self._times.restart()
+        self.begun = True
         self._out.heard(text)
         await self._answer(text)
 
