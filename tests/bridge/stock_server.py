@@ -32,6 +32,7 @@ class StockServer:
         self.heard: list[NDArray[np.int16]] = []
         self.bad_packets = 0
         self.tools: list[str] = []
+        self.attempts = 0
         self.answers_pings = True
         self.reply_frames = REPLY_FRAMES
         self.connections: list[ServerConnection] = []
@@ -100,6 +101,7 @@ class StockServer:
         await self.send(type="tts", state="stop", session_id="s")
 
     async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        self.attempts += 1
         if self.refuse_with is not None:
             return connection.respond(self.refuse_with, "no\n")
         return None

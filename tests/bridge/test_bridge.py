@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -276,6 +277,91 @@ async def test_a_refusal_of_upstream_reaches_the_board(how: str, upstream: Stock
     finally:
         await peers.close()
         await host.stop()
+
+
+async def turn_failed(peer: Peer) -> str:
+    """Wait for the error and the end of a turn that failed; return the text that is shown."""
+    assert (await peer.receive("error"))["code"] == "upstream"
+    await peer.receive("tts", state="start")
+    shown: str = (await peer.receive("tts", state="sentence_start"))["text"]
+    await peer.receive("tts", state="stop")
+    return shown
+
+
+@pytest.mark.parametrize("board", ["", "sim"])
+@pytest.mark.parametrize("how", ["http", "words", "tls"])
+async def test_a_final_refusal_is_asked_for_once_and_ends_the_turn_for_the_board(
+    peers: Peers, upstream: StockServer, how: str, board: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge_module, "_REST", 0.05)
+    monkeypatch.setattr(bridge_module, "_FIRST_PAUSE", 0.01)
+    upstream.token = "right"
+    if how == "http":
+        upstream.refuse_with = HTTPStatus.UNAUTHORIZED
+    if how == "tls":
+
+        async def untrusted(*_: object, **__: object) -> None:
+            upstream.attempts += 1
+            raise ssl.SSLCertVerificationError("certificate verify failed")
+
+        monkeypatch.setattr(bridge_module, "connect", untrusted)
+    peer = await peers.connect()
+    await peer.hello(audio_params=ADPCM, device={"board": board})
+    assert (await peer.receive("error"))["code"] == "upstream"
+    before = upstream.attempts
+    await peer.send(type="listen", state="start", mode="auto")
+    assert "upstream server" in await turn_failed(peer)
+    assert upstream.attempts == before + 1
+
+
+async def test_a_passing_refusal_is_asked_again(
+    peers: Peers, upstream: StockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge_module, "_REST", 0.05)
+    monkeypatch.setattr(bridge_module, "_FIRST_PAUSE", 0.01)
+    upstream.refuse_with = HTTPStatus.SERVICE_UNAVAILABLE
+    peer = await peers.connect()
+    await peer.hello(audio_params=ADPCM)
+    await peer.receive("error")
+    before = upstream.attempts
+    await peer.send(type="listen", state="start", mode="auto")
+    await turn_failed(peer)
+    assert upstream.attempts == before + 4
+
+
+@pytest.mark.parametrize("ends", ["stop", "stt"])
+async def test_an_upstream_that_is_lost_before_it_answers_ends_the_turn(
+    peers: Peers, upstream: StockServer, ends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge_module, "_REST", 0.05)
+    peer = await peers.connect()
+    await peer.hello(audio_params=ADPCM)
+    await peer.send(type="listen", state="start", mode="auto")
+    await upstream.until(lambda: upstream.texts("listen", state="start"))
+    if ends == "stop":
+        await peer.send(type="listen", state="stop")
+        await upstream.until(lambda: upstream.texts("listen", state="stop"))
+    else:
+        await upstream.send(type="stt", text="what time is it")
+        await peer.receive("stt")
+    upstream.connections[-1].transport.abort()
+    await turn_failed(peer)
+
+
+async def test_an_error_of_upstream_in_a_turn_ends_it(
+    peers: Peers, upstream: StockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge_module, "_REST", 0.05)
+    peer = await peers.connect()
+    await peer.hello(audio_params=ADPCM)
+    await peer.send(type="listen", state="detect", text="hello")
+    await upstream.until(lambda: upstream.texts("listen", state="detect"))
+    await upstream.send(type="error", code="bad_frame", message="one frame of many")
+    await peer.receive("error", code="bad_frame")
+    await upstream.send(type="error", code="not_available", message="no voice here")
+    await peer.receive("error", code="not_available")
+    await peer.receive("tts", state="start")
+    await peer.receive("tts", state="stop")
 
 
 async def test_a_board_is_activated_at_an_upstream_that_pairs(tmp_path: Path) -> None:
