@@ -524,3 +524,30 @@ async def test_an_upstream_server_that_answers_pings_is_kept(
     await upstream.until(lambda: upstream.connections)
     await asyncio.sleep(0.8)
     assert upstream.connections[0].close_code is None
+
+
+async def test_a_board_is_told_that_upstream_is_still_at_it(
+    peers: Peers, upstream: StockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in (("_SIGN_EVERY", 0.05), ("_SWEEP", 0.02)):
+        monkeypatch.setattr(bridge_module, name, seconds)
+    peer = await peers.connect()
+    await peer.hello(audio_params=ADPCM)
+    await peer.send(type="listen", state="detect", text="a hard question")
+    for _ in range(3):
+        assert (await peer.receive("llm"))["emotion"] == "thinking"
+    await peer.send(type="abort")
+    await upstream.until(lambda: upstream.texts("abort"))
+    await peer.echo()
+    await asyncio.sleep(0.2)
+    await peer.send(type="ping", id=2)
+    assert (await peer.receive())["type"] == "pong", "nobody waits any more"
+    await peer.send(type="listen", state="detect", text="another one")
+    await upstream.send(type="tts", state="start")
+    await peer.receive("tts", state="start")
+    await peer.receive("llm", emotion="thinking")
+    await upstream.send(type="tts", state="stop")
+    await peer.receive("tts", state="stop")
+    await asyncio.sleep(0.2)
+    await peer.send(type="ping", id=1)
+    assert (await peer.receive())["type"] == "pong"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from posewire.errors import ProviderError
+from posewire.voice import session as session_module
 from posewire.voice.asr.base import AcousticProfile, Transcript
 from posewire.voice.assistant import Assistant
 from posewire.voice.chat_settings import ChatSettings
@@ -203,6 +204,25 @@ async def test_a_provider_that_never_answers_is_not_waited_for_for_ever(ear: Ear
     assert (await ear.until_reported()).outcome == "failed"
     assert ear.story[-3:] == ["emotion sad", "says Sorry, that did not work.", "ended"]
     assert ("says I am thinking." in ear.story) is (hung != "recogniser")
+    await session.close()
+    await responder.close()
+
+
+async def test_a_turn_that_takes_long_gives_signs_of_life_until_it_is_over(
+    ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "SIGN_EVERY", 0.01)
+    responder = ChatResponder(HungModel(), ChatSettings(), CommandResponder(load_sentences()), piece_within=0.3)
+    resources = TurnResources(load_sentences().phrases, None)
+    conversation = responder.conversation(Board(), "x")
+    session = VoiceSession(VoiceSettings(), ScriptedVad(), ScriptedRecognizer(), resources, ear, conversation)
+    session.text("how are you doing")
+    await ear.until("working", times=3)
+    assert "ended" not in ear.events
+    await ear.until_reported()
+    signs = ear.events.count("working")
+    await asyncio.sleep(0.05)
+    assert ear.events.count("working") == signs
     await session.close()
     await responder.close()
 

@@ -149,6 +149,9 @@ class Line:
 
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def still_working(self, silence: float) -> None:
+        """Ignore it."""
+
     def hearing(self, text: str) -> None:
         """Ignore."""
 

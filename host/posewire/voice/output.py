@@ -48,6 +48,10 @@ class VoiceOut(Protocol):
         """Show an emotion; one of ``emotions.EMOJI``."""
         ...
 
+    def still_working(self, silence: float) -> None:
+        """Report that the turn goes on, if the device has been sent nothing for so many seconds: it would give up."""
+        ...
+
     def reply_started(self) -> None:
         """Report that a reply begins."""
         ...

@@ -32,6 +32,9 @@ from posewire.wire.messages import ListenMode
 
 _log = logging.getLogger(__name__)
 
+SIGN_EVERY = 5.0
+"""Longest silence towards the device in a turn, in seconds: boards of this project wait for 15 s."""
+
 
 @dataclass
 class VoiceMemory:
@@ -249,6 +252,7 @@ class VoiceSession:
 
     async def _run(self, turn: Turn, work: Coroutine[Any, Any, None]) -> None:
         interrupted = True
+        signs = self._tasks.spawn(self._give_signs_of_life())
         try:
             try:
                 await work
@@ -257,9 +261,15 @@ class VoiceSession:
                 await turn.fail()
             interrupted = False
         finally:
+            signs.cancel()
             if self._turn is turn:
                 self._greeting = False
             self._out.turn(turn.finish(interrupted))
+
+    async def _give_signs_of_life(self) -> None:
+        while True:
+            await asyncio.sleep(SIGN_EVERY)
+            self._out.still_working(SIGN_EVERY)
 
     def _cancel_turn(self, always_tell: bool = False) -> None:
         task, self._turn_task = self._turn_task, None

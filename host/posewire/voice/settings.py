@@ -37,8 +37,11 @@ class VoiceSettings:
     end_silence_ms: Annotated[int, between(96, 5000, "milliseconds")] = 512
     """Silence that ends an utterance."""
 
-    idle_goodbye_s: Annotated[float, at_least(0, "seconds (0: never)")] = 120.0
-    """Time without speech after which an open microphone (auto, realtime) ends the conversation; 0: never."""
+    idle_goodbye_s: Annotated[float, at_least(0, "seconds (0: never)")] = 110.0
+    """Time without speech after which an open microphone (auto, realtime) ends the conversation; 0: never.
+
+    Stock devices give up a connection from which nothing has come for 120 s.
+    """
 
     latency_budget_ms: Annotated[float, at_least(0, "milliseconds (0: none)")] = 1000.0
     """Time from the end of the utterance to the first audio; a longer one is a warning in the log, 0: never."""

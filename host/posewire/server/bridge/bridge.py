@@ -28,6 +28,7 @@ from posewire.server.bridge.ota_check import OtaError, UpstreamAddress, ask_ota
 from posewire.server.bridge.settings import UpstreamSettings
 from posewire.server.bridge.transcoder import Downlink, Uplink
 from posewire.tcp_progress import untaken_bytes
+from posewire.voice.emotions import EMOJI
 from posewire.wire.close_codes import INTERNAL_ERROR
 from posewire.wire.messages import AudioParams, Hello, Message, dump_text, error_message, parse_text
 
@@ -43,6 +44,12 @@ _WAITING = 100
 _AUDIO_WAITING_MS = 3000
 _PING_AFTER, _ANSWER_WITHIN, _SWEEP = 20.0, 20.0, 2.0
 """Seconds: as towards devices, see ``ServerSettings``."""
+
+_SIGN_EVERY = 5.0
+"""Longest silence towards the board in a turn, in seconds."""
+
+_OWED_FOR = 60.0
+"""Seconds after which nobody waits any more for an upstream server that says nothing."""
 
 _REST = 3.0
 """Seconds that the reply of a failed turn lasts for a stock device."""
@@ -109,13 +116,19 @@ class UpstreamBridge:
         self._listening: Message | None = None
         self._speaking = False
         self._in_turn = False
+        self._spoken = False
+        """The utterance is over, and the board waits for the reply."""
+
         self._handed_over = False
         """Upstream has the whole utterance, and owes the reply."""
 
         self._rest: asyncio.TimerHandle | None = None
         """Ends a turn that has failed."""
 
-        self._received = 0.0
+        self._received = self._told = 0.0
+        self._heard_of = 0.0
+        """When the turn last went on: by the board, or by upstream."""
+
         self._sent = 0
 
     # --- from the board
@@ -129,8 +142,13 @@ class UpstreamBridge:
         kind, state = message["type"], message.get("state")
         if kind in ("listen", "abort"):
             self._stop_resting()
+            self._heard_of = time.monotonic()
+        if kind == "abort":
+            self._handed_over = self._spoken = False
         if kind == "listen":
             self._handed_over = False
+            self._spoken = state != "start"
+            self._told = time.monotonic()
             self._listening = message if state == "start" else None
             self._in_turn = True
             if state == "stop":
@@ -161,6 +179,21 @@ class UpstreamBridge:
 
     async def run(self) -> None:
         """Keep the connection open while it is wanted, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._give_signs())
+            await self._stay_connected()
+
+    async def _give_signs(self) -> None:
+        """Show the board that its turn goes on: one of this project gives it up when nothing happens for 15 s."""
+        while True:
+            await asyncio.sleep(_SIGN_EVERY / 5)
+            now = time.monotonic()
+            # Stock servers say nothing at all when they have heard nothing.
+            owed = (self._spoken or self._speaking) and now - self._heard_of < _OWED_FOR
+            if owed and now - self._told >= _SIGN_EVERY:
+                self._tell({"type": "llm", "emotion": "thinking", "text": EMOJI["thinking"]})
+
+    async def _stay_connected(self) -> None:
         backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         while True:
             await self._wanted.wait()
@@ -328,7 +361,7 @@ class UpstreamBridge:
             self._rest = asyncio.get_running_loop().call_later(_REST, self.end_reply)
         else:
             self.end_reply()
-        self._listening, self._in_turn, self._handed_over = None, False, False
+        self._listening, self._in_turn, self._handed_over, self._spoken = None, False, False, False
 
     def _stop_resting(self) -> None:
         if self._rest is not None:
@@ -350,11 +383,12 @@ class UpstreamBridge:
                 if self._speaking and not self._opus:
                     for frame in self._downlink.flush():
                         self._board.send_audio(frame)
-                self._speaking = self._in_turn = self._handed_over = False
+                self._speaking = self._in_turn = self._handed_over = self._spoken = False
         elif kind == "stt":
-            self._handed_over = True
+            self._handed_over = self._spoken = True
+        self._heard_of = time.monotonic()
         self._count("upstream_text")
-        self._board.send(message)
+        self._tell(message)
         if kind == "error" and message.get("code") in TURN_ENDING and message.get("final", True):
             self._fail_turn(str(message.get("message", "")))
 
@@ -362,6 +396,7 @@ class UpstreamBridge:
         if not packet:
             return
         self._count("upstream_audio")
+        self._told = self._heard_of = time.monotonic()
         if self._opus:
             self._board.send_audio(packet)
             return
@@ -391,6 +426,10 @@ class UpstreamBridge:
         self._forget()
         self._board.send(error_message(UpstreamError(why)))
         self._fail_turn(why)
+
+    def _tell(self, message: Mapping[str, Any]) -> None:
+        self._told = time.monotonic()
+        self._board.send(message)
 
     def _forget(self) -> None:
         self._wanted.clear()
