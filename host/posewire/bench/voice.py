@@ -155,6 +155,9 @@ class Line:
 
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def still_working(self, silence: float) -> None:
+        """Ignore it."""
+
     def hearing(self, text: str) -> None:
         """Ignore."""
 
@@ -210,6 +213,9 @@ class Tools:
     def available(self) -> Mapping[str, ToolInfo]:
         """Return the usual tools."""
         return {name: ToolInfo() for name in _TOOLS}
+
+    async def ready(self) -> None:
+        """Do not wait."""
 
     async def call(self, name: str, arguments: Mapping[str, object]) -> str:
         """Do it."""

