@@ -181,6 +181,18 @@ def main() -> None:
         coarse=3,
     )
 
+    # A generator of its own: the vectors after this one stay what they were.
+    q = quats(np.random.default_rng(2), 20, 4)
+    for t, lengths in enumerate(np.geomspace((0.9, 1e-3, 1e-30, 1.0), (1.1, 1e3, 1e30, 1.0004), len(q))):
+        q[t] *= lengths[:, np.newaxis].astype(np.float32)
+    q[6, 0] = 0
+    q[7, 1] = 1e-40
+    q[9, 3] = (2, 0, 0, 0)
+    q[10, 3] = (1e-39, 3e-38, -1e-38, 0)
+    q[12, 2] = np.nan
+    vector("quat4_lengths", ["quat4"], [{"quat4": v, "_join": t == 8} for t, v in enumerate(q)])
+    vector("quat4_lengths_coarse", [landmark_set("quat4", (14,) * 4)], [{"quat4": v} for v in q[::2]], coarse=2)
+
     raw = np.cumsum(rng.integers(-400, 400, (20, 2, 3)), axis=0)
     raw[7] = 32767
     raw[8] = -32768

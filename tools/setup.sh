@@ -44,7 +44,10 @@ if [ ! -x .venv/bin/python ] || ! .venv/bin/python -m pip --version >/dev/null 2
     fi
 fi
 echo "installing into .venv (once; takes under a minute)…" >&2
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --prefer-binary --editable ".[$extras]"
+# On a terminal pip shows what it does; in a log only what went wrong matters.
+quiet=--quiet
+if [ -t 2 ]; then quiet=; fi
+.venv/bin/python -m pip install $quiet --disable-pip-version-check --prefer-binary --editable ".[$extras]"
 # No ready-made recognizer for newer Pythons: compile it where there is a compiler; without it, voice stays off.
 .venv/bin/python -c 'import sys; sys.exit(sys.version_info >= (3, 14))' ||
     .venv/bin/python -m pip install --quiet --disable-pip-version-check "pocketsphinx>=5.0.4,<6" ||

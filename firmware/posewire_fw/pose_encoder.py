@@ -200,6 +200,8 @@ class PoseEncoder:
             q[1] = slot.x
             q[2] = s.on_grid(level)
             s.missing = pack.quantise(0, 0, 0, q)
+            if s.quat:
+                s.missing += pack.unit_length(0, 0, q)
         slot.there = s.missing < s.marks
         return slot.there
 

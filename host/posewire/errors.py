@@ -57,6 +57,55 @@ class RoomError(WireError):
     code = "room_denied"
 
 
+class HostUnreachableError(PosewireError):
+    """The host is not there; the message says why."""
+
+    code = "not_available"
+
+
+class UnauthorizedError(HostUnreachableError):
+    """The host does not let this program in: its token is missing, wrong, expired or revoked."""
+
+    code = "unauthorized"
+
+
+class NotConnectedError(PosewireError):
+    """There is no connection to the host, and there will be none: it was closed, or its attempts were given up."""
+
+    code = "not_connected"
+
+
+class QueueFullError(PosewireError):
+    """Too much waits to be sent. ``capacity``: how much may wait; ``retry_after``: seconds after which to try again."""
+
+    code = "queue_full"
+
+    def __init__(self, message: str, *, capacity: int, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.capacity = capacity
+        self.retry_after = retry_after
+
+
+class NotDeliveredError(PosewireError):
+    """Messages did not reach the host. ``count``: how many."""
+
+    code = "not_delivered"
+
+    def __init__(self, message: str, *, count: int = 1) -> None:
+        super().__init__(message)
+        self.count = count
+
+
+class AnswerTimeoutError(PosewireError):
+    """The host did not answer in time. ``threshold``: the seconds that it had."""
+
+    code = "timeout"
+
+    def __init__(self, message: str, *, threshold: float) -> None:
+        super().__init__(message)
+        self.threshold = threshold
+
+
 class ToolError(PosewireError):
     """A device tool failed or did not answer in time."""
 

@@ -36,6 +36,10 @@ class HttpError(Exception):
     """There is no answer, or only part of one. The message continues after the server's name, and holds no secret."""
 
 
+class UntrustedError(HttpError):
+    """The server's certificate is not trusted here."""
+
+
 class HttpAnswer:
     """An answer whose body is still unread; each piece of the body must arrive within the client's time-out.
 
@@ -92,7 +96,7 @@ class HttpAnswer:
         except (LineTooLong, ValueError):
             raise HttpError("sends a line that does not end") from None
         except (aiohttp.ClientError, HttpProcessingError) as error:
-            raise HttpError(_phrase(error)) from None
+            raise _failure(error) from None
 
 
 class HttpClient:
@@ -162,7 +166,7 @@ class HttpClient:
         except TimeoutError:
             raise HttpError("does not answer in time") from None
         except aiohttp.ClientError as error:
-            raise HttpError(_phrase(error)) from None
+            raise _failure(error) from None
         except ValueError:
             raise HttpError("has an address, a token or a proxy that cannot be used") from None
         raise AssertionError
@@ -193,6 +197,11 @@ class HttpClient:
                 read_bufsize=_LONGEST_LINE,
             )
         return self._made
+
+
+def _failure(error: Exception) -> HttpError:
+    untrusted = isinstance(error, aiohttp.ClientConnectorCertificateError)
+    return UntrustedError(_phrase(error)) if untrusted else HttpError(_phrase(error))
 
 
 def _phrase(error: Exception) -> str:

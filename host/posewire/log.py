@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Any, Literal
 
-from posewire.printable import printable
+from posewire.printable import printable, printable_json
 
 LOGGER = "posewire"
 
@@ -93,7 +93,7 @@ class _JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(entry, ensure_ascii=False, default=str)
+        return printable_json(entry)
 
 
 class _Foreign(logging.Filter):
@@ -125,6 +125,7 @@ def configure_logging(style: Literal["text", "json"], level: str = "info") -> No
 
 def _show(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.1f}"
+        # Not of the small ones: a threshold of 0.05 would become 0.1.
+        return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
     text = str(value)
     return printable(json.dumps(text, ensure_ascii=False) if " " in text or '"' in text else text)

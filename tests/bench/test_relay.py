@@ -1,6 +1,8 @@
 """The relay benchmark runs as a user runs it, and says what it could not measure."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +25,12 @@ def test_one_object_a_contender(tmp_path: Path) -> None:
     assert row["connect_s"] > 0
     assert row["fanout_capacity"] is None
     assert json.loads(saved.read_text()) == [row]
+    # Each figure when it was measured, before the next measurement began.
+    told = done.stderr.splitlines()
+    assert told[0] == "round 1/1: echo, posewire …"
+    assert told[1].startswith("  echo msg/s ")
+    assert told[2] == "round 1/1: idle, posewire …"
+    assert told[3].startswith("  idle kB ")
 
 
 def test_fan_out_and_a_slow_receiver_beside_a_bare_server() -> None:
@@ -36,7 +44,9 @@ def test_fan_out_and_a_slow_receiver_beside_a_bare_server() -> None:
 def test_a_contender_that_is_not_installed_is_no_failure() -> None:
     relay_servers.SERVERS["nothing"] = (relay_servers.serve_plain, ("no_such_package",), "bare")
     try:
-        (row,) = relay.measure(["nothing"], ["echo"], rounds=1, seconds=0.1, connections=1, rooms=1)
+        figures = relay.Figures(["nothing"])
+        relay.measure(figures, ["echo"], rounds=1, seconds=0.1, connections=1, rooms=1)
+        (row,) = figures.rows()
     finally:
         del relay_servers.SERVERS["nothing"]
     assert row["note"] == "not installed (no_such_package)"
@@ -50,3 +60,22 @@ def test_what_became_worse_is_marked() -> None:
     assert "echo_msgs_s 0.80*" in text
     assert "idle_kb 1.05" in text
     assert "1.05*" not in text
+
+
+def test_a_run_that_is_cut_short_shows_what_it_has() -> None:
+    command = [sys.executable, "-m", "posewire", "bench", "relay", "--seconds", "60", "--only", "posewire"]
+    command += ["--scenario", "idle", "--scenario", "echo", "--connections", "10"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "echo, posewire" in line:
+            os.killpg(process.pid, signal.SIGINT)
+            break
+    table, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    row = next(line.split() for line in table.splitlines() if line.startswith("posewire"))
+    assert row[1] == "-"
+    assert float(row[5]) >= 0

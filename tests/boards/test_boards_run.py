@@ -2,7 +2,7 @@
 
 import pytest
 
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
 from sim.small_host import SmallHost
 
 

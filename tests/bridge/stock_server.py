@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 
 from posewire.wire.opus import OpusDecoder, OpusEncoder
@@ -31,6 +32,8 @@ class StockServer:
         self.heard: list[NDArray[np.int16]] = []
         self.bad_packets = 0
         self.tools: list[str] = []
+        self.attempts = 0
+        self.answers_pings = True
         self.reply_frames = REPLY_FRAMES
         self.connections: list[ServerConnection] = []
         self._server: Server | None = None
@@ -98,6 +101,7 @@ class StockServer:
         await self.send(type="tts", state="stop", session_id="s")
 
     async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        self.attempts += 1
         if self.refuse_with is not None:
             return connection.respond(self.refuse_with, "no\n")
         return None
@@ -114,6 +118,14 @@ class StockServer:
             await socket.send("认证失败")
             return
         self.connections.append(socket)
+        if not self.answers_pings:
+            send_frame = socket.protocol.send_frame
+
+            def send_no_pong(frame: Frame) -> None:
+                if frame.opcode is not Opcode.PONG:
+                    send_frame(frame)
+
+            socket.protocol.send_frame = send_no_pong  # type: ignore[method-assign]
         decoder = OpusDecoder(16000)
         try:
             async for message in socket:

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import re
+import ssl
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from http import HTTPStatus
@@ -277,6 +279,91 @@ async def test_a_refusal_of_upstream_reaches_the_board(how: str, upstream: Stock
         await host.stop()
 
 
+async def turn_failed(peer: Peer) -> str:
+    """Wait for the error and the end of a turn that failed; return the text that is shown."""
+    assert (await peer.receive("error"))["code"] == "upstream"
+    await peer.receive("tts", state="start")
+    shown: str = (await peer.receive("tts", state="sentence_start"))["text"]
+    await peer.receive("tts", state="stop")
+    return shown
+
+
+@pytest.mark.parametrize("board", ["", "sim"])
+@pytest.mark.parametrize("how", ["http", "words", "tls"])
+async def test_a_final_refusal_is_asked_for_once_and_ends_the_turn_for_the_board(
+    peers: Peers, upstream: StockServer, how: str, board: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge_module, "_REST", 0.05)
+    monkeypatch.setattr(bridge_module, "_FIRST_PAUSE", 0.01)
+    upstream.token = "right"
+    if how == "http":
+        upstream.refuse_with = HTTPStatus.UNAUTHORIZED
+    if how == "tls":
+
+        async def untrusted(*_: object, **__: object) -> None:
+            upstream.attempts += 1
+            raise ssl.SSLCertVerificationError("certificate verify failed")
+
+        monkeypatch.setattr(bridge_module, "connect", untrusted)
+    peer = await peers.connect()
+    await peer.hello(audio_params=ADPCM, device={"board": board})
+    assert (await peer.receive("error"))["code"] == "upstream"
+    before = upstream.attempts
+    await peer.send(type="listen", state="start", mode="auto")
+    assert "upstream server" in await turn_failed(peer)
+    assert upstream.attempts == before + 1
+
+
+async def test_a_passing_refusal_is_asked_again(
+    peers: Peers, upstream: StockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge_module, "_REST", 0.05)
+    monkeypatch.setattr(bridge_module, "_FIRST_PAUSE", 0.01)
+    upstream.refuse_with = HTTPStatus.SERVICE_UNAVAILABLE
+    peer = await peers.connect()
+    await peer.hello(audio_params=ADPCM)
+    await peer.receive("error")
+    before = upstream.attempts
+    await peer.send(type="listen", state="start", mode="auto")
+    await turn_failed(peer)
+    assert upstream.attempts == before + 4
+
+
+@pytest.mark.parametrize("ends", ["stop", "stt"])
+async def test_an_upstream_that_is_lost_before_it_answers_ends_the_turn(
+    peers: Peers, upstream: StockServer, ends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge_module, "_REST", 0.05)
+    peer = await peers.connect()
+    await peer.hello(audio_params=ADPCM)
+    await peer.send(type="listen", state="start", mode="auto")
+    await upstream.until(lambda: upstream.texts("listen", state="start"))
+    if ends == "stop":
+        await peer.send(type="listen", state="stop")
+        await upstream.until(lambda: upstream.texts("listen", state="stop"))
+    else:
+        await upstream.send(type="stt", text="what time is it")
+        await peer.receive("stt")
+    upstream.connections[-1].transport.abort()
+    await turn_failed(peer)
+
+
+async def test_an_error_of_upstream_in_a_turn_ends_it(
+    peers: Peers, upstream: StockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bridge_module, "_REST", 0.05)
+    peer = await peers.connect()
+    await peer.hello(audio_params=ADPCM)
+    await peer.send(type="listen", state="detect", text="hello")
+    await upstream.until(lambda: upstream.texts("listen", state="detect"))
+    await upstream.send(type="error", code="bad_frame", message="one frame of many")
+    await peer.receive("error", code="bad_frame")
+    await upstream.send(type="error", code="not_available", message="no voice here")
+    await peer.receive("error", code="not_available")
+    await peer.receive("tts", state="start")
+    await peer.receive("tts", state="stop")
+
+
 async def test_a_board_is_activated_at_an_upstream_that_pairs(tmp_path: Path) -> None:
     """Our own host is upstream, off limits to whoever is not paired there."""
     upstream = Host(replace(settings(), auth=AuthSettings(pairing=True), store=StoreSettings(str(tmp_path / "s.db"))))
@@ -405,3 +492,62 @@ def test_the_decoder_needs_no_word_on_the_rate() -> None:
     """What the bridge relies on: a packet made at 24 kHz decodes at 16 kHz, to the same length of time."""
     tone = (9000 * np.sin(2 * np.pi * 440 / 24000 * np.arange(1440))).astype(np.int16)
     assert len(OpusDecoder(16000).decode(OpusEncoder(24000).encode(tone))) == 960
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is acknowledged")
+async def test_an_upstream_server_needs_not_answer_pings_while_it_takes_speech(
+    peers: Peers, upstream: StockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in (("_PING_AFTER", 0.1), ("_ANSWER_WITHIN", 0.2), ("_SWEEP", 0.03)):
+        monkeypatch.setattr(bridge_module, name, seconds)
+    upstream.answers_pings = False
+    peer = await peers.connect()
+    await peer.hello(audio_params=ADPCM)
+    await peer.send(type="listen", state="start", mode="manual")
+    await upstream.until(lambda: upstream.connections)
+    for part in np.split(chirp(1.2), 20):
+        await say(peer, AudioParams("ima-adpcm", 16000, 1, 60), part)
+        await asyncio.sleep(0.05)
+    assert len(upstream.connections) == 1
+    assert upstream.connections[0].close_code is None
+    # Nothing moves any more.
+    await upstream.until(lambda: upstream.connections[0].close_code == 1011)
+
+
+async def test_an_upstream_server_that_answers_pings_is_kept(
+    peers: Peers, upstream: StockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in (("_PING_AFTER", 0.03), ("_ANSWER_WITHIN", 0.2), ("_SWEEP", 0.05)):
+        monkeypatch.setattr(bridge_module, name, seconds)
+    peer = await peers.connect()
+    await peer.hello(audio_params=ADPCM)
+    await upstream.until(lambda: upstream.connections)
+    await asyncio.sleep(0.8)
+    assert upstream.connections[0].close_code is None
+
+
+async def test_a_board_is_told_that_upstream_is_still_at_it(
+    peers: Peers, upstream: StockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, seconds in (("_SIGN_EVERY", 0.05), ("_SWEEP", 0.02)):
+        monkeypatch.setattr(bridge_module, name, seconds)
+    peer = await peers.connect()
+    await peer.hello(audio_params=ADPCM)
+    await peer.send(type="listen", state="detect", text="a hard question")
+    for _ in range(3):
+        assert (await peer.receive("llm"))["emotion"] == "thinking"
+    await peer.send(type="abort")
+    await upstream.until(lambda: upstream.texts("abort"))
+    await peer.echo()
+    await asyncio.sleep(0.2)
+    await peer.send(type="ping", id=2)
+    assert (await peer.receive())["type"] == "pong", "nobody waits any more"
+    await peer.send(type="listen", state="detect", text="another one")
+    await upstream.send(type="tts", state="start")
+    await peer.receive("tts", state="start")
+    await peer.receive("llm", emotion="thinking")
+    await upstream.send(type="tts", state="stop")
+    await peer.receive("tts", state="stop")
+    await asyncio.sleep(0.2)
+    await peer.send(type="ping", id=1)
+    assert (await peer.receive())["type"] == "pong"

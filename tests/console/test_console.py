@@ -85,26 +85,26 @@ def test_questions_and_tools_need_no_host() -> None:
 
 def test_without_a_host_the_user_is_told_what_to_do() -> None:
     for command in (("say", "all", "hello"), ("tools", "--devices"), ("ask", "--device", "x", "hello")):
-        refused = posewire(*command, "--host", "http://127.0.0.1:9")
+        refused = posewire(*command, "--url", "http://127.0.0.1:9")
         assert refused.returncode == 2
         assert "posewire serve" in refused.stderr
     assert "which device" in posewire("say", "hello").stderr
 
 
 def test_a_board_speaks_and_acts_on_command(board: SimBoard, address: str) -> None:
-    listed = posewire("tools", "--devices", "--host", address).stdout
+    listed = posewire("tools", "--devices", "--url", address).stdout
     assert DEVICE_ID in listed
     assert "idle" in listed
     called = posewire(
-        "tools", DEVICE_ID, "--host", address, "--call", "self.led.set_color", '{"red":9,"green":0,"blue":1}'
+        "tools", DEVICE_ID, "--url", address, "--call", "self.led.set_color", '{"red":9,"green":0,"blue":1}'
     )
     assert called.returncode == 0, called.stderr
     board.wait(lambda: board.led.color == (9, 0, 1), timeout=10, what="the light to change")
     before = board.speaker.audible_seconds
-    said = posewire("say", "--host", address, DEVICE_ID, "Dinner", "is", "ready.")
+    said = posewire("say", "--url", address, DEVICE_ID, "Dinner", "is", "ready.")
     assert said.stdout == f"{DEVICE_ID}  spoken\n", said.stderr
     assert board.speaker.audible_seconds > before + 0.3
-    assert posewire("say", "nobody", "hello", "--keep", "0", "--host", address).stdout == "nobody  expired\n"
+    assert posewire("say", "nobody", "hello", "--keep", "0", "--url", address).stdout == "nobody  expired\n"
 
 
 def test_a_board_reports_an_event_and_says_what_the_host_makes_of_it(
@@ -112,7 +112,7 @@ def test_a_board_reports_an_event_and_says_what_the_host_makes_of_it(
 ) -> None:
     before = board.speaker.audible_seconds
     driven = posewire(
-        "tools", DEVICE_ID, "--host", address, "--call", "self.robot.drive", '{"direction":"forward","meters":1}'
+        "tools", DEVICE_ID, "--url", address, "--call", "self.robot.drive", '{"direction":"forward","meters":1}'
     )
     assert driven.returncode == 0, driven.stderr
     board.wait(lambda: bool(host.logged("says", text="I have arrived.")), timeout=20, what="the host to say it")
@@ -121,7 +121,7 @@ def test_a_board_reports_an_event_and_says_what_the_host_makes_of_it(
 
 async def test_any_mcp_client_uses_the_boards(board: SimBoard, address: str) -> None:
     server = StdioServerParameters(
-        command=sys.executable, args=["-m", "posewire", "mcp", "--host", address], env={**os.environ}
+        command=sys.executable, args=["-m", "posewire", "mcp", "--url", address], env={**os.environ}
     )
     async with Client(server) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
@@ -149,7 +149,7 @@ async def test_the_boards_over_http_want_their_own_token(address: str) -> None:
     assert "POSEWIRE_MCP_TOKEN" in posewire("mcp", "--listen", "0.0.0.0:0", POSEWIRE_MCP_TOKEN="").stderr
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "posewire", "mcp", "--host", address, "--listen", "127.0.0.1:0"),
+        *("-m", "posewire", "mcp", "--url", address, "--listen", "127.0.0.1:0"),
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "POSEWIRE_MCP_TOKEN": "open sesame"},
     )

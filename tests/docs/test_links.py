@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from docs.pages import PAGES, ROOT
+from posewire.identity.principal import VERBS
+from posewire.install.bundle import firmware_files
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"```.*?```|`[^`]*`", re.DOTALL)
@@ -34,3 +36,24 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_paths_that_a_page_names_exist(page: Path) -> None:
     assert [path for path in _PATH.findall(page.read_text()) if not (ROOT / path).exists()] == []
+
+
+def test_the_size_of_the_firmware_is_what_the_pages_say() -> None:
+    files = firmware_files(ROOT / "firmware", "xtensawin")
+    application = [file for file in files if file.path.startswith("posewire_fw/")]
+    for page, counted in (("flashing.md", files), ("updates.md", application)):
+        text = (ROOT / "docs" / page).read_text()
+        number, megabytes = re.search(r"(?:some|almost) (\d+) files of ([\d.]+) MB", text).groups()  # type: ignore[union-attr]
+        assert len(counted) == pytest.approx(int(number), rel=0.1)
+        assert sum(len(file.data) for file in counted) / 1e6 == pytest.approx(float(megabytes), abs=0.05)
+
+
+def test_no_page_has_a_name_that_stands_for_another() -> None:
+    assert [page.name for page in PAGES if re.search(r"\bOWNER\b|\bTODO\b|\bFIXME\b", page.read_text())] == []
+
+
+def test_the_scopes_are_those_of_the_table() -> None:
+    table = (ROOT / "docs" / "security.md").read_text().partition("| scope | allows |")[2].partition("\n\n")[0]
+    scopes = [scope for row in table.splitlines()[2:] for scope in re.findall(r"`([^`]+)`", row.split("|")[1])]
+    named = {scope.partition(":")[0] for scope in scopes}
+    assert named == set(VERBS)

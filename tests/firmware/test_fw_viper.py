@@ -244,6 +244,32 @@ def test_quantise_random_bit_patterns():
         assert list(struct.unpack("<%dh" % len(patterns), bytes(out))) == [value or 0 for value in expected], bits
 
 
+def test_unit_length_random_quaternions():
+    rng = Random(11)
+    count = 250
+    patterns = []
+    for _ in range(count):
+        top = 1 + rng.below(253)  # from denormal to huge, most of them near each other
+        patterns += [_float_bits(rng.below(2), max(0, top - rng.below(30)), rng.below(1 << 23)) for _ in range(4)]
+    patterns[:8] = [0, 0, 0, 0, 0, 1, 0x7FFFFF, 0]
+    patterns[8:12] = [_float_bits(0, 127, 1 << 15), _float_bits(0, 120, 5), 0, 0]  # nearly 1
+    raw = b"".join([struct.pack("<I", pattern) for pattern in patterns])
+    floats = struct.unpack("<%df" % len(patterns), raw)
+    for bits in (4, 9, 12, 14):
+        out = bytearray(2 * len(patterns))
+        there = bytearray(count)
+        grid = struct.pack("<HBHBBBB", count, 4, 1 << bits, *[150 - bits] * 4)
+        args = [bytearray(raw), out, grid, there]
+        assert pose_pack.quantise(0, 0, 0, args) == 0
+        missing = pose_pack.unit_length(0, 0, args)
+        expected = [twins.unit_quaternion(floats[i : i + 4], 1 << bits) for i in range(0, len(floats), 4)]
+        assert list(there) == [0 if value is None else 1 for value in expected]
+        assert missing == expected.count(None) >= 2
+        found = struct.unpack("<%dh" % len(patterns), bytes(out))
+        for i, value in enumerate(expected):
+            assert list(found[4 * i : 4 * i + 4]) == (value or [0, 0, 0, 0]), (bits, i)
+
+
 def test_crc16():
     rng = Random(9)
     data = rng.bytes(70)

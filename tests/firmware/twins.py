@@ -3,6 +3,7 @@
 They are also what the shared vectors in tests/vectors are made with, so they follow docs/wire.md, not the viper code.
 """
 
+import math
 import struct
 
 STEPS = [
@@ -151,6 +152,22 @@ def quantise_value(value, bits):
     scaled = abs(value) * 2.0**bits
     size = int(scaled + 0.5) if scaled < 32767 else 32767
     return -size if value < 0 else size
+
+
+def unit_quaternion(values, unit):
+    """A quaternion on the grid as a rotation, by docs/pose-packet.md section 7; None when it has no length."""
+    grid = [int(clamp(abs(v) * unit + 0.5, 0, unit)) * (-1 if v < 0 else 1) for v in values]
+    if abs(sum([v * v for v in grid]) - unit * unit) <= 2 * unit + 1:
+        return grid
+    values = [v if abs(v) >= 2.0**-126 else 0.0 for v in values]
+    exponent = max([math.frexp(v)[1] for v in values if v] or [0])
+    m = [int(math.ldexp(abs(v), 13 - exponent) + 0.5) for v in values]
+    square = sum([v * v for v in m])
+    if not square:
+        return None
+    n = int(square**0.5)
+    n += square - n * n > n
+    return [min((v * unit + (n >> 1)) // n, unit) * (-1 if x < 0 else 1) for v, x in zip(m, values)]
 
 
 def crc16(data, crc=0xFFFF):

@@ -14,6 +14,7 @@ class Line:
         self.congested = False
         self.last_received = received
         self.messages = 0
+        self.taken = 0
         self.got: list[str | bytes] = []
         self.pings = 0
         self.closed: tuple[int, str] | None = None
@@ -145,6 +146,43 @@ def test_the_silent_are_asked_and_the_gone_are_ended() -> None:
     assert quiet.closed is None
     assert monitor.counters == {"pings": 2, "zombies": 1}
     assert monitor.describe("quiet") == {"id": "quiet", "device": "", "groups": [], "silent": 6.5, "congested": False}
+
+
+@pytest.mark.parametrize(("sweep", "answer_within"), [(20, 20), (45, 20), (60, 1)])
+def test_a_rare_sweep_does_not_end_who_answers_every_ping(sweep: int, answer_within: int) -> None:
+    now = 0.0
+    pool: ConnectionPool[Line] = ConnectionPool()
+    monitor = ConnectionMonitor(pool, Limits(20, answer_within, sweep=sweep), clock=lambda: now)
+    line = Line()
+    pool.add("x", line)
+    for _ in range(10):
+        now += sweep
+        before = line.pings
+        assert monitor.check() == []
+        if line.pings > before:
+            line.last_received = now + 0.01
+    assert line.pings
+    now += sweep + answer_within + 20
+    assert monitor.check() == []
+    now += sweep + answer_within
+    assert monitor.check() == ["x"]
+
+
+def test_who_takes_what_it_is_sent_is_alive_without_an_answer_to_pings() -> None:
+    now = 0.0
+    pool: ConnectionPool[Line] = ConnectionPool()
+    monitor = ConnectionMonitor(pool, Limits(ping_after=20, answer_within=20), clock=lambda: now)
+    line = Line()
+    pool.add("x", line)
+    while now < 110:  # a reply of 90 s
+        now += 2
+        line.taken += 16_000 * (now > 20)
+        assert monitor.check() == []
+    while now < 128:
+        now += 2
+        assert monitor.check() == []
+    now += 2
+    assert monitor.check() == ["x"]
 
 
 def test_one_broken_connection_does_not_end_the_watch() -> None:

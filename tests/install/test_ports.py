@@ -1,9 +1,13 @@
 """Choosing a port, monitoring one, and the doctor's look at one."""
 
+import contextlib
 import io
 import json
+import os
+import pty
 import threading
 import time
+import tty
 from pathlib import Path
 
 import pytest
@@ -11,7 +15,7 @@ from serial_board import SerialBoard
 
 from posewire.cli import main
 from posewire.errors import InstallError
-from posewire.install import monitor_command
+from posewire.install import monitor_command, repl
 from posewire.install.repl import port_problem
 from posewire.install.serial_ports import Port, choose_port
 
@@ -49,6 +53,52 @@ def test_the_log_is_shown_by_level_and_packets_are_not(serial_board: SerialBoard
     assert not [line for line in lines if "joined" in line or "IMPROV" in line]
 
 
+def test_a_line_that_does_not_end_is_shown(serial_board: SerialBoard, tmp_path: Path) -> None:
+    (serial_board.flash / "main.py").write_text(
+        "import sys, time\nwhile True:\n sys.stdout.write('your name? ')\n time.sleep(1)\n"
+        " sys.stdout.write('\\x1b[2J\\n')\n"
+        " sys.stdout.write('    2.000 D mic  quiet ')\n time.sleep(1)\n print('end')\n"
+    )
+    serial_board.pull_the_plug()
+    shown: list[str] = []
+    out = io.StringIO()
+    screen = monitor_command.Screen(1, out)
+    for piece in monitor_command.pieces(serial_board.port, lambda: out.getvalue().count("name? \\x1b[2J\n") > 1):
+        screen.show(piece)
+        shown.append(out.getvalue())
+    assert any(text.endswith("your name? ") for text in shown)
+    assert "quiet" not in out.getvalue()
+    assert "end" not in out.getvalue()
+
+
+def test_a_board_that_never_stops_printing_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    cable, far_end = pty.openpty()
+    tty.setraw(far_end)
+    over = threading.Event()
+
+    def print_for_ever() -> None:
+        os.set_blocking(cable, False)
+        while not over.is_set():
+            with contextlib.suppress(BlockingIOError):
+                os.write(cable, b"x" * 100)
+            with contextlib.suppress(BlockingIOError):
+                os.read(cable, 1000)
+
+    board = threading.Thread(target=print_for_ever)
+    board.start()
+    monkeypatch.setattr(repl, "_ENTER_SECONDS", 0.5)
+    began = time.monotonic()
+    try:
+        with pytest.raises(InstallError, match="does not give its REPL"), repl.open_repl(os.ttyname(far_end)):
+            pass
+        assert time.monotonic() - began < 3 * 0.5 + 5
+    finally:
+        over.set()
+        board.join()
+        os.close(cable)
+        os.close(far_end)
+
+
 def test_a_line_has_the_colour_of_its_level_on_a_terminal_only() -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
@@ -56,8 +106,9 @@ def test_a_line_has_the_colour_of_its_level_on_a_terminal_only() -> None:
 
     terminal, file = Terminal(), io.StringIO()
     for out in (terminal, file):
-        monitor_command.show("  1.000 E mic  silent", 0, out)
-        monitor_command.show("plain", 0, out)
+        screen = monitor_command.Screen(0, out)
+        screen.show(monitor_command.Piece("  1.000 E mic  silent"))
+        screen.show(monitor_command.Piece("plain"))
     assert terminal.getvalue() == "\x1b[31m  1.000 E mic  silent\x1b[0m\nplain\n"
     assert file.getvalue() == "  1.000 E mic  silent\nplain\n"
 
@@ -72,7 +123,7 @@ def test_a_board_that_is_plugged_in_anew_is_found_again(tmp_path: Path) -> None:
     over = threading.Event()
 
     def watch() -> None:
-        for line in monitor_command.lines(str(link), over.is_set):
+        for line, *_ in monitor_command.pieces(str(link), over.is_set):
             seen.append(line)
 
     def wait_for(text: str, since: int = 0) -> int:

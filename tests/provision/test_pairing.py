@@ -19,6 +19,9 @@ def test_a_board_is_paired_by_its_code(tmp_path: Path, capsys: pytest.CaptureFix
         assert len(code) == 6
         assert code.isdigit()
         board.wait(lambda: any(f"pairing: code {code}" in line for line in board.log), 10, "a line that people read")
+        # Whoever looks at the host sees it too, once.
+        assert [event["code"] for event in host.logged("pairing_wanted")] == [code]
+        assert host.logged("pairing_wanted")[0]["confirm"] == f"posewire devices pair {code}"
         assert not board.connected
         assert main(["devices", "pair", code, "--name", "kitchen", "--config", str(config)]) == 0, capsys.readouterr()
         board.wait(lambda: board.connected, 40, "the board to come in")

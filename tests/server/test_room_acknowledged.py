@@ -29,6 +29,7 @@ class Line:
 
     def __init__(self, delay: int = 0) -> None:
         self.congested = False
+        self.queued_bytes = 0
         self.delay = delay
         self.frames: deque[tuple[int, bytes]] = deque()
         self.controls: deque[bytes] = deque()

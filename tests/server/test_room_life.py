@@ -24,7 +24,7 @@ from posewire.rooms.settings import RoomSettings
 from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
 from posewire.wire.frames import FrameType, build_frame, parse_frame
-from posewire.wire.messages import RoomAction, Subscription, parse_room
+from posewire.wire.messages import AudioParams, RoomAction, Subscription, parse_room
 from posewire.wire.pose import PoseDecoder, PoseEncoder
 from server.conftest import Peer, Peers
 
@@ -243,6 +243,7 @@ class Ear:
     """A link that keeps what it is sent."""
 
     congested = False
+    queued_bytes = 0
 
     def __init__(self) -> None:
         self.events: list[dict[str, object]] = []
@@ -379,8 +380,8 @@ async def test_recorded_audio_is_played_back_as_what_it_is(host: Host, peers: Pe
         async for arrival in watcher.arrivals():
             if isinstance(arrival, ReceivedFrame):
                 heard.append(len(arrival.payload))
-                assert watcher.members[arrival.slot]["audio"] == OPUS
-                assert watcher.members[arrival.slot]["publish"] == ["audio"]
+                assert watcher.members[arrival.slot].audio == AudioParams(**OPUS)
+                assert watcher.members[arrival.slot].publish == ("audio",)
             if len(heard) == len(sizes):
                 break
         assert await player == len(sizes)
@@ -500,7 +501,7 @@ async def test_a_list_that_cannot_be_kept_does_not_keep_from_recording(
 
 @pytest.mark.parametrize(
     ("url", "said"),
-    [("ws://127.0.0.1:1/", "no host answers"), ("http://127.0.0.1:1/", "begins with ws://")],
+    [("ws://127.0.0.1:1/", "no host answers"), ("ftp://127.0.0.1:1/", "is not the address of a host")],
 )
 def test_a_host_that_is_not_there_is_said_and_leaves_no_file(
     url: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -85,8 +85,7 @@ async def test_no_process_stays_without_work(maker: SnapshotMaker, monkeypatch: 
     made = await snapshot(maker, packets)
     process = maker._process
     assert process is not None
-    async with asyncio.timeout(10):
-        await process.wait()
+    assert await process.ended(10)
     assert await snapshot(maker, packets) == made
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import socket
+import sys
 import weakref
 from contextlib import suppress
 from dataclasses import replace
@@ -380,6 +381,45 @@ async def test_who_vanished_without_a_word_is_noticed() -> None:
             assert host.services.registry.device("gone") is None
             await Peer(lively).echo()
             writer.close()
+    finally:
+        await host.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is acknowledged")
+@pytest.mark.parametrize("reads", [True, False])
+async def test_a_device_that_takes_a_reply_needs_not_answer_pings(reads: bool) -> None:
+    host = Host(settings(ping_after=0.1, answer_within=0.2, sweep=0.03))
+    await host.start()
+    try:
+        link = socket.socket()
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        link.connect(("127.0.0.1", int(host.url.split(":")[2].split("/")[0])))
+        link.setblocking(False)
+        reader, writer = await asyncio.open_connection(sock=link, limit=1024)
+        writer.write(
+            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nDevice-Id: mute\r\n\r\n"
+        )
+        hello = b'{"type":"hello","version":1}'
+        writer.write(bytes([0x81, 0x80 | len(hello), 0, 0, 0, 0]) + hello)
+        while (device := host.services.registry.device("mute")) is None:
+            await asyncio.sleep(0.01)
+
+        async def read() -> None:
+            while await reader.read(4096):
+                pass
+
+        reading = asyncio.create_task(read()) if reads else None
+        # A reply of a second, at the rate of PCM.
+        for _ in range(50):
+            device.send_audio(bytes(1920))
+            await asyncio.sleep(0.02)
+        assert host.services.hub.statistics().get("zombies", 0) == (0 if reads else 1)
+        while not host.services.hub.statistics().get("zombies"):  # nothing moves any more
+            await asyncio.sleep(0.01)
+        if reading is not None:
+            reading.cancel()
+        writer.close()
     finally:
         await host.stop()
 

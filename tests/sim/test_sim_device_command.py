@@ -157,7 +157,7 @@ def test_files_are_looked_at_first(capsys: pytest.CaptureFixture[str], tmp_path:
     assert "nothing.npz" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("wrong", [("--url", "http://127.0.0.1/"), ("--device-id", "kitchen")])
+@pytest.mark.parametrize("wrong", [("--url", "ftp://127.0.0.1/"), ("--device-id", "kitchen")])
 def test_addresses_are_looked_at_first(capsys: pytest.CaptureFixture[str], wrong: tuple[str, str]) -> None:
     assert cli.main(["sim", "device", *wrong]) == 2
     assert wrong[1] in capsys.readouterr().err

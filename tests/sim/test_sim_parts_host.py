@@ -83,7 +83,7 @@ def test_a_frame_of_keypoints_has_its_bytes_where_the_documentation_says() -> No
 )
 def test_kind_and_shape_make_the_set(tmp_path: Path, kind: str, shape: tuple[int, int], number: int) -> None:
     np.savez(tmp_path / "a.npz", data=np.zeros((2, *shape), np.float32), fps=25.0, kind=kind)
-    data, fps, set_id = load_recording(tmp_path / "a.npz")
+    data, fps, set_id = load_recording(str(tmp_path / "a.npz"))
     assert (data.shape, fps, set_id) == ((2, *shape), 25.0, number)
 
 

@@ -22,14 +22,24 @@ ALL_TOOLS = (
 class Board:
     """A ``ToolSet`` that records the calls."""
 
-    def __init__(self, *tools: str, broken: bool = False, volume: int = 40) -> None:
+    def __init__(self, *tools: str, late: bool = False, broken: bool = False, volume: int = 40) -> None:
         self.calls: list[tuple[str, dict[str, object]]] = []
         self._tools = {name: ToolInfo() for name in tools}
+        self._listed = asyncio.Event()
+        if not late:
+            self._listed.set()
         self._broken = broken
         self._volume = volume
 
     def available(self) -> Mapping[str, ToolInfo]:
-        return self._tools
+        return self._tools if self._listed.is_set() else {}
+
+    def list_tools(self) -> None:
+        """End the time in which a board that is ``late`` has no tools."""
+        self._listed.set()
+
+    async def ready(self) -> None:
+        await self._listed.wait()
 
     async def call(self, name: str, arguments: Mapping[str, object]) -> str:
         await asyncio.sleep(0)

@@ -31,6 +31,9 @@ class Ear:
     def emotion(self, name: str) -> None:
         self._note(f"emotion {name}")
 
+    def still_working(self, silence: float) -> None:
+        self._note("working")
+
     def reply_started(self) -> None:
         self._note("started")
 

@@ -1,6 +1,7 @@
 """The log: one style for all, once a burst, and no forged lines."""
 
 import asyncio
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -36,3 +37,31 @@ def test_no_peer_can_forge_a_line_of_the_text_log() -> None:
     assert lines[0].endswith(r' refused why="x\n12:00:00.000 info    forged" name=\x1b[2J\x9b')
     assert lines[1].endswith(" failed")
     assert all(line.startswith("  ") for line in lines[2:])
+
+
+def test_no_peer_can_reach_the_terminal_through_the_json_log() -> None:
+    program = (
+        "from posewire.log import EventLog, configure_logging\n"
+        "configure_logging('json')\n"
+        "EventLog().warning('refused', why='\\x9b2J\\u2028\\u202e\\ud800', **{'name\\x9b': 'x'})\n"
+        "try:\n"
+        "    raise ValueError('\\x9b2J')\n"
+        "except ValueError:\n"
+        "    EventLog().exception('failed')\n"
+    )
+    log = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr
+    lines = log.removesuffix("\n").split("\n")
+    assert all(line.isprintable() for line in lines)
+    refused, failed = map(json.loads, lines)
+    assert refused["why"] == "\x9b2J\u2028\u202e\ud800"
+    assert "\x9b2J" in failed["traceback"]
+
+
+def test_small_numbers_are_not_rounded_away() -> None:
+    program = (
+        "from posewire.log import EventLog, configure_logging\n"
+        "configure_logging('text')\n"
+        "EventLog().info('alert', threshold=0.05, value=0.123456, ms=1234.56)\n"
+    )
+    log = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr
+    assert log.endswith(" threshold=0.05 value=0.123 ms=1234.6\n")

@@ -49,9 +49,9 @@ def test_a_board_is_updated_and_keeps_the_new_version(
 ) -> None:
     with SimBoard(host.url, chip=ROOMY_CHIP, imu=False) as board:
         board.wait_connected(30)
-        assert main(["update", "--host", http(host)]) == 0
+        assert main(["update", "--url", http(host)]) == 0
         assert "0.1.0" in capsys.readouterr().out
-        assert main(["update", "--host", http(host), board.device_id]) == 0
+        assert main(["update", "--url", http(host), board.device_id]) == 0
         assert f"done: the board runs {NEW}" in capsys.readouterr().out
         assert board.resets == 1
         assert main(["audit", "--json", "--store", str(tmp_path / "store.db")]) == 0
@@ -62,7 +62,7 @@ def test_a_board_is_updated_and_keeps_the_new_version(
         assert sum(f"posewire {NEW}" in line for line in board.log) == 2
         assert board.errors == []
         # Once more: nothing changed, so nothing but the manifest is sent, into the other slot.
-        assert main(["update", "--host", http(host), "--all"]) == 0
+        assert main(["update", "--url", http(host), "--all"]) == 0
         assert (board.flash / "slots/b/manifest").is_file()
 
 
@@ -72,7 +72,7 @@ def test_a_version_that_does_not_start_is_rolled_back(
     (firmware / "posewire_fw" / "supervisor.py").write_text("raise RuntimeError('out of order')\n")
     with SimBoard(host.url, chip=ROOMY_CHIP, imu=False) as board:
         board.wait_connected(30)
-        assert main(["update", "--host", http(host), "--all"]) == 1
+        assert main(["update", "--url", http(host), "--all"]) == 1
         assert "rolled_back: " in capsys.readouterr().out
         assert sum("boot: slots/a on trial" in line for line in board.log) == 3
         assert board.connected
@@ -83,7 +83,7 @@ def test_a_board_that_streams_motion_makes_room_for_an_update(
 ) -> None:
     with stream(SimBoard(host.url, chip=ROOMY_CHIP, heap=208_000, room="studio", config=SETTINGS)) as board:
         board.wait(lambda: board.snapshot()["sent"]["pose"] > 50, 30, "motion")
-        assert main(["update", "--host", http(host), "--all"]) == 0
+        assert main(["update", "--url", http(host), "--all"]) == 0
         assert f"done: the board runs {NEW}" in capsys.readouterr().out
         assert any("starting without motion, for the update" in line for line in board.log)
         # Once to make room, once into the new version; and that one moves again.
@@ -110,7 +110,7 @@ def test_the_plug_is_pulled_while_files_arrive(host: HostProcess, capsys: pytest
     with SimBoard(host.url, chip=ROOMY_CHIP, imu=False) as board:
         board.wait_connected(30)
         result: list[int] = []
-        worker = threading.Thread(target=lambda: result.append(main(["update", "--host", http(host), "--all"])))
+        worker = threading.Thread(target=lambda: result.append(main(["update", "--url", http(host), "--all"])))
         worker.start()
         slot = board.flash / "slots/a/posewire_fw"
         for count in (5, 15):
@@ -122,9 +122,9 @@ def test_the_plug_is_pulled_while_files_arrive(host: HostProcess, capsys: pytest
 
 
 def test_the_command_says_what_is_wrong(host: HostProcess, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["update", "--host", http(host), "02:00:00:00:00:99"]) == 1
+    assert main(["update", "--url", http(host), "02:00:00:00:00:99"]) == 1
     assert "02:00:00:00:00:99 is not connected" in capsys.readouterr().err
-    assert main(["update", "--host", "http://127.0.0.1:1"]) == 2
+    assert main(["update", "--url", "http://127.0.0.1:1"]) == 2
     assert "cannot be reached" in capsys.readouterr().err
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -50,6 +51,33 @@ async def test_a_worker_that_is_killed_is_replaced_and_nobody_notices(recognizer
     utterance.feed(recording("goforward")[20000:])
     assert (await utterance.finish()).text == "go forward ten meters"
     assert recognizer.restarts == 1
+
+
+async def test_a_worker_that_hangs_is_noticed_and_its_utterances_are_moved(recognizer: WorkerPool) -> None:
+    before = recognizer.restarts
+    await recognise(recognizer, as_spoken("goforward"))
+    began = time.monotonic()
+    utterances = [recognizer.utterance(AcousticProfile()) for _ in range(2)]
+    os.kill(recognizer.pids()[0], signal.SIGSTOP)
+    for utterance in utterances:
+        utterance.feed(recording("goforward"))
+    async with asyncio.timeout(30):
+        transcripts = await asyncio.gather(*(utterance.finish() for utterance in utterances))
+    assert [transcript.text for transcript in transcripts] == ["go forward ten meters"] * 2
+    assert recognizer.restarts == before + 1
+    assert time.monotonic() - began < 20
+
+
+async def test_a_hung_worker_does_not_hold_up_the_end() -> None:
+    made = sphinx(Grammar(SENTENCES))
+    made.prepare()
+    await eventually(lambda: bool(made.pids()))
+    pid = made.pids()[0]
+    os.kill(pid, signal.SIGSTOP)
+    async with asyncio.timeout(10):
+        await made.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
 
 
 async def test_the_event_loop_does_not_wait_for_the_decoder(recognizer: WorkerPool) -> None:

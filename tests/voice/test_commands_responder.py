@@ -21,6 +21,27 @@ async def test_a_board_without_the_tool_says_so(assistant: Assistant, ear: Ear) 
     await session.close()
 
 
+async def test_the_first_turn_waits_for_the_tools_of_a_board_that_lists_them_late(
+    assistant: Assistant, ear: Ear
+) -> None:
+    for text, said in (("turn on the light", "says The light is on."), ("what can you do", "says I can turn")):
+        board = Board(*ALL_TOOLS, late=True)
+        session = assistant.session(ear, board, device_name="late")
+        session.text(text)
+        await ear.until("heard")
+        board.list_tools()
+        await ear.until(said)
+        await session.close()
+        ear.clear()
+
+
+async def test_what_needs_no_tool_does_not_wait_for_them(assistant: Assistant, ear: Ear) -> None:
+    session = assistant.session(ear, Board(late=True), device_name="late")
+    session.text("what time is it")
+    await ear.until("ended")
+    await session.close()
+
+
 async def test_a_tool_that_fails_is_not_called_done(assistant: Assistant, ear: Ear) -> None:
     session = assistant.session(ear, Board(*ALL_TOOLS, broken=True), device_name="broken")
     for text in ("turn on the light", "volume up"):

@@ -95,6 +95,24 @@ async def test_a_model_that_only_calls_tools_is_stopped() -> None:
     assert "tools" not in server.requests[3].json()
 
 
+@pytest.mark.parametrize("silence", ["", " \n", "<think>That is all.</think>", "🙂"])
+async def test_a_tool_call_without_a_word_is_confirmed(silence: str) -> None:
+    def script(messages: Messages) -> Any:
+        return silence if messages[-1]["role"] == "tool" else Call("self_led_turn_on")
+
+    async with talking(script) as (conversation, _):
+        assert (await answer(conversation, "Could you make it bright?"))[0].strip(" 🙂") == "Done."
+        assert conversation.history.messages()[-1].content.strip(" 🙂") == "Done."
+
+
+async def test_a_tool_that_failed_without_a_word_is_not_called_done() -> None:
+    def script(messages: Messages) -> Any:
+        return "" if messages[-1]["role"] == "tool" else Call("self_led_turn_on")
+
+    async with talking(script, Board(*ALL_TOOLS, broken=True)) as (conversation, _):
+        assert await answer(conversation, "Could you make it bright?") == ("Sorry, that did not work.", ["sad"])
+
+
 async def test_commands_need_no_model() -> None:
     board = Board(*ALL_TOOLS)
     async with talking("I am the model.", board) as (conversation, server):
@@ -105,6 +123,22 @@ async def test_commands_need_no_model() -> None:
         assert len(server.requests) == 1
         known = [message["content"] for message in server.requests[0].json()["messages"]]
         assert "turn on the light" in known, "the model knows what was done without it"
+
+
+@pytest.mark.parametrize("text", ["turn on the light", "Could you make it bright, please, for a while?"])
+async def test_the_first_turn_waits_for_the_tools_of_a_board_that_lists_them_late(text: str) -> None:
+    def script(messages: Messages) -> Any:
+        return "It is bright." if messages[-1]["role"] == "tool" else Call("self_led_turn_on")
+
+    board = Board(*ALL_TOOLS, late=True)
+    async with talking(script, board) as (conversation, server):
+        answering = asyncio.create_task(answer(conversation, text))
+        await asyncio.sleep(0.02)
+        assert not answering.done()
+        assert not server.requests
+        board.list_tools()
+        await answering
+    assert board.calls == [("self.led.turn_on", {})]
 
 
 async def test_what_was_heard_of_an_interrupted_answer_counts() -> None:
@@ -180,6 +214,19 @@ async def test_nothing_is_remembered_of_a_device_that_will_have_another_name(tmp
         # Two answers, and the summary of the second.
         assert len(server.requests) == 3
     store.close()
+
+
+@pytest.mark.parametrize("reply", ["", "[happy]", "<think>Let me see.</think>", "<think>It never ends"])
+async def test_thoughts_and_emotions_alone_are_no_answer(ear: Ear, board: Board, reply: str) -> None:
+    async with HttpStandIn(OpenAiScript(reply)) as server:
+        options = {"llm": {"openai": {"base_url": server.base_url}}}
+        made = await asyncio.to_thread(Assistant.create, VoiceSettings(tts="none", llm="openai", providers=options))
+        session = made.session(ear, board, device_name="kitchen")
+        session.text("Do you like it here?")
+        assert (await ear.until_reported()).outcome == "no answer"
+        assert ear.story[-2:] == ["says I have no answer to that.", "ended"]
+        await session.close()
+        await made.close()
 
 
 async def test_a_whole_session_with_a_model(ear: Ear, board: Board) -> None:

@@ -1,16 +1,36 @@
 """A voice session from microphone samples to spoken reply, with the real engines."""
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
 import pytest
 
+from posewire.errors import ProviderError
+from posewire.voice import session as session_module
+from posewire.voice.asr.base import AcousticProfile, Transcript
 from posewire.voice.assistant import Assistant
+from posewire.voice.chat_settings import ChatSettings
+from posewire.voice.commands.responder import CommandResponder
+from posewire.voice.commands.sentences_file import load_sentences
+from posewire.voice.conversation import ReplyPart
+from posewire.voice.llm.base import ChatMessage, ChatTool, ToolCall
+from posewire.voice.llm.chat import ChatResponder
 from posewire.voice.session import VoiceSession, VoiceState
 from posewire.voice.settings import VoiceSettings
+from posewire.voice.tts.base import Speech
+from posewire.voice.tts.synthesis import Synthesis
+from posewire.voice.turn import TurnResources
 from support.board import ALL_TOOLS, Board
 from support.ear import Ear
 from support.recordings import as_spoken, feed, recording, silence
+from support.scripted import (
+    ScriptedDetector,
+    ScriptedRecognizer,
+    ScriptedUtterance,
+    ScriptedVad,
+    samples_of_probability,
+)
 from support.waiting import eventually
 
 BLUE = ("self.led.set_color", {"red": 0, "green": 0, "blue": 255})
@@ -91,6 +111,122 @@ async def test_when_nothing_is_said_the_device_goes_back_to_idle(session: VoiceS
     assert session.state == VoiceState.IDLE
 
 
+async def test_a_blank_text_ends_for_the_device_too(session: VoiceSession, ear: Ear) -> None:
+    session.start("auto")
+    session.text("  ")
+    await ear.until("ended")
+    assert ear.story == ["started", "ended"]
+    assert session.state == VoiceState.IDLE
+
+
+class BrokenVad(ScriptedVad):
+    """A detector that fails at its first frame."""
+
+    def detector(self) -> ScriptedDetector:
+        raise RuntimeError("the model file is damaged")
+
+
+class BrokenRecognizer(ScriptedRecognizer):
+    """A recogniser that takes no utterance."""
+
+    def utterance(self, _: AcousticProfile) -> ScriptedUtterance:
+        raise ProviderError("the recogniser is closed")
+
+
+class BrokenConversation:
+    """A conversation with a defect."""
+
+    async def answer(self, _: str) -> AsyncIterator[ReplyPart]:
+        yield "One moment."
+        raise KeyError("defect")
+
+
+@pytest.mark.parametrize("broken", ["vad", "recogniser", "conversation"])
+async def test_a_defect_is_said_and_ends_the_turn_for_the_device(ear: Ear, broken: str) -> None:
+    vad = BrokenVad() if broken == "vad" else ScriptedVad()
+    recognizer = BrokenRecognizer() if broken == "recogniser" else ScriptedRecognizer()
+    resources = TurnResources(load_sentences().phrases, None)
+    session = VoiceSession(VoiceSettings(), vad, recognizer, resources, ear, BrokenConversation())
+    session.start("auto")
+    session.feed(samples_of_probability(*[100] * 20, *[0] * 20))
+    assert (await ear.until_reported()).outcome == "failed"
+    assert ear.story[-3:] == ["emotion sad", "says Sorry, that did not work.", "ended"]
+    assert session.state == VoiceState.IDLE
+    await session.close()
+
+
+class HungUtterance(ScriptedUtterance):
+    async def finish(self) -> Transcript:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+class HungRecognizer(ScriptedRecognizer):
+    def utterance(self, _: AcousticProfile) -> ScriptedUtterance:
+        return HungUtterance(self.transcript)
+
+
+class HungModel:
+    """A ``LanguageModel`` that begins and never goes on."""
+
+    name = "hung model"
+
+    async def chat(self, messages: Sequence[ChatMessage], _: Sequence[ChatTool] = ()) -> AsyncIterator[str | ToolCall]:
+        yield "I am thinking. "
+        await asyncio.Event().wait()
+
+    async def close(self) -> None: ...
+
+
+class HungVoice:
+    """A ``SpeechSynthesizer`` that never gives a sample."""
+
+    name = "hung voice"
+
+    async def speak(self, text: str) -> AsyncIterator[Speech]:
+        await asyncio.Event().wait()
+        yield Speech(np.zeros(100, np.int16), 16_000)
+
+    async def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("hung", ["recogniser", "model", "voice"])
+async def test_a_provider_that_never_answers_is_not_waited_for_for_ever(ear: Ear, hung: str) -> None:
+    sentences = load_sentences()
+    responder = ChatResponder(HungModel(), ChatSettings(), CommandResponder(sentences), piece_within=0.05)
+    recognizer = HungRecognizer() if hung == "recogniser" else ScriptedRecognizer("how are you doing")
+    synthesis = Synthesis(HungVoice(), piece_within=0.05) if hung == "voice" else None
+    resources = TurnResources(sentences.phrases, synthesis, provider_timeout_s=0.05)
+    conversation = responder.conversation(Board(), "x")
+    session = VoiceSession(VoiceSettings(), ScriptedVad(), recognizer, resources, ear, conversation)
+    session.start("auto")
+    session.feed(samples_of_probability(*[100] * 20, *[0] * 20))
+    assert (await ear.until_reported()).outcome == "failed"
+    assert ear.story[-3:] == ["emotion sad", "says Sorry, that did not work.", "ended"]
+    assert ("says I am thinking." in ear.story) is (hung != "recogniser")
+    await session.close()
+    await responder.close()
+
+
+async def test_a_turn_that_takes_long_gives_signs_of_life_until_it_is_over(
+    ear: Ear, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "SIGN_EVERY", 0.01)
+    responder = ChatResponder(HungModel(), ChatSettings(), CommandResponder(load_sentences()), piece_within=0.3)
+    resources = TurnResources(load_sentences().phrases, None)
+    conversation = responder.conversation(Board(), "x")
+    session = VoiceSession(VoiceSettings(), ScriptedVad(), ScriptedRecognizer(), resources, ear, conversation)
+    session.text("how are you doing")
+    await ear.until("working", times=3)
+    assert "ended" not in ear.events
+    await ear.until_reported()
+    signs = ear.events.count("working")
+    await asyncio.sleep(0.05)
+    assert ear.events.count("working") == signs
+    await session.close()
+    await responder.close()
+
+
 async def test_a_short_noise_is_not_answered_with_words(session: VoiceSession, ear: Ear) -> None:
     session.start("manual")
     feed(session, np.concatenate((silence(0.5), recording("numbers")[8000:10000], silence(0.5))))
@@ -112,6 +248,39 @@ async def test_text_goes_straight_to_the_intents(session: VoiceSession, ear: Ear
     await ear.until("ended")
     assert board.calls == [BLUE]
     assert ear.story[0] == "heard Turn the light blue!"
+
+
+async def test_a_wake_word_that_is_not_in_the_list_is_greeted_and_costs_no_call(ear: Ear) -> None:
+    class Model(HungModel):
+        asked = 0
+
+        async def chat(self, *_: object) -> AsyncIterator[str | ToolCall]:
+            self.asked += 1
+            yield "I am the model."
+
+    model = Model()
+    responder = ChatResponder(model, ChatSettings(), CommandResponder(load_sentences()))
+    resources = TurnResources(load_sentences().phrases, None)
+    conversation = responder.conversation(Board(), "x")
+    settings = VoiceSettings(greetings=("Yes?",))
+    session = VoiceSession(settings, ScriptedVad(), ScriptedRecognizer(), resources, ear, conversation)
+    session.text("hey marvin", may_be_wake_word=True)
+    await asyncio.sleep(0.01)  # as far as the network lets the two come apart
+    session.start("auto")
+    await ear.until("ended")
+    assert ear.story == ["heard hey marvin", "started", "emotion happy", "says Yes?", "ended"]
+    assert model.asked == 0
+    assert session.listens
+    # A text without listening after it is a text.
+    session.text("who are you", may_be_wake_word=True)
+    await ear.until("says I am the model.")
+    assert ear.stages["total"] < 200, "the wait is not counted"
+    # Listening later than that stops the answer, as ever.
+    ear.clear()
+    session.start("auto")
+    assert "says Yes?" not in ear.story
+    await session.close()
+    await responder.close()
 
 
 async def test_listening_after_a_wake_word_does_not_cut_the_greeting(session: VoiceSession, ear: Ear) -> None:

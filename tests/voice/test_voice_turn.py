@@ -42,7 +42,9 @@ class Backed:
         )
         self.vad = load_provider("vad", "silero", self.settings, sentences)
         phrases = {**sentences.phrases, "farewell": "Goodbye."}
-        self.resources = TurnResources(phrases, Synthesis(self.tts), frozenset({"goodbye"}), budget_ms)
+        self.resources = TurnResources(
+            phrases, Synthesis(self.tts), frozenset({"goodbye"}), latency_budget_ms=budget_ms
+        )
 
     def session(self, ear: Ear) -> VoiceSession:
         conversation = ModelResponder(self.llm).conversation(Board(), "x")
@@ -80,6 +82,20 @@ async def test_the_first_sentence_is_heard_while_the_model_still_writes(ear: Ear
         ]
         report = await ear.until_reported()
         assert list(report.stages) == ["llm", "sentence", "tts", "total"]
+        await session.close()
+
+
+@pytest.mark.parametrize("reply", ["", "  \n ", "```\n```", "...", "🙂"])
+async def test_an_answer_without_a_sentence_is_said_and_ends_for_the_device(ear: Ear, reply: str) -> None:
+    async with backed(OpenAiScript(reply)) as pipeline:
+        session = pipeline.session(ear)
+        session.text("a question")
+        report = await ear.until_reported()
+        assert report.outcome == "no answer"
+        assert ear.story[:2] == ["heard a question", "started"]
+        assert ear.story[-2:] == ["says I have no answer to that.", "ended"]
+        assert ear.audio
+        assert session.state == VoiceState.IDLE
         await session.close()
 
 

@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from posewire.boards.folders import firmware_folder
 from posewire.errors import SimulatorError
 from posewire.sim.interpreter import find_micropython
+from posewire.terminal import show, show_json
 
 _SCRIPT = Path(__file__).parent / "micropython" / "websocket_speed.py"
 _NAMES = {"link": "posewire_fw.link", "client": "posewire_fw.websocket_client", "aiohttp": "micropython-lib aiohttp"}
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         clients = ["link", "client", *(["aiohttp"] if aiohttp is not None else [])]
         rows = asyncio.run(_measure(clients, args.sizes, args.count, args.rounds, aiohttp))
     if args.json:
-        print(json.dumps(rows))
+        show_json(rows)
     else:
         _print_table(rows)
     return 0
@@ -115,9 +116,9 @@ def _micropython(*arguments: str, folder: Path | None = None) -> str:
 
 
 def _print_table(rows: list[Row]) -> None:
-    print("| mode | bytes | client | CPU us/message | heap bytes/message | aiohttp's CPU is |")
-    print("|---|---|---|---|---|---|")
+    show("| mode | bytes | client | CPU us/message | heap bytes/message | aiohttp's CPU is |")
+    show("|---|---|---|---|---|---|")
     for row in rows:
         ratio = f"{row['ratio']:.1f} times" if "ratio" in row else ""
         name = _NAMES[str(row["client"])]
-        print(f"| {row['mode']} | {row['size']} | {name} | {row['cpu_us']:.1f} | {row['heap']:.0f} | {ratio} |")
+        show(f"| {row['mode']} | {row['size']} | {name} | {row['cpu_us']:.1f} | {row['heap']:.0f} | {ratio} |")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 import time
 import zlib
 from collections import Counter, defaultdict
@@ -16,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from posewire.errors import PoseError
+from posewire.errors import ConfigError, PoseError
+from posewire.terminal import show_json, show_text, warn
 from posewire.wire.pose import LandmarkSet, PoseDecoder, PoseEncoder, landmark_set
 from posewire.wire.pose.grid import quantise
 from posewire.wire.pose.recording import Recording, load_recording
@@ -101,15 +101,17 @@ def run(args: argparse.Namespace) -> int:
         try:
             for job, recording in jobs(path, args.bits):
                 rows.append(measure(job, recording, args))
+        except ImportError:
+            raise ConfigError("--compiled needs numba: pip install 'posewire[fast]'") from None
         except (PoseError, OSError, KeyError, ValueError) as error:
-            print(f"{path}: {error}", file=sys.stderr)
+            warn(f"{path}: {error}")
     if args.json:
-        print(json.dumps([asdict(r) for r in rows], indent=1))
+        show_json([asdict(r) for r in rows], 1)
     elif rows:
-        print(table(rows))
+        show_text(table(rows))
     over = [r for r in rows if r.max_error_steps > r.bound_steps]
     for r in over:
-        print(f"{r.file} {r.set}: an error of {r.max_error_steps} steps, above {r.bound_steps}", file=sys.stderr)
+        warn(f"{r.file} {r.set}: an error of {r.max_error_steps} steps, above {r.bound_steps}")
     return 0 if rows and not over else 1
 
 

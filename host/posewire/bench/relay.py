@@ -3,10 +3,12 @@
 Echo of 120-byte binary messages, room fan-out (one sender at 30 frames a second, 10 receivers, more and more rooms
 until the 99th percentile passes 50 ms), many idle connections, a reconnect storm, and a receiver that stops reading in
 a fast room. The load comes from a process of its own; every server starts afresh for each scenario. This host does its
-real work: tokens, registry, rooms, counters. Figures are medians over the rounds; compare within one run only.
+real work: tokens, registry, rooms, counters. Each figure is shown when it is measured, the table at the end or at
+Ctrl-C. Figures are medians over the rounds; compare within one run only.
 
 examples:
-  posewire bench relay
+  posewire bench relay                          under three minutes
+  posewire bench relay --rounds 3 --seconds 3   the figures of docs/performance.md: half an hour
   posewire bench relay --quick --only posewire --only websockets
   posewire bench relay --json --save today.json
   posewire bench relay --compare yesterday.json
@@ -29,10 +31,23 @@ from posewire.bench.relay_load import SCENARIOS, Result, Task
 from posewire.bench.relay_servers import SERVERS, missing
 from posewire.errors import PosewireError
 from posewire.server.host_process import HostProcess
+from posewire.terminal import show, show_json, show_text
 
 POSEWIRE = "posewire"
 CONTENDERS = (POSEWIRE, *SERVERS)
 KEYS = ("echo_msgs_s", "fanout_us_per_delivery", "fanout_capacity", "idle_kb", "connect_s")
+_HEADS = {
+    "echo_msgs_s": "echo msg/s",
+    "echo_us": "CPU us",
+    "fanout_us_per_delivery": "us/delivery",
+    "fanout_capacity": "capacity/s",
+    "idle_kb": "idle kB",
+    "connect_s": "connect s",
+    "reconnect_s": "reconnect s",
+    "slow_p99_before_ms": "p99 ms",
+    "slow_p99_ms": "beside slow",
+    "slow_memory_mb": "grown MB",
+}
 _HIGHER_IS_BETTER = ("echo_msgs_s", "fanout_capacity")
 _HUNG = 30.0
 _CONFIG = """\
@@ -51,8 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire bench relay``."""
     parser.add_argument("--json", action="store_true", help="one list of objects instead of a table")
     parser.add_argument("--quick", action="store_true", help="short and small: shows that it runs, measures little")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="rounds to take medians of (default 3)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of one measurement (default 3)")
+    parser.add_argument("--rounds", type=int, default=1, metavar="N", help="rounds to take medians of (default 1)")
+    parser.add_argument("--seconds", type=float, default=0.5, metavar="S", help="of one measurement (default 0.5)")
     parser.add_argument("--connections", type=int, default=2000, metavar="N", help="idle connections (default 2000)")
     parser.add_argument("--only", action="append", choices=CONTENDERS, help="this contender (may be repeated)")
     parser.add_argument("--scenario", action="append", choices=tuple(SCENARIOS), help="this scenario (may be repeated)")
@@ -63,77 +78,96 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure and print; 0 when this host could be measured."""
     earlier = _load(args.compare) if args.compare else None
-    rows = measure(
-        args.only or CONTENDERS,
-        args.scenario or tuple(SCENARIOS),
-        rounds=1 if args.quick else args.rounds,
-        seconds=0.4 if args.quick else args.seconds,
-        connections=60 if args.quick else args.connections,
-        rooms=2 if args.quick else 20,
-    )
+    figures = Figures(args.only or CONTENDERS)
+    status = 0
+    try:
+        measure(
+            figures,
+            args.scenario or tuple(SCENARIOS),
+            rounds=1 if args.quick else args.rounds,
+            seconds=0.4 if args.quick else args.seconds,
+            connections=60 if args.quick else args.connections,
+            rooms=2 if args.quick else 20,
+        )
+    except KeyboardInterrupt:
+        status = 130
+    rows = figures.rows()
     if args.save:
         args.save.write_text(json.dumps(rows, indent=1) + "\n")
-    print(json.dumps(rows, indent=1) if args.json else table(rows))
+    if args.json:
+        show_json(rows, 1)
+    else:
+        show_text(table(rows))
     if earlier is not None:
-        print(comparison(earlier, rows), file=sys.stderr if args.json else sys.stdout)
-    return 0 if any("failed" not in row for row in rows) else 1
+        show_text(comparison(earlier, rows), out=sys.stderr if args.json else sys.stdout)
+    return status or (0 if any("failed" not in row for row in rows) else 1)
+
+
+class Figures:
+    """What was measured so far, of each contender."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._seen: dict[str, dict[str, list[Any]]] = {name: {} for name in names}
+        self._notes: dict[str, str] = {}
+        for name in names:
+            if name != POSEWIRE and (package := missing(name)):
+                self._notes[name] = f"not installed ({package})"
+
+    def left(self) -> list[str]:
+        """Return the names of the contenders that can be measured."""
+        return [name for name in self._seen if name not in self._notes]
+
+    def add(self, name: str, result: Result) -> None:
+        """Add the figures of one measurement."""
+        for key, value in result.items():
+            self._seen[name].setdefault(key, []).append(value)
+
+    def fail(self, name: str, why: str) -> None:
+        """Take a contender out."""
+        self._notes[name] = f"failed: {why}"
+
+    def rows(self) -> list[Result]:
+        """Return one object a contender: medians, None for what was not measured."""
+        rows = []
+        for name, seen in self._seen.items():
+            row: Result = {"name": name, **dict.fromkeys(KEYS)}
+            for key, values in seen.items():
+                numbers = [value for value in values if value is not None]
+                row[key] = statistics.median(numbers) if numbers else None
+            if name in self._notes:
+                row["note"] = self._notes[name]
+                if self._notes[name].startswith("failed"):
+                    row["failed"] = True
+            rows.append(row)
+        return rows
 
 
 def measure(
-    names: Sequence[str], scenarios: Sequence[str], *, rounds: int, seconds: float, connections: int, rooms: int
-) -> list[Result]:
-    """Run every scenario against every contender, in turn, ``rounds`` times; returns one object a contender."""
-    seen: dict[str, dict[str, list[Any]]] = {name: {} for name in names}
-    failed: dict[str, str] = {}
-    for name in names:
-        if name != POSEWIRE and (package := missing(name)):
-            failed[name] = f"not installed ({package})"
+    figures: Figures, scenarios: Sequence[str], *, rounds: int, seconds: float, connections: int, rooms: int
+) -> None:
+    """Run every scenario against every contender, in turn, ``rounds`` times; each figure is shown as it comes."""
     for turn in range(rounds):
         for scenario in scenarios:
-            for name in names:
-                if name in failed:
-                    continue
-                print(f"round {turn + 1}/{rounds}: {scenario}, {name} …", file=sys.stderr, flush=True)
+            for name in figures.left():
+                show(f"round {turn + 1}/{rounds}: {scenario}, {name} …", out=sys.stderr)
                 count = connections if scenario == "idle" else rooms
                 try:
                     result = _measure_one(name, scenario, seconds, count)
                 except PosewireError as error:
-                    failed[name] = f"failed: {error}"
+                    figures.fail(name, str(error))
+                    show(f"  failed: {error}", style="red", out=sys.stderr)
                     continue
-                for key, value in result.items():
-                    seen[name].setdefault(key, []).append(value)
-    rows = []
-    for name in names:
-        row: Result = {"name": name, **dict.fromkeys(KEYS)}
-        for key, values in seen[name].items():
-            numbers = [value for value in values if value is not None]
-            row[key] = statistics.median(numbers) if numbers else None
-        if name in failed:
-            row["note"] = failed[name]
-            if failed[name].startswith("failed"):
-                row["failed"] = True
-        rows.append(row)
-    return rows
+                figures.add(name, result)
+                shown = [f"{head} {_cell(result[key], None)}" for key, head in _HEADS.items() if key in result]
+                show(f"  {', '.join(shown)}", out=sys.stderr)
 
 
 def table(rows: Sequence[Result]) -> str:
     """The figures as a table; the ratio to the bare `websockets` server, where it is there, in brackets."""
-    heads = {
-        "echo_msgs_s": "echo msg/s",
-        "echo_us": "CPU us",
-        "fanout_us_per_delivery": "us/delivery",
-        "fanout_capacity": "capacity/s",
-        "idle_kb": "idle kB",
-        "connect_s": "connect s",
-        "reconnect_s": "reconnect s",
-        "slow_p99_before_ms": "p99 ms",
-        "slow_p99_ms": "beside slow",
-        "slow_memory_mb": "grown MB",
-    }
     base = next((row for row in rows if row["name"] == "websockets"), {})
-    lines = [f"{'':16}" + "".join(f"{head:>16}" for head in heads.values())]
+    lines = [f"{'':16}" + "".join(f"{head:>16}" for head in _HEADS.values())]
     for row in rows:
-        cells = [_cell(row.get(key), base.get(key)) for key in heads]
+        cells = [_cell(row.get(key), base.get(key)) for key in _HEADS]
         note = f"  {row['note']}" if "note" in row else ""
         lines.append(f"{row['name']:16}" + "".join(f"{cell:>16}" for cell in cells) + note)
     return "\n".join(lines)

@@ -151,7 +151,7 @@ def _port(sockets: Any) -> int:
 
 
 async def _main(name: str) -> None:
-    print(await SERVERS[name][0](), flush=True)
+    print(await SERVERS[name][0](), flush=True)  # noqa: T201 - for the process that started this one
     await asyncio.Event().wait()
 
 

@@ -33,6 +33,7 @@ from posewire.bench.relay_load import FPS, RECEIVERS
 from posewire.bench.talk import END_SILENCE_MS, SENTENCE, backends, voice_config
 from posewire.bench.talk_load import TalkTask
 from posewire.server.monitoring.file_limit import raise_file_limit
+from posewire.terminal import show_json, show_text, warn
 
 _SIZE = 64
 _ALLOWED = {"resident_bytes": 3.0 * 2**20, "tasks": 3.0, "open_files": 3.0}
@@ -54,7 +55,10 @@ def run(args: argparse.Namespace) -> int:
     """Run and print; 0 when nothing grew."""
     raise_file_limit()
     result = soak(args.minutes * 60, args.rooms, args.talkers)
-    print(json.dumps(result, indent=1) if args.json else report(result))
+    if args.json:
+        show_json(result, 1)
+    else:
+        show_text(report(result))
     return 0 if result["passed"] else 1
 
 
@@ -234,7 +238,7 @@ class _Soak:
         try:
             text = await asyncio.to_thread(self._scrape)
         except OSError as error:
-            print(f"/metrics: {error}", file=sys.stderr)
+            warn(f"/metrics: {error}")
             return
         for name in _ALLOWED:
             if (found := re.search(rf"^posewire_{name} (\S+)$", text, re.M)) is not None:

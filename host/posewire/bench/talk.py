@@ -26,6 +26,7 @@ from posewire.bench.relay_load import cpu
 from posewire.bench.talk_load import TalkTask
 from posewire.errors import PosewireError
 from posewire.server.host_process import HostProcess
+from posewire.terminal import show_json, show_text
 
 END_SILENCE_MS = 512
 """The host's setting in these measurements."""
@@ -71,7 +72,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure and print; 0 when every board got through."""
     result = measure(args.boards, args.turns, args.wav)
-    print(json.dumps(result, indent=1) if args.json else table(result))
+    if args.json:
+        show_json(result, 1)
+    else:
+        show_text(table(result))
     return 1 if result["failed"] else 0
 
 

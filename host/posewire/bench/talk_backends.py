@@ -63,7 +63,7 @@ def main() -> None:
     """Serve."""
     app = make_app(float(sys.argv[1]), float(sys.argv[2]))
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    print(listener.getsockname()[1], flush=True)
+    print(listener.getsockname()[1], flush=True)  # noqa: T201 - for the process that started this one
     config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", timeout_keep_alive=60)
     uvicorn.Server(config).run(sockets=[listener])
 

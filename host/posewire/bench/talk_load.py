@@ -241,7 +241,7 @@ def main() -> None:
     """Run the task of standard input."""
     raise_file_limit()
     task = TalkTask(**json.load(sys.stdin))
-    print(json.dumps(vars(asyncio.run(_run(task)))))
+    print(json.dumps(vars(asyncio.run(_run(task)))))  # noqa: T201 - for the process that started this one
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ from posewire.bench.standins import HttpStandIn, OpenAiScript
 from posewire.bench.voice_corpus import COMMANDS, UNRELATED, VOICES, chunks, speak, with_noise
 from posewire.errors import ProviderError
 from posewire.pcm import Framer, Pcm
+from posewire.printable import printable_json
+from posewire.terminal import show, show_json, warn
 from posewire.voice.asr.base import AcousticProfile, SpeechRecognizer
 from posewire.voice.assistant import Assistant
 from posewire.voice.commands.responder import CommandResponder
@@ -57,24 +59,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--turns", type=int, default=1000, help="turns of the endurance part (default 1000)")
     parser.add_argument("--people", type=int, default=50, help="most people who speak at once (default 50)")
     parser.add_argument("--threshold", type=float, help="another asr_threshold")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all results there, too")
+    parser.add_argument("--json", action="store_true", help="one object at the end instead of lines")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write the figures to a JSON file")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     results: dict[str, Any] = {}
     for name in args.only or _PARTS:
-        print(f"── {name}", flush=True)
+        out = sys.stderr if args.json else sys.stdout
+        show(f"── {name}", out=out)
         try:
             results[name] = asyncio.run(_PARTS[name](args))
         except ProviderError as exc:
-            print(f"   not measured: {exc}", file=sys.stderr)
+            warn(f"{name} is not measured: {exc}")
             results[name] = None
             continue
         for line, value in results[name].items():
-            print(f"   {line:58} {json.dumps(value)}", flush=True)
-    if args.json is not None:
-        args.json.write_text(json.dumps(results, indent=1), encoding="utf-8")
+            show(f"   {line:58} {printable_json(value)}", out=out)
+    if args.save is not None:
+        args.save.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    if args.json:
+        show_json(results, 1)
     return 0
 
 
@@ -149,6 +155,9 @@ class Line:
 
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def still_working(self, silence: float) -> None:
+        """Ignore it."""
+
     def hearing(self, text: str) -> None:
         """Ignore."""
 
@@ -204,6 +213,9 @@ class Tools:
     def available(self) -> Mapping[str, ToolInfo]:
         """Return the usual tools."""
         return {name: ToolInfo() for name in _TOOLS}
+
+    async def ready(self) -> None:
+        """Do not wait."""
 
     async def call(self, name: str, arguments: Mapping[str, object]) -> str:
         """Do it."""

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from posewire.errors import ProviderError
 from posewire.pcm import SAMPLE_RATE, to_int16
 from posewire.resampling import resample
+from posewire.terminal import show, show_json
 from posewire.voice.voiceprint.base import Vector
 from posewire.voice.voiceprint.spectral import THRESHOLD, SpectralVoiceprint, statistics
 from posewire.wav import read_wav
@@ -45,6 +46,7 @@ Voices = Mapping[str, Sequence[Vector]]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
+    parser.add_argument("--json", action="store_true", help="one object instead of text")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write weights made from the other voices")
 
 
@@ -53,15 +55,28 @@ def run(args: argparse.Namespace) -> int:
     train, test = make_voices()
     if args.write is not None:
         np.savez_compressed(args.write, weights=weights_of(train))
-        print(f"{args.write}: weights from {len(train)} voices")
+        show(f"{args.write}: weights from {len(train)} voices")
         return 0
     own, others = trials(SpectralVoiceprint(), test)
     rate, at = equal_error(own, others)
-    print(f"{len(test)} voices, {len(own)} trials of one's own voice, {len(others)} of others'")
-    print(f"equal error rate {100 * rate:.1f} % at {at:.2f}")
-    print(f"at the threshold {THRESHOLD:.2f}:")
-    print(f"  own voice refused   {100 * np.mean(own < THRESHOLD):5.1f} %")
-    print(f"  other voice taken   {100 * np.mean(others >= THRESHOLD):5.1f} %")
+    if args.json:
+        result = {
+            "voices": len(test),
+            "own_trials": len(own),
+            "other_trials": len(others),
+            "equal_error_rate": rate,
+            "equal_error_threshold": at,
+            "threshold": THRESHOLD,
+            "own_refused": float(np.mean(own < THRESHOLD)),
+            "others_taken": float(np.mean(others >= THRESHOLD)),
+        }
+        show_json(result, 1)
+        return 0
+    show(f"{len(test)} voices, {len(own)} trials of one's own voice, {len(others)} of others'")
+    show(f"equal error rate {100 * rate:.1f} % at {at:.2f}")
+    show(f"at the threshold {THRESHOLD:.2f}:")
+    show(f"  own voice refused   {100 * np.mean(own < THRESHOLD):5.1f} %")
+    show(f"  other voice taken   {100 * np.mean(others >= THRESHOLD):5.1f} %")
     return 0
 
 

@@ -27,7 +27,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class ChipMemory:
+class ChipBudget:
     """What a chip has, in bytes; budgets.toml explains each figure."""
 
     source: str
@@ -46,7 +46,7 @@ class ChipMemory:
 class Budgets:
     """The whole table."""
 
-    chips: Mapping[str, ChipMemory]
+    chips: Mapping[str, ChipBudget]
     parts: Mapping[str, Part]
     reserve_heap: int
     reserve_chip: int
@@ -59,7 +59,7 @@ def load_budgets() -> Budgets:
     try:
         data = tomllib.loads(path.read_text("utf-8"))
         return Budgets(
-            {name: ChipMemory(**values) for name, values in data["chip"].items()},
+            {name: ChipBudget(**values) for name, values in data["chip"].items()},
             {name: Part(**values) for name, values in data["part"].items()},
             data["reserve"]["heap"],
             data["reserve"]["chip"],
@@ -68,7 +68,7 @@ def load_budgets() -> Budgets:
         raise BoardError(f"{path}: {error}") from error
 
 
-def memory_of(board: BoardDefinition) -> ChipMemory | None:
+def memory_of(board: BoardDefinition) -> ChipBudget | None:
     """Return what the board's chip has; None where it has PSRAM or was not measured."""
     return None if "SPIRAM" in board.image.full_name else load_budgets().chips.get(board.board.chip)
 

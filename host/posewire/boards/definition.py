@@ -139,6 +139,11 @@ class BoardDefinition:
         """The same board for another purpose."""
         return replace(self, board=replace(self.board, profile=profile))
 
+    @property
+    def memory(self) -> ChipMemory:
+        """The memory that its chip has under its image."""
+        return chip_memory(f"{self.board.chip}-psram" if "SPIRAM" in self.image.variant else self.board.chip)
+
     def device_tables(self) -> dict[str, Any]:
         """What the firmware reads of it: the content of board.json. The rest would only take memory there."""
         identity = self.board

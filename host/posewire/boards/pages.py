@@ -1,6 +1,6 @@
 """The pages of docs/boards/, made from the board definitions."""
 
-from posewire.boards.budgets import ChipMemory, load_budgets, memory_of
+from posewire.boards.budgets import ChipBudget, load_budgets, memory_of
 from posewire.boards.definition import CLASSES, BoardDefinition, load_board
 from posewire.boards.folders import board_folder, board_names
 from posewire.boards.profiles import PROFILES
@@ -127,7 +127,7 @@ def _memory(board: BoardDefinition) -> str:
     return "\n".join(rows)
 
 
-def _tls_words(memory: ChipMemory) -> str:
+def _tls_words(memory: ChipBudget) -> str:
     return (
         f"`wss://` takes {memory.tls} bytes of the chip's own memory, {memory.tls_opening} while it opens: with the "
         "profile motion there is room for one source beside it, the motion sensor or the camera; the other is left out."

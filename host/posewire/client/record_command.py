@@ -13,27 +13,29 @@ import argparse
 import asyncio
 import contextlib
 import json
-import os
 import random
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from posewire.client.room_client import HostUnreachableError, ReceivedFrame, RoomClient, unique_name
 from posewire.errors import PosewireError, StoreError, WireError
+from posewire.host_address import add_host_arguments, websocket_url
 from posewire.rooms.recording import AUDIO, EVENT, POSE, Record, RecordingWriter
 from posewire.rooms.recording_index import RECORDINGS, note_beginning, note_end
 from posewire.store import Store
 from posewire.store.command_line import add_store_arguments, opened_store
+from posewire.terminal import LiveLine, is_live, show, show_json, warn
 
-TOKEN_VARIABLE = "POSEWIRE_TOKEN"  # noqa: S105 - the name of a variable, not a secret
-DEFAULT_URL = "ws://127.0.0.1:8000/posewire/v1/"
 _TYPES = {"audio": AUDIO, "pose": POSE}
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 """Seconds between attempts to find a host that went away."""
+
+_SHOWN_EVERY = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,18 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="the file to write, or to append to")
     add_host_arguments(parser)
     parser.add_argument("--seconds", type=float, default=0, help="stop after this time (default: run until Ctrl-C)")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     add_store_arguments(parser)
-
-
-def add_host_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what says which host to talk to."""
-    parser.add_argument("--url", default=DEFAULT_URL, help=f"the host (default {DEFAULT_URL})")
-    parser.add_argument("--token", default=os.environ.get(TOKEN_VARIABLE, ""), help=f"or the variable {TOKEN_VARIABLE}")
 
 
 def run(args: argparse.Namespace) -> int:
     """Record until told to stop; prints what was recorded."""
-    recorded = Recorded()
+    recorded, url = Recorded(), websocket_url(args.url)
     with contextlib.ExitStack() as stack:
         index: Store | None = None
         try:
@@ -62,12 +59,31 @@ def run(args: argparse.Namespace) -> int:
             _warn(error)
         try:
             with contextlib.suppress(KeyboardInterrupt):
-                asyncio.run(record(args.room, args.file, args.url, args.token, args.seconds, recorded, index))
+                work = record(args.room, args.file, url, args.token, args.seconds, recorded, index)
+                asyncio.run(_shown(work, args.room, recorded))
         finally:
-            if recorded.began:
+            if recorded.began and args.json:
+                show_json({"file": str(args.file), **asdict(recorded), "members": sorted(recorded.members)})
+            elif recorded.began:
                 losses = f"; times that the host was away: {recorded.losses}" if recorded.losses else ""
-                print(f"{args.file}: {recorded.pose} pose packets, {recorded.audio} audio frames{losses}")
+                show(f"{args.file}: {recorded.pose} pose packets, {recorded.audio} audio frames{losses}")
     return 0
+
+
+async def _shown(work: Coroutine[Any, Any, None], room: str, recorded: "Recorded") -> None:
+    """Record, and show on a terminal how much it has become."""
+    task = asyncio.create_task(work)
+    with LiveLine(sys.stderr) as line:
+        try:
+            while not task.done():
+                await asyncio.wait([task], timeout=_SHOWN_EVERY)
+                if recorded.began and is_live(sys.stderr):
+                    line.show(
+                        f"{room}: {recorded.seconds:.0f} s, {recorded.pose} pose packets, {recorded.audio} audio frames"
+                    )
+            await task
+        finally:
+            task.cancel()
 
 
 @dataclass
@@ -106,7 +122,7 @@ async def record(
     name = unique_name("recorder")
 
     def newcomer() -> RoomClient:
-        return RoomClient(url, room, token=token, name=name, subscribe=("pose", "audio"))
+        return RoomClient(url, room, token=token, name=name, subscribe=("pose", "audio"), decode=False)
 
     async with contextlib.AsyncExitStack() as joined:
         # Joined before the file is touched: a host that is not there leaves no empty recording.
@@ -127,9 +143,9 @@ async def record(
                         await _record_connection(client, write, recorded)
                         recorded.losses += 1
                         await joined.aclose()
-                        _say("the host is away or has closed the room: waiting for it, until Ctrl-C")
+                        warn("the host is away or has closed the room: waiting for it, until Ctrl-C")
                         client = await _join_again(joined, newcomer)
-                        _say("recording again")
+                        warn("recording again")
 
 
 async def _record_connection(client: RoomClient, write: Callable[[int, int, bytes], None], recorded: Recorded) -> None:
@@ -137,7 +153,7 @@ async def _record_connection(client: RoomClient, write: Callable[[int, int, byte
     async for arrival in client.arrivals():
         if isinstance(arrival, ReceivedFrame):
             write(_TYPES[arrival.kind], arrival.slot, arrival.payload)
-            recorded.members.add(str(client.members.get(arrival.slot, {}).get("device", "?")))
+            recorded.members.add(member.device if (member := client.members.get(arrival.slot)) is not None else "?")
             recorded.pose += arrival.kind == "pose"
             recorded.audio += arrival.kind == "audio"
             continue
@@ -162,7 +178,7 @@ async def _join_again(joined: contextlib.AsyncExitStack, newcomer: Callable[[], 
                 raise
             if str(error) != said:
                 said = str(error)
-                _say(said)
+                warn(said)
 
 
 @contextlib.contextmanager
@@ -184,10 +200,6 @@ def _note(index: Store | None, work: Callable[[sqlite3.Connection], None]) -> No
             _warn(error)
 
 
-def _say(what: str) -> None:
-    print(f"posewire: {what}", file=sys.stderr)
-
-
 def _warn(error: PosewireError) -> None:
     # A list that cannot be kept is no reason not to record.
-    _say(f"the list of recordings will lack this one: {error}")
+    warn(f"the list of recordings will lack this one: {error}")

@@ -7,13 +7,13 @@ examples:
 """
 
 import argparse
-import json
 import time
 from dataclasses import asdict
 
 from posewire.errors import ConfigError
 from posewire.rooms.recording_index import RECORDINGS, IndexedRecording, forget_recording, read_index
 from posewire.store.command_line import add_store_arguments, opened_store
+from posewire.terminal import show, show_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
             return 0
         for recording in store.run_now(read_index):
             if args.room in (None, recording.room):
-                print(_as_json(recording) if args.json else _line(recording))
+                _show(recording, args.json)
     return 0
 
 
@@ -48,6 +48,8 @@ def _line(recording: IndexedRecording) -> str:
     return f"{recording.number}  {began}  {length}  {recording.room}: {who}  {frames}  {recording.file}{gone}"
 
 
-def _as_json(recording: IndexedRecording) -> str:
-    there = recording.file.exists()
-    return json.dumps({**asdict(recording), "file": str(recording.file), "there": there}, ensure_ascii=False)
+def _show(recording: IndexedRecording, as_json: bool) -> None:
+    if as_json:
+        show_json({**asdict(recording), "file": str(recording.file), "there": recording.file.exists()})
+    else:
+        show(_line(recording))

@@ -12,16 +12,18 @@ import argparse
 import asyncio
 import contextlib
 import itertools
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-from posewire.client.record_command import add_host_arguments
-from posewire.client.room_client import RoomClient, follow_members, unique_name
+from posewire.client.member import RoomMember, follow_members
+from posewire.client.room_client import RoomClient, unique_name
 from posewire.errors import PosewireError
+from posewire.host_address import add_host_arguments, websocket_url
 from posewire.rooms.recording import AUDIO, EVENT, POSE, Record, RecordingError, read_recording
-from posewire.wire.messages import AudioParams, parse_audio
+from posewire.terminal import LiveLine, bar, is_live, show, show_json
+from posewire.wire.messages import AudioParams
 
 _Part = tuple[str, AudioParams | None]
 """A member of a recording: its device, and how its audio is encoded (None: not said)."""
@@ -32,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="a file that posewire record has written")
     parser.add_argument("--speed", type=float, default=1.0, help="1 is as it was, 2 twice as fast (default 1)")
     parser.add_argument("--room", default="", help="the room to play into (default: the recorded one)")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     add_host_arguments(parser)
 
 
@@ -39,13 +42,29 @@ def run(args: argparse.Namespace) -> int:
     """Play the file; prints how much was played."""
     if args.speed <= 0:
         raise PosewireError("--speed must be more than 0")
-    played = asyncio.run(replay(args.file, args.url, args.room, args.token, args.speed))
-    print(f"{args.file}: {played} frames played")
+    with LiveLine(sys.stderr) as line:
+
+        def tell(done: int, count: int) -> None:
+            if is_live(sys.stderr):
+                line.show(f"{bar(done, count)} {done} of {count} frames")
+
+        played = asyncio.run(replay(args.file, websocket_url(args.url), args.room, args.token, args.speed, tell))
+    if args.json:
+        show_json({"file": str(args.file), "frames": played})
+    else:
+        show(f"{args.file}: {played} frames played")
     return 0
 
 
-async def replay(file: Path, url: str, room: str = "", token: str = "", speed: float = 1.0) -> int:
-    """Play a recording; returns the number of frames sent.
+async def replay(
+    file: Path,
+    url: str,
+    room: str = "",
+    token: str = "",
+    speed: float = 1.0,
+    on_progress: Callable[[int, int], None] = lambda done, count: None,
+) -> int:
+    """Play a recording; returns the number of frames sent. ``on_progress`` gets that and the number of all frames.
 
     Raises:
         HostUnreachableError: no host is there, or it does not let this program in.
@@ -78,13 +97,14 @@ async def replay(file: Path, url: str, room: str = "", token: str = "", speed: f
             members[part] = await stack.enter_async_context(client)
             readers.append(asyncio.create_task(_read(client)))
         started, first = time.monotonic(), None
-        for record, part in itertools.islice(_frames(file), count):  # it may be growing
+        for done, (record, part) in enumerate(itertools.islice(_frames(file), count), 1):  # it may be growing
             first = record.time_us if first is None else first
             due = started + (record.time_us - first) / 1e6 / speed
             if (wait := due - time.monotonic()) > 0:
                 await asyncio.sleep(wait)
             member = members[part]
             await (member.publish(record.payload) if record.kind == POSE else member.publish_audio(record.payload))
+            on_progress(done, count)
         for reader in readers:
             reader.cancel()
         await asyncio.gather(*readers, return_exceptions=True)
@@ -99,7 +119,7 @@ async def _read(client: RoomClient) -> None:
 
 def _frames(file: Path) -> Iterator[tuple[Record, _Part]]:
     """Yield the frames, each with the member that it is of."""
-    members: dict[int, dict[str, Any]] = {}
+    members: dict[int, RoomMember] = {}
     parts: dict[int, _Part] = {}
     for record in read_recording(file):
         if record.kind == EVENT:
@@ -107,9 +127,8 @@ def _frames(file: Path) -> Iterator[tuple[Record, _Part]]:
             parts.clear()
         elif record.kind in (AUDIO, POSE):
             if record.slot not in parts:
-                member = members.get(record.slot, {})
-                audio = parse_audio(member["audio"]) if "audio" in member else None
-                parts[record.slot] = (str(member.get("device", record.slot)), audio)
+                member = members.get(record.slot)
+                parts[record.slot] = (member.device, member.audio) if member is not None else (str(record.slot), None)
             yield record, parts[record.slot]
 
 

@@ -13,9 +13,12 @@ import argparse
 import asyncio
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
-from posewire.console.host_client import HostClient, add_host_arguments
+from posewire.console.host_client import HostClient
 from posewire.errors import ConfigError
+from posewire.host_address import add_host_arguments
+from posewire.terminal import show, show_json, show_part
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings that name the model and the tools")
     parser.add_argument("--device", metavar="ID", help="let a device of a running host answer")
     parser.add_argument("--stages", action="store_true", help="show the time of each stage, and the emotions")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     add_host_arguments(parser)
 
 
@@ -35,9 +39,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _ask_device(args: argparse.Namespace, text: str) -> None:
-    async with HostClient(args.host, args.token) as host:
-        await host.ask(args.device, text)
-    print(f"{args.device} answers")
+    async with HostClient(args.url, args.token) as host:
+        device = (await host.find(args.device)).device
+        await host.ask(device, text)
+    if args.json:
+        show_json({"device": device})
+    else:
+        show(f"{device} answers")
 
 
 async def _answer(args: argparse.Namespace, text: str) -> None:
@@ -59,13 +67,26 @@ async def _answer(args: argparse.Namespace, text: str) -> None:
     responder = load_responder(settings.voice, load_sentences(map(Path, settings.voice.sentences)))
     try:
         conversation = responder.conversation(UnifiedToolHandler(tools.manager, ToolContext()), "this computer")
+        result: dict[str, Any] = {"text": "", "stages_ms": {}, "emotions": []}
         async for piece in conversation.answer(text):
+            match piece:
+                case str():
+                    result["text"] += piece
+                case StageTime():
+                    result["stages_ms"][piece.stage] = round(piece.milliseconds, 1)
+                case Emotion():
+                    result["emotions"].append(piece.name)
+            if args.json:
+                continue
             if isinstance(piece, str):
-                print(piece, end="", flush=True)
+                show_part(piece)
             elif args.stages and isinstance(piece, StageTime | Emotion):
                 shown = f"{piece.stage} {piece.milliseconds:.0f} ms" if isinstance(piece, StageTime) else piece.name
-                print(f"[{shown}] ", end="", flush=True)
-        print()
+                show_part(f"[{shown}] ")
+        if args.json:
+            show_json(result)
+        else:
+            show()
     finally:
         await responder.close()
         await tools.close()

@@ -27,7 +27,7 @@ _SAY = Tool(
     input_schema={
         "type": "object",
         "properties": {
-            "device": {"type": "string", "description": "the board's id, or all"},
+            "device": {"type": "string", "description": "the board's id or name, or all"},
             "text": {"type": "string"},
             "urgent": {"type": "boolean", "description": "interrupt what the board is doing"},
         },
@@ -105,6 +105,11 @@ class BoardsServer:
             device, text = arguments.get("device"), arguments.get("text")
             if not isinstance(device, str) or not isinstance(text, str):
                 raise ToolError("say needs the arguments device and text")
+            if device.lower() != "all":
+                found = await self._host.find(device)
+                if not found.known:
+                    raise ToolError(f"no device is called {device}: list_devices says which are connected")
+                device = found.device
             outcomes = await self._host.say(device, text, urgent=arguments.get("urgent") is True, wait=True)
             return ", ".join(f"{target}: {outcome}" for target, outcome in outcomes.items()) or "no board is connected"
         if name not in self._targets and time.monotonic() - self._listed > _FRESH:

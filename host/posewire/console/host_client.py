@@ -1,39 +1,47 @@
 """The HTTP interface of a running host (docs/http-api.md), for commands and the MCP server."""
 
-import argparse
-import os
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 
 from posewire.errors import PosewireError, ToolError
-from posewire.http_client import HttpClient, HttpError
+from posewire.host_address import http_url
+from posewire.http_client import HttpClient, HttpError, UntrustedError
 from posewire.identity.settings import TOKEN_VARIABLE
 from posewire.wire.json_text import parse_json
 
 _TIMEOUT = 60.0
-DEFAULT_HOST = "http://127.0.0.1:8000"
 
 
 class HostError(PosewireError):
-    """The host does not answer, or refuses; the message says what to do."""
+    """The host does not answer, or refuses; the message says what to do. ``code`` is the host's where it has one."""
 
     code = "not_available"
 
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
 
-def add_host_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options for the host's address and the token."""
-    parser.add_argument("--host", default=DEFAULT_HOST, metavar="URL", help="the host's HTTP address (%(default)s)")
-    parser.add_argument("--token", default=os.environ.get(TOKEN_VARIABLE, ""), help=f"default: {TOKEN_VARIABLE}")
+
+class Found(NamedTuple):
+    """A device that was looked for: its id, whether the host knows it, and whether it is connected."""
+
+    device: str
+    known: bool
+    connected: bool
 
 
 class HostClient:
     """Sends requests to one host. Use as an async context manager."""
 
-    def __init__(self, address: str, token: str = "") -> None:
-        if not address.startswith(("http://", "https://")):
-            raise HostError(f"the host's address must begin with http:// or https://, not {address!r}")
-        self._address = address.rstrip("/")
+    def __init__(self, url: str, token: str = "") -> None:
+        """Prepare for a host by its address, ws://… or http://….
+
+        Raises:
+            ConfigError: it is not an address of a host.
+        """
+        self._address = http_url(url)
         self._client = HttpClient(_TIMEOUT, token)
 
     async def __aenter__(self) -> Self:
@@ -48,7 +56,30 @@ class HostClient:
         Raises:
             HostError: the host does not answer, or refuses.
         """
-        return [device for device in (await self._send("GET", "devices"))["devices"] if device["session"]]
+        return [device for device in await self._known() if device["session"]]
+
+    async def find(self, name: str) -> Found:
+        """Find a device by its id or its name, in any case.
+
+        Raises:
+            HostError: several devices have that name, the host does not answer, or refuses.
+        """
+        wanted = name.lower()
+        try:
+            known = await self._known()
+        except HostError as error:
+            if error.code != "forbidden":
+                raise
+            # A token that may act, but not look around: the id must do.
+            return Found(wanted, known=True, connected=True)
+        of_that_name = [device for device in known if device["device"] == wanted]
+        of_that_name = of_that_name or [device for device in known if device["name"].casefold() == name.casefold()]
+        if len(of_that_name) > 1:
+            ids = ", ".join(device["device"] for device in of_that_name)
+            raise HostError(f"several devices are called {name}: use an id ({ids})", "ambiguous")
+        if not of_that_name:
+            return Found(wanted, known=False, connected=False)
+        return Found(of_that_name[0]["device"], known=True, connected=of_that_name[0]["session"] is not None)
 
     async def tools(self, device: str, everything: bool = False) -> list[dict[str, Any]]:
         """Return a device's tools; ``everything``: also what the host offers its session.
@@ -107,13 +138,22 @@ class HostClient:
         """
         return await self._send("GET", _device_path(device, "update"))
 
+    async def _known(self) -> list[dict[str, Any]]:
+        known: list[dict[str, Any]] = (await self._send("GET", "devices"))["devices"]
+        return known
+
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         try:
             async with self._client.request(method, f"{self._address}/api/{path}", json=body) as response:
                 said = await response.read()
+        except UntrustedError as error:
+            raise HostError(
+                f"the host at {self._address} {error}: "
+                "name the file of its authority's certificate in the variable SSL_CERT_FILE"
+            ) from None
         except HttpError as error:
             raise HostError(
-                f"the host at {self._address} {error}: start it with posewire serve, or name another with --host"
+                f"the host at {self._address} {error}: start it with posewire serve, or name another with --url"
             ) from None
         try:
             data = parse_json(said)
@@ -122,7 +162,12 @@ class HostClient:
         if not isinstance(data, dict):
             raise HostError(f"{self._address} answers {response.status}, but not as a Posewire host does")
         if not response.ok:
-            raise HostError(str(data.get("message") or f"{self._address} answers {response.status}"))
+            code = str(data.get("code") or HostError.code)
+            if code == "unauthorized":
+                raise HostError(
+                    f"the host at {self._address} wants a valid token: give it with --token or {TOKEN_VARIABLE}", code
+                )
+            raise HostError(str(data.get("message") or f"{self._address} answers {response.status}"), code)
         return data
 
 

@@ -11,12 +11,14 @@ import argparse
 import asyncio
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from posewire.errors import ConfigError
 from posewire.pcm import SAMPLE_RATE, Pcm, to_int16
 from posewire.resampling import resample
+from posewire.terminal import show, show_json
 from posewire.voice.vad.base import VAD_FRAME
 
 _MAX_SECONDS = 3600
@@ -27,11 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire listen``."""
     parser.add_argument("file", type=Path, metavar="FILE.wav")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings that name the engines")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Listen; the status is 1 when nothing was understood."""
-    return asyncio.run(_listen(read_recording(args.file), args.config))
+    return asyncio.run(_listen(read_recording(args.file), args.config, args.json))
 
 
 def read_recording(path: Path) -> Pcm:
@@ -56,7 +59,7 @@ def read_recording(path: Path) -> Pcm:
     return to_int16(resample(mixed, rate, SAMPLE_RATE))
 
 
-async def _listen(pcm: Pcm, config: Path | None) -> int:
+async def _listen(pcm: Pcm, config: Path | None, as_json: bool) -> int:
     from posewire.server.settings import load_settings
     from posewire.voice.asr.base import AcousticProfile, SpeechRecognizer, Utterance
     from posewire.voice.commands.sentences_file import load_sentences
@@ -71,7 +74,15 @@ async def _listen(pcm: Pcm, config: Path | None) -> int:
     vad: VadEngine = load_provider("vad", settings.vad, settings, sentences)
     recognizer: SpeechRecognizer = load_provider("asr", settings.asr, settings, sentences)
     recognizer.prepare()
-    print(f"{len(pcm) / SAMPLE_RATE:.2f} s, vad {vad.name}, asr {recognizer.name}")
+    result: dict[str, Any] = {
+        "seconds": round(len(pcm) / SAMPLE_RATE, 3), "vad": vad.name, "asr": recognizer.name, "utterances": [],
+    }  # fmt: skip
+
+    def tell(line: str) -> None:
+        if not as_json:
+            show(line)
+
+    tell(f"{len(pcm) / SAMPLE_RATE:.2f} s, vad {vad.name}, asr {recognizer.name}")
     endpointer = Endpointer(vad.detector(), settings.vad_threshold, settings.end_silence_ms, settings.max_utterance_s)
     # The silence at the end lets an utterance that goes to the last sample end.
     padded = np.pad(pcm, (0, SAMPLE_RATE * settings.end_silence_ms // 1000 + 2 * VAD_FRAME))
@@ -93,20 +104,33 @@ async def _listen(pcm: Pcm, config: Path | None) -> int:
             await asyncio.sleep(_BREATH)
             if utterance.partial != partial:
                 partial = utterance.partial
-                print(f"  {now:7.2f} s  … {partial}")
+                tell(f"  {now:7.2f} s  … {partial}")
             if step.ended:
                 heard, utterance = utterance, None
                 transcript = await heard.finish()
                 verdict = "accepted" if transcript.accepted else "rejected"
                 understood += transcript.accepted and bool(transcript.text)
-                print(
-                    f"{began:7.2f} … {now - endpointer.silence_ms / 1000:.2f} s  {verdict}  {transcript.text!r}"
+                ended = now - endpointer.silence_ms / 1000
+                result["utterances"].append(
+                    {
+                        "begins": round(began, 2),
+                        "ends": round(ended, 2),
+                        "accepted": transcript.accepted,
+                        "text": transcript.text,
+                        "score": round(transcript.score, 3),
+                        "coverage": round(transcript.coverage, 3),
+                    }
+                )
+                tell(
+                    f"{began:7.2f} … {ended:.2f} s  {verdict}  {transcript.text!r}"
                     f"  score {transcript.score:.2f}, covers {100 * transcript.coverage:.0f} %"
                 )
     finally:
         if utterance is not None:
             utterance.cancel()
         await recognizer.close()
-    if not understood:
-        print("nothing was understood")
+    if as_json:
+        show_json(result)
+    elif not understood:
+        show("nothing was understood")
     return 0 if understood else 1

@@ -5,7 +5,7 @@ at /mcp; on an address that is not loopback it needs a token of its own, from th
 
 examples:
   posewire mcp
-  posewire mcp --host https://posewire.example:8443 --listen 127.0.0.1:8765
+  posewire mcp --url https://posewire.example:8443 --listen 127.0.0.1:8765
 in a client's settings:
   {"mcpServers": {"boards": {"command": "posewire", "args": ["mcp"]}}}
 """
@@ -15,9 +15,11 @@ import asyncio
 import os
 import socket
 
-from posewire.console.host_client import HostClient, add_host_arguments
+from posewire.console.host_client import HostClient
 from posewire.errors import ConfigError, ProviderError
+from posewire.host_address import add_host_arguments
 from posewire.loopback import is_loopback
+from posewire.terminal import show
 
 TOKEN_VARIABLE = "POSEWIRE_MCP_TOKEN"  # noqa: S105 - the name of a variable
 
@@ -43,7 +45,7 @@ async def _stdio(args: argparse.Namespace) -> None:
 
     from posewire.console.boards_mcp import BoardsServer
 
-    async with HostClient(args.host, args.token) as host, stdio_server() as (incoming, outgoing):
+    async with HostClient(args.url, args.token) as host, stdio_server() as (incoming, outgoing):
         server = BoardsServer(host).server
         await server.run(incoming, outgoing, server.create_initialization_options())
 
@@ -66,12 +68,12 @@ async def _http(args: argparse.Namespace) -> None:
         sock = socket.create_server((address, int(port)), family=family)
     except OSError as exc:
         raise ConfigError(f"cannot listen on {args.listen}: {exc.strerror or exc}") from None
-    async with HostClient(args.host, args.token) as host:
+    async with HostClient(args.url, args.token) as host:
         # Behind a token a page of another site can do nothing; without one only local names are answered.
         security = TransportSecuritySettings(enable_dns_rebinding_protection=False) if token else None
         app = BoardsServer(host).server.streamable_http_app(host=address, transport_security=security)
         config = uvicorn.Config(TokenGate(app, token) if token else app, log_level="warning", lifespan="on")
         with sock:
             real = sock.getsockname()[1]
-            print(f"posewire: MCP at http://{f'[{address}]' if ':' in address else address}:{real}/mcp", flush=True)
+            show(f"posewire: MCP at http://{f'[{address}]' if ':' in address else address}:{real}/mcp")
             await uvicorn.Server(config).serve(sockets=[sock])

@@ -15,17 +15,21 @@ import argparse
 import sqlite3
 import time
 from pathlib import Path
+from typing import Any
 
 from posewire.errors import ConfigError
+from posewire.identity.identities import find_device
+from posewire.terminal import show, show_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire privacy``."""
     parser.add_argument("action", choices=("list", "erase"))
-    parser.add_argument("--device", metavar="ID", help="erase the data of this device")
+    parser.add_argument("--device", metavar="DEVICE", help="erase the data of this device, by its id or its name")
     parser.add_argument("--voiceprint", metavar="NAME", help="erase the voiceprint of this person")
     parser.add_argument("--everything", action="store_true", help="erase all data about people")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings that name the store")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -38,43 +42,68 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError("name the data to erase: --device ID, --voiceprint NAME or --everything")
     path = load_settings(args.config).store.path
     if path == ":memory:" or not Path(path).exists():
-        print("nothing is kept")
+        if args.json:
+            show_json([] if args.action == "list" else {"erased": 0})
+        else:
+            show("nothing is kept")
         return int(args.action == "erase")
     store = Store(path, DOMAINS)
     try:
         if args.action == "list":
-            for line in store.run_now(_lines) or ["nothing is kept"]:
-                print(line)
+            items = store.run_now(_items)
+            if args.json:
+                show_json(items)
+                return 0
+            for item in items:
+                show(_line(item))
+            if not items:
+                show("nothing is kept")
             return 0
         count = store.run_now(lambda connection: _erase(connection, args))
     finally:
         store.close()
-    print(f"{count} erased")
+    if args.json:
+        show_json({"erased": count})
+    else:
+        show(f"{count} erased")
     return 0 if count else 1
 
 
-def _lines(connection: sqlite3.Connection) -> list[str]:
-    found = [
-        f"{device}  timer for {label or 'nothing named'} at {_moment(due)}"
+def _items(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {"kind": "timer", "device": device, "label": label, "due": due}
         for device, label, due in connection.execute("SELECT device, label, due FROM reminders ORDER BY device, due")
     ]
     found += [
-        f"{device}  summary of {_moment(updated)}: {summary}"
+        {"kind": "summary", "device": device, "updated": updated, "text": summary}
         for device, summary, updated in connection.execute("SELECT * FROM memories ORDER BY device")
     ]
     found += [
-        f"voiceprint of {name} ({engine}), {samples} samples, enrolled {_moment(enrolled)}"
+        {"kind": "voiceprint", "name": name, "engine": engine, "samples": samples, "enrolled": enrolled}
         for name, engine, samples, enrolled in connection.execute(
             "SELECT name, engine, samples, enrolled FROM voiceprints ORDER BY name"
         )
     ]
     found += [
-        f"{device}  dialogue of {_moment(until)}, until the host starts again"
+        {"kind": "dialogue", "device": device, "until": until}
         for device, until in connection.execute(
             "SELECT device, until FROM kept_sessions WHERE json_array_length(voice, '$.history.turns') ORDER BY device"
         )
     ]
     return found
+
+
+def _line(item: dict[str, Any]) -> str:
+    match item["kind"]:
+        case "timer":
+            return f"{item['device']}  timer for {item['label'] or 'nothing named'} at {_moment(item['due'])}"
+        case "summary":
+            return f"{item['device']}  summary of {_moment(item['updated'])}: {item['text']}"
+        case "voiceprint":
+            enrolled = _moment(item["enrolled"])
+            return f"voiceprint of {item['name']} ({item['engine']}), {item['samples']} samples, enrolled {enrolled}"
+        case _:
+            return f"{item['device']}  dialogue of {_moment(item['until'])}, until the host starts again"
 
 
 def _erase(connection: sqlite3.Connection, args: argparse.Namespace) -> int:
@@ -86,7 +115,7 @@ def _erase(connection: sqlite3.Connection, args: argparse.Namespace) -> int:
             count += connection.execute(f"DELETE FROM {table}").rowcount  # noqa: S608 - our own names
         return count
     if args.device:
-        device = (args.device.lower(),)
+        device = (find_device(connection, args.device),)
         count += connection.execute("DELETE FROM reminders WHERE device = ?", device).rowcount
         count += connection.execute("DELETE FROM memories WHERE device = ?", device).rowcount
         count += connection.execute("DELETE FROM kept_sessions WHERE device = ?", device).rowcount

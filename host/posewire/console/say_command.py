@@ -16,29 +16,39 @@ from pathlib import Path
 
 import numpy as np
 
-from posewire.console.host_client import HostClient, add_host_arguments
+from posewire.console.host_client import HostClient
 from posewire.errors import ConfigError, ProviderError
+from posewire.host_address import add_host_arguments
 from posewire.pcm import SAMPLE_RATE, Pcm
+from posewire.terminal import show, show_json, warn
 from posewire.wav import wav_bytes
 
+_KEEP = 60.0
+"""Seconds to wait for a device that is known."""
+
+_LISTED = "posewire tools --devices lists those that are connected"
 _PLAYERS = (("paplay",), ("aplay", "-q"), ("afplay",), ("play", "-q"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire say``."""
     parser.add_argument(
-        "words", nargs="+", metavar="[DEVICE] TEXT", help="DEVICE is an id, or all; not with --wav, --play"
+        "words", nargs="+", metavar="[DEVICE] TEXT", help="DEVICE is an id or a name, or all; not with --wav, --play"
     )
     parser.add_argument("--wav", type=Path, metavar="FILE", help="write it to a file instead")
     parser.add_argument("--play", action="store_true", help="play it on this machine instead")
     parser.add_argument("--urgent", action="store_true", help="interrupt whatever the device is doing")
     parser.add_argument(
-        "--keep", type=float, default=60.0, metavar="S", help="wait so long for the device (default 60)"
+        "--keep",
+        type=float,
+        metavar="S",
+        help="wait so long for the device, even an unknown one (default 60)",
     )
     parser.add_argument("--no-wait", action="store_true", help="do not wait until it was said")
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="settings that name the voice, for --wav and --play"
     )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     add_host_arguments(parser)
 
 
@@ -48,17 +58,28 @@ def run(args: argparse.Namespace) -> int:
         asyncio.run(_speak_here(" ".join(args.words), args))
         return 0
     if len(args.words) < 2:
-        raise ConfigError("say which device and what: posewire say DEVICE TEXT (posewire tools lists devices)")
+        raise ConfigError(f"say which device and what: posewire say DEVICE TEXT ({_LISTED})")
     return asyncio.run(_say(args.words[0], " ".join(args.words[1:]), args))
 
 
 async def _say(device: str, text: str, args: argparse.Namespace) -> int:
-    async with HostClient(args.host, args.token) as host:
-        outcomes = await host.say(device, text, urgent=args.urgent, keep=args.keep, wait=not args.no_wait)
-    for name, outcome in outcomes.items():
-        print(f"{name}  {outcome}")
-    if not outcomes:
-        print("no device is connected")
+    async with HostClient(args.url, args.token) as host:
+        keep = _KEEP if args.keep is None else args.keep
+        if device.lower() != "all":
+            found = await host.find(device)
+            if not found.known and args.keep is None:
+                raise ConfigError(f"no device is called {device} ({_LISTED}); --keep SECONDS waits for it all the same")
+            device = found.device
+            if not found.connected and keep and not args.no_wait:
+                warn(f"{device} is not connected: waiting for it for {keep:g} s at most")
+        outcomes = await host.say(device, text, urgent=args.urgent, keep=keep, wait=not args.no_wait)
+    if args.json:
+        show_json({"devices": outcomes})
+    else:
+        for name, outcome in outcomes.items():
+            show(f"{name}  {outcome}")
+        if not outcomes:
+            show("no device is connected")
     return 0 if outcomes and all(outcome in ("spoken", "queued") for outcome in outcomes.values()) else 1
 
 
@@ -66,7 +87,7 @@ async def _speak_here(text: str, args: argparse.Namespace) -> None:
     from posewire.server.settings import load_settings
     from posewire.voice.commands.sentences_file import load_sentences
     from posewire.voice.llm.sentence_splitter import split_sentences
-    from posewire.voice.providers import load_synthesizer
+    from posewire.voice.providers import NO_SYNTHESIZER, load_synthesizer
     from posewire.voice.tts.synthesis import Synthesis
 
     settings = load_settings(args.config).voice
@@ -74,9 +95,7 @@ async def _speak_here(text: str, args: argparse.Namespace) -> None:
         raise ConfigError("[voice] is not enabled in these settings")
     engine = load_synthesizer(settings, load_sentences([]))
     if engine is None:
-        raise ProviderError(
-            "no speech synthesizer is here: install espeak-ng or flite, or pip install 'posewire[espeak]'"
-        )
+        raise ProviderError(NO_SYNTHESIZER)
     synthesis = Synthesis(engine)
     try:
         parts = [pcm for sentence in split_sentences(text) async for pcm in synthesis.synthesize(sentence)]
@@ -85,7 +104,11 @@ async def _speak_here(text: str, args: argparse.Namespace) -> None:
     samples = np.concatenate(parts) if parts else np.empty(0, np.int16)
     if args.wav is not None:
         _write(args.wav, samples)
-        print(f"{args.wav}: {len(samples) / SAMPLE_RATE:.1f} s by {engine.name}")
+        seconds = len(samples) / SAMPLE_RATE
+        if args.json:
+            show_json({"file": str(args.wav), "seconds": round(seconds, 3), "engine": engine.name})
+        else:
+            show(f"{args.wav}: {seconds:.1f} s by {engine.name}")
     if args.play:
         _play(samples)
 

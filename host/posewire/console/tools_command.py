@@ -13,12 +13,13 @@ examples:
 
 import argparse
 import asyncio
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from posewire.console.host_client import HostClient, add_host_arguments
+from posewire.console.host_client import HostClient
+from posewire.host_address import add_host_arguments
+from posewire.terminal import show, show_json, show_text
 from posewire.voice.tools.schema import arguments_from_json
 
 
@@ -40,19 +41,20 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _at_host(args: argparse.Namespace) -> None:
-    async with HostClient(args.host, args.token) as host:
+    async with HostClient(args.url, args.token) as host:
         if args.devices:
             devices = await host.devices()
             for device in devices:
                 session = device["session"]
                 voice = session["voice"] or "no voice"
-                print(f"{device['device']}  {session['board'] or '?'}  {voice}  {session['tools']} tools")
+                show(f"{device['device']}  {session['board'] or '?'}  {voice}  {session['tools']} tools")
             if not devices:
-                print("no device is connected")
+                show("no device is connected")
         elif args.call:
-            print(await host.call(args.device, args.call[0], arguments_from_json(" ".join(args.call[1:]))))
+            target = (await host.find(args.device)).device
+            show_text(await host.call(target, args.call[0], arguments_from_json(" ".join(args.call[1:]))))
         else:
-            _show(await host.tools(args.device, args.all), args.json)
+            _show(await host.tools((await host.find(args.device)).device, args.all), args.json)
 
 
 async def _here(args: argparse.Namespace) -> None:
@@ -67,7 +69,7 @@ async def _here(args: argparse.Namespace) -> None:
         await tools.ready()
         if args.call:
             arguments = arguments_from_json(" ".join(args.call[1:]))
-            print((await tools.manager.call(args.call[0], arguments, ToolContext())).text)
+            show_text((await tools.manager.call(args.call[0], arguments, ToolContext())).text)
             return
         kinds = tools.manager.kinds()
         _show(
@@ -83,12 +85,13 @@ async def _here(args: argparse.Namespace) -> None:
 
 def _show(tools: list[dict[str, Any]], as_json: bool) -> None:
     if as_json:
-        print(json.dumps(tools, indent=2, ensure_ascii=False))
+        show_json(tools, 2)
         return
     for tool in tools:
         properties = tool["inputSchema"].get("properties", {})
         required = tool["inputSchema"].get("required", [])
         parameters = ", ".join(name if name in required else f"{name}?" for name in properties)
-        print(f"{tool['name']}({parameters})  [{tool.get('kind', '')}]\n    {tool['description']}")
+        show(f"{tool['name']}({parameters})  [{tool.get('kind', '')}]")
+        show(f"    {tool['description']}")
     if not tools:
-        print("no tools")
+        show("no tools")

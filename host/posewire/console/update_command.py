@@ -7,23 +7,25 @@ goes back by itself if it does not reach its host again. docs/updates.md says ho
 import argparse
 import asyncio
 import sys
-from typing import Any
+from typing import Any, TextIO
 
-from posewire.console.host_client import HostClient, HostError, add_host_arguments
+from posewire.console.host_client import HostClient, HostError
+from posewire.host_address import add_host_arguments
+from posewire.terminal import LiveLine, bar, show, show_json
 
 _POLL_SECONDS = 0.5
-_BAR = 24
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire update``."""
     parser.add_argument(
-        "device", nargs="*", metavar="DEVICE", help="ids of the boards; without any, list the connected boards"
+        "device", nargs="*", metavar="DEVICE", help="ids or names of the boards; without any, list the connected boards"
     )
     parser.add_argument("--all", action="store_true", help="update every connected board")
     parser.add_argument(
         "--image", default="", metavar="NAME", help="a firmware image of the host's [update] images folder"
     )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
     add_host_arguments(parser)
 
 
@@ -33,58 +35,55 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _update(args: argparse.Namespace) -> int:
-    async with HostClient(args.host, args.token) as host:
-        wanted = [name.lower() for name in args.device]
+    async with HostClient(args.url, args.token) as host:
+        wanted = [(await host.find(name)).device for name in args.device]
         if args.all or not wanted:
             boards = await host.devices()
             if not args.all:
-                _list(boards)
+                _list(boards, args.json)
                 return 0
             wanted = [board["device"] for board in boards if board["session"]["updatable"]]
-        failed = 0
+        ends: list[dict[str, Any]] = []
         for device in wanted:
             try:
                 await host.start_update(device, args.image)
-                failed += not await _follow(host, device)
+                ends.append({"device": device, **await _follow(host, device, sys.stderr if args.json else sys.stdout)})
             except HostError as error:
-                print(f"{device}  {error}", file=sys.stderr)
-                failed += 1
-    return 1 if failed else 0
+                show(f"{device}  {error}", style="red", out=sys.stderr)
+                ends.append({"device": device, "stage": "failed", "code": error.code, "message": str(error)})
+    if args.json:
+        show_json(ends)
+    return int(any(end["stage"] != "done" for end in ends))
 
 
-def _list(boards: list[dict[str, Any]]) -> None:
+def _list(boards: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        show_json([{"device": board["device"], "name": board["name"], **board["session"]} for board in boards])
+        return
     for board in boards:
         session = board["session"]
         note = "" if session["updatable"] else "  (cannot be updated by the host)"
-        print(f"{board['device']}  {session['board']}  {session['firmware']}{note}")
+        show(f"{board['device']}  {session['board']}  {session['firmware']}{note}")
     if not boards:
-        print("no board is connected")
+        show("no board is connected")
 
 
-async def _follow(host: HostClient, device: str) -> bool:
-    """Show the progress until the update is over; True when the new version runs."""
-    shown = ""
-    live = sys.stdout.isatty()
-    while True:
-        update = await host.update(device)
-        text = _describe(update)
-        if text != shown and (live or update["stage"] not in shown):
-            print(f"\r\033[K{device}  {text}" if live else f"{device}  {text}", end="" if live else "\n", flush=True)
-            shown = text
-        if update["stage"] in ("done", "rolled_back", "failed"):
-            if live:
-                print()
-            return bool(update["stage"] == "done")
-        await asyncio.sleep(_POLL_SECONDS)
+async def _follow(host: HostClient, device: str, out: TextIO) -> dict[str, Any]:
+    """Show the progress until the update is over; return its end."""
+    with LiveLine(out) as line:
+        while True:
+            update = await host.update(device)
+            line.show(f"{device}  {_describe(update)}", update["stage"])
+            if update["stage"] in ("done", "rolled_back", "failed"):
+                return update
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 def _describe(update: dict[str, Any]) -> str:
     stage, version = update["stage"], update["version"]
     if stage == "sending":
-        share = update["done"] / update["total"] if update["total"] else 0.0
-        full = round(_BAR * share)
-        bar = "#" * full + "." * (_BAR - full)
-        return f"sending {version} [{bar}] {update['done'] // 1024} of {update['total'] // 1024} KiB"
+        done, total = update["done"], update["total"]
+        return f"sending {version} {bar(done, total)} {done // 1024} of {total // 1024} KiB"
     if stage == "done":
         return f"done: the board runs {update['running']}"
     if stage in ("failed", "rolled_back"):

@@ -702,6 +702,24 @@ function quatPrepare(landmarks, unit, action, quaternions, referenceQuaternions,
   return any ? jumps : null;
 }
 
+// Quaternions on the grid that are not of length `unit` become rotations (section 7); of length 0: not there. Integers only.
+function toUnitLength(values, x, present, unit) {
+  for (let i = 0; i < present.length; i++) {
+    const first = 4 * i;
+    if (!present[i] || Math.abs(dot(x, x, first) - unit * unit) <= 2 * unit + 1) continue;
+    const scaled = [], floats = [0, 1, 2, 3].map((c) => Math.fround(values[first + c])).map((v) => (Math.abs(v) < 2 ** -126 ? 0 : v));
+    const bits = (v) => (new Uint32Array(new Float32Array([v]).buffer)[0] >>> 23) & 255;
+    const exponent = Math.max(...floats.map(bits)) - 126;
+    for (const v of floats) scaled.push(Math.sign(v) * Math.floor(Math.abs(v) * 2 ** (13 - exponent) + 0.5));
+    const length = root(dot(scaled, scaled, 0));
+    present[i] = length ? 1 : 0;
+    for (let c = 0; c < 4; c++) {
+      const size = length ? Math.min(Math.floor((Math.abs(scaled[c]) * unit + (length >> 1)) / length), unit) : 0;
+      x[first + c] = scaled[c] < 0 ? -size : size;
+    }
+  }
+}
+
 function quatRestore(landmarks, unit, action, x, dropped, referenceQuaternions) {
   const out = new Int32Array(4 * landmarks);
   for (let i = 0; i < landmarks; i++) {
@@ -1293,6 +1311,7 @@ export class PoseEncoder {
       const m = Math.min(Math.floor(Math.abs(v) + 0.5), limit);
       x[q] = v < 0 ? -m : m;
     }
+    if (spec.quat) toUnitLength(values, x, present, limit);
     return { spec, x, present: present.every((p) => p) ? null : present, any: present.some((p) => p) };
   }
 

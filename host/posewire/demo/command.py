@@ -26,6 +26,7 @@ from posewire.demo.watcher import RoomWatcher, Seen
 from posewire.errors import ConfigError, PosewireError
 from posewire.server.host_process import HostProcess
 from posewire.sim.board import SimBoard
+from posewire.terminal import show_json
 
 _DATA = Path(__file__).parent / "data"
 _ROOM = "demo"
@@ -40,6 +41,7 @@ _TILT = (0.5, 0.0, 0.866)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire demo``."""
     parser.add_argument("--out", type=Path, default=Path("demo-out"), metavar="FOLDER", help="default: demo-out")
+    parser.add_argument("--json", action="store_true", help="print session.json at the end; all else goes to stderr")
     parser.add_argument("--chip", choices=tuple(chip_memories()), default="esp32s3-psram", help="of the board")
 
 
@@ -49,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"cannot make the folder {args.out}: {error.strerror}") from None
-    console = Console(sys.stdout)
+    console = Console(sys.stderr if args.json else sys.stdout)
     story = Story(console.say)
     started = datetime.now(UTC)
     session: dict[str, Any] = {"posewire": __version__, "started": started.isoformat(timespec="seconds")}
@@ -76,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
     console.say(f"\n{len(story.steps) - len(failed)} of {len(story.steps)} steps happened, in {seconds:.0f} s")
     for name in sorted(path.name for path in args.out.iterdir()):
         console.say(f"  {args.out / name}")
+    if args.json:
+        show_json(session)
     return int(bool(failed))
 
 

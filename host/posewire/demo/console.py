@@ -4,7 +4,8 @@ import threading
 import time
 from typing import Any, TextIO
 
-_DIM, _BOLD, _RESET = "\x1b[2m", "\x1b[1m", "\x1b[0m"
+from posewire.printable import printable
+from posewire.terminal import Style, show_text
 
 _STAGES = {"asr": "recognition", "tool": "the tool", "tts": "voice", "total": "first audio after"}
 
@@ -14,13 +15,12 @@ class Console:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._colour = stream.isatty()
         self._started = time.monotonic()
         self._lock = threading.Lock()
 
     def say(self, text: str) -> None:
         """Print a line of the demo itself."""
-        self._print(text, _BOLD if text.startswith("\n──") else "")
+        self._print(text, "bold" if text.startswith("\n──") else None)
 
     def host_event(self, event: dict[str, Any]) -> None:
         """Print one event of the host's log, if it is worth a line."""
@@ -30,12 +30,11 @@ class Console:
 
     def detail(self, text: str) -> None:
         """Print what happens meanwhile."""
-        self._print(f"   {time.monotonic() - self._started:6.2f} s  {text}", _DIM)
+        self._print(f"   {time.monotonic() - self._started:6.2f} s  {printable(text)}", "dim")
 
-    def _print(self, text: str, style: str) -> None:
+    def _print(self, text: str, style: Style | None) -> None:
         with self._lock:
-            self._stream.write(f"{style}{text}{_RESET}\n" if style and self._colour else f"{text}\n")
-            self._stream.flush()
+            show_text(text, style=style, out=self._stream)
 
 
 def _describe(event: dict[str, Any]) -> str:

@@ -1,7 +1,8 @@
 """Watches the connections of a pool: who is gone without saying so, who does nothing, how many there are.
 
 A TCP connection whose other end has vanished looks open for minutes or for ever. So whoever has been silent is asked
-for a sign of life, and given up when none comes. One sweep looks at all connections: no timer per connection.
+for a sign of life, and given up when none comes. Not every device answers pings: one that takes what it is sent is
+alive, too. One sweep looks at all connections: no timer per connection.
 """
 
 import asyncio
@@ -12,14 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic
 
+from posewire.hub.liveness import Liveness
 from posewire.hub.pool import C, ConnectionPool
 from posewire.wire.close_codes import IDLE, INTERNAL_ERROR
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Times in seconds: silence before a ping (0: never), for its answer, without a message before an idle end
-    (0: never), of a sweep.
+    """Times in seconds: silence before a ping (0: never), for any sign of life after it, without a message before an
+    idle end (0: never), of a sweep.
     """
 
     ping_after: float = 20.0
@@ -39,7 +41,7 @@ class ConnectionMonitor(Generic[C]):
         """Totals since start: ``pings``, ``zombies`` (no sign of life), ``idle``."""
         self._pool = pool
         self._clock = clock
-        self._asked: dict[str, float] = {}
+        self._asked: dict[str, Liveness] = {}
         self._messages: dict[str, tuple[int, float]] = {}
         """Of each connection, where idle ones are ended: how many messages it had when that last changed, and when."""
         self._ended: dict[str, C] = {}
@@ -65,17 +67,18 @@ class ConnectionMonitor(Generic[C]):
         self._ended |= closing
         return ids
 
-    def _look(self, connection_id: str, connection: C, now: float, asked: float | None) -> None:
+    def _look(self, connection_id: str, connection: C, now: float, asked: Liveness | None) -> None:
         limits = self.limits
         silent = now - connection.last_received
         if limits.idle_after and (idle := now - self._messages[connection_id][1]) >= limits.idle_after:
             self._end(connection_id, connection, "idle", IDLE, f"no message for {idle:.0f} s")
         elif limits.ping_after and silent >= limits.ping_after:
-            if asked is None:
+            taken = connection.taken
+            if asked is None or asked.answered(connection.last_received):
                 self.counters["pings"] += 1
-                self._asked[connection_id] = now
+                self._asked[connection_id] = Liveness(now, taken)
                 connection.ping()
-            elif now - asked < limits.answer_within:
+            elif not asked.gone(now, taken, limits.answer_within):
                 self._asked[connection_id] = asked
             else:
                 self._end(connection_id, connection, "zombies", INTERNAL_ERROR, "keepalive ping timeout")

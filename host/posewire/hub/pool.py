@@ -19,6 +19,10 @@ class Connection(Protocol):
     def messages(self) -> int:
         """The number of messages from the peer, signs of life not counted."""
 
+    @property
+    def taken(self) -> int:
+        """How much the peer has taken of what it was sent, in bytes or messages; pings are not counted."""
+
     def send_text(self, text: str) -> None:
         """Send a text message."""
 

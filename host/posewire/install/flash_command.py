@@ -4,7 +4,6 @@ All content of the board is erased, also its settings, unless --keep is given. N
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from posewire.install.deploy_command import find_board
 from posewire.install.esptool import check_detected, detect_command, parse_detected, run_esptool, write_command
 from posewire.install.image import VERSION, check_image, find_image, image_url
 from posewire.install.serial_ports import choose_port
+from posewire.terminal import show, show_json, show_output
 
 _BAUD = 460800
 
@@ -49,20 +49,23 @@ def run(args: argparse.Namespace) -> int:
     check_image(image, board)
     detected = parse_detected(run_esptool(detect_command(port)))
     for warning in check_detected(detected, board):
-        print(f"note: {warning}", file=sys.stderr)
+        show(f"note: {warning}", style="yellow", out=sys.stderr)
     if not (args.yes or args.keep):
-        print(f"{detected.name}, {detected.flash} flash, on {port}. Everything on it will be erased.")
+        show(f"{detected.name}, {detected.flash} flash, on {port}. Everything on it will be erased.")
         if input("Go on? [y/N] ").strip().lower() not in ("y", "yes"):
-            print("nothing was changed")
+            show("nothing was changed")
             return 1
-    show = (lambda text: None) if args.json else _show
+    on_text = (lambda text: None) if args.json else show_output
     offset = board.image.offset
-    output = run_esptool(write_command(port, board.board.chip, args.baud, offset, image, not args.keep), show)
+    output = run_esptool(write_command(port, board.board.chip, args.baud, offset, image, not args.keep), on_text)
     if "Hash of data verified" not in output:
         raise InstallError("esptool did not verify the image: try again with --baud 115200")
     result = {"board": board.board.name, "chip": detected.chip, "image": image.name, "offset": offset}
     then = f"{image.name} is on the board. Next: posewire deploy --board {args.board}"
-    print(json.dumps(result) if args.json else then)
+    if args.json:
+        show_json(result)
+    else:
+        show(then)
     return 0
 
 
@@ -81,14 +84,9 @@ def _dry_run(args: argparse.Namespace, source: str) -> int:
         write_command(port, board.board.chip, args.baud, board.image.offset, local, not args.keep),
     ]
     if args.json:
-        print(json.dumps({"board": board.board.name, "image": source, "dry_run": True, "esptool": commands}))
+        show_json({"board": board.board.name, "image": source, "dry_run": True, "esptool": commands})
         return 0
-    print(f"image: {source}")
+    show(f"image: {source}")
     for command in commands:
-        print("esptool " + " ".join(command))
+        show("esptool " + " ".join(command))
     return 0
-
-
-def _show(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()

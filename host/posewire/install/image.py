@@ -6,10 +6,12 @@ import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from posewire.boards.chips import CHIPS
 from posewire.boards.definition import BoardDefinition
 from posewire.errors import InstallError
+from posewire.terminal import Progress
 
 VERSION = "20250911-v1.26.1"
 """The default version of MicroPython, as in the names of its files."""
@@ -17,6 +19,7 @@ VERSION = "20250911-v1.26.1"
 _SITE = "https://micropython.org/resources/firmware/"
 _SIZE_MIN, _SIZE_MAX = 256 * 1024, 16 * 1024 * 1024
 _TIMEOUT = 30.0
+_PIECE = 64 * 1024
 
 # Of an image's header (Espressif's "firmware image format"): the magic byte, and the chip's number at offset 12.
 _MAGIC = 0xE9
@@ -77,11 +80,22 @@ def check_image(path: Path, board: BoardDefinition | None) -> str:
     return chip
 
 
+def _read(answer: Any, name: str) -> bytes:
+    """Read the body of an answer, up to what an image may be, and show how far it is."""
+    length = answer.headers.get("Content-Length", "")
+    data = bytearray()
+    with Progress(f"downloading {name}", int(length) if length.isdecimal() else None) as progress:
+        while len(data) <= _SIZE_MAX and (piece := answer.read(_PIECE)):
+            data += piece
+            progress.show(len(data))
+    return bytes(data)
+
+
 def _download(url: str, target: Path) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:  # noqa: S310 - the scheme was checked
-            data = answer.read(_SIZE_MAX + 1)
+            data = _read(answer, url.rpartition("/")[2])
     except (urllib.error.URLError, OSError, ValueError) as error:
         raise InstallError(
             f"cannot download {url} ({error}): download it yourself, then posewire flash --image FILE"

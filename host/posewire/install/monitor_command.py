@@ -8,14 +8,15 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from posewire.errors import InstallError
 from posewire.install.repl import port_problem
 from posewire.install.serial_ports import choose_port, missing_extra
+from posewire.terminal import Style, show, show_part
 
 _BAUD = 115200
 _READ_SECONDS = 0.2
@@ -26,8 +27,7 @@ _LINE_MAX = 4096
 _IMPROV = b"IMPROV"
 _LEVEL = re.compile(r" *\d+\.\d{3} ([DIWE]) ")
 _LEVELS = "DIWE"
-_COLORS = {"D": "\x1b[2m", "W": "\x1b[33m", "E": "\x1b[31m"}
-_PLAIN = "\x1b[0m"
+_STYLES: Mapping[str, Style] = {"D": "dim", "W": "yellow", "E": "red"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     """Monitor until interrupted."""
     port = choose_port(args.port)
     if args.dry_run:
-        print(f"{'REPL' if args.repl else 'log'} of the board on {port}")
+        show(f"{'REPL' if args.repl else 'log'} of the board on {port}")
         return 0
     if args.repl:
         if find_spec("mpremote") is None:
@@ -56,58 +56,86 @@ def run(args: argparse.Namespace) -> int:
     least = _LEVELS.index(args.level[0].upper())
     save = args.save.open("a", encoding="utf-8") if args.save else None
     try:
-        for line in lines(port, lambda: deadline is not None and time.monotonic() >= deadline):
-            show(line, least, sys.stdout, save)
+        screen = Screen(least, sys.stdout, save)
+        for piece in pieces(port, lambda: deadline is not None and time.monotonic() >= deadline):
+            screen.show(piece)
     finally:
         if save is not None:
             save.close()
     return 0
 
 
-def lines(port: str, over: Callable[[], bool]) -> Iterator[str]:
-    """Yield the board's lines until ``over()``; wait for a port that has gone away.
+class Piece(NamedTuple):
+    """A line of the board, or a part of one: whether it ``begins`` the line, and whether it ``ends`` it."""
+
+    text: str
+    begins: bool = True
+    ends: bool = True
+
+
+def pieces(port: str, over: Callable[[], bool]) -> Iterator[Piece]:
+    """Yield the board's lines until ``over()``, a line that does not end when a pause follows its beginning.
+
+    A port that has gone away is waited for.
 
     Raises:
         InstallError: the port cannot be opened at the start.
     """
     link = _open(port)
-    pending = b""
+    pending, begins = b"", True
     try:
         while not over():
             try:
                 data = link.read(max(1, link.in_waiting))
             except (OSError, TypeError):
                 link.close()
-                yield f"-- {port} is gone; waiting for it --"
+                if not begins:
+                    yield Piece("", begins)
+                yield Piece(f"-- {port} is gone; waiting for it --")
                 link = _reopen(port, over)
                 if link is None:
                     return
-                yield f"-- {port} is back --"
-                pending = b""
+                yield Piece(f"-- {port} is back --")
+                pending, begins = b"", True
                 continue
             *whole, pending = (pending + data).split(b"\n")
             for line in whole:
-                if not line.startswith(_IMPROV):
-                    yield line.rstrip(b"\r").decode("utf-8", "replace")
-            if len(pending) > _LINE_MAX:
-                yield pending.decode("utf-8", "replace")
-                pending = b""
+                if not (begins and line.startswith(_IMPROV)):
+                    yield Piece(line.rstrip(b"\r").decode("utf-8", "replace"), begins)
+                begins = True
+            if begins and len(pending) <= _LINE_MAX and pending.startswith(_IMPROV[: len(pending)]):
+                continue
+            if pending and (not data or len(pending) > _LINE_MAX):
+                yield Piece(pending.decode("utf-8", "replace"), begins, ends=False)
+                pending, begins = b"", False
+        if pending and not (begins and pending.startswith(_IMPROV)):
+            yield Piece(pending.decode("utf-8", "replace"), begins)
     finally:
         if link is not None:
             link.close()
 
 
-def show(line: str, least: int, out: TextIO, save: TextIO | None = None) -> None:
-    """Print a line, coloured by its level on a terminal; a log line below the least level is left out."""
-    found = _LEVEL.match(line)
-    if found and _LEVELS.index(found[1]) < least:
-        return
-    color = _COLORS.get(found[1], "") if found and out.isatty() else ""
-    out.write(f"{color}{line}{_PLAIN if color else ''}\n")
-    out.flush()
-    if save is not None:
-        save.write(line + "\n")
-        save.flush()
+class Screen:
+    """Prints lines, coloured by their level on a terminal; log lines below the least level are left out."""
+
+    def __init__(self, least: int, out: TextIO, save: TextIO | None = None) -> None:
+        self._least = least
+        self._outs = (out,) if save is None else (out, save)
+        self._hidden = False
+        self._style: Style | None = None
+
+    def show(self, piece: Piece) -> None:
+        """Print a line, or a part of one."""
+        if piece.begins:
+            found = _LEVEL.match(piece.text)
+            self._hidden = found is not None and _LEVELS.index(found[1]) < self._least
+            self._style = _STYLES.get(found[1]) if found else None
+        if not self._hidden:
+            for out in self._outs:
+                if piece.ends:
+                    show(piece.text, style=self._style, out=out)
+                else:
+                    show_part(piece.text, style=self._style, out=out)
 
 
 def _open(port: str) -> Any:

@@ -5,7 +5,6 @@ The password is typed, or read from POSEWIRE_WIFI_PASSWORD or a file; others cou
 
 import argparse
 import getpass
-import json
 import os
 import sys
 from pathlib import Path
@@ -14,7 +13,9 @@ from typing import Any
 from posewire.errors import InstallError
 from posewire.install.repl import port_problem
 from posewire.install.serial_ports import choose_port, missing_extra
+from posewire.printable import printable
 from posewire.provision.improv_client import ImprovClient
+from posewire.terminal import show, show_json
 
 PASSWORD_VARIABLE = "POSEWIRE_WIFI_PASSWORD"  # noqa: S105 - the name of a variable, not a secret
 _BAUD = 115200
@@ -44,14 +45,14 @@ def run(args: argparse.Namespace) -> int:
     token = _read_secret(args.token_file) if args.token_file else ""
     if args.dry_run:
         host = args.url or "as it is"
-        print(f"network: {args.ssid or 'asked for'}; host: {host}; token: {'given' if token else 'as it is'}")
+        show(f"network: {args.ssid or 'asked for'}; host: {host}; token: {'given' if token else 'as it is'}")
         return 0
     with open_line(choose_port(args.port)) as line:
         client = ImprovClient(line)
         client.connect()
         result = _talk(args, client, token)
     if args.json:
-        print(json.dumps(result))
+        show_json(result)
     return 0
 
 
@@ -102,7 +103,7 @@ def _ask_network(args: argparse.Namespace, client: ImprovClient) -> str:
     if not networks:
         raise InstallError("the board hears no network: it needs one on 2.4 GHz that is near enough")
     for number, network in enumerate(networks, 1):
-        print(f"{number:3}  {network.rssi} dBm  {network.ssid}")
+        show(f"{number:3}  {network.rssi} dBm  {network.ssid}")
     choice = input("which one? ").strip()
     if not choice.isdigit() or not 1 <= int(choice) <= len(networks):
         raise InstallError(f"{choice!r} is not in the list")
@@ -118,7 +119,7 @@ def _password(args: argparse.Namespace, ssid: str) -> str:
         return os.environ[PASSWORD_VARIABLE]
     if args.json or not sys.stdin.isatty():
         raise InstallError(f"there is no password: set {PASSWORD_VARIABLE}, or use --password-file or --open")
-    return getpass.getpass(f"password of {ssid}: ")
+    return getpass.getpass(f"password of {printable(ssid)}: ")
 
 
 def _read_secret(path: Path) -> str:
@@ -130,4 +131,4 @@ def _read_secret(path: Path) -> str:
 
 def _say(args: argparse.Namespace, line: str) -> None:
     if not args.json:
-        print(line)
+        show(line)

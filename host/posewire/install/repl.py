@@ -37,7 +37,7 @@ class BoardRepl:
         return self._run(code, timeout, "run a program on it")
 
     def _run(self, code: str, timeout: float, what: str) -> str:
-        with self._told(what):
+        with self._told(what), _hurried(self._transport, 3 * timeout):
             self._transport.exec_raw_no_follow(code)
             output = self._until_end(timeout)
             error = self._until_end(timeout)
@@ -72,7 +72,7 @@ class BoardRepl:
 
     def read(self, path: str) -> bytes:
         """Return a file's content."""
-        with self._told(f"read {path}"):
+        with self._told(f"read {path}"), _hurried(self._transport, _FLASH_SECONDS):
             return bytes(self._transport.fs_readfile(path, chunk_size=_CHUNK))
 
     def reset(self) -> None:
@@ -124,11 +124,37 @@ def open_repl(port: str) -> Iterator[BoardRepl]:
             transport.close()
 
 
+class _Hurried:
+    """A serial port that may be read until a moment only: mpremote looks at the clock when nothing comes, and not when
+    a board prints without a pause.
+    """
+
+    def __init__(self, serial: Any, seconds: float) -> None:
+        self._serial = serial
+        self._until = time.monotonic() + seconds
+
+    def __getattr__(self, name: str) -> Any:
+        if time.monotonic() > self._until and name in ("inWaiting", "in_waiting", "read"):
+            raise TimeoutError("the board prints all the time")
+        return getattr(self._serial, name)
+
+
+@contextlib.contextmanager
+def _hurried(transport: Any, seconds: float) -> Iterator[None]:
+    """Bound what is done with a transport, also while bytes keep coming; then TimeoutError is raised."""
+    serial = transport.serial
+    transport.serial = _Hurried(serial, seconds)
+    try:
+        yield
+    finally:
+        transport.serial = serial
+
+
 def _enter(transport: Any, port: str) -> None:
     for attempt, seconds in enumerate(_ENTER_SECONDS, 1):
         try:
             # It prints what it saw instead of telling it in its error.
-            with contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.redirect_stdout(io.StringIO()), _hurried(transport, seconds):
                 transport.enter_raw_repl(soft_reset=True, timeout_overall=seconds)
         except Exception as error:
             if attempt == len(_ENTER_SECONDS):

@@ -173,15 +173,15 @@ class ImprovClient:
 
     def _packet(self, deadline: float) -> Packet | None:
         """Return the next packet; None when there is none until the deadline."""
-        while True:
+        # The clock first: a board that sends packets all the time must not hold anybody up.
+        while time.monotonic() < deadline:
             if self._pending:
                 packet = self._pending.pop(0)
                 if packet.type == PacketType.CURRENT_STATE and packet.data and packet.data[0] in set(State):
                     self.state = State(packet.data[0])
                 return packet
-            if time.monotonic() >= deadline:
-                return None
             self._read()
+        return None
 
     def _drain(self) -> None:
         """Read and drop the further answers to repeated questions."""

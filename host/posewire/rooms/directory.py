@@ -43,7 +43,9 @@ class RoomDirectory:
             if len(self.rooms) >= self.settings.max_rooms:
                 raise RoomError(f"this host holds at most {self.settings.max_rooms} rooms", "too_many")
             room = Room(action.room, self.settings, self._counters, self._snapshots)
-        member = room.join(device, action.publish, action.subscribe, link, echo=action.echo, audio=audio)
+        member = room.join(
+            device, action.publish, action.subscribe, link, echo=action.echo, messages=action.messages, audio=audio
+        )
         self.rooms[action.room] = room
         return room, member
 

@@ -16,6 +16,9 @@ from posewire.wire.pose.packet import Header
 _MAX_WAITING_AUDIO = 8
 """Audio frames kept for a congested member: half a second of one voice, as more would be stale."""
 
+LAYER_1_BYTES = 4 * 1024
+"""Bytes that may wait for a member before packets of layer 1 are left out for it: a quarter of what congests it."""
+
 _MAX_STREAMS = 16
 _LARGE = 2048
 _KEPT_BYTES = 256 * 1024
@@ -96,11 +99,17 @@ class FanOut:
         self._keep(member, "pose", packet)
         frame = RoomFrame("pose", packet, member.slot)
         behind = stream.behind_for(header)
+        droppable = header.layer > 0
         passed_over = []
         sent = 0
         for other in self._subscribers("pose", member):
             link = other.link
-            if link is not None and (not behind or other.slot not in behind) and link.send_room_frame(frame):
+            if (
+                link is not None
+                and (not behind or other.slot not in behind)
+                and not (droppable and link.queued_bytes > LAYER_1_BYTES)
+                and link.send_room_frame(frame)
+            ):
                 sent += 1
             else:
                 passed_over.append(other)
@@ -185,7 +194,7 @@ class FanOut:
         member.dropped["pose"] += 1
         if member.link is None or member.link.congested:
             stream.miss(member.slot, header)
-        else:
+        elif member.slot in stream.behind:
             self._recover(publisher, stream)
 
     def _drop_audio(self, member: Member) -> None:

@@ -17,6 +17,10 @@ class Link(Protocol):
     def congested(self) -> bool:
         """Whether its send buffer is over the limit."""
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait in its send buffer."""
+
     def send_room_event(self, event: Mapping[str, Any]) -> None:
         """Send a ``room`` message; never dropped."""
 
@@ -41,6 +45,12 @@ class Member:
     link: Link | None
     echo: bool = False
     role: str = "member"
+    messages: bool = False
+    """Whether it takes part in the members' messages."""
+
+    messages_after: int = 0
+    """The number of the room's last message when it joined: those before are not for it."""
+
     audio: AudioParams | None = None
     """How the audio that it publishes is encoded."""
 
@@ -97,6 +107,8 @@ class Member:
             "all": sorted(self.subscribe.all),
             "some": [list(entry) for entry in self.subscribe.some],
             "echo": self.echo,
+            "messages": self.messages,
+            "messages_after": self.messages_after,
             **self.format,
         }
 
@@ -112,5 +124,7 @@ class Member:
             None,
             saved["echo"],
             saved["role"],
+            saved.get("messages", False),
+            saved.get("messages_after", 0),
             AudioParams(**saved["audio"]) if "audio" in saved else None,
         )

@@ -9,9 +9,10 @@ from typing import Any
 from posewire.errors import RoomError
 from posewire.rooms.fan_out import FanOut
 from posewire.rooms.member import Link, Member
+from posewire.rooms.message_log import MessageLog
 from posewire.rooms.settings import RoomSettings
 from posewire.rooms.snapshots import SnapshotMaker
-from posewire.wire.messages import AudioParams, RoomKind, Subscription
+from posewire.wire.messages import AudioParams, MemberMessage, RoomKind, Subscription
 
 _SLOTS = 255
 _REPLAY_BYTES = 24 * 1024
@@ -39,6 +40,9 @@ class Room:
         self.fan_out = FanOut(self.members, counters, snapshots or SnapshotMaker(counters))
         """The way of the members' frames."""
 
+        self.log = MessageLog()
+        """The members' messages."""
+
         self._last_slot = 0
         self._banned: set[str] = set()
 
@@ -52,6 +56,7 @@ class Room:
         link: Link,
         *,
         echo: bool = False,
+        messages: bool = False,
         audio: AudioParams | None = None,
     ) -> Member:
         """Add a member; it is welcomed, the others are told, and it gets what it needs to follow running streams.
@@ -70,10 +75,12 @@ class Room:
             raise RoomError(f'the room "{self.name}" is locked', "room_locked")
         if earlier is None and len(self.members) >= self.settings.max_members:
             raise RoomError(f'the room "{self.name}" is full ({self.settings.max_members} members)', "too_many")
-        member = Member(self._free_slot(), device, publish, subscribe, link, echo, audio=audio)
+        member = Member(self._free_slot(), device, publish, subscribe, link, echo, messages=messages, audio=audio)
+        member.messages_after = self.log.last
         member.role = "member" if self.members else "owner"
         if earlier is not None:
             member.role, earlier.role = earlier.role, "member"
+            member.messages_after = earlier.messages_after
             self.leave(earlier, "replaced")
         self._tell(self.members.values(), "joined", member=member.describe())
         self.members[member.slot] = member
@@ -84,7 +91,10 @@ class Room:
     def welcome(self, member: Member) -> None:
         """Tell a member (who joined, or came back) where it is, and bring it up to date on all pose streams."""
         members = [other.describe() for other in self.members.values()]
-        self._tell([member], "welcome", slot=member.slot, role=member.role, locked=self.locked, members=members)
+        extra = {"last_message": self.log.last} if member.messages else {}
+        self._tell(
+            [member], "welcome", slot=member.slot, role=member.role, locked=self.locked, members=members, **extra
+        )
         for publisher in self.members.values():
             self.fan_out.follow(member, publisher)
         self.fan_out.repeat_budgets(member)
@@ -131,6 +141,7 @@ class Room:
             "locked": self.locked,
             "banned": sorted(self._banned),
             "last_slot": self._last_slot,
+            "messages": self.log.as_dict(),
             "members": [member.as_dict() for member in self.members.values()],
         }
 
@@ -139,6 +150,8 @@ class Room:
         self.locked = saved["locked"]
         self._banned = set(saved["banned"])
         self._last_slot = saved["last_slot"]
+        if "messages" in saved:
+            self.log.restore(saved["messages"])
         self.members.update({member["slot"]: Member.from_dict(member) for member in saved["members"]})
         self.fan_out.audience_changed()
 
@@ -211,6 +224,48 @@ class Room:
             part.append({"age_ms": round((now - at) * 1000), "kind": kind, "data": data})
             size += len(data)
         self._tell([member], "replay", slot=slot, frames=part, end=True)
+
+    def send_message(self, member: Member, message: MemberMessage) -> None:
+        """Pass a message on to the members who take part in messages, or to one of them; tell the sender.
+
+        A message whose number was heard before is not passed on again.
+
+        Raises:
+            RoomError: the slot is empty, or its member takes no messages (``not_in_room``).
+        """
+        delivered = self.log.answer(member.device, message.number)
+        if delivered is None:
+            delivered = self._deliver(member, message)
+            self.log.heard(member.device, message.number, delivered)
+        self._tell([member], "sent", number=message.number, delivered=delivered)
+
+    def _deliver(self, member: Member, message: MemberMessage) -> int:
+        if message.to:
+            receivers = [self._member(message.to)]
+            if not receivers[0].messages:
+                raise RoomError(f"the member in slot {message.to} takes no messages", "not_in_room")
+        else:
+            receivers = [other for other in self.members.values() if other.messages and other is not member]
+        self.log.last += 1
+        self.fan_out.frames += 1  # a room where members talk is not idle
+        fields: dict[str, Any] = {"number": self.log.last, "slot": member.slot, "device": member.device}
+        if message.to:
+            fields["to"] = message.to
+        fields |= message.content
+        self.log.add(member.slot, message.to, fields, message.size)
+        self._tell(receivers, "message", **fields)
+        return sum(other.link is not None for other in receivers)
+
+    def catch_up(self, member: Member, after: int) -> None:
+        """Send a member what others said to it after the message with this number, as far as it is kept.
+
+        The end is marked by ``caught_up``, with the number of those that are no longer kept.
+        """
+        events, missed = self.log.since(max(after, member.messages_after), member.slot)
+        missed += max(0, member.messages_after - after)
+        for fields in events:
+            self._tell([member], "message", **fields)
+        self._tell([member], "caught_up", missed=missed)
 
     # --- inside
 

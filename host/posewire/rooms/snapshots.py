@@ -5,14 +5,14 @@ threads, and everybody in a room would feel a chain being decoded.
 """
 
 import asyncio
-import contextlib
 import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from posewire.child_process import child_environment
+from posewire.child_process import ChildProcess, child_environment
 from posewire.rooms.snapshot_worker import SIZE, pack_chain
+from posewire.task_scope import TaskScope
 
 _log = logging.getLogger(__name__)
 
@@ -20,6 +20,8 @@ MAX_PENDING = 8
 """Chains that may wait to be decoded; beyond it the publisher is asked for a key."""
 
 _ANSWER_WITHIN = 10.0
+_END_WITHIN = 2.0
+_MAX_SNAPSHOT = 1024 * 1024
 _IDLE = 60.0
 """Seconds without a chain after which the process ends: it takes as much memory as the host."""
 
@@ -30,8 +32,9 @@ class SnapshotMaker:
     def __init__(self, counters: Counter[str] | None = None) -> None:
         self._counters: Counter[str] = Counter() if counters is None else counters
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ending = TaskScope()
         self._turn = asyncio.Lock()
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: ChildProcess | None = None
         self._idle: asyncio.TimerHandle | None = None
 
     def make(self, packets: Sequence[bytes], done: Callable[[bytes | None], None]) -> bool:
@@ -49,13 +52,14 @@ class SnapshotMaker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._end()
+        await self._ending.join()
 
     async def _make(self, packets: tuple[bytes, ...], done: Callable[[bytes | None], None]) -> None:
         snapshot = None
         try:
             async with self._turn:
                 snapshot = await self._ask(packets)
-        except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+        except (OSError, ValueError, TimeoutError, asyncio.IncompleteReadError) as error:
             # The publisher can still be asked for a key.
             _log.warning("a snapshot could not be made: %r", error)
         self._counters["pose_snapshots"] += snapshot is not None
@@ -67,12 +71,9 @@ class SnapshotMaker:
             process = self._process
             if process is None or process.returncode is not None:
                 process = self._process = await _begin()
-            assert process.stdin is not None
-            assert process.stdout is not None
             process.stdin.write(pack_chain(packets))
             async with asyncio.timeout(_ANSWER_WITHIN):
-                size = SIZE.unpack(await process.stdout.readexactly(SIZE.size))[0]
-                snapshot = await process.stdout.readexactly(size)
+                snapshot = await _answer(process)
         except BaseException:
             # What it would still answer belongs to this chain, not to the next one.
             await self._end()
@@ -82,8 +83,8 @@ class SnapshotMaker:
 
     def _let_go(self) -> None:
         process, self._process = self._process, None
-        if process is not None and process.stdin is not None:
-            process.stdin.close()  # it ends with its input
+        if process is not None:
+            self._ending.spawn(process.end(_END_WITHIN))
 
     def _stop_idling(self) -> None:
         if self._idle is not None:
@@ -94,13 +95,16 @@ class SnapshotMaker:
         self._stop_idling()
         process, self._process = self._process, None
         if process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            await process.end()
 
 
-async def _begin() -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "posewire.rooms.snapshot_worker",
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=child_environment(),
-    )  # fmt: skip
+async def _begin() -> ChildProcess:
+    command = (sys.executable, "-m", "posewire.rooms.snapshot_worker")
+    return await ChildProcess.start(*command, environment=child_environment())
+
+
+async def _answer(process: ChildProcess) -> bytes:
+    size = SIZE.unpack(await process.stdout.readexactly(SIZE.size))[0]
+    if size > _MAX_SNAPSHOT:
+        raise ValueError(f"a snapshot of {size} bytes")
+    return await process.stdout.readexactly(size)

@@ -36,12 +36,14 @@ from posewire.server.state.conversation_memory import StoredMemory
 from posewire.server.state.shared_states import REFRESH
 from posewire.server.state.voiceprints import Voiceprints
 from posewire.server.store_domains import DOMAINS
+from posewire.server.transport.addresses import reachable_urls
 from posewire.server.transport.listener import Listener
 from posewire.server.transport.mdns import MdnsAnnouncer
 from posewire.server.transport.websocket import CLOSING_TIMEOUT, WebSocket
 from posewire.server.wiring import admission, host_parts, session_store
 from posewire.store import MEMORY, Store
 from posewire.task_scope import TaskScope
+from posewire.terminal import show
 from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant
 from posewire.wire.close_codes import POLICY_VIOLATION
@@ -82,6 +84,7 @@ class Host:
         self._plugins: list[Plugin] = []
         self._announcing: asyncio.Task[None] | None = None
         self.url = ""
+        self.address = ""
 
     @property
     def services(self) -> Services:
@@ -127,6 +130,7 @@ class Host:
         self._scheduler.start()
         self._announcing = asyncio.create_task(self._mdns.start(host, port, PATH))
         scheme = "wss" if server.certificate else "ws"
+        self.address = host
         self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
 
     def _make_listener(self, services: Services) -> Listener:
@@ -289,7 +293,10 @@ async def run_host(config: Config) -> bool:
         loop.add_signal_handler(number, stop.set)
     reloads = TaskScope()
     loop.add_signal_handler(signal.SIGHUP, lambda: reloads.spawn(_reload(host)))
-    print(f"posewire: ready on {host.url}", flush=True)
+    first, *others = reachable_urls(host.url, host.address)
+    show(f"posewire: ready on {first}")
+    for url in others:
+        show(f"posewire: also as {url}")
     await stop.wait()
     await host.stop("the host restarts" if again else "the host is shutting down")
     return again

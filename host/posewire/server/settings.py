@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 
 from posewire.config import at_least, between, check_rules, more_than, read_table, read_toml
 from posewire.errors import ConfigError
+from posewire.identity.principal import check_scopes
 from posewire.identity.settings import MIN_TOKEN, TOKEN_VARIABLE, AuthSettings, read_auth
 from posewire.loopback import is_loopback
 from posewire.rooms.settings import RoomSettings
@@ -98,9 +99,15 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
         return read_table(kind, data.get(name, {}), name)
 
     store, voice = section(StoreSettings, "store"), section(VoiceSettings, "voice")
+    server, auth = section(ServerSettings, "server"), read_auth(data.get("auth", {}), token)
+    if not server.plugins:
+        try:
+            check_scopes(auth.token_scopes)
+        except ConfigError as error:
+            raise ConfigError(f"[auth] token_scopes: {error}") from None
     return Settings(
-        server=section(ServerSettings, "server"),
-        auth=read_auth(data.get("auth", {}), token),
+        server=server,
+        auth=auth,
         ota=section(OtaSettings, "ota"),
         upstream=section(UpstreamSettings, "upstream").with_secret(),
         http=section(HttpSettings, "http"),

@@ -5,6 +5,7 @@ import struct
 import threading
 import time
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ _FPS = 30.0
 Frames = NDArray[np.float32]
 
 
-def load_recording(path: Path) -> tuple[Frames, float, int]:
+def load_recording(path: Path | str) -> tuple[Frames, float, int]:
     """Read an .npz with ``data`` (frames, landmarks, channels) and maybe ``fps`` and ``kind``.
 
     Returns the data as float32, the frame rate (30 where the file has none) and the landmark set's number: the one
@@ -37,7 +38,7 @@ def load_recording(path: Path) -> tuple[Frames, float, int]:
             data = np.asarray(file["data"], np.float32)
             fps = float(file["fps"]) if "fps" in file.files else _FPS
             kind = str(file["kind"]) if "kind" in file.files else ""
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, TypeError, ValueError, BadZipFile) as error:
         raise SimulatorError(f"{path}: not an .npz recording ({error})") from error
     if data.ndim != 3 or not len(data) or not fps > 0:
         raise SimulatorError(

@@ -11,17 +11,20 @@ import ssl
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple, TextIO
 
 from posewire.boards.chip_memory import chip_memories
 from posewire.errors import SimulatorError
+from posewire.host_address import add_host_arguments, websocket_url
 from posewire.sim.board import DEVICE_ID, LEAST_HEAP, Event, SimBoard, line_level
 from posewire.sim.camera import load_recording
+from posewire.sim.device_ids import reserved_device_id
 from posewire.sim.microphone import RATE
 from posewire.sim.recording import read_wav
+from posewire.terminal import show, show_json
 
 _TAP_SECONDS = 0.1
 _CONNECT_SECONDS = 15.0
@@ -57,8 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``posewire sim device``."""
     parser.epilog = _EPILOG
     add = parser.add_argument
-    add("--url", default="ws://127.0.0.1:8000/posewire/v1/", help="the host, ws:// or wss:// (default: %(default)s)")
-    add("--token", help="proof that the host asks for (sent as Authorization: Bearer TOKEN)")
+    add_host_arguments(parser)
     add(
         "--ca",
         type=Path,
@@ -117,7 +119,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=("ima-adpcm", "pcm"), default="ima-adpcm", help="of the microphone (default: %(default)s)")
     add("--protocol", type=int, choices=(1, 2, 3), default=3, help="framing of binary messages (default: %(default)s)")
     add("--imu", action=argparse.BooleanOptionalAction, default=True, help="publish the motion sensor (default: yes)")
-    add("--device-id", default=DEVICE_ID, metavar="MAC", help="the board's address (default: %(default)s)")
+    add("--device-id", metavar="MAC", help=f"the board's address (default: the first free one from {DEVICE_ID} on)")
     add("--json", action="store_true", help="print a report as JSON on stdout at the end; all else goes to stderr")
     add("--verbose", action="store_true", help="show every line that the firmware prints")
 
@@ -133,9 +135,22 @@ def run(args: argparse.Namespace) -> int:
         _check_certificate(args.ca)
     presses = sorted(args.press or ([Press(0.0, _TAP_SECONDS)] if args.mic is not None else []))
     story = _Story(sys.stderr if args.json else sys.stdout, args.verbose)
+    with reserved_device_id() if args.device_id is None else nullcontext(args.device_id) as device_id:
+        status, report = _report(args, device_id, presses, story)
+    if args.json:
+        show_json(report)
+    else:
+        story.summary(report)
+    return 0 if report["session_id"] and not status else 1
+
+
+def _report(
+    args: argparse.Namespace, device_id: str, presses: list[Press], story: "_Story"
+) -> tuple[int, Mapping[str, Any]]:
+    """Run the board; return the exit status so far and the board's report."""
     board = SimBoard(
-        args.url,
-        token=args.token,
+        websocket_url(args.url),
+        token=args.token or None,
         room=args.room or None,
         board=args.board,
         chip=args.chip,
@@ -144,13 +159,14 @@ def run(args: argparse.Namespace) -> int:
         audio_format=args.format,
         protocol=args.protocol,
         imu=args.imu,
-        device_id=args.device_id,
+        device_id=device_id,
         config={"host": {"ca": str(args.ca.resolve())}} if args.ca is not None else None,
         on_line=story.line,
         on_event=story.event,
     )
     status = 0
     story.board = board
+    story.tell(f"the board is {device_id}")
     with board, _terminated_as_interrupted():
         try:
             _run(board, args, presses, story)
@@ -166,12 +182,7 @@ def run(args: argparse.Namespace) -> int:
             except OSError as error:
                 status = 1
                 story.tell(f"cannot write {args.speaker}: {error.strerror}")
-    if args.json:
-        json.dump(report, sys.stdout, ensure_ascii=False)
-        print(flush=True)
-    else:
-        story.summary(report)
-    return 0 if report["session_id"] and not status else 1
+    return status, report
 
 
 def _check_certificate(path: Path) -> None:
@@ -305,7 +316,7 @@ class _Story:
 
     def tell(self, text: str) -> None:
         """One line, with the seconds since the start."""
-        print(f"{time.monotonic() - self._start:7.2f}  {text}", file=self._out, flush=True)
+        show(f"{time.monotonic() - self._start:7.2f}  {text}", out=self._out)
 
     def summary(self, report: Mapping[str, Any]) -> None:
         """The end of the story for people."""

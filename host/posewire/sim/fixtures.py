@@ -42,4 +42,4 @@ def sim_board(sim_chip: str | None) -> Iterator[MakeBoard]:
     for board in boards:
         board.close()
         for line in board.log:
-            print(f"{board.device_id} | {line}")
+            print(f"{board.device_id} | {line}")  # noqa: T201 - pytest shows it with a test that fails

@@ -13,13 +13,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from posewire.errors import SimulatorError
+from posewire.terminal import Progress
 
 _KEYRINGS = Path("/usr/share/keyrings")
 _TIMEOUT_SECONDS = 300
+_WATCH_SECONDS = 0.2
+_BYTES = 15_000_000
+"""What arrives, roughly: lists and packages."""
 
 
 class _Archive(NamedTuple):
@@ -53,8 +60,8 @@ def fetch(cache: Path, architecture: str = "") -> list[str]:
             fcntl.flock(lock, fcntl.LOCK_EX)
             argv = _command(root)
             if argv is None:
-                print("getting MicroPython (15 MB)…", file=sys.stderr, flush=True)
-                _fetch_into(root, cache, architecture)
+                with Progress("getting MicroPython", _BYTES) as progress:
+                    _fetch_into(root, cache, architecture, progress)
                 argv = _command(root)
     except OSError as error:
         raise SimulatorError(f"fetching one failed: {error}") from error
@@ -72,7 +79,7 @@ def _command(root: Path) -> list[str] | None:
     return [str(loaders[0]), "--library-path", ":".join(map(str, libraries)), str(program)]
 
 
-def _fetch_into(root: Path, cache: Path, architecture: str) -> None:
+def _fetch_into(root: Path, cache: Path, architecture: str, progress: Progress) -> None:
     reasons = []
     for archive in _archives():
         keyring = _keyring(archive.keyring)
@@ -82,7 +89,7 @@ def _fetch_into(root: Path, cache: Path, architecture: str) -> None:
         with tempfile.TemporaryDirectory(prefix="fetch-", dir=cache) as name:
             folder = Path(name)
             try:
-                packages = _download(archive, keyring, folder, architecture)
+                packages = _download(archive, keyring, folder, architecture, progress)
             except SimulatorError as error:
                 reasons.append(str(error))
                 continue
@@ -135,7 +142,7 @@ def _keyring(name: str) -> Path | None:
     return None
 
 
-def _download(archive: _Archive, keyring: Path, folder: Path, architecture: str) -> list[Path]:
+def _download(archive: _Archive, keyring: Path, folder: Path, architecture: str, progress: Progress) -> list[Path]:
     for name in ("lists/partial", "archives/partial"):
         (folder / name).mkdir(parents=True)
     (folder / "status").touch()
@@ -168,12 +175,35 @@ def _download(archive: _Archive, keyring: Path, folder: Path, architecture: str)
     config = folder / "apt.conf"
     lines = [f'{name} "{value}";\n' for name, value in settings.items()]
     config.write_text(_run(["apt-config", "dump", "--format", '%F "%v";%n', "Acquire"]) + "".join(lines))
-    _run(["apt-get", "-q", "update"], config)
-    _run(["apt-get", "-q", "-y", "--download-only", "install", "micropython"], config)
+    with _watched(folder, progress):
+        _run(["apt-get", "-q", "update"], config)
+        _run(["apt-get", "-q", "-y", "--download-only", "install", "micropython"], config)
     packages = sorted((folder / "archives").glob("*.deb"))
     if not packages:
         raise SimulatorError(f"{archive.suite} has no micropython")
     return packages
+
+
+@contextmanager
+def _watched(folder: Path, progress: Progress) -> Iterator[None]:
+    """Show how much has arrived in a folder, from a thread; apt itself tells only people."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_WATCH_SECONDS):
+            size = 0
+            for path in folder.rglob("*"):
+                with suppress(OSError):  # apt moves what is whole
+                    size += path.stat().st_size
+            progress.show(size)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _run(argv: list[str], apt_config: Path | None = None) -> str:

@@ -11,13 +11,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
 from posewire.boards.chip_memory import chip_memories
 from posewire.sim.board import LEAST_HEAP, SimBoard
 from posewire.sim.soak_host import SoakHost
+from posewire.terminal import show, show_json, warn
 
 # The microphone is open all the time, whatever the host says.
 SETTINGS = {"listen": {"start": "host"}, "pose": {"imu_hz": 50}}
@@ -39,22 +40,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--chip", choices=tuple(chip_memories()), default="esp32", help="as of posewire sim device")
     parser.add_argument("--heap", type=int, metavar="BYTES", help="as of posewire sim device")
     parser.add_argument("--firmware", type=Path, metavar="FOLDER", help="another firmware than this project's")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON; all else goes to stderr")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run; 0 when memory held, else 1. Raises SimulatorError when the board does not come up or ends."""
     heap = LEAST_HEAP if args.heap is None else args.heap
     if args.frames < 1 or heap < LEAST_HEAP or (args.minutes is not None and args.minutes <= 0):
-        print(f"posewire: frames and minutes must be more than 0, the heap at least {LEAST_HEAP}", file=sys.stderr)
+        warn(f"frames and minutes must be more than 0, the heap at least {LEAST_HEAP}")
         return 2
     with SoakHost() as host:
         board = SimBoard(host.url, room="soak", chip=args.chip, heap=args.heap, config=SETTINGS, firmware=args.firmware)
         with stream(board):
-            complaints = _watch(board, args.frames, None if args.minutes is None else args.minutes * 60)
+            out = sys.stderr if args.json else sys.stdout
+            last, complaints = _watch(board, args.frames, None if args.minutes is None else args.minutes * 60, out)
+    if args.json:
+        show_json({"passed": not complaints, "complaints": complaints, "frames": count(last), "board": last})
+        return 1 if complaints else 0
     for complaint in complaints:
-        print(f"FAILED: {complaint}")
+        show(f"FAILED: {complaint}", style="red")
     if not complaints:
-        print("memory held")
+        show("memory held")
     return 1 if complaints else 0
 
 
@@ -69,7 +75,7 @@ def stream(board: SimBoard) -> Iterator[SimBoard]:
         yield board
 
 
-def _watch(board: SimBoard, frames: int, seconds: float | None) -> list[str]:
+def _watch(board: SimBoard, frames: int, seconds: float | None, out: TextIO) -> tuple[dict[str, Any], list[str]]:
     start = time.monotonic()
     settled: dict[str, Any] | None = None
     lowest = 0
@@ -78,16 +84,16 @@ def _watch(board: SimBoard, frames: int, seconds: float | None) -> list[str]:
         snapshot = board.snapshot()
         elapsed = time.monotonic() - start
         done = count(snapshot)
-        print(
+        show(
             f"{elapsed:8.0f} s  {done:8d} frames  free {snapshot['heap_free']}  lowest {snapshot['heap_free_min']}  "
             f"bytes a frame {snapshot['alloc_per_frame']}  dropped {snapshot['dropped']['audio']}",
-            flush=True,
+            out=out,
         )
         if settled is None and elapsed >= _SETTLED_SECONDS:
             settled, lowest = snapshot, snapshot["heap_free"]
         lowest = min(lowest, snapshot["heap_free"])
         if done >= frames or (seconds is not None and elapsed >= seconds):
-            return _complaints(settled or snapshot, snapshot, lowest)
+            return snapshot, _complaints(settled or snapshot, snapshot, lowest)
 
 
 def count(snapshot: dict[str, Any]) -> int:

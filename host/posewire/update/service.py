@@ -218,8 +218,8 @@ class UpdateService:
             self._fail(update, error.code, str(error))
             send({"type": "update", "action": "cancel"})
             raise WireError(str(error)) from None
-        update.done = message_field(message, "done", int, 0)
-        update.total = message_field(message, "total", int, 0) or update.total
+        update.total = max(0, message_field(message, "total", int, 0)) or update.total
+        update.done = max(0, min(message_field(message, "done", int, 0), update.total))
         data = base64.b64encode(piece).decode()
         send({"type": "update", "action": "data", "name": name, "offset": offset, "data": data})
 

@@ -41,7 +41,7 @@ def load_responder(
     if settings.llm == "none":
         return commands
     model: LanguageModel = load_provider("llm", settings.llm, settings, sentences)
-    return ChatResponder(model, settings.chat, commands, memory)
+    return ChatResponder(model, settings.chat, commands, memory, settings.provider_timeout_s)
 
 
 class Assistant:
@@ -83,8 +83,9 @@ class Assistant:
         responder = load_responder(settings, sentences, memory)
         resources = TurnResources(
             {**sentences.phrases, "farewell": settings.farewell},
-            None if synthesizer is None else Synthesis(synthesizer),
+            None if synthesizer is None else Synthesis(synthesizer, piece_within=settings.provider_timeout_s),
             frozenset(map(normal_text, settings.exit_words)),
+            settings.provider_timeout_s,
             settings.latency_budget_ms,
         )
         voiceprint: VoiceprintEngine | None = None
@@ -149,6 +150,11 @@ class Assistant:
         if isinstance(self._responder, ChatResponder):
             found["prompts"] = self._responder.prompts.cache
         return found
+
+    @property
+    def speaks(self) -> bool:
+        """Whether there is a synthesizer; without one replies are text only."""
+        return self._resources.synthesis is not None
 
     def describe(self) -> dict[str, str]:
         """Name the engines in use."""

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from posewire.pcm import Pcm
 
-Outcome = Literal["answered", "nothing heard", "not understood", "interrupted", "failed"]
+Outcome = Literal["answered", "nothing heard", "not understood", "no answer", "interrupted", "failed"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,10 @@ class VoiceOut(Protocol):
 
     def emotion(self, name: str) -> None:
         """Show an emotion; one of ``emotions.EMOJI``."""
+        ...
+
+    def still_working(self, silence: float) -> None:
+        """Report that the turn goes on, if the device has been sent nothing for so many seconds: it would give up."""
         ...
 
     def reply_started(self) -> None:

@@ -101,6 +101,7 @@ def _factory(kind: Kind, name: str) -> Factory:
 
 
 OFFLINE_TTS = ("flite", "espeak-ng", "espeak-lib")
+NO_SYNTHESIZER = "no speech synthesizer is here: install espeak-ng or flite, or pip install 'posewire[espeak]'"
 
 
 def load_synthesizer(settings: VoiceSettings, sentences: Sentences) -> Any:

@@ -42,6 +42,10 @@ class StageTimes:
         self.asked = self.began
         """The end of the stage before the first sentence."""
 
+    def restart(self) -> None:
+        """Count from now on."""
+        self.began = self.asked = self.now()
+
     def __contains__(self, stage: str) -> bool:
         """Return whether a stage has ended."""
         return stage in self.milliseconds
@@ -78,6 +82,9 @@ class Reply:
         self.failed = False
         """An answer broke off."""
 
+        self.unanswered = False
+        """An answer had no sentence in it."""
+
         self.goodbye = False
         """The conversation is over after this reply."""
 
@@ -86,11 +93,12 @@ class Reply:
         self._failed_phrase = failed_phrase
         self._times = times
         self._emotion_shown = False
+        self._begun = False
 
     def begin(self) -> None:
         """Tell the device that a reply begins, unless one is open."""
         if not self.open:
-            self.open = True
+            self.open = self._begun = True
             self._out.reply_started()
 
     async def end(self) -> None:
@@ -98,34 +106,46 @@ class Reply:
         await self._out.reply_ended()
         self.open = False
 
-    async def speak(self, parts: AsyncIterator[ReplyPart]) -> None:
-        """Speak an answer to its end, and end the reply."""
+    async def speak(self, parts: AsyncIterator[ReplyPart], otherwise: str = "") -> None:
+        """Speak an answer to its end, and end the reply. ``otherwise`` is spoken when the answer has no sentence.
+
+        The device is told of a beginning and an end in any case: it waits for them before it listens again.
+        """
         sentences: asyncio.Queue[_Item] = asyncio.Queue(_SENTENCES_AHEAD)
         spoken: asyncio.Queue[_Item] = asyncio.Queue(_SPOKEN_AHEAD)
         ended = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._read(parts, sentences, ended))
+            group.create_task(self._read(parts, sentences, ended, otherwise))
             group.create_task(self._synthesize(sentences, spoken))
             await self._play(spoken, ended)
+        if not self._begun:
+            self.begin()
         if self.open:
             await self.end()
 
     async def _read(
-        self, parts: AsyncIterator[ReplyPart], sentences: asyncio.Queue[_Item], ended: asyncio.Event
+        self,
+        parts: AsyncIterator[ReplyPart],
+        sentences: asyncio.Queue[_Item],
+        ended: asyncio.Event,
+        otherwise: str,
     ) -> None:
         """Cut the answer into sentences. ``ended`` is set when an ``EndOfReply`` has been carried out."""
         splitter = SentenceSplitter()
+        empty = True
         try:
             async with aclosing(parts):  # type: ignore[type-var]
                 async for part in parts:
                     if isinstance(part, str):
                         for text in splitter.push(part):
+                            empty = False
                             await sentences.put(self._sentence(text))
                         continue
                     if isinstance(part, StageTime):
                         self._times.add(part.stage, part.milliseconds)
                         continue
                     for text in splitter.flush():
+                        empty = False
                         await sentences.put(self._sentence(text))
                     await sentences.put(part)
                     if isinstance(part, EndOfReply):
@@ -138,7 +158,12 @@ class Reply:
                 await sentences.put(item)
         else:
             for text in splitter.flush():
+                empty = False
                 await sentences.put(self._sentence(text))
+            if empty and otherwise:
+                self.unanswered = True
+                for item in (Emotion("confused"), self._sentence(otherwise)):
+                    await sentences.put(item)
         await sentences.put(None)
 
     def _sentence(self, text: str) -> _Sentence:

@@ -32,6 +32,9 @@ from posewire.wire.messages import ListenMode
 
 _log = logging.getLogger(__name__)
 
+SIGN_EVERY = 5.0
+"""Longest silence towards the device in a turn, in seconds: boards of this project wait for 15 s."""
+
 
 @dataclass
 class VoiceMemory:
@@ -75,6 +78,10 @@ class VoiceSession:
         self._new_turn: Callable[[], Turn] = lambda: Turn(resources, out, conversation)
         self._wake_words = frozenset(map(normal_text, settings.wake_words))
         self._greetings = itertools.cycle(settings.greetings or ("",))
+        self._wake_word_wait = settings.wake_word_wait_ms / 1000
+        self._maybe_wake_word = ""
+        """A text that is not answered yet, because it may be a wake word that the settings do not name."""
+
         self._segmenter = SpeechSegmenter(settings, vad, recognizer, self.memory.acoustics)
         self._inbox = AudioInbox()
         self._listening: asyncio.Task[None] | None = None
@@ -111,6 +118,9 @@ class VoiceSession:
         greeting, too.
         """
         self._stop_listening()
+        word, self._maybe_wake_word = self._maybe_wake_word, ""
+        if word and self._turn is not None and not self._turn.begun:
+            self._greet(word)
         if self._greeting:
             self._greeting = False
         else:
@@ -131,19 +141,30 @@ class VoiceSession:
         if self.listens:
             self._inbox.end()
 
-    def text(self, text: str) -> None:
-        """Answer a typed text or a wake word. In realtime mode the microphone stays open meanwhile."""
+    def text(self, text: str, may_be_wake_word: bool = False) -> None:
+        """Answer a typed text or a wake word. In realtime mode the microphone stays open meanwhile.
+
+        Devices send their wake word as text and listen at once. With ``may_be_wake_word`` a text is not answered for
+        ``wake_word_wait_ms``: if the device listens within that time, the text was a wake word, known or not.
+        """
         text = text.strip()
         if self._mode != "realtime":
             self._stop_listening()
-        self._cancel_turn()
-        if text:
-            turn = self._new_turn()
-            if normal_text(text) in self._wake_words:
-                self._begin(turn, turn.greet(text, next(self._greetings)))
-                self._greeting = True
-            else:
-                self._begin(turn, turn.read(text))
+        turn = self._new_turn()
+        if not text:
+            self._begin(turn, turn.hear_nothing())
+        elif normal_text(text) in self._wake_words:
+            self._greet(text)
+        elif may_be_wake_word:
+            self._begin(turn, turn.read(text, self._wake_word_wait))
+            self._maybe_wake_word = text
+        else:
+            self._begin(turn, turn.read(text))
+
+    def _greet(self, word: str) -> None:
+        turn = self._new_turn()
+        self._begin(turn, turn.greet(word, next(self._greetings)))
+        self._greeting = True
 
     def announce(self, text: str, emotion: str = "neutral") -> asyncio.Task[None]:
         """Say a text that the user did not ask for. It cancels a running turn: check ``busy`` before.
@@ -182,7 +203,15 @@ class VoiceSession:
             self._listening = None
 
     async def _listen(self, mode: ListenMode, inbox: AudioInbox) -> None:
-        """Start a turn for each utterance."""
+        """Start a turn for each utterance, and one that says so when an engine fails: the device listens to a reply."""
+        try:
+            await self._start_turns(mode, inbox)
+        except Exception:
+            _log.exception("listening failed")
+            turn = self._new_turn()
+            self._begin(turn, turn.fail())
+
+    async def _start_turns(self, mode: ListenMode, inbox: AudioInbox) -> None:
         async with aclosing(self._segmenter.events(mode, inbox, self._turn_runs)) as events:
             async for event in events:
                 match event:
@@ -212,6 +241,7 @@ class VoiceSession:
         self, turn: Turn, work: Coroutine[Any, Any, None], utterance: Utterance | None = None
     ) -> asyncio.Task[None]:
         self._cancel_turn()
+        self._maybe_wake_word = ""
         self._turn = turn
         self._turn_task = task = self._tasks.spawn(self._run(turn, work))
         # A task that is cancelled before its first step never runs its own cleaning up: so it is done here.
@@ -222,6 +252,7 @@ class VoiceSession:
 
     async def _run(self, turn: Turn, work: Coroutine[Any, Any, None]) -> None:
         interrupted = True
+        signs = self._tasks.spawn(self._give_signs_of_life())
         try:
             try:
                 await work
@@ -230,9 +261,15 @@ class VoiceSession:
                 await turn.fail()
             interrupted = False
         finally:
+            signs.cancel()
             if self._turn is turn:
                 self._greeting = False
             self._out.turn(turn.finish(interrupted))
+
+    async def _give_signs_of_life(self) -> None:
+        while True:
+            await asyncio.sleep(SIGN_EVERY)
+            self._out.still_working(SIGN_EVERY)
 
     def _cancel_turn(self, always_tell: bool = False) -> None:
         task, self._turn_task = self._turn_task, None

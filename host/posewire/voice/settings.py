@@ -37,14 +37,20 @@ class VoiceSettings:
     end_silence_ms: Annotated[int, between(96, 5000, "milliseconds")] = 512
     """Silence that ends an utterance."""
 
-    idle_goodbye_s: Annotated[float, at_least(0, "seconds (0: never)")] = 120.0
-    """Time without speech after which an open microphone (auto, realtime) ends the conversation; 0: never."""
+    idle_goodbye_s: Annotated[float, at_least(0, "seconds (0: never)")] = 110.0
+    """Time without speech after which an open microphone (auto, realtime) ends the conversation; 0: never.
+
+    Stock devices give up a connection from which nothing has come for 120 s.
+    """
 
     latency_budget_ms: Annotated[float, at_least(0, "milliseconds (0: none)")] = 1000.0
     """Time from the end of the utterance to the first audio; a longer one is a warning in the log, 0: never."""
 
     wake_words: tuple[str, ...] = _WAKE_WORDS
     """Texts of ``listen detect`` that only wake the device."""
+
+    wake_word_wait_ms: Annotated[int, between(0, 2000, "milliseconds")] = 300
+    """Time in which a device that begins to listen tells that its text was a wake word, also one not named here."""
 
     greetings: tuple[str, ...] = ("Hello! What can I do for you?", "Hello! I am listening.")
     """The answers to a wake word, used in turn; none: silence."""
@@ -54,6 +60,9 @@ class VoiceSettings:
 
     farewell: str = "Goodbye."
     """The text spoken when the conversation ends; empty: silence."""
+
+    provider_timeout_s: Annotated[float, more_than(0, "seconds")] = 60.0
+    """Longest wait for a text of the recogniser, and for each piece of a model's answer or of a sentence's audio."""
 
     max_utterance_s: Annotated[float, between(1, 60, "seconds")] = 15.0
     """Longest utterance; a longer one is cut here."""

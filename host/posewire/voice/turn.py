@@ -1,5 +1,6 @@
 """One turn, from the end of the utterance (or from a typed text) to the end of the reply."""
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -11,6 +12,7 @@ from posewire.voice.asr.base import Utterance
 from posewire.voice.commands.intents import normal_text
 from posewire.voice.conversation import Conversation, Emotion, ReplyPart
 from posewire.voice.output import Outcome, TurnReport, VoiceOut
+from posewire.voice.provider_timeout import within
 from posewire.voice.reply import Reply, StageTimes
 from posewire.voice.tts.synthesis import Synthesis
 
@@ -34,13 +36,16 @@ class TurnResources:
     """The parts that all turns share."""
 
     phrases: Mapping[str, str]
-    """``not_understood``, ``failed`` and ``farewell``."""
+    """``not_understood``, ``no_answer``, ``failed`` and ``farewell``."""
 
     synthesis: Synthesis | None
     """None: replies are text only."""
 
     exit_words: frozenset[str] = frozenset()
     """Texts (as ``normal_text`` gives them) after which the conversation is over."""
+
+    provider_timeout_s: float = 60.0
+    """Longest wait for the recogniser's text."""
 
     latency_budget_ms: float = 0.0
     """Longest time from the end of the utterance to the first audio; 0: unlimited."""
@@ -66,6 +71,8 @@ class Turn:
         self._reply = Reply(out, resources.synthesis, resources.phrases["failed"], self._times)
         self._state = TurnState.RECOGNISING
         self._outcome: Outcome = "answered"
+        self.begun = False
+        """Whether a typed text is being answered."""
 
     @property
     def state(self) -> TurnState:
@@ -81,11 +88,10 @@ class Turn:
         """Answer an utterance that has just ended. ``quiet``: noise gets no reply, not even an empty one."""
         self._times.milliseconds["endpoint"] = endpoint_ms
         try:
-            transcript = await utterance.finish()
+            transcript = await within(utterance.finish(), self._resources.provider_timeout_s, "the recogniser")
         except ProviderError as exc:
             _log.warning("the turn failed: %s", exc)
-            self._outcome = "failed"
-            await self._reply.speak(_fixed(self._resources.phrases["failed"], "sad"))
+            await self.apologise()
             return
         self._times.record("asr", self._times.began)
         understood = transcript.accepted and bool(transcript.text)
@@ -105,8 +111,11 @@ class Turn:
             self._reply.begin()
             await self._reply.end()
 
-    async def read(self, text: str) -> None:
-        """Answer a typed text."""
+    async def read(self, text: str, wait: float = 0.0) -> None:
+        """Answer a typed text, after ``wait`` seconds in which it may turn out to be something else."""
+        await asyncio.sleep(wait)
+        self._times.restart()
+        self.begun = True
         self._out.heard(text)
         await self._answer(text)
 
@@ -121,16 +130,24 @@ class Turn:
         self._out.heard(wake_word)
         await self.announce(greeting, "happy")
 
-    async def fail(self) -> None:
-        """Close a reply that an error left open, so that the device is not left waiting."""
+    async def apologise(self) -> None:
+        """Say that it did not work."""
         self._outcome = "failed"
-        self._reply.begin()
-        await self._reply.end()
+        await self._reply.speak(_fixed(self._resources.phrases["failed"], "sad"))
+
+    async def fail(self) -> None:
+        """End a turn that a defect broke off: say so, or at least end the reply, for which the device waits."""
+        try:
+            await self.apologise()
+        except Exception:
+            _log.exception("a failed turn could not be reported to its device")
+            self._reply.begin()
+            await self._reply.end()
 
     def finish(self, interrupted: bool) -> TurnReport:
         """End the turn and return its report."""
         stages = self._times.milliseconds
-        outcome: Outcome = "failed" if self._reply.failed else self._outcome
+        outcome: Outcome = "failed" if self._reply.failed else "no answer" if self._reply.unanswered else self._outcome
         if interrupted and self._state != TurnState.DONE:
             outcome = "interrupted"
         self._state = TurnState.DONE
@@ -147,7 +164,7 @@ class Turn:
         if normal_text(text) in self._resources.exit_words:
             await self.announce(self._resources.phrases["farewell"], "sleepy", goodbye=True)
             return
-        await self._reply.speak(self._conversation.answer(text))
+        await self._reply.speak(self._conversation.answer(text), self._resources.phrases["no_answer"])
         if self._reply.goodbye:
             self._out.goodbye()
 

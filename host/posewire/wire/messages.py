@@ -1,5 +1,6 @@
 """Text messages: JSON in, typed and validated values out (``docs/wire.md`` section 2)."""
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -191,8 +192,22 @@ class Subscription:
         return kind in self.all or (bool(self.some) and ((kind, slot) in self.some or (kind, device) in self.some))
 
 
-RoomVerb = Literal["create", "join", "leave", "subscribe", "lock", "unlock", "kick", "role", "replay", "list"]
+RoomVerb = Literal[
+    "create", "join", "leave", "subscribe", "lock", "unlock", "kick", "role", "replay", "list", "send", "catch_up"
+]  # fmt: skip
 _VERBS: frozenset[str] = frozenset(get_args(RoomVerb))
+
+
+@dataclass(frozen=True)
+class MemberMessage:
+    """A message from one member to others. ``to``: the slot of the only receiver; 0: all. ``content``: what is passed
+    on, ``{"data": …}`` or ``{"bytes": base64}``, of ``size`` bytes. ``number``: the sender's, ascending.
+    """
+
+    number: int
+    to: int
+    content: Mapping[str, Any]
+    size: int
 
 
 @dataclass(frozen=True)
@@ -201,7 +216,8 @@ class RoomAction:
 
     ``echo``: the member also gets its own frames, to measure the way to the host and back. ``open``: joining creates
     the room when it is not there. ``slot``: the member that ``kick``, ``role`` and ``replay`` are about. ``frames``:
-    how many of its last frames ``replay`` wants (1 … 100).
+    how many of its last frames ``replay`` wants (1 … 100). ``messages``: whether the member takes part in messages.
+    ``message``: of ``send``. ``after``: the number of the last message that the member has, of ``catch_up``.
     """
 
     action: RoomVerb
@@ -213,6 +229,9 @@ class RoomAction:
     slot: int = 0
     reason: str = ""
     frames: int = 0
+    messages: bool = False
+    message: MemberMessage | None = None
+    after: int = 0
 
 
 def parse_room(message: Message) -> RoomAction:
@@ -237,7 +256,12 @@ def parse_room(message: Message) -> RoomAction:
                 _subscription(field(message, "subscribe", list, [])),
                 field(message, "echo", bool, False),
                 field(message, "create", bool, True),
+                messages=field(message, "messages", bool, False),
             )
+        case "send":
+            return RoomAction(verb, field(message, "room", str, ""), message=_member_message(message))
+        case "catch_up":
+            return RoomAction(verb, after=_between(field(message, "after", int), 0, _LARGEST, "after"))
         case "subscribe":
             return RoomAction(verb, subscribe=_subscription(field(message, "subscribe", list)))
         case "kick":
@@ -257,8 +281,36 @@ MAX_REPLAY = 100
 """Frames of each member that a room keeps for ``replay``."""
 
 
-def _slot(message: Message) -> int:
-    return _between(field(message, "slot", int), 1, 255, "slot")
+MAX_MEMBER_MESSAGE = 16 * 1024
+"""Bytes of a message from one member to others: of the JSON in UTF-8, or of the bytes before base64."""
+
+
+_LARGEST = 2**53 - 1
+"""The largest integer that every JSON parser reads exactly."""
+
+
+def _member_message(message: Message) -> MemberMessage:
+    number = _between(field(message, "number", int), 0, _LARGEST, "number")
+    to = _slot(message, "to") if message.get("to") is not None else 0
+    if ("data" in message) == ("bytes" in message):
+        raise WireError('"send" has "data" or "bytes"')
+    if "bytes" in message:
+        encoded = field(message, "bytes", str)
+        try:
+            size = len(base64.b64decode(encoded, validate=True))
+        except ValueError:
+            raise WireError('"bytes" is not base64') from None
+        content = {"bytes": encoded}
+    else:
+        content = {"data": message["data"]}
+        size = len(dump_text(content).encode()) - len('{"data":}')
+    if size > MAX_MEMBER_MESSAGE:
+        raise WireError(f"a message has at most {MAX_MEMBER_MESSAGE} bytes, not {size}", "too_many")
+    return MemberMessage(number, to, content, size)
+
+
+def _slot(message: Message, name: str = "slot") -> int:
+    return _between(field(message, name, int), 1, 255, name)
 
 
 def _subscription(entries: Sequence[Any]) -> Subscription:

@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 
 from posewire.errors import ToolError
+from posewire.log import EventLog
+from posewire.server.connection import device_tools
 from posewire.server.connection.device_tools import DeviceToolClient
 from posewire.server.host import Host
+from posewire.wire.messages import Message
 from server.conftest import Peer, Peers
 
 DEVICE = "aa:bb:cc:00:00:01"
@@ -119,3 +122,72 @@ async def test_legacy_things_answer_to_the_names_that_the_sentences_know(host: H
         many = {f"m{number}_{method}": {} for method in range(20)}
         await peer.send(type="iot", descriptors=[{"name": f"t{number}", "methods": many}])
     assert (await peer.receive("error"))["code"] == "too_many"
+
+
+async def test_a_lost_question_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_tools, "LIST_TIMEOUTS", (0.05, 1.0))
+    monkeypatch.setattr(device_tools, "_FIRST_PAUSE", 0.01)
+    sent: list[Message] = []
+    asked = asyncio.Event()
+
+    def send(message: Message) -> None:
+        sent.append(message["payload"])
+        asked.set()
+
+    tools = DeviceToolClient(send, EventLog())
+    tools.expect({})
+    discovering = asyncio.create_task(tools.try_discover())
+    turn = asyncio.create_task(tools.ready())
+    results: list[Message] = [{}, {"tools": [{"name": "self.a"}]}]
+    for _ in range(3):
+        await asked.wait()
+        asked.clear()
+        assert not turn.done()
+        if len(sent) > 1:  # the first one is lost
+            tools.on_mcp({"id": sent[-1]["id"], "result": results.pop(0)})
+    assert await discovering
+    assert [payload["method"] for payload in sent] == ["initialize", "initialize", "tools/list"]
+    assert list(tools.available()) == ["self.a"]
+    await turn
+
+
+async def test_a_refusal_is_not_asked_again_and_a_turn_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Message] = []
+    tools = DeviceToolClient(lambda message: sent.append(message["payload"]), EventLog())
+    tools.expect({})
+    discovering = asyncio.create_task(tools.try_discover())
+    await asyncio.sleep(0)
+    tools.on_mcp({"id": sent[0]["id"], "error": {"message": "no"}})
+    assert not await discovering
+    assert len(sent) == 1
+    await tools.ready()
+    monkeypatch.setattr(device_tools, "READY_WITHIN", 0.02)
+    tools.expect({})
+    async with asyncio.timeout(5):
+        await tools.ready()
+
+
+async def test_a_device_that_comes_back_has_its_tools_until_it_lists_them_anew(host: Host, peers: Peers) -> None:
+    peer = await peers.connect(DEVICE)
+    await peer.hello(features={"mcp": True})
+    device = asyncio.create_task(answer(peer, [["self.a", "self.b"]]))
+    await tools_of(host, 2)
+    device.cancel()
+    back = await peers.connect(DEVICE)
+    await back.hello(features={"mcp": True})
+    handler = host.services.registry.device(DEVICE)
+    assert handler is not None
+    assert set(handler.tools.available()) == {"self.a", "self.b"}
+    async with asyncio.timeout(1):
+        await handler.all_tools.ready()
+    # Another firmware by now: it has lost one.
+    device = asyncio.create_task(answer(back, [["self.b"]]))
+    async with asyncio.timeout(5):
+        while len(handler.tools.available()) > 1:
+            await asyncio.sleep(0.01)
+    device.cancel()
+    plain = await peers.connect(DEVICE)
+    await plain.hello()
+    handler = host.services.registry.device(DEVICE)
+    assert handler is not None
+    assert not handler.tools.available(), "it does not speak MCP any more"

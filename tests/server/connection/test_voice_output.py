@@ -69,3 +69,23 @@ async def test_the_end_of_the_conversation_is_passed_on() -> None:
     output = Output()
     output.voice.goodbye()
     assert (output.over, output.sent) == (1, [])
+
+
+async def test_a_long_silence_is_covered_by_a_thinking_face_that_gives_way_to_the_reply() -> None:
+    output = Output()
+    voice = output.voice
+    voice.still_working(0.0)
+    assert output.sent == [{"type": "llm", "emotion": "thinking", "text": "🤔"}]
+    voice.still_working(60.0)
+    assert len(output.sent) == 1, "something was sent lately"
+    voice.emotion("happy")
+    voice.sentence("Let me look.")
+    voice.still_working(0.0)
+    output.sent.clear()
+    voice.sentence("It is blue.")
+    assert [message.get("emotion", message.get("text")) for message in output.sent] == ["happy", "It is blue."]
+    await voice.play(np.zeros(320, np.int16))
+    await voice.reply_ended()
+    output.sent.clear()
+    voice.still_working(60.0)
+    assert output.sent == []

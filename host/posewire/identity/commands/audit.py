@@ -6,15 +6,14 @@ examples:
 """
 
 import argparse
-import json
 import time
 from dataclasses import asdict
 
 from posewire.errors import ConfigError
 from posewire.identity.audit import read_entries
 from posewire.identity.tables import STORED
-from posewire.printable import printable
 from posewire.store.command_line import add_store_arguments, opened_store
+from posewire.terminal import show, show_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,10 +30,10 @@ def run(args: argparse.Namespace) -> int:
     with opened_store(args, STORED) as store:
         for entry in store.run_now(lambda c: read_entries(c, args.last)):
             if args.json:
-                print(json.dumps(asdict(entry), ensure_ascii=False))
+                show_json(asdict(entry))
                 continue
             clock = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.time))
             detail = " ".join(f"{name}={value}" for name, value in entry.detail.items())
             parts = (clock, entry.event, entry.who, entry.device, entry.peer, detail)
-            print(printable("  ".join(part for part in parts if part)))
+            show("  ".join(part for part in parts if part))
     return 0

@@ -8,48 +8,77 @@ examples:
 
 import argparse
 import time
+from typing import Any
 
 from posewire.identity.commands.local_user import local_user
-from posewire.identity.identities import pair, read_devices, read_pairings, revoke_device
+from posewire.identity.identities import Device, find_device, pair, read_devices, read_pairings, revoke_device
+from posewire.identity.principal import check_scopes
 from posewire.identity.tables import STORED
-from posewire.printable import printable
 from posewire.store.command_line import add_store_arguments, opened_store
+from posewire.terminal import show, show_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire devices``."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    add_store_arguments(actions.add_parser("list", help="list paired devices, and waiting codes"))
+    listing = actions.add_parser("list", help="list paired devices, and waiting codes")
+    add_store_arguments(listing)
     pairing = actions.add_parser("pair", help="confirm the code that a device shows")
     pairing.add_argument("code", metavar="CODE")
     pairing.add_argument("--name", default="", help="name of the device (default: its own)")
     pairing.add_argument(
         "--scope", action="append", default=[], help="scope to grant (may be repeated; default: voice and all rooms)"
     )
+    pairing.add_argument("--any-scope", action="store_true", help="take unknown scopes: those of a plug-in")
     add_store_arguments(pairing)
     revoking = actions.add_parser("revoke", help="revoke a device's access; its connection is closed")
-    revoking.add_argument("device", metavar="DEVICE", help="id of the device, as in the list")
+    revoking.add_argument("device", metavar="DEVICE", help="id or name of the device, as in the list")
     add_store_arguments(revoking)
+    for action in (listing, pairing, revoking):
+        action.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """List, pair or revoke."""
     with opened_store(args, STORED) as store:
         if args.action == "pair":
+            if not args.any_scope:
+                check_scopes(args.scope)
             device = store.run_now(lambda c: pair(c, args.code, args.name, args.scope, local_user()))
-            print(f"paired {device.device_id}{f' ({device.name})' if device.name else ''}")
+            if args.json:
+                show_json(_as_dict(device))
+            else:
+                show(f"paired {device.device_id}{f' ({device.name})' if device.name else ''}")
         elif args.action == "revoke":
-            store.run_now(lambda c: revoke_device(c, args.device.lower(), local_user()))
-            print(f"revoked {args.device.lower()}")
+            device_id = store.run_now(lambda c: find_device(c, args.device))
+            store.run_now(lambda c: revoke_device(c, device_id, local_user()))
+            if args.json:
+                show_json({"device": device_id})
+            else:
+                show(f"revoked {device_id}")
+        elif args.json:
+            devices, pairings = store.run_now(read_devices), store.run_now(read_pairings)
+            codes = [{"device": w.device_id, "code": w.code, "board": w.board, "expires": w.expires} for w in pairings]
+            show_json({"devices": list(map(_as_dict, devices)), "pairings": codes})
         else:
             for known in store.run_now(read_devices):
                 state = f"revoked {_day(known.revoked)}" if known.revoked else f"paired {_day(known.paired)}"
-                print(f"{known.device_id}  {state}  {printable(known.name) or '-'}  {' '.join(sorted(known.scopes))}")
+                show(f"{known.device_id}  {state}  {known.name or '-'}  {' '.join(sorted(known.scopes))}")
             for waiting in store.run_now(read_pairings):
                 left = int(waiting.expires - time.time()) // 60 + 1
-                board = printable(waiting.board) or "-"
-                print(f"{waiting.device_id}  waits with code {waiting.code} for {left} more minutes  {board}")
+                board = waiting.board or "-"
+                show(f"{waiting.device_id}  waits with code {waiting.code} for {left} more minutes  {board}")
     return 0
+
+
+def _as_dict(device: Device) -> dict[str, Any]:
+    return {
+        "device": device.device_id,
+        "name": device.name,
+        "scopes": sorted(device.scopes),
+        "paired": device.paired,
+        "revoked": device.revoked,
+    }
 
 
 def _day(when: float) -> str:

@@ -12,13 +12,15 @@ examples:
 
 import argparse
 import time
+from typing import Any
 
 from posewire.errors import ConfigError
 from posewire.identity.commands.local_user import local_user
-from posewire.identity.identities import issue_token, read_tokens, revoke_token
-from posewire.identity.principal import DEVICE_SCOPES, PrincipalKind
+from posewire.identity.identities import PREFIX, IssuedToken, find_device, issue_token, read_tokens, revoke_token
+from posewire.identity.principal import DEVICE_SCOPES, PrincipalKind, check_scopes
 from posewire.identity.tables import STORED
 from posewire.store.command_line import add_store_arguments, opened_store
+from posewire.terminal import show, show_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,16 +29,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     issuing = actions.add_parser("issue", help="issue a token and show it, once")
     issuing.add_argument("name", metavar="NAME", help="name of the person, program or board")
     issuing.add_argument("--kind", choices=("person", "program"), default="person")
-    issuing.add_argument("--device", default="", metavar="ID", help="issue it for this device only")
+    issuing.add_argument("--device", default="", metavar="DEVICE", help="issue it for this device only")
     issuing.add_argument(
         "--scope", action="append", default=[], help="scope to grant (may be repeated; default: voice and all rooms)"
     )
+    issuing.add_argument("--any-scope", action="store_true", help="take unknown scopes: those of a plug-in")
     issuing.add_argument("--days", type=float, metavar="N", help="validity in days (default: until revoked)")
     add_store_arguments(issuing)
-    add_store_arguments(actions.add_parser("list", help="list all tokens, without their secrets"))
+    listing = actions.add_parser("list", help="list all tokens, without their secrets")
+    add_store_arguments(listing)
     revoking = actions.add_parser("revoke", help="revoke a token; connections that use it are closed")
     revoking.add_argument("id", metavar="ID", help="id of the token, as in the list")
     add_store_arguments(revoking)
+    for action in (issuing, listing, revoking):
+        action.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,21 +53,46 @@ def run(args: argparse.Namespace) -> int:
     with opened_store(args, STORED, create=args.action == "issue") as store:
         if args.action == "issue":
             scopes = args.scope or DEVICE_SCOPES
+            if not args.any_scope:
+                check_scopes(scopes)
+            device_id = store.run_now(lambda c: find_device(c, args.device)) if args.device else ""
             kind: PrincipalKind = "device" if args.device else args.kind
-            print(
-                store.run_now(
-                    lambda c: issue_token(
-                        c, args.name, kind, scopes, device_id=args.device.lower(), days=args.days, who=local_user()
-                    )
-                )
+            token = store.run_now(
+                lambda c: issue_token(c, args.name, kind, scopes, device_id=device_id, days=args.days, who=local_user())
             )
+            if args.json:
+                show_json({"id": token.removeprefix(PREFIX).partition("_")[0], "token": token})
+            else:
+                show(token)
         elif args.action == "revoke":
             store.run_now(lambda c: revoke_token(c, args.id, local_user()))
-            print(f"revoked {args.id}")
+            if args.json:
+                show_json({"id": args.id})
+            else:
+                show(f"revoked {args.id}")
+        elif args.json:
+            show_json(list(map(_as_dict, store.run_now(read_tokens))))
         else:
-            for token in store.run_now(read_tokens):
-                state = "live" if token.alive else "revoked" if token.revoked else "expired"
-                issued = time.strftime("%Y-%m-%d", time.localtime(token.issued))
-                whose = f"{token.name} ({token.device_id or token.kind})"
-                print(f"{token.id}  {state}  issued {issued}  {whose}  {' '.join(sorted(token.scopes))}")
+            for known in store.run_now(read_tokens):
+                issued = time.strftime("%Y-%m-%d", time.localtime(known.issued))
+                whose = f"{known.name} ({known.device_id or known.kind})"
+                show(f"{known.id}  {_state(known)}  issued {issued}  {whose}  {' '.join(sorted(known.scopes))}")
     return 0
+
+
+def _state(token: IssuedToken) -> str:
+    return "live" if token.alive else "revoked" if token.revoked else "expired"
+
+
+def _as_dict(token: IssuedToken) -> dict[str, Any]:
+    return {
+        "id": token.id,
+        "state": _state(token),
+        "kind": token.kind,
+        "name": token.name,
+        "device": token.device_id,
+        "scopes": sorted(token.scopes),
+        "issued": token.issued,
+        "expires": token.expires,
+        "revoked": token.revoked,
+    }

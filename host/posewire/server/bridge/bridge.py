@@ -8,6 +8,8 @@ turn is opened again at once.
 
 import asyncio
 import json
+import ssl
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -15,24 +17,46 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 
 from posewire.backoff import Backoff
 from posewire.errors import FrameError, WireError
+from posewire.hub.liveness import Liveness
 from posewire.log import EventLog
 from posewire.pcm import SAMPLE_RATE, Pcm
 from posewire.server.bridge.ota_check import OtaError, UpstreamAddress, ask_ota
 from posewire.server.bridge.settings import UpstreamSettings
 from posewire.server.bridge.transcoder import Downlink, Uplink
+from posewire.tcp_progress import untaken_bytes
+from posewire.voice.emotions import EMOJI
+from posewire.wire.close_codes import INTERNAL_ERROR
 from posewire.wire.messages import AudioParams, Hello, Message, dump_text, error_message, parse_text
 
 FORWARDED_TYPES = frozenset({"listen", "abort", "mcp", "iot"})
 """Types of the board's messages that go to the upstream server."""
 
+TURN_ENDING = frozenset({"upstream", "not_available", "forbidden", "internal"})
+"""Codes of errors after which no reply comes."""
+
 _HANDLED_HERE = frozenset({"hello", "goodbye", "pong", "server", "room", "state"})
 _TIMEOUT = 10.0
 _WAITING = 100
 _AUDIO_WAITING_MS = 3000
+_PING_AFTER, _ANSWER_WITHIN, _SWEEP = 20.0, 20.0, 2.0
+"""Seconds: as towards devices, see ``ServerSettings``."""
+
+_SIGN_EVERY = 5.0
+"""Longest silence towards the board in a turn, in seconds."""
+
+_OWED_FOR = 60.0
+"""Seconds after which nobody waits any more for an upstream server that says nothing."""
+
+_REST = 3.0
+"""Seconds that the reply of a failed turn lasts for a stock device."""
+
+_PASSING = (408, 425, 429)
+"""HTTP statuses of a refusal that is true for a while only."""
+
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 8.0
 
 
@@ -50,6 +74,10 @@ class UpstreamError(WireError):
     """The upstream server cannot be reached, refuses, or is gone; the board is told."""
 
     code = "upstream"
+
+
+class RefusedError(UpstreamError):
+    """The upstream server refuses this board: to ask again at once would bring the same answer."""
 
 
 class UpstreamBridge:
@@ -88,6 +116,20 @@ class UpstreamBridge:
         self._listening: Message | None = None
         self._speaking = False
         self._in_turn = False
+        self._spoken = False
+        """The utterance is over, and the board waits for the reply."""
+
+        self._handed_over = False
+        """Upstream has the whole utterance, and owes the reply."""
+
+        self._rest: asyncio.TimerHandle | None = None
+        """Ends a turn that has failed."""
+
+        self._received = self._told = 0.0
+        self._heard_of = 0.0
+        """When the turn last went on: by the board, or by upstream."""
+
+        self._sent = 0
 
     # --- from the board
 
@@ -98,7 +140,15 @@ class UpstreamBridge:
             WireError: ``too_many``: too many messages wait already.
         """
         kind, state = message["type"], message.get("state")
+        if kind in ("listen", "abort"):
+            self._stop_resting()
+            self._heard_of = time.monotonic()
+        if kind == "abort":
+            self._handed_over = self._spoken = False
         if kind == "listen":
+            self._handed_over = False
+            self._spoken = state != "start"
+            self._told = time.monotonic()
             self._listening = message if state == "start" else None
             self._in_turn = True
             if state == "stop":
@@ -129,6 +179,21 @@ class UpstreamBridge:
 
     async def run(self) -> None:
         """Keep the connection open while it is wanted, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._give_signs())
+            await self._stay_connected()
+
+    async def _give_signs(self) -> None:
+        """Show the board that its turn goes on: one of this project gives it up when nothing happens for 15 s."""
+        while True:
+            await asyncio.sleep(_SIGN_EVERY / 5)
+            now = time.monotonic()
+            # Stock servers say nothing at all when they have heard nothing.
+            owed = (self._spoken or self._speaking) and now - self._heard_of < _OWED_FOR
+            if owed and now - self._told >= _SIGN_EVERY:
+                self._tell({"type": "llm", "emotion": "thinking", "text": EMOJI["thinking"]})
+
+    async def _stay_connected(self) -> None:
         backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         while True:
             await self._wanted.wait()
@@ -140,7 +205,7 @@ class UpstreamBridge:
                 pause = backoff.next_pause()
                 self._count("upstream_failed")
                 self._log.warning("upstream_failed", why=_why(error), tries=backoff.failures)
-                if backoff.failures >= self._settings.tries or not self._in_turn:
+                if backoff.failures >= self._settings.tries or not self._in_turn or _final(error):
                     backoff.reset()
                     self._give_up(f"no connection to the upstream server: {_why(error)}")
                 else:
@@ -160,7 +225,12 @@ class UpstreamBridge:
         if address.token:
             headers["Authorization"] = f"Bearer {address.token}"
         socket = await connect(
-            address.url, additional_headers=headers, compression=None, user_agent_header=None, max_size=1 << 20
+            address.url,
+            additional_headers=headers,
+            compression=None,
+            user_agent_header=None,
+            max_size=1 << 20,
+            ping_interval=None,
         )
         try:
             await self._greet(socket)
@@ -176,13 +246,14 @@ class UpstreamBridge:
         try:
             address = await ask_ota(settings.ota_url, self._device_id, self._client_id, self._hello.board)
         except OtaError as error:
-            raise UpstreamError(f"its OTA address {settings.ota_url} {error}") from None
+            kind = RefusedError if error.final else UpstreamError
+            raise kind(f"its OTA address {settings.ota_url} {error}") from None
         if address.code:
             self._log.warning("upstream_activation", code=address.code)
             # What a board of ours shows on its display, where it has one.
             text = f"confirm the code {address.code} at the upstream server"
             self._board.send({"type": "alert", "status": "activation", "message": text, "emotion": "neutral"})
-            raise UpstreamError(f"upstream does not know this board yet: {text}, then try again")
+            raise RefusedError(f"upstream does not know this board yet: {text}, then try again")
         return address
 
     async def _greet(self, socket: ClientConnection) -> None:
@@ -203,7 +274,7 @@ class UpstreamBridge:
             message = _parsed(text)
             if message is None:
                 # Stock servers say in plain words what is wrong, and close.
-                raise UpstreamError(f"upstream says: {text[:100]}")
+                raise RefusedError(f"upstream says: {text[:100]}")
             if message["type"] == "hello":
                 self._session = str(message.get("session_id", ""))
                 return
@@ -214,8 +285,11 @@ class UpstreamBridge:
             # Upstream has a new session and does not know that the board listens.
             self._waiting.appendleft(dump_text({**self._listening, "session_id": self._session}))
         sending = asyncio.create_task(self._send_all(socket))
+        watching = asyncio.create_task(self._watch(socket))
+        self._received = time.monotonic()
         try:
             async for message in socket:
+                self._received = time.monotonic()
                 if isinstance(message, bytes):
                     self._audio_down(message)
                     continue
@@ -226,6 +300,30 @@ class UpstreamBridge:
             pass
         finally:
             sending.cancel()
+            watching.cancel()
+
+    async def _watch(self, socket: ClientConnection) -> None:
+        """Close a connection on which nothing moves; not every server answers pings."""
+
+        def answered(pong: asyncio.Future[float]) -> None:
+            if not pong.cancelled() and pong.exception() is None:
+                self._received = time.monotonic()
+
+        asked: Liveness | None = None
+        with suppress(ConnectionClosed):
+            while True:
+                await asyncio.sleep(_SWEEP)
+                now = time.monotonic()
+                if now - self._received < _PING_AFTER:
+                    asked = None
+                    continue
+                taken = self._sent - untaken_bytes(socket.transport)
+                if asked is None or asked.answered(self._received):
+                    asked = Liveness(now, taken)
+                    pong = asyncio.ensure_future(await socket.ping())
+                    pong.add_done_callback(answered)
+                elif asked.gone(now, taken, _ANSWER_WITHIN):
+                    await socket.close(INTERNAL_ERROR, "keepalive ping timeout")
 
     async def _send_all(self, socket: ClientConnection) -> None:
         try:
@@ -234,6 +332,9 @@ class UpstreamBridge:
                     message = self._waiting.popleft()
                     self._audio_waiting -= isinstance(message, bytes)
                     await socket.send(message)
+                    self._sent += len(message)
+                    if _is_handed_over(message):
+                        self._handed_over = True
                 self._something.clear()
                 await self._something.wait()
         except ConnectionClosed:
@@ -241,10 +342,31 @@ class UpstreamBridge:
 
     def end_reply(self) -> None:
         """End a running reply: a board would wait for the rest of it for ever."""
+        self._stop_resting()
         if self._speaking:
             self._speaking = False
             self._downlink.reset()
             self._board.send({"type": "tts", "state": "stop"})
+
+    def _fail_turn(self, why: str) -> None:
+        """End the turn for the board, whatever it was doing: it would wait for ever, some devices with a deaf ear.
+
+        A stock device listens again after every reply. Its reply lasts some seconds: it would ask without a pause.
+        """
+        if self._in_turn and not self._speaking:
+            self._speaking = True
+            self._board.send({"type": "tts", "state": "start"})
+            self._board.send({"type": "tts", "state": "sentence_start", "text": why})
+        if self._speaking and not self._hello.board:
+            self._rest = asyncio.get_running_loop().call_later(_REST, self.end_reply)
+        else:
+            self.end_reply()
+        self._listening, self._in_turn, self._handed_over, self._spoken = None, False, False, False
+
+    def _stop_resting(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
 
     # --- from upstream
 
@@ -254,20 +376,27 @@ class UpstreamBridge:
             return
         if kind == "tts":
             if state == "start":
+                self._stop_resting()
                 self._speaking = self._in_turn = True
                 self._downlink.reset()
             elif state == "stop":
                 if self._speaking and not self._opus:
                     for frame in self._downlink.flush():
                         self._board.send_audio(frame)
-                self._speaking = self._in_turn = False
+                self._speaking = self._in_turn = self._handed_over = self._spoken = False
+        elif kind == "stt":
+            self._handed_over = self._spoken = True
+        self._heard_of = time.monotonic()
         self._count("upstream_text")
-        self._board.send(message)
+        self._tell(message)
+        if kind == "error" and message.get("code") in TURN_ENDING and message.get("final", True):
+            self._fail_turn(str(message.get("message", "")))
 
     def _audio_down(self, packet: bytes) -> None:
         if not packet:
             return
         self._count("upstream_audio")
+        self._told = self._heard_of = time.monotonic()
         if self._opus:
             self._board.send_audio(packet)
             return
@@ -280,27 +409,32 @@ class UpstreamBridge:
 
     def _lost(self, socket: ClientConnection) -> None:
         self._log.info("upstream_closed", code=socket.close_code, reason=socket.close_reason)
-        busy = self._in_turn
-        self.end_reply()
-        if not busy:
-            # Nobody talks: the next turn opens it again.
-            self._wanted.clear()
-            self._waiting.clear()
-            self._audio_waiting = 0
-        else:
+        if self._in_turn:
             self._count("upstream_lost")
-            self._tell("the upstream server was lost in the middle of a turn: connecting again")
+        if not self._in_turn:
+            # Nobody talks: the next turn opens it again.
+            self._forget()
+        elif self._handed_over and not self._speaking:
+            # A new session knows nothing of what was said.
+            self._give_up("the upstream server was lost before it answered")
+        else:
+            self.end_reply()
+            why = "the upstream server was lost in the middle of a turn: connecting again"
+            self._board.send({**error_message(UpstreamError(why)), "final": False})
 
     def _give_up(self, why: str) -> None:
+        self._forget()
+        self._board.send(error_message(UpstreamError(why)))
+        self._fail_turn(why)
+
+    def _tell(self, message: Mapping[str, Any]) -> None:
+        self._told = time.monotonic()
+        self._board.send(message)
+
+    def _forget(self) -> None:
         self._wanted.clear()
         self._waiting.clear()
         self._audio_waiting = 0
-        self.end_reply()
-        self._listening, self._in_turn = None, False
-        self._tell(why)
-
-    def _tell(self, why: str) -> None:
-        self._board.send(error_message(UpstreamError(why)))
 
     def _put(self, message: str | bytes) -> None:
         self._audio_waiting += isinstance(message, bytes)
@@ -320,6 +454,21 @@ def _is_start(waiting: str | bytes) -> bool:
         return False
     message = json.loads(waiting)
     return bool(message.get("type") == "listen" and message.get("state") == "start")
+
+
+def _is_handed_over(sent: str | bytes) -> bool:
+    """Tell whether a message ends an utterance: upstream has what it needs for an answer."""
+    if isinstance(sent, bytes):
+        return False
+    message = json.loads(sent)
+    return message.get("type") == "listen" and message.get("state") in ("stop", "detect")
+
+
+def _final(error: Exception) -> bool:
+    """Tell whether the same question would bring the same answer."""
+    if isinstance(error, InvalidStatus):
+        return 400 <= error.response.status_code < 500 and error.response.status_code not in _PASSING
+    return isinstance(error, RefusedError | ValueError | InvalidURI | ssl.SSLCertVerificationError)
 
 
 def _why(error: Exception) -> str:

@@ -21,7 +21,14 @@ class UpstreamAddress:
 
 
 class OtaError(Exception):
-    """The OTA address does not answer as it should. The message goes on where the address ends."""
+    """The OTA address does not answer as it should. The message goes on where the address ends.
+
+    ``final``: to ask again at once would bring the same answer.
+    """
+
+    def __init__(self, message: str, final: bool = True) -> None:
+        super().__init__(message)
+        self.final = final
 
 
 async def ask_ota(ota_url: str, device_id: str, client_id: str, board: str) -> UpstreamAddress:
@@ -42,10 +49,10 @@ async def ask_ota(ota_url: str, device_id: str, client_id: str, board: str) -> U
     try:
         async with client.request("POST", ota_url, headers=headers, json=info) as answer:
             if answer.status != 200:
-                raise OtaError(f"answers {answer.status}")
+                raise OtaError(f"answers {answer.status}", final=400 <= answer.status < 500)
             said: Any = parse_json(await answer.read(_MAX_ANSWER))
     except HttpError as error:
-        raise OtaError(str(error)) from None
+        raise OtaError(str(error), final=False) from None
     except ValueError:
         raise OtaError("does not send JSON") from None
     finally:

@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from posewire.identity.audit import Audit
 from posewire.identity.principal import Principal
 from posewire.server.bridge.settings import UpstreamSettings
+from posewire.server.connection.known_tools import KnownTools
 from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.connection.resumption import SessionResumption
 from posewire.server.connection.room_link import RoomAccess
@@ -47,3 +48,5 @@ class ConnectionContext:
     upstream: UpstreamSettings
     voices: VoiceSessions | None
     """None: this host is nobody's assistant."""
+
+    known_tools: KnownTools = field(default_factory=KnownTools)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from posewire import __version__
+from posewire.backoff import Backoff
 from posewire.errors import ToolError
 from posewire.log import EventLog
 from posewire.server.connection.iot_things import IotThings, send_nowhere
@@ -15,9 +16,19 @@ from posewire.wire.messages import Message
 from posewire.wire.requests import Iot
 
 CALL_TIMEOUT = 30.0
-_LIST_TIMEOUT = 10.0
+LIST_TIMEOUTS = (3.0, 5.0, 10.0, 10.0, 10.0, 10.0)
+"""Seconds that the device has for each answer while it lists its tools, by attempt: messages are lost, boards busy."""
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+READY_WITHIN = 5.0
+"""Longest time, in seconds from the hello, that turns wait for the first list."""
+
 _MAX_PAGES = 32
 _PROTOCOL_VERSION = "2024-11-05"
+
+
+class NoAnswerError(ToolError):
+    """The device has not answered in time."""
 
 
 class DeviceToolClient:
@@ -30,12 +41,34 @@ class DeviceToolClient:
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._tools: dict[str, ToolInfo] = {}
         self._things = IotThings(send)
+        self._ready: asyncio.Event | None = None
+        """Set when turns need not wait for the list any more; None: they never do."""
 
     def available(self) -> Mapping[str, ToolInfo]:
         """Return the tools by name."""
         return {**self._things.tools, **self._tools}
 
-    async def discover(self) -> None:
+    @property
+    def listed(self) -> Mapping[str, ToolInfo]:
+        """The tools that the device has listed by MCP."""
+        return self._tools
+
+    def expect(self, known: Mapping[str, ToolInfo]) -> None:
+        """Use the list that the device gave in an earlier session until it gives a new one, which will be soon.
+
+        Turns need not wait for the new list where there is an older one.
+        """
+        self._tools = dict(known)
+        if not known:
+            self._ready = ready = asyncio.Event()
+            asyncio.get_running_loop().call_later(READY_WITHIN, ready.set)
+
+    async def ready(self) -> None:
+        """Wait until the device has listed its tools, or until that has taken too long for a turn to wait for it."""
+        if self._ready is not None:
+            await self._ready.wait()
+
+    async def discover(self, within: float = LIST_TIMEOUTS[-1]) -> None:
         """Initialize the device's MCP server and list its tools, page by page.
 
         Raises:
@@ -49,29 +82,47 @@ class DeviceToolClient:
                 "capabilities": {"vision": {"url": "", "token": ""}},
                 "clientInfo": {"name": "posewire", "version": __version__},
             },
-            _LIST_TIMEOUT,
+            within,
         )
+        tools: dict[str, ToolInfo] = {}
         cursor = ""
         for _ in range(_MAX_PAGES):
-            result = await self._request("tools/list", {"cursor": cursor} if cursor else {}, _LIST_TIMEOUT)
+            result = await self._request("tools/list", {"cursor": cursor} if cursor else {}, within)
             for tool in result.get("tools", []):
                 if isinstance(tool, dict) and isinstance(tool.get("name"), str):
                     schema = tool.get("inputSchema")
-                    self._tools[tool["name"]] = ToolInfo(
+                    tools[tool["name"]] = ToolInfo(
                         str(tool.get("description", "")), schema if isinstance(schema, dict) else {}
                     )
             cursor = result.get("nextCursor") or ""
             if not isinstance(cursor, str) or not cursor:
-                return
+                break
+        self._tools = tools
 
-    async def try_discover(self) -> None:
-        """Discover the tools, and log how many there are or why there are none."""
+    async def try_discover(self) -> bool:
+        """Discover the tools, again when the device does not answer; log how many there are or why there are none.
+
+        Returns whether the device has listed them.
+        """
+        backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         try:
-            await self.discover()
-        except ToolError as error:
-            self.log.warning("no_tools", why=str(error))
-        else:
-            self.log.info("tools", count=len(self.available()))
+            for attempt, within in enumerate(LIST_TIMEOUTS, 1):
+                try:
+                    await self.discover(within)
+                except NoAnswerError as error:
+                    self.log.warning("no_tools", why=str(error), attempt=attempt)
+                    if attempt < len(LIST_TIMEOUTS):
+                        await asyncio.sleep(backoff.next_pause())
+                except ToolError as error:
+                    self.log.warning("no_tools", why=str(error))
+                    return False
+                else:
+                    self.log.info("tools", count=len(self.available()))
+                    return True
+            return False
+        finally:
+            if self._ready is not None:
+                self._ready.set()
 
     async def call(self, name: str, arguments: Mapping[str, object]) -> str:
         """Call a tool and return its text.
@@ -144,6 +195,6 @@ class DeviceToolClient:
             async with asyncio.timeout(within):
                 return await waiting
         except TimeoutError:
-            raise ToolError(f"the device did not answer {method} within {within:.0f} s") from None
+            raise NoAnswerError(f"the device did not answer {method} within {within:.0f} s") from None
         finally:
             del self._waiting[request_id]

@@ -1,6 +1,8 @@
 """Audio from the host to one device: framed, encoded, and paced to real time."""
 
 import asyncio
+import math
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -31,6 +33,8 @@ class AudioDownlink:
         self._queue: asyncio.Queue[Pcm | None] = asyncio.Queue(_QUEUE_LIMIT)
         self._pacer: asyncio.Task[None] | None = None
         self.sent = 0
+        self.last_sent = -math.inf
+        """When the last frame was sent, on ``time.monotonic``'s clock."""
 
     async def play(self, pcm: Pcm) -> None:
         """Queue 16 kHz mono samples; waits while three seconds are queued already."""
@@ -80,6 +84,7 @@ class AudioDownlink:
                 await asyncio.sleep(due - now)
             self._send(self._encoder.encode(frame))
             self.sent += 1
+            self.last_sent = time.monotonic()
             due += period
         # What was sent ahead has not been heard yet; a device may open its microphone when told that the reply is over.
         await asyncio.sleep(max(0.0, due + AHEAD * period - loop.time()))

@@ -58,7 +58,7 @@ class ConnectionHandler:
         self.upstream = UpstreamSwitch(context.upstream, context.counters)
         self.tools = DeviceToolClient(self.send, self.log)
         tool_context = ToolContext(device=self.device_id, session=self.session_id)
-        self.all_tools = UnifiedToolHandler(context.tools.joined(DeviceExecutor(self.tools)), tool_context)
+        self.all_tools = UnifiedToolHandler(context.tools.joined(DeviceExecutor(self.tools)), tool_context, self.tools)
         self._tasks = TaskScope()
         loop = asyncio.get_running_loop()
         self._hello_timer = loop.call_later(settings.hello_timeout, self._hello_missing, settings.hello_timeout)
@@ -79,6 +79,11 @@ class ConnectionHandler:
     def last_received(self) -> float:
         """When something last came, on ``time.monotonic``'s clock."""
         return self.websocket.last_received
+
+    @property
+    def taken(self) -> int:
+        """How many bytes the peer has taken of what it was sent; pings are not counted."""
+        return self.websocket.taken
 
     def send_text(self, text: str) -> None:
         """Send a text message as it is."""
@@ -205,7 +210,9 @@ class ConnectionHandler:
         self.log = self.tools.log = self.log.bind(session=self.session_id[:8])
         older = context.registry.add(self)
         if older is not None:
-            older.close(REPLACED, "replaced by a newer connection of this device")
+            client = self.identity.client_id
+            same = " and client" if client and client == older.identity.client_id else ""
+            older.close(REPLACED, f"replaced by a newer connection of this device{same}")
         voices = context.voices
         if voices is not None:
             self.voice.enable(lambda memory: voices.make(self, memory))
@@ -226,7 +233,8 @@ class ConnectionHandler:
             context.updates.greeted(self.device_id, self.send, hello.firmware)
         self.upstream.update(self)
         if self.upstream.bridge is None and hello.mcp:
-            self.spawn(self.tools.try_discover())
+            self.tools.expect(context.known_tools.get(self.device_id))
+            self.spawn(self._discover_tools())
 
     def answer_hello(self, resumed: bool = False) -> None:
         """Send the host's hello."""
@@ -287,6 +295,10 @@ class ConnectionHandler:
         self.voice.memory = state.voice
         self.room.resume(state)
         return True
+
+    async def _discover_tools(self) -> None:
+        if await self.tools.try_discover() and not self.identity.anonymous:
+            self._context.known_tools.put(self.device_id, self.tools.listed)
 
     async def _logged(self, work: Coroutine[Any, Any, None]) -> None:
         try:

@@ -38,7 +38,7 @@ class PeerRoom(Protocol):
         """Leave the room; does nothing when there is none."""
 
     def handle(self, action: RoomAction) -> None:
-        """Carry out an action of a member: ``subscribe``, ``lock``, ``unlock``, ``kick``, ``role`` or ``replay``.
+        """Carry out an action of a member: ``subscribe``, ``kick``, ``send``, and so on.
 
         Raises:
             WireError: ``not_in_room``: the peer is in no room.

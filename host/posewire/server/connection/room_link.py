@@ -59,6 +59,11 @@ class RoomLink:
         """Whether the send buffer is over its limit."""
         return self._websocket.congested
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait in the send buffer."""
+        return self._websocket.queued_bytes
+
     def send_room_frame(self, frame: RoomFrame, always: bool = False) -> bool:
         """Send another member's frame, unless it is longer than this device accepts: it would disconnect.
 
@@ -128,7 +133,7 @@ class RoomLink:
             self._detach()
 
     def handle(self, action: RoomAction) -> None:
-        """Carry out an action of a member: ``subscribe``, ``lock``, ``unlock``, ``kick``, ``role`` or ``replay``.
+        """Carry out an action of a member: ``subscribe``, ``kick``, ``send``, and so on.
 
         Raises:
             WireError: ``not_in_room``: the peer is in no room.
@@ -150,6 +155,10 @@ class RoomLink:
                 room.pass_on(member, action.slot)
             case "replay":
                 room.replay(member, action.slot, action.frames)
+            case "send" if action.message is not None:
+                room.send_message(member, action.message)
+            case "catch_up":
+                room.catch_up(member, action.after)
 
     def publish_audio(self, payload: bytes) -> None:
         """Publish an audio frame; does nothing when there is no room."""

@@ -1,5 +1,7 @@
 """The output of a voice session, as messages and audio frames of a connection."""
 
+import math
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -23,7 +25,12 @@ class ConnectionVoiceOut:
         conversation_over: Callable[[], None],
         turn_over: Callable[[TurnReport], None],
     ) -> None:
-        self._send = send
+        self._device = send
+        self._last_sent = -math.inf
+        self._emotion = "neutral"
+        self._waiting_shown = False
+        """The device shows that it has to wait, in place of the reply's emotion."""
+
         self._downlink = downlink
         self._log = log
         self._conversation_over = conversation_over
@@ -40,7 +47,15 @@ class ConnectionVoiceOut:
 
     def emotion(self, name: str) -> None:
         """Send the device the face that it is to show."""
+        self._emotion, self._waiting_shown = name, False
         self._send({"type": "llm", "emotion": name, "text": EMOJI.get(name, EMOJI["neutral"])})
+
+    def still_working(self, silence: float) -> None:
+        """Show the device a thinking face, unless it was sent something lately; stock devices take that any time."""
+        if time.monotonic() - max(self._last_sent, self._downlink.last_sent) >= silence:
+            emotion = self._emotion
+            self.emotion("thinking")
+            self._emotion, self._waiting_shown = emotion, True
 
     def reply_started(self) -> None:
         """Announce audio."""
@@ -49,6 +64,8 @@ class ConnectionVoiceOut:
     def sentence(self, text: str) -> None:
         """Send the text of the audio that follows."""
         self._log.info("says", text=text)
+        if self._waiting_shown:
+            self.emotion(self._emotion)
         self._send({"type": "tts", "state": "sentence_start", "text": text})
 
     async def play(self, pcm: NDArray[np.int16]) -> None:
@@ -74,9 +91,14 @@ class ConnectionVoiceOut:
         times = {f"{stage}_ms": round(took, 1) for stage, took in report.stages.items()}
         log = self._log.warning if report.over_budget else self._log.info
         log("turn", outcome=report.outcome, slow=report.over_budget, **times)
+        self._emotion, self._waiting_shown = "neutral", False
         self._turn_over(report)
 
     def goodbye(self) -> None:
         """End the conversation: some devices listen again after every reply, unless their connection is closed."""
         self._log.info("conversation_over")
         self._conversation_over()
+
+    def _send(self, message: Message) -> None:
+        self._last_sent = time.monotonic()
+        self._device(message)

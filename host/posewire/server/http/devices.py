@@ -12,10 +12,10 @@ from posewire.server.services import Services
 
 
 async def list_devices(request: Request) -> JSONResponse:
-    """Answer all devices: the connected ones first, then those that are paired and away."""
+    """Answer all devices: the connected ones first, then those that are away but paired, or have a token."""
     authorize(request, READ)
     here = services(request)
-    names = dict.fromkeys([peer.device_id for peer in here.registry] + list(here.identities.devices))
+    names = dict.fromkeys([peer.device_id for peer in here.registry] + here.identities.known())
     return JSONResponse({"devices": [_describe(here, name) for name in names]})
 
 
@@ -23,7 +23,7 @@ async def show_device(request: Request) -> JSONResponse:
     """Answer one device."""
     authorize(request, READ)
     here, device = services(request), device_id(request)
-    if here.registry.device(device) is None and device not in here.identities.devices:
+    if here.registry.device(device) is None and device not in here.identities.known():
         raise WireError(f"the device {device[:64]} is neither connected nor paired", "not_found")
     return JSONResponse(_describe(here, device))
 
@@ -45,6 +45,7 @@ def _describe(here: Services, device: str) -> dict[str, Any]:
     peer, report, update = here.registry.device(device), here.reports.get(device), here.updates.get(device)
     return {
         "device": device,
+        "name": here.identities.name_of(device),
         "session": _session(peer) if peer is not None else None,
         "pairing": _pairing(here, device),
         "report": report.as_dict() if report is not None else None,

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from posewire.errors import WireError
+from posewire.log import EventLog
 from posewire.loopback import is_loopback
 from posewire.server.authenticator import said_by
 from posewire.server.http.request import client_address, json_body, limits, services
@@ -68,11 +69,15 @@ async def activate(request: Request) -> Response:
 
 async def _activation(request: Request, device_id: str, client_id: str, info: dict[str, Any]) -> dict[str, Any]:
     identities, address = services(request).identities, client_address(request)
-    if await identities.pairing_state(device_id, client_id) != "waiting":
+    is_new = await identities.pairing_state(device_id, client_id) != "waiting"
+    if is_new:
         limits(request).pairing_codes.count(address)
     board = info.get("board")
     name = board.get("name") if isinstance(board, dict) else None
     pairing = await identities.want_pairing(device_id, client_id, str(name or "")[:40], address)
+    if is_new:
+        command = f"posewire devices pair {pairing.code}"
+        EventLog().info("pairing_wanted", device=device_id, board=pairing.board, code=pairing.code, confirm=command)
     return {
         "code": pairing.code,
         "message": f"posewire devices pair {pairing.code}",

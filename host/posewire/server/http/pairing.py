@@ -3,7 +3,8 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from posewire.identity.principal import DEVICE_SCOPES, read_scopes
+from posewire.errors import ConfigError, WireError
+from posewire.identity.principal import DEVICE_SCOPES, check_scopes, read_scopes
 from posewire.server.http.request import authorize, client_address, device_id, json_body, limits, services
 from posewire.wire.messages import field
 
@@ -17,6 +18,11 @@ async def pair_device(request: Request) -> JSONResponse:
     body = await json_body(request)
     code, name = field(body, "code", str), field(body, "name", str, "")[:64]
     granted = read_scopes(field(body, "scopes", str, "")) or DEVICE_SCOPES
+    if not services(request).settings.server.plugins:
+        try:
+            check_scopes(granted)
+        except ConfigError as error:
+            raise WireError(str(error)) from None
     for scope in sorted(granted):
         # Nobody gives away what is not theirs.
         principal.require_to_grant(scope)

@@ -22,4 +22,6 @@ def handle_listen(peer: Peer, listen: Listen) -> None:
             voice.stop()
         case "detect":
             peer.log.info("text", text=listen.text)
-            voice.text(listen.text)
+            # A board of this project does not send the words that wake it.
+            stock = peer.hello is None or not peer.hello.board
+            voice.text(listen.text, may_be_wake_word=stock)

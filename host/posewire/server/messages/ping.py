@@ -7,5 +7,6 @@ from posewire.wire.requests import Ping
 
 
 def handle_ping(peer: Peer, ping: Ping) -> None:
-    """Answer with the same id and the host's clock."""
-    peer.send({"type": "pong", "id": ping.id, "timestamp": time.strftime("%Y-%m-%d %H:%M:%S")})
+    """Answer with the same id and the host's clock: local time to the second, and milliseconds since 1970."""
+    host_ms = time.time_ns() // 1_000_000
+    peer.send({"type": "pong", "id": ping.id, "host_ms": host_ms, "timestamp": time.strftime("%Y-%m-%d %H:%M:%S")})

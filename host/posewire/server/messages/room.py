@@ -2,6 +2,7 @@
 
 from posewire.rooms.directory import RoomDirectory
 from posewire.server.connection.peer import Peer
+from posewire.server.messages.member_message import send_member_message
 from posewire.wire.messages import RoomAction
 
 
@@ -24,5 +25,7 @@ def handle_room(rooms: RoomDirectory, peer: Peer, action: RoomAction) -> None:
         case "list":
             visible = [room for room in rooms.describe() if principal.allows(f"room.join:{room['room']}")]
             peer.send({"type": "room", "event": "rooms", "rooms": visible})
+        case "send":
+            send_member_message(peer, action)
         case _:
             peer.room.handle(action)

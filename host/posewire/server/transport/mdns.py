@@ -5,6 +5,7 @@ from typing import Any
 
 from posewire.log import EventLog
 from posewire.loopback import is_loopback
+from posewire.server.transport.addresses import is_wildcard, own_addresses
 from posewire.server.transport.settings import MdnsSettings
 
 SERVICE = "_posewire._tcp.local."
@@ -27,7 +28,6 @@ class MdnsAnnouncer:
         if not self._name or (is_loopback(address) and addresses is None):
             return
         try:
-            import ifaddr
             from zeroconf import Error as ZeroconfError
             from zeroconf import IPVersion, ServiceInfo
             from zeroconf.asyncio import AsyncZeroconf
@@ -35,9 +35,7 @@ class MdnsAnnouncer:
             self._log.info("no_mdns", why="pip install 'posewire[mdns]' to be found as " + self._name + ".local")
             return
         if addresses is None:
-            here = [str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4]
-            everywhere = address in ("0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
-            addresses = [ip for ip in here if not is_loopback(ip) and (everywhere or ip == address)]
+            addresses = [own for own in own_addresses() if is_wildcard(address) or own == address]
         info = ServiceInfo(
             SERVICE,
             f"{self._name}.{SERVICE}",

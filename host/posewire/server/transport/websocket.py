@@ -19,6 +19,7 @@ from websockets.protocol import OPEN, SERVER
 from websockets.protocol import Protocol as WebSocketProtocol
 from websockets.server import ServerProtocol
 
+from posewire.tcp_progress import untaken_bytes
 from posewire.wire.close_codes import ABNORMAL, INVALID_DATA, NORMAL, PROTOCOL_ERROR, TRY_AGAIN_LATER
 
 try:
@@ -111,6 +112,8 @@ class WebSocket(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self.last_received = monotonic()
         """When something last came, on ``time.monotonic``'s clock."""
+        self._sent = 0
+        """Bytes of messages; of text messages without their headers."""
         self.cut = False
         """Whether the connection was cut because too much waited for its peer."""
         self._close_reason = ""
@@ -128,12 +131,19 @@ class WebSocket(asyncio.Protocol):
         """Bytes that wait in the send buffer."""
         return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
+    @property
+    def taken(self) -> int:
+        """How many bytes of messages the peer has taken, about: sent, less what it has not acknowledged yet."""
+        return self._sent - untaken_bytes(self._transport) if self._transport is not None else self._sent
+
     # --- sending
 
     def send_text(self, text: str) -> None:
         """Send a text message; nothing happens on a connection that is closing or closed."""
         if self._protocol.state is OPEN:
-            self._protocol.send_text(text.encode())
+            data = text.encode()
+            self._sent += len(data)
+            self._protocol.send_text(data)
             self._flush()
 
     def send_binary(self, data: bytes) -> None:
@@ -145,6 +155,7 @@ class WebSocket(asyncio.Protocol):
         transport = self._transport
         if not self._is_open or transport is None:
             return
+        self._sent += len(frame)
         if self._batching:
             self._batch.append(frame)
         else:

@@ -22,8 +22,8 @@ from posewire.pcm import Pcm
 from posewire.voice.asr.base import Transcript
 
 HEADER = struct.Struct("<BII")
-CONFIGURE, START, AUDIO, END, CANCEL = range(5)
-READY, PARTIAL, RESULT, FAILED = range(4)
+CONFIGURE, START, AUDIO, END, CANCEL, PING = range(6)
+READY, PARTIAL, RESULT, FAILED, PONG = range(5)
 
 _STEP_BYTES = 2 * 2048
 """Bytes decoded before another utterance, or a cancellation, gets its turn: some 10 ms of work."""
@@ -82,11 +82,14 @@ class Worker:
         self._jobs: OrderedDict[int, _Job] = OrderedDict()
         self._changed = threading.Condition()
         self._stopping = False
+        self._pinged = False
 
     def handle(self, kind: int, number: int, body: bytes) -> None:
         """Queue a frame from the host; called by the reading thread."""
         with self._changed:
-            if kind == START:
+            if kind == PING:
+                self._pinged = True
+            elif kind == START:
                 self._jobs[number] = _Job(body.decode())
             elif (job := self._jobs.get(number)) is not None:
                 if kind == AUDIO:
@@ -102,7 +105,7 @@ class Worker:
             self._changed.notify()
 
     def run(self) -> None:
-        """Decode until stopped."""
+        """Decode until stopped. Pings are answered from here, between two steps: they ask whether decoding goes on."""
         while (step := self._next_step()) is not None:
             number, job, data, last = step
             try:
@@ -116,6 +119,9 @@ class Worker:
             while True:
                 if self._stopping:
                     return None
+                if self._pinged:
+                    self._pinged = False
+                    self._send(PONG, 0, b"")
                 for number, job in self._jobs.items():
                     if not (job.cancelled or job.audio or job.ended):
                         continue

@@ -13,11 +13,11 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from posewire.child_process import child_environment
+from posewire.child_process import ChildProcess, child_environment
 from posewire.errors import ProviderError
 from posewire.pcm import SAMPLE_RATE, Pcm
 from posewire.voice.asr.base import AcousticProfile, Transcript
-from posewire.voice.asr.worker import AUDIO, CANCEL, CONFIGURE, END, FAILED, HEADER, PARTIAL, READY, START
+from posewire.voice.asr.worker import AUDIO, CANCEL, CONFIGURE, END, FAILED, HEADER, PARTIAL, PING, READY, START
 
 _log = logging.getLogger(__name__)
 
@@ -26,6 +26,14 @@ _MAX_UNSENT = 16 * 1024 * 1024
 """Bytes that wait for a worker; a worker behind which more wait is hung, and is replaced."""
 
 _STOP_WITHIN = 2.0
+_READY_WITHIN = 60.0
+"""Longest time, in seconds, in which an engine loads its model."""
+
+_PING_EVERY = 1.0
+"""Seconds between two pings of a worker that has utterances."""
+
+_MAX_FRAME = 1024 * 1024
+"""Longest frame from a worker, in bytes."""
 
 
 def default_workers() -> int:
@@ -36,14 +44,18 @@ def default_workers() -> int:
 class WorkerPool:
     """A ``SpeechRecognizer`` whose engine runs in processes of its own.
 
-    They start when they are needed, up to ``workers``; a dead one is replaced, and its utterances begin again. ``name``
-    is for people. ``engine`` is ``module:function``: the function makes a ``BlockingEngine`` of the
-    ``configuration`` (as JSON). All methods but the constructor run on one event loop.
+    They start when they are needed, up to ``workers``; one that is dead, or silent for ``hung_after`` seconds, is
+    replaced, and its utterances begin again. ``name`` is for people. ``engine`` is ``module:function``: the function
+    makes a ``BlockingEngine`` of the ``configuration`` (as JSON). All methods but the constructor run on one event
+    loop.
     """
 
-    def __init__(self, name: str, engine: str, configuration: Mapping[str, Any], workers: int) -> None:
+    def __init__(
+        self, name: str, engine: str, configuration: Mapping[str, Any], workers: int, hung_after: float = 4.0
+    ) -> None:
         self.name = name
         self.restarts = 0
+        self.hung_after = hung_after
         self._engine = engine
         self._configuration = json.dumps(configuration).encode()
         self._max_workers = workers
@@ -81,7 +93,7 @@ class WorkerPool:
         idlest = min(self._workers, key=lambda worker: len(worker.utterances), default=None)
         if idlest is None or (idlest.utterances and len(self._workers) < self._max_workers):
             idlest = self._start()
-        idlest.utterances[utterance.number] = utterance
+        idlest.add(utterance)
         return idlest
 
     def worker_ended(self, worker: "_Process") -> None:
@@ -187,8 +199,20 @@ class _Process:
         self.pid = 0
         self._stdin: asyncio.StreamWriter | None = None
         self._stopped = False
+        self._ready = False
+        self._timer: asyncio.TimerHandle | None = None
+        """Gives the process up, or pings it again; None while it has nothing to do."""
+
+        self._pinged = False
+        self._reason = "the recogniser's process ended"
         self.send(CONFIGURE, 0, configuration)
         self._task = asyncio.create_task(self._run(engine))
+
+    def add(self, utterance: PooledUtterance) -> None:
+        """Give the worker an utterance."""
+        self.utterances[utterance.number] = utterance
+        if self._ready and self._timer is None:
+            self._ping()
 
     def send(self, kind: int, number: int, body: bytes = b"") -> None:
         """Send a frame; one that comes before the process runs is sent when it does."""
@@ -198,7 +222,7 @@ class _Process:
         elif self._stdin.transport.get_write_buffer_size() < _MAX_UNSENT:
             self._stdin.write(frame)
         else:
-            self._task.cancel()
+            self._give_up("the recogniser's process takes no more audio")
 
     async def stop(self) -> None:
         """End the process and wait for it."""
@@ -211,46 +235,71 @@ class _Process:
             await asyncio.wait([task])
 
     async def _run(self, engine: str) -> None:
-        reason = "the recogniser's process ended"
-        process = None
+        child = None
         try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "posewire.voice.asr.worker", engine,
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=child_environment(),
-            )  # fmt: skip
-            assert process.stdin is not None
-            assert process.stdout is not None
-            self.pid = process.pid
-            self._stdin = process.stdin
+            child = await ChildProcess.start(
+                sys.executable, "-m", "posewire.voice.asr.worker", engine, environment=child_environment()
+            )
+            self.pid = child.pid
+            self._stdin = child.stdin
             for frame in self._early:
                 self._stdin.write(frame)
             self._early.clear()
             if self._stopped:
                 self._stdin.close()
-            reason = await self._read(process.stdout) or reason
+            late = f"the recogniser was not ready within {_READY_WITHIN:.0f} s"
+            self._timer = asyncio.get_running_loop().call_later(_READY_WITHIN, self._give_up, late)
+            await self._read(child.stdout)
         except OSError as exc:
-            reason = f"the recogniser's process cannot be started: {exc}"
+            self._reason = f"the recogniser's process cannot be started: {exc}"
         finally:
+            if self._timer is not None:
+                self._timer.cancel()
             self._pool.worker_ended(self)
-            if process is not None and process.returncode is None:
-                if not self._stopped or asyncio.current_task().cancelling():  # type: ignore[union-attr]
-                    with contextlib.suppress(ProcessLookupError):
-                        process.kill()
-                await process.wait()
             if not self._stopped:
-                _log.warning("%s", reason)
+                _log.warning("%s", self._reason)
+            # Before the process has ended: it may take a while.
             for utterance in self._remove_utterances():
-                utterance.restart(reason)
+                utterance.restart(self._reason)
+            if child is not None:
+                await child.end()
 
-    async def _read(self, stdout: asyncio.StreamReader) -> str:
-        """Give results to their utterances until the process ends; return the error that it sent last."""
-        last = ""
+    def _give_up(self, reason: str) -> None:
+        self._reason = reason
+        self._task.cancel()
+
+    def _ping(self) -> None:
+        """Ask a worker that has work for a sign of life; wait for it, or ask again later."""
+        loop = asyncio.get_running_loop()
+        if not self.utterances:
+            self._timer = None
+            return
+        self._pinged = True
+        silent = f"the recogniser's process hangs: it was silent for {self._pool.hung_after:.0f} s"
+        self._timer = loop.call_later(self._pool.hung_after, self._give_up, silent)
+        self.send(PING, 0)
+
+    def _answered(self) -> None:
+        """Wait a second before the next ping."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._ready, self._pinged = True, False
+        self._timer = asyncio.get_running_loop().call_later(_PING_EVERY, self._ping)
+
+    async def _read(self, stdout: asyncio.StreamReader) -> None:
+        """Give results to their utterances until the process ends."""
         with contextlib.suppress(asyncio.IncompleteReadError):
             while True:
                 kind, number, size = HEADER.unpack(await stdout.readexactly(HEADER.size))
+                if size > _MAX_FRAME:
+                    self._reason = f"the recogniser's process sent a frame of {size} bytes"
+                    return
                 body = await stdout.readexactly(size)
+                if self._pinged or kind == READY:
+                    self._answered()
                 if number == 0:
-                    last = "" if kind == READY else str(json.loads(body)["error"])
+                    if kind == FAILED:
+                        self._reason = str(json.loads(body)["error"])
                     continue
                 utterance = self.utterances.get(number)
                 if utterance is None:
@@ -258,7 +307,6 @@ class _Process:
                 if kind != PARTIAL:
                     del self.utterances[number]
                 utterance.handle(kind, body)
-        return last
 
     def _remove_utterances(self) -> Iterator[PooledUtterance]:
         utterances = list(self.utterances.values())

@@ -65,6 +65,7 @@ async def tell_time(_: ActionCall) -> Mapping[str, PlaceholderValue]:
 
 async def tell_abilities(call: ActionCall) -> Mapping[str, PlaceholderValue]:
     """Return the abilities that the sentences give this device, as one enumeration."""
+    await call.tools.ready()
     abilities = list(call.abilities)[:_SPOKEN_ABILITIES] or ["listen"]
     text = ", ".join(abilities[:-1]) + " and " + abilities[-1] if abilities[1:] else abilities[0]
     return {"abilities": PlaceholderValue(text, text)}

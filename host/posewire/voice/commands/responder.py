@@ -77,6 +77,9 @@ class CommandConversation:
         values = {**command.values, "device": self._device}
         tool = self._tool(intent)
         if tool is None:
+            await self._tools.ready()
+            tool = self._tool(intent)
+        if tool is None:
             yield Emotion("sad")
             yield intent.missing or phrases["missing"]
         elif intent.confirm and not confirmed:

@@ -18,7 +18,7 @@ from posewire.voice.commands.sentences import IntentSpec, NumberRange, Sentences
 from posewire.voice.emotions import EMOJI
 
 _SECTIONS = ("language", "skip_words", "rules", "lists", "phrases", "intents", "pronunciations")
-_PHRASES = ("not_understood", "missing", "failed")
+_PHRASES = ("not_understood", "missing", "failed", "done", "no_answer")
 _INTENT_KEYS = (
     "sentences",
     "typed",

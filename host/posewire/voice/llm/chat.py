@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
@@ -14,8 +14,10 @@ from posewire.voice.conversation import Emotion, ReplyPart, StageTime
 from posewire.voice.llm.base import ChatMessage, LanguageModel, ToolCall
 from posewire.voice.llm.history import History
 from posewire.voice.llm.model_text import ModelText
-from posewire.voice.llm.model_tools import ModelTools
+from posewire.voice.llm.model_tools import ModelTools, ToolReply
 from posewire.voice.llm.prompt import PromptManager
+from posewire.voice.llm.sentence_splitter import as_spoken
+from posewire.voice.provider_timeout import each_within
 from posewire.voice.tools.base import ToolContext, ToolSet
 from posewire.voice.tools.device import DeviceExecutor
 from posewire.voice.tools.handler import UnifiedToolHandler
@@ -54,7 +56,11 @@ class ChatResponder:
         settings: ChatSettings,
         commands: CommandResponder,
         memory: ConversationMemory | None = None,
+        piece_within: float = 60.0,
     ) -> None:
+        self.piece_within = piece_within
+        """Longest wait for each piece of the model's answer, in seconds."""
+
         self.name = f"llm: {model.name}"
         self.prompts = PromptManager(settings)
         self._model = model
@@ -68,9 +74,10 @@ class ChatResponder:
         if isinstance(tools, UnifiedToolHandler):
             handler = tools
         else:
-            handler = UnifiedToolHandler(ToolManager([DeviceExecutor(tools)]), ToolContext(device=device_name))
+            handler = UnifiedToolHandler(ToolManager([DeviceExecutor(tools)]), ToolContext(device=device_name), tools)
         commands = self._commands.conversation(tools, device_name) if self._settings.commands_first else None
-        return ChatConversation(self, self._model, self._settings, handler, device_name, commands)
+        phrases = self._commands.sentences.phrases
+        return ChatConversation(self, self._model, self._settings, handler, device_name, commands, phrases)
 
     def phrases(self) -> Iterable[str]:
         """Return the fixed replies of the commands."""
@@ -121,7 +128,7 @@ class ChatResponder:
         text = ModelText()
         try:
             pieces: list[str | Emotion] = []
-            async for piece in self._model.chat(task):
+            async for piece in each_within(self._model.chat(task), self.piece_within, self._model.name):
                 if isinstance(piece, str):
                     pieces += text.push(piece)
             pieces += text.flush()
@@ -146,6 +153,7 @@ class ChatConversation:
         tools: UnifiedToolHandler,
         device: str,
         commands: CommandConversation | None,
+        phrases: Mapping[str, str],
     ) -> None:
         self.history = History(settings.max_turns, settings.max_tokens)
         self._responder = responder
@@ -154,6 +162,7 @@ class ChatConversation:
         self._tools = ModelTools(tools)
         self._device = device
         self._commands = commands
+        self._phrases = phrases
         self._known: str | None = None
         self.person: Callable[[], str] = str
         """Returns the name of the enrolled person who spoke last; empty: unknown."""
@@ -169,6 +178,8 @@ class ChatConversation:
             ConfigError: a prompt file has become unreadable.
         """
         self._responder.cancel_summary(self._device)
+        # The model is offered the tools of this moment, and whether a text is a command depends on them.
+        await self._tools.ready()
         if self._commands is not None and self._commands.knows(text):
             said: list[str] = []
             try:
@@ -196,6 +207,8 @@ class ChatConversation:
 
     async def _rounds_of(self, system: ChatMessage, turn: list[ChatMessage]) -> AsyncIterator[ReplyPart]:
         """Ask the model, run the tools that it calls, ask again; append each message to ``turn``."""
+        replies: Sequence[ToolReply] = ()
+        silent = True
         for number in range(self._rounds + 1):
             began = time.monotonic()
             offered = self._tools.offered() if number < self._rounds else ()
@@ -203,9 +216,9 @@ class ChatConversation:
             said: list[str] = []
             text = ModelText()
             try:
-                async with aclosing(  # type: ignore[type-var]
-                    self._model.chat([system, *self.history.messages(), *turn], offered)
-                ) as answer:
+                pieces = self._model.chat([system, *self.history.messages(), *turn], offered)
+                bounded = each_within(pieces, self._responder.piece_within, self._model.name)
+                async with aclosing(bounded) as answer:  # type: ignore[type-var]
                     async for part in answer:
                         if isinstance(part, ToolCall):
                             calls.append(part)
@@ -224,7 +237,14 @@ class ChatConversation:
                 # Interrupted, or broken off: the part that was spoken counts.
                 turn.append(ChatMessage("assistant", "".join(said) + " (interrupted)"))
                 raise
+            spoken_now = bool(as_spoken("".join(said)))
+            silent = silent and not spoken_now
             if not calls:
+                if not spoken_now:
+                    for piece in self._close(replies, silent):
+                        if isinstance(piece, str):
+                            said.append(piece)
+                        yield piece
                 turn.append(ChatMessage("assistant", "".join(said)))
                 return
             if said:
@@ -240,6 +260,14 @@ class ChatConversation:
                 turn.append(ChatMessage("assistant", " ".join(spoken)))
                 yield " ".join(spoken)
                 return
+        for piece in self._close(replies, silent):
+            yield piece
+
+    def _close(self, replies: Sequence[ToolReply], silent: bool) -> Iterable[str | Emotion]:
+        """Return an end for an answer whose last tool calls the model did not say a word about."""
+        if any(reply.failed for reply in replies):
+            return Emotion("sad"), self._phrases["failed"]
+        return (self._phrases["done"],) if replies and silent else ()
 
 
 def _since(then: float) -> float:

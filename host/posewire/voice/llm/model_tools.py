@@ -42,6 +42,10 @@ class ModelTools:
     def __init__(self, handler: UnifiedToolHandler) -> None:
         self._handler = handler
 
+    async def ready(self) -> None:
+        """Wait until the tools are known, for some seconds at most."""
+        await self._handler.ready()
+
     def offered(self) -> list[ChatTool]:
         """Return the tools for a model, at most 128, under plain names."""
         tools = self._handler.available()

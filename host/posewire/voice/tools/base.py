@@ -21,6 +21,10 @@ class ToolSet(Protocol):
         """Return the tools available now, by name."""
         ...
 
+    async def ready(self) -> None:
+        """Wait until the tools of a device that has just connected are known, for some seconds at most."""
+        ...
+
     async def call(self, name: str, arguments: Mapping[str, object]) -> str:
         """Call a tool and return its text.
 

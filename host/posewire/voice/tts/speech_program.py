@@ -1,53 +1,55 @@
 """Speech from a program that writes a WAV file to its standard output."""
 
-import asyncio
-import contextlib
-import subprocess
-
+from posewire.child_process import run_program, run_program_blocking
 from posewire.errors import ProviderError
 from posewire.voice.tts.base import Speech
 from posewire.wav import read_wav
 
 _TIMEOUT = 20.0
+_MAX_SPEECH = 16 * 1024 * 1024
+"""Longest output for a sentence, in bytes: three minutes at 44.1 kHz."""
+
+_MAX_ANSWER = 1024 * 1024
 
 
 def ask_program(*command: str) -> str:
     """Return the output of a program.
 
     Raises:
-        ProviderError: it does not run, or fails.
+        ProviderError: it does not run, fails, takes over 20 s, or writes over 1 MB.
     """
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=True)  # noqa: S603
-    except (OSError, subprocess.SubprocessError) as exc:
+        done = run_program_blocking(*command, within=_TIMEOUT, max_output=_MAX_ANSWER)
+    except TimeoutError:
+        raise ProviderError(f"{command[0]} took over {_TIMEOUT:.0f} s") from None
+    except (OSError, ValueError) as exc:
         raise ProviderError(f"{command[0]} does not run: {exc}") from None
-    return done.stdout
+    if done.returncode != 0:
+        raise ProviderError(f"{command[0]} does not run: {_short(done.stderr) or f'exit code {done.returncode}'}")
+    return done.stdout.decode(errors="replace")
 
 
 async def run_speech_program(*command: str, text: str = "") -> Speech:
     """Run a program with the text on its standard input. Cancelling kills it.
 
     Raises:
-        ProviderError: it cannot be started, fails, takes over 20 s, or writes no WAV.
+        ProviderError: it cannot be started, fails, takes over 20 s, writes over 16 MB, or no WAV.
     """
-    pipe = asyncio.subprocess.PIPE
     try:
-        process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe)
-    except OSError as exc:
-        raise ProviderError(f"{command[0]} cannot be started: {exc.strerror}") from None
-    try:
-        async with asyncio.timeout(_TIMEOUT):
-            wav, errors = await process.communicate(text.encode())
+        done = await run_program(*command, text=text.encode(), within=_TIMEOUT, max_output=_MAX_SPEECH)
     except TimeoutError:
         raise ProviderError(f"{command[0]} took over {_TIMEOUT:.0f} s") from None
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-    if process.returncode != 0:
-        raise ProviderError(f"{command[0]} failed: {errors.decode(errors='replace').strip()[:200]}")
+    except OSError as exc:
+        raise ProviderError(f"{command[0]} cannot be started: {exc.strerror}") from None
+    except ValueError as exc:
+        raise ProviderError(f"{command[0]} does not end its output: {exc}") from None
+    if done.returncode != 0:
+        raise ProviderError(f"{command[0]} failed: {_short(done.stderr)}")
     try:
-        return Speech(*read_wav(wav))
+        return Speech(*read_wav(done.stdout))
     except ValueError as exc:
         raise ProviderError(f"{command[0]} wrote no speech: {exc}") from None
+
+
+def _short(errors: bytes) -> str:
+    return errors.decode(errors="replace").strip()[:200]

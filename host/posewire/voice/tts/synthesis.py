@@ -11,6 +11,7 @@ from posewire.errors import ProviderError
 from posewire.pcm import SAMPLE_RATE, Pcm, to_int16
 from posewire.resampling import Resampler
 from posewire.ttl_cache import TtlCache
+from posewire.voice.provider_timeout import each_within
 from posewire.voice.tts.base import SpeechSynthesizer
 
 _log = logging.getLogger(__name__)
@@ -38,8 +39,9 @@ _CACHED_SENTENCE = SAMPLE_RATE * 10
 class Synthesis:
     """Synthesizes sentences and caches them; shared by all voice sessions."""
 
-    def __init__(self, engine: SpeechSynthesizer, ttl: float = 86_400.0) -> None:
+    def __init__(self, engine: SpeechSynthesizer, ttl: float = 86_400.0, piece_within: float = 60.0) -> None:
         self.engine = engine
+        self._piece_within = piece_within
         self.cache: TtlCache[str, Pcm] = TtlCache(_CACHED_SAMPLES, ttl, len)
         self._gain = 1.0
 
@@ -65,7 +67,8 @@ class Synthesis:
         parts: list[Pcm] = []
         level = Level(self._gain)
         resampler: Resampler[np.float32] | None = None
-        async with aclosing(self.engine.speak(sentence)) as pieces:  # type: ignore[type-var]
+        bounded = each_within(self.engine.speak(sentence), self._piece_within, self.engine.name)
+        async with aclosing(bounded) as pieces:  # type: ignore[type-var]
             async for piece in pieces:
                 if resampler is None:
                     resampler = Resampler(piece.rate, SAMPLE_RATE, np.float32, "HQ")

@@ -9,9 +9,10 @@ from posewire.wire.pose.decoder import PoseDecoder
 from posewire.wire.pose.encoder import PoseEncoder
 from posewire.wire.pose.filter import OneEuro
 from posewire.wire.pose.frame import PoseFrame
+from posewire.wire.pose.mediapipe_results import from_mediapipe
 from posewire.wire.pose.packet import Control, Kind, control, parse_control, parse_header
-from posewire.wire.pose.recording import Recording, from_mediapipe, load_recording
-from posewire.wire.pose.relay import PoseRelay, layer_of
+from posewire.wire.pose.recording import Recording, load_recording
+from posewire.wire.pose.relay import PoseRelay
 from posewire.wire.pose.sets import SETS, LandmarkSet, custom_set, landmark_set
 
 __all__ = [
@@ -29,7 +30,6 @@ __all__ = [
     "custom_set",
     "from_mediapipe",
     "landmark_set",
-    "layer_of",
     "load_recording",
     "parse_control",
     "parse_header",

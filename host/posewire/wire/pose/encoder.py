@@ -96,6 +96,11 @@ class PoseEncoder:
         """The current coarse level."""
         return self._coarse
 
+    @property
+    def sequence(self) -> int:
+        """The sequence of the next packet."""
+        return self._seq
+
     def coder(self, ident: int) -> SetCoder:
         """The coder of a set (by id), for measuring."""
         return self._coders[ident]

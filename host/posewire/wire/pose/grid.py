@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 
 from posewire.errors import PoseError
 from posewire.wire.pose.sets import LandmarkSet
+from posewire.wire.pose.unit_length import to_unit_length
 
 
 def quantise(values: Any, spec: LandmarkSet, coarse: int) -> tuple[NDArray[np.int64], list[bool] | None]:
     """Integers on the grid (halves away from zero, limited to ±32767) and the landmarks that are there (None: all).
 
     ``values``: (landmarks, channels) or flat; float32 decides, wider types are rounded to it first. A landmark with a
-    value that is not finite is missing. Raises ``PoseError`` for another shape.
+    value that is not finite is missing, and a quaternion of length 0; quaternions of another length become rotations.
+    Raises ``PoseError`` for another shape.
     """
     floats = np.asarray(values, np.float32)
     if floats.size != spec.size:
@@ -28,12 +30,17 @@ def quantise(values: Any, spec: LandmarkSet, coarse: int) -> tuple[NDArray[np.in
         there = np.all(good, axis=1)
         present = [bool(v) for v in there.tolist()]
         wide[~there] = 0.0
+    floats64 = wide.copy() if spec.is_quaternion else wide
     wide *= scale(spec.bits, coarse)
     largest = limit(spec, coarse)
     wide += np.copysign(0.5, wide)
     np.minimum(wide, largest, out=wide)
     np.maximum(wide, -largest, out=wide)
-    return wide.astype(np.int64).reshape(-1), present
+    out = wide.astype(np.int64)
+    if spec.is_quaternion:
+        rotations = to_unit_length(floats64, out, int(largest))
+        present = None if rotations.all() else [bool(v) for v in rotations.tolist()]
+    return out.reshape(-1), present
 
 
 def limit(spec: LandmarkSet, coarse: int) -> float:

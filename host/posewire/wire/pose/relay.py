@@ -54,8 +54,3 @@ class PoseRelay:
             flags, body = snapshot_block.encode(self._decoder.coder(state.spec), state)
             out += bytes((ident, flags)) + put_varint(len(body)) + body
         return seal(bytes(out))[0]
-
-
-def layer_of(packet: bytes) -> int:
-    """The layer of a packet: 0 where later packets need it, 1 where it may be dropped for a slow subscriber."""
-    return packet[0] & 3 if packet else 0

@@ -78,7 +78,7 @@ class SetCoder:
     def quantise(self, values: Any, coarse: int) -> tuple[Integers, list[bool] | None]:
         """``grid.quantise`` with the integers in the kernel's form."""
         floats = np.asarray(values, np.float32)
-        if floats.size == self.size:
+        if floats.size == self.size and not self.is_quaternion:
             scale, limit = self._grids[coarse]
             out = np.empty(self.size, np.int64)
             if self.kernel.quantise(floats.ravel(), scale, limit, out):

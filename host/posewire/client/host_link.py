@@ -1,0 +1,44 @@
+"""What a room, a state or a sender needs of its connection."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from posewire.client.send_queue import SendQueue
+from posewire.wire.frames import FrameType
+from posewire.wire.messages import AudioParams
+
+
+class HostLink(Protocol):
+    """A connection to a host, as its parts see it."""
+
+    audio: AudioParams
+    queue: SendQueue
+
+    @property
+    def connected(self) -> bool:
+        """Whether the host is there at this moment."""
+
+    @property
+    def bytes_s(self) -> float | None:
+        """What a congested way to the host carries, in bytes a second; None: more than what is sent."""
+
+    def on(self, event: str, handler: Callable[..., Any]) -> Callable[[], None]:
+        """Call a function at each event of this name; returns a function that stops that."""
+
+    def send(self, message: Mapping[str, Any], number: int | None = None) -> None:
+        """Send a text message, or keep it for the host's return; with a number until the host confirms it."""
+
+    def confirmed(self, number: int) -> None:
+        """Keep the message with this number no longer."""
+
+    def send_frame(self, kind: FrameType, payload: bytes, slot: int = 0) -> None:
+        """Send a binary frame, or nothing while the host is away."""
+
+    async def deliver(self, kind: FrameType, payload: bytes) -> bool:
+        """Send a binary frame and wait until the network has taken it; False: the host is away, or went away."""
+
+    async def request(self, message: Mapping[str, Any]) -> None:
+        """Send a message and wait until the host has handled it; raises ``WireError`` where it refuses."""
+
+    async def wait_connected(self, timeout_s: float | None = None) -> None:
+        """Wait until the host is there; raises ``NotConnectedError``."""

@@ -1,0 +1,146 @@
+"""The pose streams of a room: a decoder for each, what was received of it, and what its publisher is asked for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+
+from posewire.errors import PoseError
+from posewire.wire.pose import Kind, PoseDecoder, PoseFrame, parse_header
+
+_RESTART_JUMP = 256
+_ASK_AGAIN = 1.0
+"""Seconds after which a key that has not come is asked for again: the request, or the key, may be lost."""
+
+_WINDOW = 10.0
+"""Seconds over which the fastest packet is looked for: clocks drift."""
+
+
+@dataclass
+class StreamCount:
+    """What was received of one stream: packets, bytes, packets missing in the sequence, packets that did not decode.
+
+    ``sets``: the names of the landmark sets in it, once a packet decoded.
+    """
+
+    sets: tuple[str, ...] = ()
+    packets: int = 0
+    bytes: int = 0
+    missing: int = 0
+    undecodable: int = 0
+    last_sequence: int | None = None
+
+
+@dataclass(frozen=True)
+class ReceivedPose:
+    """A pose of another member.
+
+    ``packet_bytes``: its size on the wire without framing. ``delay_ms``: how much longer it was on its way than the
+    fastest packet of the stream in the last seconds. ``arrived``: on ``time.monotonic``'s clock.
+    """
+
+    slot: int
+    device: str
+    pose: PoseFrame
+    packet_bytes: int
+    delay_ms: float = 0.0
+    arrived: float = 0.0
+
+    @property
+    def values(self) -> "dict[str, object]":
+        """By the name of each landmark set: its values, (landmarks, channels), NaN where a landmark is missing."""
+        return self.pose.values  # type: ignore[return-value]
+
+    @property
+    def age_ms(self) -> float:
+        """Milliseconds since it was new, as far as a receiver can tell: its delay, and the time since it arrived."""
+        return self.delay_ms + 1000 * (monotonic() - self.arrived)
+
+    @property
+    def coarse(self) -> int:
+        """How many bits its publisher has left out to save bytes; 0: full quality."""
+        return max((state.coarse for state in self.pose.states), default=0)
+
+
+@dataclass
+class _Stream:
+    decoder: PoseDecoder
+    count: StreamCount = field(default_factory=StreamCount)
+    key_asked: float | None = None
+    fastest: float | None = None
+    fastest_before: float | None = None
+    window_ends: float = 0.0
+
+    def delay(self, time_ms: int, arrived: float) -> float:
+        """Return the milliseconds beyond the fastest packet of this window and the one before."""
+        way = arrived * 1000 - time_ms
+        if arrived >= self.window_ends:
+            self.fastest_before, self.fastest, self.window_ends = self.fastest, None, arrived + _WINDOW
+        self.fastest = way if self.fastest is None else min(self.fastest, way)
+        best = self.fastest if self.fastest_before is None else min(self.fastest, self.fastest_before)
+        delay = way - best
+        # The publisher's clock is modulo 2^32 ms: when it runs over, the window begins anew.
+        if not 0 <= delay < 1 << 31:
+            self.fastest, self.fastest_before, delay = way, None, 0.0
+        return delay
+
+
+class PoseStreams:
+    """Decodes the pose packets of a room's members, by slot and stream number.
+
+    A packet that does not decode is a gap: its publisher is asked for a key, once, and again after a second. ``ask``:
+    sends a control packet to the publisher in a slot. ``acknowledge``: tell publishers which reference frames arrived.
+    """
+
+    def __init__(self, ask: Callable[[int, bytes], None], *, compiled: bool = False, acknowledge: bool = False) -> None:
+        self._ask = ask
+        self._compiled = compiled
+        self._acknowledge = acknowledge
+        self._streams: dict[tuple[int, int], _Stream] = {}
+
+    def counts(self) -> dict[tuple[int, int], StreamCount]:
+        """Return the counts by slot and stream number."""
+        return {key: stream.count for key, stream in self._streams.items()}
+
+    def forget(self, slot: int) -> None:
+        """Drop the streams of a member who has left: its slot may become another's."""
+        for key in [key for key in self._streams if key[0] == slot]:
+            del self._streams[key]
+
+    def decode(self, slot: int, device: str, packet: bytes) -> ReceivedPose | None:
+        """Decode a packet of the member in a slot; None where it holds no pose, or does not decode.
+
+        Raises:
+            PoseError: it is too short to be a packet.
+        """
+        header = parse_header(packet)
+        if header is None or header.kind is Kind.CONTROL:
+            return None
+        stream = self._streams.get((slot, header.stream))
+        if stream is None:
+            decoder = PoseDecoder(stream=header.stream, compiled=self._compiled)
+            stream = self._streams[slot, header.stream] = _Stream(decoder)
+        count = stream.count
+        if count.last_sequence is not None:
+            gap = (header.sequence - count.last_sequence - 1) & 0xFFFF
+            # A publisher that starts again jumps (docs/pose-packet.md section 8): nothing was lost there.
+            if header.kind is not Kind.KEY or gap < _RESTART_JUMP:
+                count.missing += gap
+        count.last_sequence = header.sequence
+        count.packets += 1
+        count.bytes += len(packet)
+        arrived = monotonic()
+        try:
+            pose = stream.decoder.decode(packet, arrived * 1000)
+        except PoseError:
+            count.undecodable += 1
+            if stream.decoder.needs_key and (stream.key_asked is None or arrived - stream.key_asked > _ASK_AGAIN):
+                stream.key_asked = arrived
+                self._ask(slot, stream.decoder.key_request())
+            return None
+        if pose is None:
+            return None
+        stream.key_asked = None
+        count.sets = tuple(pose.values)
+        if self._acknowledge and header.layer == 0 and (ack := stream.decoder.ack()) is not None:
+            self._ask(slot, ack)
+        return ReceivedPose(slot, device, pose, len(packet), stream.delay(pose.time_ms, arrived), arrived)

@@ -1,0 +1,348 @@
+"""A room that a program is in: its members, their poses, audio and messages, and its shared state."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from weakref import WeakSet
+
+from posewire.client.feed import Feed
+from posewire.client.host_link import HostLink
+from posewire.client.listeners import Handler, Listeners
+from posewire.client.member import RoomMember, follow_members
+from posewire.client.pose_streams import PoseStreams, ReceivedPose, StreamCount
+from posewire.client.room_messages import RoomMessage, RoomMessages
+from posewire.client.sender import AudioSender, PoseSender
+from posewire.client.shared_state import LiveState
+from posewire.errors import ConfigError
+from posewire.task_scope import TaskScope
+from posewire.wire.frames import Frame, FrameType
+from posewire.wire.messages import Message, RoomKind
+from posewire.wire.pose import Control, control, parse_header
+
+Wanted = str | dict[str, str | int]
+"""A kind from everybody, or ``{"kind": …, "slot": …}`` or ``{"kind": …, "device": …}``."""
+
+_KINDS: dict[int, RoomKind] = {FrameType.AUDIO: "audio", FrameType.POSE: "pose"}
+_T = TypeVar("_T")
+
+_EARLY = 256
+_POSES, _FRAMES, _MESSAGES = 256, 4096, 1000
+
+
+@dataclass(frozen=True)
+class ReceivedFrame:
+    """A frame of another member, undecoded."""
+
+    slot: int
+    kind: RoomKind
+    payload: bytes
+
+
+Arrival = ReceivedFrame | Message
+"""A frame of another member, or an event of the room."""
+
+
+class Room:
+    """A room that this program is in; ``HostConnection.join`` makes one.
+
+    Events (``on``): ``pose`` (a ``ReceivedPose``), ``audio`` (a ``ReceivedFrame``), ``message`` (a ``RoomMessage``),
+    ``closed`` (the reason: this program left, was kicked, the room ended, or the connection did), and the host's room
+    events by their name, each with the whole message: ``welcome``, ``joined``, ``left``, ``away``, ``back``, ``role``,
+    ``locked``, ``kicked``, ``replay``.
+    """
+
+    def __init__(
+        self,
+        host: HostLink,
+        name: str,
+        request: Message,
+        *,
+        compiled: bool = False,
+        acknowledge: bool = False,
+        decode: bool = True,
+    ) -> None:
+        self.name = name
+        self.request = request
+        """The fields of the request to join, for joining again."""
+
+        self.slot = 0
+        self.role = ""
+        self.locked = False
+        self.members: dict[int, RoomMember] = {}
+        """The members by their slots, this program included. It is kept up to date; do not change it."""
+
+        self.is_welcome = False
+        self.closed: str | None = None
+        """Why this program is no longer in the room; None while it is."""
+
+        self._host = host
+        self._compiled = compiled
+        self._decode = decode
+        self._tasks = TaskScope()
+        self._listeners = Listeners(self._tasks)
+        self._messages = RoomMessages(host, name)
+        self._streams = PoseStreams(self._ask, compiled=compiled, acknowledge=acknowledge)
+        self._latest: dict[int, ReceivedPose] = {}
+        # Weak: a loop that has ended takes its feed with it.
+        self._pose_feeds: WeakSet[Feed[ReceivedPose]] = WeakSet()
+        self._arrival_feeds: WeakSet[Feed[Arrival]] = WeakSet()
+        self._message_feeds: WeakSet[Feed[RoomMessage]] = WeakSet()
+        # The first loop gets what has come since this program is in the room.
+        self._early: dict[int, Feed[Any]] = {}
+        for feeds in (self._pose_feeds, self._arrival_feeds, self._message_feeds):
+            early = self._early[id(feeds)] = Feed[Any](_EARLY)
+            feeds.add(early)
+        self._publishers: dict[int, Callable[[bytes], None]] = {}
+        self._ends: list[Callable[[], None]] = []
+
+    async def prepare(self) -> None:
+        """Load the compiled codec, where it is wanted.
+
+        Raises:
+            ConfigError: numba is not installed.
+        """
+        if self._compiled:
+            await load_compiled_codec()
+
+    # --- what others send
+
+    def on(self, event: str, handler: Handler) -> Callable[[], None]:
+        """Call a function, or a coroutine function, at each event of this name; returns a function that stops that."""
+        return self._listeners.on(event, handler)
+
+    def poses(self) -> AsyncIterator[ReceivedPose]:
+        """Iterate over the poses of the other members until this program is no longer in the room.
+
+        The first loop begins with what has come since joining (the newest 256), each further one with what comes next.
+        At most 256 wait for a loop that is too slow; then the oldest are dropped.
+        """
+        return self._feed(self._pose_feeds, _POSES)
+
+    def arrivals(self) -> AsyncIterator[Arrival]:
+        """Iterate over frames, undecoded, and events of the room, in the order in which they come."""
+        return self._feed(self._arrival_feeds, _FRAMES)
+
+    def messages(self) -> AsyncIterator[RoomMessage]:
+        """Iterate over the messages of the other members."""
+        return self._feed(self._message_feeds, _MESSAGES)
+
+    def latest(self, member: int | str) -> ReceivedPose | None:
+        """Return the newest pose of a member, named by slot or by device; None where there is none."""
+        slot = self.slot_of(member)
+        return None if slot is None else self._latest.get(slot)
+
+    def slot_of(self, member: int | str) -> int | None:
+        """Return the slot of a member, named by slot or by device; None where it is not in the room."""
+        if isinstance(member, int):
+            return member if member in self.members else None
+        return next((slot for slot, found in self.members.items() if found.device == member), None)
+
+    def counts(self) -> dict[tuple[int, int], StreamCount]:
+        """Return what was received of each pose stream, by slot and stream number."""
+        return self._streams.counts()
+
+    def limit_bytes(self, member: int | str, packet_bytes: int, stream: int = 0) -> None:
+        """Ask a publisher to keep its packets at or below this size; 0: no limit.
+
+        The host passes it on only while this program is the only one who gets the stream.
+        """
+        slot = self.slot_of(member)
+        if slot is not None:
+            self._ask(slot, control(Control.RATE, stream, 0, packet_bytes))
+
+    # --- what this program sends
+
+    def sender(self, **options: Any) -> PoseSender:
+        """Return a sender of poses (``PoseSender``); join with ``publish=["pose"]``."""
+        number = next(number for number in range(256) if number not in self._publishers)
+        sender = PoseSender(self._host, stream=options.pop("stream", number), **options)
+        self.add_publisher(sender.stream, sender.control)
+        self._ends.append(sender.stop)
+        return sender
+
+    def audio_sender(self, **options: Any) -> AudioSender:
+        """Return a sender of audio (``AudioSender``); join with ``publish=["audio"]``."""
+        sender = AudioSender(self._host, **options)
+        self._ends.append(sender.stop)
+        return sender
+
+    async def publish(self, packet: bytes) -> bool:
+        """Send a pose packet of an encoder of this program's own, and wait until the network has taken it.
+
+        False: the host is away, and it was not sent.
+
+        Give its stream's control packets to the encoder (``add_publisher``): who joins late asks for a key.
+        """
+        return await self._host.deliver(FrameType.POSE, packet)
+
+    def add_publisher(self, stream: int, control: Callable[[bytes], None]) -> None:
+        """Call a function with each control packet (a key request, an acknowledgement, a byte budget) for a stream."""
+        self._publishers[stream] = control
+
+    async def publish_audio(self, payload: bytes) -> bool:
+        """Send an audio frame, encoded as the connection's ``audio`` says; as ``publish``."""
+        return await self._host.deliver(FrameType.AUDIO, payload)
+
+    async def send(self, data: Any, to: int | str | None = None) -> int:
+        """Send a message to all members, or to one; returns to how many connected members the host has given it.
+
+        ``data``: anything that JSON can say, or bytes; at most 16 KiB. A member who is away gets it when it comes back.
+        It arrives once, also when the connection is lost meanwhile: it is kept for 30 s.
+
+        Raises:
+            WireError: too long, no JSON, nobody in that slot, or this program may not send to the room.
+            NotDeliveredError: the host has not confirmed it within 30 s, or the room is over.
+            QueueFullError: 100 messages wait already.
+        """
+        return await self._messages.send(data, self._receiver(to))
+
+    def post(self, data: Any, to: int | str | None = None) -> None:
+        """Send a message as ``send`` does, but return at once: nobody says whether it arrived."""
+        self._messages.post(data, self._receiver(to))
+
+    async def shared_state(self) -> LiveState:
+        """Return the room's shared state, which this program follows from now on.
+
+        Raises:
+            WireError: this program may not read it.
+        """
+        state = LiveState(self._host, f"room:{self.name}")
+        self._ends.append(state.close)
+        await state.follow()
+        return state
+
+    # --- what members may do
+
+    async def subscribe(self, wanted: Sequence[Wanted]) -> None:
+        """Change what this program gets."""
+        self.request["subscribe"] = list(wanted)
+        await self._act("subscribe", subscribe=list(wanted))
+
+    async def lock(self, locked: bool = True) -> None:
+        """Close the room to newcomers, or open it again; only its owner may."""
+        await self._act("lock" if locked else "unlock")
+
+    async def kick(self, slot: int, reason: str = "") -> None:
+        """Remove a member; only the owner may."""
+        await self._act("kick", slot=slot, reason=reason)
+
+    async def pass_on(self, slot: int) -> None:
+        """Make another member the owner; only the owner may."""
+        await self._act("role", slot=slot, role="owner")
+
+    async def ask_replay(self, slot: int, frames: int = 100) -> None:
+        """Ask for a member's last frames; they come as ``replay`` events (``docs/rooms.md``)."""
+        await self._act("replay", slot=slot, frames=frames)
+
+    async def leave(self) -> None:
+        """Leave the room."""
+        await self._act("leave")
+        self.gone("left")
+
+    # --- from the connection
+
+    def receive(self, event: Message) -> None:
+        """Take an event of this room."""
+        name = str(event.get("event"))
+        for message in self._messages.receive(event):
+            self._listeners.emit("message", message)
+            _put(self._message_feeds, message)
+        if name in ("message", "sent", "refused", "caught_up"):
+            return
+        before = {slot: member.device for slot, member in self.members.items()}
+        follow_members(self.members, event)
+        for slot, device in before.items():
+            if slot not in self.members or self.members[slot].device != device:
+                self._streams.forget(slot)
+                self._latest.pop(slot, None)
+        if name == "welcome":
+            self.slot, self.locked, self.is_welcome = event["slot"], event["locked"], True
+        elif name == "locked":
+            self.locked = event["locked"]
+        own = self.members.get(self.slot)
+        self.role = own.role if own is not None else self.role
+        _put(self._arrival_feeds, event)
+        self._listeners.emit(name, event)
+        if name in ("kicked", "closed"):
+            reason = event.get("reason")
+            self.gone(f"{name}: {reason}" if reason else name)
+
+    def receive_frame(self, frame: Frame) -> None:
+        """Take a frame of a member, or a control packet for a stream of this program."""
+        if frame.type == FrameType.POSE and not frame.slot:
+            header = parse_header(frame.payload)
+            publisher = self._publishers.get(header.stream) if header is not None else None
+            if publisher is not None:
+                publisher(frame.payload)
+            return
+        kind = _KINDS.get(frame.type)
+        if kind is None or not frame.slot:
+            return
+        _put(self._arrival_feeds, ReceivedFrame(frame.slot, kind, frame.payload))
+        if kind == "audio":
+            self._listeners.emit("audio", ReceivedFrame(frame.slot, kind, frame.payload))
+        elif self._decode:
+            member = self.members.get(frame.slot)
+            pose = self._streams.decode(frame.slot, member.device if member is not None else "", frame.payload)
+            if pose is not None:
+                self._latest[frame.slot] = pose
+                _put(self._pose_feeds, pose)
+                self._listeners.emit("pose", pose)
+
+    def gone(self, reason: str) -> None:
+        """Note that this program is no longer in the room: loops over it end."""
+        if self.closed is not None:
+            return
+        self.closed = reason
+        self.members.clear()
+        for end in self._ends:
+            end()
+        self._messages.gone(reason)
+        for feeds in (self._pose_feeds, self._arrival_feeds, self._message_feeds):
+            for feed in feeds:
+                feed.end()
+        self._listeners.emit("closed", reason)
+
+    # --- inside
+
+    async def _act(self, action: str, **fields: Any) -> None:
+        await self._host.request({"type": "room", "action": action, **fields})
+
+    def _ask(self, slot: int, packet: bytes) -> None:
+        self._host.send_frame(FrameType.POSE, packet, slot)
+
+    def _receiver(self, to: int | str | None) -> int | None:
+        if not isinstance(to, str):
+            return to
+        slot = self.slot_of(to)
+        if slot is None:
+            raise ConfigError(f'nobody in the room "{self.name}" has the device id "{to}"')
+        return slot
+
+    def _feed(self, feeds: "WeakSet[Feed[_T]]", capacity: int) -> Feed[_T]:
+        feed: Feed[_T] = self._early.pop(id(feeds)) if id(feeds) in self._early else Feed(capacity)
+        feed.capacity = capacity
+        feeds.add(feed)
+        if self.closed is not None:
+            feed.end()
+        return feed
+
+
+def _put(feeds: "WeakSet[Feed[_T]]", value: _T) -> None:
+    for feed in feeds:
+        feed.put(value)
+
+
+async def load_compiled_codec() -> None:
+    """Compile the codec, or load what was compiled before.
+
+    Raises:
+        ConfigError: numba is not installed.
+    """
+    from posewire.wire.pose.warm import warm
+
+    try:
+        await asyncio.to_thread(warm)
+    except ImportError:
+        raise ConfigError("compiled poses need numba: pip install 'posewire[fast]'") from None

@@ -1,0 +1,96 @@
+"""The shared state of a room, or another of the host's, as a mapping that follows it."""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from posewire.client.host_link import HostLink
+from posewire.errors import HostUnreachableError, WireError
+from posewire.hub.state import StateMirror
+from posewire.wire.messages import Message
+
+_ATTEMPTS = 8
+
+
+class LiveState(Mapping[str, Any]):
+    """A state that several sides mirror (``docs/wire.md`` section 2.5). Read it as a mapping; ``update`` changes it.
+
+    It follows the host's state, also over a lost connection. ``on_change`` is called with the changes, a merge patch
+    (RFC 7396), or with the whole where they are not known.
+    """
+
+    def __init__(self, host: HostLink, name: str) -> None:
+        self.name = name
+        self.on_change: Callable[[Mapping[str, Any]], None] | None = None
+        self._host = host
+        self._mirror = StateMirror()
+        self._refused: set[str] = set()
+        self._stop = [host.on("state", self._receive), host.on("connected", self._connected)]
+
+    @property
+    def version(self) -> int | None:
+        """The version that is held; None before the first."""
+        return self._mirror.version
+
+    def __getitem__(self, name: str) -> Any:
+        return self._mirror.value[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._mirror.value)
+
+    def __len__(self) -> int:
+        return len(self._mirror.value)
+
+    async def follow(self) -> None:
+        """Begin to follow.
+
+        Raises:
+            WireError: there is no such state, or this program may not read it.
+        """
+        await self._host.request(self._message("subscribe"))
+
+    async def update(self, changes: Mapping[str, Any]) -> None:
+        """Change members, of inner objects, too (a merge patch; None removes one); returns when the host has it.
+
+        A change that somebody else makes at the same moment stays; where both changed the same member, this one wins.
+
+        Raises:
+            WireError: this program may not change the state (``forbidden``), or it would be too large (``too_many``).
+        """
+        patch = uuid.uuid4().hex[:12]
+        for _ in range(_ATTEMPTS):
+            self._refused.discard(patch)
+            try:
+                await self._host.request(self._message("patch", base=self.version, patch=patch, changes=dict(changes)))
+            except HostUnreachableError:
+                # Whether it arrived is not known: a patch that is applied already changes nothing.
+                await self._host.wait_connected(30.0)
+                await self._host.request(self._message("get"))
+                continue
+            if patch not in self._refused:
+                return
+        raise WireError("others change the state faster than this program can follow", "too_many")
+
+    def close(self) -> None:
+        """Follow it no longer."""
+        for stop in self._stop:
+            stop()
+        if self._host.connected:
+            self._host.send(self._message("unsubscribe"))
+
+    def _message(self, action: str, **fields: Any) -> Message:
+        return {"type": "state", "action": action, "name": self.name, **fields}
+
+    def _connected(self, resumed: bool) -> None:
+        self._host.send(self._message("subscribe", version=self.version))
+
+    def _receive(self, message: Message) -> None:
+        if message.get("name") != self.name:
+            return
+        if "refused" in message:
+            self._refused.add(message["refused"])
+        before = self._mirror.version
+        if not self._mirror.apply(message):
+            self._host.send(self._message("get"))
+        elif self.on_change is not None and self._mirror.version != before:
+            self.on_change(message.get("changes", self._mirror.value))

@@ -1,0 +1,104 @@
+"""A WebSocket to a host."""
+
+import json
+import socket
+from collections.abc import AsyncIterator, Mapping
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+
+from posewire.errors import HostUnreachableError, UnauthorizedError
+
+_UNSENT = 4096
+"""Bytes that may wait unsent, here and in the kernel: more would be seconds of the past on a slow network."""
+
+_LONGEST = 1024 * 1024
+_CLOSE_TIMEOUT = 2.0
+
+
+class WebSocketTransport:
+    """An open WebSocket (``transports.base.Transport``)."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+
+    async def send(self, message: str | bytes) -> None:
+        """Send a message; returns when the network takes more."""
+        try:
+            await self._connection.send(message)
+        except ConnectionClosed as error:
+            raise ConnectionError(str(error)) from None
+
+    async def probe(self) -> None:
+        """Send a WebSocket ping, and wait for its pong."""
+        try:
+            await (await self._connection.ping())
+        except ConnectionClosed as error:
+            raise ConnectionError(str(error)) from None
+
+    async def messages(self) -> AsyncIterator[str | bytes]:
+        """Iterate over the messages that come, until the WebSocket is closed."""
+        try:
+            async for message in self._connection:
+                yield message
+        except ConnectionClosed:
+            return
+
+    async def close(self) -> None:
+        """Close it."""
+        await self._connection.close()
+
+    def abort(self) -> None:
+        """Close it without a farewell."""
+        self._connection.transport.abort()
+
+    @property
+    def close_code(self) -> int | None:
+        """The code with which it was closed."""
+        return self._connection.close_code
+
+    @property
+    def close_reason(self) -> str:
+        """What the side that closed said about it."""
+        return self._connection.close_reason or ""
+
+
+async def open_websocket(url: str, headers: Mapping[str, str], timeout_s: float) -> WebSocketTransport:
+    """Open a WebSocket within ``timeout_s`` seconds.
+
+    Raises:
+        HostUnreachableError: nobody is there, or what is there is no host.
+        UnauthorizedError: the host does not let this program in.
+    """
+    try:
+        connection = await connect(
+            url,
+            additional_headers=headers,
+            compression=None,
+            open_timeout=timeout_s,
+            close_timeout=_CLOSE_TIMEOUT,
+            ping_interval=None,  # the connection has a heartbeat of its own, which also measures
+            max_size=_LONGEST,
+            write_limit=_UNSENT,
+        )
+    except InvalidURI:
+        raise HostUnreachableError(f"the host's URL begins with ws:// or wss://, not as {url!r}") from None
+    except InvalidStatus as error:
+        message = f"{url} refuses: {_reason(error)}"
+        if error.response.status_code in (401, 403):
+            raise UnauthorizedError(message) from None
+        raise HostUnreachableError(message) from None
+    except (OSError, TimeoutError, InvalidHandshake) as error:
+        raise HostUnreachableError(f"no host answers at {url}: {error or 'silence'}") from None
+    plain = connection.transport.get_extra_info("socket")
+    if plain is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
+    return WebSocketTransport(connection)
+
+
+def _reason(refusal: InvalidStatus) -> str:
+    """Return the host's own words, else the HTTP status."""
+    try:
+        return str(json.loads(refusal.response.body or b"")["message"])
+    except (ValueError, LookupError, TypeError):
+        return f"HTTP {refusal.response.status_code}"

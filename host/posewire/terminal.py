@@ -1,0 +1,159 @@
+"""The operator's terminal: the one place through which all output of commands goes.
+
+Names, texts and figures come from peers, boards, files and other programs, and may hold sequences that a terminal
+obeys. Here they are escaped; sequences of our own (colours, a line that changes) are made here and nowhere else.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Literal, Self, TextIO
+
+from posewire.printable import printable, printable_json
+
+Style = Literal["bold", "dim", "green", "yellow", "red"]
+
+_STYLES: Mapping[str, str] = {
+    "bold": "\x1b[1m",
+    "dim": "\x1b[2m",
+    "green": "\x1b[32m",
+    "yellow": "\x1b[33m",
+    "red": "\x1b[31m",
+}
+_PLAIN = "\x1b[0m"
+_WIDTH = 28
+
+
+def show(line: str = "", *, style: Style | None = None, out: TextIO | None = None) -> None:
+    """Print one line; a line feed in it is escaped."""
+    _write(out or sys.stdout, printable(line, "\t"), style, "\n")
+
+
+def show_text(text: str, *, style: Style | None = None, out: TextIO | None = None) -> None:
+    """Print a text that may have several lines, such as a table or the answer of a tool."""
+    _write(out or sys.stdout, printable(text, "\n\t"), style, "\n")
+
+
+def show_part(text: str, *, style: Style | None = None, out: TextIO | None = None) -> None:
+    """Print a piece of a text whose rest follows."""
+    _write(out or sys.stdout, printable(text, "\n\t"), style, "")
+
+
+def show_output(text: str, out: TextIO | None = None) -> None:
+    """Print a piece of another program's output as it comes; it may return to the beginning of its line."""
+    _write(out or sys.stdout, printable(text, "\n\t\r\b"), None, "")
+
+
+def show_json(value: Any, indent: int | None = None) -> None:
+    """Print a value as JSON, in one line unless ``indent`` is given."""
+    _write(sys.stdout, printable_json(value, indent), None, "\n")
+
+
+def warn(text: str, style: Style | None = None) -> None:
+    """Print a message of this program to standard error; further lines of it are indented, so that none is forged."""
+    first, *rest = text.split("\n")
+    _write(sys.stderr, "\n  ".join(map(printable, [f"posewire: {first}", *rest])), style, "\n")
+
+
+def is_live(stream: TextIO) -> bool:
+    """Tell whether a stream is a terminal on which a line can be changed."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def has_color(stream: TextIO) -> bool:
+    """Tell whether to colour what goes to a stream: to a terminal only, and not with NO_COLOR (no-color.org)."""
+    return is_live(stream) and not os.environ.get("NO_COLOR")
+
+
+class LiveLine:
+    """One line that changes on a terminal; elsewhere a line for each ``step``. Use as a context manager.
+
+    ``out``: standard output unless given.
+    """
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = out or sys.stdout
+        self._live = is_live(self._out)
+        self._step: str | None = None
+        self._shown = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.end()
+
+    def show(self, line: str, step: str = "") -> None:
+        """Show a new state of the line."""
+        if self._live:
+            if line != self._shown:
+                self._out.write(f"\r\x1b[K{_encodable(printable(line), self._out)}")
+                self._out.flush()
+        elif step != self._step:
+            show(line, out=self._out)
+        self._shown, self._step = line, step
+
+    def end(self) -> None:
+        """End the line; what is shown next begins a new one."""
+        if self._live and self._shown:
+            self._out.write("\n")
+            self._out.flush()
+        self._shown, self._step = "", None
+
+
+class Progress:
+    """Shows on standard error how far ``total`` steps have come: a bar on a terminal, one line at the end elsewhere.
+
+    Use as a context manager. ``total`` None: not known, the number of steps is shown. ``quiet``: shows nothing.
+    """
+
+    def __init__(self, title: str, total: int | None, quiet: bool = False) -> None:
+        self._title = title
+        self._total = total
+        self._quiet = quiet
+        self._live = is_live(sys.stderr) and not quiet
+        self._line = LiveLine(sys.stderr)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._line.end()
+        elif not self._quiet and kind is None:
+            show(f"{self._title}: done", out=sys.stderr)
+
+    def show(self, done: int, what: str = "") -> None:
+        """Show the number of finished steps, and the current one."""
+        if self._live:
+            figure = f"{bar(done, self._total)} {percent(done, self._total):3} %" if self._total else f"{done}"
+            self._line.show(f"{self._title} {figure} {what[:40]}".rstrip())
+
+
+def percent(done: int, total: int) -> int:
+    """Return the share in percent, from 0 to 100 whatever the numbers are."""
+    return max(0, min(100, 100 * done // total)) if total > 0 else 0
+
+
+def bar(done: int, total: int, width: int = _WIDTH) -> str:
+    """Return a bar of ``width`` characters for the share of ``total`` that is done."""
+    return f"{'█' * (width * percent(done, total) // 100):·<{width}}"
+
+
+def _write(stream: TextIO, text: str, style: Style | None, end: str) -> None:
+    text = _encodable(text, stream)
+    if style is not None and has_color(stream):
+        text = f"{_STYLES[style]}{text}{_PLAIN}"
+    stream.write(text + end)
+    stream.flush()
+
+
+def _encodable(text: str, stream: TextIO) -> str:
+    """Return the text with escape sequences for what the stream's encoding lacks."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)

@@ -1,0 +1,114 @@
+"""On a slow way poses become few and small rather than old."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+
+import posewire
+from client.conftest import Link
+from posewire.client import congestion as module
+from posewire.client.congestion import Congestion
+from posewire.server.host import Host
+
+
+class Way:
+    """Answers probes when the test says so, on the test's clock."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        monkeypatch.setattr(module, "monotonic", lambda: self.now)
+        self.probes: list[asyncio.Future[None]] = []
+        self.held = False
+        self.congestion = Congestion(self.probe, self.hold)
+
+    async def probe(self) -> None:
+        self.probes.append(asyncio.get_running_loop().create_future())
+        await self.probes[-1]
+
+    def hold(self, held: bool) -> None:
+        self.held = held
+
+    async def answer(self, size: int, seconds: float) -> None:
+        """Send a pose, and let the probe after it come back."""
+        before = len(self.probes)
+        self.congestion.sent(size)
+        await asyncio.sleep(0)
+        assert len(self.probes) == before + 1
+        self.now += seconds
+        self.probes[-1].set_result(None)
+        await asyncio.sleep(0.001)
+        self.now += 0.2
+
+
+async def test_a_way_with_a_queue_is_congested_and_poses_go_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    way = Way(monkeypatch)
+    for _ in range(3):
+        await way.answer(500, 0.02)
+    assert not way.congestion.congested
+    for _ in range(3):
+        await way.answer(500, 0.12)
+    assert way.congestion.congested
+    assert way.congestion.bytes_s == pytest.approx(5000)
+    way.congestion.sent(500)
+    assert way.held
+    await asyncio.sleep(0)
+    way.probes[-1].set_result(None)
+    await asyncio.sleep(0.001)
+    assert not way.held
+    await way.congestion.close()
+
+
+async def test_jitter_is_no_queue_and_a_very_late_answer_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    way = Way(monkeypatch)
+    for seconds in (0.02, 0.1, 0.1, 0.02, 0.15, 0.03, 0.12):
+        await way.answer(500, seconds)
+        assert not way.congestion.congested
+    await way.answer(500, 0.5)
+    assert way.congestion.congested
+    await way.congestion.close()
+
+
+async def test_a_way_that_is_free_again_carries_more_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    way = Way(monkeypatch)
+    await way.answer(500, 0.02)
+    await way.answer(500, 0.52)
+    found: list[float | None] = [way.congestion.bytes_s]
+    while found[-1] is not None:
+        await way.answer(500, 0.02)
+        found.append(way.congestion.bytes_s)
+        assert len(found) < 40
+    grown = [value for value in found if value is not None]
+    assert grown[0] == pytest.approx(1000)
+    assert all(after <= 1.3 * before * 1.001 for before, after in itertools.pairwise(grown))
+    await way.congestion.close()
+
+
+async def test_a_narrow_link_makes_poses_coarse_and_breaks_nothing(host: Host, link: Link) -> None:
+    async with posewire.connect(link.url) as publishing, posewire.connect(host.url) as watching:
+        sender = (await publishing.join("studio", publish=["pose"], subscribe=[])).sender(fps=60)
+        poses = (await watching.join("studio")).poses()
+        chance = np.random.default_rng(1)
+
+        async def send() -> None:
+            while True:
+                sender.send(body=chance.normal(0, 0.3, (33, 4)))
+                await asyncio.sleep(0.01)
+
+        async def until(coarse: Any) -> None:
+            while not coarse((await anext(poses)).coarse):
+                pass
+
+        sending = asyncio.create_task(send())
+        await until(lambda coarse: coarse == 0)
+        await link.change(kbit_s=24)
+        await until(lambda coarse: coarse >= 3)
+        assert publishing.status()["congested"]
+        await link.change(kbit_s=0)
+        await until(lambda coarse: coarse == 0)
+        sending.cancel()
+        assert publishing.statistics()["reconnects"] == 0

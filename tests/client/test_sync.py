@@ -1,0 +1,81 @@
+"""The desktop side without asyncio."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import posewire
+from posewire.errors import HostUnreachableError, NotConnectedError, PoseError, WireError
+from posewire.server.host_process import HostProcess
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with HostProcess() as host:
+        yield host.url
+
+
+def test_a_script_sends_and_another_looks(url: str) -> None:
+    with posewire.sync.connect(url, device="left-arm") as first, posewire.sync.connect(url) as second:
+        room = second.join("studio")
+        sender = first.join("studio", publish=["pose"]).sender(fps=200)
+        assert room.latest("left-arm") is None
+        assert sender.send(body=np.full((33, 4), 0.25))
+        pose = next(room.poses(timeout_s=10))
+        assert pose.device == "left-arm"
+        latest = room.latest("left-arm")
+        assert latest is not None
+        assert latest.values["body33"][0, 0] == 0.25
+        assert latest.age_ms >= 0
+        with pytest.raises(PoseError):
+            sender.send(body=np.zeros((3, 4)))
+        assert sender.statistics()["sent"] == 1
+        assert list(room.poses(timeout_s=0.05)) == []
+        assert {member.device for member in room.members().values()} >= {"left-arm"}
+
+
+def test_messages_and_a_shared_state(url: str) -> None:
+    with posewire.sync.connect(url, device="a") as first, posewire.sync.connect(url, device="b") as second:
+        room, other = first.join("talk"), second.join("talk")
+        heard: list[object] = []
+        other.on("message", lambda message: heard.append(message.data))
+        assert room.send({"scene": 1}) == 1
+        room.post(b"bytes", to="b")
+        state, seen = room.shared_state(), other.shared_state()
+        state.update({"scene": 2})
+        deadline = time.monotonic() + 10
+        while (len(heard) < 2 or dict(seen) != {"scene": 2}) and time.monotonic() < deadline:
+            time.sleep(0.002)
+        assert heard == [{"scene": 1}, b"bytes"]
+        assert dict(seen) == dict(state) == {"scene": 2}
+        with pytest.raises(WireError):
+            other.lock()
+        assert [found["room"] for found in first.list_rooms()] == ["talk"]
+        assert first.status()["state"] == "connected"
+        room.kick(other.slot)
+        assert [message.data for message in other.messages(timeout_s=10)] == heard  # from joining to the end
+        assert other.closed == "kicked"
+
+
+def test_what_goes_wrong_is_raised(url: str) -> None:
+    with pytest.raises(HostUnreachableError), posewire.sync.connect("ws://127.0.0.1:9/posewire/v1/"):
+        pass
+    with posewire.sync.connect(url) as connection:
+        room = connection.join("studio")
+    with pytest.raises(NotConnectedError):
+        connection.join("studio")
+    with pytest.raises(NotConnectedError):
+        room.post("hello")
+    with pytest.raises(NotConnectedError):
+        posewire.sync.connect(url).status()
+
+
+def test_importing_the_package_loads_nothing() -> None:
+    code = "import posewire, sys; assert 'websockets' not in sys.modules; assert callable(posewire.sync.connect)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,112 @@
+"""The one place through which all output of commands goes."""
+
+import ast
+import io
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posewire import terminal
+
+PACKAGE = Path(terminal.__file__).parent
+
+CHILDREN = {"bench/relay_load.py", "bench/relay_servers.py", "bench/talk_backends.py", "bench/talk_load.py"}
+"""Programs whose output another program reads."""
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_no_command_writes_past_it() -> None:
+    past = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = path.relative_to(PACKAGE).as_posix()
+        if "/micropython/" in name or name == "terminal.py" or name in CHILDREN or name == "sim/fixtures.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                to_terminal = any(
+                    isinstance(arg, ast.Attribute) and ast.unparse(arg) == "sys.stdout" for arg in node.args
+                )
+                if called in ("print", "sys.stdout.write", "sys.stderr.write") or (
+                    called == "json.dump" and to_terminal
+                ):
+                    past.append(f"{name}:{node.lineno}")
+    assert past == []
+
+
+def test_a_line_of_a_peer_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.show("name\n\x1b[31mforged")
+    assert capsys.readouterr().out == "name\\n\\x1b[31mforged\n"
+    terminal.show_text("two\nlines\x1b[0m")
+    assert capsys.readouterr().out == "two\nlines\\x1b[0m\n"
+    terminal.warn("no room\nposewire: forged")
+    assert capsys.readouterr().err == "posewire: no room\n  posewire: forged\n"
+
+
+def test_what_the_encoding_lacks_is_escaped() -> None:
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding="ascii")
+    terminal.show("█ Ä", out=out)
+    assert raw.getvalue() == b"\\u2588 \\xc4\n"
+
+
+def test_colours_are_for_terminals_and_not_with_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+
+    def shown(out: io.StringIO) -> str:
+        terminal.show("bad", style="red", out=out)
+        return out.getvalue()
+
+    assert shown(Terminal()) == "\x1b[31mbad\x1b[0m\n"
+    assert shown(io.StringIO()) == "bad\n"
+    monkeypatch.setenv("TERM", "dumb")
+    assert shown(Terminal()) == "bad\n"
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert shown(Terminal()) == "bad\n"
+
+
+@given(st.integers(), st.integers())
+def test_a_bar_has_its_width_whatever_is_reported(done: int, total: int) -> None:
+    assert len(terminal.bar(done, total)) == len(terminal.bar(0, 1))
+    assert 0 <= terminal.percent(done, total) <= 100
+
+
+def test_a_changing_line_is_one_line_on_a_terminal_and_a_line_for_each_step_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    for out, expected in (
+        (Terminal(), "\r\x1b[Ksending 1\r\x1b[Ksending 2\r\x1b[Kdone\\r\n"),
+        (io.StringIO(), "sending 1\ndone\\r\n"),
+    ):
+        with terminal.LiveLine(out) as line:
+            line.show("sending 1", "sending")
+            line.show("sending 2", "sending")
+            line.show("done\r", "done")
+        assert out.getvalue() == expected
+
+
+def test_progress_says_that_it_is_done_where_it_has_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with terminal.Progress("copying", 10) as progress:
+        progress.show(5, "a file")
+    assert capsys.readouterr() == ("", "copying: done\n")
+    with terminal.Progress("copying", 10, quiet=True):
+        pass
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_is_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", out := Terminal())
+    with terminal.Progress("copying", 2) as progress:
+        progress.show(1, "a\x1b[2J")
+    assert out.getvalue() == f"\r\x1b[Kcopying {'█' * 14}{'·' * 14}  50 % a\\x1b[2J\n"
