@@ -9,6 +9,8 @@ from typing import Any
 from posewire.identity.tables import AUDIT_KEPT
 from posewire.log import LogThrottle
 from posewire.store import Store
+from posewire.store.rows import readable
+from posewire.wire.json_text import parse_json
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ def read_entries(connection: sqlite3.Connection, last: int) -> list[AuditEntry]:
     rows = connection.execute(
         "SELECT time, event, who, device, peer, detail FROM audit ORDER BY id DESC LIMIT ?", (last,)
     ).fetchall()
-    return [
-        AuditEntry(when, event, who, device, peer, json.loads(detail))
-        for when, event, who, device, peer, detail in reversed(rows)
-    ]
+    return readable(reversed(rows), _entry, "audit entry")
+
+
+def _entry(when: float, event: str, who: str, device: str, peer: str, detail: str) -> AuditEntry:
+    return AuditEntry(float(when), event, who, device, peer, dict(parse_json(detail)))

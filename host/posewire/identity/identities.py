@@ -19,6 +19,7 @@ from posewire.identity.principal import DEVICE_SCOPES, Principal, PrincipalKind,
 from posewire.identity.stock_token import make_stock_token, verify_stock_token
 from posewire.printable import printable
 from posewire.store import Store
+from posewire.store.rows import readable
 
 PREFIX = "pw_"
 CODE_LIFETIME = 600.0
@@ -276,10 +277,7 @@ def revoke_token(connection: sqlite3.Connection, token_id: str, who: str) -> Non
 def read_devices(connection: sqlite3.Connection) -> list[Device]:
     """Return all devices, also revoked ones."""
     rows = connection.execute("SELECT device_id, client_id, name, scopes, paired, revoked FROM devices ORDER BY paired")
-    return [
-        Device(device_id, client_id, name, read_scopes(scopes), paired, revoked)
-        for device_id, client_id, name, scopes, paired, revoked in rows
-    ]
+    return readable(rows, _device, "paired device")
 
 
 def read_tokens(connection: sqlite3.Connection) -> list[IssuedToken]:
@@ -287,10 +285,7 @@ def read_tokens(connection: sqlite3.Connection) -> list[IssuedToken]:
     rows = connection.execute(
         "SELECT id, hash, kind, name, device_id, scopes, issued, expires, revoked FROM tokens ORDER BY issued"
     )
-    return [
-        IssuedToken(token_id, digest, kind, name, device_id, read_scopes(scopes), issued, expires, revoked)
-        for token_id, digest, kind, name, device_id, scopes, issued, expires, revoked in rows
-    ]
+    return readable(rows, _token, "issued token")
 
 
 def read_pairings(connection: sqlite3.Connection) -> list[Pairing]:
@@ -318,6 +313,26 @@ def _want_pairing(connection: sqlite3.Connection, device_id: str, client_id: str
     # Nobody has proven anything yet: what the board calls itself is no name to stand where others have theirs.
     write_entry(connection, "pairing wanted", "", device=device_id, peer=peer, board=board)
     return pairing
+
+
+def _device(device_id: str, client_id: str, name: str, scopes: str, paired: float, revoked: float | None) -> Device:
+    until = None if revoked is None else float(revoked)
+    return Device(device_id, client_id, name, read_scopes(scopes), float(paired), until)
+
+
+def _token(
+    token_id: str,
+    digest: bytes,
+    kind: PrincipalKind,
+    name: str,
+    device_id: str,
+    scopes: str,
+    issued: float,
+    expires: float | None,
+    revoked: float | None,
+) -> IssuedToken:
+    ends = [None if value is None else float(value) for value in (expires, revoked)]
+    return IssuedToken(token_id, bytes(digest), kind, name, device_id, read_scopes(scopes), float(issued), *ends)
 
 
 def _device_principal(device: Device) -> Principal:

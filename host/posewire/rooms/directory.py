@@ -48,9 +48,14 @@ class RoomDirectory:
         return room, member
 
     def restore(self, name: str, saved: Mapping[str, Any]) -> Room:
-        """Bring back a room as ``Room.as_dict`` saved it; its members are away."""
-        room = self.rooms[name] = Room(name, self.settings, self._counters, self._snapshots)
+        """Bring back a room as ``Room.as_dict`` saved it; its members are away.
+
+        Raises:
+            Exception: ``saved`` makes no sense; there is no such room then.
+        """
+        room = Room(name, self.settings, self._counters, self._snapshots)
         room.restore(saved)
+        self.rooms[name] = room
         return room
 
     def leave(self, room: Room, member: Member, reason: str = "left") -> None:
