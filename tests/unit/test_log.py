@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from posewire.log import LINES, QUIET, LineLimit
 from posewire.server.host_process import HostProcess
 
 
@@ -36,3 +37,14 @@ def test_no_peer_can_forge_a_line_of_the_text_log() -> None:
     assert lines[0].endswith(r' refused why="x\n12:00:00.000 info    forged" name=\x1b[2J\x9b')
     assert lines[1].endswith(" failed")
     assert all(line.startswith("  ") for line in lines[2:])
+
+
+def test_lines_of_one_event_are_bounded_and_the_next_tells_how_many_were_not_written() -> None:
+    now = 0.0
+    limit = LineLimit(lambda: now)
+    assert [limit.admit("abort") for _ in range(LINES + 5)] == [0] * LINES + [None] * 5
+    assert limit.admit("listen") == 0  # another event
+    now = QUIET
+    assert limit.admit("abort") == 5
+    now = 3 * QUIET
+    assert limit.admit("abort") == 0

@@ -9,14 +9,17 @@ from typing import Any
 from posewire import __version__
 from posewire.errors import ToolError
 from posewire.log import EventLog
-from posewire.server.connection.iot_things import IotThings, send_nowhere
+from posewire.server.connection.iot_things import MAX_TOOL_BYTES, IotContent, IotThings, send_nowhere, tool_size
 from posewire.voice.tools.base import ToolInfo
+from posewire.wire.json_shape import as_list, as_object, as_text
 from posewire.wire.messages import Message
 from posewire.wire.requests import Iot
 
 CALL_TIMEOUT = 30.0
 _LIST_TIMEOUT = 10.0
-_MAX_PAGES = 32
+MAX_TOOLS = 256
+"""Tools that one device may list."""
+
 _PROTOCOL_VERSION = "2024-11-05"
 
 
@@ -29,11 +32,12 @@ class DeviceToolClient:
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._tools: dict[str, ToolInfo] = {}
+        self._size = 0
         self._things = IotThings(send)
 
     def available(self) -> Mapping[str, ToolInfo]:
         """Return the tools by name."""
-        return {**self._things.tools, **self._tools}
+        return {**self._things.content.tools, **self._tools}
 
     async def discover(self) -> None:
         """Initialize the device's MCP server and list its tools, page by page.
@@ -51,18 +55,23 @@ class DeviceToolClient:
             },
             _LIST_TIMEOUT,
         )
-        cursor = ""
-        for _ in range(_MAX_PAGES):
+        cursor: str | int = ""
+        while True:
             result = await self._request("tools/list", {"cursor": cursor} if cursor else {}, _LIST_TIMEOUT)
-            for tool in result.get("tools", []):
-                if isinstance(tool, dict) and isinstance(tool.get("name"), str):
-                    schema = tool.get("inputSchema")
-                    self._tools[tool["name"]] = ToolInfo(
-                        str(tool.get("description", "")), schema if isinstance(schema, dict) else {}
-                    )
-            cursor = result.get("nextCursor") or ""
-            if not isinstance(cursor, str) or not cursor:
+            new, left_out = self._add_page(as_list(result.get("tools")))
+            given = result.get("nextCursor")
+            # The protocol's cursors are texts; some devices send the number of the page.
+            cursor = given if isinstance(given, str | int) and not isinstance(given, bool) else ""
+            if left_out or (cursor and not new):
+                self.log.warning("tools_left_out", listed=len(self._tools), bytes=self._size)
                 return
+            if not cursor:
+                return
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the descriptions of all tools, as JSON."""
+        return self._size + self._things.content.size
 
     async def try_discover(self) -> None:
         """Discover the tools, and log how many there are or why there are none."""
@@ -92,8 +101,8 @@ class DeviceToolClient:
             return self._things.call(name, arguments)
         result = await self._request("tools/call", {"name": name, "arguments": dict(arguments)}, CALL_TIMEOUT)
         texts = [
-            str(part.get("text", ""))
-            for part in result.get("content", [])
+            as_text(part.get("text"))
+            for part in as_list(result.get("content"))
             if isinstance(part, dict) and part.get("type") == "text"
         ]
         text = "\n".join(texts)
@@ -117,13 +126,17 @@ class DeviceToolClient:
         else:
             waiting.set_exception(ToolError("the device's answer has no result object"))
 
-    def on_iot(self, iot: Iot) -> None:
-        """Add legacy methods and states: see ``IotThings``. They do not replace a tool that the device lists itself.
+    def with_iot(self, iot: Iot) -> IotContent:
+        """Return the legacy methods and states with those of a message; nothing changes yet.
 
         Raises:
-            WireError: ``too_many``: the device has too many such tools.
+            WireError: ``too_many``: the device has too many such tools, or they are too long.
         """
-        self._things.update(iot)
+        return self._things.updated(iot)
+
+    def take_iot(self, content: IotContent) -> None:
+        """Take what ``with_iot`` returned. It does not replace a tool that the device lists itself."""
+        self._things.content = content
 
     def close(self) -> None:
         """Fail every call that still waits, and drop the reference to the connection; later messages go nowhere."""
@@ -133,6 +146,23 @@ class DeviceToolClient:
         # The connection holds these tools: with the way back they would wait for the collector together.
         self._send = send_nowhere
         self._things.close()
+
+    def _add_page(self, page: list[Any]) -> tuple[int, int]:
+        """Add the tools of a page; return how many are new, and how many were left out because they are too many."""
+        new = left_out = 0
+        for tool in map(as_object, page):
+            name = as_text(tool.get("name"))
+            if not name:
+                continue
+            info = ToolInfo(as_text(tool.get("description")), as_object(tool.get("inputSchema")))
+            known = self._tools.get(name)
+            size = self._size + tool_size(name, info) - (tool_size(name, known) if known is not None else 0)
+            if size > MAX_TOOL_BYTES or (known is None and len(self._tools) >= MAX_TOOLS):
+                left_out += 1
+                continue
+            self._tools[name], self._size = info, size
+            new += known is None
+        return new, left_out
 
     async def _request(self, method: str, params: Message, within: float) -> Message:
         request_id = next(self._ids)

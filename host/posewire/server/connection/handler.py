@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from posewire.errors import WireError
-from posewire.log import EventLog
+from posewire.log import EventLog, LineLimit
 from posewire.server.authenticator import Identity
 from posewire.server.connection.context import ConnectionContext
 from posewire.server.connection.device_tools import DeviceToolClient
@@ -50,7 +50,7 @@ class ConnectionHandler:
         self.websocket = websocket
         self._context = context
         self._leaving = False
-        self.log = EventLog(device=self.device_id, session=self.session_id[:8])
+        self.log = EventLog(LineLimit(), device=self.device_id, session=self.session_id[:8])
         settings = context.settings()
         self.limits = PeerLimits(settings.flood, context.counters, context.audit)
         self.room = RoomLink(self, websocket, context.rooms)

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from posewire.errors import ProviderError
-from posewire.pcm import Pcm
-
-_RATES = range(4000, 192_001)
+from posewire.pcm import SPEECH_RATES, Pcm
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Speech:
     rate: int
 
     def __post_init__(self) -> None:
-        if self.rate not in _RATES:
+        if self.rate not in SPEECH_RATES:
             raise ProviderError(f"speech of {self.rate} samples a second cannot be played")
 
 
