@@ -19,6 +19,7 @@ from posewire.server.http import app as http_module
 from posewire.server.http.app import HttpSide
 from posewire.server.http.request import authorize
 from posewire.server.http.settings import HttpSettings
+from posewire.server.transport.openings import Openings
 from posewire.server.transport.protocol_detect import ProtocolDetector, wants_websocket
 from server.conftest import Peers, settings
 
@@ -82,7 +83,7 @@ async def serve(host: Host) -> AsyncIterator[Serve]:
     async def start(limits: HttpSettings) -> tuple[str, int]:
         side = HttpSide(host.services, ROUTES, limits)
         server = await asyncio.get_running_loop().create_server(
-            lambda: ProtocolDetector(asyncio.Protocol, side.protocol, {}), "127.0.0.1", 0
+            lambda: ProtocolDetector(asyncio.Protocol, side.protocol, Openings()), "127.0.0.1", 0
         )
         servers.append((server, side))
         found: tuple[str, int] = server.sockets[0].getsockname()
@@ -214,7 +215,7 @@ def test_the_head_tells_a_websocket(head: bytes, websocket: bool) -> None:
 
 
 async def test_who_says_nothing_makes_room_for_others(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("posewire.server.transport.protocol_detect.MAX_WAITING", 5)
+    monkeypatch.setattr("posewire.server.transport.openings.MAX_WAITING", 5)
     silent = [await asyncio.open_connection(*address(host)) for _ in range(12)]
     assert status(await raw(address(host), request("/healthz"))) == 200
     ended = [asyncio.ensure_future(reader.read()) for reader, _ in silent]
