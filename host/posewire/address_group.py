@@ -3,7 +3,14 @@
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from posewire.loopback import is_loopback
+
 _PREFIX = 64
+
+
+def limited_group(address: str) -> str:
+    """Return the group of an address; empty for this machine's, which no limit counts: a proxy may be there."""
+    return "" if is_loopback(address) else address_group(address)
 
 
 @lru_cache(4096)

@@ -46,8 +46,11 @@ class SharedState:
         publish: Callable[[Json], None] | None = None,
         value: Mapping[str, Any] | None = None,
         version: int | None = None,
+        admit: Callable[[int], None] | None = None,
     ) -> None:
+        """``admit``: is called with the bytes that a change adds at most, before it is made; raises StateError."""
         self.name = name
+        self._admit = admit
         # Never below what an earlier owner of the name had reached: its mirrors must notice that this is another state.
         self.version = time.time_ns() // 1_000_000 if version is None else version
         self.value: Json = dict(value or {})
@@ -68,7 +71,8 @@ class SharedState:
         """Apply a merge patch and return the new version. A patch whose id was applied already changes nothing.
 
         Raises:
-            StateError: ``base`` is given and not the newest version (stale), or the state becomes too large.
+            StateError: ``base`` is given and not the newest version (stale), or the state becomes too large, or all
+                states of its owner do.
         """
         if patch_id and patch_id in self._applied:
             return self.version
@@ -80,6 +84,9 @@ class SharedState:
             raise StateError(f'"{self.name}" would have {size} bytes; it must have at most {MAX_BYTES}')
         # Both are written out before anything changes: a change that could not be sent to anybody is none.
         patch = _Patch(patch_id or uuid.uuid4().hex[:12], self.version, dict(changes), len(json.dumps(changes)))
+        growth = size - self._value_size + patch.size
+        if self._admit is not None and growth > 0:
+            self._admit(growth)
         self.value, self._value_size = value, size
         self.version += 1
         self._remember(patch)

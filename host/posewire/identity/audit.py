@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from posewire.address_group import address_group
 from posewire.identity.tables import AUDIT_KEPT
 from posewire.log import LogThrottle
 from posewire.store import Store
@@ -38,7 +39,7 @@ class Audit:
 
     def refused(self, code: str, who: str, *, device: str = "", peer: str = "", **detail: Any) -> None:
         """Write that a peer was refused, once for a burst of the same: an attacker must not fill the disk."""
-        if self._throttle.admit((code, peer.rpartition(":")[0])) is not None:
+        if self._throttle.admit((code, address_group(peer.rpartition(":")[0]))) is not None:
             self.record(f"refused {code}", who, device=device, peer=peer, **detail)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from posewire.address_group import address_group, limited_group
 from posewire.errors import StoreError, WireError
 from posewire.identity.audit import write_entry
 from posewire.identity.principal import DEVICE_SCOPES, Principal, PrincipalKind, read_scopes
@@ -27,6 +28,9 @@ CODE_LIFETIME = 600.0
 
 MAX_CODES = 500
 """Largest number of waiting codes."""
+
+MAX_CODES_OF_ADDRESS = 125
+"""Largest number of waiting codes of one address, behind which there may be a whole class of devices."""
 
 _KEY = "device-tokens"
 
@@ -300,9 +304,13 @@ def _want_pairing(connection: sqlite3.Connection, device_id: str, client_id: str
     for known in read_pairings(connection):
         if (known.device_id, known.client_id) == (device_id, client_id):
             return known
-    taken = {row[0] for row in connection.execute("SELECT code FROM pairings")}
+    waiting = connection.execute("SELECT code, peer FROM pairings").fetchall()
+    taken = {row[0] for row in waiting}
     if len(taken) >= MAX_CODES:
         raise WireError(f"{MAX_CODES} pairing codes are waiting already: try again later", "too_many")
+    group = limited_group(peer)
+    if group and sum(address_group(row[1]) == group for row in waiting) >= MAX_CODES_OF_ADDRESS:
+        raise WireError(f"{MAX_CODES_OF_ADDRESS} pairing codes of this address are waiting already", "too_many")
     code = next(code for code in iter(lambda: f"{secrets.randbelow(10**6):06}", None) if code not in taken)
     board = printable(board)
     pairing = Pairing(code, device_id, client_id, secrets.token_hex(16), board, peer, now + CODE_LIFETIME)

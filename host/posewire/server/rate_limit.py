@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 
+from posewire.address_group import address_group
 from posewire.errors import WireError
 from posewire.loopback import is_loopback
 
@@ -67,10 +68,11 @@ class FailureLimit:
         """
         if is_loopback(address):
             return authenticate()
-        self._failures.check(address)
+        group = address_group(address)
+        self._failures.check(group)
         try:
             return authenticate()
         except WireError as error:
             if error.code == "unauthorized":
-                self._failures.count(address)
+                self._failures.count(group)
             raise

@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
+from posewire.address_group import limited_group
 from posewire.errors import WireError
 from posewire.log import EventLog, LineLimit
 from posewire.server.authenticator import Identity
@@ -120,11 +121,13 @@ class ConnectionHandler:
 
     @property
     def held_bytes(self) -> int:
-        """Bytes that the host keeps for this peer: unsent messages, its frames in a room, its dialogue (estimated).
+        """Bytes that the host keeps for this peer: unsent messages, its frames in a room, its dialogue (estimated), its
+        list of tools and its shared state (both as JSON).
 
         Counted on demand; the fixed cost of a connection is not in it.
         """
-        return self.queued_bytes + self.room.held_bytes + self.voice.held_bytes
+        state = self._context.rooms.states.held_bytes_of(device_state(self.device_id))
+        return self.queued_bytes + self.room.held_bytes + self.voice.held_bytes + self.tools.held_bytes + state
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a text message with this session's id."""
@@ -277,7 +280,8 @@ class ConnectionHandler:
         self._context.resumption.keep(self.session_id, state, self._context.settings().resume_window)
 
     def _state(self) -> ResumableState:
-        return ResumableState(self.device_id, self.voice.memory, self.room.room, self.room.member)
+        address = limited_group(self.address)
+        return ResumableState(self.device_id, self.voice.memory, self.room.room, self.room.member, address)
 
     def _resume(self, session_id: str) -> bool:
         state = self._context.resumption.restore(session_id, self.device_id)

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from posewire.errors import WireError
 from posewire.loopback import is_loopback
 from posewire.server.authenticator import said_by
-from posewire.server.http.request import client_address, json_body, limits, services
+from posewire.server.http.request import client_address, client_group, json_body, limits, services
 
 PATH = "/xiaozhi/v1/"
 _ACTIVATION_TIMEOUT = 30_000
@@ -69,7 +69,7 @@ async def activate(request: Request) -> Response:
 async def _activation(request: Request, device_id: str, client_id: str, info: dict[str, Any]) -> dict[str, Any]:
     identities, address = services(request).identities, client_address(request)
     if await identities.pairing_state(device_id, client_id) != "waiting":
-        limits(request).pairing_codes.count(address)
+        limits(request).pairing_codes.count(client_group(request))
     board = info.get("board")
     name = board.get("name") if isinstance(board, dict) else None
     pairing = await identities.want_pairing(device_id, client_id, str(name or "")[:40], address)
@@ -83,9 +83,10 @@ async def _activation(request: Request, device_id: str, client_id: str, info: di
 
 def _count(request: Request, device_id: str) -> None:
     address = client_address(request)
-    limits(request).ota_device.count((address, device_id))
+    group = client_group(request)
+    limits(request).ota_device.count((group, device_id))
     if not is_loopback(address):
-        limits(request).ota_address.count(address)
+        limits(request).ota_address.count(group)
 
 
 def _device(request: Request) -> tuple[str, str]:
