@@ -51,7 +51,7 @@ def count(store: Store, table: str) -> int:
 def add_identities(connection: sqlite3.Connection) -> None:
     for name in ("one", "two"):
         issue_token(connection, name, "person", ["voice"])
-        connection.execute("INSERT INTO devices VALUES (?, 'c', 'n', 'voice', 1.0, NULL)", (name,))
+        connection.execute("INSERT INTO devices VALUES (?, 'c', 'n', 'voice', 1.0, NULL, '')", (name,))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from typing import TypeVar
 
 from posewire.address_group import address_group
-from posewire.errors import WireError
+from posewire.errors import PairingPendingError, WireError
 from posewire.loopback import is_loopback
 
 _T = TypeVar("_T")
@@ -72,6 +72,9 @@ class FailureLimit:
         self._failures.check(group)
         try:
             return authenticate()
+        except PairingPendingError:
+            # Devices that wait try again and again, and a whole class of them may be behind one address.
+            raise
         except WireError as error:
             if error.code == "unauthorized":
                 self._failures.count(group)
