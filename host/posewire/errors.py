@@ -39,6 +39,12 @@ class WireError(PosewireError):
             self.code = code
 
 
+class PairingPendingError(WireError):
+    """A device's token is genuine, but nobody has confirmed its pairing code yet."""
+
+    code = "unauthorized"
+
+
 class FrameError(WireError):
     """A binary message does not parse."""
 

@@ -25,6 +25,8 @@ _LINGER = 0.02
 """Seconds to read the rest of an answer that its reader does not need; then the connection is closed instead."""
 
 _LONGEST_LINE = 256 * 1024
+MAX_BODY = 16 * 1024 * 1024
+"""Longest body that is read whole, where nobody says less: a list of all states of a large home is a few megabytes."""
 
 Form = Callable[[], aiohttp.FormData]
 """Makes a new form for each attempt: a sent form cannot be sent again."""
@@ -59,13 +61,13 @@ class HttpAnswer:
         """Whether the server succeeded (2xx). Redirects are not followed."""
         return 200 <= self.status < 300
 
-    async def read(self, most: int | None = None) -> bytes:
+    async def read(self, most: int = MAX_BODY) -> bytes:
         """Return the whole body, of at most ``most`` bytes."""
         parts, size = [], 0
         while piece := await self.piece():
             parts.append(piece)
             size += len(piece)
-            if most is not None and size > most:
+            if size > most:
                 raise HttpError("sends too much")
         return b"".join(parts)
 

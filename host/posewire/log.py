@@ -38,16 +38,40 @@ class LogThrottle:
         return suppressed if admitted else None
 
 
-class EventLog:
-    """A logger with bound fields."""
+LINES = 10
+"""Lines of one event of one peer within ``QUIET`` seconds."""
 
-    def __init__(self, **bound: Any) -> None:
+
+class LineLimit:
+    """Bounds the lines of each event: ``LINES`` in ``QUIET`` seconds; the next one says how many were suppressed."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock`` counts seconds."""
+        self._clock = clock
+        self._windows: dict[str, tuple[float, int]] = {}
+
+    def admit(self, event: str) -> int | None:
+        """Count a line; return how many were suppressed before it, or None when this one is to be suppressed."""
+        now = self._clock()
+        began, lines = self._windows.get(event, (now - QUIET, 0))
+        suppressed = 0
+        if now - began >= QUIET:
+            suppressed, began, lines = max(0, lines - LINES), now, 0
+        self._windows[event] = (began, lines + 1)
+        return suppressed if lines < LINES else None
+
+
+class EventLog:
+    """A logger with bound fields. ``limit`` bounds the lines of each event; None: all are logged."""
+
+    def __init__(self, limit: LineLimit | None = None, **bound: Any) -> None:
+        self._limit = limit
         self._bound = bound
         self._logger = logging.getLogger(LOGGER)
 
     def bind(self, **fields: Any) -> "EventLog":
-        """Return a log with more fields bound."""
-        return EventLog(**{**self._bound, **fields})
+        """Return a log with more fields bound, and the same limit."""
+        return EventLog(self._limit, **{**self._bound, **fields})
 
     def debug(self, event: str, **fields: Any) -> None:
         """Log a detail for developers of this project."""
@@ -63,11 +87,17 @@ class EventLog:
 
     def exception(self, event: str, **fields: Any) -> None:
         """Log an unexpected exception with its traceback."""
-        self._logger.error(event, exc_info=True, extra={"fields": {**self._bound, **fields}})
+        self._log(logging.ERROR, event, fields, traceback=True)
 
-    def _log(self, level: int, event: str, fields: dict[str, Any]) -> None:
-        if self._logger.isEnabledFor(level):
-            self._logger.log(level, event, extra={"fields": {**self._bound, **fields}})
+    def _log(self, level: int, event: str, fields: dict[str, Any], traceback: bool = False) -> None:
+        if not self._logger.isEnabledFor(level):
+            return
+        suppressed = 0 if self._limit is None else self._limit.admit(event)
+        if suppressed is None:
+            return
+        if suppressed:
+            fields = {**fields, "suppressed": suppressed}
+        self._logger.log(level, event, exc_info=traceback, extra={"fields": {**self._bound, **fields}})
 
 
 class _TextFormatter(logging.Formatter):

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 SAMPLE_RATE = 16_000
 """Samples per second of all sound inside the host: mono, 16 bits."""
 
+SPEECH_RATES = range(4000, 192_001)
+"""Samples per second that sound from outside may have; it is resampled, and 1 Hz would become hours of silence."""
+
 Pcm = NDArray[np.int16]
 """Mono samples."""
 

@@ -101,3 +101,30 @@ def test_a_new_owner_of_the_name_is_noticed() -> None:
     second = SharedState("x", sent.append, {"n": 5}, version=first.version + 1000)
     second.patch({"m": 1})
     assert not mirror.apply(sent[0])
+
+
+def test_the_patches_that_are_kept_are_no_longer_than_a_whole_state() -> None:
+    owner = SharedState("x", value={"a": 0})
+    for number in range(HISTORY * 2):
+        owner.patch({"a": "x" * 10_000 + str(number)}, patch_id=str(number))
+        assert owner.held_bytes <= 2 * state_module.MAX_BYTES
+    assert owner.held_bytes > state_module.MAX_BYTES // 2
+    version = owner.version
+    # A patch is known by its id for as long as before, though its content is gone.
+    assert owner.patch({"a": "again"}, patch_id=str(HISTORY * 2 - HISTORY)) == version
+    mirror = StateMirror()
+    assert mirror.apply(owner.since(version - 20)[0])
+    assert mirror.value == owner.value
+
+
+@pytest.mark.parametrize("deep", [{}, []])
+def test_a_change_that_cannot_be_written_out_changes_nothing(deep: Any) -> None:
+    for _ in range(5000):
+        deep = {"a": deep} if isinstance(deep, dict) else [deep]
+    sent: list[dict[str, Any]] = []
+    owner = SharedState("x", sent.append, {"a": 1})
+    version = owner.version
+    for change in ({"a": deep}, {"a": {1, 2}}):
+        with pytest.raises((RecursionError, TypeError)):
+            owner.patch(change)
+    assert (owner.value, owner.version, sent) == ({"a": 1}, version, [])

@@ -94,7 +94,12 @@ async def test_a_stock_device_is_paired_connects_and_is_shut_out_again(host: Hos
     assert status == 200
     assert answer["firmware"] == {"version": "2.0.5", "url": ""}
     assert answer["websocket"]["url"] == host.url.replace("/posewire/", "/xiaozhi/")
-    assert answer["websocket"]["token"] == ""
+    # Some clients never ask again: the token that comes with the code is good when the code is confirmed.
+    early = answer["websocket"]["token"]
+    for _ in range(3):
+        with pytest.raises(InvalidStatus) as caught:
+            await connect(host.url, additional_headers=bearer(early, **DEVICE))
+        assert caught.value.response.status_code == 401
     assert abs(answer["server_time"]["timestamp"] / 1000 - datetime.datetime.now().timestamp()) < 60
     code = answer["activation"]["code"]
     assert len(code) == 6
@@ -106,6 +111,8 @@ async def test_a_stock_device_is_paired_connects_and_is_shut_out_again(host: Hos
     status, answer = await http(host, "/xiaozhi/ota/", DEVICE, INFO)
     assert "activation" not in answer
     assert (await http(host, "/xiaozhi/ota/activate", DEVICE, {}))[0] == 200
+    async with connect(host.url, additional_headers=bearer(early, **DEVICE)):
+        pass
     token = answer["websocket"]["token"]
     async with connect(answer["websocket"]["url"], additional_headers=bearer(token, **DEVICE)) as socket:
         peer = Peer(socket)
@@ -114,6 +121,7 @@ async def test_a_stock_device_is_paired_connects_and_is_shut_out_again(host: Hos
         # Another device cannot use its token, and nobody its address.
         for headers in (
             bearer(token, **{**DEVICE, "Device-Id": "aa:bb:cc:00:00:02"}),
+            bearer(early, **{**DEVICE, "Client-Id": "other"}),
             bearer(token, **{**DEVICE, "Client-Id": "other"}),
             bearer("", **DEVICE),
         ):
@@ -125,8 +133,9 @@ async def test_a_stock_device_is_paired_connects_and_is_shut_out_again(host: Hos
             while True:
                 await asyncio.wait_for(socket.recv(), 10)
         assert socket.close_code == 1008
-    with pytest.raises(InvalidStatus):
-        await connect(host.url, additional_headers=bearer(token, **DEVICE))
+    for gone in (token, early):
+        with pytest.raises(InvalidStatus):
+            await connect(host.url, additional_headers=bearer(gone, **DEVICE))
     assert "activation" in (await http(host, "/xiaozhi/ota/", DEVICE, INFO))[1]
     log = await posewire("audit", "--json", "--store", store)
     events = [json.loads(line)["event"] for line in log.splitlines()]
@@ -134,6 +143,34 @@ async def test_a_stock_device_is_paired_connects_and_is_shut_out_again(host: Hos
         "pairing wanted", "paired", "revoked", "pairing wanted",
     ]  # fmt: skip
     assert "refused unauthorized" in events
+
+
+async def test_a_page_of_another_address_may_ask_where_authentication_protects_what_follows(host: Host) -> None:
+    url = host.url.replace("ws", "http", 1).replace("/posewire/v1/", "/xiaozhi/ota/")
+
+    def origins(method: str, address: str, headers: dict[str, str]) -> list[str | None]:
+        found = []
+        for path in ("", "activate"):
+            if method == "GET" and path:
+                continue
+            request = urllib.request.Request(address + path, None, headers, method=method)
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                found.append(answer.headers["Access-Control-Allow-Origin"])
+                allowed = answer.headers["Access-Control-Allow-Headers"]
+                assert allowed is None or {"device-id", "client-id", "content-type"} <= set(allowed.split(", "))
+        return found
+
+    page = {"Origin": "http://192.0.2.1:8006"}
+    assert await asyncio.to_thread(origins, "OPTIONS", url, page) == ["*", "*"]
+    assert await asyncio.to_thread(origins, "GET", url, {**page, **DEVICE}) == ["*"]
+    # Nothing else is for pages of other addresses.
+    with pytest.raises(urllib.error.HTTPError):
+        await asyncio.to_thread(origins, "OPTIONS", url.replace("/xiaozhi/ota/", "/api/devices"), page)
+    open_host = Host(settings())
+    await open_host.start()
+    url = open_host.url.replace("ws", "http", 1).replace("/posewire/v1/", "/xiaozhi/ota/")
+    assert await asyncio.to_thread(origins, "GET", url, DEVICE) == [None]
+    await open_host.stop()
 
 
 async def test_a_device_without_a_name_or_a_body_is_refused(host: Host) -> None:

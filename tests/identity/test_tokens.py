@@ -18,7 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from posewire.cli import main
-from posewire.errors import ConfigError, StoreError, WireError
+from posewire.errors import ConfigError, PairingPendingError, StoreError, WireError
 from posewire.identity.audit import read_entries, write_entry
 from posewire.identity.identities import Identities, issue_token, pair, revoke_device, revoke_token
 from posewire.identity.jwt_tokens import JwtVerifier
@@ -26,6 +26,7 @@ from posewire.identity.principal import Principal, covers, grants
 from posewire.identity.settings import read_auth
 from posewire.identity.stock_token import VALID_FOR, make_stock_token, verify_stock_token
 from posewire.identity.tables import AUDIT, IDENTITY
+from posewire.server.rate_limit import FailureLimit
 from posewire.store import MEMORY, Store
 
 KEY = b"k" * 32
@@ -249,6 +250,76 @@ def test_a_device_that_was_revoked_and_paired_again_needs_a_new_token(
     fresh = identities.device_token(MAC, CLIENT)
     assert fresh is not None
     assert identities.of_device_token(fresh, MAC, CLIENT) is not None
+
+
+@pytest.mark.parametrize("generation", ["", "a random value"])
+def test_a_host_whose_clock_is_behind_knows_its_own_devices(
+    store: Store, monkeypatch: pytest.MonkeyPatch, generation: str
+) -> None:
+    row = ("123456", MAC, CLIENT, generation, "", "", time.time() + 60)
+    store.run_now(lambda c: c.execute("INSERT INTO pairings VALUES (?, ?, ?, ?, ?, ?, ?)", row))
+    store.run_now(lambda c: pair(c, "123456", "", (), ""))
+    token = Identities(store).device_token(MAC, CLIENT)
+    assert token is not None
+    long_ago = time.time() - 365 * 86400
+    monkeypatch.setattr(time, "time", lambda: long_ago)
+    assert Identities(store).of_device_token(token, MAC, CLIENT) is not None
+    # What it makes meanwhile is good afterwards, too.
+    early = Identities(store).device_token(MAC, CLIENT)
+    assert early is not None
+    assert (Identities(store).of_device_token(early, MAC, CLIENT) is not None) == bool(generation)
+
+
+async def test_a_token_of_before_the_clock_was_set_back_does_not_outlive_its_pairing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identities = Identities(store)
+
+    async def pair_again() -> str:
+        pairing = await identities.want_pairing(MAC, CLIENT, "", "")
+        await identities.pair(pairing.code)
+        token = identities.device_token(MAC, CLIENT)
+        assert token is not None
+        return token
+
+    token = await pair_again()
+    await identities.revoke_device(MAC)
+    long_ago = time.time() - 365 * 86400
+    monkeypatch.setattr(time, "time", lambda: long_ago)
+    fresh = await pair_again()
+    assert identities.of_device_token(token, MAC, CLIENT) is None
+    assert identities.of_device_token(fresh, MAC, CLIENT) is not None
+
+
+async def test_a_token_beside_the_code_is_good_when_the_code_is_confirmed(store: Store) -> None:
+    identities = Identities(store)
+    pairing = await identities.want_pairing(MAC, CLIENT, "", "")
+    token = identities.pending_token(pairing)
+    for known in (identities, Identities(store)):  # also after a restart
+        assert known.of_device_token(token, MAC, CLIENT) is None
+        assert known.is_pending_token(token, MAC, CLIENT)
+        assert not known.is_pending_token(token, MAC, "other")
+        assert not known.is_pending_token(token[:-1] + "0", MAC, CLIENT)
+    await identities.pair(pairing.code)
+    assert identities.of_device_token(token, MAC, CLIENT) is not None
+    assert identities.of_device_token(token, MAC, "other") is None
+    assert identities.of_device_token(token, "aa:bb:cc:00:00:02", CLIENT) is None
+    # A later pairing has other tokens, also the ones beside its code.
+    await identities.revoke_device(MAC)
+    second = await identities.want_pairing(MAC, CLIENT, "", "")
+    await identities.pair(second.code)
+    assert identities.of_device_token(token, MAC, CLIENT) is None
+
+
+def test_devices_that_wait_do_not_lock_their_address_out() -> None:
+    def waits() -> None:
+        raise PairingPendingError("not yet")
+
+    limit = FailureLimit(3)
+    for _ in range(10):
+        with pytest.raises(PairingPendingError):
+            limit.attempt("192.0.2.1", waits)
+    limit.attempt("192.0.2.1", lambda: None)
 
 
 def test_the_audit_log_cannot_be_changed() -> None:

@@ -176,7 +176,9 @@ async def test_what_another_version_kept_does_not_keep_the_host_from_starting(ma
     host = await machine.start()
     assert not host.services.rooms.rooms
     _, resumed = await machine.resume(FIRST, session)
-    assert not resumed
+    assert resumed
+    with sqlite3.connect(machine.path) as connection:
+        assert connection.execute("SELECT room FROM kept_rooms").fetchall() == [("studio",)]
 
 
 # --- the dialogue

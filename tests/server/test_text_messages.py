@@ -313,7 +313,7 @@ async def test_pings_and_empty_messages_are_a_flood_too() -> None:
             for _ in range(1000):
                 await second.socket.send(b"")
         assert await closed_with(second) == 1008
-        assert host.services.counters["flood_control"] > 400
+        assert 20 < host.services.counters["flood_frames"] < 30
         assert host.services.counters["flood_audio"] > 400
     finally:
         await peers.close()

@@ -56,7 +56,7 @@ class Received:
     def on_binary(self, data: bytes) -> None:
         self.messages.append(bytes(data))
 
-    def on_control(self) -> None:
+    def on_other_frame(self) -> None:
         pass
 
     def on_congested(self, congested: bool) -> None:

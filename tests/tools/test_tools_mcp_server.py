@@ -109,3 +109,27 @@ def test_settings_of_servers_are_checked() -> None:
         McpServerSettings("x")
     with pytest.raises(ConfigError, match="name"):
         McpServerSettings("Big Name", url="http://127.0.0.1")
+
+
+async def test_a_list_that_is_cut_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "many.py"
+    path.write_text(
+        textwrap.dedent(
+            """
+            from mcp.server import MCPServer
+
+            server = MCPServer("test")
+            for number in range(300):
+                server.add_tool(lambda: "done", name=f"tool{number}")
+            server.run("stdio")
+            """
+        )
+    )
+    executor = McpServerExecutor(McpServerSettings("test", command=(sys.executable, str(path))))
+    executor.start()
+    try:
+        assert await executor.ready(60)
+        assert len(executor.available()) == 256
+    finally:
+        await executor.close()
+    assert "lists more than 256 tools" in caplog.text

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from posewire.log import LINES, QUIET, LineLimit
 from posewire.server.host_process import HostProcess
 
 
@@ -65,3 +66,14 @@ def test_small_numbers_are_not_rounded_away() -> None:
     )
     log = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stderr
     assert log.endswith(" threshold=0.05 value=0.123 ms=1234.6\n")
+
+
+def test_lines_of_one_event_are_bounded_and_the_next_tells_how_many_were_not_written() -> None:
+    now = 0.0
+    limit = LineLimit(lambda: now)
+    assert [limit.admit("abort") for _ in range(LINES + 5)] == [0] * LINES + [None] * 5
+    assert limit.admit("listen") == 0  # another event
+    now = QUIET
+    assert limit.admit("abort") == 5
+    now = 3 * QUIET
+    assert limit.admit("abort") == 0

@@ -97,7 +97,9 @@ def test_the_first_common_codec_wins_at_the_devices_own_rate() -> None:
     assert negotiate(parsed) == AudioParams("pcm", 24000, 1, 20)
 
 
-def test_a_page_that_says_nothing_of_audio_gets_pcm() -> None:
+def test_a_page_that_says_nothing_of_audio_gets_what_stock_servers_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert negotiate(parse_hello(hello(device_id="x"))) == AudioParams("opus", 16000, 1, 60)
+    monkeypatch.setattr("posewire.wire.audio.opus_available", lambda: False)
     assert negotiate(parse_hello(hello(device_id="x"))) == AudioParams("pcm", 16000, 1, 60)
 
 

@@ -14,9 +14,10 @@ from posewire.errors import InstallError, UpdateError
 from posewire.server.host_process import HostProcess
 from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.soak_command import SETTINGS, stream
-from posewire.update.bundle import build_app, firmware_version, pack_app, read_image
+from posewire.update.bundle import Bundle, build_app, firmware_version, pack_app, read_image
 from posewire.update.service import UpdateService
 from posewire.update.settings import UpdateSettings
+from support.waiting import eventually
 
 NEW = "9.9.0"
 
@@ -103,6 +104,35 @@ async def test_a_small_board_with_its_code_in_flash_is_not_sent_files() -> None:
     roomy = service.start("kitchen", sent.append)
     service.on_message("kitchen", sent.append, {**state, "heap": 4 * 2**20})
     assert roomy.stage == "building"
+    await service.close()
+
+
+async def test_a_board_that_says_its_state_again_and_again_begins_one_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+    go_on = threading.Event()
+
+    def build(firmware: Path, arch: str, mpy: int, mpy_sub: int) -> Bundle:
+        built.append(arch)
+        assert go_on.wait(10)
+        return pack_app(NEW, arch, mpy, {"main.mpy": b"x"})
+
+    monkeypatch.setattr("posewire.update.service.build_app", build)
+    first: list[Mapping[str, Any]] = []
+    second: list[Mapping[str, Any]] = []
+    service = UpdateService(UpdateSettings(), firmware_folder)
+    update = service.start("kitchen", first.append)
+    state = {"event": "state", "version": "0.1.0", "arch": "xtensawin", "mpy": 6}
+    for number in range(20):
+        service.on_message("kitchen", first.append, {**state, "arch": f"arch{number}" if number else "xtensawin"})
+    # It comes back on another connection while the one build goes on.
+    service.greeted("kitchen", second.append, "0.1.0")
+    service.on_message("kitchen", second.append, state)
+    go_on.set()
+    await eventually(lambda: update.stage == "sending")
+    service.on_message("kitchen", second.append, state)
+    assert built == ["xtensawin"]
+    assert [message["action"] for message in first] == ["query"]
+    assert [message["action"] for message in second] == ["begin"]
     await service.close()
 
 

@@ -15,7 +15,7 @@ from posewire.wire.merge_patch import apply_patch, make_patch
 Json = dict[str, Any]
 
 HISTORY = 64
-"""Number of patches kept for mirrors that were away for a moment."""
+"""Number of patches kept for mirrors that were away for a moment; together they have at most ``MAX_BYTES``."""
 
 MAX_BYTES = 48 * 1024
 """Largest size of a whole state as JSON, in bytes: it must fit into one message."""
@@ -33,6 +33,8 @@ class _Patch(NamedTuple):
     patch_id: str
     base: int
     changes: Json
+    size: int
+    """Bytes of the changes as JSON."""
 
 
 class SharedState:
@@ -44,13 +46,18 @@ class SharedState:
         publish: Callable[[Json], None] | None = None,
         value: Mapping[str, Any] | None = None,
         version: int | None = None,
+        admit: Callable[[int], None] | None = None,
     ) -> None:
+        """``admit``: is called with the bytes that a change adds at most, before it is made; raises StateError."""
         self.name = name
+        self._admit = admit
         # Never below what an earlier owner of the name had reached: its mirrors must notice that this is another state.
         self.version = time.time_ns() // 1_000_000 if version is None else version
         self.value: Json = dict(value or {})
         self._publish = publish
-        self._history: deque[_Patch] = deque(maxlen=HISTORY)
+        self._history: deque[_Patch] = deque()
+        self._applied: deque[str] = deque(maxlen=HISTORY)
+        self._value_size, self._history_size = len(json.dumps(self.value)), 0
 
     def set(self, value: Mapping[str, Any]) -> bool:
         """Set the state to a value; False when it has that value already."""
@@ -64,9 +71,10 @@ class SharedState:
         """Apply a merge patch and return the new version. A patch whose id was applied already changes nothing.
 
         Raises:
-            StateError: ``base`` is given and not the newest version (stale), or the state becomes too large.
+            StateError: ``base`` is given and not the newest version (stale), or the state becomes too large, or all
+                states of its owner do.
         """
-        if patch_id and any(known.patch_id == patch_id for known in self._history):
+        if patch_id and patch_id in self._applied:
             return self.version
         if base is not None and base != self.version:
             raise StateError(f'"{self.name}" is at version {self.version}, the patch was made from {base}', stale=True)
@@ -74,13 +82,22 @@ class SharedState:
         size = len(json.dumps(value))
         if size > MAX_BYTES:
             raise StateError(f'"{self.name}" would have {size} bytes; it must have at most {MAX_BYTES}')
-        patch = _Patch(patch_id or uuid.uuid4().hex[:12], self.version, dict(changes))
-        self.value = value
+        # Both are written out before anything changes: a change that could not be sent to anybody is none.
+        patch = _Patch(patch_id or uuid.uuid4().hex[:12], self.version, dict(changes), len(json.dumps(changes)))
+        growth = size - self._value_size + patch.size
+        if self._admit is not None and growth > 0:
+            self._admit(growth)
+        self.value, self._value_size = value, size
         self.version += 1
-        self._history.append(patch)
+        self._remember(patch)
         if self._publish is not None:
             self._publish(self._message(patch))
         return self.version
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the state and of the patches that are kept, as JSON."""
+        return self._value_size + self._history_size
 
     def whole(self) -> Json:
         """Return the message with the whole state."""
@@ -94,6 +111,13 @@ class SharedState:
         if not missing or missing[0].base != version:
             return [self.whole()]
         return [self._message(patch) for patch in missing]
+
+    def _remember(self, patch: _Patch) -> None:
+        self._applied.append(patch.patch_id)
+        self._history.append(patch)
+        self._history_size += patch.size
+        while len(self._history) > HISTORY or self._history_size > MAX_BYTES:
+            self._history_size -= self._history.popleft().size
 
     def _message(self, patch: _Patch) -> Json:
         return {

@@ -6,9 +6,12 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from posewire.address_group import address_group
 from posewire.identity.tables import AUDIT_KEPT
 from posewire.log import LogThrottle
 from posewire.store import Store
+from posewire.store.rows import readable
+from posewire.wire.json_text import parse_json
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Audit:
 
     def refused(self, code: str, who: str, *, device: str = "", peer: str = "", **detail: Any) -> None:
         """Write that a peer was refused, once for a burst of the same: an attacker must not fill the disk."""
-        if self._throttle.admit((code, peer.rpartition(":")[0])) is not None:
+        if self._throttle.admit((code, address_group(peer.rpartition(":")[0]))) is not None:
             self.record(f"refused {code}", who, device=device, peer=peer, **detail)
 
 
@@ -58,7 +61,8 @@ def read_entries(connection: sqlite3.Connection, last: int) -> list[AuditEntry]:
     rows = connection.execute(
         "SELECT time, event, who, device, peer, detail FROM audit ORDER BY id DESC LIMIT ?", (last,)
     ).fetchall()
-    return [
-        AuditEntry(when, event, who, device, peer, json.loads(detail))
-        for when, event, who, device, peer, detail in reversed(rows)
-    ]
+    return readable(reversed(rows), _entry, "audit entry")
+
+
+def _entry(when: float, event: str, who: str, device: str, peer: str, detail: str) -> AuditEntry:
+    return AuditEntry(float(when), event, who, device, peer, dict(parse_json(detail)))

@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from posewire.address_group import address_group, limited_group
 from posewire.errors import StoreError, WireError
 from posewire.identity.audit import write_entry
 from posewire.identity.principal import DEVICE_SCOPES, Principal, PrincipalKind, read_scopes
 from posewire.identity.stock_token import make_stock_token, verify_stock_token
 from posewire.printable import printable
 from posewire.store import Store
+from posewire.store.rows import readable
 
 PREFIX = "pw_"
 CODE_LIFETIME = 600.0
@@ -26,6 +28,9 @@ CODE_LIFETIME = 600.0
 
 MAX_CODES = 500
 """Largest number of waiting codes."""
+
+MAX_CODES_OF_ADDRESS = 125
+"""Largest number of waiting codes of one address, behind which there may be a whole class of devices."""
 
 _KEY = "device-tokens"
 
@@ -40,6 +45,8 @@ class Device:
     scopes: frozenset[str]
     paired: float
     revoked: float | None
+    generation: str = ""
+    """A random value of this pairing, on which the key of its tokens depends; empty for an old pairing without one."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,8 @@ class Identities:
         self._store = store
         self._key = store.run_now(_own_key)
         self._seen = store.run_now(_data_version)
+        self._waiting: dict[tuple[str, str], Pairing] = {}
+        self._keep_waiting(store.run_now(read_pairings))
         self._take(store.run_now(_read_all))
         self._good = self._good_now()
 
@@ -102,20 +111,36 @@ class Identities:
 
     def of_device_token(self, token: str, device_id: str, client_id: str) -> Principal | None:
         """Return the paired device that this host made a token for; None when there is none, or it is revoked."""
-        # No age is too old: stock firmware asks for a token only when it starts, and may run for months.
-        made = verify_stock_token(self._key, token, device_id, client_id, valid_for=None)
         device = self.devices.get(device_id)
-        if made is None or device is None or device.revoked is not None or device.client_id != client_id:
+        if device is None or device.revoked is not None or device.client_id != client_id:
             return None
-        # A device that was revoked and paired again must not come in with what it had before.
-        return _device_principal(device) if made >= int(device.paired) else None
+        # No age is too old: stock firmware asks for a token only when it starts, and may run for months. Nor is one
+        # from the future refused: the key is this host's own, whose clock may be behind until it has found a server.
+        key = self._device_key(device.generation)
+        made = verify_stock_token(key, token, device_id, client_id, valid_for=None)
+        if made is None:
+            return None
+        # A device that was revoked and paired again must not come in with what it had before: the key tells.
+        return _device_principal(device) if device.generation or made >= int(device.paired) else None
+
+    def is_pending_token(self, token: str, device_id: str, client_id: str) -> bool:
+        """Whether a token is good as soon as somebody confirms the pairing code of its device."""
+        waiting = self._waiting.get((device_id, client_id))
+        if waiting is None or waiting.expires <= time.time():
+            return False
+        key = self._device_key(waiting.challenge)
+        return verify_stock_token(key, token, device_id, client_id, valid_for=None) is not None
 
     def device_token(self, device_id: str, client_id: str) -> str | None:
         """Return a fresh token for a paired device; None when it is not paired, or has another client id."""
         device = self.devices.get(device_id)
         if device is None or device.revoked is not None or device.client_id != client_id:
             return None
-        return make_stock_token(self._key, device_id, client_id)
+        return make_stock_token(self._device_key(device.generation), device_id, client_id)
+
+    def pending_token(self, pairing: Pairing) -> str:
+        """Return a token for a device that waits: good for it alone, and only once its code is confirmed."""
+        return make_stock_token(self._device_key(pairing.challenge), pairing.device_id, pairing.client_id)
 
     def reserves(self, device_id: str) -> bool:
         """Whether a device id belongs to somebody: it was paired, or a live token was issued for it."""
@@ -144,7 +169,9 @@ class Identities:
         Raises:
             WireError: ``too_many``: too many codes wait.
         """
-        return await self._store.run(lambda c: _want_pairing(c, device_id, client_id, board, peer))
+        pairing = await self._store.run(lambda c: _want_pairing(c, device_id, client_id, board, peer))
+        self._keep_waiting([*self._waiting.values(), pairing])
+        return pairing
 
     async def pairing_state(self, device_id: str, client_id: str) -> str:
         """Return ``paired``, ``waiting`` or ``unknown``."""
@@ -192,6 +219,13 @@ class Identities:
             # A full or busy disk may be better the next time.
             logging.getLogger(__name__).warning("cannot look for revocations: %s", error)
 
+    def _device_key(self, generation: str) -> bytes:
+        return hmac.digest(self._key, generation.encode(), hashlib.sha256) if generation else self._key
+
+    def _keep_waiting(self, pairings: Iterable[Pairing]) -> None:
+        now = time.time()
+        self._waiting = {(each.device_id, each.client_id): each for each in pairings if each.expires > now}
+
     def _good_now(self) -> dict[tuple[str, str], Principal]:
         devices = [_device_principal(device) for device in self.devices.values() if device.revoked is None]
         tokens = [_token_principal(token) for token in self.tokens.values() if token.alive]
@@ -235,19 +269,20 @@ def pair(connection: sqlite3.Connection, code: str, name: str, scopes: Iterable[
     """
     digits = "".join(char for char in code if char.isdigit())
     row = connection.execute(
-        "SELECT device_id, client_id, board FROM pairings WHERE code = ? AND expires > ?", (digits, time.time())
+        "SELECT device_id, client_id, board, challenge FROM pairings WHERE code = ? AND expires > ?",
+        (digits, time.time()),
     ).fetchone()
     if row is None:
         raise WireError(
             f"no device waits with the code {code[:12]}: it may have expired, see the device for a new one", "not_found"
         )
     connection.execute("DELETE FROM pairings WHERE code = ?", (digits,))
-    device_id, client_id, board = row
+    device_id, client_id, board, challenge = row
     granted = " ".join(sorted(frozenset(scopes) or DEVICE_SCOPES))
     called = printable(name or board)
     connection.execute(
-        "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, NULL)",
-        (device_id, client_id, called, granted, time.time()),
+        "INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, NULL, ?)",
+        (device_id, client_id, called, granted, time.time(), challenge),
     )
     write_entry(connection, "paired", who, device=device_id, scopes=granted)
     return next(device for device in read_devices(connection) if device.device_id == device_id)
@@ -309,11 +344,10 @@ def revoke_token(connection: sqlite3.Connection, token_id: str, who: str) -> Non
 
 def read_devices(connection: sqlite3.Connection) -> list[Device]:
     """Return all devices, also revoked ones."""
-    rows = connection.execute("SELECT device_id, client_id, name, scopes, paired, revoked FROM devices ORDER BY paired")
-    return [
-        Device(device_id, client_id, name, read_scopes(scopes), paired, revoked)
-        for device_id, client_id, name, scopes, paired, revoked in rows
-    ]
+    rows = connection.execute(
+        "SELECT device_id, client_id, name, scopes, paired, revoked, generation FROM devices ORDER BY paired"
+    )
+    return readable(rows, _device, "paired device")
 
 
 def read_tokens(connection: sqlite3.Connection) -> list[IssuedToken]:
@@ -321,10 +355,7 @@ def read_tokens(connection: sqlite3.Connection) -> list[IssuedToken]:
     rows = connection.execute(
         "SELECT id, hash, kind, name, device_id, scopes, issued, expires, revoked FROM tokens ORDER BY issued"
     )
-    return [
-        IssuedToken(token_id, digest, kind, name, device_id, read_scopes(scopes), issued, expires, revoked)
-        for token_id, digest, kind, name, device_id, scopes, issued, expires, revoked in rows
-    ]
+    return readable(rows, _token, "issued token")
 
 
 def read_pairings(connection: sqlite3.Connection) -> list[Pairing]:
@@ -339,9 +370,13 @@ def _want_pairing(connection: sqlite3.Connection, device_id: str, client_id: str
     for known in read_pairings(connection):
         if (known.device_id, known.client_id) == (device_id, client_id):
             return known
-    taken = {row[0] for row in connection.execute("SELECT code FROM pairings")}
+    waiting = connection.execute("SELECT code, peer FROM pairings").fetchall()
+    taken = {row[0] for row in waiting}
     if len(taken) >= MAX_CODES:
         raise WireError(f"{MAX_CODES} pairing codes are waiting already: try again later", "too_many")
+    group = limited_group(peer)
+    if group and sum(address_group(row[1]) == group for row in waiting) >= MAX_CODES_OF_ADDRESS:
+        raise WireError(f"{MAX_CODES_OF_ADDRESS} pairing codes of this address are waiting already", "too_many")
     code = next(code for code in iter(lambda: f"{secrets.randbelow(10**6):06}", None) if code not in taken)
     board = printable(board)
     pairing = Pairing(code, device_id, client_id, secrets.token_hex(16), board, peer, now + CODE_LIFETIME)
@@ -352,6 +387,28 @@ def _want_pairing(connection: sqlite3.Connection, device_id: str, client_id: str
     # Nobody has proven anything yet: what the board calls itself is no name to stand where others have theirs.
     write_entry(connection, "pairing wanted", "", device=device_id, peer=peer, board=board)
     return pairing
+
+
+def _device(
+    device_id: str, client_id: str, name: str, scopes: str, paired: float, revoked: float | None, generation: str
+) -> Device:
+    until = None if revoked is None else float(revoked)
+    return Device(device_id, client_id, name, read_scopes(scopes), float(paired), until, str(generation))
+
+
+def _token(
+    token_id: str,
+    digest: bytes,
+    kind: PrincipalKind,
+    name: str,
+    device_id: str,
+    scopes: str,
+    issued: float,
+    expires: float | None,
+    revoked: float | None,
+) -> IssuedToken:
+    ends = [None if value is None else float(value) for value in (expires, revoked)]
+    return IssuedToken(token_id, bytes(digest), kind, name, device_id, read_scopes(scopes), float(issued), *ends)
 
 
 def _device_principal(device: Device) -> Principal:

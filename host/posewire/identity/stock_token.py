@@ -35,8 +35,8 @@ def verify_stock_token(
 ) -> int | None:
     """Return when a token was made, in unix seconds; None when it is not this key's, not this device's, or too old.
 
-    A token from the future is refused, where stock servers let it live for ever. ``valid_for``: None where the
-    age has no bound.
+    A token from the future is refused, where stock servers let it live for ever. ``valid_for``: None where neither
+    the age nor the future has a bound.
     """
     if not looks_like_stock_token(token):
         return None
@@ -48,7 +48,7 @@ def verify_stock_token(
         for spelt in (device_id, device_id.lower())
     ]
     age = (time.time() if now is None else now) - seconds
-    return seconds if any(genuine) and age >= -_CLOCKS_DIFFER and (valid_for is None or age <= valid_for) else None
+    return seconds if any(genuine) and (valid_for is None or -_CLOCKS_DIFFER <= age <= valid_for) else None
 
 
 def _sign(key: bytes, device_id: str, client_id: str, seconds: int) -> str:

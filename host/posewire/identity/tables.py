@@ -17,6 +17,8 @@ IDENTITY = Domain(
             board TEXT NOT NULL, peer TEXT NOT NULL, expires REAL NOT NULL, UNIQUE (device_id, client_id));
         CREATE TABLE secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL);
         """,
+        # The challenge of the pairing; empty for devices that were paired before there was this column.
+        "ALTER TABLE devices ADD COLUMN generation TEXT NOT NULL DEFAULT '';",
     ),
 )
 

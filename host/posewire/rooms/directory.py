@@ -24,11 +24,12 @@ class RoomDirectory:
         """Of each room: how many frames it had when that last changed, and when that was."""
 
     def join(
-        self, action: RoomAction, device: str, link: Link, audio: AudioParams | None = None
+        self, action: RoomAction, device: str, link: Link, audio: AudioParams | None = None, origin: str = ""
     ) -> tuple[Room, Member]:
         """Join the room that the action names; ``create`` wants it to be new, ``open`` lets it be new.
 
-        ``audio``: how the member's audio is encoded.
+        ``audio``: how the member's audio is encoded. ``origin``: who may create half of the rooms at most; empty: no
+        such limit.
 
         Raises:
             RoomError: the room is full or the host has its maximum of rooms (``too_many``), it is there already
@@ -42,7 +43,11 @@ class RoomDirectory:
                 raise RoomError(f'there is no room "{action.room}"', "no_such_room")
             if len(self.rooms) >= self.settings.max_rooms:
                 raise RoomError(f"this host holds at most {self.settings.max_rooms} rooms", "too_many")
+            created = sum(other.origin == origin for other in self.rooms.values()) if origin else 0
+            if created >= (self.settings.max_rooms + 1) // 2:
+                raise RoomError("half of the rooms that this host holds come from one address already", "too_many")
             room = Room(action.room, self.settings, self._counters, self._snapshots)
+            room.origin = origin
         member = room.join(
             device, action.publish, action.subscribe, link, echo=action.echo, messages=action.messages, audio=audio
         )
@@ -50,9 +55,14 @@ class RoomDirectory:
         return room, member
 
     def restore(self, name: str, saved: Mapping[str, Any]) -> Room:
-        """Bring back a room as ``Room.as_dict`` saved it; its members are away."""
-        room = self.rooms[name] = Room(name, self.settings, self._counters, self._snapshots)
+        """Bring back a room as ``Room.as_dict`` saved it; its members are away.
+
+        Raises:
+            Exception: ``saved`` makes no sense; there is no such room then.
+        """
+        room = Room(name, self.settings, self._counters, self._snapshots)
         room.restore(saved)
+        self.rooms[name] = room
         return room
 
     def leave(self, room: Room, member: Member, reason: str = "left") -> None:

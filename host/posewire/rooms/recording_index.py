@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from posewire.store import Domain
+from posewire.store.rows import readable
+from posewire.wire.json_text import parse_json
 
 RECORDINGS = Domain(
     "recordings",
@@ -51,7 +53,8 @@ def note_end(
 ) -> None:
     """Note how long the file is now, and what was added to it."""
     row = connection.execute("SELECT members FROM recordings WHERE file = ?", (str(file),)).fetchone()
-    everybody = sorted({*members, *(json.loads(row[0]) if row else ())})
+    known = [name for names in readable([row] if row else [], _members, "recording") for name in names]
+    everybody = sorted({*members, *known})
     connection.execute(
         "UPDATE recordings SET seconds = ?, pose = pose + ?, audio = audio + ?, members = ? WHERE file = ?",
         (seconds, pose, audio, json.dumps(everybody), str(file)),
@@ -63,10 +66,31 @@ def read_index(connection: sqlite3.Connection) -> list[IndexedRecording]:
     rows = connection.execute(
         "SELECT id, file, room, host, began, seconds, pose, audio, members FROM recordings ORDER BY began, id"
     )
-    return [
-        IndexedRecording(number, Path(file), room, host, began, seconds, pose, audio, tuple(json.loads(members)))
-        for number, file, room, host, began, seconds, pose, audio, members in rows
-    ]
+    return readable(rows, _recording, "recording")
+
+
+def _recording(
+    number: int,
+    file: str,
+    room: str,
+    host: str,
+    began: float,
+    seconds: float | None,
+    pose: int,
+    audio: int,
+    members: str,
+) -> IndexedRecording:
+    length = None if seconds is None else float(seconds)
+    return IndexedRecording(
+        number, Path(file), room, host, float(began), length, int(pose), int(audio), _members(members)
+    )
+
+
+def _members(text: str) -> tuple[str, ...]:
+    names = parse_json(text)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("the members must be a list of texts")
+    return tuple(names)
 
 
 def forget_recording(connection: sqlite3.Connection, number: int) -> bool:

@@ -33,6 +33,9 @@ class Room:
         snapshots: SnapshotMaker | None = None,
     ) -> None:
         self.name = name
+        self.origin = ""
+        """Who created the room, as it counts for limits; empty: it counts for none."""
+
         self.settings = settings
         self.members: dict[int, Member] = {}
         self.locked = False

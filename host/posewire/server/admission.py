@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from websockets.http11 import Request
 
+from posewire.address_group import address_group
 from posewire.errors import WireError
 from posewire.identity.audit import Audit
 from posewire.log import EventLog, LogThrottle
@@ -76,7 +77,7 @@ class Admission:
 
     def _refuse(self, status: HTTPStatus, error: WireError, websocket: WebSocket) -> Refusal:
         self._counters[f"refused_{error.code}"] += 1
-        suppressed = self._throttle.admit((websocket.address, error.code))
+        suppressed = self._throttle.admit((address_group(websocket.address), error.code))
         if suppressed is not None:
             self._log.warning("refused", peer=websocket.peer, code=error.code, suppressed=suppressed or None)
         return Refusal(status, json.dumps(error_message(error)) + "\n", "application/json")

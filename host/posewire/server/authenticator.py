@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from posewire.errors import WireError
+from posewire.errors import PairingPendingError, WireError
 from posewire.identity.identities import PREFIX, Identities
 from posewire.identity.jwt_tokens import JwtVerifier
 from posewire.identity.principal import DEVICE_SCOPES, Principal
@@ -127,7 +127,10 @@ class ConnectionAuthenticator:
         key = self._settings.stock_key
         if key and verify_stock_token(key, token, device_id, client_id) is not None:
             return Principal("device", device_id.lower(), DEVICE_SCOPES, device_id.lower(), basis=key)
-        return self._identities.of_device_token(token, device_id.lower(), client_id)
+        found = self._identities.of_device_token(token, device_id.lower(), client_id)
+        if found is None and self._identities.is_pending_token(token, device_id.lower(), client_id):
+            raise PairingPendingError("nobody has confirmed the pairing code of this device yet: try again later")
+        return found
 
 
 def refuse_other_sites(headers: Mapping[str, str]) -> None:

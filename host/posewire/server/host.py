@@ -22,7 +22,7 @@ from posewire.server.host_tools import HostTools
 from posewire.server.http.app import HttpSide
 from posewire.server.http.routes import ROUTES
 from posewire.server.messages.catalog import MESSAGES, text_types
-from posewire.server.monitoring.file_limit import raise_file_limit
+from posewire.server.monitoring.file_limit import file_limit, raise_file_limit
 from posewire.server.monitoring.health import HealthMonitor
 from posewire.server.monitoring.malloc_trim import TRIM_PERIOD, malloc_trim
 from posewire.server.plugins import LifeHook, Plugin, load_plugins
@@ -39,6 +39,7 @@ from posewire.server.store_domains import DOMAINS
 from posewire.server.transport.addresses import reachable_urls
 from posewire.server.transport.listener import Listener
 from posewire.server.transport.mdns import MdnsAnnouncer
+from posewire.server.transport.openings import Openings
 from posewire.server.transport.websocket import CLOSING_TIMEOUT, WebSocket
 from posewire.server.wiring import admission, host_parts, session_store
 from posewire.store import MEMORY, Store
@@ -58,6 +59,9 @@ CONFIG_EVERY = 2.0
 CERTIFICATE_EVERY = 10.0
 REVOCATIONS_EVERY = 1.0
 """Seconds between checks of the certificate's files, and of the identities for changes by other processes."""
+
+RELIEF_EVERY = 1.0
+"""Seconds between attempts to give memory back while the process uses more than it may."""
 
 
 @dataclass(frozen=True)
@@ -141,14 +145,26 @@ class Host:
             routes.extend(plugin.routes)
         admit = admission(services, types).admit
         self._http = HttpSide(services, routes, services.settings.http)
+
         # The limit of a message may change while the host runs: it counts for new connections.
-        return Listener(lambda: WebSocket(admit, services.settings.server.max_message), self._http.protocol)
+        def websocket() -> WebSocket:
+            return WebSocket(admit, services.settings.server.max_message)
+
+        openings = Openings(lambda: services.settings.server.max_per_address, file_limit(), services.counters)
+        return Listener(websocket, self._http.protocol, openings)
 
     def _jobs(self, services: Services, listener: Listener) -> list[Job]:
         def sweep() -> None:
             services.hub.monitor.check()
 
+        async def relieve() -> None:
+            # Freed memory is not the process's any more only when it is given back: nobody is kept out for that.
+            if services.memory_full:
+                await malloc_trim()
+                services.metrics.measure_memory()
+
         jobs = [
+            Job("memory", RELIEF_EVERY, relieve),
             Job("signs of life", self._settings.server.sweep, sweep),
             Job("revocations", REVOCATIONS_EVERY, services.identities.refresh_quietly),
             Job("state of the host", REFRESH, services.states.refresh),

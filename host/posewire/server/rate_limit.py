@@ -5,7 +5,8 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 
-from posewire.errors import WireError
+from posewire.address_group import address_group
+from posewire.errors import PairingPendingError, WireError
 from posewire.loopback import is_loopback
 
 _T = TypeVar("_T")
@@ -67,10 +68,14 @@ class FailureLimit:
         """
         if is_loopback(address):
             return authenticate()
-        self._failures.check(address)
+        group = address_group(address)
+        self._failures.check(group)
         try:
             return authenticate()
+        except PairingPendingError:
+            # Devices that wait try again and again, and a whole class of them may be behind one address.
+            raise
         except WireError as error:
             if error.code == "unauthorized":
-                self._failures.count(address)
+                self._failures.count(group)
             raise

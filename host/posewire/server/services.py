@@ -70,7 +70,12 @@ class Services:
         if self.settings.tracing.enabled:
             self.tracing = Tracing()
         self.states = StateDirectory(self.hub.dispatcher, self.numbers, self.has_state)
-        self.resumption = SessionResumption(self.registry, self.rooms, self.states)
+        self.resumption = SessionResumption(
+            self.registry,
+            self.rooms,
+            self.states,
+            lambda: (self.settings.server.max_connections, self.settings.server.max_per_address),
+        )
 
     @property
     def memory_full(self) -> bool:

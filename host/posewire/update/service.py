@@ -45,6 +45,8 @@ class DeviceUpdate:
     bundle: Bundle | None = field(default=None, repr=False)
     changed: float = field(default_factory=time.monotonic)
     busy: int = 0
+    send: Send | None = field(default=None, repr=False)
+    """The way to the board: that of its newest connection."""
 
     @property
     def over(self) -> bool:
@@ -75,7 +77,7 @@ class UpdateService:
         running = self.get(device_id)
         if running is not None and not running.over:
             raise UpdateError(f"{device_id} is being updated already ({running.stage})", "busy")
-        update = DeviceUpdate(device_id, kind, image=image)
+        update = DeviceUpdate(device_id, kind, image=image, send=send)
         if kind == "image":
             update.bundle = read_image(self._image_path(image))
             update.version = update.bundle.version
@@ -105,7 +107,8 @@ class UpdateService:
         if update is None or update.over:
             return
         update.changed = time.monotonic()
-        if update.stage in ("asking", "building", "sending"):
+        update.send = send
+        if update.stage in ("asking", "sending"):
             update.stage = "asking"
             send({"type": "update", "action": "query"})
         elif update.kind == "image":
@@ -123,9 +126,12 @@ class UpdateService:
         if update is None or (update.over and event != "rolled_back"):
             return
         update.changed = time.monotonic()
+        update.send = send
         match event:
             case "state":
-                self._on_state(update, send, message)
+                if update.stage == "asking":
+                    # Only then: a board may say it again and again, and each time would begin a build.
+                    self._on_state(update, send, message)
             case "want":
                 self._on_want(update, send, message)
             case "installed":
@@ -139,7 +145,7 @@ class UpdateService:
                 update.code = "rolled_back"
                 update.message = "the new version did not reach the host; the one before it runs again"
             case "failed":
-                self._on_failed(update, send, message)
+                self._on_failed(update, message)
 
     async def close(self) -> None:
         """Stop the work of this host; the boards keep the data that they have."""
@@ -170,13 +176,11 @@ class UpdateService:
         versions = message_field(message, "mpy", int), message_field(message, "mpy_sub", int, 0)
         profile = message_field(message, "profile", str, "full")
         update.stage = "building"
-        task = asyncio.create_task(
-            self._build(update, send, arch, *versions, profile if profile in PROFILES else "full")
-        )
+        task = asyncio.create_task(self._build(update, arch, *versions, profile if profile in PROFILES else "full"))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _build(self, update: DeviceUpdate, send: Send, arch: str, mpy: int, mpy_sub: int, profile: str) -> None:
+    async def _build(self, update: DeviceUpdate, arch: str, mpy: int, mpy_sub: int, profile: str) -> None:
         try:
             # One at a time: fifty boards of one kind need one bundle.
             async with self._building:
@@ -187,9 +191,9 @@ class UpdateService:
         except PosewireError as error:
             self._fail(update, error.code, str(error))
             return
-        if not update.over:
+        if not update.over and update.send is not None:
             update.bundle = bundle
-            self._begin(update, send)
+            self._begin(update, update.send)
 
     def _begin(self, update: DeviceUpdate, send: Send) -> None:
         bundle = update.bundle
@@ -223,7 +227,7 @@ class UpdateService:
         data = base64.b64encode(piece).decode()
         send({"type": "update", "action": "data", "name": name, "offset": offset, "data": data})
 
-    def _on_failed(self, update: DeviceUpdate, send: Send, message: Message) -> None:
+    def _on_failed(self, update: DeviceUpdate, message: Message) -> None:
         code = message_field(message, "code", str, "update_failed")[:40]
         text = message_field(message, "message", str, "")[:300]
         if code == "busy" and update.busy < len(_BUSY_PAUSES):
@@ -231,13 +235,13 @@ class UpdateService:
             update.busy += 1
             update.stage = "asking"
             update.message = text
-            asyncio.get_running_loop().call_later(pause, self._again, update, send)
+            asyncio.get_running_loop().call_later(pause, self._again, update)
             return
         self._fail(update, code, text)
 
-    def _again(self, update: DeviceUpdate, send: Send) -> None:
-        if update.stage == "asking":
-            send({"type": "update", "action": "query"})
+    def _again(self, update: DeviceUpdate) -> None:
+        if update.stage == "asking" and update.send is not None:
+            update.send({"type": "update", "action": "query"})
 
     def _finish(self, update: DeviceUpdate, version: str) -> None:
         update.running = version[:64]
@@ -250,6 +254,7 @@ class UpdateService:
 
     def _end(self, update: DeviceUpdate, stage: Stage) -> None:
         update.stage = stage
+        update.send = None  # it holds the connection
         update.bundle = None  # an image is megabytes, and what was done is remembered of a thousand boards
 
     def _firmware(self) -> Path:

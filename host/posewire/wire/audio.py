@@ -96,13 +96,14 @@ def negotiate(hello: Hello) -> AudioParams:
     """Choose what both sides will send, from what a device's hello offers.
 
     The first of its codecs that the host has wins, at the device's own rate and frame duration. A client that says
-    nothing of audio gets 16 kHz ``pcm``.
+    nothing of audio gets what stock servers and their web clients use, Opus of 16 kHz and 60 ms; where this host has no
+    Opus, ``pcm``.
 
     Raises:
         WireError: ``unsupported_audio``: no format in common, or not mono.
     """
     if hello.audio is None and not hello.codecs:
-        return AudioParams()
+        return AudioParams("opus" if opus_available() else "pcm")
     offer = hello.audio or AudioParams()
     if offer.channels != 1:
         raise WireError("this host takes mono audio only (channels 1)", "unsupported_audio")

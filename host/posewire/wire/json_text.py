@@ -13,19 +13,20 @@ def parse_json(text: str | bytes) -> Any:
     """Return the value that a JSON text (UTF-8, where it is bytes) stands for.
 
     Raises:
-        ValueError: not JSON, a number that is not finite, half a character (a lone surrogate), or too deep.
+        ValueError: not JSON, a number that is not finite or beyond the range of a double, half a character (a lone
+            surrogate), or too deep.
     """
     if isinstance(text, bytes):
         text = text.decode()
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
+    if text.count("[") + text.count("{") > DEEPEST and _is_too_deep(value):
+        raise ValueError(_TOO_DEEP)
     if "\\u" in text:
         # An escape may name half a character: it could not be sent on to anybody.
         json.dumps(value, ensure_ascii=False).encode()
-    if text.count("[") + text.count("{") > DEEPEST and _is_too_deep(value):
-        raise ValueError(_TOO_DEEP)
     return value
 
 
@@ -41,6 +42,16 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{text} is too large")
     return value
+
+
+def _whole(text: str) -> int:
+    # Whoever calculates with it makes a float of it sooner or later.
+    if len(text) > _SURELY_FINITE:
+        _finite(text)
+    return int(text)
+
+
+_SURELY_FINITE = 300
 
 
 def _is_too_deep(value: Any) -> bool:

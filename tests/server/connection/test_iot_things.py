@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from posewire.errors import ToolError, WireError
-from posewire.server.connection.iot_things import MAX_TOOLS, IotThings
+from posewire.server.connection.iot_things import MAX_TOOL_BYTES, MAX_TOOLS, IotThings
 from posewire.wire.requests import parse_iot
 
 LAMP = {"name": "Lamp", "methods": {"TurnOn": {"description": "Turn it on"}, "Dim": {"parameters": {"to": {}}}}}
@@ -19,13 +19,17 @@ def things(*descriptors: Any, states: Any = None) -> tuple[IotThings, list[Any]]
     message: dict[str, Any] = {"type": "iot", "descriptors": list(descriptors)}
     if states is not None:
         message["states"] = states
-    made.update(parse_iot(message))
+    update(made, message)
     return made, sent
+
+
+def update(things: IotThings, message: dict[str, Any]) -> None:
+    things.content = things.updated(parse_iot(message))
 
 
 def test_a_method_is_called_under_its_own_name_and_the_usual_one() -> None:
     made, sent = things(LAMP)
-    assert {"Lamp_TurnOn", "Lamp_Dim", "self.led.turn_on"} <= set(made.tools)
+    assert {"Lamp_TurnOn", "Lamp_Dim", "self.led.turn_on"} <= set(made.content.tools)
     for name in ("Lamp_TurnOn", "self.led.turn_on"):
         assert made.call(name, {}) == "true"
     command = {"name": "Lamp", "method": "TurnOn", "parameters": {}}
@@ -41,7 +45,7 @@ def test_an_argument_of_a_usual_tool_gets_the_methods_own_name() -> None:
 def test_states_are_read_and_change() -> None:
     made, sent = things(states=[{"name": "Lamp", "state": {"on": True}}])
     assert made.call("get_Lamp_on", {}) == "true"
-    made.update(parse_iot({"type": "iot", "states": [{"name": "Lamp", "state": {"on": False}}]}))
+    update(made, {"type": "iot", "states": [{"name": "Lamp", "state": {"on": False}}]})
     assert made.call("get_Lamp_on", {}) == "false"
     assert json.loads(made.call("self.get_device_status", {})) == {"Lamp": {"on": False}}
     assert sent == []
@@ -53,9 +57,9 @@ def test_there_are_no_other_tools_and_not_too_many() -> None:
         made.call("get_Lamp_on", {})
     with pytest.raises(WireError) as caught:
         for number in range(MAX_TOOLS):
-            made.update(parse_iot({"type": "iot", "states": [{"name": "T", "state": {f"key{number}": 1}}]}))
+            update(made, {"type": "iot", "states": [{"name": "T", "state": {f"key{number}": 1}}]})
     assert caught.value.code == "too_many"
-    assert len(made.tools) == MAX_TOOLS
+    assert len(made.content.tools) == MAX_TOOLS
 
 
 def test_after_the_connections_end_a_call_goes_nowhere() -> None:
@@ -63,3 +67,23 @@ def test_after_the_connections_end_a_call_goes_nowhere() -> None:
     made.close()
     made.call("Lamp_TurnOn", {})
     assert sent == []
+
+
+def test_a_message_is_taken_whole_or_not_at_all() -> None:
+    made, _ = things(LAMP)
+    before = made.content
+    many = {f"Do{number}": {} for number in range(MAX_TOOLS)}
+    with pytest.raises(WireError):
+        made.updated(parse_iot({"type": "iot", "descriptors": [LOUD], "states": [{"name": "T", "state": many}]}))
+    assert made.content is before
+    assert "Speaker_SetVolume" not in made.content.tools
+
+
+def test_descriptions_are_bounded_by_bytes() -> None:
+    made, _ = things()
+    with pytest.raises(WireError) as caught:
+        for number in range(MAX_TOOLS):
+            lamp = {"name": f"Lamp{number}", "methods": {"Dim": {"description": "x" * 20_000}}}
+            update(made, {"type": "iot", "descriptors": [lamp]})
+    assert caught.value.code == "too_many"
+    assert 200_000 < made.content.size <= MAX_TOOL_BYTES

@@ -106,8 +106,11 @@ async def test_each_kind_of_message_has_its_own_limit(parts: Parts) -> None:
     assert parts.counters["flood_pose"] == 2
     for _ in range(5):
         wire.websocket.data_received(Frame(Opcode.PONG, b"").serialize(mask=True))
-    assert parts.counters["flood_control"] == 1
-    wire.send(type="ping", id=1)
+    assert parts.counters["flood_frames"] == 0
+    wire.websocket.data_received(Frame(Opcode.PONG, b"").serialize(mask=True))
+    assert parts.counters["flood_frames"] == 1
+    for _ in range(5):
+        wire.send(type="ping", id=1)
     assert parts.counters["flood_text"] == 1
 
 
@@ -229,3 +232,48 @@ async def test_the_end_of_a_congestion_lets_waiting_audio_go(parts: Parts) -> No
 def _audio(wire: Wire) -> list[int]:
     """The first byte of the payload of each frame that has come."""
     return [message[4] for message in wire.received() if isinstance(message, bytes)]
+
+
+PIECES = {
+    "empty pieces": [Frame(Opcode.TEXT, b"", fin=False), *[Frame(Opcode.CONT, b"", fin=False)] * 9000],
+    "pieces of a byte": [Frame(Opcode.BINARY, b"x", fin=False), *[Frame(Opcode.CONT, b"x", fin=False)] * 9000],
+    "messages in two pieces": [Frame(Opcode.BINARY, b"", fin=False), Frame(Opcode.CONT, b"")] * 4500,
+    "pings": [Frame(Opcode.PING, b"")] * 9000,
+}
+
+
+@pytest.mark.parametrize("greeted", [False, True])
+@pytest.mark.parametrize("kind", PIECES)
+async def test_a_flood_of_what_is_no_whole_message_is_closed_at_once(parts: Parts, kind: str, greeted: bool) -> None:
+    wire = parts.greeted() if greeted else parts.connect()
+    data = b"".join(frame.serialize(mask=True) for frame in PIECES[kind])
+    burst = parts.settings.flood.text_burst
+    wire.websocket.data_received(data)
+    assert wire.close_code == 1008
+    # What came with it is not parsed any more.
+    assert burst <= parts.counters["flood_frames"] <= burst + 2
+
+
+async def test_after_its_own_close_the_host_only_looks_for_the_peers(parts: Parts) -> None:
+    wire = parts.greeted()
+    wire.handler.close(1008, "enough")
+    before = dict(parts.counters)
+    ping = Frame(Opcode.TEXT, b'{"type":"ping","id":1}').serialize(mask=True)
+    pieces = Frame(Opcode.BINARY, b"x", fin=False).serialize(mask=True)
+    for _ in range(100):
+        wire.websocket.data_received(ping * 10 + pieces + b"\x8f\x80\0\0\0\0")
+    assert dict(parts.counters) == before
+    assert not wire.transport.ended
+    wire.websocket.data_received(ping[:5])
+    wire.websocket.data_received(ping[5:] + Frame(Opcode.CLOSE, b"\x03\xf0").serialize(mask=True))
+    assert wire.transport.ended
+    assert wire.close_code == 1008
+
+
+async def test_who_sends_on_after_the_close_is_cut(parts: Parts) -> None:
+    wire = parts.greeted()
+    wire.handler.close(1008, "enough")
+    for _ in range(6):
+        assert not wire.transport.ended
+        wire.websocket.data_received(Frame(Opcode.BINARY, bytes(50_000)).serialize(mask=True))
+    assert wire.transport.ended

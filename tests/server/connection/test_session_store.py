@@ -4,7 +4,6 @@ import sqlite3
 
 import pytest
 
-from posewire.errors import StoreError
 from posewire.server.connection.resumable_state import ResumableState
 from posewire.server.connection.session_store import SessionStore
 from posewire.server.state.shared_states import device_state, room_state
@@ -13,6 +12,7 @@ from posewire.voice.llm.base import ChatMessage
 from posewire.voice.llm.history import History
 from posewire.voice.session import VoiceMemory
 from server.connection.wired import Parts, room_action
+from support.json_values import deep
 
 
 def session_store(parts: Parts, store: Store | None = None) -> SessionStore:
@@ -90,15 +90,42 @@ async def test_who_is_late_has_left_its_room(parts: Parts) -> None:
     await later.close()
 
 
-async def test_what_cannot_be_read_is_refused_whole(parts: Parts) -> None:
-    wire = parts.greeted()
-    wire.handler.room.join(room_action("join"))
-    wire.lose()
+BAD = ("not JSON", "{}", "[]", "7", deep(2000))
+
+
+@pytest.mark.parametrize("value", BAD)
+@pytest.mark.parametrize(
+    ("table", "column", "name"),
+    [("kept_sessions", "voice", "first"), ("kept_rooms", "content", "first"), ("kept_states", "value", "first")],
+)
+async def test_a_row_that_cannot_be_read_is_skipped_and_left_there(
+    parts: Parts, table: str, column: str, name: str, value: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    if (table, value) == ("kept_states", "{}"):
+        pytest.skip("it is an empty state")
+    sessions = []
+    for device in ("first", "second"):
+        wire = parts.greeted(device)
+        wire.handler.room.join(room_action("join", device))
+        parts.states.get(device_state(device)).set({"of": device})
+        sessions.append(wire.handler.session_id)
+        wire.lose()
     await session_store(parts).save()
-    await parts.store.run(lambda connection: connection.execute("UPDATE kept_sessions SET voice = '{}'"))
+    key = {"kept_sessions": "device = 'first'", "kept_rooms": "room = 'first'", "kept_states": "state = 'device:first'"}
+    changed = await parts.store.run(
+        lambda c: c.execute(f"UPDATE {table} SET {column} = ? WHERE {key[table]}", (value,))
+    )
+    assert changed.rowcount == 1
     later = Parts()
-    with pytest.raises(StoreError, match="another version"):
-        await session_store(later, parts.store).load(60.0)
-    assert (later.rooms.rooms, list(later.resumption.kept())) == ({}, [])
-    assert await session_store(later, parts.store).load(60.0) == 0
+    assert await session_store(later, parts.store).load(60.0) == (1 if table == "kept_sessions" else 2)
+    assert "row_skipped" in caplog.text
+    back = later.connect("second")
+    assert back.hello(resume=sessions[1])["resumed"] is True
+    assert back.handler.room_name == "second"
+    assert later.states.value(device_state("second")) == {"of": "second"}
+    left = {
+        kept: await parts.store.run(lambda c, kept=kept: c.execute(f"SELECT count(*) FROM {kept}").fetchone()[0])
+        for kept in ("kept_sessions", "kept_rooms", "kept_states")
+    }
+    assert left == {**dict.fromkeys(left, 0), table: 1}
     await later.close()

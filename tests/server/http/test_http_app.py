@@ -1,9 +1,11 @@
 """Plain HTTP on the WebSocket's port, over real sockets."""
 
 import asyncio
+import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -18,7 +20,10 @@ from posewire.server.host import Host
 from posewire.server.http import app as http_module
 from posewire.server.http.app import HttpSide
 from posewire.server.http.request import authorize
+from posewire.server.http.routes import health
 from posewire.server.http.settings import HttpSettings
+from posewire.server.monitoring.process_stats import open_files
+from posewire.server.transport.openings import Openings
 from posewire.server.transport.protocol_detect import ProtocolDetector, wants_websocket
 from server.conftest import Peers, settings
 
@@ -69,7 +74,12 @@ async def operator(request: Request) -> PlainTextResponse:
     return PlainTextResponse(authorize(request, "operator.read").name)
 
 
-ROUTES = (Route("/echo", echo, methods=["POST"]), Route("/broken", broken), Route("/operator", operator))
+ROUTES = (
+    Route("/echo", echo, methods=["POST"]),
+    Route("/broken", broken),
+    Route("/operator", operator),
+    Route("/healthz", health),
+)
 
 Serve = Callable[[HttpSettings], Awaitable[tuple[str, int]]]
 
@@ -82,7 +92,7 @@ async def serve(host: Host) -> AsyncIterator[Serve]:
     async def start(limits: HttpSettings) -> tuple[str, int]:
         side = HttpSide(host.services, ROUTES, limits)
         server = await asyncio.get_running_loop().create_server(
-            lambda: ProtocolDetector(asyncio.Protocol, side.protocol, {}), "127.0.0.1", 0
+            lambda: ProtocolDetector(asyncio.Protocol, side.protocol, Openings()), "127.0.0.1", 0
         )
         servers.append((server, side))
         found: tuple[str, int] = server.sockets[0].getsockname()
@@ -166,6 +176,91 @@ async def test_too_many_connections_are_told(serve: Serve) -> None:
     writer.close()
 
 
+def keep_alive(path: str = "/operator", **fields: Any) -> bytes:
+    return request(path, **fields).replace(b"Connection: close\r\n", b"")
+
+
+async def fill(where: tuple[str, int], count: int, sent: bytes, until: bytes = b"") -> list[Any]:
+    """Open connections that send the same, and read up to ``until``."""
+    opened = []
+    for _ in range(count):
+        reader, writer = await asyncio.open_connection(*where)
+        writer.write(sent)
+        if until:
+            await asyncio.wait_for(reader.readuntil(until), 5)
+        opened.append((reader, writer))
+    return opened
+
+
+async def end(opened: list[Any]) -> None:
+    for _, writer in opened:
+        writer.close()
+
+
+async def test_connections_that_are_idle_make_room(serve: Serve) -> None:
+    where = await serve(HttpSettings(max_connections=3))
+    opened = await fill(where, 5, keep_alive(), b"local")
+    for reader, _ in opened[:2]:
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+    assert status(await raw(where, request("/operator"))) == 200
+    for reader, writer in opened[3:]:
+        writer.write(keep_alive())
+        assert b"200" in await asyncio.wait_for(reader.readuntil(b"local"), 5)
+    await end(opened)
+
+
+async def test_health_is_told_where_all_places_are_taken(serve: Serve) -> None:
+    where = await serve(HttpSettings(max_connections=3))
+    opened = await fill(where, 3, request("/echo", "Content-Length: 10", method="POST"))
+    await eventually_full(where)
+    assert status(await raw(where, keep_alive("/healthz"))) == 200
+    for reader, _ in await fill(where, 6, request("/echo", "Content-Length: 10", method="POST")):
+        assert status(await asyncio.wait_for(reader.read(), 5)) == 503
+    await end(opened)
+
+
+async def eventually_full(where: tuple[str, int]) -> None:
+    async with asyncio.timeout(5):
+        while status(await raw(where, request("/operator"))) != 503:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("path", ["/operator", "/echo", "/nothing"])
+async def test_a_body_that_nobody_reads_is_given_up(serve: Serve, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+    monkeypatch.setattr(http_module, "_GRACE", 0.1)
+    where = await serve(HttpSettings(body_timeout=0.2))
+    reader, writer = await asyncio.open_connection(*where)
+    writer.write(keep_alive(path, method="POST")[:-2] + b"Content-Length: 1000000\r\n\r\n")
+    sending = asyncio.create_task(trickle(writer))
+    with contextlib.suppress(ConnectionError):
+        await asyncio.wait_for(reader.read(), 5)
+    sending.cancel()
+
+
+async def trickle(writer: asyncio.StreamWriter) -> None:
+    while True:
+        writer.write(b"x")
+        await asyncio.sleep(0.01)
+
+
+async def test_an_answer_that_is_not_read_is_given_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_module, "_STALLED", 0.3)
+    body = b"x" * 16_000_000  # more than the kernel takes
+    where = await serve(HttpSettings(max_body=len(body)))
+    before = open_files()
+    link = socket.socket()
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    link.setblocking(False)
+    loop = asyncio.get_running_loop()
+    await loop.sock_connect(link, where)
+    await loop.sock_sendall(link, request("/echo", method="POST", body=body))
+    # Nothing is read: the host's end goes all the same.
+    async with asyncio.timeout(10):
+        while open_files() > before + 1:
+            await asyncio.sleep(0.05)
+    link.close()
+
+
 async def test_garbage_is_answered_and_the_host_goes_on(host: Host) -> None:
     answer = await raw(address(host), b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")
     assert (status(answer), body(answer)["code"]) == (400, "bad_http")
@@ -214,7 +309,7 @@ def test_the_head_tells_a_websocket(head: bytes, websocket: bool) -> None:
 
 
 async def test_who_says_nothing_makes_room_for_others(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("posewire.server.transport.protocol_detect.MAX_WAITING", 5)
+    monkeypatch.setattr("posewire.server.transport.openings.MAX_WAITING", 5)
     silent = [await asyncio.open_connection(*address(host)) for _ in range(12)]
     assert status(await raw(address(host), request("/healthz"))) == 200
     ended = [asyncio.ensure_future(reader.read()) for reader, _ in silent]

@@ -53,6 +53,11 @@ async def test_connected_and_paired_devices_are_one_list(
         "firmware": "1.2",
         "updatable": True,
     }
+    # Who may read must not be able to resume the session.
+    handler = host.services.registry.device(DEVICE)
+    assert handler is not None
+    assert handler.session_id.startswith(connected["session"]["id"])
+    assert handler.session_id not in (await operator.get("devices")).text
     assert connected["report"]["heap_free"] == 1234
     assert (connected["pairing"], connected["update"]) == (None, None)
     assert (away["device"], away["session"], away["report"]) == (AWAY, None, None)

@@ -10,8 +10,9 @@ from posewire import __version__
 from posewire.backoff import Backoff
 from posewire.errors import ToolError
 from posewire.log import EventLog
-from posewire.server.connection.iot_things import IotThings, send_nowhere
+from posewire.server.connection.iot_things import MAX_TOOL_BYTES, IotContent, IotThings, send_nowhere, tool_size
 from posewire.voice.tools.base import ToolInfo
+from posewire.wire.json_shape import as_list, as_object, as_text
 from posewire.wire.messages import Message
 from posewire.wire.requests import Iot
 
@@ -22,8 +23,9 @@ LIST_TIMEOUTS = (3.0, 5.0, 10.0, 10.0, 10.0, 10.0)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 READY_WITHIN = 5.0
 """Longest time, in seconds from the hello, that turns wait for the first list."""
+MAX_TOOLS = 256
+"""Tools that one device may list."""
 
-_MAX_PAGES = 32
 _PROTOCOL_VERSION = "2024-11-05"
 
 
@@ -40,13 +42,14 @@ class DeviceToolClient:
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._tools: dict[str, ToolInfo] = {}
+        self._size = 0
         self._things = IotThings(send)
         self._ready: asyncio.Event | None = None
         """Set when turns need not wait for the list any more; None: they never do."""
 
     def available(self) -> Mapping[str, ToolInfo]:
         """Return the tools by name."""
-        return {**self._things.tools, **self._tools}
+        return {**self._things.content.tools, **self._tools}
 
     @property
     def listed(self) -> Mapping[str, ToolInfo]:
@@ -59,6 +62,7 @@ class DeviceToolClient:
         Turns need not wait for the new list where there is an older one.
         """
         self._tools = dict(known)
+        self._size = sum(tool_size(name, info) for name, info in known.items())
         if not known:
             self._ready = ready = asyncio.Event()
             asyncio.get_running_loop().call_later(READY_WITHIN, ready.set)
@@ -85,19 +89,26 @@ class DeviceToolClient:
             within,
         )
         tools: dict[str, ToolInfo] = {}
-        cursor = ""
-        for _ in range(_MAX_PAGES):
+        size = 0
+        cursor: str | int = ""
+        while True:
             result = await self._request("tools/list", {"cursor": cursor} if cursor else {}, within)
-            for tool in result.get("tools", []):
-                if isinstance(tool, dict) and isinstance(tool.get("name"), str):
-                    schema = tool.get("inputSchema")
-                    tools[tool["name"]] = ToolInfo(
-                        str(tool.get("description", "")), schema if isinstance(schema, dict) else {}
-                    )
-            cursor = result.get("nextCursor") or ""
-            if not isinstance(cursor, str) or not cursor:
+            known = len(tools)
+            size, left_out = _add_page(tools, size, as_list(result.get("tools")))
+            given = result.get("nextCursor")
+            # The protocol's cursors are texts; some devices send the number of the page.
+            cursor = given if isinstance(given, str | int) and not isinstance(given, bool) else ""
+            if left_out or (cursor and len(tools) == known):
+                self.log.warning("tools_left_out", listed=len(tools), bytes=size)
                 break
-        self._tools = tools
+            if not cursor:
+                break
+        self._tools, self._size = tools, size
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the descriptions of all tools, as JSON."""
+        return self._size + self._things.content.size
 
     async def try_discover(self) -> bool:
         """Discover the tools, again when the device does not answer; log how many there are or why there are none.
@@ -143,8 +154,8 @@ class DeviceToolClient:
             return self._things.call(name, arguments)
         result = await self._request("tools/call", {"name": name, "arguments": dict(arguments)}, CALL_TIMEOUT)
         texts = [
-            str(part.get("text", ""))
-            for part in result.get("content", [])
+            as_text(part.get("text"))
+            for part in as_list(result.get("content"))
             if isinstance(part, dict) and part.get("type") == "text"
         ]
         text = "\n".join(texts)
@@ -168,13 +179,17 @@ class DeviceToolClient:
         else:
             waiting.set_exception(ToolError("the device's answer has no result object"))
 
-    def on_iot(self, iot: Iot) -> None:
-        """Add legacy methods and states: see ``IotThings``. They do not replace a tool that the device lists itself.
+    def with_iot(self, iot: Iot) -> IotContent:
+        """Return the legacy methods and states with those of a message; nothing changes yet.
 
         Raises:
-            WireError: ``too_many``: the device has too many such tools.
+            WireError: ``too_many``: the device has too many such tools, or they are too long.
         """
-        self._things.update(iot)
+        return self._things.updated(iot)
+
+    def take_iot(self, content: IotContent) -> None:
+        """Take what ``with_iot`` returned. It does not replace a tool that the device lists itself."""
+        self._things.content = content
 
     def close(self) -> None:
         """Fail every call that still waits, and drop the reference to the connection; later messages go nowhere."""
@@ -198,3 +213,20 @@ class DeviceToolClient:
             raise NoAnswerError(f"the device did not answer {method} within {within:.0f} s") from None
         finally:
             del self._waiting[request_id]
+
+
+def _add_page(tools: dict[str, ToolInfo], size: int, page: list[Any]) -> tuple[int, bool]:
+    """Add the tools of a page; return the bytes of all now, and whether any was left out for want of room."""
+    left_out = False
+    for tool in map(as_object, page):
+        name = as_text(tool.get("name"))
+        if not name:
+            continue
+        info = ToolInfo(as_text(tool.get("description")), as_object(tool.get("inputSchema")))
+        known = tools.get(name)
+        grown = size + tool_size(name, info) - (tool_size(name, known) if known is not None else 0)
+        if grown > MAX_TOOL_BYTES or (known is None and len(tools) >= MAX_TOOLS):
+            left_out = True
+            continue
+        tools[name], size = info, grown
+    return size, left_out

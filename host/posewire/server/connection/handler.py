@@ -7,8 +7,9 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import Any
 
+from posewire.address_group import limited_group
 from posewire.errors import WireError
-from posewire.log import EventLog
+from posewire.log import EventLog, LineLimit
 from posewire.server.authenticator import Identity
 from posewire.server.connection.context import ConnectionContext
 from posewire.server.connection.device_tools import DeviceToolClient
@@ -50,7 +51,7 @@ class ConnectionHandler:
         self.websocket = websocket
         self._context = context
         self._leaving = False
-        self.log = EventLog(device=self.device_id, session=self.session_id[:8])
+        self.log = EventLog(LineLimit(), device=self.device_id, session=self.session_id[:8])
         settings = context.settings()
         self.limits = PeerLimits(settings.flood, context.counters, context.audit)
         self.room = RoomLink(self, websocket, context.rooms)
@@ -125,11 +126,13 @@ class ConnectionHandler:
 
     @property
     def held_bytes(self) -> int:
-        """Bytes that the host keeps for this peer: unsent messages, its frames in a room, its dialogue (estimated).
+        """Bytes that the host keeps for this peer: unsent messages, its frames in a room, its dialogue (estimated), its
+        list of tools and its shared state (both as JSON).
 
         Counted on demand; the fixed cost of a connection is not in it.
         """
-        return self.queued_bytes + self.room.held_bytes + self.voice.held_bytes
+        state = self._context.rooms.states.held_bytes_of(device_state(self.device_id))
+        return self.queued_bytes + self.room.held_bytes + self.voice.held_bytes + self.tools.held_bytes + state
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a text message with this session's id."""
@@ -285,7 +288,8 @@ class ConnectionHandler:
         self._context.resumption.keep(self.session_id, state, self._context.settings().resume_window)
 
     def _state(self) -> ResumableState:
-        return ResumableState(self.device_id, self.voice.memory, self.room.room, self.room.member)
+        address = limited_group(self.address)
+        return ResumableState(self.device_id, self.voice.memory, self.room.room, self.room.member, address)
 
     def _resume(self, session_id: str) -> bool:
         state = self._context.resumption.restore(session_id, self.device_id)

@@ -15,6 +15,9 @@ from posewire.wire.messages import Message
 from posewire.wire.requests import Iot, IotMethod
 
 MAX_TOOLS = 128
+MAX_TOOL_BYTES = 256 * 1024
+"""Bytes of the descriptions of one device's tools of one kind, as JSON."""
+
 _STATUS = "self.get_device_status"
 
 # (thing, method), letters only: the tool that the shipped sentences call for it, and that tool's arguments in order.
@@ -39,31 +42,43 @@ class _Method:
     """The method's own names of a usual tool's arguments."""
 
 
+@dataclass(frozen=True)
+class IotContent:
+    """The legacy things of a device at one time."""
+
+    tools: dict[str, ToolInfo] = field(default_factory=dict)
+    methods: dict[str, _Method] = field(default_factory=dict)
+    properties: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """By name of a tool that reads a state: the thing and the key."""
+
+    states: dict[str, dict[str, Any]] = field(default_factory=dict)
+    size: int = 0
+    """Bytes of the descriptions of the tools, as JSON."""
+
+
 class IotThings:
     """The legacy things of one device."""
 
     def __init__(self, send: Callable[[Message], None]) -> None:
-        self.tools: dict[str, ToolInfo] = {}
+        self.content = IotContent()
         self._send = send
-        self._methods: dict[str, _Method] = {}
-        self._properties: dict[str, tuple[str, str]] = {}
-        self._states: dict[str, dict[str, Any]] = {}
 
-    def update(self, iot: Iot) -> None:
-        """Add methods and states; a state that is known gets its new value.
+    def updated(self, iot: Iot) -> IotContent:
+        """Return the content with the methods and states of a message; the present content stays as it is.
 
         Raises:
-            WireError: ``too_many``: the device has too many such tools.
+            WireError: ``too_many``: the device has too many such tools, or their descriptions are too long.
         """
+        now = self.content
+        draft = _Draft(dict(now.tools), dict(now.methods), dict(now.properties), now.size)
         for method in iot.methods:
-            self._describe(method)
+            draft.describe(method)
+        states = dict(now.states)
         for thing, state in (iot.states or {}).items():
-            for key, value in state.items():
-                name = f"get_{thing}_{key}"
-                self._add(_STATUS, ToolInfo("Tell the state of all things of the device", {"type": "object"}))
-                self._add(name, ToolInfo(f"Tell {key} of {thing}", {"type": "object"}))
-                self._states.setdefault(thing, {})[key] = value
-                self._properties[name] = thing, key
+            for key in state:
+                draft.add_property(thing, key)
+            states[thing] = {**states.get(thing, {}), **state}
+        return IotContent(draft.tools, draft.methods, draft.properties, states, draft.size)
 
     def call(self, name: str, arguments: Mapping[str, object]) -> str:
         """Call a method, or read a state. A method's outcome is not known: devices do not tell it.
@@ -71,7 +86,8 @@ class IotThings:
         Raises:
             ToolError: no such tool.
         """
-        method = self._methods.get(name)
+        content = self.content
+        method = content.methods.get(name)
         if method is not None:
             parameters = {method.arguments.get(key, key): value for key, value in arguments.items()}
             self._send(
@@ -79,32 +95,56 @@ class IotThings:
             )
             return "true"
         if name == _STATUS:
-            return json.dumps(self._states, ensure_ascii=False)
-        if name not in self._properties:
+            return json.dumps(content.states, ensure_ascii=False)
+        if name not in content.properties:
             raise ToolError(f"the device has no tool {name}")
-        thing, key = self._properties[name]
-        return json.dumps(self._states[thing][key], ensure_ascii=False)
+        thing, key = content.properties[name]
+        return json.dumps(content.states[thing][key], ensure_ascii=False)
 
     def close(self) -> None:
         """Drop the reference to the connection; later calls go nowhere."""
         self._send = send_nowhere
 
-    def _describe(self, method: IotMethod) -> None:
+
+@dataclass
+class _Draft:
+    tools: dict[str, ToolInfo]
+    methods: dict[str, _Method]
+    properties: dict[str, tuple[str, str]]
+    size: int
+
+    def describe(self, method: IotMethod) -> None:
         parameters = {key: value for key, value in method.parameters.items() if isinstance(value, dict)}
         name = f"{method.thing}_{method.method}"
         self._add(name, ToolInfo(method.description, {"type": "object", "properties": parameters}))
-        self._methods[name] = _Method(method.thing, method.method)
+        self.methods[name] = _Method(method.thing, method.method)
         usual = _USUAL.get((_plain(method.thing), _plain(method.method)))
         if usual is not None and len(parameters) == len(usual[1]):
             name, wanted = usual
             properties = dict(zip(wanted, parameters.values(), strict=True))
             self._add(name, ToolInfo(method.description, {"type": "object", "properties": properties}))
-            self._methods[name] = _Method(method.thing, method.method, dict(zip(wanted, parameters, strict=True)))
+            self.methods[name] = _Method(method.thing, method.method, dict(zip(wanted, parameters, strict=True)))
+
+    def add_property(self, thing: str, key: str) -> None:
+        name = f"get_{thing}_{key}"
+        if self.properties.get(name) != (thing, key):
+            self._add(_STATUS, ToolInfo("Tell the state of all things of the device", {"type": "object"}))
+            self._add(name, ToolInfo(f"Tell {key} of {thing}", {"type": "object"}))
+            self.properties[name] = thing, key
 
     def _add(self, name: str, info: ToolInfo) -> None:
-        if name not in self.tools and len(self.tools) >= MAX_TOOLS:
+        known = self.tools.get(name)
+        if known is None and len(self.tools) >= MAX_TOOLS:
             raise WireError(f"a device has at most {MAX_TOOLS} tools of this kind", "too_many")
+        self.size += tool_size(name, info) - (tool_size(name, known) if known is not None else 0)
+        if self.size > MAX_TOOL_BYTES:
+            raise WireError(f"the descriptions of a device's tools have at most {MAX_TOOL_BYTES} bytes", "too_many")
         self.tools[name] = info
+
+
+def tool_size(name: str, info: ToolInfo) -> int:
+    """Return the bytes of a tool's description as JSON."""
+    return len(name) + len(info.description) + len(json.dumps(info.schema))
 
 
 def send_nowhere(_: Message) -> None:

@@ -21,12 +21,15 @@ class PeerLimits:
     ``counters`` get ``flood_<kind>`` and ``refused_<code>``; refusals of access are written to the audit log.
     """
 
-    __slots__ = ("_audit", "_counters", "_errors", "audio", "pose", "text", "throttle")
+    __slots__ = ("_audit", "_counters", "_errors", "audio", "frames", "pose", "text", "throttle")
 
     def __init__(self, settings: FloodSettings, counters: Counter[str], audit: Audit) -> None:
         self.text = TokenBucket(settings.text_rate, settings.text_burst)
         self.audio = TokenBucket(settings.audio_rate, settings.audio_burst)
         self.pose = TokenBucket(settings.pose_rate, settings.pose_burst)
+        self.frames = TokenBucket(settings.text_rate, settings.text_burst, abuse=1)
+        """Pings, pongs and pieces of messages: what is no whole message costs more to read than one."""
+
         self.throttle = LogThrottle(most=32)
         """Suppresses log lines that this peer causes again and again."""
 
@@ -41,6 +44,12 @@ class PeerLimits:
             self.refuse(peer, WireError(f"too many {kind} messages a second: further ones are dropped", "too_many"))
         elif bucket.is_abusive:
             peer.close(POLICY_VIOLATION, f"a flood of {kind} messages")
+
+    def flooded_by_frames(self, peer: Peer) -> None:
+        """Count a frame beyond the limit that is no whole message. It cannot be dropped: a flood is soon closed."""
+        self._counters["flood_frames"] += 1
+        if self.frames.is_abusive:
+            peer.close(POLICY_VIOLATION, "a flood of pings, or of pieces of messages")
 
     def refuse(self, peer: Peer, error: WireError) -> None:
         """Count, log and send an error; a peer that causes hundreds of errors is closed with 1008."""

@@ -143,7 +143,7 @@ class Peer(Connection, Protocol):
 
     @property
     def held_bytes(self) -> int:
-        """Bytes that the host keeps for this peer: unsent messages, its frames in a room, its dialogue (estimated)."""
+        """Bytes that the host keeps for this peer: unsent messages, frames in a room, dialogue, tools, shared state."""
 
     def send_audio(self, frame: bytes) -> None:
         """Send one encoded audio frame of the host's voice."""

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 
+from posewire.address_group import address_group
 from posewire.hub import ConnectionPool
 from posewire.server.connection.peer import Peer
 
@@ -24,21 +25,22 @@ class ConnectionRegistry:
     def opened(self, address: str) -> None:
         """Count a connection that was admitted."""
         self.open += 1
-        self._addresses[address] += 1
+        self._addresses[address_group(address)] += 1
         self._empty.clear()
 
     def closed(self, address: str) -> None:
         """Count a connection that is gone."""
         self.open -= 1
-        self._addresses[address] -= 1
-        if not self._addresses[address]:
-            del self._addresses[address]
+        group = address_group(address)
+        self._addresses[group] -= 1
+        if not self._addresses[group]:
+            del self._addresses[group]
         if not self.open:
             self._empty.set()
 
     def at(self, address: str) -> int:
-        """Return how many connections come from an address."""
-        return self._addresses[address]
+        """Return how many connections come from an address, or from its IPv6 network."""
+        return self._addresses[address_group(address)]
 
     async def drained(self) -> None:
         """Wait until no connection is open."""

@@ -15,3 +15,5 @@ class ResumableState:
     voice: VoiceMemory | None = None
     room: Room | None = None
     member: Member | None = None
+    address: str = ""
+    """The peer's address as it counts for limits; empty: it counts for none."""

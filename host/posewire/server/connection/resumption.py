@@ -1,7 +1,7 @@
 """Sessions that can be resumed: the state of a lost session is kept for a while, and given back to its device."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from posewire.rooms.directory import RoomDirectory
@@ -17,9 +17,19 @@ class _Kept:
 
 
 class SessionResumption:
-    """Keeps the state of lost sessions, restores it, or discards it with the place in a room that belongs to it."""
+    """Keeps the state of lost sessions, restores it, or discards it with the place in a room that belongs to it.
 
-    def __init__(self, registry: ConnectionRegistry, rooms: RoomDirectory, states: StateDirectory) -> None:
+    ``limits`` returns how many it keeps, and how many of one address (0: no limit); the oldest makes room.
+    """
+
+    def __init__(
+        self,
+        registry: ConnectionRegistry,
+        rooms: RoomDirectory,
+        states: StateDirectory,
+        limits: Callable[[], tuple[int, int]] = lambda: (2000, 200),
+    ) -> None:
+        self._limits = limits
         self._registry = registry
         self._rooms = rooms
         self._states = states
@@ -29,6 +39,13 @@ class SessionResumption:
         """Keep the state of a session for so long, then discard it."""
         timer = asyncio.get_running_loop().call_later(seconds, self._discard, session_id, "timeout")
         self._kept[session_id] = _Kept(state, timer)
+        most, of_address = self._limits()
+        if state.address and of_address:
+            same = [name for name, kept in self._kept.items() if kept.state.address == state.address]
+            for name in same[:-of_address]:
+                self._discard(name, "timeout")
+        while len(self._kept) > most:
+            self._discard(next(iter(self._kept)), "timeout")
 
     def restore(self, session_id: str, device_id: str) -> ResumableState | None:
         """Take the state of a session for its device, also from an older connection that is still open.
@@ -48,6 +65,11 @@ class SessionResumption:
         """Discard all that is kept for a device: it has begun a new session."""
         for session_id in [name for name, kept in self._kept.items() if kept.state.device_id == device_id]:
             self._discard(session_id, "replaced")
+
+    @property
+    def count(self) -> int:
+        """How many sessions are kept."""
+        return len(self._kept)
 
     def is_kept(self, device_id: str) -> bool:
         """Tell whether a device may still resume a session."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from posewire.address_group import limited_group
 from posewire.errors import WireError
 from posewire.hub import ConnectionHub
 from posewire.rooms.directory import RoomDirectory
@@ -117,7 +118,7 @@ class RoomLink:
         peer = self._peer
         self._check_kinds(action)
         self._read_hello()
-        room, member = self._access.rooms.join(action, peer.device_id, self, peer.audio)
+        room, member = self._access.rooms.join(action, peer.device_id, self, peer.audio, limited_group(peer.address))
         self.leave()
         self._access.resumption.discard(peer.device_id)
         self.attach(room, member)

@@ -55,11 +55,10 @@ class Router:
         """Route a binary message."""
         self._receive(self._route_binary, data)
 
-    def on_control(self) -> None:
-        """Count a ping or pong as a text message: a flood of them costs as much."""
-        limits = self._limits
-        if not limits.text.try_acquire():
-            limits.flooded(self._connection, "control", limits.text)
+    def on_other_frame(self) -> None:
+        """Count a ping, a pong or a piece of a message."""
+        if not self._limits.frames.try_acquire():
+            self._limits.flooded_by_frames(self._connection)
 
     def on_congested(self, congested: bool) -> None:
         """Tell the connection."""

@@ -9,15 +9,20 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from posewire.errors import StoreError
+from posewire.errors import WireError
+from posewire.hub.state import StateError
+from posewire.log import EventLog
 from posewire.rooms.directory import RoomDirectory
+from posewire.rooms.room import Room
 from posewire.server.connection.resumable_state import ResumableState
 from posewire.server.connection.resumption import SessionResumption
 from posewire.server.state.shared_states import StateDirectory, device_state, room_state
 from posewire.store import Domain, Store
+from posewire.store.rows import readable_with_rows
 from posewire.voice.asr.base import AcousticProfile
 from posewire.voice.llm.history import History
 from posewire.voice.session import VoiceMemory
+from posewire.wire.json_text import parse_json
 
 TABLES = Domain(
     "kept sessions",
@@ -32,7 +37,8 @@ TABLES = Domain(
         """,
     ),
 )
-_CONTENTS = ("kept_sessions", "kept_rooms", "kept_states")
+_TABLES = {"kept_sessions": "session", "kept_rooms": "room", "kept_states": "state"}
+"""The tables, each with the column that names a row."""
 
 _Rows = Sequence[tuple[Any, ...]]
 
@@ -47,6 +53,7 @@ class SessionStore:
         self._resumption = resumption
         self._rooms = rooms
         self._states = states
+        self._log = EventLog()
 
     async def save(self) -> None:
         """Save the lost sessions for the rest of their resume windows.
@@ -85,46 +92,71 @@ class SessionStore:
     async def load(self, longest: float) -> int:
         """Keep again the sessions that an earlier process saved, and erase them from the store.
 
-        ``longest``: the resume window in seconds, which no session outlives. Returns the number of sessions.
+        ``longest``: the resume window in seconds, which no session outlives. Returns the number of sessions. A row that
+        cannot be read is reported and skipped, and stays in the store.
 
         Raises:
-            StoreError: the store failed, or another version of this program saved them; none is kept then.
+            StoreError: the store failed.
         """
 
-        def work(connection: sqlite3.Connection) -> Sequence[_Rows]:
+        def read(connection: sqlite3.Connection) -> Sequence[_Rows]:
+            return [connection.execute(f"SELECT * FROM {name}").fetchall() for name in _TABLES]  # noqa: S608 - our names
+
+        session_rows, room_rows, state_rows = await self._store.run(read)
+        sessions = readable_with_rows(session_rows, _session, "kept session")
+        rooms = readable_with_rows(room_rows, self._room, "kept room")
+        states = readable_with_rows(state_rows, _state, "kept state")
+
+        def erase(connection: sqlite3.Connection) -> None:
             # It holds what people said: gone means gone.
             connection.execute("PRAGMA secure_delete=ON")
-            found = [connection.execute(f"SELECT * FROM {name}").fetchall() for name in _CONTENTS]  # noqa: S608 - our names
-            for name in _CONTENTS:
-                connection.execute(f"DELETE FROM {name}")  # noqa: S608 - our names
-            return found
+            keys = [[row[0] for row, _ in sessions], [row[0] for row, _ in rooms], [row[0] for row, _ in states]]
+            for (table, key), names in zip(_TABLES.items(), keys, strict=True):
+                values = [(name,) for name in names]
+                connection.executemany(f"DELETE FROM {table} WHERE {key} = ?", values)  # noqa: S608 - our names
 
-        sessions, room_rows, state_rows = await self._store.run(work)
-        try:
-            voices = [_voice_from(json.loads(voice)) for *_, voice in sessions]
-            states = {name: json.loads(value) for name, value in state_rows}
-            rooms = {name: self._rooms.restore(name, json.loads(content)) for name, content in room_rows}
-        except (ValueError, KeyError, TypeError) as error:
-            self._rooms.rooms.clear()
-            raise StoreError(f"the sessions that another version saved cannot be read: {error!r}") from error
+        await self._store.run(erase)
         now = time.time()
-        places = {(name, slot): member for name, room in rooms.items() for slot, member in room.members.items()}
+        by_name = {room.name: room for _, room in rooms}
+        places = {(name, slot): member for name, room in by_name.items() for slot, member in room.members.items()}
         count = 0
-        for (session_id, device_id, until, room_name, slot, _), voice in zip(sessions, voices, strict=True):
+        for _, (session_id, device_id, until, place, voice) in sessions:
             seconds = min(until - now, longest)
             if seconds > 0:
-                member = places.pop((room_name, slot), None)
-                room = rooms.get(room_name) if member is not None else None
+                member = places.pop(place, None)
+                room = by_name.get(place[0]) if member is not None else None
                 self._resumption.keep(session_id, ResumableState(device_id, voice, room, member), seconds)
                 count += 1
         for (name, _), member in places.items():
-            self._rooms.leave(rooms[name], member, "timeout")
+            self._rooms.leave(by_name[name], member, "timeout")
         wanted = {room_state(name) for name in self._rooms.rooms}
         wanted |= {device_state(state.device_id) for _, state, _ in self._resumption.kept()}
-        for name, value in states.items():
+        for _, (name, value) in states:
             if name in wanted:
-                self._states.get(name).set(value)
+                self._keep_state(name, value)
         return count
+
+    def _room(self, name: str, content: str) -> Room:
+        return self._rooms.restore(name, parse_json(content))
+
+    def _keep_state(self, name: str, value: dict[str, Any]) -> None:
+        try:
+            self._states.get(name).set(value)
+        except (StateError, WireError) as error:
+            self._log.warning("state_lost", name=name, why=str(error))
+
+
+def _session(
+    session_id: str, device_id: str, until: float, room: str | None, slot: int | None, voice: str
+) -> tuple[str, str, float, tuple[str, int], VoiceMemory]:
+    return session_id, device_id, float(until), (room or "", slot or 0), _voice_from(parse_json(voice))
+
+
+def _state(name: str, value: str) -> tuple[str, dict[str, Any]]:
+    content = parse_json(value)
+    if not isinstance(content, dict):
+        raise ValueError("a state must be an object")  # noqa: TRY004 - of a row, not of our types
+    return name, content
 
 
 def _voice_as_dict(memory: VoiceMemory | None) -> dict[str, Any]:

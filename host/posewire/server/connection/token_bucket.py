@@ -3,7 +3,7 @@
 from time import monotonic
 
 ABUSE = 20
-"""Times its burst that a flood may have dropped before it counts as abuse."""
+"""Times its burst that a flood of messages may have dropped before it counts as abuse."""
 
 
 class TokenBucket:
@@ -12,9 +12,11 @@ class TokenBucket:
     It is filled up only when it is empty, so that a message costs one subtraction.
     """
 
-    __slots__ = ("_burst", "_left", "_rate", "_since", "dropped")
+    __slots__ = ("_abuse", "_burst", "_left", "_rate", "_since", "dropped")
 
-    def __init__(self, rate: float, burst: int) -> None:
+    def __init__(self, rate: float, burst: int, abuse: int = ABUSE) -> None:
+        """``abuse``: times its burst that a flood may have dropped before it counts as abuse."""
+        self._abuse = abuse
         self.dropped = 0
         """Messages that the present flood has cost; 0 when there is none."""
 
@@ -31,7 +33,7 @@ class TokenBucket:
     @property
     def is_abusive(self) -> bool:
         """Whether the flood has gone on for so long that it is no accident."""
-        return self.dropped > ABUSE * self._burst
+        return self.dropped > self._abuse * self._burst
 
     def _refill(self) -> bool:
         if not self._rate:

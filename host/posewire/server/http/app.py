@@ -24,13 +24,18 @@ from posewire.errors import PosewireError
 from posewire.log import EventLog
 from posewire.server.http.errors import error_response, status_of
 from posewire.server.http.limits import RequestLimits
+from posewire.server.http.pool import HttpPool
 from posewire.server.http.request import client_peer, services
 from posewire.server.http.settings import HttpSettings
 from posewire.server.services import Services
+from posewire.server.transport.plain_answer import send_and_close
 
 _HEAD_TIMEOUT = 10.0
-_KEEP_ALIVE = 30
+_KEEP_ALIVE = 28
 _STALLED = 30.0
+_GRACE = 2.0
+_HEALTH = ("/healthz", "/readyz")
+"""Answered also where all places are taken: a supervisor must not end a host that is only busy."""
 
 
 class HttpSide:
@@ -38,9 +43,11 @@ class HttpSide:
 
     def __init__(self, host_services: Services, routes: Sequence[BaseRoute], settings: HttpSettings) -> None:
         self._state = ServerState()
+        self._pool = HttpPool(settings.max_connections)
+        self._body_timeout = settings.body_timeout
         app = Starlette(
             routes=list(routes),
-            middleware=[Middleware(_Guard, services=host_services, settings=settings, state=self._state)],
+            middleware=[Middleware(_Guard, services=host_services, settings=settings, pool=self._pool)],
             exception_handlers={HTTPException: _http_error, PosewireError: _refused},
         )
         app.state.services = host_services
@@ -61,7 +68,7 @@ class HttpSide:
 
     def protocol(self) -> asyncio.Protocol:
         """Return a protocol for one connection."""
-        return _HttpConnection(self._config, self._state, {})
+        return _HttpConnection(self._config, self._state, self._pool, self._body_timeout)
 
     async def stop(self, within: float) -> None:
         """Close idle connections, wait for running requests, then cut what is left."""
@@ -76,21 +83,38 @@ class HttpSide:
 
 
 class _HttpConnection(H11Protocol):
-    """uvicorn's protocol, with a time limit on a request's head and an error in JSON."""
+    """uvicorn's protocol, with a place in the pool, a time limit on each step, and an error in JSON.
 
-    _head_timer: asyncio.TimerHandle | None = None
+    The limits do not depend on who reads the body or the answer: an endpoint may read no body, a peer no answer.
+    """
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def __init__(self, config: Config, state: ServerState, pool: HttpPool, body_timeout: float) -> None:
+        super().__init__(config, state, {})
+        self._pool = pool
+        self._body_timeout = body_timeout
+        self._step = ""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if not self._pool.add(self, self.client[0] if self.client is not None else ""):
+            message = "this host takes no more HTTP connections from this address"
+            send_and_close(transport, http.HTTPStatus.TOO_MANY_REQUESTS, "too_many", message)
 
     def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
         super().data_received(data)
-        waits = self.conn.their_state is h11.IDLE
-        if waits and self._head_timer is None:
-            self._head_timer = self.loop.call_later(_HEAD_TIMEOUT, self.transport.abort)
-        elif not waits:
-            self._stop_timer()
+        if not self.transport.is_closing():
+            self._enter_step("head", _HEAD_TIMEOUT)
 
     def on_response_complete(self) -> None:
-        self._stop_timer()
         super().on_response_complete()
+        if self.transport.is_closing():
+            self._enter("idle", _STALLED)
+        else:
+            self._enter_step("idle", _STALLED)
 
     def send_400_response(self, msg: str) -> None:
         body = bytes(error_response(400, "bad_http", msg).body)
@@ -98,25 +122,56 @@ class _HttpConnection(H11Protocol):
         for event in (h11.Response(status_code=400, headers=headers), h11.Data(data=body), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
+        self._enter("idle", _STALLED)
+
+    def abort(self) -> None:
+        self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._pool.remove(self)
         super().connection_lost(exc)
 
+    def _enter_step(self, between: str, seconds: float) -> None:
+        """Enter the step that the request is in; ``between``: the one when no request is complete or under way."""
+        if self.conn.their_state is h11.IDLE:
+            self._enter(between, seconds)
+        elif self.conn.their_state is h11.SEND_BODY:
+            # Somewhat longer than the endpoint's own limit, which is told to the peer.
+            self._enter("body", self._body_timeout + _GRACE)
+        else:
+            self._enter("answer", None)
+
+    def _enter(self, step: str, seconds: float | None) -> None:
+        """Begin a step, which ends within so many seconds or with the connection; going on with it changes nothing."""
+        if step == self._step:
+            return
+        self._step = step
+        self._stop_timer()
+        match step:
+            case "idle":
+                self._pool.idle(self)
+            case "answer":
+                self._pool.waiting(self)
+            case _:
+                self._pool.sending(self)
+        if seconds is not None:
+            self._timer = self.loop.call_later(seconds, self.abort)
+
     def _stop_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class _Guard:
     """Bounds connections, request bodies and readers that stall; an endpoint's defect becomes a 500 and a log line."""
 
-    def __init__(self, app: ASGIApp, services: Services, settings: HttpSettings, state: ServerState) -> None:
+    def __init__(self, app: ASGIApp, services: Services, settings: HttpSettings, pool: HttpPool) -> None:
         self._app = app
         self._services = services
         self._settings = settings
-        self._state = state
+        self._pool = pool
         self._log = EventLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -125,21 +180,28 @@ class _Guard:
             return
         self._services.counters["http_requests"] += 1
         started = False
+        full = self._pool.full
 
         async def send_in_time(message: Message) -> None:
             nonlocal started
-            started = started or message["type"] == "http.response.start"
+            if message["type"] == "http.response.start":
+                started = True
+                if full:
+                    # Whoever was answered in spite of that keeps no place.
+                    message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
             async with asyncio.timeout(_STALLED):
                 await send(message)
 
         try:
-            self._check_connections()
+            if full:
+                self._refuse_all_but_health(scope["path"])
             await self._app(scope, _limited(receive, self._settings), send_in_time)
         except _Refused as refused:
             self._count(refused.status)
             if not started:
                 response = error_response(refused.status, refused.code, str(refused))
-                response.headers["Connection"] = "close"
+                if not full:
+                    response.headers["Connection"] = "close"
                 await response(scope, receive, send_in_time)
         except ClientDisconnect:
             self._services.counters["http_disconnected"] += 1
@@ -151,9 +213,9 @@ class _Guard:
             response = error_response(500, "internal", "the host failed on this request: see its log")
             await response(scope, receive, send_in_time)
 
-    def _check_connections(self) -> None:
-        most = self._settings.max_connections
-        if len(self._state.connections) > most:
+    def _refuse_all_but_health(self, path: str) -> None:
+        if path not in _HEALTH:
+            most = self._settings.max_connections
             raise _Refused(503, "too_many", f"this host takes at most {most} HTTP connections")
 
     def _count(self, status: int) -> None:

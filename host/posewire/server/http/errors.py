@@ -4,7 +4,7 @@ import http
 
 from starlette.responses import JSONResponse
 
-from posewire.errors import PosewireError, WireError
+from posewire.errors import PosewireError, UpdateError, WireError
 
 STATUS = {
     "unauthorized": http.HTTPStatus.UNAUTHORIZED,
@@ -20,7 +20,7 @@ STATUS = {
 
 def status_of(error: PosewireError) -> int:
     """Return the HTTP status of an error: 400 for a request that is refused, 500 for a fault of the host."""
-    return STATUS.get(error.code, 400 if isinstance(error, WireError) else 500)
+    return STATUS.get(error.code, 400 if isinstance(error, WireError | UpdateError) else 500)
 
 
 def error_response(status: int, code: str, message: str) -> JSONResponse:

@@ -11,17 +11,23 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from posewire.errors import WireError
+from posewire.identity.identities import Pairing
 from posewire.log import EventLog
 from posewire.loopback import is_loopback
 from posewire.server.authenticator import said_by
-from posewire.server.http.request import client_address, json_body, limits, services
+from posewire.server.http.request import client_address, client_group, json_body, limits, services
 
 PATH = "/xiaozhi/v1/"
 _ACTIVATION_TIMEOUT = 30_000
 
 
+async def allow_pages(request: Request) -> Response:
+    """Answer a browser that asks whether a page of another address may use this (the CORS preflight)."""
+    return Response(status_code=204, headers=_cors(request))
+
+
 async def check_version(request: Request) -> Response:
-    """Tell a device its server and token; one that is not known gets a pairing code instead of a token."""
+    """Tell a device its server and token; one that is not known gets a pairing code, and a token for afterwards."""
     here = services(request)
     device_id, client_id = _device(request)
     _count(request, device_id)
@@ -46,9 +52,17 @@ async def check_version(request: Request) -> Response:
         if token is not None:
             answer["websocket"]["token"] = token
         elif here.settings.auth.pairing:
-            answer["activation"] = await _activation(request, device_id, client_id, info)
+            pairing = await _pairing(request, device_id, client_id, info)
+            # Some clients never ask again: this token is good as soon as somebody confirms the code.
+            answer["websocket"]["token"] = here.identities.pending_token(pairing)
+            answer["activation"] = {
+                "code": pairing.code,
+                "message": f"posewire devices pair {pairing.code}",
+                "challenge": pairing.challenge,
+                "timeout_ms": _ACTIVATION_TIMEOUT,
+            }
     here.counters["ota_checks"] += 1
-    return JSONResponse(answer)
+    return JSONResponse(answer, headers=_cors(request))
 
 
 async def activate(request: Request) -> Response:
@@ -57,40 +71,54 @@ async def activate(request: Request) -> Response:
     device_id, client_id = _device(request)
     _count(request, device_id)
     if not here.settings.auth.required:
-        return JSONResponse({"success": True})
+        return JSONResponse({"success": True}, headers=_cors(request))
     match await here.identities.pairing_state(device_id, client_id):
         case "paired":
-            return JSONResponse({"success": True})
+            return JSONResponse({"success": True}, headers=_cors(request))
         case "waiting":
-            return JSONResponse({"success": False, "message": "nobody has confirmed the code yet"}, 202)
+            message = "nobody has confirmed the code yet"
+            return JSONResponse({"success": False, "message": message}, 202, headers=_cors(request))
         case _:
             raise WireError("the code has expired: check for a new one", "not_found")
 
 
-async def _activation(request: Request, device_id: str, client_id: str, info: dict[str, Any]) -> dict[str, Any]:
+async def _pairing(request: Request, device_id: str, client_id: str, info: dict[str, Any]) -> Pairing:
     identities, address = services(request).identities, client_address(request)
     is_new = await identities.pairing_state(device_id, client_id) != "waiting"
     if is_new:
-        limits(request).pairing_codes.count(address)
+        limits(request).pairing_codes.count(client_group(request))
     board = info.get("board")
     name = board.get("name") if isinstance(board, dict) else None
     pairing = await identities.want_pairing(device_id, client_id, str(name or "")[:40], address)
     if is_new:
         command = f"posewire devices pair {pairing.code}"
         EventLog().info("pairing_wanted", device=device_id, board=pairing.board, code=pairing.code, confirm=command)
+    return pairing
+
+
+def _cors(request: Request) -> dict[str, str]:
+    """Return the headers that let pages of other addresses read an answer, as stock servers send them.
+
+    Only where authentication protects what follows: a page learns an address, a code that somebody has to confirm, and
+    a token that is good for one device and client id, which it must know, once that was done. Without authentication
+    the host obeys this machine's own programs alone.
+    """
+    if not services(request).settings.auth.required:
+        return {}
     return {
-        "code": pairing.code,
-        "message": f"posewire devices pair {pairing.code}",
-        "challenge": pairing.challenge,
-        "timeout_ms": _ACTIVATION_TIMEOUT,
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Allow-Methods": "GET, POST, OPTIONS",
+        "Access-Control-Allow-Headers": "activation-version, client-id, content-type, device-id",
+        "Access-Control-Max-Age": "600",
     }
 
 
 def _count(request: Request, device_id: str) -> None:
     address = client_address(request)
-    limits(request).ota_device.count((address, device_id))
+    group = client_group(request)
+    limits(request).ota_device.count((group, device_id))
     if not is_loopback(address):
-        limits(request).ota_address.count(address)
+        limits(request).ota_address.count(group)
 
 
 def _device(request: Request) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from starlette.responses import JSONResponse
 
 from posewire.errors import ConfigError, WireError
 from posewire.identity.principal import DEVICE_SCOPES, check_scopes, read_scopes
-from posewire.server.http.request import authorize, client_address, device_id, json_body, limits, services
+from posewire.server.http.request import authorize, client_group, device_id, json_body, limits, services
 from posewire.wire.messages import field
 
 PAIR = "operator.pair"
@@ -14,7 +14,7 @@ PAIR = "operator.pair"
 async def pair_device(request: Request) -> JSONResponse:
     """Confirm the code that a device shows: ``{"code":"123456","name"?:"kitchen","scopes"?:"voice room.join"}``."""
     principal = authorize(request, PAIR)
-    limits(request).pairing.count(client_address(request))
+    limits(request).pairing.count(client_group(request))
     body = await json_body(request)
     code, name = field(body, "code", str), field(body, "name", str, "")[:64]
     granted = read_scopes(field(body, "scopes", str, "")) or DEVICE_SCOPES

@@ -12,7 +12,8 @@ from posewire.server.monitoring.histogram import Histogram
 from posewire.server.monitoring.process_stats import cpu_seconds, open_files
 from posewire.server.services import Services
 
-_BYTES = (0, 1024, 4096, 16384, 65536, 262144)
+_HELD = "Bytes kept for a connection: unsent, frames in a room, dialogue, list of tools, shared state"
+_BYTES = (0, 1024, 4096, 16384, 65536, 262144, 1048576)
 """Bounds of histograms of bytes."""
 
 _LABELLED = {"refused": "code", "flood": "kind", "http": "what", "push": "what", "alert": "name"}
@@ -60,7 +61,7 @@ class _HostCollector(Collector):
             held.observe(peer.held_bytes)
         for name, about, depths in (
             ("connection_queue_bytes", "Unsent bytes of a connection", queues),
-            ("connection_held_bytes", "Bytes kept for a connection: unsent, its frames in a room, its dialogue", held),
+            ("connection_held_bytes", _HELD, held),
         ):
             family = HistogramMetricFamily(f"posewire_{name}", about)
             family.add_metric([], _buckets(depths), depths.total)
@@ -75,6 +76,12 @@ def _gauges(services: Services) -> Iterator[tuple[str, str, float]]:
     yield "sessions", "Connections that said hello", len(services.registry)
     yield "rooms", "Rooms", len(rooms)
     yield "room_members", "Members of all rooms", sum(len(room.members) for room in rooms)
+    yield "kept_sessions", "Lost sessions that can be resumed", services.resumption.count
+    yield (
+        "state_bytes",
+        "Shared states and their patches, also of devices that may come back",
+        services.states.held_bytes,
+    )
     yield "tasks", "asyncio tasks", len(asyncio.all_tasks())
     yield "resident_bytes", "Resident memory", resident
     yield "resident_bytes_per_connection", "Resident memory divided by connections", resident / (connections or 1)

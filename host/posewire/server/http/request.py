@@ -4,6 +4,7 @@ from typing import Any
 
 from starlette.requests import Request
 
+from posewire.address_group import address_group
 from posewire.errors import WireError
 from posewire.identity.principal import Principal
 from posewire.loopback import is_loopback
@@ -33,6 +34,11 @@ def limits(request: Request) -> RequestLimits:
 def client_address(request: Request) -> str:
     """Return the address that a request comes from, empty where there is none."""
     return request.client.host if request.client is not None else ""
+
+
+def client_group(request: Request) -> str:
+    """Return the address that a request comes from, as it counts for limits."""
+    return address_group(client_address(request))
 
 
 def client_peer(request: Request) -> str:

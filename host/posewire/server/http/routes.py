@@ -5,7 +5,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Route
 
 from posewire.server.http.devices import list_devices, show_device
-from posewire.server.http.ota import activate, check_version
+from posewire.server.http.ota import activate, allow_pages, check_version
 from posewire.server.http.pairing import pair_device, revoke_pairing
 from posewire.server.http.speech import ask, say
 from posewire.server.http.status import alerts, metrics, ready, statistics
@@ -33,7 +33,9 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/metrics", metrics),
     Route("/alerts", alerts),
     Route("/xiaozhi/ota/", check_version, methods=["GET", "POST"]),
+    Route("/xiaozhi/ota/", allow_pages, methods=["OPTIONS"]),
     Route("/xiaozhi/ota/activate", activate, methods=["POST"]),
+    Route("/xiaozhi/ota/activate", allow_pages, methods=["OPTIONS"]),
     Route("/api/statistics", statistics),
     Route("/api/images", list_images),
     Route("/api/devices", list_devices),

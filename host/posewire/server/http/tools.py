@@ -43,7 +43,7 @@ async def call_tool(request: Request) -> JSONResponse:
     arguments = field(await json_body(request), "arguments", dict, {})
     name = request.path_params["tool"]
     handler.log.info("tool_by_operator", name=name, operator=principal.name)
-    record_order(request, principal, "device tool", handler.device_id, tool=name)
+    record_order(request, principal, "device tool", handler.device_id, tool=name[:100])
     context = ToolContext(device=handler.device_id, session=handler.session_id)
     try:
         output = await handler.all_tools.manager.call(name, arguments, context)

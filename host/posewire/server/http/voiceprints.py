@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from posewire.errors import WireError
-from posewire.pcm import SAMPLE_RATE, to_int16
+from posewire.pcm import SAMPLE_RATE, SPEECH_RATES, to_int16
 from posewire.resampling import resample
 from posewire.server.http.devices import find_connection
 from posewire.server.http.request import ACT, READ, authorize, json_body, record_order, services
@@ -29,6 +29,8 @@ async def enrol_recording(request: Request) -> JSONResponse:
         samples, rate = read_wav(await request.body())
     except ValueError:
         raise WireError("the body must be a WAV file, mono, 16 bits") from None
+    if rate not in SPEECH_RATES:
+        raise WireError(f"the recording must have {SPEECH_RATES[0]} to {SPEECH_RATES[-1]} samples a second")
     pcm = to_int16(resample(samples.astype(np.float32), rate, SAMPLE_RATE))
     await voiceprints.enrol(request.path_params["name"], pcm)
     record_order(request, principal, "voiceprint enrolled")

@@ -13,10 +13,11 @@ def handle_iot(states: StateDirectory, peer: Peer, iot: Iot) -> None:
     Raises:
         WireError: ``too_many``: there are too many methods or states.
     """
+    # The state and the tools are changed both or neither.
+    content = peer.tools.with_iot(iot)
     if iot.states:
-        # First, so that states that are too large for the mirror do not become tools either.
         try:
             states.get(device_state(peer.device_id)).patch({"things": iot.states})
         except StateError as error:
             raise WireError(str(error), "too_many") from None
-    peer.tools.on_iot(iot)
+    peer.tools.take_iot(content)

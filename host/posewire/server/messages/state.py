@@ -11,13 +11,14 @@ def handle_state(states: StateDirectory, peer: Peer, request: StateRequest) -> N
     """Answer with the whole state or the changes that the peer lacks; apply a patch, which all subscribers get.
 
     Raises:
-        WireError: ``forbidden``: this peer may not read or change the state; ``not_found``: there is no such state.
+        WireError: ``forbidden``: this peer may not read or change the state; ``not_found``: there is no such state, or
+            its room or device is not here; ``too_many``: it, or all states, would become too large.
     """
     if request.action == "unsubscribe":
         states.unsubscribe(peer.session_id, request.name)
         return
     states.check(request.name, peer.identity.principal, peer.device_id, peer.room_name, write=request.action == "patch")
-    state = states.get(request.name) if request.action == "patch" else states.read(request.name)
+    state = states.of_owner(request.name) if request.action == "patch" else states.read(request.name)
     match request.action:
         case "subscribe":
             states.subscribe(peer.session_id, request.name)

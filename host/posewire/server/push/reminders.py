@@ -11,6 +11,7 @@ from posewire.errors import StoreError, ToolError
 from posewire.log import EventLog
 from posewire.server.push.announcer import Announcement, Announcer, Outcome
 from posewire.store import Domain, Store
+from posewire.store.rows import readable
 
 MAX_PER_DEVICE = 20
 MAX_AHEAD = 366 * 24 * 3600.0
@@ -180,4 +181,8 @@ def _due(connection: sqlite3.Connection, now: float) -> tuple[list[Reminder], fl
 
 def _select(connection: sqlite3.Connection, where: str, *values: object) -> list[Reminder]:
     rows = connection.execute(f"SELECT id, device, due, label FROM reminders {where}", values)  # noqa: S608 - our own text
-    return sorted((Reminder(*row) for row in rows), key=lambda reminder: reminder.due)
+    return sorted(readable(rows, _reminder, "reminder"), key=lambda reminder: reminder.due)
+
+
+def _reminder(number: int, device: str, due: float, label: str) -> Reminder:
+    return Reminder(number, device, float(due), str(label))

@@ -7,7 +7,7 @@ from typing import Any
 
 from posewire.wire.messages import Message
 
-_BOARDS = 10_000
+_BOARDS = 4000
 _NUMBERS = (
     "uptime_ms", "heap_free", "heap_free_min", "rssi", "reconnects", "restarts", "audio_dropped", "pose_dropped",
     "lost_samples", "underruns", "stalls", "heap_size", "idf_free", "idf_largest", "idf_free_min",

@@ -11,6 +11,7 @@ from posewire.errors import WireError
 from posewire.log import EventLog
 from posewire.pcm import Pcm
 from posewire.store import Domain, Store
+from posewire.store.rows import readable
 from posewire.voice.voiceprint.base import Vector, VoiceprintEngine, best_match
 
 MAX_VOICEPRINTS = 100
@@ -134,7 +135,7 @@ class Voiceprints:
                     "SELECT name, vector FROM voiceprints WHERE engine = ?", (self.engine.name,)
                 ).fetchall()
             )
-            self._known = {name: np.frombuffer(vector, "<f4") for name, vector in rows}
+            self._known = dict(readable(rows, _voiceprint, "voiceprint"))
         return self._known
 
     async def _keep(self, name: str, vectors: list[Vector]) -> None:
@@ -150,6 +151,10 @@ class Voiceprints:
         await self._store.run(work)
         self._known = None
         self._log.info("enrolled", name=name, samples=len(vectors))
+
+
+def _voiceprint(name: str, vector: bytes) -> tuple[str, Vector]:
+    return str(name), np.frombuffer(vector, "<f4")
 
 
 def _check_name(name: str) -> None:

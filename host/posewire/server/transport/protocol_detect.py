@@ -1,17 +1,19 @@
 """The first bytes of a connection: a WebSocket, or plain HTTP. Both come to the same port."""
 
 import asyncio
+import http
 from collections.abc import Callable
 from typing import cast
+
+from posewire.server.transport.openings import Opening, Openings
+from posewire.server.transport.plain_answer import send_and_close
+from posewire.server.transport.tls import descriptor_of, peer_address
 
 OPENING_TIMEOUT = 10.0
 """Seconds for the head of the first request."""
 
 MAX_HEAD = 32 * 1024
 """Bytes of a request's head that are kept here. A longer one goes to the HTTP parser, which refuses it."""
-
-MAX_WAITING = 4000
-"""Connections whose first request is not complete; one more cuts the one that has waited longest."""
 
 MakeProtocol = Callable[[], asyncio.Protocol]
 
@@ -22,31 +24,40 @@ class ProtocolDetector(asyncio.Protocol):
     Later messages do not pass through it.
     """
 
-    def __init__(self, websocket: MakeProtocol, http: MakeProtocol, waiting: "dict[ProtocolDetector, None]") -> None:
-        """``waiting``: the detectors of one listener that have no request yet, oldest first."""
-        self._make_websocket = websocket
-        self._make_http = http
-        self._waiting = waiting
+    def __init__(
+        self, make_websocket: MakeProtocol, make_http: MakeProtocol, openings: Openings, opening: Opening | None = None
+    ) -> None:
+        """``opening``: what ``openings`` has counted the connection as already; None: it is counted here."""
+        self._make_websocket = make_websocket
+        self._make_http = make_http
+        self._openings = openings
+        self._opening = opening
         self._head = b""
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the time limit for the first request."""
-        self._transport = cast(asyncio.Transport, transport)
-        self._waiting[self] = None
-        if len(self._waiting) > MAX_WAITING:
-            next(iter(self._waiting)).abort()
-        self._timer = asyncio.get_running_loop().call_later(OPENING_TIMEOUT, self._transport.abort)
+        found = self._transport = cast(asyncio.Transport, transport)
+        if self._opening is None:
+            self._opening = self
+            if not self._openings.add(self, peer_address(found), descriptor_of(found)):
+                self._forget()
+                message = "this host has as many connections as it may open"
+                send_and_close(found, http.HTTPStatus.SERVICE_UNAVAILABLE, "too_many", message)
+                return
+        self._timer = asyncio.get_running_loop().call_later(OPENING_TIMEOUT, found.abort)
 
     def data_received(self, data: bytes) -> None:
         """Collect the head of the request, and hand over."""
         self._head += data
         end = self._head.find(b"\r\n\r\n")
-        if end < 0 and len(self._head) < MAX_HEAD:
-            return
         transport, head = self._transport, self._head
         if transport is None or transport.is_closing():
+            return
+        if end < 0 and len(head) < MAX_HEAD:
+            assert self._opening is not None
+            self._openings.received(self._opening, len(data))
             return
         self._forget()
         protocol = (self._make_websocket if wants_websocket(head[:end]) else self._make_http)()
@@ -67,7 +78,8 @@ class ProtocolDetector(asyncio.Protocol):
     def _forget(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._waiting.pop(self, None)
+        if self._opening is not None:
+            self._openings.remove(self._opening)
         self._timer = self._transport = None
         self._head = b""
 

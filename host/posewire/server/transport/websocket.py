@@ -40,8 +40,18 @@ UNSENT = 8 * 1024
 """Bytes that the kernel may hold unsent. It would take megabytes, and a slow subscriber would see minutes-old poses."""
 
 
+MAX_AFTER_END = 256 * 1024
+"""Bytes that may come after this side has closed, before the connection is cut."""
+
+_MAX_OPENING = 64 * 1024
+"""Bytes of an opening request that are waited for; the protocol refuses a longer one."""
+
 _FINAL_BINARY = 0x82
 """First byte of the frame that nearly all traffic consists of: binary, final, no extension."""
+
+_FINAL_TEXT = 0x81
+_OPCODE = 0x0F
+_CONTROL = (Opcode.PING, Opcode.PONG)
 
 
 def binary_frame(payload: bytes, header: bytes = b"") -> bytes:
@@ -75,8 +85,8 @@ class Receiver(Protocol):
     def on_binary(self, data: bytes) -> None:
         """Receive a binary message."""
 
-    def on_control(self) -> None:
-        """Receive the notice of a ping or pong; a ping is answered already."""
+    def on_other_frame(self) -> None:
+        """Receive the notice of a frame that is no whole message: a piece, a pong, or a ping (answered already)."""
 
     def on_congested(self, congested: bool) -> None:
         """Receive the notice that the send buffer is over its limit, or below it again."""
@@ -102,12 +112,11 @@ class WebSocket(asyncio.Protocol):
         self._is_open = False
         """Whether the protocol's state is OPEN: looked at for every frame that is sent, so not asked there."""
         self._receiver: Receiver | None = None
-        self._fast = False
         self._rest = b""
         # Answers to messages that came together leave together: a system call costs more than all of our own work.
         self._batching = False
         self._batch: list[bytes] = []
-        self._parts: list[bytes] = []
+        self._parts = bytearray()
         self._parts_opcode: Opcode = Opcode.TEXT
         self._timer: asyncio.TimerHandle | None = None
         self.last_received = monotonic()
@@ -118,7 +127,8 @@ class WebSocket(asyncio.Protocol):
         """Whether the connection was cut because too much waited for its peer."""
         self._close_reason = ""
         self._ended = False
-        """Whether this side has closed: messages that still arrive before the peer has closed too are ignored."""
+        """Whether one side has closed: messages that still arrive before the other has closed too are ignored."""
+        self._after_end = 0
         self._closing = False
 
     @property
@@ -194,30 +204,25 @@ class WebSocket(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Parse, let the protocol answer control frames, and deliver complete messages."""
         self.last_received = monotonic()
+        if self._ended:
+            self._after_end += len(data)
+            if self._after_end > MAX_AFTER_END:
+                self._abort()
+                return
+        data = self._rest + data if self._rest else data
+        self._rest = b""
+        if self._receiver is None:
+            data = self._receive_opening(data)
         receiver = self._receiver
-        if receiver is None:
-            # Only a client that does not wait for the answer sends more than its request; it goes the general way. The
-            # rest is parsed when the request is answered: else a wrong frame ends the stream before that.
-            end = data.find(b"\r\n\r\n") + 4
-            self._fast = end == len(data)
-            self._parse(data[:end] if end > 3 else data)
-            if 3 < end < len(data):
-                self._parse(data[end:])
-            if self._fast and self._receiver is not None:
-                # The opening's protocol would keep the request and the answer, 3 KB, for the life of the connection.
-                _untie(self._protocol)
-                self._opening = None
-                self._protocol = WebSocketProtocol(SERVER, max_size=self._max_message)
-        elif self._fast:
-            self._batching = True
-            try:
-                self._rest = self._deliver_whole_frames(self._rest + data if self._rest else data, receiver)
-            finally:
-                self._batching = False
-                if self._batch:
-                    self._send_batch()
-        else:
-            self._parse(data)
+        if receiver is None or not data:
+            return
+        self._batching = True
+        try:
+            self._rest = self._deliver_whole_frames(data, receiver)
+        finally:
+            self._batching = False
+            if self._batch:
+                self._send_batch()
 
     def eof_received(self) -> bool:
         """Pass the end of the stream to the protocol; the transport stays open for the answer."""
@@ -285,53 +290,81 @@ class WebSocket(asyncio.Protocol):
                 self._receive_frame(event)
         self._flush()
 
+    def _receive_opening(self, data: bytes) -> bytes:
+        """Answer the opening request once its head is there; return what follows it."""
+        if self._opening is None or self._ended:
+            return b""  # it was refused, or no opening request: nothing else is read
+        end = data.find(b"\r\n\r\n") + 4
+        if end < 4 and len(data) <= _MAX_OPENING:
+            self._rest = data
+            return b""
+        # Only a client that does not wait for the answer sends more than its request. That is parsed when the request
+        # is answered: else a wrong frame would end the stream before that.
+        self._parse(data[:end] if end > 3 else data)
+        if self._receiver is None:
+            self._ended = True
+            return b""
+        # The opening's protocol would keep the request and the answer, 3 KB, for the life of the connection.
+        _untie(self._protocol)
+        self._opening = None
+        self._protocol = WebSocketProtocol(SERVER, max_size=self._max_message)
+        return data[end:]
+
     def _deliver_whole_frames(self, data: bytes, receiver: Receiver) -> bytes:
         """Cut ``data`` into frames; returns the start of one whose end is still to come.
 
-        Unfragmented binary messages are delivered from here: the general parser makes an object, a step of three
-        generators and several copies of each. It stays in charge of all others, and of everything that is not allowed.
+        Messages in one frame are delivered from here: the general parser makes an object, a step of three generators
+        and several copies of each. It stays in charge of all others, and of everything that is not allowed. When this
+        side has closed, only the peer's close frame is parsed.
         """
         protocol = self._protocol
         limit = self._max_message
         at, end = 0, len(data)
         while end - at >= 2:
+            first = data[at]
             size = data[at + 1] - 128
             mask = at + 2
-            if size == 127 or size < 0:
-                # Longer than 64 KiB, or not masked: the protocol says why, and reads nothing after that.
-                self._fast = False
-                self._parse(data[at:])
-                return b""
-            if size == 126:
-                if end - at < 4:
+            if size >= 126:
+                mask += 2 if size == 126 else 8
+                if end < mask:
                     break
-                size = data[at + 2] << 8 | data[at + 3]
-                mask += 2
+                size = int.from_bytes(data[at + 2 : mask], "big")
             start = mask + 4
             stop = start + size
-            if stop > end and size <= limit:
+            if size < 0 or size > limit:
+                # Not masked, or too long: the protocol says why, and reads nothing after that.
+                if not self._ended:
+                    self._parse(data[at:])
+                    self._ended = True
+                return b""
+            if stop > end:
                 break
-            if data[at] != _FINAL_BINARY or size > limit or protocol.current_size is not None:
-                self._parse(data[at:stop])
-            elif protocol.state is OPEN:
+            if self._ended:
+                if first & _OPCODE == Opcode.CLOSE and not protocol.eof_sent:
+                    self._parse(data[at:stop])
+            elif first == _FINAL_BINARY and protocol.current_size is None:
                 receiver.on_binary(apply_mask(data[start:stop], data[mask:start]))
+            elif first == _FINAL_TEXT and protocol.current_size is None:
+                self._deliver(Opcode.TEXT, apply_mask(data[start:stop], data[mask:start]))
+            else:
+                self._parse(data[at:stop])
+                self._ended = self._ended or protocol.state is not OPEN
             at = stop
         return data[at:] if at else data
 
     def _receive_frame(self, frame: Frame) -> None:
-        if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
-            if frame.fin:
-                self._deliver(frame.opcode, bytes(frame.data))
-            else:
-                self._parts, self._parts_opcode = [bytes(frame.data)], frame.opcode
-        elif frame.opcode is Opcode.CONT:
-            if frame.data:  # the size of a message is limited; empty pieces would be without end
-                self._parts.append(bytes(frame.data))
-            if frame.fin:
-                parts, self._parts = self._parts, []
-                self._deliver(self._parts_opcode, b"".join(parts))
-        elif frame.opcode is not Opcode.CLOSE and self._receiver is not None:
-            self._receiver.on_control()
+        opcode = frame.opcode
+        if opcode in (Opcode.TEXT, Opcode.BINARY):
+            self._parts, self._parts_opcode = bytearray(frame.data), opcode
+        elif opcode is Opcode.CONT:
+            self._parts += frame.data
+        elif opcode is Opcode.CLOSE:
+            return
+        if (opcode is Opcode.CONT or opcode in _CONTROL or not frame.fin) and self._receiver is not None:
+            self._receiver.on_other_frame()
+        if frame.fin and opcode not in _CONTROL:
+            parts, self._parts = self._parts, bytearray()
+            self._deliver(self._parts_opcode, bytes(parts))
 
     def _deliver(self, opcode: Opcode, data: bytes) -> None:
         receiver = self._receiver
@@ -345,6 +378,7 @@ class WebSocket(asyncio.Protocol):
         except UnicodeDecodeError:
             self._ended = True
             self._protocol.fail(INVALID_DATA, "a text message must be UTF-8")
+            self._flush()
             return
         receiver.on_text(text)
 

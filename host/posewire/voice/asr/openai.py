@@ -1,6 +1,5 @@
 """Recognisers behind an OpenAI-compatible ``/audio/transcriptions``: a cloud, or a whisper server of your own."""
 
-import json
 from dataclasses import dataclass
 
 import aiohttp
@@ -12,6 +11,7 @@ from posewire.voice.asr.buffered import BufferedUtterance
 from posewire.voice.protocols.openai_http import OpenAiOptions, OpenAiServer, error_message
 from posewire.voice.providers import ProviderContext
 from posewire.wav import wav_bytes
+from posewire.wire.json_text import parse_json
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,12 @@ class OpenAiTranscription:
         async with self._server.post("/audio/transcriptions", form=form) as response:
             body = await response.read()
         try:
-            data = json.loads(body)
-            text = data["text"]
-        except (ValueError, KeyError, TypeError):
-            raise ProviderError(f"{self.name} sent no transcript: {body[:100]!r}") from None
-        if (complaint := error_message(data)) or not isinstance(text, str):
-            raise ProviderError(f"{self.name} failed: {complaint}")
-        return text
+            data = parse_json(body)
+        except ValueError:
+            data = None
+        if isinstance(data, dict):
+            if complaint := error_message(data):
+                raise ProviderError(f"{self.name} failed: {complaint}")
+            if isinstance(text := data.get("text"), str):
+                return text
+        raise ProviderError(f"{self.name} sent no transcript: {body[:100]!r}")

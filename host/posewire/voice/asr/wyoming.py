@@ -8,6 +8,7 @@ from posewire.pcm import SAMPLE_RATE, Pcm
 from posewire.voice.asr.base import AcousticProfile, Transcript
 from posewire.voice.protocols.wyoming import Event, WyomingConnection, WyomingServer
 from posewire.voice.providers import ProviderContext
+from posewire.wire.json_shape import as_text
 
 _FORMAT = {"rate": SAMPLE_RATE, "width": 2, "channels": 1}
 _MAX_CHUNKS = 2000
@@ -95,5 +96,5 @@ class WyomingUtterance:
     async def _read_transcript(self, server: WyomingConnection) -> str:
         while (event := await server.read()).type != "transcript":
             if event.type == "transcript-chunk":
-                self.partial += str(event.data.get("text", ""))
-        return str(event.data.get("text", ""))
+                self.partial += as_text(event.data.get("text"))
+        return as_text(event.data.get("text"))

@@ -3,7 +3,6 @@
 A new one is a function here and a line in ``ACTIONS``.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,7 @@ from datetime import datetime
 from posewire.errors import ToolError
 from posewire.voice.commands.placeholders import PlaceholderValue
 from posewire.voice.tools.base import ToolSet
+from posewire.wire.json_text import parse_json
 
 _STATUS = "self.get_device_status"
 _SPOKEN_ABILITIES = 6
@@ -45,7 +45,7 @@ async def change_volume(call: ActionCall) -> Mapping[str, PlaceholderValue]:
     """
     status = await call.tools.call(_STATUS, {})
     try:
-        current = _find_number(json.loads(status), "volume")
+        current = _find_number(parse_json(status), "volume")
     except ValueError:
         current = None
     by = call.arguments.get("by")

@@ -13,6 +13,8 @@ from posewire.http_client import HttpAnswer
 from posewire.voice.llm.base import ChatMessage, ChatTool, ToolCall
 from posewire.voice.protocols.openai_http import OpenAiOptions, OpenAiServer, error_message
 from posewire.voice.providers import ProviderContext
+from posewire.wire.json_shape import as_list, as_object, as_text
+from posewire.wire.json_text import parse_json
 
 _MAX_ANSWER = 256 * 1024
 """Longest text and arguments of one answer, in characters: a longer one does not end."""
@@ -70,26 +72,19 @@ class OpenAiChat:
         request = {**self._fixed, "messages": [_message(message) for message in messages]}
         if tools:
             request["tools"] = [_tool(tool) for tool in tools]
-        calls = ToolCallParts()
-        size, finished = 0, False
+        answer = AnswerParts()
         async with self._server.post("/chat/completions", json=request) as response:
             streamed = "json" not in response.content_type
             events = _events(response) if streamed else _whole(await response.read())
             async for event in events:
-                choices = event.get("choices")
-                choice = choices[0] if isinstance(choices, list) and choices else {}
-                delta = choice.get("delta") or choice.get("message") or {}
-                text = delta.get("content")
-                if isinstance(text, str) and text:
-                    size += len(text)
+                if text := answer.add(event):
                     yield text
-                size += calls.add(delta.get("tool_calls"))
-                if size > _MAX_ANSWER:
+                if answer.size > _MAX_ANSWER:
                     raise ProviderError(f"the answer of {self.name} does not end")
-                finished = finished or bool(choice.get("finish_reason")) or event is _DONE
-        if not finished:
+                answer.finished = answer.finished or event is _DONE
+        if not answer.finished:
             raise ProviderError(f"the answer of {self.name} broke off")
-        for call in calls.complete():
+        for call in answer.calls.complete():
             yield call
 
     async def close(self) -> None:
@@ -119,7 +114,7 @@ async def _whole(body: bytes) -> AsyncIterator[dict[str, Any]]:
 
 def _parse(text: str) -> dict[str, Any]:
     try:
-        data = json.loads(text)
+        data = parse_json(text)
     except ValueError:
         raise ProviderError(f"the model's server sent something that is not JSON: {text[:100]!r}") from None
     if not isinstance(data, dict):
@@ -127,6 +122,27 @@ def _parse(text: str) -> dict[str, Any]:
     if message := error_message(data):
         raise ProviderError(f"the model's server failed: {message}")
     return data
+
+
+class AnswerParts:
+    """Puts an answer together from the events in which a server sends it. What has no sensible shape adds nothing."""
+
+    def __init__(self) -> None:
+        self.calls = ToolCallParts()
+        self.finished = False
+        """Whether the server has said that the answer is complete."""
+
+        self.size = 0
+        """How much there is of it: its characters, and one for each event."""
+
+    def add(self, event: Mapping[str, Any]) -> str:
+        """Add an event; return its text, which may be empty."""
+        choice = as_object(next(iter(as_list(event.get("choices"))), None))
+        delta = as_object(choice.get("delta")) or as_object(choice.get("message"))
+        text = as_text(delta.get("content"))
+        self.size += len(text) + 1 + self.calls.add(delta.get("tool_calls"))
+        self.finished = self.finished or bool(choice.get("finish_reason"))
+        return text
 
 
 class ToolCallParts:
@@ -137,16 +153,21 @@ class ToolCallParts:
         self._at: dict[int, int] = {}
 
     def add(self, deltas: object) -> int:
-        """Add the ``tool_calls`` of one event; return the number of their characters."""
+        """Add the ``tool_calls`` of one event; return the number of their characters, and of the pieces."""
         size = 0
-        for delta in deltas if isinstance(deltas, list) else ():
+        for delta in as_list(deltas):
+            if not isinstance(delta, dict):
+                continue
             part = self._part(delta)
-            function = delta.get("function") or {}
-            part["name"] += function.get("name") or ""
-            arguments = function.get("arguments") or ""
+            function = as_object(delta.get("function"))
+            name = as_text(function.get("name"))
+            # Some servers say the name again, so far or whole, with every piece of the arguments.
+            part["name"] = name if name.startswith(part["name"]) else part["name"] + name
+            given = function.get("arguments") or ""
             # Some servers send the arguments as an object.
-            part["arguments"] += arguments if isinstance(arguments, str) else json.dumps(arguments)
-            size += len(arguments)
+            arguments = given if isinstance(given, str) else json.dumps(given)
+            part["arguments"] += arguments
+            size += 1 + len(name) + len(arguments)
         return size
 
     def complete(self) -> list[ToolCall]:
@@ -159,7 +180,7 @@ class ToolCallParts:
 
     def _part(self, delta: Mapping[str, Any]) -> dict[str, str]:
         """Return the call of a piece. Its index names it, but some servers give none, or the same to all."""
-        index, call_id = delta.get("index"), delta.get("id") or ""
+        index, call_id = delta.get("index"), _id(delta.get("id"))
         at = self._at.get(index) if isinstance(index, int) else None
         if at is None and not isinstance(index, int) and self._parts and not call_id:
             at = len(self._parts) - 1
@@ -172,6 +193,10 @@ class ToolCallParts:
             self._at[index] = at
         self._parts[at]["id"] = self._parts[at]["id"] or call_id
         return self._parts[at]
+
+
+def _id(value: object) -> str:
+    return str(value) if isinstance(value, str | int) else ""
 
 
 def _message(message: ChatMessage) -> dict[str, Any]:

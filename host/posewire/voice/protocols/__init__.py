@@ -1,4 +1,4 @@
 """Protocols of several engines: Wyoming, and OpenAI-compatible HTTP.
 
-May import the ground floor only.
+May import the ground floor and ``wire`` only.
 """

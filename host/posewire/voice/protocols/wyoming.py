@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from posewire.config import check_rules, more_than
 from posewire.errors import ConfigError, ProviderError
+from posewire.wire.json_text import parse_json
 
 _MAX_LINE = 64 * 1024
 _MAX_BODY = 16 * 1024 * 1024
@@ -129,22 +130,33 @@ async def read_event(reader: asyncio.StreamReader) -> Event:
         ValueError: the bytes are not an event, or it is over 16 MB.
         asyncio.IncompleteReadError: the stream ended.
     """
-    line = await reader.readuntil(b"\n") if not reader.at_eof() else b""
+    try:
+        line = await reader.readuntil(b"\n") if not reader.at_eof() else b""
+    except asyncio.LimitOverrunError:
+        raise ValueError("a line does not end") from None
     if not line:
         raise asyncio.IncompleteReadError(b"", None)
-    head = json.loads(line)
+    head = parse_json(line)
     if not isinstance(head, dict) or not isinstance(head.get("type"), str):
         raise ValueError("a line has no type")  # noqa: TRY004 - of a peer's bytes, not of our types
-    data = head.get("data") or {}
+    data = _data(head.get("data"))
     more = await reader.readexactly(_length(head.get("data_length")))
     if more:
-        data = {**data, **json.loads(more)}
+        data = {**data, **_data(parse_json(more))}
     return Event(head["type"], data, await reader.readexactly(_length(head.get("payload_length"))))
+
+
+def _data(value: Any) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError("the data of an event must be an object")  # noqa: TRY004 - of a peer's bytes
+    return value
 
 
 def _length(value: Any) -> int:
     if value is None:
         return 0
-    if not isinstance(value, int) or not 0 <= value <= _MAX_BODY:
+    if type(value) is not int or not 0 <= value <= _MAX_BODY:
         raise ValueError(f"a length must be between 0 and {_MAX_BODY}, is {value!r}")
     return value

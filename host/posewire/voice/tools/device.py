@@ -1,10 +1,10 @@
 """A device's own tools as a source of tools."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from posewire.voice.tools.base import ToolContext, ToolInfo, ToolOutput, ToolSet
+from posewire.wire.json_text import parse_json
 
 
 class DeviceExecutor:
@@ -32,7 +32,7 @@ def output_of(text: str) -> ToolOutput:
     """Return a tool's output; stock devices answer ``{"action": …, "response": "…"}`` to have the response spoken."""
     if text.lstrip().startswith("{"):
         try:
-            data = json.loads(text)
+            data = parse_json(text)
         except ValueError:
             return ToolOutput(text)
         if isinstance(data, dict) and "action" in data and isinstance(data.get("response"), str) and data["response"]:

@@ -1,6 +1,5 @@
 """Home Assistant as tools, over its REST API (developers.home-assistant.io/docs/api/rest)."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -12,6 +11,8 @@ from posewire.ttl_cache import TtlCache
 from posewire.voice.tools.base import ToolContext, ToolInfo, ToolOutput
 from posewire.voice.tools.functions import FunctionExecutor, tool
 from posewire.voice.tools.settings import HomeAssistantSettings
+from posewire.wire.json_shape import as_object
+from posewire.wire.json_text import parse_json
 
 _TIMEOUT = 10.0
 STATES_TTL = 5.0
@@ -82,7 +83,9 @@ class HomeAssistantExecutor:
         """Tell the state of a thing of the home."""
         found = await self._find(entity)
         state = await self._request("GET", f"states/{found['entity_id']}")
-        return f"{_name(state)}: {_value(state)}"
+        if not isinstance(state, dict):
+            raise ToolError("Home Assistant's state is not an object")
+        return f"{_name(found)}: {_value(state)}"
 
     @tool("home.turn")
     async def turn(self, entity: Entity, on: Annotated[bool, "true for on, false for off"]) -> str:
@@ -150,18 +153,15 @@ class HomeAssistantExecutor:
         if not response.ok:
             raise ToolError(f"Home Assistant answers {response.status}: {body.decode(errors='replace')[:200]}")
         try:
-            return json.loads(body)
+            return parse_json(body)
         except ValueError:
             raise ToolError("Home Assistant's answer is not JSON") from None
 
 
 def _name(state: State) -> str:
-    attributes = state.get("attributes")
-    name = attributes.get("friendly_name") if isinstance(attributes, Mapping) else None
-    return str(name or state["entity_id"])
+    return str(as_object(state.get("attributes")).get("friendly_name") or state["entity_id"])
 
 
 def _value(state: State) -> str:
-    attributes = state.get("attributes")
-    unit = attributes.get("unit_of_measurement") if isinstance(attributes, Mapping) else None
+    unit = as_object(state.get("attributes")).get("unit_of_measurement")
     return f"{state.get('state', 'unknown')} {unit or ''}".strip()

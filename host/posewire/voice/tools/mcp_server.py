@@ -124,15 +124,19 @@ class McpServerExecutor:
 
     async def _list(self, client: Any) -> None:
         tools: dict[str, ToolInfo] = {}
-        cursor = None
+        cursor, left_out = None, 0
         async with asyncio.timeout(_CONNECT_TIMEOUT):
             for _ in range(_MAX_PAGES):
                 page = await client.list_tools(cursor=cursor, cache_mode="bypass")
-                for tool in page.tools[: _MAX_TOOLS - len(tools)]:
+                room = _MAX_TOOLS - len(tools)
+                left_out += len(page.tools[room:])
+                for tool in page.tools[:room]:
                     tools[f"{self._settings.name}.{tool.name}"] = ToolInfo(tool.description or "", tool.input_schema)
                 cursor = page.next_cursor
                 if not cursor:
                     break
+        if cursor or left_out:
+            _log.warning("MCP server %s lists more than %d tools: some are left out", self._settings.name, len(tools))
         self._tools = tools
         self._ready.set()
 

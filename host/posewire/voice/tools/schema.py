@@ -1,10 +1,10 @@
 """JSON schemas of tool arguments: made from typed functions, and checked, with tolerance for careless models."""
 
 import inspect
-import json
 import math
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from enum import Enum
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -15,6 +15,7 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from posewire.errors import ConfigError, ToolError
+from posewire.wire.json_text import parse_json
 
 MAX_ARGUMENTS = 16 * 1024
 """Longest JSON text of arguments, in characters."""
@@ -22,8 +23,34 @@ MAX_ARGUMENTS = 16 * 1024
 _PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _NOTHING = inspect.Parameter.empty
 
+_MAX_REFERENCES = 1000
+"""References that are followed to check one call. Twenty definitions that each refer to the next one twice are a
+million steps."""
+
+_references_left: ContextVar[int] = ContextVar("references_left")
+
+
+def _limited(follow: Callable[..., Iterator[ValidationError]]) -> Callable[..., Iterator[ValidationError]]:
+    def limited(*parts: Any) -> Iterator[ValidationError]:
+        left = _references_left.get()
+        if left == 0:
+            raise RecursionError
+        _references_left.set(left - 1)
+        yield from follow(*parts)
+
+    return limited
+
+
 # A pattern that comes from a device or another server would run here, as slowly as it likes: it is left to its owner.
-_Validator = extend(Draft202012Validator, {"pattern": None, "patternProperties": None})  # type: ignore[no-untyped-call]
+_Validator = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator,
+    {
+        "pattern": None,
+        "patternProperties": None,
+        "$ref": _limited(Draft202012Validator.VALIDATORS["$ref"]),
+        "$dynamicRef": _limited(Draft202012Validator.VALIDATORS["$dynamicRef"]),
+    },
+)
 
 
 def arguments_from_json(text: str) -> dict[str, Any]:
@@ -35,11 +62,9 @@ def arguments_from_json(text: str) -> dict[str, Any]:
     if len(text) > MAX_ARGUMENTS:
         raise ToolError(f"the arguments must have at most {MAX_ARGUMENTS} characters")
     try:
-        arguments = json.loads(text) if text.strip() else {}
+        arguments = parse_json(text) if text.strip() else {}
     except ValueError as exc:
         raise ToolError(f"the arguments are not JSON: {exc}") from None
-    except RecursionError:
-        raise ToolError("the arguments are nested too deep") from None
     if not isinstance(arguments, dict):
         raise ToolError("the arguments must be a JSON object")
     return arguments
@@ -56,6 +81,7 @@ def checked_arguments(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -
     properties = schema.get("properties")
     if not isinstance(properties, Mapping):
         properties = {}
+    _references_left.set(_MAX_REFERENCES)
     coerced = {name: _coerced(value, properties.get(name)) for name, value in arguments.items()}
     try:
         _Validator.check_schema(schema)

@@ -5,15 +5,24 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from posewire.pcm import Pcm
+from posewire.errors import ProviderError
+from posewire.pcm import SPEECH_RATES, Pcm
 
 
 @dataclass(frozen=True)
 class Speech:
-    """Synthesized audio: mono int16 samples at ``rate`` Hz."""
+    """Synthesized audio: mono int16 samples at ``rate`` Hz.
+
+    Raises:
+        ProviderError: the rate is not between 4000 and 192000 Hz; it comes from a server or a file's header.
+    """
 
     samples: Pcm
     rate: int
+
+    def __post_init__(self) -> None:
+        if self.rate not in SPEECH_RATES:
+            raise ProviderError(f"speech of {self.rate} samples a second cannot be played")
 
 
 class SpeechSynthesizer(Protocol):

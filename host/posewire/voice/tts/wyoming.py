@@ -54,7 +54,7 @@ class WyomingSynthesizer:
                 if event.type != "audio-chunk":
                     continue
                 rate, width, channels = (event.data.get(name) for name in ("rate", "width", "channels"))
-                if (width, channels) != (2, 1) or not isinstance(rate, int) or rate <= 0:
+                if (width, channels) != (2, 1) or not isinstance(rate, int):
                     raise ProviderError(f"{options.uri} must send mono 16-bit samples")
                 rest += event.payload
                 whole = len(rest) & ~1

@@ -1,6 +1,5 @@
 """Voiceprints from your own server: it gets a WAV file and answers with a vector."""
 
-import json
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from posewire.pcm import SAMPLE_RATE, Pcm
 from posewire.voice.providers import ProviderContext
 from posewire.voice.voiceprint.base import Vector
 from posewire.wav import wav_bytes
+from posewire.wire.json_text import parse_json
 
 _LEAST = SAMPLE_RATE * 6 // 10
 _LONGEST = 15 * SAMPLE_RATE
@@ -75,7 +75,8 @@ class HttpVoiceprint:
                 if not response.ok:
                     raise ProviderError(f"the voiceprint server answers {response.status}")
                 body = await response.read()
-            vector = np.asarray(json.loads(body)["embedding"], dtype=np.float32)
+            with np.errstate(over="ignore"):  # too large a number becomes an infinite one, which is refused below
+                vector = np.asarray(parse_json(body)["embedding"], dtype=np.float32)
         except HttpError as error:
             raise ProviderError(f"the voiceprint server {error}") from None
         except (ValueError, TypeError, KeyError):
