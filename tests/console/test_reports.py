@@ -19,7 +19,7 @@ from posewire.wire.pose import PoseEncoder
 from server.conftest import Peers
 
 SPEECH = Path(__file__).parent.parent / "data" / "speech"
-REPORTS_NOTHING = {"serve", "mcp", "monitor"}
+REPORTS_NOTHING = {"serve", "mcp", "monitor", "sim net"}
 """Commands that run until they are stopped and speak in lines of their own."""
 
 

@@ -38,14 +38,14 @@ def test_paths_that_a_page_names_exist(page: Path) -> None:
     assert [path for path in _PATH.findall(page.read_text()) if not (ROOT / path).exists()] == []
 
 
-def test_the_size_of_the_firmware_is_what_the_pages_say() -> None:
-    files = firmware_files(ROOT / "firmware", "xtensawin")
-    application = [file for file in files if file.path.startswith("posewire_fw/")]
-    for page, counted in (("flashing.md", files), ("updates.md", application)):
-        text = (ROOT / "docs" / page).read_text()
-        number, megabytes = re.search(r"(?:some|almost) (\d+) files of ([\d.]+) MB", text).groups()  # type: ignore[union-attr]
-        assert len(counted) == pytest.approx(int(number), rel=0.1)
-        assert sum(len(file.data) for file in counted) / 1e6 == pytest.approx(float(megabytes), abs=0.05)
+@pytest.mark.parametrize("profile", ["full", "motion", "voice"])
+def test_the_size_of_the_firmware_is_what_the_page_says(profile: str) -> None:
+    files = firmware_files(ROOT / "firmware", "xtensawin", profile)
+    text = (ROOT / "docs" / "flashing.md").read_text()
+    found = re.search(rf"(\d+) KB in (\d+)(?: files)? for `{profile}`", text)
+    assert found is not None
+    assert len(files) == pytest.approx(int(found[2]), rel=0.05)
+    assert sum(len(file.data) for file in files) / 1000 == pytest.approx(float(found[1]), rel=0.05)
 
 
 def test_no_page_has_a_name_that_stands_for_another() -> None:

@@ -411,9 +411,15 @@ class HostConnection:
 
     async def _greet(self, session: Session) -> None:
         """Say hello, and get the room back."""
-        hello: Message = {"type": "hello", "version": _PROTOCOL, "transport": "websocket", "features": {"pose": True}}
-        if self._asked_audio is not None:
-            hello["audio_params"] = self._asked_audio.as_dict()
+        # Always named: who says nothing of audio is taken for a stock client, which means Opus.
+        audio = self._asked_audio or AudioParams()
+        hello: Message = {
+            "type": "hello",
+            "version": _PROTOCOL,
+            "transport": "websocket",
+            "features": {"pose": True},
+            "audio_params": audio.as_dict(),
+        }
         if self.session_id:
             hello["resume"] = self.session_id
         if self.room is not None:
