@@ -16,7 +16,6 @@ import pytest
 import pytest_asyncio
 from numpy.typing import NDArray
 
-from bridge.stock_server import REPLY_FRAMES, TONE_HZ, StockServer
 from posewire.identity.identities import issue_token
 from posewire.identity.settings import AuthSettings
 from posewire.server.bridge import bridge as bridge_module
@@ -27,7 +26,9 @@ from posewire.wire.audio import frame_decoder, frame_encoder
 from posewire.wire.frames import FrameType, build_frame, parse_frame
 from posewire.wire.messages import AudioParams
 from posewire.wire.opus import OpusDecoder, OpusEncoder
-from server.conftest import Peer, Peers, settings
+from support.hosts import settings
+from support.peers import Peer, Peers
+from support.stock_server import REPLY_FRAMES, TONE_HZ, StockServer
 
 RATE = 16000
 ADPCM = {"format": "ima-adpcm", "sample_rate": RATE, "channels": 1, "frame_duration": 60}

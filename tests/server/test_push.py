@@ -25,8 +25,9 @@ from posewire.store import StoreSettings
 from posewire.ttl_cache import TtlCache
 from posewire.voice.settings import VoiceSettings
 from posewire.voice.tools.settings import ToolsSettings
-from server.conftest import Peer, Peers, settings
 from server.connection.test_device_tools import answer
+from support.hosts import settings
+from support.peers import Peer, Peers
 
 DEVICE, OTHER = "aa:bb:cc:00:00:01", "aa:bb:cc:00:00:02"
 EVENTS = {

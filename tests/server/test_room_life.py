@@ -26,7 +26,7 @@ from posewire.server.settings import ServerSettings, Settings
 from posewire.wire.frames import FrameType, build_frame, parse_frame
 from posewire.wire.messages import AudioParams, RoomAction, Subscription, parse_room
 from posewire.wire.pose import PoseDecoder, PoseEncoder
-from server.conftest import Peer, Peers
+from support.peers import Peer, Peers
 
 BODY = "body33"
 POSES = {"publish": ["pose"]}

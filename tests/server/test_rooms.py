@@ -14,7 +14,7 @@ from posewire.server.host import Host
 from posewire.server.transport.websocket import HIGH_WATER
 from posewire.wire.frames import FrameType, build_frame, parse_frame
 from posewire.wire.pose import Control, Kind, PoseDecoder, PoseEncoder, control, parse_control, parse_header
-from server.conftest import Peer, Peers
+from support.peers import Peer, Peers
 
 BODY = "body33"
 HALF_A_STEP = 2.0**-7

@@ -22,7 +22,8 @@ from posewire.server.connection.settings import FloodSettings
 from posewire.server.host import Host
 from posewire.server.messages.catalog import MESSAGES
 from posewire.wire.frames import FrameType, build_frame
-from server.conftest import Peer, Peers, settings
+from support.hosts import settings
+from support.peers import Peer, Peers
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),

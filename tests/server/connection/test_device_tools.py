@@ -11,7 +11,7 @@ from posewire.server.connection import device_tools
 from posewire.server.connection.device_tools import DeviceToolClient
 from posewire.server.host import Host
 from posewire.wire.messages import Message
-from server.conftest import Peer, Peers
+from support.peers import Peer, Peers
 
 DEVICE = "aa:bb:cc:00:00:01"
 

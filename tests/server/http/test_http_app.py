@@ -25,7 +25,8 @@ from posewire.server.http.settings import HttpSettings
 from posewire.server.monitoring.process_stats import open_files
 from posewire.server.transport.openings import Openings
 from posewire.server.transport.protocol_detect import ProtocolDetector, wants_websocket
-from server.conftest import Peers, settings
+from support.hosts import settings
+from support.peers import Peers
 
 
 async def raw(address: tuple[str, int], *parts: bytes, pause: float = 0.0) -> bytes:
