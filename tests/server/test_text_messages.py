@@ -360,7 +360,8 @@ async def test_errors_are_not_an_amplifier(peers: Peers, host: Host) -> None:
     assert 50 <= answers < 150
 
 
-async def test_who_vanished_without_a_word_is_noticed() -> None:
+async def test_who_vanished_without_a_word_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("posewire.server.transport.websocket.CLOSING_TIMEOUT", 0.1)
     host = Host(settings(ping_after=0.1, answer_within=0.1, sweep=0.03, resume_window=0.2))
     await host.start()
     try:

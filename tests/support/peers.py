@@ -47,10 +47,16 @@ class Peer:
         await self.send(type="room", action="join", room=room, **fields)
         return await self.receive("room", event="welcome")
 
-    async def echo(self) -> None:
-        """Be sure that the host has handled everything sent so far."""
-        await self.send(type="ping", id=1)
-        await self.receive("pong")
+    async def echo(self) -> list[bytes]:
+        """Be sure that the host has handled everything sent so far; return the binary messages that came meanwhile."""
+        await self.send(type="ping", id="echo")
+        binary: list[bytes] = []
+        while True:
+            raw = await self.socket.recv()
+            if isinstance(raw, bytes):
+                binary.append(raw)
+            elif json.loads(raw).get("id") == "echo":
+                return binary
 
 
 class Peers:

@@ -168,10 +168,11 @@ async def test_a_head_that_does_not_come_is_given_up(serve: Serve, monkeypatch: 
 
 async def test_too_many_connections_are_told(serve: Serve) -> None:
     where = await serve(HttpSettings(max_connections=1))
-    _, writer = await asyncio.open_connection(*where)
-    writer.write(request("/echo", "Content-Length: 10", method="POST"))
-    await writer.drain()
-    await asyncio.sleep(0.05)
+    reader, writer = await asyncio.open_connection(*where)
+    whole = request("/echo", method="POST", body=b"one").replace(b"Connection: close\r\n", b"")
+    writer.write(whole + request("/echo", "Content-Length: 10", method="POST"))
+    # It is answered, so it is there, and in the middle of another request.
+    assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\none"), 10)
     answer = await raw(where, request("/operator"))
     assert (status(answer), body(answer)["code"]) == (503, "too_many")
     writer.close()
