@@ -21,10 +21,17 @@ BLUE, DRIVE, HELP = (
 )
 
 
-@pytest.fixture
-def host() -> Iterator[HostProcess]:
+@pytest.fixture(scope="module")
+def shared_host() -> Iterator[HostProcess]:
     with HostProcess() as running:
         yield running
+
+
+@pytest.fixture
+def host(shared_host: HostProcess) -> HostProcess:
+    """A host that runs already: each test has boards of its own, and starts it again if it kills it."""
+    shared_host.events.clear()
+    return shared_host
 
 
 @pytest.fixture
