@@ -13,6 +13,7 @@ from support.stock_server import REPLY_FRAMES, BackgroundStockServer
 @pytest.fixture
 def server() -> Iterator[BackgroundStockServer]:
     with BackgroundStockServer() as running:
+        running.answers_aborts = True
         running.text_reply = ("% get_weather", "你好")  # a tool call, shown as if it had been heard
         yield running
 

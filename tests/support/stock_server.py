@@ -46,6 +46,7 @@ class StockServer:
         self.text_reply: tuple[str, str] | None = None
         """What is shown as heard, and the reply, where a text is to be answered with a whole turn."""
 
+        self.answers_aborts = False
         self.aborted = 0
         """Aborts that were answered."""
 
@@ -176,7 +177,7 @@ class StockServer:
         elif message["type"] == "listen" and message["state"] == "detect" and self.text_reply is not None:
             heard, text = self.text_reply
             await self.reply(text, heard)
-        elif message["type"] == "abort":
+        elif message["type"] == "abort" and self.answers_aborts:
             # They say it twice.
             await self.send(type="tts", state="stop", session_id="s")
             await asyncio.sleep(0.42)
