@@ -25,7 +25,7 @@ rv32: .venv/bin/python
 
 # The fast part: no child processes, no MicroPython.
 unit: .venv/bin/python
-	.venv/bin/pytest tests/unit tests/server
+	.venv/bin/pytest tests/unit tests/wire tests/hub tests/rooms tests/server
 
 .PHONY: .venv/bin/python
 .venv/bin/python:

@@ -3,7 +3,7 @@
 import pytest
 
 from posewire.sim.board import SimBoard
-from sim.small_host import SmallHost
+from support.small_host import SmallHost
 
 
 @pytest.mark.parametrize(

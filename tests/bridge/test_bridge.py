@@ -16,7 +16,6 @@ import pytest
 import pytest_asyncio
 from numpy.typing import NDArray
 
-from bridge.stock_server import REPLY_FRAMES, TONE_HZ, StockServer
 from posewire.identity.identities import issue_token
 from posewire.identity.settings import AuthSettings
 from posewire.server.bridge import bridge as bridge_module
@@ -27,7 +26,9 @@ from posewire.wire.audio import frame_decoder, frame_encoder
 from posewire.wire.frames import FrameType, build_frame, parse_frame
 from posewire.wire.messages import AudioParams
 from posewire.wire.opus import OpusDecoder, OpusEncoder
-from server.conftest import Peer, Peers, settings
+from support.hosts import settings
+from support.peers import Peer, Peers
+from support.stock_server import REPLY_FRAMES, TONE_HZ, StockServer
 
 RATE = 16000
 ADPCM = {"format": "ima-adpcm", "sample_rate": RATE, "channels": 1, "frame_duration": 60}
@@ -227,13 +228,16 @@ async def test_upstream_lost_in_the_middle_of_a_turn_is_told_and_found_again(
     await upstream.until(lambda: len(upstream.sound()) >= 0.5 * RATE)
 
 
-async def test_a_closed_idle_connection_is_opened_again_by_the_next_turn(peers: Peers, upstream: StockServer) -> None:
+async def test_a_closed_idle_connection_is_opened_again_by_the_next_turn(
+    peers: Peers, upstream: StockServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     peer = await peers.connect()
     await peer.hello(audio_params=ADPCM)
     await upstream.until(lambda: upstream.connections)
     await upstream.connections[-1].close()
+    await upstream.until(lambda: "upstream_closed" in caplog.messages)
     await peer.echo()
-    await asyncio.sleep(0.1)
     assert len(upstream.connections) == 1
     await peer.send(type="listen", state="detect", text="hello there")
     await upstream.until(lambda: upstream.texts("listen", state="detect", text="hello there"))
@@ -392,7 +396,8 @@ async def test_a_board_is_activated_at_an_upstream_that_pairs(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("url", ["ws:///nowhere", "ws://127.0.0.1:99999999/"])
-async def test_an_address_that_is_none_is_told_to_the_board(url: str) -> None:
+async def test_an_address_that_is_none_is_told_to_the_board(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bridge_module, "_FIRST_PAUSE", 0.01)
     body = json.dumps({"websocket": {"url": url, "token": ""}})
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,59 +1,34 @@
 """The bridge with real processes: the real firmware on a simulated board, the host, an upstream server behind it."""
 
-import asyncio
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bridge.stock_server import TONE_HZ, StockServer
 from bridge.test_bridge import likeness, loudest_hz
 from posewire.server.host_process import HostProcess
 from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.recording import read_wav
+from support.stock_server import TONE_HZ, BackgroundStockServer
 
 DATA = Path(__file__).parents[2] / "host" / "posewire" / "demo" / "data"
 RATE = 16000
 BLUE = DATA / "turn_the_light_blue.wav"
 
 
-class InThread:
-    """A stock server with an event loop of its own."""
-
-    def __init__(self) -> None:
-        self.server = StockServer()
-        self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
-
-    def __enter__(self) -> "InThread":
-        self._thread.start()
-        self.run(self.server.start())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.run(self.server.stop())
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(10)
-
-    def run(self, work: object) -> object:
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)  # type: ignore[arg-type]
-
-
 @pytest.fixture
-def upstream() -> Iterator[InThread]:
-    with InThread() as running:
+def stock() -> Iterator[BackgroundStockServer]:
+    with BackgroundStockServer() as running:
         yield running
 
 
-def test_a_board_without_opus_talks_to_a_stock_server(upstream: InThread, tmp_path: Path) -> None:
-    stock = upstream.server
+def test_a_board_without_opus_talks_to_a_stock_server(stock: BackgroundStockServer, tmp_path: Path) -> None:
     stock.reply_frames = 25
     with HostProcess("--upstream", stock.url) as host, SimBoard(url=host.url, chip=ROOMY_CHIP) as board:
         board.wait_connected(timeout=20)
         board.wait(lambda: "self.led.set_color" in stock.tools, timeout=20, what="upstream to list the tools")
-        upstream.run(stock.call_tool("self.led.set_color", {"red": 255, "green": 0, "blue": 0}))
+        stock.run(stock.call_tool("self.led.set_color", {"red": 255, "green": 0, "blue": 0}))
         board.wait(lambda: board.led.color == (255, 0, 0), timeout=10, what="the light to turn red")
         seconds = board.mic.play(BLUE)
         board.button.press(hold=seconds + 0.3)
@@ -64,7 +39,7 @@ def test_a_board_without_opus_talks_to_a_stock_server(upstream: InThread, tmp_pa
         assert len(heard) > 0.9 * len(samples)
         # The board hears from a moment after the press on: find the recording in what arrived.
         assert best_likeness(heard, samples) > 0.6
-        upstream.run(stock.reply("hello board"))
+        stock.run(stock.reply("hello board"))
         board.wait(lambda: board.snapshot()["state"] == "idle", timeout=20, what="the board to be idle again")
         board.speaker.save(tmp_path / "reply.wav")
     reply = read_wav(tmp_path / "reply.wav", RATE)

@@ -6,7 +6,7 @@ import pytest_asyncio
 
 from posewire.server.host import Host
 from posewire.sim.link_proxy import LinkProxy
-from server.conftest import settings
+from support.hosts import settings
 
 
 class Link(LinkProxy):

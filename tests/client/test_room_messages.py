@@ -13,7 +13,7 @@ from client.conftest import Link
 from posewire.client.reconnect import FixedDelay, ReconnectPolicy
 from posewire.errors import ConfigError, NotDeliveredError, QueueFullError, WireError
 from posewire.server.host import Host
-from server.conftest import Peers
+from support.peers import Peers
 
 QUICK = ReconnectPolicy(FixedDelay(0.02))
 

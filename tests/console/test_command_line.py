@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from posewire.server.host_process import HostProcess
-from self_signed import self_signed
+from support.certificates import self_signed
 
 KITCHEN = "24:6f:28:00:00:01"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from posewire.server.host_process import HostProcess
-from server.conftest import Peer, Peers
+from support.peers import Peer, Peers
 
 EVIL = "\x1b]0;owned\x07\x9b2J\u2028\u202e\rforged"
 DEVICE = "aa:bb:cc:00:00:01"

@@ -16,7 +16,7 @@ from posewire.cli import COMMANDS, build_parser
 from posewire.server.host_process import HostProcess
 from posewire.wire.frames import FrameType, build_frame
 from posewire.wire.pose import PoseEncoder
-from server.conftest import Peers
+from support.peers import Peers
 
 SPEECH = Path(__file__).parent.parent / "data" / "speech"
 REPORTS_NOTHING = {"serve", "mcp", "monitor", "sim net"}

@@ -30,7 +30,7 @@ from posewire.voice.tools.base import ToolContext
 from posewire.voice.tools.functions import FunctionExecutor, load_functions
 from posewire.wire.frames import FrameType, build_frame
 from posewire.wire.pose import PoseEncoder
-from server.conftest import Peers
+from support.peers import Peers
 
 DEVICE = "aa:bb:cc:00:00:01"
 WAITED = 60

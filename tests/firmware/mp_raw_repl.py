@@ -1,8 +1,9 @@
 """A board's REPL on MicroPython's unix port, which has no raw mode of its own: what mpremote and its like talk to.
 
 Runs boot.py and main.py of the folder it is in, then serves the friendly and the raw REPL on standard input and
-output. Its first argument is "raw" after a soft reset in raw mode: then main.py is not run. Ends with status 10 for a
-soft reset in the friendly mode, 11 in raw mode; whoever started it starts it again.
+output. Its first argument is a file: it writes a byte there when Ctrl-C is no longer its end. The second one is "raw"
+after a soft reset in raw mode: then main.py is not run. Ends with status 10 for a soft reset in the friendly mode, 11
+in raw mode; whoever started it starts it again.
 """
 
 import os
@@ -76,14 +77,14 @@ def raw(scope):
 def paste():
     """Take code in raw paste mode: a window of 1024 bytes, opened again each time it is used up."""
     _print("R\x01\x00\x04\x01")
-    code = b""
+    code = bytearray()
     window = 2 * WINDOW
     while True:
         byte = read()
         if byte == b"\x04":
             _print("\x04")
-            return code
-        code += byte
+            return bytes(code)
+        code.extend(byte)
         window -= 1
         if window == WINDOW:
             window += WINDOW
@@ -134,10 +135,12 @@ def friendly(scope):
 
 
 scope = {"__name__": "__main__"}
-after_raw_reset = "raw" in sys.argv[1:]
+after_raw_reset = "raw" in sys.argv[2:]
 sys.path.append(os.getcwd())
-run_file("boot.py", scope)
 try:
+    with open(sys.argv[1], "wb") as ready:
+        ready.write(b"1")
+    run_file("boot.py", scope)
     if after_raw_reset:
         raw(scope)
     else:

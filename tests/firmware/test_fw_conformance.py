@@ -451,7 +451,7 @@ class Outcome:
         self.results: dict[str, dict[str, Any]] = {result["name"]: result for result in map(json.loads, lines)}
 
 
-def make_certificates(folder: Path) -> dict[str, Path]:
+def self_signeds(folder: Path) -> dict[str, Path]:
     """Two authorities; the first has signed a certificate for localhost: host.pem and host.key."""
 
     def openssl(*arguments: object) -> None:
@@ -494,7 +494,7 @@ async def play_all(folder: Path) -> Outcome:
             stack.callback(six.close)
             places["base6"] = f"ws://[::1]:{six.sockets[0].getsockname()[1]}"
         if shutil.which("openssl"):
-            authorities = make_certificates(folder)
+            authorities = self_signeds(folder)
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(folder / "host.pem", folder / "host.key")
             secure = await asyncio.start_server(server.handle, "127.0.0.1", 0, ssl=context)

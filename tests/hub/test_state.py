@@ -9,42 +9,7 @@ from hypothesis import strategies as st
 from posewire.hub import SharedState, StateMirror
 from posewire.hub import state as state_module
 from posewire.hub.state import HISTORY, StateError
-from posewire.wire.merge_patch import apply_patch, make_patch
-
-VALUES = st.recursive(
-    st.booleans() | st.integers(-5, 5) | st.text(max_size=3) | st.lists(st.integers(0, 3) | st.none(), max_size=3),
-    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
-    max_leaves=8,
-)
-OBJECTS = st.dictionaries(st.sampled_from("abcd"), VALUES, max_size=4)
-
-# RFC 7396 appendix A, without the cases whose target is no object.
-RFC = [
-    ({"a": "b"}, {"a": "c"}, {"a": "c"}),
-    ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
-    ({"a": "b"}, {"a": None}, {}),
-    ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
-    ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
-    ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
-    ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
-    ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
-    ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
-    ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
-]
-
-
-@pytest.mark.parametrize(("target", "patch", "result"), RFC)
-def test_the_patches_of_the_rfc(target: Any, patch: Any, result: Any) -> None:
-    assert apply_patch(target, patch) == result
-
-
-@given(OBJECTS, OBJECTS)
-def test_a_patch_leads_from_one_object_to_the_other(old: dict[str, Any], new: dict[str, Any]) -> None:
-    before = repr(old)
-    patch = make_patch(old, new)
-    assert apply_patch(old, patch) == new
-    assert repr(old) == before
-    assert make_patch(new, new) == {}
+from support.json_objects import OBJECTS
 
 
 @given(OBJECTS, st.lists(st.tuples(OBJECTS, st.booleans()), max_size=20))

@@ -31,8 +31,9 @@ from posewire.server.host import Config, Host
 from posewire.server.rate_limit import FailureLimit
 from posewire.store import StoreSettings
 from posewire.voice.settings import VoiceSettings
-from self_signed import self_signed
-from server.conftest import Peer, settings
+from support.certificates import self_signed
+from support.hosts import settings
+from support.peers import Peer
 
 MAC, CLIENT = "AA:bb:cc:00:00:01", "0b2f8d5e-0000-4000-8000-000000000001"
 DEVICE = {"Device-Id": MAC, "Client-Id": CLIENT}
@@ -556,7 +557,7 @@ async def test_who_says_nothing_to_the_tls_port_is_cut(tmp_path: Path, monkeypat
         await host.stop()
 
 
-@pytest.mark.parametrize(("cert", "key"), [("missing.pem", ""), ("key.pem", ""), ("cert.pem", "missing.pem")])
+@pytest.mark.parametrize(("cert", "key"), [("missing.pem", ""), ("host.key", ""), ("host.pem", "missing.pem")])
 async def test_a_certificate_that_does_not_load_stops_the_start(tmp_path: Path, cert: str, key: str) -> None:
     self_signed(tmp_path)
     with pytest.raises(ConfigError, match="certificate"):

@@ -22,8 +22,8 @@ _SOFT_RAW = 11
 class SerialBoard:
     """``port`` is what a program opens; ``flash`` is the folder that is the board's file system.
 
-    Its stock modules (machine, network, esp32 …) are the simulator's. ``boots`` counts starts, ``typed`` keeps what
-    came in by the port.
+    Its stock modules (machine, network, esp32 …) are the simulator's. ``boots`` counts how often MicroPython was ready,
+    ``typed`` keeps what came in by the port.
     """
 
     def __init__(self, flash: Path) -> None:
@@ -94,21 +94,26 @@ class SerialBoard:
 
     def _run(self, arguments: list[str]) -> int:
         environment = {"MICROPYPATH": f"::{HARDWARE}:.frozen", "PATH": os.environ.get("PATH", os.defpath)}
+        ready, tell = os.pipe()
         argv = [
             *self._interpreter.argv,
             "-X",
             "heapsize=1m",
             str(HERE.parent / "firmware" / "mp_raw_repl.py"),
+            f"/dev/fd/{tell}",
             *arguments,
         ]
         self._process = subprocess.Popen(
             argv, cwd=self.flash, env=environment,
             stdin=self._terminal, stdout=self._terminal, stderr=self._terminal,
-            start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            pass_fds=[tell], start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )  # fmt: skip
         if self._closing.is_set():
             self._process.kill()  # it began while the one before it was being ended
-        with self._booted:
-            self.boots += 1
-            self._booted.notify_all()
+        os.close(tell)
+        if os.read(ready, 1):
+            with self._booted:
+                self.boots += 1
+                self._booted.notify_all()
+        os.close(ready)
         return self._process.wait()

@@ -14,7 +14,7 @@ import pytest
 from posewire.cli import main
 from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.wifi import PASSWORD, SSID
-from sim.small_host import SmallHost
+from support.small_host import SmallHost
 
 
 @pytest.fixture

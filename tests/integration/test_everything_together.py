@@ -21,10 +21,17 @@ BLUE, DRIVE, HELP = (
 )
 
 
-@pytest.fixture
-def host() -> Iterator[HostProcess]:
+@pytest.fixture(scope="module")
+def shared_host() -> Iterator[HostProcess]:
     with HostProcess() as running:
         yield running
+
+
+@pytest.fixture
+def host(shared_host: HostProcess) -> HostProcess:
+    """A host that runs already: each test has boards of its own, and starts it again if it kills it."""
+    shared_host.events.clear()
+    return shared_host
 
 
 @pytest.fixture
@@ -108,11 +115,13 @@ def test_a_killed_host_is_found_again_when_it_is_back(host: HostProcess, board: 
     assert board.report()["reconnects"] >= 1
 
 
-def test_a_frozen_host_is_given_up_and_found_again(host: HostProcess, board: SimBoard) -> None:
-    host.freeze()
-    board.wait(lambda: board.snapshot()["state"] == "offline", timeout=60, what="the board to give up")
-    host.thaw()
-    board.wait_connected(timeout=60)
+def test_a_frozen_host_is_given_up_and_found_again(host: HostProcess) -> None:
+    with SimBoard(url=host.url, chip=ROOMY_CHIP, room="studio", config={"host": {"silence": 2}}) as board:
+        board.wait_connected(timeout=20)
+        host.freeze()
+        board.wait(lambda: board.snapshot()["state"] == "offline", timeout=60, what="the board to give up")
+        host.thaw()
+        board.wait_connected(timeout=60)
 
 
 def test_lost_wifi_in_the_middle_of_a_sentence(host: HostProcess, board: SimBoard) -> None:

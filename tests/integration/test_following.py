@@ -16,10 +16,17 @@ FOLLOW = {"pose": {"receive": "body33", "keypoints": False, "hold_ms": 400, "rel
 LEFT_WRIST, RIGHT_WRIST, Y = 15, 16, 1
 
 
-@pytest.fixture
-def host() -> Iterator[HostProcess]:
+@pytest.fixture(scope="module")
+def shared_host() -> Iterator[HostProcess]:
     with HostProcess() as running:
         yield running
+
+
+@pytest.fixture
+def host(shared_host: HostProcess) -> HostProcess:
+    """A host that runs already: each test has boards of its own, and starts it again if it kills it."""
+    shared_host.events.clear()
+    return shared_host
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import fuzz
 
-from pose.node import find_node
 from posewire.errors import PoseError
 from posewire.sim.interpreter import find_micropython
 from posewire.wire.pose import PoseDecoder
 from posewire.wire.pose.packet import seal
 from riscv.machine import Machine
+from support.node import find_node
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -16,7 +16,7 @@ from posewire.provision.improv_client import ImprovClient
 from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.fixtures import MakeBoard, sim_board
 from posewire.sim.wifi import PASSWORD, SSID
-from sim.small_host import SmallHost
+from support.small_host import SmallHost
 
 __all__ = ["sim_board"]
 

@@ -20,7 +20,8 @@ from posewire.server.connection.handler import ConnectionHandler
 from posewire.server.host import Host
 from posewire.server.transport.websocket import WebSocket
 from posewire.store import StoreSettings
-from server.conftest import Peer, Peers, settings
+from support.hosts import running, settings
+from support.peers import Peer, Peers
 
 _OURS = (ConnectionHandler, WebSocket, DeviceToolClient, Protocol, ServerProtocol, Member)
 
@@ -100,10 +101,12 @@ async def test_a_connection_that_breaks_the_protocol_leaves_nothing(host: Host, 
 
 
 @pytest.mark.usefixtures("no_collector")
-async def test_a_connection_that_never_said_hello_leaves_nothing(host: Host, peers: Peers) -> None:
-    peer = await peers.connect()
-    await peer.socket.wait_closed()
-    assert not await freed(host)
+async def test_a_connection_that_never_said_hello_leaves_nothing() -> None:
+    async with running(settings(hello_timeout=0.05)) as host:
+        peer = await Peers(host.url).connect()
+        assert (await peer.receive("error"))["code"] == "hello_timeout"
+        await peer.socket.wait_closed()
+        assert not await freed(host)
 
 
 @pytest.mark.usefixtures("no_collector")

@@ -18,7 +18,7 @@ from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
 from posewire.store import StoreSettings
 from posewire.voice.settings import VoiceSettings
-from server.conftest import Peer, Peers
+from support.peers import Peer, Peers
 
 FIRST, SECOND, THIRD = (f"aa:00:00:00:00:0{number}" for number in (1, 2, 3))
 

@@ -11,7 +11,7 @@ import pytest
 from posewire.identity.settings import AuthSettings
 from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
-from server.conftest import Peer, Peers
+from support.peers import Peer, Peers
 
 TALKS = {"messages": True}
 

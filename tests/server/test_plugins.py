@@ -11,7 +11,8 @@ from posewire.errors import ConfigError
 from posewire.server.host import Host
 from posewire.server.plugins import Plugin
 from posewire.server.settings import load_settings
-from server.conftest import Peers, settings
+from support.hosts import settings
+from support.peers import Peers
 
 DOCS = Path(__file__).parents[2] / "docs" / "plugins.md"
 LATER = """

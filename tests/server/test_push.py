@@ -2,7 +2,9 @@
 
 import asyncio
 import dataclasses
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,9 @@ from posewire.store import StoreSettings
 from posewire.ttl_cache import TtlCache
 from posewire.voice.settings import VoiceSettings
 from posewire.voice.tools.settings import ToolsSettings
-from server.conftest import Peer, Peers, settings
-from server.connection.test_device_tools import answer
+from support.hosts import settings
+from support.mcp_device import answer
+from support.peers import Peer, Peers
 
 DEVICE, OTHER = "aa:bb:cc:00:00:01", "aa:bb:cc:00:00:02"
 EVENTS = {
@@ -216,10 +219,12 @@ async def test_a_timer_rings_also_after_a_restart(tmp_path: Path) -> None:
     # It is forgotten when it has been said, a moment after the device was told so.
     while "tea" in await tools.call("list_timers", {}):
         await asyncio.sleep(0.01)
-    # Long enough for the host to be gone before it rings.
-    await tools.call("set_timer", {"seconds": 4})
+    await tools.call("set_timer", {"minutes": 2})
     await devices.close()
     await host.stop()
+    with closing(sqlite3.connect(tmp_path / "store.db")) as store, store:
+        # As much time passes while the host is away.
+        store.execute("UPDATE reminders SET due = due - 120")
     again = with_voice(tmp_path / "store.db")
     await again.start()
     devices = Peers(again.url)

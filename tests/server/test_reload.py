@@ -18,7 +18,8 @@ from posewire.server.host_process import HostProcess
 from posewire.server.reload import merge
 from posewire.server.settings import Settings
 from posewire.server.transport.settings import MdnsSettings
-from server.conftest import Peers, settings
+from support.hosts import settings
+from support.peers import Peers
 
 
 def test_what_can_change_changes_and_the_rest_is_named() -> None:

@@ -9,7 +9,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from posewire.server.host_process import HostProcess
-from server.conftest import Peer
+from support.peers import Peer
 
 
 async def test_a_restart_tells_everybody_and_comes_back_as_the_same_process(tmp_path: Path) -> None:

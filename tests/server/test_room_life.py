@@ -3,30 +3,24 @@
 import asyncio
 import base64
 import json
-import struct
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from posewire.cli import main
 from posewire.client.record_command import Recorded, record
 from posewire.client.replay_command import replay
 from posewire.client.room_client import HostUnreachableError, ReceivedFrame, RoomClient
 from posewire.errors import WireError
-from posewire.rooms.directory import RoomDirectory
-from posewire.rooms.member import Link
-from posewire.rooms.recording import AUDIO, MAGIC, POSE, Record, RecordingError, RecordingWriter, pack, read_recording
-from posewire.rooms.settings import RoomSettings
+from posewire.rooms.recording import AUDIO, MAGIC, POSE, Record, pack, read_recording
 from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
 from posewire.wire.frames import FrameType, build_frame, parse_frame
-from posewire.wire.messages import AudioParams, RoomAction, Subscription, parse_room
+from posewire.wire.messages import AudioParams
 from posewire.wire.pose import PoseDecoder, PoseEncoder
-from server.conftest import Peer, Peers
+from support.peers import Peer, Peers
 
 BODY = "body33"
 POSES = {"publish": ["pose"]}
@@ -105,25 +99,6 @@ async def test_create_wants_a_new_room_and_join_may_want_an_old_one(peers: Peers
     await second.send(type="room", action="list")
     rooms = (await second.receive("room", event="rooms"))["rooms"]
     assert rooms == [{"room": "studio", "members": 1, "locked": False}]
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        {"action": "explode"},
-        {"action": "kick"},
-        {"action": "kick", "slot": 0},
-        {"action": "role", "slot": 1, "role": "king"},
-        {"action": "replay", "slot": 1, "frames": 101},
-        {"action": "subscribe", "subscribe": [{"kind": "pose"}]},
-        {"action": "subscribe", "subscribe": [{"kind": "smell", "slot": 1}]},
-        {"action": "subscribe", "subscribe": [{"kind": "pose", "slot": 1, "device": "x"}]},
-        {"action": "join", "room": ""},
-    ],
-)
-def test_room_messages_that_make_no_sense(message: dict[str, object]) -> None:
-    with pytest.raises(WireError):
-        parse_room({"type": "room", **message})
 
 
 # --- subscriptions and presence
@@ -237,53 +212,6 @@ async def test_who_hears_a_member_is_told_how_it_is_encoded(peers: Peers) -> Non
     once_more = await peers.connect(SECOND)
     await once_more.hello(resume=session, audio_params=ADPCM)
     assert (await first.receive("room", event="back"))["audio"] == ADPCM
-
-
-class Ear:
-    """A link that keeps what it is sent."""
-
-    congested = False
-    queued_bytes = 0
-
-    def __init__(self) -> None:
-        self.events: list[dict[str, object]] = []
-        self.out = False
-
-    def send_room_event(self, event: object) -> None:
-        assert isinstance(event, dict)
-        self.events.append(event)
-
-    def send_room_frame(self, frame: object, always: bool = False) -> bool:
-        return True
-
-    def send_pose_control(self, packet: bytes) -> None:
-        pass
-
-    def removed(self) -> None:
-        self.out = True
-
-
-def test_a_silent_room_is_closed_and_a_busy_one_is_not() -> None:
-    rooms = RoomDirectory(RoomSettings(idle_timeout=60))
-    silent, busy = Ear(), Ear()
-    link: Link = silent
-    rooms.join(RoomAction("join", "silent"), "a", link)
-    room, publisher = rooms.join(RoomAction("join", "busy", frozenset({"audio"}), Subscription()), "b", busy)
-    for now in (0.0, 30.0, 59.0):
-        room.fan_out.publish_audio(publisher, b"x")
-        assert rooms.close_idle(now) == []
-    assert rooms.close_idle(61.0) == ["silent"]
-    assert silent.out
-    assert silent.events[-1]["event"] == "closed"
-    assert list(rooms.rooms) == ["busy"]
-    assert rooms.close_idle(119.5) == ["busy"]
-
-
-def test_a_room_without_a_timeout_is_never_closed() -> None:
-    rooms = RoomDirectory(RoomSettings(idle_timeout=0))
-    rooms.join(RoomAction("join", "silent"), "a", Ear())
-    rooms.close_idle(0.0)
-    assert rooms.close_idle(1e9) == []
 
 
 # --- the last frames
@@ -521,51 +449,3 @@ async def test_a_host_that_is_full_says_so_in_its_own_words(host: Host, peers: P
     with pytest.raises(HostUnreachableError, match="refuses: this host takes at most 8"):
         async with RoomClient(host.url, "studio"):
             pass
-
-
-RECORDS = st.lists(
-    st.builds(
-        Record, st.integers(0, 2**63), st.sampled_from([AUDIO, POSE]), st.integers(0, 255), st.binary(max_size=99)
-    ),
-    min_size=1,
-    max_size=6,
-)
-
-
-@given(RECORDS, st.data())
-def test_a_recording_that_was_cut_is_good_up_to_there_and_grows_on(
-    tmp_path_factory: pytest.TempPathFactory, records: list[Record], data: st.DataObject
-) -> None:
-    file = tmp_path_factory.mktemp("rec") / "x.pwrec"
-    with RecordingWriter(file) as writer:
-        for entry in records:
-            writer.write(entry)
-    whole = file.read_bytes()
-    assert list(read_recording(file)) == records
-    lost = data.draw(st.integers(1, len(pack(records[-1]))))
-    file.write_bytes(whole[:-lost])
-    assert list(read_recording(file)) == records[:-1]
-    with RecordingWriter(file) as writer:
-        writer.write(records[-1])
-    assert file.read_bytes() == whole
-
-
-def test_a_damaged_record_ends_the_recording(tmp_path: Path) -> None:
-    file = tmp_path / "x.pwrec"
-    with RecordingWriter(file) as writer:
-        for time_us in range(3):
-            writer.write(Record(time_us, POSE, 1, struct.pack(">I", time_us)))
-    data = bytearray(file.read_bytes())
-    data[-6] ^= 1
-    file.write_bytes(data)
-    assert [entry.time_us for entry in read_recording(file)] == [0, 1]
-
-
-def test_another_file_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "x.json"
-    file.write_text(json.dumps({}))
-    with pytest.raises(RecordingError):
-        list(read_recording(file))
-    with pytest.raises(RecordingError), RecordingWriter(file):
-        pass
-    assert file.read_text() == "{}"

@@ -15,7 +15,8 @@ from posewire.server.host import Host
 from posewire.voice.settings import VoiceSettings
 from posewire.wire.frames import FrameType, build_frame
 from posewire.wire.opus import OpusDecoder, OpusEncoder
-from server.conftest import Peer, Peers, settings
+from support.hosts import running, settings
+from support.peers import Peer, Peers
 
 
 async def closed_with(peer: Peer) -> int:
@@ -55,10 +56,11 @@ async def test_a_browser_says_who_it_is_in_the_query(host: Host) -> None:
         assert host.services.registry.device("aa:bb:cc:00:00:09") is not None
 
 
-async def test_no_hello_in_time_closes(peers: Peers) -> None:
-    peer = await peers.connect()
-    assert (await peer.receive("error"))["code"] == "hello_timeout"
-    assert await closed_with(peer) == 1002
+async def test_no_hello_in_time_closes() -> None:
+    async with running(settings(hello_timeout=0.05)) as host:
+        peer = await Peers(host.url).connect()
+        assert (await peer.receive("error"))["code"] == "hello_timeout"
+        assert await closed_with(peer) == 1002
 
 
 @pytest.mark.parametrize(

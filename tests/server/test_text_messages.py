@@ -22,7 +22,8 @@ from posewire.server.connection.settings import FloodSettings
 from posewire.server.host import Host
 from posewire.server.messages.catalog import MESSAGES
 from posewire.wire.frames import FrameType, build_frame
-from server.conftest import Peer, Peers, settings
+from support.hosts import settings
+from support.peers import Peer, Peers
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
@@ -359,7 +360,8 @@ async def test_errors_are_not_an_amplifier(peers: Peers, host: Host) -> None:
     assert 50 <= answers < 150
 
 
-async def test_who_vanished_without_a_word_is_noticed() -> None:
+async def test_who_vanished_without_a_word_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("posewire.server.transport.websocket.CLOSING_TIMEOUT", 0.1)
     host = Host(settings(ping_after=0.1, answer_within=0.1, sweep=0.03, resume_window=0.2))
     await host.start()
     try:

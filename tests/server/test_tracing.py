@@ -13,7 +13,8 @@ from posewire.server.host import Host
 from posewire.server.monitoring.settings import TracingSettings
 from posewire.server.monitoring.tracing import Tracing
 from posewire.voice.output import TurnReport
-from server.conftest import Peers, settings
+from support.hosts import settings
+from support.peers import Peers
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.fixtures import MakeBoard, sim_board
-from sim.small_host import SmallHost
+from support.small_host import SmallHost
 
 __all__ = ["sim_board"]
 

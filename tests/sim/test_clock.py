@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from posewire.sim.board import ROOMY_CHIP, SimBoard
-from sim.certificates import make_certificate
-from sim.small_host import SmallHost
+from support.certificates import self_signed
+from support.small_host import SmallHost
 
 _TO_1900 = 2208988800
 _NAME = "time.test"
@@ -70,8 +70,8 @@ def time_server(answer: Answer) -> Iterator[TimeServer]:
 
 @pytest.fixture
 def tls_host(tmp_path: Path) -> Iterator[SmallHost]:
-    make_certificate(tmp_path, "right")
-    make_certificate(tmp_path, "wrong")
+    self_signed(tmp_path, "right")
+    self_signed(tmp_path, "wrong")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "right.pem", tmp_path / "right.key")
     with SmallHost(tls=context) as host:

@@ -1,7 +1,6 @@
 """The simulated board with the real firmware against a real WebSocket server."""
 
 import json
-import shutil
 import ssl
 import time
 from itertools import pairwise
@@ -15,8 +14,8 @@ from posewire.sim.fixtures import MakeBoard
 from posewire.sim.recording import Samples, write_wav
 from posewire.sim.wifi import SSID
 from posewire.wire.pose import PoseDecoder
-from sim.certificates import make_certificate
-from sim.small_host import FRAME_SAMPLES, SmallHost
+from support.certificates import self_signed
+from support.small_host import FRAME_SAMPLES, SmallHost
 
 
 def tone(seconds: float, frequency: float = 440.0, rate: int = 16000, level: float = 8000.0) -> Samples:
@@ -211,13 +210,12 @@ def test_without_motion_sensor_nothing_of_it_is_sent(host: SmallHost, sim_board:
     assert {packet[1] for packet in host.pose} == {0}
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
 @pytest.mark.parametrize(("ca", "accepted"), [("right", True), ("wrong", False), (None, True)])
 def test_tls_passes_through_the_simulated_network(
     sim_board: MakeBoard, tmp_path: Path, ca: str | None, accepted: bool
 ) -> None:
     for name in ("right", "wrong"):
-        make_certificate(tmp_path, name)
+        self_signed(tmp_path, name)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "right.pem", tmp_path / "right.key")
     with SmallHost(tls=context) as host:

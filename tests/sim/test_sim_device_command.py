@@ -17,8 +17,8 @@ from posewire import cli
 from posewire.sim.board import ROOMY_CHIP
 from posewire.sim.device_command import Press, add_arguments
 from posewire.sim.recording import read_wav, write_wav
-from sim.certificates import make_certificate
-from sim.small_host import SmallHost
+from support.certificates import self_signed
+from support.small_host import SmallHost
 
 Run = Callable[..., tuple[int, dict[str, Any], str]]
 
@@ -207,8 +207,8 @@ def test_a_reply_that_cannot_be_written_is_told_in_one_line(run: Run, tmp_path: 
 
 
 def test_a_host_is_verified_with_a_certificate_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    make_certificate(tmp_path, "right")
-    make_certificate(tmp_path, "wrong")
+    self_signed(tmp_path, "right")
+    self_signed(tmp_path, "wrong")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "right.pem", tmp_path / "right.key")
     with SmallHost(tls=context) as host:

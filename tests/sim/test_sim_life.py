@@ -16,7 +16,7 @@ from posewire.server.host_process import HostProcess
 from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.fixtures import MakeBoard
 from posewire.sim.wifi import PASSWORD, SSID
-from sim.small_host import SmallHost
+from support.small_host import SmallHost
 
 TWO = {"wifi": [{"ssid": SSID, "password": PASSWORD}, {"ssid": "second", "password": "another one"}]}
 

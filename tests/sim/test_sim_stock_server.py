@@ -1,18 +1,20 @@
 """The board with a stock xiaozhi server: everything but the sound works, and nothing breaks."""
 
-import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.fixtures import MakeBoard
-from sim.stock_server import OPUS, StockServer
+from support.stock_server import REPLY_FRAMES, BackgroundStockServer
 
 
 @pytest.fixture
-def server() -> Iterator[StockServer]:
-    with StockServer() as running:
+def server() -> Iterator[BackgroundStockServer]:
+    with BackgroundStockServer() as running:
+        running.answers_aborts = True
+        running.text_reply = ("% get_weather", "你好")  # a tool call, shown as if it had been heard
         yield running
 
 
@@ -25,21 +27,27 @@ def with_text_input(board: SimBoard) -> None:
     )
 
 
-def test_everything_but_the_sound_works(server: StockServer) -> None:
+def results(server: BackgroundStockServer) -> list[dict[str, Any]]:
+    """What calls of tools have given."""
+    answers = [message["payload"].get("result", {}) for message in server.texts("mcp")]
+    return [result for result in answers if "content" in result]
+
+
+def test_everything_but_the_sound_works(server: BackgroundStockServer) -> None:
     board = SimBoard(server.url, chip=ROOMY_CHIP, token="secret", room="studio")
     with_text_input(board)
     with board:
         board.wait_connected()
         board.wait(lambda: "self.ask" in server.tools, what="the list of tools")
-        hello = server.texts[0]
+        hello = server.messages[0]
         assert hello["audio_params"]["format"] == "ima-adpcm", "the board says what it really sends"
         assert hello["version"] == 3
         session = board.session_id
         call = {"name": "self.led.set_color", "arguments": {"red": 0, "green": 9, "blue": 0}}
         server.do({"type": "mcp", "payload": {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}})
         board.wait(lambda: board.led.color == (0, 9, 0), what="the LED")
-        board.wait(lambda: server.results, what="the answer")
-        assert server.results[0]["result"]["isError"] is False
+        board.wait(lambda: results(server), what="the answer")
+        assert results(server)[0]["isError"] is False
         # a turn by text
         ask = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "self.ask"}}
         server.do({"type": "mcp", "payload": ask})
@@ -50,7 +58,7 @@ def test_everything_but_the_sound_works(server: StockServer) -> None:
         assert board.values("emotion") == ["happy"]
         # its Opus is refused: silence, and one line
         snapshot = board.snapshot()
-        assert snapshot["speaker"]["undecodable"] == len(OPUS)
+        assert snapshot["speaker"]["undecodable"] == REPLY_FRAMES
         assert board.speaker.seconds == 0
         assert len([line for line in board.errors if "not what was agreed" in line]) == 1
         assert snapshot["dropped"]["bad_frames"] == 0
@@ -60,33 +68,38 @@ def test_everything_but_the_sound_works(server: StockServer) -> None:
         )
         server.do({"type": "iot", "commands": [{"name": "led", "method": "turn_off"}]})
         board.wait(lambda: board.led.color == (0, 0, 0), what="the LED")
-        assert all(text["session_id"] == session for text in server.texts if text["type"] not in ("hello",))
+        assert all(text["session_id"] == session for text in server.messages if text["type"] not in ("hello",))
         assert board.values("alert") == ["y"]
     assert server.closes == [1001]
-    assert server.of_type("goodbye")
+    assert server.texts("goodbye")
 
 
-def test_speech_goes_up_in_protocol_1_and_an_abort_is_survived(server: StockServer, sim_board: MakeBoard) -> None:
+def test_speech_goes_up_in_protocol_1_and_an_abort_is_survived(
+    server: BackgroundStockServer, sim_board: MakeBoard
+) -> None:
     board = sim_board(server.url)
     board.wait_connected()
     board.button.down()
-    board.wait(lambda: len(server.binary) > 5, what="audio")
+    board.wait(lambda: len(server.packets) > 5, what="audio")
     board.button.up()
-    board.wait(lambda: server.of_type("listen")[-1]["state"] == "stop", what="the end of it")
-    assert {len(message) for message in server.binary} == {484}, "bare frames, without a header"
+    board.wait(lambda: server.texts("listen")[-1]["state"] == "stop", what="the end of it")
+    assert {len(message) for message in server.packets} == {484}, "bare frames, without a header"
     server.do({"type": "tts", "state": "start"})
     board.wait(lambda: board.state == "speaking", what="the reply")
     board.button.press()
-    board.wait(lambda: server.of_type("abort"), what="the abort")
-    time.sleep(0.6)
+    board.wait(lambda: server.texts("abort"), what="the abort")
+    board.wait(lambda: server.aborted, what="both ends of the reply")
+    call = {"name": "self.get_device_status", "arguments": {}}
+    server.do({"type": "mcp", "payload": {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}})
+    board.wait(lambda: results(server), what="the answer to what came after them")
     assert board.state == "idle"
     board.button.press()
     board.wait(lambda: board.state == "listening", what="the next turn")
 
 
-def test_a_server_that_closes_at_once_is_tried_again(server: StockServer, sim_board: MakeBoard) -> None:
+def test_a_server_that_closes_at_once_is_tried_again(server: BackgroundStockServer, sim_board: MakeBoard) -> None:
     board = sim_board(server.url)
     board.wait_connected()
     server.do("认证失败")
     server.do({"type": "goodbye", "session_id": board.session_id})
-    board.wait(lambda: len(server.of_type("hello")) == 2, what="the second attempt")
+    board.wait(lambda: len(server.texts("hello")) == 2, what="the second attempt")

@@ -10,7 +10,7 @@ from posewire.boards.folders import board_folder
 from posewire.sim import board as sim_board_module
 from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.fixtures import MakeBoard
-from sim.small_host import SmallHost
+from support.small_host import SmallHost
 
 
 def call(host: SmallHost, board: SimBoard, name: str, **arguments: object) -> dict[str, object]:

@@ -10,7 +10,7 @@ from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.bus import Kind, Record
 from posewire.sim.fixtures import MakeBoard
 from posewire.sim.recording import Samples
-from sim.small_host import SmallHost
+from support.small_host import SmallHost
 
 ECHO_BASE = "m5-atoms3-echo-base"
 

@@ -58,6 +58,7 @@ def program(tmp_path: Path) -> Path:
 async def test_a_program_offers_its_tools_and_comes_back_after_its_end(
     program: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("posewire.voice.tools.mcp_server._SHORTEST_PAUSE", 0.05)
     monkeypatch.setenv("TOOL_SECRET", "told")
     monkeypatch.setenv("OTHER_SECRET", "not told")
     executor = McpServerExecutor(

@@ -11,7 +11,7 @@ import pytest
 
 from posewire import http_client
 from posewire.http_client import HttpClient, HttpError
-from self_signed import self_signed
+from support.certificates import self_signed
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"

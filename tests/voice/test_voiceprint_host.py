@@ -20,7 +20,7 @@ from posewire.store import Store, StoreSettings
 from posewire.voice.settings import VoiceSettings
 from posewire.voice.voiceprint.spectral import SpectralVoiceprint
 from posewire.wav import wav_bytes
-from server.conftest import Peers
+from support.peers import Peers
 from support.recordings import recording, silence
 
 

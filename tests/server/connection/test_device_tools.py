@@ -11,35 +11,11 @@ from posewire.server.connection import device_tools
 from posewire.server.connection.device_tools import DeviceToolClient
 from posewire.server.host import Host
 from posewire.wire.messages import Message
-from server.conftest import Peer, Peers
+from support.mcp_device import answer
+from support.peers import Peers
+from support.waiting import eventually
 
 DEVICE = "aa:bb:cc:00:00:01"
-
-
-async def answer(peer: Peer, pages: list[list[str]]) -> list[dict[str, Any]]:
-    """Answer as a device does, until the connection closes; returns the calls."""
-    calls: list[dict[str, Any]] = []
-    while True:
-        payload = (await peer.receive("mcp"))["payload"]
-        reply: dict[str, Any] = {"jsonrpc": "2.0", "id": payload["id"]}
-        match payload["method"]:
-            case "initialize":
-                reply["result"] = {"protocolVersion": "2024-11-05", "capabilities": {"tools": {}}}
-            case "tools/list":
-                page = int(payload["params"].get("cursor", "0"))
-                tools = [{"name": name, "description": name, "inputSchema": {"type": "object"}} for name in pages[page]]
-                more = str(page + 1) if page + 1 < len(pages) else ""
-                reply["result"] = {"tools": tools, "nextCursor": more}
-            case "tools/call":
-                calls.append(payload["params"])
-                name = payload["params"]["name"]
-                if name == "self.broken":
-                    reply["error"] = {"message": "it is broken"}
-                elif name == "self.silent":
-                    continue
-                else:
-                    reply["result"] = {"content": [{"type": "text", "text": "done"}], "isError": name == "self.fails"}
-        await peer.send(type="mcp", payload=reply)
 
 
 async def tools_of(host: Host, count: int) -> DeviceToolClient:
@@ -70,10 +46,11 @@ async def test_all_pages_of_tools_are_listed_and_called(host: Host, peers: Peers
 async def test_a_call_fails_when_the_device_goes(host: Host, peers: Peers) -> None:
     peer = await peers.connect(DEVICE)
     await peer.hello(features={"mcp": True})
-    device = asyncio.create_task(answer(peer, [["self.silent"]]))
+    calls: list[dict[str, Any]] = []
+    device = asyncio.create_task(answer(peer, [["self.silent"]], calls))
     tools = await tools_of(host, 1)
     call = asyncio.create_task(tools.call("self.silent", {}))
-    await asyncio.sleep(0.05)
+    await eventually(lambda: bool(calls))
     device.cancel()
     peer.socket.transport.abort()
     with pytest.raises(ToolError, match="disconnected"):

@@ -13,8 +13,8 @@ from posewire.identity.settings import AuthSettings
 from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
 from posewire.update.settings import UpdateSettings
-from server.conftest import Peers
 from support.json_values import deep, json_objects, json_values
+from support.peers import Peers
 
 DEVICE = "aa:bb:cc:00:00:01"
 TOKEN = "a token that is long enough"

@@ -25,7 +25,8 @@ from posewire.server.http.settings import HttpSettings
 from posewire.server.monitoring.process_stats import open_files
 from posewire.server.transport.openings import Openings
 from posewire.server.transport.protocol_detect import ProtocolDetector, wants_websocket
-from server.conftest import Peers, settings
+from support.hosts import settings
+from support.peers import Peers
 
 
 async def raw(address: tuple[str, int], *parts: bytes, pause: float = 0.0) -> bytes:
@@ -167,10 +168,11 @@ async def test_a_head_that_does_not_come_is_given_up(serve: Serve, monkeypatch: 
 
 async def test_too_many_connections_are_told(serve: Serve) -> None:
     where = await serve(HttpSettings(max_connections=1))
-    _, writer = await asyncio.open_connection(*where)
-    writer.write(request("/echo", "Content-Length: 10", method="POST"))
-    await writer.drain()
-    await asyncio.sleep(0.05)
+    reader, writer = await asyncio.open_connection(*where)
+    whole = request("/echo", method="POST", body=b"one").replace(b"Connection: close\r\n", b"")
+    writer.write(whole + request("/echo", "Content-Length: 10", method="POST"))
+    # It is answered, so it is there, and in the middle of another request.
+    assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\none"), 10)
     answer = await raw(where, request("/operator"))
     assert (status(answer), body(answer)["code"]) == (503, "too_many")
     writer.close()

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from posewire.identity.identities import pair
 from posewire.server.host import Host
-from server.conftest import Peers
+from support.peers import Peers
 
 DEVICE = "aa:bb:cc:00:00:01"
 AWAY = "aa:bb:cc:00:00:02"

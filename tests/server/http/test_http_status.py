@@ -10,7 +10,8 @@ from websockets.exceptions import InvalidStatus
 
 from posewire.identity.settings import AuthSettings
 from posewire.server.host import Host
-from server.conftest import Peers, http_url, settings
+from support.hosts import http_url, settings
+from support.peers import Peers
 
 
 async def test_metrics_want_a_token_where_the_host_has_one() -> None:

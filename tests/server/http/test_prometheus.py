@@ -5,7 +5,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from posewire.server.host import Host
 from posewire.wire.frames import FrameType, build_frame
-from server.conftest import Peers, http_url
+from support.hosts import http_url
+from support.peers import Peers
 
 
 async def scraped(host: Host) -> dict[str, float]:

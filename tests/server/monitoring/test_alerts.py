@@ -12,7 +12,7 @@ from posewire.server.monitoring.alerts import Alerts, Webhook
 from posewire.server.monitoring.settings import AlertSettings
 from posewire.server.reload import merge
 from posewire.server.settings import load_settings
-from server.conftest import settings
+from support.hosts import settings
 
 
 def test_an_alert_needs_time_to_fire_and_to_clear() -> None:

@@ -10,7 +10,7 @@ from posewire.server.host import Host
 from posewire.server.monitoring.settings import AlertSettings
 from posewire.wire.frames import FrameType, build_frame
 from posewire.wire.pose import PoseEncoder
-from server.conftest import Peers
+from support.peers import Peers
 
 
 async def test_audio_is_no_pose_where_the_slowest_publisher_is_looked_for(host: Host, peers: Peers) -> None:

@@ -15,8 +15,8 @@ from posewire.server.host import Host
 from posewire.server.monitoring.process_stats import open_files, resident_bytes
 from posewire.server.transport import listener as listener_module
 from posewire.server.transport import openings as openings_module
-from self_signed import self_signed
-from server.conftest import settings
+from support.certificates import self_signed
+from support.hosts import settings
 from support.waiting import eventually
 
 Address = tuple[str, int]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from posewire.rooms.settings import RoomSettings
 from posewire.rooms.snapshots import SnapshotMaker
 from posewire.wire.messages import Subscription
 from posewire.wire.pose import Control, Kind, PoseDecoder, PoseEncoder, control, parse_header
+from support.room_link import NotingLink
 
 BODY = "body33"
 WATCH = Subscription(frozenset({"pose"}))
@@ -24,37 +25,26 @@ RECOVERED = 40
 """Packets after the last trouble until everybody must have the newest pose again: requests are 8 apart at least."""
 
 
-class Line:
-    """A member's connection, with `delay` packets of the publisher on the way in each direction."""
+class DelayedLink(NotingLink):
+    """A link with `delay` packets of the publisher on the way in each direction."""
 
     def __init__(self, delay: int = 0) -> None:
-        self.congested = False
-        self.queued_bytes = 0
+        super().__init__()
         self.delay = delay
-        self.frames: deque[tuple[int, bytes]] = deque()
-        self.controls: deque[bytes] = deque()
         self.now = 0
-
-    def send_room_event(self, event: Mapping[str, Any]) -> None:
-        pass
+        self.arriving: deque[tuple[int, bytes]] = deque()
 
     def send_room_frame(self, frame: RoomFrame, always: bool = False) -> bool:
-        if self.congested and not always:
-            return False
-        self.frames.append((self.now + self.delay, frame.payload))
-        return True
-
-    def send_pose_control(self, packet: bytes) -> None:
-        self.controls.append(packet)
-
-    def removed(self) -> None:
-        pass
+        sent = super().send_room_frame(frame, always)
+        if sent:
+            self.arriving.append((self.now + self.delay, frame.payload))
+        return sent
 
 
 class Watcher:
     """A subscriber that asks for a key once for each gap, and may acknowledge."""
 
-    def __init__(self, room: Room, device: str, line: Line, acknowledges: bool) -> None:
+    def __init__(self, room: Room, device: str, line: DelayedLink, acknowledges: bool) -> None:
         self.line = line
         self.room = room
         self.decoder = PoseDecoder()
@@ -66,8 +56,8 @@ class Watcher:
         self.member: Member = room.join(device, frozenset(), WATCH, line)
 
     def turn(self, now: int, truth: list[Any]) -> None:
-        while self.line.frames and self.line.frames[0][0] <= now:
-            self.take(now, self.line.frames.popleft()[1], truth)
+        while self.line.arriving and self.line.arriving[0][0] <= now:
+            self.take(now, self.line.arriving.popleft()[1], truth)
         while self.said and self.said[0][0] <= now:
             self.room.fan_out.control_pose(self.member, 1, self.said.popleft()[1])
 
@@ -98,7 +88,7 @@ class Studio:
         self.random = np.random.default_rng(seed)
         self.maker = SnapshotMaker()
         self.room = Room("studio", RoomSettings(), snapshots=self.maker)
-        self.line = Line()
+        self.line = NotingLink()
         self.publisher = self.room.join("publisher", frozenset({"pose"}), Subscription(), self.line)
         self.encoder = PoseEncoder(BODY, acknowledged=True)
         self.own = PoseDecoder()
@@ -107,7 +97,7 @@ class Studio:
         self.keys = 0
 
     def watch(self, device: str, delay: int = 0, acknowledges: bool = True) -> Watcher:
-        line = Line(delay)
+        line = DelayedLink(delay)
         line.now = len(self.truth)
         watcher = Watcher(self.room, device, line, acknowledges)
         self.watchers.append(watcher)
@@ -115,8 +105,9 @@ class Studio:
 
     async def run(self, packets: int) -> None:
         for _ in range(packets):
-            while self.line.controls:
-                self.encoder.control(self.line.controls.popleft())
+            for asked in self.line.controls:
+                self.encoder.control(asked)
+            self.line.controls.clear()
             now = len(self.truth)
             packet = self.encoder.encode(self.random.random((33, 4)).astype(np.float32), 33 * now)
             header = parse_header(packet)

@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posewire.errors import WireError
-from posewire.wire.audio import negotiate
 from posewire.wire.messages import (
-    AudioParams,
     dump_text,
+    error_message,
     parse_hello,
     parse_listen,
     parse_room,
@@ -72,42 +71,6 @@ def hello(**fields: Any) -> dict[str, Any]:
     return {"type": "hello", **fields}
 
 
-def test_a_device_whose_format_nobody_has_learns_why_it_is_refused() -> None:
-    params = {"format": "speex", "sample_rate": 16000, "channels": 1, "frame_duration": 60}
-    with pytest.raises(WireError) as caught:
-        negotiate(parse_hello(hello(audio_params=params)))
-    assert caught.value.code == "unsupported_audio"
-    assert "speex" in str(caught.value)
-    assert "ima-adpcm" in str(caught.value)
-
-
-def test_a_stock_device_speaks_opus() -> None:
-    params = {"format": "opus", "sample_rate": 16000, "channels": 1, "frame_duration": 60}
-    assert negotiate(parse_hello(hello(audio_params=params))) == AudioParams("opus", 16000, 1, 60)
-
-
-def test_opus_falls_back_to_what_opus_has() -> None:
-    params = {"format": "opus", "sample_rate": 44100, "channels": 1, "frame_duration": 50}
-    assert negotiate(parse_hello(hello(audio_params=params))) == AudioParams("opus", 16000, 1, 60)
-
-
-def test_the_first_common_codec_wins_at_the_devices_own_rate() -> None:
-    params = {"format": "opus", "sample_rate": 24000, "channels": 1, "frame_duration": 20}
-    parsed = parse_hello(hello(audio_params=params, features={"codecs": ["speex", "pcm", "ima-adpcm"]}))
-    assert negotiate(parsed) == AudioParams("pcm", 24000, 1, 20)
-
-
-def test_a_page_that_says_nothing_of_audio_gets_what_stock_servers_send(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert negotiate(parse_hello(hello(device_id="x"))) == AudioParams("opus", 16000, 1, 60)
-    monkeypatch.setattr("posewire.wire.audio.opus_available", lambda: False)
-    assert negotiate(parse_hello(hello(device_id="x"))) == AudioParams("pcm", 16000, 1, 60)
-
-
-def test_stereo_is_refused() -> None:
-    with pytest.raises(WireError, match="mono"):
-        negotiate(parse_hello(hello(audio_params={"format": "pcm", "channels": 2})))
-
-
 def test_an_absurd_rate_is_refused_by_name() -> None:
     with pytest.raises(WireError, match="sample_rate"):
         parse_hello(hello(audio_params={"format": "pcm", "sample_rate": 10**9}))
@@ -134,10 +97,27 @@ def test_room_kinds_are_checked() -> None:
 
 
 def test_errors_are_json() -> None:
-    from posewire.wire.messages import error_message
-
     assert json.loads(dump_text(error_message(WireError("no", "busy")))) == {
         "type": "error",
         "code": "busy",
         "message": "no",
     }
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"action": "explode"},
+        {"action": "kick"},
+        {"action": "kick", "slot": 0},
+        {"action": "role", "slot": 1, "role": "king"},
+        {"action": "replay", "slot": 1, "frames": 101},
+        {"action": "subscribe", "subscribe": [{"kind": "pose"}]},
+        {"action": "subscribe", "subscribe": [{"kind": "smell", "slot": 1}]},
+        {"action": "subscribe", "subscribe": [{"kind": "pose", "slot": 1, "device": "x"}]},
+        {"action": "join", "room": ""},
+    ],
+)
+def test_room_messages_that_make_no_sense(message: dict[str, object]) -> None:
+    with pytest.raises(WireError):
+        parse_room({"type": "room", **message})

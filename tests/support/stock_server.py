@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import threading
 import uuid
+from collections.abc import Coroutine
 from http import HTTPStatus
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +32,7 @@ class StockServer:
         self.port = 0
         self.headers: list[dict[str, str]] = []
         self.messages: list[dict[str, Any]] = []
+        self.packets: list[bytes] = []
         self.heard: list[NDArray[np.int16]] = []
         self.bad_packets = 0
         self.tools: list[str] = []
@@ -36,6 +40,16 @@ class StockServer:
         self.answers_pings = True
         self.reply_frames = REPLY_FRAMES
         self.connections: list[ServerConnection] = []
+        self.closes: list[int | None] = []
+        """The codes with which devices have closed, in order."""
+
+        self.text_reply: tuple[str, str] | None = None
+        """What is shown as heard, and the reply, where a text is to be answered with a whole turn."""
+
+        self.answers_aborts = False
+        self.aborted = 0
+        """Aborts that were answered."""
+
         self._server: Server | None = None
 
     @property
@@ -84,13 +98,13 @@ class StockServer:
         await self.until(lambda: any("content" in m["payload"].get("result", {}) for m in self.texts("mcp")))
         return next(m for m in self.texts("mcp") if "content" in m["payload"].get("result", {}))["payload"]["result"]
 
-    async def reply(self, text: str = "it works") -> None:
+    async def reply(self, text: str = "it works", heard: str = "hello") -> None:
         """One whole answer, in the order and at the pace of the real one."""
         socket = self.connections[-1]
         encoder = OpusEncoder(REPLY_RATE)
         size = REPLY_RATE * 60 // 1000
         tone = (12000 * np.sin(2 * np.pi * TONE_HZ / REPLY_RATE * np.arange(size * self.reply_frames))).astype(np.int16)
-        await self.send(type="stt", text="hello", session_id="s")
+        await self.send(type="stt", text=heard, session_id="s")
         await self.send(type="tts", state="start", session_id="s")
         await self.send(type="llm", text="🙂", emotion="happy", session_id="s")
         await self.send(type="tts", state="sentence_start", text=text, session_id="s")
@@ -135,8 +149,10 @@ class StockServer:
                     await self._text(socket, json.loads(message))
         except ConnectionClosed:
             pass
+        self.closes.append(socket.close_code)
 
     async def _audio(self, decoder: OpusDecoder, packet: bytes) -> None:
+        self.packets.append(packet)
         try:
             self.heard.append(decoder.decode(packet))
         except Exception:
@@ -158,6 +174,47 @@ class StockServer:
             self.tools += [tool["name"] for tool in result["tools"]]
             if result.get("nextCursor"):
                 await self.send(type="mcp", payload=_rpc(2, "tools/list", {"cursor": result["nextCursor"]}))
+        elif message["type"] == "listen" and message["state"] == "detect" and self.text_reply is not None:
+            heard, text = self.text_reply
+            await self.reply(text, heard)
+        elif message["type"] == "abort" and self.answers_aborts:
+            # They say it twice.
+            await self.send(type="tts", state="stop", session_id="s")
+            await asyncio.sleep(0.42)
+            await self.send(type="tts", state="stop", session_id="s")
+            self.aborted += 1
+
+
+class BackgroundStockServer(StockServer):
+    """The same in a thread, for tests without an event loop: ``with BackgroundStockServer() as server``."""
+
+    def __init__(self, token: str = "") -> None:
+        super().__init__(token)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.run(self.start())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.run(self.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def do(self, *messages: object) -> None:
+        """Send messages to the device that came last: strings as they are, anything else as JSON."""
+        for message in messages:
+            text = message if isinstance(message, str) else json.dumps(message)
+            self.run(self.connections[-1].send(text))
+
+    def run(self, work: Coroutine[Any, Any, object]) -> None:
+        """Do something in the server's event loop, and wait for it."""
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
 
 def _rpc(number: int, method: str, params: dict[str, Any]) -> dict[str, Any]:
