@@ -292,7 +292,7 @@ class Link:
         while True:
             up = yield count
             try:
-                count = self._write() if up else self._sock.readinto(self.receiver.chunk)
+                count = self._write() if up else self._sock.readinto(self.receiver.chunk)  # pyright: ignore
             except OSError as exc:
                 if exc.errno not in _SHORTAGES:
                     self.drop()
@@ -301,7 +301,7 @@ class Link:
 
     def _write(self):
         # Offset and length instead of a slice: MicroPython's streams take them, its stubs do not know it.
-        return self._sock.write(self._builder.buffer, self._at, self._end - self._at)  # pyright: ignore[reportCallIssue]
+        return self._sock.write(self._builder.buffer, self._at, self._end - self._at)  # pyright: ignore
 
     def _next_frame(self):
         """Put the most urgent frame into the transmit buffer; False when there is none."""

@@ -5,7 +5,9 @@ import time
 
 from posewire_fw import config
 from posewire_fw.events import Events
+from posewire_fw.mic import Microphone
 from posewire_fw.ring import Ring
+from posewire_fw.speaker import Speaker
 from posewire_fw.tools import Tools, integer
 from posewire_fw.uplink import Uplink
 from posewire_fw.voice_session import HOLD_MS, TABLE, TIMEOUTS, VoiceSession, transition
@@ -33,6 +35,7 @@ class Wire:
 
 class Mic:
     voice = False
+    problem = None
 
     def __init__(self):
         self.on = False
@@ -51,6 +54,8 @@ class Mic:
 
 class Player:
     """A speaker whose playing ends when the test says so."""
+
+    problem = None
 
     def __init__(self):
         self.configured = None
@@ -112,6 +117,31 @@ class Hardware:
         self.half_duplex = half_duplex
 
 
+class Faulty:
+    """Opens I2S ports, or fails to: raises what the test puts into `error`, until that is None."""
+
+    def __init__(self):
+        self.error = None
+        self.running = 0
+
+    def open(self, rate):
+        if self.error is not None:
+            raise self.error
+        self.running += 1
+        return self
+
+    def irq(self, callback):
+        pass
+
+    def readinto(self, buf):
+        pass
+
+    write = readinto
+
+    def deinit(self):
+        self.running -= 1
+
+
 class Scene:
     """A session with everything around it that a test looks at."""
 
@@ -148,6 +178,17 @@ class Scene:
             self.ring,
             self.speaker,
         )
+
+    def with_real_microphone(self):
+        """Let the session have the firmware's own microphone; returns what opens its port."""
+        ports = Faulty()
+        self.session._mic = Microphone(ports.open, self.ring, "ima-adpcm", 60, 4)
+        return ports
+
+    def with_real_speaker(self):
+        ports = Faulty()
+        self.session._speaker = Speaker(ports.open, Ring(484 * 12, 484), 70)
+        return ports
 
     def reboot(self):
         self.rebooted += 1
@@ -774,3 +815,84 @@ def test_half_duplex_boards_stop_the_speaker_before_they_listen():
     before = scene.speaker.silenced
     scene.session.press()
     assert scene.speaker.silenced == before + 1
+
+
+FAULTS = (OSError(12), MemoryError("memory allocation failed"), ValueError("invalid id"))
+
+
+def test_a_microphone_that_does_not_open_is_told_and_the_board_does_not_seem_to_listen():
+    for error in FAULTS:
+        scene = Scene()
+        ports = scene.with_real_microphone()
+        scene.online()
+        scene.said()
+        ports.error = error
+        scene.tap()
+        assert scene.state() == "trouble"
+        said = scene.said()
+        assert [message[:2] for message in said] == [["error", "microphone"]] and "does not open" in said[0][2]
+        # Nothing starts by itself behind the session's back.
+        ports.error = None
+        scene.session._mic.poll()
+        scene.later(TIMEOUTS["fault"] + 1)
+        assert (scene.state(), ports.running) == ("idle", 0)
+        scene.tap()
+        assert (scene.state(), ports.running) == ("listening", 1)
+        assert scene.said() == [["listen", "auto", "start"]]
+
+
+def test_a_board_that_listens_by_itself_tries_again_until_the_microphone_opens():
+    for start in ("voice", "host"):
+        scene = Scene(start=start, room=None)
+        ports = scene.with_real_microphone()
+        ports.error = OSError(5)
+        scene.online()
+        for _ in range(3):
+            assert scene.state() == "trouble"
+            scene.later(TIMEOUTS["fault"] + 1)
+        # The host hears of it once, and not of a listening that was none.
+        assert [message[:2] for message in scene.said()[1:]] == [["error", "microphone"]]
+        ports.error = None
+        scene.later(TIMEOUTS["fault"] + 1)
+        assert (scene.state(), ports.running) == ("idle", 1)
+
+
+def test_a_microphone_that_fails_while_it_listens_ends_the_turn():
+    for mode, start in (("auto", "button"), ("realtime", "host")):
+        scene = Scene(mode=mode, start=start)
+        ports = scene.with_real_microphone()
+        scene.online()
+        if start == "button":
+            scene.tap()
+        assert ports.running == 1
+        scene.said()
+        mic = scene.session._mic
+        # The driver gives nothing, however often it is opened.
+        for _ in range(4):
+            assert ports.running == 1
+            mic._last_us = time.ticks_add(time.ticks_us(), -1100000)
+            mic.poll()
+        assert ports.running == 0
+        scene.session.tick()
+        assert scene.state() == "trouble"
+        assert scene.said() == [["error", "microphone", "nothing comes from the I2S port"], ["listen", "stop"]]
+
+
+def test_a_speaker_that_does_not_open_ends_the_reply_and_is_told():
+    for error in FAULTS:
+        scene = Scene()
+        ports = scene.with_real_speaker()
+        scene.online()
+        scene.said()
+        ports.error = error
+        scene.host(type="tts", state="start")
+        scene.session._speaker.beep(100)
+        scene.session._speaker._tone_left = 100
+        scene.session._speaker.poll()
+        scene.session.tick()
+        assert scene.state() == "trouble"
+        said = scene.said()
+        assert [message[:2] for message in said] == [["error", "speaker"], ["abort", "button"]]
+        scene.host(type="tts", state="stop")
+        scene.later(TIMEOUTS["fault"] + 1)
+        assert scene.state() == "idle"
