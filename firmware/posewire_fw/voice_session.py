@@ -85,6 +85,10 @@ open press idle mic_drop send_stop send_abort
 open_speaking tts_stop open speaker_finish
 open_speaking timeout open speaker_finish
 open_speaking press idle speaker_silence mic_drop send_stop send_abort
+listening failed fault mic_drop
+holding failed fault mic_drop
+finishing failed fault mic_drop
+waiting failed fault
 watching mic_lost fault mic_drop
 armed mic_lost fault mic_drop
 listening mic_lost fault mic_drop send_stop
@@ -120,6 +124,8 @@ HOLD_MS = const(300)
 # After an abort the host may still be sending what it had under way: until its tts stop comes (or this time passes)
 # it is not listened to.
 _IGNORE_MS = const(1000)
+# Errors with which the host says that no reply comes, unless it is trying again.
+_NO_REPLY = ("upstream", "not_available", "forbidden", "internal")
 # What was heard just before the voice was noticed goes along: so many frames.
 _BEFORE_VOICE = const(5)
 
@@ -363,5 +369,20 @@ class VoiceSession(Session):
         elif state == "sentence_start":
             self._events.emit("sentence", message.get("text", ""))
 
+    def _on_mcp(self, message):
+        super()._on_mcp(message)
+        self._goes_on()
+
+    def _on_error(self, message):
+        super()._on_error(message)
+        if message.get("code") in _NO_REPLY and message.get("final") is not False:
+            self.event("failed")
+
+    def _goes_on(self):
+        """The host is still at this turn: the time of waiting begins anew."""
+        if self.state in (_WAITING, _SPEAKING, _OPEN_SPEAKING):
+            self._since = time.ticks_ms()
+
     def _on_llm(self, message):
+        self._goes_on()
         self._events.emit("emotion", message.get("emotion", "neutral"))

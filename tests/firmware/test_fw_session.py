@@ -216,7 +216,7 @@ class Scene:
     def later(self, milliseconds):
         """Let time pass: what the session remembers of the past moves back."""
         session = self.session
-        for name in ("_since", "_pressed", "_ignoring_since"):
+        for name in ("_since", "_pressed", "_ignoring_since", "_room_since"):
             setattr(session, name, time.ticks_add(getattr(session, name), -milliseconds))
         session.tick()
 
@@ -662,7 +662,9 @@ def test_losing_the_connection_stops_everything_and_the_next_hello_resumes():
     assert scene.wire.said[0]["resume"] == "s1"
     scene.said()
     scene.host(type="hello", transport="websocket", session_id="s1", features={"pose": True}, resumed=True)
-    assert scene.said() == []  # the room was kept
+    scene.host(type="room", event="welcome", room="studio", slot=2, role="member", members=[])
+    scene.later(10000)
+    assert asked(scene) == []  # the room was kept
     assert scene.uplink.pose_open
 
 
@@ -896,3 +898,119 @@ def test_a_speaker_that_does_not_open_ends_the_reply_and_is_told():
         scene.host(type="tts", state="stop")
         scene.later(TIMEOUTS["fault"] + 1)
         assert scene.state() == "idle"
+
+
+JOIN = ["room", "join", ["pose"], "studio", []]
+
+
+def asked(scene):
+    """What was asked of the host about rooms since the last time."""
+    return [message for message in scene.said() if message[0] == "room"]
+
+
+def in_room():
+    scene = Scene().online()
+    scene.host(type="room", event="welcome", room="studio", slot=2, role="member", members=[])
+    assert scene.uplink.pose_open
+    scene.said()
+    return scene
+
+
+def test_a_room_that_is_closed_is_joined_again():
+    scene = in_room()
+    scene.host(type="room", event="closed", room="studio", reason="nothing was published for 3600 s")
+    assert not scene.uplink.pose_open
+    assert asked(scene) == []
+    scene.later(1001)
+    assert asked(scene) == [JOIN]
+    scene.host(type="room", event="welcome", room="studio", slot=1, role="owner", members=[])
+    assert scene.uplink.pose_open
+    scene.later(60000)
+    assert asked(scene) == []
+
+
+def test_a_session_that_is_resumed_without_its_room_joins_it_anew():
+    scene = in_room()
+    scene.session.lost()
+    scene.session.opened()
+    scene.host(type="hello", transport="websocket", session_id="s1", features={"pose": True}, resumed=True)
+    scene.said()
+    assert not scene.uplink.pose_open
+    scene.later(2001)
+    assert asked(scene) == [JOIN]
+
+
+def test_a_host_that_finds_the_board_in_no_room_is_believed():
+    scene = in_room()
+    for _ in range(3):
+        scene.host(type="error", code="not_in_room", message="join a room before sending pose packets")
+    scene.later(1001)
+    assert asked(scene) == [JOIN]
+    # What was under way is refused as well; that is no answer to the join.
+    scene.host(type="error", code="not_in_room", message="join a room before sending pose packets")
+    scene.later(5000)
+    assert asked(scene) == []
+    scene.later(5001)
+    assert asked(scene) == [JOIN]
+
+
+def test_a_board_that_was_removed_stays_out_and_says_why():
+    scene = in_room()
+    scene.host(type="room", event="kicked", room="studio", reason="too loud")
+    scene.later(100000)
+    assert asked(scene) == []
+    assert not scene.uplink.pose_open
+    assert scene.session.room_problem == "removed: too loud"
+    # Another connection may find another room of that name.
+    scene.session.lost()
+    scene.online(resumed=True)
+    scene.said()
+    scene.later(2001)
+    assert asked(scene) == [JOIN]
+
+
+def test_a_room_that_does_not_let_the_board_in_is_asked_again_where_that_may_change():
+    for code, again in (("too_many", True), ("room_locked", True), ("room_denied", False), ("forbidden", False)):
+        scene = Scene().online()
+        scene.said()
+        scene.host(type="error", code=code, message="no")
+        assert scene.session.room_problem == "%s: no" % code
+        scene.later(15000)
+        assert asked(scene) == []
+        scene.later(30001)
+        assert asked(scene) == ([JOIN] if again else [])
+
+
+def test_an_error_of_the_host_ends_the_turn_at_once_unless_it_tries_again():
+    scene = Scene(room=None).online()
+    scene.tap()
+    scene.host(type="stt", text="hello")
+    scene.host(type="error", code="upstream", message="the upstream server is away", final=False)
+    scene.host(type="error", code="too_many", message="slower")
+    assert scene.state() == "thinking"
+    scene.host(type="error", code="upstream", message="the upstream server is away")
+    assert scene.state() == "trouble"
+    scene.later(TIMEOUTS["fault"] + 1)
+    assert scene.state() == "idle"
+    scene.tap()
+    scene.host(type="error", code="not_available", message="no recogniser")
+    assert (scene.state(), scene.mic.on) == ("trouble", False)
+
+
+def test_a_host_that_says_that_it_is_still_at_it_is_waited_for():
+    scene = Scene(room=None).online()
+    scene.tap()
+    scene.host(type="stt", text="what is in the picture?")
+    call = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    for message in ({"type": "llm", "emotion": "thinking"}, {"type": "mcp", "payload": call}):
+        for _ in range(3):
+            scene.later(TIMEOUTS["waiting"] - 1000)
+            assert scene.state() == "thinking"
+            scene.host(**message)
+    scene.host(type="tts", state="start")
+    for _ in range(3):
+        scene.later(TIMEOUTS["speaking"] - 1000)
+        scene.host(type="llm", emotion="thinking")
+        assert scene.state() == "speaking"
+    scene.later(TIMEOUTS["speaking"] + 1)
+    assert scene.state() != "speaking" or scene.session.state == "draining"
