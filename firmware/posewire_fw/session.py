@@ -1,5 +1,6 @@
 """A session with the host: hello, tools, the room, and what every message comes to. voice_session.py adds the voice."""
 
+import gc
 import json
 import time
 
@@ -311,15 +312,20 @@ class Session:
 
     def _on_mcp(self, message):
         self._iot_due = False
-        reply = self._tools.handle_rpc(message["payload"])
-        if reply is None:
-            return
+        payload = message["payload"]
+        reply = None
         try:
-            self._send({"type": "mcp", "payload": reply})
-        except ValueError as exc:
-            # Too long to send: the host should not have to wait for it in vain.
-            error = {"code": _INTERNAL_ERROR, "message": str(exc)}
-            self._send({"type": "mcp", "payload": {"jsonrpc": "2.0", "id": reply["id"], "error": error}})
+            reply = self._tools.handle_rpc(payload)
+            if reply is not None:
+                self._send({"type": "mcp", "payload": reply})
+        except (ValueError, MemoryError) as exc:
+            # It does not fit: the host should not have to wait for it in vain.
+            number = payload.get("id") if reply is None else reply["id"]
+            reply = None
+            gc.collect()
+            log.error("session", "no answer to the host: %s: %s", type(exc).__name__, exc)
+            error = {"code": _INTERNAL_ERROR, "message": "the board has no room for the answer: %s" % exc}
+            self._send({"type": "mcp", "payload": {"jsonrpc": "2.0", "id": number, "error": error}})
 
     def _on_iot(self, message):
         self._iot_due = False

@@ -760,6 +760,35 @@ def test_a_result_too_long_to_send_is_answered_with_an_error():
     assert scene.said()[0][1]["error"]["code"] == -32603
 
 
+def test_an_answer_that_there_is_no_memory_for_is_one_all_the_same():
+    scene = Scene().online()
+    scene.said()
+
+    def full(text):
+        raise MemoryError("memory allocation failed, allocating 40000 bytes")
+
+    scene.tools.tool("self.log", "x", {}, lambda: "x" * 3000)
+    send = scene.wire.send_text
+    scene.wire.send_text = lambda text: send(text) if len(text) < 2000 else full(text)
+    scene.host(type="mcp", payload={"jsonrpc": "2.0", "id": 4, "method": "tools/call", "params": {"name": "self.log"}})
+    payload = scene.said()[0][1]
+    assert (payload["id"], payload["error"]["code"]) == (4, -32603)
+    assert "no room for the answer" in payload["error"]["message"]
+
+
+def test_a_thing_that_does_not_fit_hides_no_other_one():
+    scene = Scene(room=None).online()
+    scene.tools.tool("self.lamp.on", "On.", {}, lambda: None)
+    scene.tools.tool("self.novel.read", "x" * 5000, {}, lambda: None)
+    scene.tools.tool("self.fan.on", "On.", {}, lambda: None)
+    scene.said()
+    scene.later(5001)
+    for _ in range(5):
+        scene.session.tick()
+    things = [message[1][0] for message in scene.said() if message[0] == "iot" and message[1]]
+    assert sorted(thing["name"] for thing in things) == ["fan", "lamp"]
+
+
 def test_a_server_without_mcp_gets_iot_descriptors():
     scene = Scene().online()
     scene.tools.tool("self.led.set", "x", {"red": integer(0, 255)}, lambda red: None)

@@ -208,6 +208,7 @@ class ConnectionHandler:
         self.hello, self.audio = hello, audio
         self.protocol = self.identity.protocol or hello.version or 1
         self.pose = hello.pose and self.protocol == 3
+        self.tools.longest = hello.max_message
         self.voice.set_format(audio)
         resumed = hello.resume is not None and self._resume(hello.resume)
         self.log = self.tools.log = self.log.bind(session=self.session_id[:8])
