@@ -34,6 +34,7 @@ def build(app):
     app.wifi = Wifi(settings["wifi"])
     app.tools = Tools(hardware.name, app.on_tool_call)
     app.tools.unloads = app.small
+    app.tools.longest = _SEND_SMALL if app.small else _MESSAGE
     pin = hardware.button_pin()
     if pin is not None:
         from posewire_fw.button import Button

@@ -30,6 +30,7 @@ def counters(app):
         "state": session.public_state(),
         "session_id": session.session_id,
         "room_slot": session.room_slot,
+        "room_problem": session.room_problem,
         "uptime_ms": app.clock.uptime_ms(),
     }
     if app.mic is not None:

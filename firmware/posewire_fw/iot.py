@@ -24,7 +24,8 @@ class Iot:
     def send_next(self):
         """Send the next description, if one is left. One at a time: all at once would not fit into the link's queue."""
         if self._things:
-            self._send({"type": "iot", "descriptors": [self._things.pop(0)]})
+            thing = self._things.pop(0)
+            self._offer(thing["name"], {"type": "iot", "descriptors": [thing]})
             if not self._things:
                 self._send_states()
 
@@ -35,7 +36,13 @@ class Iot:
         self._send_states()
 
     def _send_states(self):
-        self._send({"type": "iot", "states": states(self._tools)})
+        self._offer("states", {"type": "iot", "states": states(self._tools)})
+
+    def _offer(self, name, message):
+        try:
+            self._send(message)
+        except (ValueError, MemoryError) as exc:
+            log.error("tools", "iot: %s is left out: %s", name, exc)
 
 
 def descriptors(tools):

@@ -44,6 +44,10 @@ _OPEN_MS = const(10000)
 _STALL_MS = const(10000)
 _CLOSE_MS = const(1000)
 _SILENCE_MS = const(15000)
+# More than a chip's send buffer holds (lwIP: 5.7 KB): of so much that the network has taken, the host has some.
+_ACKNOWLEDGED = const(16384)
+# What the network may be short of for a moment: EAGAIN, ENOMEM, ENOBUFS, as lwIP and Linux number them.
+_SHORTAGES = (11, 12, 105)
 
 
 class Link:
@@ -52,7 +56,7 @@ class Link:
     uplink has fill(buf, at), which writes the next binary message at an offset of buf (there are FRAME_MAX bytes from
     there on, or what reserve() has been asked for) and returns its length, 0 for none.
 
-    Time-outs in ms: open_ms for each step of connecting; silence_ms without anything received until a ping goes out,
+    Time-outs in ms: open_ms for each step of connecting; silence_ms without a sign of life until a ping goes out,
     twice that until the host is given up; stall_ms in which the network takes nothing; close_ms for the host's answer
     to a close. chunk: bytes that are read at once.
     """
@@ -95,9 +99,12 @@ class Link:
         self._close_code = 0
         self._close_sent = False
         now = time.ticks_ms()
-        self._heard = now  # when something was last received
+        self._heard = now  # when the host last gave a sign of life: it sent something, or took much
+        self._taken = 0  # bytes that the network has taken since
         self._moved = now  # when the network last took something of the frame under way
         self._close_since = now
+        self._calls = self._make_calls()
+        next(self._calls)
 
     def reserve(self, count):
         """Make room for binary messages of count bytes. Raises MemoryError; then all is as before."""
@@ -231,17 +238,19 @@ class Link:
 
     def _read(self):
         """Let the receiver have what the network has; False when that is nothing."""
-        if self._sock is None:
-            raise OSError(errno.ENOTCONN)
-        count = self._sock.readinto(self.receiver.chunk)
+        count = self._offer(False)
         if count is None:
             return False
         if count == 0:
             raise WebSocketError(LOST, "the host closed the connection")
-        self._heard = time.ticks_ms()
-        self._ping_sent = False
+        self._alive()
         self.receiver.fed(count)
         return True
+
+    def _alive(self):
+        self._heard = time.ticks_ms()
+        self._taken = 0
+        self._ping_sent = False
 
     def _on_close(self):
         receiver = self.receiver
@@ -255,20 +264,44 @@ class Link:
 
     def _flush(self):
         """Offer the network what is under way; True when it took all of it."""
-        count = self._write()
+        count = self._offer(True)
         now = time.ticks_ms()
         if count:
             self._at += count
             self._moved = now
+            self._taken += count
+            if self._taken > _ACKNOWLEDGED:
+                self._alive()
         elif time.ticks_diff(now, self._moved) > self._stall_ms:
             raise WebSocketError(LOST, "the network takes nothing")
         return self._at == self._end
 
-    def _write(self):
+    def _offer(self, up):
+        """Write or read what the network takes or has; None for nothing."""
         if self._sock is None:
             raise OSError(errno.ENOTCONN)
+        return self._calls.send(up)
+
+    def _make_calls(self):
+        """Write (for True) or read; a shortage of memory passes: None. Other errors are final.
+
+        Over TLS all are, and negative: there the socket remembers them. This is a generator because that has its frame
+        once, while a function with a try would take one from the heap at each call.
+        """
+        count = None
+        while True:
+            up = yield count
+            try:
+                count = self._write() if up else self._sock.readinto(self.receiver.chunk)  # pyright: ignore
+            except OSError as exc:
+                if exc.errno not in _SHORTAGES:
+                    self.drop()
+                    raise
+                count = None
+
+    def _write(self):
         # Offset and length instead of a slice: MicroPython's streams take them, its stubs do not know it.
-        return self._sock.write(self._builder.buffer, self._at, self._end - self._at)  # pyright: ignore[reportCallIssue]
+        return self._sock.write(self._builder.buffer, self._at, self._end - self._at)  # pyright: ignore
 
     def _next_frame(self):
         """Put the most urgent frame into the transmit buffer; False when there is none."""

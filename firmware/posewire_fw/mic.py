@@ -15,8 +15,9 @@ _PIECE_US = const(20000)
 # What the driver holds, in ms; what comes later than that (and one piece, and some air) has been overwritten, silently.
 HELD_MS = const(128)
 _AIR_MS = const(72)
-# A port that has given nothing for so long is opened anew.
+# A port that has given nothing for so long is opened anew; after so many times in a row it is given up.
 _STALL_US = const(1000000)
+_REVIVALS = const(3)
 
 
 def frame_bytes(format_name, frame_ms):
@@ -28,6 +29,7 @@ def frame_bytes(format_name, frame_ms):
 class Microphone:
     """open_port(rate) opens the I2S port; frames go into the ring (frame_bytes() each).
 
+    `problem` says why the microphone does not run although it should, None for no problem; start() tries again.
     detector, where there is one, has feed(loudness) and reset() (vad.VoiceStart): `voice` becomes true when it says so.
     """
 
@@ -46,6 +48,8 @@ class Microphone:
         self._state = bytearray(adpcm.STATE_BYTES)
         self._port = None
         self._wanted = False
+        self._revivals = 0
+        self.problem = None
         self._callback = self._filled_one
         self._filled = 0
         self._taken = 0
@@ -64,10 +68,14 @@ class Microphone:
         return self._port is not None
 
     def start(self):
-        """Open the port and begin a new utterance. A port that does not open is tried again by poll()."""
+        """Open the port and begin a new utterance."""
+        self.problem = None
         if self._port is not None:
             return
-        self._wanted = True
+        self._revivals = 0
+        self._open()
+
+    def _open(self):
         if self._detector is not None:
             self._detector.reset()
         for i in range(len(self._state)):
@@ -78,13 +86,22 @@ class Microphone:
         self._piece = 0
         self._due_us = 0
         self._last_us = time.ticks_us()
+        port = None
         try:
-            self._port = self._open_port(RATE)
-        except OSError as exc:
-            log.error("mic", "the I2S port does not open: %s", exc)
-            return
-        self._port.irq(self._callback)
-        self._port.readinto(self._raw[0])
+            port = self._open_port(RATE)
+            port.irq(self._callback)
+            self._port = port
+            port.readinto(self._raw[0])
+            self._wanted = True
+        except (OSError, MemoryError, ValueError) as exc:
+            if port is not None:
+                port.deinit()
+            self._give_up("the I2S port does not open: %s" % exc)
+
+    def _give_up(self, why):
+        self.stop()
+        self.problem = why
+        log.error("mic", "%s", why)
 
     def stop(self):
         """Close the port at once; a frame that is not complete is forgotten."""
@@ -96,11 +113,15 @@ class Microphone:
         self.level = 0
 
     def _revive(self):
-        # The driver has fallen silent, or the port did not open: once more from the beginning.
+        # The driver has fallen silent: once more from the beginning.
         self.stalls += 1
+        self._revivals += 1
+        if self._revivals > _REVIVALS:
+            self._give_up("nothing comes from the I2S port")
+            return
         log.warning("mic", "nothing comes from the I2S port: opened anew")
         self.stop()
-        self.start()
+        self._open()
 
     def finish(self):
         """Take what has arrived, pad the last frame with silence, and close the port."""
@@ -126,6 +147,7 @@ class Microphone:
         while self._taken < self._filled:
             self._encode(self._raw[self._taken & 1])
             self._taken += 1
+            self._revivals = 0
             if self._held and self._port is not None:
                 self._held = False
                 self._port.readinto(self._raw[self._filled & 1])

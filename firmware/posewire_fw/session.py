@@ -1,5 +1,6 @@
 """A session with the host: hello, tools, the room, and what every message comes to. voice_session.py adds the voice."""
 
+import gc
 import json
 import time
 
@@ -21,6 +22,14 @@ _IOT_MS = const(5000)
 _REFUSAL_MS = const(1000)
 # The kind of pose packet that subscribers send.
 _CONTROL = const(7)
+# A host answers a join at once. One that resumes a session has said before long which room that is in.
+_JOIN_MS = const(10000)
+_WELCOME_MS = const(2000)
+# Before a room is joined that has just been closed, and one that has not let the board in.
+_CLOSED_MS = const(1000)
+_REFUSED_MS = const(30000)
+# Refusals of a join that may not hold for ever.
+_PASSING = ("too_many", "room_locked", "no_such_room")
 # The close code of whoever leaves in order.
 _GOING_AWAY = const(1001)
 _INTERNAL_ERROR = const(-32603)
@@ -42,6 +51,12 @@ class Session:
         self.state = OFFLINE
         self.session_id = None
         self.room_slot = None
+        # Why the board is in no room although it should be, None for no reason; and when it joins again: so long after
+        # room_since, 0 for not at all.
+        self.room_problem = None
+        self._room_since = 0
+        self._room_wait = 0
+        self._joining = False
         self.receiver = None
         self._since = time.ticks_ms()
         self._iot_due = False
@@ -149,6 +164,8 @@ class Session:
             self._iot_things().announce()
         elif self._iot is not None:
             self._iot.send_next()
+        if self._room_wait and time.ticks_diff(time.ticks_ms(), self._room_since) > self._room_wait:
+            self._join()
 
     # the button: without a voice there is nothing to begin
 
@@ -253,12 +270,36 @@ class Session:
         self._begin()
         self._events.emit("connected", self.session_id)
         if self.host_features.get("pose") and self._wants_pose():
-            self._uplink.reset_pose()
             if resumed:
-                self._uplink.pose_open = True
+                # A welcome follows, unless the place is lost.
+                self._join_in(_WELCOME_MS)
             else:
-                self._send(greeting.join_room(self._config["pose"], self._uplink.publishes, self.receiver is not None))
+                self._join()
         unload_modules("greeting")
+
+    def _join(self):
+        from posewire_fw.greeting import join_room
+
+        self._joining = True
+        self._join_in(_JOIN_MS)
+        self._send(join_room(self._config["pose"], self._uplink.publishes, self.receiver is not None))
+        unload_modules("greeting")
+
+    def _join_in(self, milliseconds):
+        """Join the room then, unless it is there before; 0 for never in this connection."""
+        self._room_since = time.ticks_ms()
+        self._room_wait = milliseconds
+
+    def _no_room(self, why, again):
+        """The board is in no room, or not any more."""
+        self._uplink.pose_open = False
+        self._joining = False
+        self.room_slot = None
+        self.room_problem = why
+        if self.receiver is not None:
+            self.receiver.forget()
+        self._join_in(again)
+        log.error("session", "not in room %s: %s", self._config["pose"]["room"], why)
 
     def _greeted(self, message):
         """The host's hello, before anything follows from it."""
@@ -271,15 +312,20 @@ class Session:
 
     def _on_mcp(self, message):
         self._iot_due = False
-        reply = self._tools.handle_rpc(message["payload"])
-        if reply is None:
-            return
+        payload = message["payload"]
+        reply = None
         try:
-            self._send({"type": "mcp", "payload": reply})
-        except ValueError as exc:
-            # Too long to send: the host should not have to wait for it in vain.
-            error = {"code": _INTERNAL_ERROR, "message": str(exc)}
-            self._send({"type": "mcp", "payload": {"jsonrpc": "2.0", "id": reply["id"], "error": error}})
+            reply = self._tools.handle_rpc(payload)
+            if reply is not None:
+                self._send({"type": "mcp", "payload": reply})
+        except (ValueError, MemoryError) as exc:
+            # It does not fit: the host should not have to wait for it in vain.
+            number = payload.get("id") if reply is None else reply["id"]
+            reply = None
+            gc.collect()
+            log.error("session", "no answer to the host: %s: %s", type(exc).__name__, exc)
+            error = {"code": _INTERNAL_ERROR, "message": "the board has no room for the answer: %s" % exc}
+            self._send({"type": "mcp", "payload": {"jsonrpc": "2.0", "id": number, "error": error}})
 
     def _on_iot(self, message):
         self._iot_due = False
@@ -297,8 +343,16 @@ class Session:
         if event == "welcome":
             self.room_slot = message.get("slot")
             log.info("session", "in room %s as member %s", message.get("room"), self.room_slot)
+            self.room_problem = None
+            self._joining = False
+            self._room_wait = 0
             self._uplink.reset_pose()
             self._uplink.pose_open = True
+        elif event == "closed":
+            self._no_room("closed: %s" % message.get("reason"), _CLOSED_MS)
+        elif event == "kicked":
+            # Its owner does not want this board.
+            self._no_room("removed: %s" % message.get("reason"), 0)
         elif event == "left" and self.receiver is not None:
             self.receiver.forget(message.get("slot"))
 
@@ -311,4 +365,12 @@ class Session:
         self._link.close()
 
     def _on_error(self, message):
-        log.warning("session", "the host refuses: %s: %s", message.get("code"), message.get("message"))
+        code = message.get("code")
+        text = message.get("message")
+        if code == "not_in_room":
+            if self._uplink.pose_open:
+                self._no_room(text, _CLOSED_MS)
+        elif self._joining:
+            self._no_room("%s: %s" % (code, text), _REFUSED_MS if code in _PASSING else 0)
+        else:
+            log.warning("session", "the host refuses: %s: %s", code, text)

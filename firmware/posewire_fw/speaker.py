@@ -26,8 +26,9 @@ _TARGET_MS = const(250)
 _DRIVER_LOW_MS = const(80)
 # Pieces that may stand in for frames that are late.
 _STAND_INS_MOST = const(3)
-# A port that has taken nothing for so long is closed, and opened anew.
+# A port that has taken nothing for so long is closed, and opened anew; after so many times in a row it is given up.
 _STALL_MS = const(1000)
+_REVIVALS = const(3)
 # At least so many frames must fit into the jitter buffer: the host sends five at once.
 _FRAMES_MIN = const(6)
 # The longest frame that is taken: 60 ms of 24 kHz pcm.
@@ -37,7 +38,10 @@ _DRIVER_MS = const(144)
 
 
 class Speaker:
-    """open_port(rate) opens the I2S port; ring is the jitter buffer; volume is 0 ... 100."""
+    """open_port(rate) opens the I2S port; ring is the jitter buffer; volume is 0 ... 100.
+
+    `problem` says why nothing is heard of what is being said, None for no problem. The next begin() tries again.
+    """
 
     def __init__(self, open_port, ring, volume):
         self._open_port = open_port
@@ -47,6 +51,8 @@ class Speaker:
         self._callback = self._written_one
         self._port = None
         self._port_rate = 0
+        self._revivals = 0
+        self.problem = None
         self.state = IDLE
         self._finishing = False
         self._waiting = False
@@ -115,6 +121,8 @@ class Speaker:
     def begin(self):
         """The host is about to speak."""
         self._finishing = False
+        self._revivals = 0
+        self.problem = None
         if self.state == IDLE:
             self.state = FILLING
             self._waiting = False
@@ -183,6 +191,10 @@ class Speaker:
     def _revive(self):
         # The driver takes nothing any more: what it holds is lost, the rest is played by a fresh one.
         self.stalls += 1
+        self._revivals += 1
+        if self._revivals > _REVIVALS:
+            self._give_up("the I2S port takes nothing")
+            return
         log.warning("speaker", "the I2S port takes nothing: opened anew")
         self._port.deinit()  # pyright: ignore[reportOptionalMemberAccess]
         self._port = None
@@ -225,20 +237,29 @@ class Speaker:
         self._port.write(self._views[self._written & 1])  # pyright: ignore[reportOptionalMemberAccess]
 
     def _open(self):
+        port = None
         try:
-            self._port = self._open_port(self._rate)
-        except OSError as exc:
-            log.error("speaker", "the I2S port does not open: %s", exc)
-            self.silence()
+            port = self._open_port(self._rate)
+            port.irq(self._callback)
+        except (OSError, MemoryError, ValueError) as exc:
+            if port is not None:
+                port.deinit()
+            self._give_up("the I2S port does not open: %s" % exc)
             return False
-        self._port.irq(self._callback)
+        self._port = port
         return True
+
+    def _give_up(self, why):
+        self.silence()
+        self.problem = why
+        log.error("speaker", "%s", why)
 
     def _written_one(self, port):
         # Scheduled by the driver when it has taken a whole piece.
         if port is not self._port:
             return
         self._written += 1
+        self._revivals = 0
         self._moved = time.ticks_ms()
         if not self._stand_ins:
             self._real = self._moved

@@ -9,6 +9,7 @@ from posewire_fw import memory
 from posewire_fw.unload import unload_modules
 
 _PERIOD_MS = const(30000)
+_CRASH_SHORT = const(500)
 
 
 class Telemetry:
@@ -66,7 +67,12 @@ class Telemetry:
 
             crash.add_start(message)
             message["ssid"] = app.wifi.ssid
-        app.session.send(message)
+        try:
+            app.session.send(message)
+        except ValueError:
+            # Too long: the end of a crash says more than its beginning.
+            message["crash"] = message.get("crash", "")[-_CRASH_SHORT:]
+            app.session.send(message)
         if crash is not None:
             self._started = False
             crash.remove()

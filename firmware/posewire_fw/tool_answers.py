@@ -10,11 +10,14 @@ PROTOCOL_VERSION = "2024-11-05"
 
 # tools/list goes out in pages of about this many bytes: each must fit the transmit buffer.
 PAGE_BYTES = const(1280)
+# What a message has besides the tools or the result in it.
+_ENVELOPE = const(384)
 
 _PARSE_ERROR = const(-32700)
 _INVALID_REQUEST = const(-32600)
 _METHOD_NOT_FOUND = const(-32601)
 _INVALID_PARAMS = const(-32602)
+_INTERNAL_ERROR = const(-32603)
 
 
 class ParameterError(Exception):
@@ -72,6 +75,10 @@ def _call(tools, number, params):
             number, {"content": [{"type": "text", "text": "%s failed: %s" % (name, exc)}], "isError": True}
         )
     tools.called(name, arguments)
+    if len(text) > tools.longest:
+        # Said before memory is taken for it.
+        why = "%s has done its work, but its result has %d characters, and the board sends %d bytes at most"
+        return rpc_error(number, _INTERNAL_ERROR, why % (name, len(text), tools.longest))
     return rpc_result(number, {"content": [{"type": "text", "text": text}], "isError": False})
 
 
@@ -145,12 +152,38 @@ def _list(tools, number, params):
     page = []
     size = 0
     for tool in tools.all[start:]:
-        schema = describe(tool)
-        size += len(json.dumps(schema)) + 2
+        schema = _fitting(tools, describe(tool))
+        if schema is None:
+            continue
+        size += _count(schema) + 2
         if page and size > PAGE_BYTES:
             return rpc_result(number, {"tools": page, "nextCursor": tool.name})
         page.append(schema)
     return rpc_result(number, {"tools": page})
+
+
+def _count(schema):
+    """Bytes of a tool in a page."""
+    return len(json.dumps(schema).encode())
+
+
+def _fitting(tools, schema):
+    """A tool's declaration as it fits into a message: with less of its description, or not at all (None)."""
+    limit = tools.longest - _ENVELOPE
+    count = _count(schema)
+    if count <= limit:
+        return schema
+    name = schema["name"]
+    text = schema["description"]
+    while text:
+        text = text[: len(text) * 3 // 4]
+        schema["description"] = text + "…"
+        if _count(schema) <= limit:
+            log.warning("tools", "the description of %s is cut: %d bytes, %d fit", name, count, limit)
+            return schema
+    log.error("tools", "%s is left out: %d bytes, %d fit", name, count, limit)
+    tools.report("left_out", {"part": name[:100], "reason": "its parameters have more bytes than fit: %d" % limit})
+    return None
 
 
 def describe(tool):

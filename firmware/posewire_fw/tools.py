@@ -2,8 +2,12 @@
 
 import json
 
+from micropython import const
+
 from posewire_fw import log
 from posewire_fw.unload import unload_modules
+
+MESSAGE_MAX = const(4096)
 
 
 def integer(minimum, maximum, description=None, default=None):
@@ -50,6 +54,8 @@ class Tools:
         self.all = []
         self.values = []
         self._on_call = on_call
+        # Bytes of the longest message that can be sent.
+        self.longest = MESSAGE_MAX
         # What answers requests is loaded for each where memory is short.
         self.unloads = False
         # report(name, data=None) sends the host an event; the app puts the session's here.

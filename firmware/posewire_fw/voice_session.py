@@ -19,6 +19,7 @@ _SPEAKING = const("speaking")
 _OPEN_SPEAKING = const("open_speaking")  # realtime: the host speaks, the microphone is open
 _DRAINING = const("draining")  # the reply is complete, its end is still being played
 _INTERRUPTED = const("interrupted")  # a reply was interrupted, the button is still down
+_FAULT = const("fault")  # microphone or speaker did not do what was asked; for a while, to be seen
 
 PUBLIC = {
     _WATCHING: "idle",
@@ -30,10 +31,12 @@ PUBLIC = {
     _OPEN_SPEAKING: "speaking",
     _DRAINING: "speaking",
     _INTERRUPTED: "listening",
+    _FAULT: "trouble",
 }
 
 # One transition a line: state, event, next state, and what is done on the way, in order. An event that is not here
-# changes nothing. It is text because a dict of tuples takes several times the memory.
+# changes nothing. Where an action fails, those after it are not done, and the next state is fault. It is text because a
+# dict of tuples takes several times the memory.
 TABLE = """
 offline hello idle
 idle press armed mic_start
@@ -82,6 +85,24 @@ open press idle mic_drop send_stop send_abort
 open_speaking tts_stop open speaker_finish
 open_speaking timeout open speaker_finish
 open_speaking press idle speaker_silence mic_drop send_stop send_abort
+listening failed fault mic_drop
+holding failed fault mic_drop
+finishing failed fault mic_drop
+waiting failed fault
+watching mic_lost fault mic_drop
+armed mic_lost fault mic_drop
+listening mic_lost fault mic_drop send_stop
+holding mic_lost fault mic_drop send_stop
+interrupted mic_lost fault mic_drop
+open mic_lost fault mic_drop send_stop
+open_speaking mic_lost speaking mic_drop send_stop
+speaking speaker_lost fault speaker_silence send_abort
+draining speaker_lost fault speaker_silence
+open_speaking speaker_lost open speaker_silence send_abort
+fault press armed mic_start
+fault say waiting
+fault tts_start speaking speaker_begin
+fault timeout idle
 """
 
 # How long a state may last before "timeout". Audio that arrives starts the time of a state of speaking anew.
@@ -93,6 +114,7 @@ TIMEOUTS = {
     _SPEAKING: 15000,
     _OPEN_SPEAKING: 15000,
     _DRAINING: 15000,
+    _FAULT: 3000,
 }
 
 # Microphone frames go to the host in these states only; in watching, armed and interrupted they wait in the ring.
@@ -102,6 +124,8 @@ HOLD_MS = const(300)
 # After an abort the host may still be sending what it had under way: until its tts stop comes (or this time passes)
 # it is not listened to.
 _IGNORE_MS = const(1000)
+# Errors with which the host says that no reply comes, unless it is trying again.
+_NO_REPLY = ("upstream", "not_available", "forbidden", "internal")
 # What was heard just before the voice was noticed goes along: so many frames.
 _BEFORE_VOICE = const(5)
 
@@ -126,6 +150,8 @@ class VoiceSession(Session):
         # After an abort: what the host still says of the reply that was interrupted.
         self._ignoring_reply = False
         self._ignoring_since = 0
+        # What the host has been told of microphone and speaker, in this connection.
+        self._told = {}
         super().__init__(config, board, version, link, uplink, tools, events, reboot)
         self._handlers["stt"] = self._on_stt
         self._handlers["tts"] = self._on_tts
@@ -150,6 +176,7 @@ class VoiceSession(Session):
         self._mic_drop()
         self._speaker_silence()
         self._ignoring_reply = False
+        self._told.clear()
         super().lost()
 
     # the table
@@ -159,9 +186,12 @@ class VoiceSession(Session):
         found = transition(self.state, name)
         if found is None:
             return
+        state = found[0]
         for action in found[1:]:
-            getattr(self, "_" + action)()
-        self._enter(found[0])
+            if getattr(self, "_" + action)() is False:
+                state = _FAULT
+                break
+        self._enter(state)
         # A press that ended something is not followed by listening: that is how to make the board stop listening.
         if self.state == IDLE and name != "press":
             self._rest()
@@ -203,9 +233,28 @@ class VoiceSession(Session):
         elif self.state == _ARMED or self.state == _INTERRUPTED:
             if time.ticks_diff(now, self._pressed) > HOLD_MS:
                 self.event("hold")
+        self._check_ports()
         if self._ignoring_reply and time.ticks_diff(now, self._ignoring_since) > _IGNORE_MS:
             self._ignoring_reply = False
         super().tick()
+
+    def _check_ports(self):
+        mic = self._mic
+        if mic is not None and mic.problem is not None:
+            self._tell("microphone", mic)
+            self.event("mic_lost")
+        speaker = self._speaker
+        if speaker is not None and speaker.problem is not None:
+            self._tell("speaker", speaker)
+            self.event("speaker_lost")
+
+    def _tell(self, code, part):
+        """The host hears of a fault once: a part that fails again for the same reason says nothing new."""
+        why = part.problem
+        part.problem = None
+        if self._told.get(code) != why:
+            self._told[code] = why
+            self._send({"type": "error", "code": code, "message": why})
 
     def _watch(self):
         while self._ring.count > _BEFORE_VOICE:
@@ -234,6 +283,10 @@ class VoiceSession(Session):
         if self._mic is not None:
             self._mic.start()
             self._mic.voice = False
+            if self._mic.problem is not None:
+                self._tell("microphone", self._mic)
+                return False
+        return True
 
     def _mic_finish(self):
         if self._mic is not None:
@@ -316,5 +369,20 @@ class VoiceSession(Session):
         elif state == "sentence_start":
             self._events.emit("sentence", message.get("text", ""))
 
+    def _on_mcp(self, message):
+        super()._on_mcp(message)
+        self._goes_on()
+
+    def _on_error(self, message):
+        super()._on_error(message)
+        if message.get("code") in _NO_REPLY and message.get("final") is not False:
+            self.event("failed")
+
+    def _goes_on(self):
+        """The host is still at this turn: the time of waiting begins anew."""
+        if self.state in (_WAITING, _SPEAKING, _OPEN_SPEAKING):
+            self._since = time.ticks_ms()
+
     def _on_llm(self, message):
+        self._goes_on()
         self._events.emit("emotion", message.get("emotion", "neutral"))

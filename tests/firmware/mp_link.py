@@ -92,3 +92,52 @@ def test_a_text_queue_that_overflows_closes_the_connection():
     assert not link.send_text("one too many")
     assert not link.open()
     ending(link, inbox)
+
+
+class Short:
+    """A real socket that is short of something now and then, as lwIP is when its pool is empty."""
+
+    def __init__(self, sock, error, times):
+        self.sock = sock
+        self.error = error
+        self.times = times
+
+    def _turn(self):
+        self.times -= 1
+        if self.times >= 0:
+            raise OSError(self.error)
+
+    def write(self, *args):
+        self._turn()
+        return self.sock.write(*args)
+
+    def readinto(self, *args):
+        self._turn()
+        return self.sock.readinto(*args)
+
+    def close(self):
+        self.sock.close()
+
+
+def test_a_shortage_of_a_moment_is_no_loss():
+    for error in (11, 12, 105):
+        link, inbox = connect(GOOD + "/echo", [b"utterance"])
+        link._sock = Short(link._sock, error, 20)
+        turn_until(link, inbox, lambda: inbox.binary == [b"utterance"])
+        link.drop()
+
+
+def test_a_shortage_that_stays_ends_the_connection_and_so_does_any_other_error_at_once():
+    link, inbox = connect(GOOD + "/echo", [b"utterance"])
+    link._stall_ms = 200
+    link._sock = Short(link._sock, 12, 1000000)
+    assert "takes nothing" in str(ending(link, inbox))
+    link, inbox = connect(GOOD + "/echo", [b"utterance"])
+    link._sock = Short(link._sock, 104, 1)
+    try:
+        turn_until(link, inbox, lambda: False, 1)
+    except OSError as exc:
+        assert exc.errno == 104
+    else:
+        raise AssertionError("a broken connection went unnoticed")
+    link.drop()

@@ -184,20 +184,42 @@ def broken_port(rate):
     raise OSError(5)
 
 
-def test_a_microphone_port_that_does_not_open_is_tried_again():
+def test_a_microphone_port_that_does_not_open_is_a_problem_until_the_next_start():
+    for error in (OSError(12), MemoryError(), ValueError("invalid id")):
+        mic, ring, ports = microphone("pcm", 20)
+        works = mic._open_port
+
+        def broken(rate, error=error):
+            raise error
+
+        mic._open_port = broken
+        mic.start()
+        assert not mic.running()
+        assert "does not open" in mic.problem
+        mic._open_port = works
+        mic._last_us = time.ticks_add(time.ticks_us(), -1100000)
+        mic.poll()
+        assert not mic.running()
+        mic.start()
+        assert mic.running() and mic.problem is None
+        ports.opened[0].fill(wave(0, PIECE))
+        mic.poll()
+        assert frames_of(ring) == [struct.pack("<320h", *wave(0, PIECE))]
+        mic.stop()
+
+
+def test_a_microphone_port_that_gives_nothing_again_and_again_is_a_problem():
     mic, ring, ports = microphone("pcm", 20)
-    works = mic._open_port
-    mic._open_port = broken_port
     mic.start()
-    assert not mic.running()
+    for _ in range(3):
+        mic._last_us = time.ticks_add(time.ticks_us(), -1100000)
+        mic.poll()
+        assert mic.running()
     mic._last_us = time.ticks_add(time.ticks_us(), -1100000)
     mic.poll()
     assert not mic.running()
-    mic._open_port = works
-    mic._last_us = time.ticks_add(time.ticks_us(), -1100000)
-    mic.poll()
-    assert mic.running()
-    mic.stop()
+    assert "nothing comes" in mic.problem
+    assert all(port.closed for port in ports.opened)
 
 
 def heard(detector, loudness, pieces):
@@ -408,6 +430,7 @@ def test_a_speaker_port_that_does_not_open_costs_the_reply_and_nothing_else():
     three_frames(player)
     player.poll()
     assert not player.active()
+    assert "does not open" in player.problem
     player._open_port = works
     player.begin()
     three_frames(player)

@@ -15,8 +15,8 @@ BOARD_CODE = sorted((FIRMWARE.parent / "boards").rglob("*.py"))
 # What runs for every frame. A function whose frame has more words than this takes it from the heap at every call.
 STACK_WORDS = 11
 HOT = {
-    "link": ["turn", "receive", "pump", "_read", "_flush", "_write", "_next_frame", "_begin", "_check_silence",
-             "sending"],
+    "link": ["turn", "receive", "pump", "_read", "_flush", "_offer", "_alive", "_write", "_next_frame", "_begin",
+             "_check_silence", "sending"],
     "websocket": [
         "fed", "step", "_take_header", "_check_start", "_payload_length", "_start_payload", "_take_payload",
         "_finish_message", "_finish_control", "finish",

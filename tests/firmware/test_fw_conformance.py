@@ -321,6 +321,18 @@ async def answers_pings(peer: Peer) -> None:
     await peer.take_until_close()
 
 
+async def takes_and_says_nothing(peer: Peer) -> None:
+    """Takes what it is sent for longer than a silence may last, and answers no ping: it is alive all the same."""
+    # Without it the kernel would take all in advance.
+    peer.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+    await peer.accept()
+    for _ in range(150):
+        await peer.take()
+        await asyncio.sleep(0.002)
+    await peer.send(GOODBYE)
+    await peer.take_until_close()
+
+
 async def does_not_read(peer: Peer) -> None:
     await peer.accept()
     peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
@@ -375,6 +387,8 @@ NETWORK = [
              says="does not answer", closed_with=None,
              check=lambda peer, result: [opcode for opcode, _ in peer.frames] == [PING]),
     Scenario("pongs_keep_a_quiet_connection_open", answers_pings, options={"silence_ms": 150}),
+    Scenario("a_server_that_takes_all_and_answers_no_ping", takes_and_says_nothing, send=((4000, 150),),
+             options={"silence_ms": 400}),
     Scenario("a_server_that_does_not_read", does_not_read, send=((4000, 5000),), options={"stall_ms": 500}, code=1006,
              says="takes nothing", closed_with=None),
     Scenario("a_late_reader_gets_every_byte", reads_late(1000), send=((4000, 1000),), check=all_bytes_arrived,

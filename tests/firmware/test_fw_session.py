@@ -5,7 +5,9 @@ import time
 
 from posewire_fw import config
 from posewire_fw.events import Events
+from posewire_fw.mic import Microphone
 from posewire_fw.ring import Ring
+from posewire_fw.speaker import Speaker
 from posewire_fw.tools import Tools, integer
 from posewire_fw.uplink import Uplink
 from posewire_fw.voice_session import HOLD_MS, TABLE, TIMEOUTS, VoiceSession, transition
@@ -33,6 +35,7 @@ class Wire:
 
 class Mic:
     voice = False
+    problem = None
 
     def __init__(self):
         self.on = False
@@ -51,6 +54,8 @@ class Mic:
 
 class Player:
     """A speaker whose playing ends when the test says so."""
+
+    problem = None
 
     def __init__(self):
         self.configured = None
@@ -112,6 +117,31 @@ class Hardware:
         self.half_duplex = half_duplex
 
 
+class Faulty:
+    """Opens I2S ports, or fails to: raises what the test puts into `error`, until that is None."""
+
+    def __init__(self):
+        self.error = None
+        self.running = 0
+
+    def open(self, rate):
+        if self.error is not None:
+            raise self.error
+        self.running += 1
+        return self
+
+    def irq(self, callback):
+        pass
+
+    def readinto(self, buf):
+        pass
+
+    write = readinto
+
+    def deinit(self):
+        self.running -= 1
+
+
 class Scene:
     """A session with everything around it that a test looks at."""
 
@@ -149,6 +179,17 @@ class Scene:
             self.speaker,
         )
 
+    def with_real_microphone(self):
+        """Let the session have the firmware's own microphone; returns what opens its port."""
+        ports = Faulty()
+        self.session._mic = Microphone(ports.open, self.ring, "ima-adpcm", 60, 4)
+        return ports
+
+    def with_real_speaker(self):
+        ports = Faulty()
+        self.session._speaker = Speaker(ports.open, Ring(484 * 12, 484), 70)
+        return ports
+
     def reboot(self):
         self.rebooted += 1
 
@@ -175,7 +216,7 @@ class Scene:
     def later(self, milliseconds):
         """Let time pass: what the session remembers of the past moves back."""
         session = self.session
-        for name in ("_since", "_pressed", "_ignoring_since"):
+        for name in ("_since", "_pressed", "_ignoring_since", "_room_since"):
             setattr(session, name, time.ticks_add(getattr(session, name), -milliseconds))
         session.tick()
 
@@ -621,7 +662,9 @@ def test_losing_the_connection_stops_everything_and_the_next_hello_resumes():
     assert scene.wire.said[0]["resume"] == "s1"
     scene.said()
     scene.host(type="hello", transport="websocket", session_id="s1", features={"pose": True}, resumed=True)
-    assert scene.said() == []  # the room was kept
+    scene.host(type="room", event="welcome", room="studio", slot=2, role="member", members=[])
+    scene.later(10000)
+    assert asked(scene) == []  # the room was kept
     assert scene.uplink.pose_open
 
 
@@ -717,6 +760,35 @@ def test_a_result_too_long_to_send_is_answered_with_an_error():
     assert scene.said()[0][1]["error"]["code"] == -32603
 
 
+def test_an_answer_that_there_is_no_memory_for_is_one_all_the_same():
+    scene = Scene().online()
+    scene.said()
+
+    def full(text):
+        raise MemoryError("memory allocation failed, allocating 40000 bytes")
+
+    scene.tools.tool("self.log", "x", {}, lambda: "x" * 3000)
+    send = scene.wire.send_text
+    scene.wire.send_text = lambda text: send(text) if len(text) < 2000 else full(text)
+    scene.host(type="mcp", payload={"jsonrpc": "2.0", "id": 4, "method": "tools/call", "params": {"name": "self.log"}})
+    payload = scene.said()[0][1]
+    assert (payload["id"], payload["error"]["code"]) == (4, -32603)
+    assert "no room for the answer" in payload["error"]["message"]
+
+
+def test_a_thing_that_does_not_fit_hides_no_other_one():
+    scene = Scene(room=None).online()
+    scene.tools.tool("self.lamp.on", "On.", {}, lambda: None)
+    scene.tools.tool("self.novel.read", "x" * 5000, {}, lambda: None)
+    scene.tools.tool("self.fan.on", "On.", {}, lambda: None)
+    scene.said()
+    scene.later(5001)
+    for _ in range(5):
+        scene.session.tick()
+    things = [message[1][0] for message in scene.said() if message[0] == "iot" and message[1]]
+    assert sorted(thing["name"] for thing in things) == ["fan", "lamp"]
+
+
 def test_a_server_without_mcp_gets_iot_descriptors():
     scene = Scene().online()
     scene.tools.tool("self.led.set", "x", {"red": integer(0, 255)}, lambda red: None)
@@ -774,3 +846,200 @@ def test_half_duplex_boards_stop_the_speaker_before_they_listen():
     before = scene.speaker.silenced
     scene.session.press()
     assert scene.speaker.silenced == before + 1
+
+
+FAULTS = (OSError(12), MemoryError("memory allocation failed"), ValueError("invalid id"))
+
+
+def test_a_microphone_that_does_not_open_is_told_and_the_board_does_not_seem_to_listen():
+    for error in FAULTS:
+        scene = Scene()
+        ports = scene.with_real_microphone()
+        scene.online()
+        scene.said()
+        ports.error = error
+        scene.tap()
+        assert scene.state() == "trouble"
+        said = scene.said()
+        assert [message[:2] for message in said] == [["error", "microphone"]] and "does not open" in said[0][2]
+        # Nothing starts by itself behind the session's back.
+        ports.error = None
+        scene.session._mic.poll()
+        scene.later(TIMEOUTS["fault"] + 1)
+        assert (scene.state(), ports.running) == ("idle", 0)
+        scene.tap()
+        assert (scene.state(), ports.running) == ("listening", 1)
+        assert scene.said() == [["listen", "auto", "start"]]
+
+
+def test_a_board_that_listens_by_itself_tries_again_until_the_microphone_opens():
+    for start in ("voice", "host"):
+        scene = Scene(start=start, room=None)
+        ports = scene.with_real_microphone()
+        ports.error = OSError(5)
+        scene.online()
+        for _ in range(3):
+            assert scene.state() == "trouble"
+            scene.later(TIMEOUTS["fault"] + 1)
+        # The host hears of it once, and not of a listening that was none.
+        assert [message[:2] for message in scene.said()[1:]] == [["error", "microphone"]]
+        ports.error = None
+        scene.later(TIMEOUTS["fault"] + 1)
+        assert (scene.state(), ports.running) == ("idle", 1)
+
+
+def test_a_microphone_that_fails_while_it_listens_ends_the_turn():
+    for mode, start in (("auto", "button"), ("realtime", "host")):
+        scene = Scene(mode=mode, start=start)
+        ports = scene.with_real_microphone()
+        scene.online()
+        if start == "button":
+            scene.tap()
+        assert ports.running == 1
+        scene.said()
+        mic = scene.session._mic
+        # The driver gives nothing, however often it is opened.
+        for _ in range(4):
+            assert ports.running == 1
+            mic._last_us = time.ticks_add(time.ticks_us(), -1100000)
+            mic.poll()
+        assert ports.running == 0
+        scene.session.tick()
+        assert scene.state() == "trouble"
+        assert scene.said() == [["error", "microphone", "nothing comes from the I2S port"], ["listen", "stop"]]
+
+
+def test_a_speaker_that_does_not_open_ends_the_reply_and_is_told():
+    for error in FAULTS:
+        scene = Scene()
+        ports = scene.with_real_speaker()
+        scene.online()
+        scene.said()
+        ports.error = error
+        scene.host(type="tts", state="start")
+        scene.session._speaker.beep(100)
+        scene.session._speaker._tone_left = 100
+        scene.session._speaker.poll()
+        scene.session.tick()
+        assert scene.state() == "trouble"
+        said = scene.said()
+        assert [message[:2] for message in said] == [["error", "speaker"], ["abort", "button"]]
+        scene.host(type="tts", state="stop")
+        scene.later(TIMEOUTS["fault"] + 1)
+        assert scene.state() == "idle"
+
+
+JOIN = ["room", "join", ["pose"], "studio", []]
+
+
+def asked(scene):
+    """What was asked of the host about rooms since the last time."""
+    return [message for message in scene.said() if message[0] == "room"]
+
+
+def in_room():
+    scene = Scene().online()
+    scene.host(type="room", event="welcome", room="studio", slot=2, role="member", members=[])
+    assert scene.uplink.pose_open
+    scene.said()
+    return scene
+
+
+def test_a_room_that_is_closed_is_joined_again():
+    scene = in_room()
+    scene.host(type="room", event="closed", room="studio", reason="nothing was published for 3600 s")
+    assert not scene.uplink.pose_open
+    assert asked(scene) == []
+    scene.later(1001)
+    assert asked(scene) == [JOIN]
+    scene.host(type="room", event="welcome", room="studio", slot=1, role="owner", members=[])
+    assert scene.uplink.pose_open
+    scene.later(60000)
+    assert asked(scene) == []
+
+
+def test_a_session_that_is_resumed_without_its_room_joins_it_anew():
+    scene = in_room()
+    scene.session.lost()
+    scene.session.opened()
+    scene.host(type="hello", transport="websocket", session_id="s1", features={"pose": True}, resumed=True)
+    scene.said()
+    assert not scene.uplink.pose_open
+    scene.later(2001)
+    assert asked(scene) == [JOIN]
+
+
+def test_a_host_that_finds_the_board_in_no_room_is_believed():
+    scene = in_room()
+    for _ in range(3):
+        scene.host(type="error", code="not_in_room", message="join a room before sending pose packets")
+    scene.later(1001)
+    assert asked(scene) == [JOIN]
+    # What was under way is refused as well; that is no answer to the join.
+    scene.host(type="error", code="not_in_room", message="join a room before sending pose packets")
+    scene.later(5000)
+    assert asked(scene) == []
+    scene.later(5001)
+    assert asked(scene) == [JOIN]
+
+
+def test_a_board_that_was_removed_stays_out_and_says_why():
+    scene = in_room()
+    scene.host(type="room", event="kicked", room="studio", reason="too loud")
+    scene.later(100000)
+    assert asked(scene) == []
+    assert not scene.uplink.pose_open
+    assert scene.session.room_problem == "removed: too loud"
+    # Another connection may find another room of that name.
+    scene.session.lost()
+    scene.online(resumed=True)
+    scene.said()
+    scene.later(2001)
+    assert asked(scene) == [JOIN]
+
+
+def test_a_room_that_does_not_let_the_board_in_is_asked_again_where_that_may_change():
+    for code, again in (("too_many", True), ("room_locked", True), ("room_denied", False), ("forbidden", False)):
+        scene = Scene().online()
+        scene.said()
+        scene.host(type="error", code=code, message="no")
+        assert scene.session.room_problem == "%s: no" % code
+        scene.later(15000)
+        assert asked(scene) == []
+        scene.later(30001)
+        assert asked(scene) == ([JOIN] if again else [])
+
+
+def test_an_error_of_the_host_ends_the_turn_at_once_unless_it_tries_again():
+    scene = Scene(room=None).online()
+    scene.tap()
+    scene.host(type="stt", text="hello")
+    scene.host(type="error", code="upstream", message="the upstream server is away", final=False)
+    scene.host(type="error", code="too_many", message="slower")
+    assert scene.state() == "thinking"
+    scene.host(type="error", code="upstream", message="the upstream server is away")
+    assert scene.state() == "trouble"
+    scene.later(TIMEOUTS["fault"] + 1)
+    assert scene.state() == "idle"
+    scene.tap()
+    scene.host(type="error", code="not_available", message="no recogniser")
+    assert (scene.state(), scene.mic.on) == ("trouble", False)
+
+
+def test_a_host_that_says_that_it_is_still_at_it_is_waited_for():
+    scene = Scene(room=None).online()
+    scene.tap()
+    scene.host(type="stt", text="what is in the picture?")
+    call = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
+    for message in ({"type": "llm", "emotion": "thinking"}, {"type": "mcp", "payload": call}):
+        for _ in range(3):
+            scene.later(TIMEOUTS["waiting"] - 1000)
+            assert scene.state() == "thinking"
+            scene.host(**message)
+    scene.host(type="tts", state="start")
+    for _ in range(3):
+        scene.later(TIMEOUTS["speaking"] - 1000)
+        scene.host(type="llm", emotion="thinking")
+        assert scene.state() == "speaking"
+    scene.later(TIMEOUTS["speaking"] + 1)
+    assert scene.state() != "speaking" or scene.session.state == "draining"

@@ -193,3 +193,47 @@ def test_a_request_may_come_as_text_and_may_be_no_json():
         ({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": 3}, -32602),
     ):
         assert tools.handle_rpc(request)["error"]["code"] == code
+
+
+def listed(tools):
+    """All tools that the board lists, page by page; every page fits into a message."""
+    found = {}
+    cursor = None
+    while True:
+        answer = rpc(tools, "tools/list", {"cursor": cursor} if cursor else {})
+        message = {"type": "mcp", "payload": answer, "session_id": "0" * 36}
+        assert len(json.dumps(message).encode()) <= tools.longest
+        for tool in answer["result"]["tools"]:
+            found[tool["name"]] = tool
+        cursor = answer["result"].get("nextCursor")
+        if not cursor:
+            return found
+
+
+def test_a_tool_too_long_to_list_is_cut_or_left_out_by_name_and_hides_no_other():
+    for longest in (1664, 4096):
+        for letter in ("x", "ü", "\n", "🙂"):
+            tools = Tools("bench", lambda name, arguments: None)
+            tools.longest = longest
+            reports = []
+            tools.report = lambda name, data=None: reports.append((name, data["part"]))
+            tools.tool("self.first", "First.", {}, lambda: None)
+            tools.tool("self.novel", letter * 5000, {}, lambda: None)
+            tools.tool("self.form", "Form.", {"a": string(letter * 5000)}, lambda a: a)
+            tools.tool("self.last", letter * 90, {}, lambda: None)
+            found = listed(tools)
+            assert sorted(found) == ["self.first", "self.last", "self.novel"]
+            assert found["self.novel"]["description"].endswith("…")
+            assert found["self.last"]["description"] == letter * 90
+            assert ("left_out", "self.form") in reports
+            # Called it can be all the same.
+            assert (
+                rpc(tools, "tools/call", {"name": "self.form", "arguments": {"a": "x"}})["result"]["isError"] is False
+            )
+
+
+def test_a_result_too_long_to_send_is_said_to_be():
+    tools = Tools("bench", lambda name, arguments: None)
+    tools.tool("self.dump", "All.", {}, lambda: "x" * 40000)
+    error = rpc(tools, "tools/call", {"name": "self.dump"})["error"]
+    assert "40000 characters" in error["message"] and "4096" in error["message"]

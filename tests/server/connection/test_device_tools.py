@@ -144,6 +144,21 @@ async def test_a_refusal_is_not_asked_again_and_a_turn_does_not_wait_for_ever(mo
         await tools.ready()
 
 
+async def test_a_call_that_the_device_has_no_room_for_is_refused_at_once_and_costs_nothing(
+    host: Host, peers: Peers
+) -> None:
+    peer = await peers.connect(DEVICE)
+    await peer.hello(features={"mcp": True}, device={"max_message": 2560})
+    device = asyncio.create_task(answer(peer, [["self.a"]]))
+    tools = await tools_of(host, 1)
+    async with asyncio.timeout(5):
+        for text in ("x" * 2600, "ü" * 1300):
+            with pytest.raises(ToolError, match="the device takes 2560 at most"):
+                await tools.call("self.a", {"text": text})
+        assert await tools.call("self.a", {"text": "x" * 2300}) == "done"
+    device.cancel()
+
+
 async def test_a_device_that_comes_back_has_its_tools_until_it_lists_them_anew(host: Host, peers: Peers) -> None:
     peer = await peers.connect(DEVICE)
     await peer.hello(features={"mcp": True})

@@ -60,6 +60,38 @@ async def test_a_session_that_is_still_open_is_handed_over(parts: Parts) -> None
     assert [member.link is not None for member in room.members.values()] == [True]
 
 
+async def test_a_device_that_restarts_owns_its_locked_room_however_long_the_old_connection_takes_to_close(
+    parts: Parts,
+) -> None:
+    older, guest = parts.greeted(), parts.greeted("guest")
+    older.handler.room.join(room_action("join"))
+    guest.handler.room.join(room_action("join"))
+    older.handler.room.handle(room_action("lock"))
+    newer = parts.connect()
+    assert "resumed" not in newer.hello()
+    assert older.close_code == 4000
+    older.lose()
+    newer.handler.room.join(room_action("join"))
+    room = parts.rooms.rooms["studio"]
+    assert [(member.device, member.role) for member in room.members.values()] == [
+        ("guest", "member"),
+        (newer.handler.device_id, "owner"),
+    ]
+    assert list(parts.resumption.kept()) == []
+
+
+async def test_a_device_that_restarts_without_joining_gives_its_place_up_in_time(parts: Parts) -> None:
+    parts.settings = replace(parts.settings, resume_window=0.01)
+    older = parts.greeted()
+    older.handler.room.join(room_action("join"))
+    parts.connect().hello()
+    older.lose()
+    async with asyncio.timeout(5):
+        while parts.rooms.rooms:
+            await asyncio.sleep(0.005)
+    assert list(parts.resumption.kept()) == []
+
+
 @pytest.mark.parametrize("how", ["goodbye", "normal close", "anonymous", "no hello"])
 async def test_nothing_is_kept_of_a_session_that_is_over(parts: Parts, how: str) -> None:
     wire = parts.connect(anonymous=how == "anonymous")

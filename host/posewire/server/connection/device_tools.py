@@ -13,7 +13,7 @@ from posewire.log import EventLog
 from posewire.server.connection.iot_things import MAX_TOOL_BYTES, IotContent, IotThings, send_nowhere, tool_size
 from posewire.voice.tools.base import ToolInfo
 from posewire.wire.json_shape import as_list, as_object, as_text
-from posewire.wire.messages import Message
+from posewire.wire.messages import Message, dump_text
 from posewire.wire.requests import Iot
 
 CALL_TIMEOUT = 30.0
@@ -25,6 +25,8 @@ READY_WITHIN = 5.0
 """Longest time, in seconds from the hello, that turns wait for the first list."""
 MAX_TOOLS = 256
 """Tools that one device may list."""
+_ENVELOPE = 160
+"""What a request has besides its parameters, in bytes."""
 
 _PROTOCOL_VERSION = "2024-11-05"
 
@@ -39,6 +41,9 @@ class DeviceToolClient:
     def __init__(self, send: Callable[[Message], None], log: EventLog) -> None:
         self.log = log
         self._send = send
+        self.longest = 0
+        """Bytes of the longest message that the device takes; 0: not known."""
+
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._tools: dict[str, ToolInfo] = {}
@@ -202,6 +207,10 @@ class DeviceToolClient:
 
     async def _request(self, method: str, params: Message, within: float) -> Message:
         request_id = next(self._ids)
+        size = len(dump_text(params).encode()) + _ENVELOPE
+        if self.longest and size > self.longest:
+            # A device ends the connection at a message that it has no room for.
+            raise ToolError(f"{method} would have {size} bytes, and the device takes {self.longest} at most")
         waiting: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._waiting[request_id] = waiting
         payload = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}

@@ -208,11 +208,15 @@ class ConnectionHandler:
         self.hello, self.audio = hello, audio
         self.protocol = self.identity.protocol or hello.version or 1
         self.pose = hello.pose and self.protocol == 3
+        self.tools.longest = hello.max_message
         self.voice.set_format(audio)
         resumed = hello.resume is not None and self._resume(hello.resume)
         self.log = self.tools.log = self.log.bind(session=self.session_id[:8])
         older = context.registry.add(self)
         if older is not None:
+            if not resumed and not older.identity.anonymous:
+                # The device has restarted: its place in a room is its own until it has joined again.
+                context.resumption.take_over(older, context.settings().resume_window)
             client = self.identity.client_id
             same = " and client" if client and client == older.identity.client_id else ""
             older.close(REPLACED, f"replaced by a newer connection of this device{same}")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from posewire.rooms.directory import RoomDirectory
+from posewire.server.connection.peer import Peer
 from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.connection.resumable_state import ResumableState
 from posewire.server.state.shared_states import StateDirectory, device_state, room_state
@@ -46,6 +47,13 @@ class SessionResumption:
                 self._discard(name, "timeout")
         while len(self._kept) > most:
             self._discard(next(iter(self._kept)), "timeout")
+
+    def take_over(self, older: Peer, seconds: float) -> None:
+        """Keep the state of a session whose connection is still open but of no use to its device any more."""
+        state = older.hand_over()
+        if state.room is not None and state.member is not None:
+            state.room.away(state.member)
+        self.keep(older.session_id, state, seconds)
 
     def restore(self, session_id: str, device_id: str) -> ResumableState | None:
         """Take the state of a session for its device, also from an older connection that is still open.
