@@ -111,7 +111,7 @@ async def test_a_board_that_says_its_state_again_and_again_begins_one_build(monk
     built: list[str] = []
     go_on = threading.Event()
 
-    def build(firmware: Path, arch: str, mpy: int, mpy_sub: int) -> Bundle:
+    def build(firmware: Path, arch: str, mpy: int, mpy_sub: int, profile: str) -> Bundle:
         built.append(arch)
         assert go_on.wait(10)
         return pack_app(NEW, arch, mpy, {"main.mpy": b"x"})
