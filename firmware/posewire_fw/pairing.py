@@ -174,6 +174,9 @@ class Pairing:
         self._app.events.emit("pairing", code)
 
     def _take_token(self, answer):
+        if answer.get("activation"):
+            # A token beside a code is good for nothing until somebody has confirmed the code.
+            return False
         websocket = answer.get("websocket")
         token = websocket.get("token") if isinstance(websocket, dict) else None
         if not token or not isinstance(token, str):

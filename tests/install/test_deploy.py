@@ -179,7 +179,7 @@ def test_the_architecture_is_that_of_the_board(tmp_path: Path, small: Path, caps
 
 def test_files_for_other_tools_are_those_that_deploy_writes(tmp_path: Path, small: Path) -> None:
     folder = tmp_path / "out"
-    options = ["deploy", "--firmware", str(small), "--board", "esp32-devkit", "--profile", "full", "--folder"]
+    options = ["deploy", "--firmware", str(small), "--board", "esp32-s3-devkitc-1", "--profile", "full", "--folder"]
     assert main([*options, str(folder)]) == 0
     written = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
     assert written == ["board.json", "boot.py", "main.py", "posewire_fw/__init__.mpy", "posewire_fw/mask.mpy"]

@@ -86,7 +86,7 @@ def test_a_board_that_never_stops_printing_is_given_up_in_time(monkeypatch: pyte
 
     board = threading.Thread(target=print_for_ever)
     board.start()
-    monkeypatch.setattr(repl, "_ENTER_SECONDS", 0.5)
+    monkeypatch.setattr(repl, "_ENTER_SECONDS", (0.5, 0.5, 0.5))
     began = time.monotonic()
     try:
         with pytest.raises(InstallError, match="does not give its REPL"), repl.open_repl(os.ttyname(far_end)):

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import SimBoard
+from posewire.sim.board import ROOMY_CHIP, SimBoard
 
 
 def test_a_quiet_room_is_closed_and_joined_again(tmp_path: Path) -> None:
@@ -11,7 +11,7 @@ def test_a_quiet_room_is_closed_and_joined_again(tmp_path: Path) -> None:
     settings.write_text("[rooms]\nidle_timeout = 3\n")
     with (
         HostProcess("--config", str(settings)) as host,
-        SimBoard(host.url, room="studio", imu=False) as board,
+        SimBoard(host.url, chip=ROOMY_CHIP, room="studio", imu=False) as board,
     ):
         # Nobody is in front of the camera.
         board.wait(lambda: len(host.logged("joined")) == 1, 30, "the board to join")
@@ -29,7 +29,7 @@ def test_a_room_that_closes_while_the_board_is_away_is_joined_again(tmp_path: Pa
     settings.write_text("[rooms]\nidle_timeout = 3\n")
     with (
         HostProcess("--config", str(settings)) as host,
-        SimBoard(host.url, room="studio", imu=False) as board,
+        SimBoard(host.url, chip=ROOMY_CHIP, room="studio", imu=False) as board,
     ):
         board.wait(lambda: len(host.logged("joined")) == 1, 30, "the board to join")
         board.network.cut(refuse=True)

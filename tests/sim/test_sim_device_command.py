@@ -196,7 +196,7 @@ def test_a_heap_that_the_firmware_does_not_start_with_is_told(run: Run) -> None:
     status, report, story = run("--for", "2", "--heap", "60000")
     assert status == 1
     assert report["session_id"] is None
-    assert "the firmware does not start: MemoryError" in story
+    assert "crashed: MemoryError" in story
 
 
 def test_a_reply_that_cannot_be_written_is_told_in_one_line(run: Run, tmp_path: Path) -> None:

@@ -28,19 +28,20 @@ def can_compile() -> bool:
 def copy_compiled(firmware: Path, target: Path, architecture: str, profile: str) -> Path:
     """Copy the files of a firmware that a profile uses, compiled for an architecture (mpy-cross -march).
 
-    A folder without the firmware's package, such as a program of a test, is copied as it is. Returns ``target``.
+    A folder without the sources of the firmware's package, such as a program of a test, is copied as it is.
+    Returns ``target``.
 
     Raises:
         InstallError: a file does not compile.
     """
-    if not (firmware / PACKAGE).is_dir():
+    if not _has_sources(firmware):
         return Path(shutil.copytree(firmware, target))
     return Path(shutil.copytree(_compiled(firmware, architecture, profile), target))
 
 
 def sizes_of_native_code(firmware: Path, architecture: str, profile: str) -> dict[str, list[int]]:
     """Return the bytes of each function that is machine code for an architecture, by .mpy file of the package."""
-    if not (firmware / PACKAGE).is_dir():
+    if not _has_sources(firmware):
         return {}
     folder = _compiled(firmware, architecture, profile)
     sizes = {
@@ -48,6 +49,10 @@ def sizes_of_native_code(firmware: Path, architecture: str, profile: str) -> dic
         for path in sorted((folder / PACKAGE).glob("*.mpy"))
     }
     return {path: found for path, found in sizes.items() if found}
+
+
+def _has_sources(firmware: Path) -> bool:
+    return any((firmware / PACKAGE).glob("*.py"))
 
 
 def _compiled(firmware: Path, architecture: str, profile: str) -> Path:

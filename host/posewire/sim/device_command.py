@@ -250,8 +250,10 @@ def _over(board: SimBoard, pose_loops: bool) -> bool:
 
 
 def _last_warning(board: SimBoard) -> str:
-    if "boot: the application cannot be imported" in board.log:
-        return f"; the firmware does not start: {board.log[-1].strip()}"
+    crashes = [line for line in board.log if " app: crashed: " in line]
+    if "boot: the application cannot be imported" in board.log or crashes:
+        why = crashes[-1].partition(" app: crashed: ")[2] if crashes else board.log[-1]
+        return f"; the firmware does not start: {why.strip()}"
     lines = [line for line in board.log if line_level(line) in ("W", "E")]
     # Why there is no connection rather than what was tried in between.
     lines = [line for line in lines if " connection: " in line] or lines

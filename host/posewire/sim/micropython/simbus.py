@@ -63,7 +63,8 @@ _handlers = [None] * _KINDS
 _ticking = []
 _task = None
 _polling = False
-_polled = 0
+# Not 0: the ticks of a computer that has been up for a while are more than half a circle away from it.
+_polled = time.ticks_us()
 
 
 def connected():
