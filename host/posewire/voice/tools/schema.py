@@ -27,16 +27,23 @@ _MAX_REFERENCES = 1000
 """References that are followed to check one call. Twenty definitions that each refer to the next one twice are a
 million steps."""
 
+_MAX_REFERENCE_DEPTH = 32
+"""References that lead into one another. A schema that refers to itself ends here, well before the interpreter's own
+limit: reaching that inside a compiled library is a panic, not an exception."""
+
 _references_left: ContextVar[int] = ContextVar("references_left")
+_reference_depth: ContextVar[int] = ContextVar("reference_depth")
 
 
 def _limited(follow: Callable[..., Iterator[ValidationError]]) -> Callable[..., Iterator[ValidationError]]:
     def limited(*parts: Any) -> Iterator[ValidationError]:
-        left = _references_left.get()
-        if left == 0:
+        left, depth = _references_left.get(), _reference_depth.get()
+        if left == 0 or depth == _MAX_REFERENCE_DEPTH:
             raise RecursionError
         _references_left.set(left - 1)
+        _reference_depth.set(depth + 1)
         yield from follow(*parts)
+        _reference_depth.set(depth)
 
     return limited
 
@@ -82,6 +89,7 @@ def checked_arguments(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -
     if not isinstance(properties, Mapping):
         properties = {}
     _references_left.set(_MAX_REFERENCES)
+    _reference_depth.set(0)
     coerced = {name: _coerced(value, properties.get(name)) for name, value in arguments.items()}
     try:
         _Validator.check_schema(schema)
