@@ -22,6 +22,11 @@ COMMANDS = {
     "record": ("record a room into a file", "posewire.client.record_command"),
     "recordings": ("list the recordings made on this machine", "posewire.client.recordings_command"),
     "replay": ("play a recording of a room back, at any speed", "posewire.client.replay_command"),
+    "bridge osc": (
+        "let a room and programs that speak Open Sound Control hear each other",
+        "posewire.bridges.osc_command",
+    ),
+    "bridge vmc": ("let a body in a room move an avatar (VMC), or take one in", "posewire.bridges.vmc_command"),
     "devices": ("pair devices, list them, revoke their access", "posewire.identity.commands.devices"),
     "tokens": ("issue tokens to people, programs and boards", "posewire.identity.commands.tokens"),
     "audit": ("show the audit log: pairings, tokens, refusals, orders", "posewire.identity.commands.audit"),
@@ -42,7 +47,7 @@ COMMANDS = {
     "bench soak": ("run a host under load for long, and check that nothing grows", "posewire.bench.soak"),
     "doctor": ("check this machine, or the board on a serial port", "posewire.doctor"),
 }
-_GROUPS = {"sim": "simulated boards", "bench": "benchmarks"}
+_GROUPS = {"bridge": "rooms in other protocols", "sim": "simulated boards", "bench": "benchmarks"}
 
 _EPILOG = """\
 start here:

@@ -1,0 +1,1 @@
+"""Room bridges: programs that are members of a room and speak another protocol on their other side."""

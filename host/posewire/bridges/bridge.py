@@ -1,0 +1,115 @@
+"""What all bridges have in common: a place in a room, a line that says how it goes, and an end."""
+
+import argparse
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from posewire.client.connection import HostConnection, unique_name
+from posewire.client.room import Room
+from posewire.errors import WireError
+from posewire.host_address import add_host_arguments, websocket_url
+from posewire.terminal import LiveLine, is_live, show, show_json
+
+_SHOWN_EVERY = 0.5
+
+
+class Bridge(Protocol):
+    """One bridge, before and while it is in a room."""
+
+    @property
+    def publish(self) -> Sequence[str]:
+        """The kinds that it publishes in the room."""
+
+    @property
+    def subscribe(self) -> Sequence[str]:
+        """The kinds that it takes from the room."""
+
+    async def run(self, room: Room, ready: Callable[[str], None]) -> None:
+        """Work until cancelled; says by ``ready`` when it does, and where its other side is."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Return what has passed so far, by a word for it."""
+
+
+def add_bridge_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of all bridges."""
+    parser.add_argument("--room", required=True, help="the room; it is created when it is not there")
+    add_host_arguments(parser)
+    parser.add_argument("--name", default="", help="device id of this bridge in the room (default: one of its own)")
+    parser.add_argument("--seconds", type=float, default=0, help="stop after this time (default: run until Ctrl-C)")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def run_bridge(args: argparse.Namespace, bridge: Bridge) -> int:
+    """Let a bridge work until Ctrl-C; prints what has passed."""
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_serve(args, bridge))
+    finally:
+        if args.json:
+            show_json(dict(bridge.counts()))
+        else:
+            show(f"{args.room}: {_line(bridge)}")
+    return 0
+
+
+async def join_and_run(
+    bridge: Bridge,
+    url: str,
+    room: str,
+    *,
+    token: str = "",
+    name: str,
+    ready: Callable[[str], None] = lambda where: None,
+) -> None:
+    """Join a room with a bridge, and let it work until cancelled. A lost connection comes back by itself.
+
+    Raises:
+        HostUnreachableError: no host is there, or it does not let this program in.
+        WireError: the host refuses the room, or has removed this program from it.
+    """
+    async with HostConnection(url, token=token, device=name) as host:
+        joined = await host.join(room, publish=bridge.publish, subscribe=bridge.subscribe)
+        over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        joined.on("closed", lambda reason: None if over.done() else over.set_result(reason))
+        work = asyncio.create_task(bridge.run(joined, ready))
+        try:
+            either: list[asyncio.Future[Any]] = [work, over]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                await work
+            elif over.done():
+                raise WireError(f'the bridge is no longer in the room "{room}": {over.result()}', "room_denied")
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+
+async def _serve(args: argparse.Namespace, bridge: Bridge) -> None:
+    name = args.name or unique_name("bridge")
+
+    def ready(where: str) -> None:
+        if not args.json:
+            show(f"{args.room}: {where} (Ctrl-C ends it)")
+
+    work = asyncio.create_task(
+        join_and_run(bridge, websocket_url(args.url), args.room, token=args.token, name=name, ready=ready)
+    )
+    with LiveLine(sys.stderr) as line, contextlib.suppress(TimeoutError):
+        try:
+            async with asyncio.timeout(args.seconds or None):
+                while not work.done():
+                    await asyncio.wait([work], timeout=_SHOWN_EVERY)
+                    if is_live(sys.stderr):
+                        line.show(f"{args.room}: {_line(bridge)}")
+                await work
+        finally:
+            work.cancel()
+            await asyncio.gather(work, return_exceptions=True)
+
+
+def _line(bridge: Bridge) -> str:
+    return ", ".join(f"{count} {word}" for word, count in bridge.counts().items())

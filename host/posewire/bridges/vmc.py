@@ -1,0 +1,199 @@
+"""A room in the Virtual Motion Capture protocol (VMC): the body of one member moves an avatar, or an avatar moves one.
+
+Out: ``/VMC/Ext/OK``, ``/VMC/Ext/T``, ``/VMC/Ext/Root/Pos``, ``/VMC/Ext/Bone/Pos`` of the bones, blend shapes of eyes
+and mouth where there is a face, and ``/VMC/Ext/Tra/Pos`` of each member with a single quaternion. In: root and bones,
+which the room gets as ``quat55`` (the rotation of each bone) and ``world33`` (the landmarks of such a body).
+"""
+
+import asyncio
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from time import monotonic
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posewire.bridges.osc_packets import IncomingOsc, Message, packets, require_osc
+from posewire.bridges.udp import Address, datagrams
+from posewire.client.pose_streams import ReceivedPose
+from posewire.client.room import Room
+from posewire.client.sender import PoseSender
+from posewire.errors import WireError
+from posewire.skeleton.body_landmarks import world_landmarks
+from posewire.skeleton.body_rig import BODY_SETS, BONE_SET, BodyRig, hips_height
+from posewire.skeleton.humanoid import BONE_NAMES, BONES
+from posewire.skeleton.rotations import IDENTITY, Rotation, multiply, normalized
+
+_BODIES = (*BODY_SETS, BONE_SET)
+_FACES = ("face468", "face478")
+_NOWHERE = (0.0, 0.0, 0.0)
+
+
+class VmcBridge:
+    """A bridge between a room and a program that speaks VMC.
+
+    ``to``: where the avatar is (a "marionette"); None: nothing goes out. ``listen``: where bones come in; None: nothing
+    does. ``device``: whose body it is, else the first that has one. ``aspect``: see ``BodyRig``. ``fps``: of what comes
+    in, at most.
+    """
+
+    def __init__(
+        self,
+        to: Address | None,
+        listen: Address | None,
+        *,
+        device: str = "",
+        aspect: float = 4 / 3,
+        fps: float = 30.0,
+    ) -> None:
+        require_osc()
+        self.publish = ("pose",) if listen is not None else ()
+        self.subscribe = ("pose",) if to is not None else ()
+        self._to = to
+        self._listen = listen
+        self._device = device
+        self._chosen = device
+        self._fps = fps
+        self._rig = BodyRig(aspect)
+        self._blends: dict[str, float] = {}
+        self._counts: Counter[str] = Counter()
+        self._started = monotonic()
+        self._sender: PoseSender | None = None
+        self._bones: dict[str, Rotation] = {}
+        self._root = IDENTITY
+        self._moved = 0
+        self._incoming = IncomingOsc(self._take)
+
+    def counts(self) -> Mapping[str, int]:
+        """Return the poses out and in, and what was refused of what came in."""
+        return {word: self._counts[word] for word in ("poses out", "poses in")} | {"refused": self._incoming.refused}
+
+    async def run(self, room: Room, ready: Callable[[str], None]) -> None:
+        """Work until cancelled."""
+        async with datagrams(self._receive, self._listen) as socket:
+            to = self._to
+            if to is not None:
+
+                def send(pose: ReceivedPose) -> None:
+                    assert to is not None
+                    present = any(member.device == self._chosen for member in room.members.values())
+                    for packet in packets(self.pose_messages(pose, present)):
+                        socket.send(packet, to)
+
+                room.on("pose", send)
+            if self._listen is not None:
+                self._sender = room.sender(fps=self._fps)
+            where = [f"VMC to {to[0]}:{to[1]}"] if to is not None else []
+            if self._listen is not None:
+                where.append(f"VMC from {socket.address[0]}:{socket.address[1]}")
+            ready(", ".join(where))
+            await asyncio.Event().wait()
+
+    # --- out
+
+    def pose_messages(self, pose: ReceivedPose, chosen_is_present: bool = True) -> Iterator[Message]:
+        """Yield the messages of a pose: the avatar's, or a tracker's.
+
+        ``chosen_is_present``: whether the member whose body moves the avatar is still in the room; else another may.
+        """
+        values: Mapping[str, Any] = pose.values
+        if "quat1" in values:
+            w, x, y, z = normalized(tuple(values["quat1"][0].tolist()))
+            self._counts["poses out"] += 1
+            yield "/VMC/Ext/Tra/Pos", [pose.device, *_NOWHERE, *_unity(x, y, z), w]
+            return
+        has_body = any(name in values for name in _BODIES)
+        if not self._device and has_body and (not self._chosen or not chosen_is_present):
+            self._chosen = pose.device
+        if pose.device != self._chosen:
+            return
+        moved, looked = self._rig.update(values), self._face(values)
+        if not moved and not looked:
+            return
+        self._counts["poses out"] += 1
+        yield "/VMC/Ext/OK", [1]
+        yield "/VMC/Ext/T", [monotonic() - self._started]
+        yield "/VMC/Ext/Root/Pos", ["root", *_NOWHERE, *_arguments(IDENTITY)]
+        for name, rotation in self._rig.pose.items():
+            place = BONES[name].place if name != "Hips" else (0.0, hips_height(values), 0.0)
+            yield "/VMC/Ext/Bone/Pos", [name, *place, *_arguments(rotation)]
+        if self._blends:
+            for name, value in self._blends.items():
+                yield "/VMC/Ext/Blend/Val", [name, value]
+            yield "/VMC/Ext/Blend/Apply", []
+
+    def _face(self, values: Mapping[str, Any]) -> bool:
+        face = next((values[name] for name in _FACES if name in values), None)
+        if face is None:
+            return False
+        self._blends = face_blends(face)
+        return True
+
+    # --- in
+
+    def _receive(self, data: bytes, sender: Address) -> None:
+        if self._sender is None:
+            return
+        before = self._moved
+        self._incoming.take(data, sender)
+        if self._moved != before:
+            self._publish()
+
+    def _take(self, address: str, values: list[Any]) -> None:
+        if address == "/VMC/Ext/Root/Pos":
+            self._root = _rotation(address, values)
+        elif address == "/VMC/Ext/Bone/Pos":
+            rotation, name = _rotation(address, values), values[0]
+            if name not in BONES:
+                raise WireError(f"{name!r} is no bone of a humanoid")
+            self._bones[name] = rotation
+            self._moved += 1
+
+    def _publish(self) -> None:
+        assert self._sender is not None
+        pose = {**self._bones, "Hips": multiply(self._root, self._bones.get("Hips", IDENTITY))}
+        bones = np.array([pose.get(name, IDENTITY) for name in BONE_NAMES], np.float32)
+        self._sender.send({BONE_SET: bones, "world33": world_landmarks(pose)})
+        self._counts["poses in"] += 1
+
+
+def face_blends(face: NDArray[np.float32]) -> dict[str, float]:
+    """Return how far the mouth is open and each eye closed, 0 to 1, by VRM's names for them."""
+
+    def apart(a: int, b: int) -> float:
+        return float(np.hypot(*(face[a, :2] - face[b, :2])))
+
+    def share(value: float, nothing: float, full: float) -> float:
+        part = (value - nothing) / (full - nothing)
+        return 0.0 if math.isnan(part) else min(max(part, 0.0), 1.0)
+
+    mouth = apart(13, 14) / max(apart(78, 308), 1e-6)
+    right = apart(159, 145) / max(apart(33, 133), 1e-6)
+    left = apart(386, 374) / max(apart(362, 263), 1e-6)
+    return {"A": share(mouth, 0.05, 0.6), "Blink_L": share(left, 0.25, 0.08), "Blink_R": share(right, 0.25, 0.08)}
+
+
+def _arguments(rotation: Rotation) -> tuple[float, float, float, float]:
+    """A rotation as VMC writes it: x, y, z, w."""
+    w, x, y, z = rotation
+    return x, y, z, w
+
+
+def _unity(x: float, y: float, z: float) -> tuple[float, float, float]:
+    """The axis of a rotation in a space whose z is up, in Unity's, whose y is, and which turns the other way round."""
+    return -x, -z, -y
+
+
+def _rotation(address: str, values: list[Any]) -> Rotation:
+    if (
+        len(values) < 8
+        or not isinstance(values[0], str)
+        or not all(isinstance(value, int | float) for value in values[1:8])
+    ):
+        raise WireError(f"{address} is a name, a place (3 numbers) and a rotation (4), not {values}")
+    x, y, z, w = values[4:8]
+    if not all(map(math.isfinite, (x, y, z, w))):
+        raise WireError(f"{address}: a rotation that is no number")
+    return normalized((w, x, y, z))

@@ -1,0 +1,1 @@
+"""From landmarks and motion sensors to the rotations of a skeleton's bones, and back. No I/O."""
