@@ -12,7 +12,7 @@ from posewire_fw import log
 
 BOARD_FILE = "board.json"
 
-# Of the I2S driver, in bytes of internal memory: 128 ms of 32-bit stereo slots, 128 ms of 16-bit mono at 16 kHz.
+# Of the I2S driver, in bytes of internal memory: 128 ms of 32-bit stereo words, 128 ms of 16-bit mono at 16 kHz.
 MIC_BUFFER = const(16384)
 # Half of that where memory is short.
 MIC_BUFFER_SMALL = const(8192)
@@ -67,7 +67,7 @@ class Board:
         return self.has("spk_sck", "spk_ws", "spk_sd")
 
     def open_microphone(self, rate):
-        """I2S in, 32-bit slots, left channel."""
+        """I2S in, 32-bit words, left channel."""
         return machine.I2S(
             0,
             sck=self.pin("mic_sck"),

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-# Of one slot on the wire: the microphone's driver always moves 32 bits, the speaker's 16.
+# Of one word on the wire: the microphone's driver always moves 32 bits, the speaker's 16.
 _MICROPHONE_BITS = const(32)
 _SPEAKER_BITS = const(16)
 

@@ -29,7 +29,7 @@ def counters(app):
         "alloc_per_frame": app.supervisor.alloc_per_frame(),
         "state": session.public_state(),
         "session_id": session.session_id,
-        "room_slot": session.room_slot,
+        "member_id": session.member_id,
         "room_problem": session.room_problem,
         "uptime_ms": app.clock.uptime_ms(),
     }
@@ -61,7 +61,7 @@ def counters(app):
     if app.receiver is not None:
         receiver = app.receiver
         result["receiver"] = {
-            "slot": receiver.slot,
+            "member_id": receiver.member_id,
             "state": ("lost", "live", "held")[receiver.state],
             "frames": receiver.frames,
             "undecodable": receiver.undecodable,

@@ -25,9 +25,10 @@ _DAC_VOLUME = const(0x32)
 _RESET_MS = const(20)
 _GAIN_MAX = const(7)
 
-# The codec works at 256 times the sample rate: the multiplier (as in the register) for so many bits a slot, two slots.
+# The codec works at 256 times the sample rate: the multiplier (as in the register) for so many bits a word, of which
+# there are two a sample.
 _MULTIPLIERS = {16: 3, 32: 2}
-# The format of a slot, as in the registers.
+# The format of a word, as in the registers.
 _WORDS = {16: 3 << 2, 32: 4 << 2}
 
 # Register, value: what does not depend on the clock.
@@ -70,11 +71,11 @@ class Es8311:
         self._bits = 0
 
     def start(self, bits):
-        """Begin, or go on in another direction. bits: of one slot on the wire, 16 or 32; there are two slots."""
+        """Begin, or go on in another direction. bits: of one word on the wire, 16 or 32; a sample is two words."""
         if bits == self._bits:
             return
         if bits not in _WORDS:
-            raise ValueError("the codec takes slots of 16 or 32 bits, not %d" % bits)
+            raise ValueError("the codec takes words of 16 or 32 bits, not %d" % bits)
         if not self._bits:
             self._power_on()
         self._write(_CLOCK_MULTIPLIER, _MULTIPLIERS[bits] << 3)

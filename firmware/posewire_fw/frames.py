@@ -46,7 +46,7 @@ class FrameReader:
 
     def __init__(self):
         self.kind = AUDIO
-        self.slot = 0
+        self.member_id = 0
         self.start = 0
         self.length = 0
 
@@ -57,16 +57,16 @@ class FrameReader:
         self.length = count - start
         if protocol == 1:
             self.kind = AUDIO
-            self.slot = 0
+            self.member_id = 0
             return True
         if count < start:
             return False
         if protocol == 3:
             self.kind = message[0]
-            self.slot = message[1]
+            self.member_id = message[1]
             return (message[2] << 8 | message[3]) == self.length
         self.kind = message[3]
-        self.slot = message[7]
+        self.member_id = message[7]
         if message[0] or message[1] != 2 or message[2] or message[12] or message[13]:
             return False
         return (message[14] << 8 | message[15]) == self.length

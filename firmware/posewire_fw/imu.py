@@ -93,7 +93,7 @@ class Imu:
             self._address = 0
             return
         unpack(self._raw, self.stream.values, self._layout)
-        self.bias.take(self.stream.values)
+        self.bias.correct(self.stream.values)
         self._clock.write_be(self.stream.time, 0)
         self.stream.publish()
         self.samples += 1

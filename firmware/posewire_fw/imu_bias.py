@@ -57,7 +57,7 @@ def subtract(values, bias):
 
 
 class Bias:
-    """take() each sample (6 integers, rates last): it is corrected in place."""
+    """correct() each sample (6 integers, rates last): it is corrected in place."""
 
     def __init__(self):
         self.values = array("h", bytes(12))
@@ -74,7 +74,7 @@ class Bias:
     def measuring(self):
         return self._left > 0
 
-    def take(self, values):
+    def correct(self, values):
         if self._left:
             if moved(values, self._last) > _STILL:
                 self.measure()

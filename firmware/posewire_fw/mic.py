@@ -1,4 +1,4 @@
-"""The microphone: I2S slots in, encoded frames in a ring out. Nothing waits and nothing is allocated while it runs."""
+"""The microphone: I2S words in, encoded frames in a ring out. Nothing waits and nothing is allocated while it runs."""
 
 import time
 
@@ -166,7 +166,7 @@ class Microphone:
         self._end_piece()
 
     def _convert(self, raw, samples, at):
-        self._peak = pcm.from_slots(raw, samples, at, PIECE, self.gain)
+        self._peak = pcm.from_i2s(raw, samples, at, PIECE, self.gain)
         if self._peak > self.level:
             self.level = self._peak
         if self._detector is not None and self._detector.feed(pcm.loudness(samples, at, PIECE)):
@@ -185,7 +185,7 @@ class Microphone:
         adpcm.encode(self._state, adpcm.STEPS, self._pcm, self._ring.buffer, at, PIECE)
 
     def _begin_frame(self):
-        self._at = self._ring.slot()
+        self._at = self._ring.back()
         self.level = 0
         if self._adpcm:
             adpcm.start_frame(self._state, self._ring.buffer, self._at)

@@ -1,22 +1,22 @@
-"""Sample arithmetic: microphone slots to 16 bits, volume, level, a test tone."""
+"""Sample arithmetic: microphone words to 16 bits, volume, level, a test tone."""
 
 import micropython
 
 
 @micropython.viper
-def from_slots(raw, pcm, at: int, count: int, gain: int) -> int:
-    """Turn count 32-bit I2S slots into 16-bit samples at sample offset `at`. Returns the peak.
+def from_i2s(raw, pcm, at: int, count: int, gain: int) -> int:
+    """Turn count 32-bit I2S words into 16-bit samples at sample offset `at`. Returns the peak.
 
-    A sample is slot >> (16 - gain), clipped; gain is in bits (0 ... 8), each doubles the amplitude.
+    A sample is word >> (16 - gain), clipped; gain is in bits (0 ... 8), each doubles the amplitude.
     """
-    slots = ptr32(raw)
+    words = ptr32(raw)
     out = ptr16(pcm)
     shift = 16 - gain
     peak = 0
     i = 0
     while i < count:
-        # A 64-bit port loads the slot without its sign; working on the upper half and the rest apart suits both.
-        v = int(slots[i])
+        # A 64-bit port loads the word without its sign; working on the upper half and the rest apart suits both.
+        v = int(words[i])
         high = ((v >> 16) & 0xFFFF ^ 0x8000) - 0x8000
         v = (high << gain) | ((v & 0xFFFF) >> shift)
         if v > 32767:

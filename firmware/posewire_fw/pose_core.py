@@ -1,9 +1,9 @@
 """The integer loops of the pose codec in viper: quantising, prediction, contexts, rANS, CRC.
 
 The same job as host/posewire/wire/pose/core.py, which is the plain twin: tests hold both to the same bytes. Viper takes
-four arguments at most, so a list carries the buffers (see _SLOTS). A function's first three locals live in registers,
-arguments included: the busiest integers are arguments whose values do not matter. No floats and nothing beyond 31
-bits, so that the results are the same on 32-bit chips and on a 64-bit simulator.
+four arguments at most, so a list carries the buffers (see _CONTEXT_SIZE). A function's first three locals live in
+registers, arguments included: the busiest integers are arguments whose values do not matter. No floats and nothing
+beyond 31 bits, so that the results are the same on 32-bit chips and on a 64-bit simulator.
 
 16-bit loads come without sign: ``(v ^ 0x8000) - 0x8000`` puts it back.
 """
@@ -44,9 +44,9 @@ _Q4 = const(26)  # h: quaternions, four components
 _R4 = const(27)
 _P4 = const(28)
 _UNIT = const(29)
-_SLOTS = const(30)
+_CONTEXT_SIZE = const(30)
 
-# After the cumulative frequencies: for each table and each 256 slots, the first entry above their first slot
+# After the cumulative frequencies: for each table and each step of 256, the first entry above the step's begin
 _FIRST = const(462)
 
 

@@ -65,9 +65,9 @@ class PoseDecoder:
         self._low = 0
         self.arrived = 0
         self._used = [False, False]
-        self._slot_seq = [0, 0]
-        self._slot_high = [0, 0]
-        self._slot_low = [0, 0]
+        self._state_seq = [0, 0]
+        self._state_high = [0, 0]
+        self._state_low = [0, 0]
         self._check = [array("I", [0]), array("I", [0])]
         self._zero = array("I", [0])
         self._run = array("I", [0])
@@ -83,11 +83,11 @@ class PoseDecoder:
         return self._high << 16 | self._low
 
     def _prepare(self, s):
-        # a third slot shows frames that are not references
-        while len(s.slots) < 3:
-            from posewire_fw.pose_sets import Slot
+        # a third state shows frames that are not references
+        while len(s.set_states) < 3:
+            from posewire_fw.pose_sets import SetState
 
-            s.slots.append(Slot(s.marks, s.wide, s.coded))
+            s.set_states.append(SetState(s.marks, s.wide, s.coded))
         s.block = 0
         s.flags = 0
         s.stop = 0
@@ -95,21 +95,21 @@ class PoseDecoder:
 
     def present(self, k):
         """Whether set ``k`` is part of the pose that is shown."""
-        return self._shown >= 0 and self.sets[k].slots[self._shown].there
+        return self._shown >= 0 and self.sets[k].set_states[self._shown].there
 
     def integers(self, k):
         """The integers of set ``k``, ``array('h')``; valid until the next ``decode``."""
-        return self.sets[k].slots[self._shown].x
+        return self.sets[k].set_states[self._shown].x
 
     def shown(self, s):
         """The state of one of ``sets`` in the pose that is shown: ``x``, ``coarse``, ``valid``, ``there``; or None."""
-        return s.slots[self._shown] if self._shown >= 0 else None
+        return s.set_states[self._shown] if self._shown >= 0 else None
 
     def values(self, k, out):
         """Set ``k`` as float32 into ``array('f')`` ``out``; NaN where a landmark is missing."""
         s = self.sets[k]
-        slot = s.slots[self._shown]
-        unpack.dequantise(slot.x, out, s.on_grid(slot.coarse), slot.valid)
+        state = s.set_states[self._shown]
+        unpack.dequantise(state.x, out, s.on_grid(state.coarse), state.valid)
 
     def key_request(self, buf, off=0):
         """Writes the control packet that asks for a key; returns its length."""
@@ -117,8 +117,8 @@ class PoseDecoder:
 
     def ack(self, buf, off=0):
         """Writes the acknowledgement of the newest reference frame; 0 when there is none."""
-        newest = self._newest_slot()
-        return 0 if newest < 0 else self._control(buf, off, 2, self._slot_seq[newest])
+        newest = self._newest_state()
+        return 0 if newest < 0 else self._control(buf, off, 2, self._state_seq[newest])
 
     def _control(self, buf, off, what, seq):
         buf[off] = 1 << 5 | 7 << 2
@@ -131,16 +131,16 @@ class PoseDecoder:
         core.put_crc(self._run, buf, off + 5)
         return 9
 
-    def _newest_slot(self):
+    def _newest_state(self):
         a, b = self._used[0], self._used[1]
         if a and b:
-            return 0 if (self._slot_seq[0] - self._slot_seq[1]) & 0x8000 == 0 else 1
+            return 0 if (self._state_seq[0] - self._state_seq[1]) & 0x8000 == 0 else 1
         return 0 if a else 1 if b else -1
 
     def _find(self, seq):
-        if self._used[0] and self._slot_seq[0] == seq:
+        if self._used[0] and self._state_seq[0] == seq:
             return 0
-        if self._used[1] and self._slot_seq[1] == seq:
+        if self._used[1] and self._state_seq[1] == seq:
             return 1
         return -1
 
@@ -184,9 +184,9 @@ class PoseDecoder:
         if late:
             return LATE
         if kind == DELTA or kind == REPEAT:
-            high = self._slot_high[ref]
+            high = self._state_high[ref]
             low = buf[off + 4] << 8 | buf[off + 5]
-            if low < self._slot_low[ref]:
+            if low < self._state_low[ref]:
                 high = (high + 1) & 0xFFFF
         else:
             high = buf[off + 4] << 8 | buf[off + 5]
@@ -203,38 +203,38 @@ class PoseDecoder:
             if ref >= 0 and not (core.same_crc(self._check[ref], buf, off + 9) and self._complete(ref)):
                 ref = -1
             cold = ref < 0
-        # a new reference takes the slot that it is not coded against; other frames take the third
-        slot = 2 if layer else 1 if ref == 0 else 0
+        # a new reference takes the state that it is not coded against; other frames take the third
+        index = 2 if layer else 1 if ref == 0 else 0
         if layer == 0:
-            self._used[slot] = False
-        if self._shown == slot:
+            self._used[index] = False
+        if self._shown == index:
             self._shown = -1
-        if not self._blocks(buf, pos, last, kind, ref, slot, cold):
+        if not self._blocks(buf, pos, last, kind, ref, index, cold):
             return DAMAGED
         if layer == 0:
-            self._used[slot] = True
-            self._slot_seq[slot] = seq
-            self._slot_high[slot] = high
-            self._slot_low[slot] = low
-            memcopy(self._check[slot], 0, self._run, 0, 4)
+            self._used[index] = True
+            self._state_seq[index] = seq
+            self._state_high[index] = high
+            self._state_low[index] = low
+            memcopy(self._check[index], 0, self._run, 0, 4)
             if kind == SNAPSHOT:
-                unpack.get_crc(self._check[slot], buf, off + 8)
+                unpack.get_crc(self._check[index], buf, off + 8)
             if ref < 0:
-                self._used[1 - slot] = False
+                self._used[1 - index] = False
         if kind == KEY or kind == SNAPSHOT:
             self.needs_key = False
-        if not self._complete(slot):
+        if not self._complete(index):
             return NOTHING
-        return self._show(slot, seq, high, low, now_ms)
+        return self._show(index, seq, high, low, now_ms)
 
-    def _complete(self, slot):
+    def _complete(self, index):
         for s in self.sets:
-            if s.slots[slot].there and s.slots[slot].known < s.marks:
+            if s.set_states[index].there and s.set_states[index].known < s.marks:
                 return False
         return True
 
-    def _show(self, slot, seq, high, low, now_ms):
-        self._shown = slot
+    def _show(self, index, seq, high, low, now_ms):
+        self._shown = index
         self.sequence = seq
         self._high = high
         self._low = low
@@ -259,9 +259,9 @@ class PoseDecoder:
         return -1
 
     @micropython.native
-    def _blocks(self, buf, pos, last, kind, ref, slot, cold):
+    def _blocks(self, buf, pos, last, kind, ref, index, cold):
         for s in self.sets:
-            s.slots[slot].there = False
+            s.set_states[index].there = False
             s.named = False
         while pos < last:
             if pos + 2 > last:
@@ -273,7 +273,7 @@ class PoseDecoder:
                 return False
             pos = self._at
             if ident in NAMED or ident == QUAT or ident == CUSTOM:
-                if not self._set(buf, pos, pos + size, ident, flags, kind, ref, slot, cold):
+                if not self._set(buf, pos, pos + size, ident, flags, kind, ref, index, cold):
                     return False
             pos += size
         return True
@@ -331,7 +331,7 @@ class PoseDecoder:
                     back = self._varint(buf, tree, end)
                     tree = self._at
                     parents.append(i - back if back else -1)
-            made = PoseSet(ident, marks, bits, parents, slots=3)
+            made = PoseSet(ident, marks, bits, parents, set_states=3)
             self._prepare(made)
             if s is None:
                 self.sets.append(made)
@@ -348,7 +348,7 @@ class PoseDecoder:
         return s
 
     @micropython.native
-    def _set(self, buf, pos, end, ident, flags, kind, ref, slot, cold):
+    def _set(self, buf, pos, end, ident, flags, kind, ref, index, cold):
         fresh = flags & 3 == 3
         if (kind == KEY and not fresh) or (fresh and flags & 0x40):
             return False
@@ -356,7 +356,8 @@ class PoseDecoder:
         declared = fresh or kind == RESTART or kind == SNAPSHOT
         if declared:
             s = self._declared(buf, pos, end, ident)
-            if s is None or (s is not held and not fresh and held is not None and ref >= 0 and held.slots[ref].there):
+            referred = held is not None and ref >= 0 and held.set_states[ref].there
+            if s is None or (s is not held and not fresh and referred):
                 return False
             pos = self._at
         else:
@@ -366,8 +367,8 @@ class PoseDecoder:
         if s.named:  # pyright: ignore[reportAttributeAccessIssue]
             return False
         s.named = True  # pyright: ignore[reportAttributeAccessIssue]
-        new = s.slots[slot]
-        old = s.slots[ref] if ref >= 0 and not fresh and s.slots[ref].there else None
+        new = s.set_states[index]
+        old = s.set_states[ref] if ref >= 0 and not fresh and s.set_states[ref].there else None
         if old is None and not (fresh or cold or kind == SNAPSHOT):
             return False
         coarse = flags >> 2 & 7

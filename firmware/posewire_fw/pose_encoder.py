@@ -32,13 +32,13 @@ _CANDIDATE_LIFE = const(32)
 
 
 class PoseEncoder:
-    """``sets``: PoseSet objects made with ``slots=SLOTS`` (3 if acknowledged), in the order in which they travel.
+    """``sets``: PoseSet objects made with ``set_states=STATES`` (3 if acknowledged), in the order in which they travel.
 
     The options are those of the host's encoder; ``budget`` 0 means none.
     """
 
-    SLOTS = 2
-    SLOTS_ACKNOWLEDGED = 3
+    STATES = 2
+    STATES_ACKNOWLEDGED = 3
 
     def __init__(
         self,
@@ -62,11 +62,11 @@ class PoseEncoder:
         self.coarse = coarse
         self._floor = coarse
         self._top = 7
-        slots = 3 if acknowledged else 2
+        states = 3 if acknowledged else 2
         room = 64
         for s in sets:
-            if len(s.slots) < slots or (refresh and s.quat):
-                raise ValueError("slots")
+            if len(s.set_states) < states or (refresh and s.quat):
+                raise ValueError("states")
             s.cx[_RES] = array("h", bytes(2 * s.n))
             s.cx[_CTX] = bytearray(s.n)
             if s.top < self._top:
@@ -76,10 +76,10 @@ class PoseEncoder:
         self._unit = bytes([32] * 8)
         self._gains = bytearray(8)
         self.sequence = sequence & 0xFFFF  # of the next packet
-        self._slots = slots
-        self._slot_seq = [0] * slots
-        self._slot_time = [bytearray(4) for _ in range(slots)]
-        self._check = [array("I", [0]) for _ in range(slots)]
+        self._states = states
+        self._state_seq = [0] * states
+        self._state_time = [bytearray(4) for _ in range(states)]
+        self._check = [array("I", [0]) for _ in range(states)]
         self._zero = array("I", [0])
         self._run = array("I", [0])
         self._base = -1
@@ -107,7 +107,7 @@ class PoseEncoder:
         if what == 1:
             self._want_key = True
         elif what == 2:
-            if self._candidate >= 0 and (buf[off + 2] << 8 | buf[off + 3]) == self._slot_seq[self._candidate]:
+            if self._candidate >= 0 and (buf[off + 2] << 8 | buf[off + 3]) == self._state_seq[self._candidate]:
                 self._base = self._candidate
                 self._candidate = -1
         elif what == 3 and end - off == 11:
@@ -128,7 +128,7 @@ class PoseEncoder:
             if (
                 self._want_key
                 or (self.key_every and self._since_key >= self.key_every)
-                or (self.sequence - self._slot_seq[base]) & 0xFFFF > 255
+                or (self.sequence - self._state_seq[base]) & 0xFFFF > 255
                 or self._too_late(base, time)
             ):
                 base = -1
@@ -154,7 +154,7 @@ class PoseEncoder:
 
     def _too_late(self, base, time):
         """Whether the low 16 bits of time do not say how long after that reference frame it is."""
-        was = self._slot_time[base]
+        was = self._state_time[base]
         high = ((time[0] << 8 | time[1]) - (was[0] << 8 | was[1])) & 0xFFFF
         low = (time[2] << 8 | time[3]) - (was[2] << 8 | was[3])
         return low < 0 if high == 0 else high > 1 or low >= 0
@@ -172,8 +172,8 @@ class PoseEncoder:
             self._since_restart += 1
             if self._since_restart == 2 * self.refresh:
                 self._since_restart = self.refresh
-        self._slot_seq[trial] = self.sequence
-        memcopy(self._slot_time[trial], 0, time, 0, 4)
+        self._state_seq[trial] = self.sequence
+        memcopy(self._state_time[trial], 0, time, 0, 4)
         if self.acknowledged and not key:
             self._candidate = trial
         else:
@@ -182,36 +182,36 @@ class PoseEncoder:
     def _layer_now(self):
         if self.acknowledged:
             c = self._candidate
-            return 1 if c >= 0 and (self.sequence - self._slot_seq[c]) & 0xFFFF < _CANDIDATE_LIFE else 0
+            return 1 if c >= 0 and (self.sequence - self._state_seq[c]) & 0xFFFF < _CANDIDATE_LIFE else 0
         return 1 if self.layers == 2 and self._since_key & 1 else 0
 
-    def _quantise(self, s, values, slot, level):
+    def _quantise(self, s, values, state, level):
         """The set's integers at a level; False when the set is missing."""
         if values is None:
-            slot.there = False
+            state.there = False
             return False
         if s.raw:
-            pack.quantise16(values, slot.x, s.size, level)
+            pack.quantise16(values, state.x, s.size, level)
             s.there[core.ALL] = s.all_there
             s.missing = 0
         else:
             q = s.quantise
             q[0] = values
-            q[1] = slot.x
+            q[1] = state.x
             q[2] = s.on_grid(level)
             s.missing = pack.quantise(0, 0, 0, q)
             if s.quat:
                 s.missing += pack.unit_length(0, 0, q)
-        slot.there = s.missing < s.marks
-        return slot.there
+        state.there = s.missing < s.marks
+        return state.there
 
     def _same(self, trial, base, level):
         """Whether this frame is the reference's pose again."""
         k = 0
         while k < len(self.sets):
             s = self.sets[k]
-            a = s.slots[trial]
-            b = s.slots[base]
+            a = s.set_states[trial]
+            b = s.set_states[base]
             k += 1
             if a.there != b.there:
                 return False
@@ -229,13 +229,13 @@ class PoseEncoder:
         k = 0
         while k < len(self.sets):
             s = self.sets[k]
-            self._quantise(s, values[k], s.slots[trial], level)
+            self._quantise(s, values[k], s.set_states[trial], level)
             k += 1
         self._layer = 0 if base < 0 else self._layer_now()
         segment = -1
         if self.refresh and base >= 0 and self._layer == 0:
             segment = self._since_restart - self.refresh
-        distance = (self.sequence - self._slot_seq[base]) & 0xFFFF
+        distance = (self.sequence - self._state_seq[base]) & 0xFFFF
         self._repeat = base >= 0 and segment < 0 and self._same(trial, base, level)
         kind = _KEY if base < 0 else _REPEAT if self._repeat else _RESTART if segment == 0 else _DELTA
         if self._repeat:
@@ -262,7 +262,7 @@ class PoseEncoder:
             k = 0
             while k < len(self.sets):
                 s = self.sets[k]
-                if s.slots[trial].there:
+                if s.set_states[trial].there:
                     pos = self._block(s, base, trial, level, segment, buf, pos)
                 k += 1
         seed = self._check[base] if kind == _DELTA or kind == _REPEAT else self._zero
@@ -275,14 +275,14 @@ class PoseEncoder:
     def _block(self, s, base, trial, level, segment, buf, pos):
         """One set: writes its block at ``pos`` and returns the position after it."""
         cx = s.cx
-        new = s.slots[trial]
-        ref = s.slots[base] if base >= 0 and s.slots[base].there else None
+        new = s.set_states[trial]
+        ref = s.set_states[base] if base >= 0 and s.set_states[base].there else None
         gains = self._gains
         declare = ref is None or segment == 0
         if not declare:
             memcopy(gains, 0, ref.gains, 0, s.coded)  # pyright: ignore[reportOptionalMemberAccess]
         else:
-            past = s.slots[self._base] if self._base >= 0 else None
+            past = s.set_states[self._base] if self._base >= 0 else None
             if past is None or not past.there:
                 memcopy(gains, 0, self._unit, 0, s.coded)
             else:

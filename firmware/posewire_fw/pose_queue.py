@@ -36,9 +36,9 @@ class PoseQueue(PoseStream):
                 self.skipped += 1
                 if allowance is not None:
                     allowance.replaced()
-        slot = self._put % self._depth
-        memcopy(self._values, slot * self._size, self.values, 0, self._size)
-        memcopy(self._times, 4 * slot, self.time, 0, 4)
+        position = self._put % self._depth
+        memcopy(self._values, position * self._size, self.values, 0, self._size)
+        memcopy(self._times, 4 * position, self.time, 0, 4)
         self._put += 1
         if self._taken >= _WRAP:
             self._taken -= _WRAP
@@ -58,11 +58,11 @@ class PoseQueue(PoseStream):
         self._starting = False
         size = self._encoder.encode(self._frame, self._sample_time, buf, at)  # pyright: ignore[reportOptionalMemberAccess]
         if allowance is not None:
-            allowance.took(size)
+            allowance.spend(size)
         return size
 
     def _take(self):
-        slot = self._taken % self._depth
-        memcopy(self._sample, 0, self._values, slot * self._size, self._size)
-        memcopy(self._sample_time, 0, self._times, 4 * slot, 4)
+        position = self._taken % self._depth
+        memcopy(self._sample, 0, self._values, position * self._size, self._size)
+        memcopy(self._sample_time, 0, self._times, 4 * position, 4)
         self._taken += 1

@@ -44,7 +44,7 @@ class Allowance:
         self._held = self._tokens <= 0
         return not self._held
 
-    def took(self, size):
+    def spend(self, size):
         """A packet of that size went."""
         self.sent += size
         if self.share:

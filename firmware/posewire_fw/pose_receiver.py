@@ -58,7 +58,7 @@ class PoseReceiver:
         self._adopted = self._requested
         self._refused = False
         self._unwanted = -1
-        self.slot = 0
+        self.member_id = 0
         self.state = LOST
         self.frames = 0
         self.undecodable = 0
@@ -82,12 +82,12 @@ class PoseReceiver:
 
     # for the session
 
-    def take(self, slot, message, start, end):
-        """A pose packet of the room member in that slot: message[start:end]."""
+    def receive(self, member_id, message, start, end):
+        """A pose packet of the room member with that id: message[start:end]."""
         if end - start < _SHORTEST:
             return
-        if slot != self.slot or message[start + 1] != self._stream:
-            if self.slot or not self._adopt(slot, message, start, end):
+        if member_id != self.member_id or message[start + 1] != self._stream:
+            if self.member_id or not self._adopt(member_id, message, start, end):
                 return
         self._decode(message, start, end)
 
@@ -104,8 +104,8 @@ class PoseReceiver:
                 self._request = True
 
     def fill(self, buf, at):
-        """Write the request for a key, if one is due, for the member in `slot`; returns its length."""
-        if not self._request or not self.slot:
+        """Write the request for a key, if one is due, for the member `member_id`; returns its length."""
+        if not self._request or not self.member_id:
             return 0
         now = time.ticks_ms()
         if time.ticks_diff(now, self._requested) < _REQUEST_MS:
@@ -114,10 +114,10 @@ class PoseReceiver:
         self._request = False
         return self._decoder.key_request(buf, at)
 
-    def forget(self, slot=0):
-        """The member in that slot has gone (0: all have): another one may be followed. The pose ages as it would."""
-        if not slot or slot == self.slot:
-            self.slot = 0
+    def forget(self, member_id=0):
+        """The member with that id has gone (0: all have): another one may be followed. The pose ages as it would."""
+        if not member_id or member_id == self.member_id:
+            self.member_id = 0
             self._stream = -1
             self._request = False
 
@@ -125,7 +125,7 @@ class PoseReceiver:
         """What time brings; call it often."""
         now = time.ticks_ms()
         if self.state == LOST:
-            if self.slot and time.ticks_diff(now, self._adopted) > self._relax_ms:
+            if self.member_id and time.ticks_diff(now, self._adopted) > self._relax_ms:
                 # It was to be followed, and sent nothing that could be decoded.
                 self.forget()
             return
@@ -142,14 +142,14 @@ class PoseReceiver:
         """Of the newest pose; grows for ever where there was none."""
         return time.ticks_diff(time.ticks_ms(), self._arrived)
 
-    def _adopt(self, slot, message, start, end):
+    def _adopt(self, member_id, message, start, end):
         """Follow this stream from now on if it is of the wanted set; False when not."""
         kind = message[start] >> 2 & 7
         if kind >= len(_SET_AT) or start + _SET_AT[kind] >= end:
             return False
         if kind == REPEAT:
             # Of somebody who stands still: the key that will be asked for tells the set.
-            if slot << 8 | message[start + 1] == self._unwanted:
+            if member_id << 8 | message[start + 1] == self._unwanted:
                 return False
         elif self._wanted not in (ANY, message[start + _SET_AT[kind]]):
             return False
@@ -158,15 +158,15 @@ class PoseReceiver:
             self._decoder = PoseDecoder(self._decoder.sets, message[start + 1])
         except MemoryError:
             if not self._refused:
-                log.error("receiver", "no memory to follow member %d", slot)
+                log.error("receiver", "no memory to follow member %d", member_id)
             self._refused = True
             return False
         self._set = None
         self._state = None
         self._adopted = time.ticks_ms()
-        self.slot = slot
+        self.member_id = member_id
         self._stream = message[start + 1]
-        log.info("receiver", "following member %d", slot)
+        log.info("receiver", "following member %d", member_id)
         return True
 
     def _show(self):
@@ -174,7 +174,7 @@ class PoseReceiver:
         if self._set is None:
             self._set = self._choose()
             if self._set is None:
-                self._unwanted = self.slot << 8 | self._stream
+                self._unwanted = self.member_id << 8 | self._stream
                 self.forget()
                 return
         self._state = decoder.shown(self._set)

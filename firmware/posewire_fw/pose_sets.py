@@ -37,7 +37,7 @@ _Q4 = const(26)
 _R4 = const(27)
 _P4 = const(28)
 _UNIT = const(29)
-_SLOTS = const(30)
+_CONTEXT_SIZE = const(30)
 _FIRST = const(462)
 
 CUSTOM = 0
@@ -114,7 +114,7 @@ def check(ident, marks, bits):
     return ident in NAMED and len(bits) <= len(NAMED[ident][1]) and marks == NAMED[ident][0]
 
 
-class Slot:
+class SetState:
     """The state of one set in one reference frame."""
 
     def __init__(self, marks, wide, coded):
@@ -133,7 +133,7 @@ class Slot:
 class PoseSet:
     """One set of a stream. ``bits``: exponents of the steps; ``parents``: of a custom set, -1 for none."""
 
-    def __init__(self, ident, marks=0, bits=(), parents=None, slots=2):
+    def __init__(self, ident, marks=0, bits=(), parents=None, set_states=2):
         self.id = ident
         named = NAMED.get(ident)
         if named:
@@ -177,12 +177,12 @@ class PoseSet:
         self.quantise: list = [None, None, None, self.there]
         # what the float conversions need: landmarks, channels, limit, exponents at the coarse level
         self.grid = bytearray(5 + wide)
-        self.slots = [Slot(marks, wide, ch) for _ in range(slots)]
+        self.set_states = [SetState(marks, wide, ch) for _ in range(set_states)]
         if self.quat:
             self.x3 = ints("h", n)
             self.r3 = ints("h", n)
             self.p4 = ints("h", marks * 4)
-        cx: list = [None] * _SLOTS
+        cx: list = [None] * _CONTEXT_SIZE
         cx[_PLAN] = self.plan
         cx[_TMPL] = self.tmpl
         cx[_KEMA] = self.kema

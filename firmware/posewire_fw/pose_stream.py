@@ -38,7 +38,7 @@ def drop_builders():
 
     drop_functions(pose_encoder.PoseEncoder, "__init__")
     drop_functions(pose_sets.PoseSet, "__init__", "_plan")
-    drop_functions(pose_sets, "_table", "cumulative", "check", "Slot", "ints")
+    drop_functions(pose_sets, "_table", "cumulative", "check", "SetState", "ints")
     unload_modules("pose_encoder", "pose_sets")
 
 
@@ -163,5 +163,5 @@ class PoseStream:
             self._filter.apply(self.values, self.time)
         size = self._encoder.encode(self._frame, self.time, buf, at)  # pyright: ignore[reportOptionalMemberAccess]
         if allowance is not None:
-            allowance.took(size)
+            allowance.spend(size)
         return size

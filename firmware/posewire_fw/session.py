@@ -50,7 +50,7 @@ class Session:
         self._reader = FrameReader()
         self.state = OFFLINE
         self.session_id = None
-        self.room_slot = None
+        self.member_id = None
         # Why the board is in no room although it should be, None for no reason; and when it joins again: so long after
         # room_since, 0 for not at all.
         self.room_problem = None
@@ -136,7 +136,7 @@ class Session:
         self._waiting_hello = False
         self._iot = None
         self._iot_due = False
-        self.room_slot = None
+        self.member_id = None
         self._enter(OFFLINE)
         if was_online:
             self._events.emit("disconnected")
@@ -201,7 +201,7 @@ class Session:
         if not reader.read(message, count, self._protocol):
             self.bad_frames += 1
         elif reader.kind == frames.AUDIO:
-            if not reader.slot:  # another member's voice: this board subscribes to none
+            if not reader.member_id:  # another member's voice: this board subscribes to none
                 self.received_audio += 1
                 self._on_audio(message)
         elif reader.kind == frames.POSE:
@@ -217,8 +217,8 @@ class Session:
         self.received_pose += 1
         start = reader.start
         end = start + reader.length
-        if self.receiver is not None and reader.slot and end > start and message[start] >> 2 & 7 != _CONTROL:
-            self.receiver.take(reader.slot, message, start, end)
+        if self.receiver is not None and reader.member_id and end > start and message[start] >> 2 & 7 != _CONTROL:
+            self.receiver.receive(reader.member_id, message, start, end)
         else:
             # A subscriber's control packet, for one of this board's streams.
             self._uplink.control_pose(message, start, end)
@@ -294,7 +294,7 @@ class Session:
         """The board is in no room, or not any more."""
         self._uplink.pose_open = False
         self._joining = False
-        self.room_slot = None
+        self.member_id = None
         self.room_problem = why
         if self.receiver is not None:
             self.receiver.forget()
@@ -341,8 +341,8 @@ class Session:
     def _on_room(self, message):
         event = message.get("event")
         if event == "welcome":
-            self.room_slot = message.get("slot")
-            log.info("session", "in room %s as member %s", message.get("room"), self.room_slot)
+            self.member_id = message.get("member_id")
+            log.info("session", "in room %s as member %s", message.get("room"), self.member_id)
             self.room_problem = None
             self._joining = False
             self._room_wait = 0
@@ -354,7 +354,7 @@ class Session:
             # Its owner does not want this board.
             self._no_room("removed: %s" % message.get("reason"), 0)
         elif event == "left" and self.receiver is not None:
-            self.receiver.forget(message.get("slot"))
+            self.receiver.forget(message.get("member_id"))
 
     def _on_system(self, message):
         if message.get("command") == "reboot":

@@ -170,9 +170,9 @@ class Speaker:
             return
         if self._stand_ins:
             self.late += 1
-        if self._ring.count == self._ring.slots:
+        if self._ring.count == self._ring.capacity:
             self._left = 0  # the oldest frame, half played, makes room
-        at = self._ring.slot()
+        at = self._ring.back()
         memcopy(self._ring.buffer, at, message, start, length)
         self._ring.commit(length)
         self.frames += 1

@@ -18,7 +18,7 @@ class Uplink:
         self._header = FrameWriter(clock)
         self.sources = []
         self.publishes = False
-        # Whoever follows a member of the room: slot, and fill() for what it has to say to that member.
+        # Whoever follows a member of the room: member_id, and fill() for what it has to say to that member.
         self.receiver = None
         # Whoever keeps the sources within a budget: add(source).
         self.rate = None
@@ -67,7 +67,7 @@ class Uplink:
             return 0
         header.write(buf, at, POSE, count)
         # The second byte of the header says whom it is for; poses go by protocol 3 only.
-        buf[at + 1] = self.receiver.slot  # pyright: ignore[reportAttributeAccessIssue]
+        buf[at + 1] = self.receiver.member_id  # pyright: ignore[reportAttributeAccessIssue]
         return header.size + count
 
     def _fill_pose(self, buf, at):

@@ -150,9 +150,9 @@ class SyncRoom:
         return self._room.name
 
     @property
-    def slot(self) -> int:
-        """This program's slot."""
-        return self._room.slot
+    def member_id(self) -> int:
+        """This program's member id."""
+        return self._room.member_id
 
     @property
     def closed(self) -> str | None:
@@ -160,13 +160,13 @@ class SyncRoom:
         return self._room.closed
 
     def members(self) -> dict[int, RoomMember]:
-        """Return the members by their slots, as they are now."""
+        """Return the members by their ids, as they are now."""
         return self._thread.call(self._room.members.copy)
 
     def latest(self, member: int | str) -> ReceivedPose | None:
-        """Return the newest pose of a member, named by slot or by device, without waiting; None: there is none."""
-        slot = member if isinstance(member, int) else self._room.slot_of(member)
-        return None if slot is None else self._room.latest(slot)
+        """Return the newest pose of a member, named by id or by device, without waiting; None: there is none."""
+        member_id = member if isinstance(member, int) else self._room.member_id_of(member)
+        return None if member_id is None else self._room.latest(member_id)
 
     def poses(self, timeout_s: float | None = None) -> Iterator[ReceivedPose]:
         """Iterate over the poses of the others, until the room is over or none has come for ``timeout_s`` seconds."""
@@ -208,9 +208,9 @@ class SyncRoom:
         """Close the room to newcomers, or open it again; only its owner may."""
         self._thread.wait(self._room.lock(locked))
 
-    def kick(self, slot: int, reason: str = "") -> None:
+    def kick(self, member_id: int, reason: str = "") -> None:
         """Remove a member; only the owner may."""
-        self._thread.wait(self._room.kick(slot, reason))
+        self._thread.wait(self._room.kick(member_id, reason))
 
     def leave(self) -> None:
         """Leave the room."""

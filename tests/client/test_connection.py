@@ -67,7 +67,7 @@ async def test_a_lost_connection_resumes_its_place(host: Host, link: Link) -> No
         connection.on("disconnected", lambda reason: events.append("lost"))
         room = await connection.join("studio", publish=["pose"])
         watching = await other.join("studio", publish=["pose"])
-        session, slot = connection.session_id, room.slot
+        session, member_id = connection.session_id, room.member_id
         sender, poses = watching.sender(fps=500), room.poses()
         sender.send(body=np.full((33, 4), 0.25))
         assert (await anext(poses)).values["body33"][0, 0] == 0.25
@@ -75,7 +75,7 @@ async def test_a_lost_connection_resumes_its_place(host: Host, link: Link) -> No
         await lost(connection)
         await link.mend()
         await connection.wait_connected(5)
-        assert (connection.session_id, room.slot, room.closed) == (session, slot, None)
+        assert (connection.session_id, room.member_id, room.closed) == (session, member_id, None)
         assert {member.device for member in room.members.values()} == {"seen", other.device}
         while sender.send(body=np.full((33, 4), 0.5)):
             if (await anext(poses)).values["body33"][0, 0] == 0.5:
@@ -94,7 +94,7 @@ async def test_a_host_that_has_forgotten_the_session_is_joined_anew(link: Link, 
         await connection.wait_connected(5)
         assert room.closed is None
         assert [member.device for member in room.members.values()] == ["seen"]
-        assert room.members[room.slot].publish == ("pose",)
+        assert room.members[room.member_id].publish == ("pose",)
 
 
 async def test_a_room_that_does_not_take_the_program_back_is_closed(link: Link, host: Host) -> None:
@@ -107,7 +107,7 @@ async def test_a_room_that_does_not_take_the_program_back_is_closed(link: Link, 
         poses = room.poses()
         await link.cut()
         await lost(connection)
-        await own.kick(room.slot, "enough")
+        await own.kick(room.member_id, "enough")
         await link.mend()
         await connection.wait_connected(5)
         assert room.closed is not None

@@ -35,7 +35,7 @@ def test_bytes_are_limited_over_time(clock: list[float]) -> None:
     budget, sent, began = ByteBudget(80, burst_s=0.25), 0, clock[0]
     while clock[0] - began < 10:
         clock[0] += budget.pause()
-        budget.take(700)
+        budget.spend(700)
         sent += 700
         clock[0] += 0.001
     assert 100_000 <= sent <= 10_000 * (clock[0] - began) + 2500 + 700

@@ -25,7 +25,7 @@ def pose(step: int) -> np.ndarray:
 
 def test_a_key_is_asked_for_once_and_again_after_a_second(clock: list[float]) -> None:
     asked: list[tuple[int, bytes]] = []
-    streams = PoseStreams(lambda slot, packet: asked.append((slot, packet)))
+    streams = PoseStreams(lambda member_id, packet: asked.append((member_id, packet)))
     encoder = PoseEncoder("coco17", stream=5)
     encoder.encode(pose(0), 0)  # lost
     for step in range(1, 60):
@@ -39,13 +39,13 @@ def test_a_key_is_asked_for_once_and_again_after_a_second(clock: list[float]) ->
     encoder.control(asked[1][1])
     received = streams.decode(3, "arm", encoder.encode(pose(60), 60 * 33))
     assert received is not None
-    assert (received.device, received.slot) == ("arm", 3)
+    assert (received.device, received.member_id) == ("arm", 3)
     count = streams.counts()[3, 5]
     assert (count.packets, count.undecodable, count.missing, count.sets) == (60, 59, 0, ("coco17",))
 
 
 def test_the_delay_is_against_the_fastest_packet(clock: list[float]) -> None:
-    streams = PoseStreams(lambda slot, packet: None)
+    streams = PoseStreams(lambda member_id, packet: None)
     encoder = PoseEncoder("coco17")
     delays = []
     for step, late in enumerate((0.02, 0.0, 0.05, 0.01)):
@@ -58,8 +58,8 @@ def test_the_delay_is_against_the_fastest_packet(clock: list[float]) -> None:
     assert received.age_ms == pytest.approx(110, abs=0.01)
 
 
-def test_a_slot_that_becomes_anothers_begins_anew(clock: list[float]) -> None:
-    streams = PoseStreams(lambda slot, packet: None)
+def test_a_member_id_that_becomes_anothers_begins_anew(clock: list[float]) -> None:
+    streams = PoseStreams(lambda member_id, packet: None)
     assert streams.decode(1, "a", PoseEncoder("coco17", sequence=90).encode(pose(0), 0)) is not None
     streams.forget(1)
     assert streams.decode(1, "b", PoseEncoder("coco17", sequence=80).encode(pose(0), 0)) is not None
@@ -68,7 +68,7 @@ def test_a_slot_that_becomes_anothers_begins_anew(clock: list[float]) -> None:
 
 def test_reference_frames_are_acknowledged_where_that_is_wanted(clock: list[float]) -> None:
     asked: list[bytes] = []
-    streams = PoseStreams(lambda slot, packet: asked.append(packet), acknowledge=True)
+    streams = PoseStreams(lambda member_id, packet: asked.append(packet), acknowledge=True)
     encoder = PoseEncoder("coco17", acknowledged=True)
     for step in range(4):
         streams.decode(1, "", encoder.encode(pose(step), step))

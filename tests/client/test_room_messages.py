@@ -30,12 +30,12 @@ async def test_json_and_bytes_go_to_all_or_to_one(host: Host) -> None:
         assert await speaker.send({"scene": 4, "names": ["é", None]}) == 2
         for inbox in inboxes:
             message = await anext(inbox)
-            assert (message.device, message.slot, message.to) == ("a", speaker.slot, None)
+            assert (message.device, message.member_id, message.to) == ("a", speaker.member_id, None)
             assert message.data == {"scene": 4, "names": ["é", None]}
         assert await speaker.send(bytes(range(256)), to="c") == 1
         assert await speaker.send("for all") == 2
         received = await anext(inboxes[1])
-        assert (received.data, received.to) == (bytes(range(256)), ears[1].slot)
+        assert (received.data, received.to) == (bytes(range(256)), ears[1].member_id)
         assert (await anext(inboxes[0])).data == (await anext(inboxes[1])).data == "for all"
 
 
@@ -49,7 +49,7 @@ async def test_what_cannot_be_sent_is_refused(host: Host, link: Link) -> None:
             await room.send("x" * (16 * 1024 - 1))
         with pytest.raises(WireError, match="JSON or bytes"):
             await room.send(object())
-        with pytest.raises(WireError, match="nobody is in slot 9") as refused:
+        with pytest.raises(WireError, match="has no member 9") as refused:
             await room.send("hello", to=9)
         assert refused.value.code == "not_in_room"
         with pytest.raises(ConfigError, match='device id "nobody"'):
@@ -89,7 +89,7 @@ async def test_what_others_say_meanwhile_is_brought_up_to_date(host: Host, link:
         while not any(member.away for member in speaker.members.values()):
             await asyncio.sleep(0.002)
         assert await speaker.send(1) == 0
-        assert await speaker.send(2, to=room.slot) == 0
+        assert await speaker.send(2, to=room.member_id) == 0
         await link.mend()
         await going.wait_connected(5)
         assert await speaker.send(3) == 1

@@ -58,7 +58,7 @@ def test_messages_and_a_shared_state(url: str) -> None:
             other.lock()
         assert [found["room"] for found in first.list_rooms()] == ["talk"]
         assert first.status()["state"] == "connected"
-        room.kick(other.slot)
+        room.kick(other.member_id)
         assert [message.data for message in other.messages(timeout_s=10)] == heard  # from joining to the end
         assert other.closed == "kicked"
 

@@ -77,7 +77,7 @@ async def test_why_a_program_was_removed_from_a_room(host: HostProcess, tmp_path
     file, store = str(tmp_path / "x.pwrec"), str(tmp_path / "mine.db")
     recorder = asyncio.create_task(shown_by("record", "hall", file, "--url", host.url, "--store", store))
     joined = await peer.receive("room", event="joined")
-    await peer.send(type="room", action="kick", slot=joined["member"]["slot"], reason=EVIL)
+    await peer.send(type="room", action="kick", member_id=joined["member"]["member_id"], reason=EVIL)
     assert "forged" in await recorder
     await peers.close()
 

@@ -24,9 +24,9 @@ for n, steps in enumerate(cases):
             assert decoder.present(k) == (name in want), where
             if name in want:
                 got = list(decoder.integers(k))
-                slot = s.slots[decoder._shown]
+                state = s.set_states[decoder._shown]
                 for i in range(s.marks):
-                    if not slot.valid[i]:
+                    if not state.valid[i]:
                         got[i * s.wide : (i + 1) * s.wide] = [0] * s.wide
                 assert got == want[name], where
 print("ok")

@@ -7,7 +7,7 @@ from posewire_fw.pose_encoder import PoseEncoder
 from posewire_fw.pose_sets import PoseSet
 
 encoder = PoseEncoder([PoseSet(1)])
-decoder = PoseDecoder([PoseSet(1, slots=3)])
+decoder = PoseDecoder([PoseSet(1, set_states=3)])
 buf = bytearray(encoder.room)
 frames = [array("f", [((7 * i + 13 * t * (i % 5)) % 101) / 128 for i in range(132)]) for t in range(4)]
 values = [None]

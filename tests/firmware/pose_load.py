@@ -12,7 +12,7 @@ from posewire_fw.pose_sets import PoseSet
 ids = [int(i) for i in sys.argv[1].split(",")]
 what, count = sys.argv[2], int(sys.argv[3])
 encoder = PoseEncoder([PoseSet(i) for i in ids])
-decoder = PoseDecoder([PoseSet(i, slots=3) for i in ids])
+decoder = PoseDecoder([PoseSet(i, set_states=3) for i in ids])
 buf = bytearray(encoder.room)
 values = [array("f", bytes(4 * s.size)) for s in encoder.sets]
 time = bytearray(4)

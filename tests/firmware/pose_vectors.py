@@ -10,10 +10,10 @@ from posewire_fw.pose_encoder import PoseEncoder
 from posewire_fw.pose_sets import PoseSet
 
 
-def make(doc, slots):
+def make(doc, states):
     out = []
     for s in doc["sets"]:
-        out.append(PoseSet(s["id"], s["landmarks"], tuple(s["bits"]), s["parents"] or None, slots))
+        out.append(PoseSet(s["id"], s["landmarks"], tuple(s["bits"]), s["parents"] or None, states))
         out[-1].raw = False
     return out
 

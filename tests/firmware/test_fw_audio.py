@@ -58,9 +58,9 @@ def wave(start, count):
     return [((start + i) * 37) % 4001 - 2000 for i in range(count)]
 
 
-def microphone(format_name, frame_ms=60, slots=16):
+def microphone(format_name, frame_ms=60, frames=16):
     size = frame_bytes(format_name, frame_ms)
-    ring = Ring(size * slots, size)
+    ring = Ring(size * frames, size)
     ports = Ports()
     return Microphone(ports.open, ring, format_name, frame_ms, 4), ring, ports
 
@@ -155,7 +155,7 @@ def test_a_late_callback_of_a_closed_port_does_nothing():
 
 
 def test_nobody_takes_the_frames_the_oldest_go():
-    mic, ring, ports = microphone("pcm", 20, slots=4)
+    mic, ring, ports = microphone("pcm", 20, frames=4)
     mic.start()
     for piece in range(10):
         ports.opened[0].fill(wave(piece * PIECE, PIECE))

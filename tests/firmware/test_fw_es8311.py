@@ -86,7 +86,7 @@ def test_mute():
     assert bus.registers[0x31] == 0
 
 
-def test_a_codec_that_is_not_there_and_slots_that_it_cannot_take():
+def test_a_codec_that_is_not_there_and_words_that_it_cannot_take():
     chip, bus = codec()
     raises(ValueError, chip.start, 24)
     bus.present = False

@@ -21,7 +21,7 @@ def test_good_frames_are_read():
         message = binascii.unhexlify(case["message"])
         assert reader.read(message, len(message), case["protocol"])
         assert reader.kind == case["type"]
-        assert reader.slot == case["slot"]
+        assert reader.member_id == case["member_id"]
         assert binascii.hexlify(message[reader.start : reader.start + reader.length]).decode() == case["payload"]
 
 
@@ -34,8 +34,8 @@ def test_bad_frames_are_refused():
 
 def test_headers_are_written():
     for case in vectors("frames.json")["good"]:
-        if case["slot"]:
-            continue  # a device's slot is always 0
+        if case["member_id"]:
+            continue  # a device's frames always say 0
         payload = binascii.unhexlify(case["payload"])
         start = 8 + frames.HEADER[case["protocol"]]
         buf = bytearray(b"\xaa" * 8 + b"\xff" * (start - 8)) + payload

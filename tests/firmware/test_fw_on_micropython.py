@@ -99,7 +99,7 @@ def replies(message: dict[str, str]) -> list[dict[str, object]]:
         rpc = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
         return [{**hello, "features": {"pose": True}}, {"type": "mcp", "payload": rpc}]
     if message["type"] == "room":
-        return [{"type": "room", "event": "welcome", "room": "studio", "slot": 1, "role": "host", "members": []}]
+        return [{"type": "room", "event": "welcome", "room": "studio", "member_id": 1, "role": "host", "members": []}]
     if message["type"] == "listen":
         return [{"type": "tts", "state": "start"}]
     return []

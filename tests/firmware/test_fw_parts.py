@@ -70,7 +70,7 @@ def test_an_led_that_never_had_a_colour_turns_on_white():
 
 
 def put(ring, payload):
-    at = ring.slot()
+    at = ring.back()
     ring.buffer[at : at + len(payload)] = payload
     ring.commit(len(payload))
 
@@ -86,7 +86,7 @@ def take(ring):
 
 def test_ring_keeps_order_and_frames():
     ring = Ring(100, 20)
-    assert ring.slots == 5
+    assert ring.capacity == 5
     for turn in range(7):
         put(ring, b"a%d" % turn)
         put(ring, b"bb%d" % turn)
@@ -104,14 +104,14 @@ def test_a_full_ring_drops_the_oldest_and_counts():
     assert [take(ring) for _ in range(5)] == [bytes([n]) * (n + 1) for n in (6, 7, 8, 9)] + [None]
 
 
-def test_ring_slots_are_aligned_and_can_be_changed():
+def test_ring_places_are_aligned_and_can_be_changed():
     ring = Ring(100, 10)
-    assert ring.slot_size == 12
+    assert ring.frame_size == 12
     put(ring, b"x")
     ring.configure(33, 1)
-    assert (ring.slot_size, ring.slots, ring.count) == (36, 2, 0)
+    assert (ring.frame_size, ring.capacity, ring.count) == (36, 2, 0)
     ring.configure(33, 4)  # the buffer grows
-    assert (ring.slot_size, ring.slots) == (36, 4)
+    assert (ring.frame_size, ring.capacity) == (36, 4)
 
 
 def test_urls():

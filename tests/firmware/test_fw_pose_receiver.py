@@ -52,8 +52,8 @@ class Scene:
         self.receiver = PoseReceiver(self.events, wanted, 500, 3000)
         self.asked = bytearray(16)
 
-    def send(self, publisher, slot=1, value=0.25):
-        self.receiver.take(slot, publisher.buf, 4, publisher.packet(value))
+    def send(self, publisher, member_id=1, value=0.25):
+        self.receiver.receive(member_id, publisher.buf, 4, publisher.packet(value))
 
     def wait(self, milliseconds):
         self.clock.now += milliseconds
@@ -101,15 +101,15 @@ def test_one_stream_is_followed_and_the_next_when_it_is_lost():
     scene = Scene()
     first, second, other = Publisher(), Publisher(), Publisher(IMU6, 2, 3)
     scene.send(other, 7)
-    assert scene.receiver.slot == 0
+    assert scene.receiver.member_id == 0
     scene.send(first, 1)
     scene.send(second, 2)
-    assert scene.receiver.slot == 1
+    assert scene.receiver.member_id == 1
     assert scene.receiver.frames == 1
     scene.wait(4000)
     # It had missed the key of the second: it asks for one.
     scene.send(second, 2)
-    assert scene.receiver.slot == 2
+    assert scene.receiver.member_id == 2
     assert scene.receiver.frames == 1
     count = scene.receiver.fill(scene.asked, 0)
     assert count == 9
@@ -124,10 +124,10 @@ def test_a_member_that_leaves_makes_room():
     first, second = Publisher(), Publisher()
     scene.send(first, 1)
     scene.receiver.forget(2)
-    assert scene.receiver.slot == 1
+    assert scene.receiver.member_id == 1
     scene.receiver.forget(1)
     scene.send(second, 2)
-    assert scene.receiver.slot == 2
+    assert scene.receiver.member_id == 2
     assert scene.receiver.frames == 2
     end()
 
@@ -137,9 +137,9 @@ def test_one_who_never_sends_a_key_is_given_up():
     mute = Publisher()
     mute.packet(0.1)
     scene.send(mute, 1)
-    assert scene.receiver.slot == 1
+    assert scene.receiver.member_id == 1
     scene.wait(3001)
-    assert scene.receiver.slot == 0
+    assert scene.receiver.member_id == 0
     assert scene.heard == []
     end()
 
@@ -166,14 +166,14 @@ def test_junk_is_counted_and_does_no_harm():
     scene = Scene("any")
     publisher = Publisher()
     for data in (b"", b"\x20", bytes(40), b"\xff" * 40, b"\x20\x00\x00\x00\x00\x00\x00\x00\x01" + bytes(20)):
-        scene.receiver.take(1, data, 0, len(data))
+        scene.receiver.receive(1, data, 0, len(data))
     scene.receiver.forget()
     scene.send(publisher)
     assert scene.receiver.frames == 1
     for at in range(4, 60):
         last = publisher.packet(0.2)
         publisher.buf[at] ^= 0x10
-        scene.receiver.take(1, publisher.buf, 4, last)
+        scene.receiver.receive(1, publisher.buf, 4, last)
     assert scene.receiver.frames < 5
     end()
 
@@ -197,13 +197,13 @@ def test_following_allocates_nothing():
     for n in range(12):
         last = publisher.packet(0.2 + n / 100)
         packets.append(bytes(publisher.buf[:last]))
-    scene.receiver.take(1, packets[0], 4, len(packets[0]))
-    scene.receiver.take(1, packets[1], 4, len(packets[1]))
+    scene.receiver.receive(1, packets[0], 4, len(packets[0]))
+    scene.receiver.receive(1, packets[1], 4, len(packets[1]))
     rest = packets[2:]
     heap_lock()
     try:
         for packet in rest:
-            scene.receiver.take(1, packet, 4, len(packet))
+            scene.receiver.receive(1, packet, 4, len(packet))
             scene.receiver.tick()
             scene.receiver.fill(scene.asked, 0)
     finally:

@@ -264,7 +264,7 @@ def test_the_hosts_hello_brings_the_board_online_and_into_its_room():
     assert scene.speaker.configured == ("ima-adpcm", 16000, 60)
     assert scene.said()[1] == ["room", "join", ["pose"], "studio", []]
     assert not scene.uplink.pose_open
-    scene.host(type="room", event="welcome", room="studio", slot=4, role="member", members=[])
+    scene.host(type="room", event="welcome", room="studio", member_id=4, role="member", members=[])
     assert scene.uplink.pose_open
     assert scene.source.keys > 0
     assert ("connected", "s1") in scene.seen
@@ -513,7 +513,7 @@ def test_only_the_newest_frames_are_kept_while_nobody_speaks():
     ring = Ring(484 * 16, 484)
     scene.session._ring = ring
     for _ in range(9):
-        ring.slot()
+        ring.back()
         ring.commit(484)
     scene.session.tick()
     assert ring.count == 5
@@ -662,7 +662,7 @@ def test_losing_the_connection_stops_everything_and_the_next_hello_resumes():
     assert scene.wire.said[0]["resume"] == "s1"
     scene.said()
     scene.host(type="hello", transport="websocket", session_id="s1", features={"pose": True}, resumed=True)
-    scene.host(type="room", event="welcome", room="studio", slot=2, role="member", members=[])
+    scene.host(type="room", event="welcome", room="studio", member_id=2, role="member", members=[])
     scene.later(10000)
     assert asked(scene) == []  # the room was kept
     assert scene.uplink.pose_open
@@ -939,7 +939,7 @@ def asked(scene):
 
 def in_room():
     scene = Scene().online()
-    scene.host(type="room", event="welcome", room="studio", slot=2, role="member", members=[])
+    scene.host(type="room", event="welcome", room="studio", member_id=2, role="member", members=[])
     assert scene.uplink.pose_open
     scene.said()
     return scene
@@ -952,7 +952,7 @@ def test_a_room_that_is_closed_is_joined_again():
     assert asked(scene) == []
     scene.later(1001)
     assert asked(scene) == [JOIN]
-    scene.host(type="room", event="welcome", room="studio", slot=1, role="owner", members=[])
+    scene.host(type="room", event="welcome", room="studio", member_id=1, role="owner", members=[])
     assert scene.uplink.pose_open
     scene.later(60000)
     assert asked(scene) == []

@@ -155,16 +155,16 @@ def test_adpcm_refuses_an_impossible_step_index():
     assert not adpcm.open_frame(state, b"\x00\x00\x59\x00", 0)
 
 
-def test_slots_to_samples():
+def test_words_to_samples():
     rng = Random(6)
     for gain in range(9):
-        slots = [((rng.below(65536) << 16) | rng.below(65536)) - (1 << 31) for _ in range(40)]
-        slots += [-(1 << 31), (1 << 31) - 1, 0, -1, 1, 1 << 20, -(1 << 20)]
-        raw = struct.pack("<%di" % len(slots), *slots)
-        out = bytearray(2 * len(slots) + 6)
-        peak = pcm.from_slots(raw, out, 3, len(slots), gain)
-        samples, plain_peak = twins.from_slots(slots, gain)
-        assert bytes(out[6:]) == struct.pack("<%dh" % len(slots), *samples)
+        words = [((rng.below(65536) << 16) | rng.below(65536)) - (1 << 31) for _ in range(40)]
+        words += [-(1 << 31), (1 << 31) - 1, 0, -1, 1, 1 << 20, -(1 << 20)]
+        raw = struct.pack("<%di" % len(words), *words)
+        out = bytearray(2 * len(words) + 6)
+        peak = pcm.from_i2s(raw, out, 3, len(words), gain)
+        samples, plain_peak = twins.from_i2s(words, gain)
+        assert bytes(out[6:]) == struct.pack("<%dh" % len(words), *samples)
         assert peak == plain_peak
 
 

@@ -135,9 +135,9 @@ class Adpcm:
         return samples
 
 
-def from_slots(slots, gain):
+def from_i2s(words, gain):
     """-> (samples, peak)"""
-    samples = [clamp(slot >> (16 - gain), -32768, 32767) for slot in slots]
+    samples = [clamp(word >> (16 - gain), -32768, 32767) for word in words]
     return samples, max(abs(sample) for sample in samples)
 
 

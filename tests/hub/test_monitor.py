@@ -60,7 +60,7 @@ def test_who_takes_what_it_is_sent_is_alive_without_an_answer_to_pings() -> None
     pool.add("x", line)
     while now < 110:  # a reply of 90 s
         now += 2
-        line.taken += 16_000 * (now > 20)
+        line.delivered += 16_000 * (now > 20)
         assert monitor.check() == []
     while now < 128:
         now += 2

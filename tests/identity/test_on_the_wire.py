@@ -321,12 +321,12 @@ async def test_who_returns_with_a_lesser_token_does_not_return_into_the_room(hos
         peer.socket.transport.abort()
         await watcher.receive("room", event="away")
         peer, answer = await come(again, session)
-        assert (await peer.receive("room", event="welcome"))["slot"] == 2
+        assert (await peer.receive("room", event="welcome"))["member_id"] == 2
         peer.socket.transport.abort()
         await watcher.receive("room", event="away")
         peer, answer = await come(lesser, session)
         assert answer["resumed"]
-        assert (await watcher.receive("room", event="left"))["slot"] == 2
+        assert (await watcher.receive("room", event="left"))["member_id"] == 2
         await peer.send(type="room", action="subscribe", subscribe=["pose"])
         assert (await peer.receive("error"))["code"] == "not_in_room"
         await peer.socket.close()

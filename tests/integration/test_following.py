@@ -95,11 +95,13 @@ def test_a_follower_that_comes_late_loses_packets_or_the_sender(host: HostProces
         board.network.mend()
         before = int(str(receiver(board)["frames"]))
         board.wait(lambda: int(str(receiver(board)["frames"])) > before + 20, timeout=60, what="poses again")
-        # The sender starts anew: another stream in another slot, for which the host gives up the old one at once.
-        old = receiver(board)["slot"]
+        # The sender starts anew: another stream of another member, for which the host gives up the old one at once.
+        old = receiver(board)["member_id"]
         sender.restart()
         sender.wait_connected(timeout=30)
-        board.wait(lambda: receiver(board)["slot"] not in (0, old), timeout=30, what="the new stream to be followed")
+        board.wait(
+            lambda: receiver(board)["member_id"] not in (0, old), timeout=30, what="the new stream to be followed"
+        )
         before = int(str(receiver(board)["frames"]))
         board.wait(lambda: int(str(receiver(board)["frames"])) > before + 20, timeout=30, what="the new stream")
         sender.camera.stop()

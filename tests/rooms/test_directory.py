@@ -50,7 +50,7 @@ def test_a_kick_of_the_last_but_one_and_a_room_that_is_left_by_all() -> None:
     room, owner = rooms.join(RoomAction("join", "studio"), "a", NotingLink())
     out = NotingLink()
     _, guest = rooms.join(RoomAction("join", "studio"), "b", out)
-    rooms.kick(room, owner, guest.slot, "too loud")
+    rooms.kick(room, owner, guest.member_id, "too loud")
     assert out.out
     assert out.events[-1] == {"type": "room", "event": "kicked", "room": "studio", "reason": "too loud"}
     assert list(rooms.rooms) == ["studio"]

@@ -23,7 +23,7 @@ POSES = Subscription(frozenset({"pose"}))
 
 
 class Company:
-    """Members around a fan-out: slot 1 publishes and subscribes to nothing, the others are as they are added."""
+    """Members around a fan-out: member 1 publishes and subscribes to nothing, the others are as they are added."""
 
     def __init__(self) -> None:
         self.members: dict[int, Member] = {}
@@ -39,9 +39,9 @@ class Company:
         echo: bool = False,
         some: frozenset[tuple[RoomKind, int | str]] = frozenset(),
     ) -> tuple[Member, NotingLink]:
-        link, slot = NotingLink(), len(self.members) + 1
-        member = Member(slot, f"board-{slot}", publish, Subscription(subscribe, some), link, echo)
-        self.members[slot] = member
+        link, member_id = NotingLink(), len(self.members) + 1
+        member = Member(member_id, f"board-{member_id}", publish, Subscription(subscribe, some), link, echo)
+        self.members[member_id] = member
         self.fan_out.audience_changed()
         return member, link
 
@@ -74,13 +74,13 @@ def company() -> Company:
 
 def test_frames_go_to_those_who_want_them_from_that_member(company: Company) -> None:
     _, everybody = company.add(subscribe=frozenset({"audio"}))
-    _, by_slot = company.add(some=frozenset({("audio", 1)}))
+    _, by_id = company.add(some=frozenset({("audio", 1)}))
     _, by_device = company.add(some=frozenset({("audio", "board-1")}))
     _, another = company.add(some=frozenset({("audio", 2)}))
     _, poses = company.add(subscribe=frozenset({"pose"}))
     assert company.fan_out.publish_audio(company.publisher, b"x") == 3
-    assert [link.payloads for link in (everybody, by_slot, by_device, another, poses)] == [[b"x"]] * 3 + [[]] * 2
-    assert {frame.slot for frame in everybody.frames} == {1}
+    assert [link.payloads for link in (everybody, by_id, by_device, another, poses)] == [[b"x"]] * 3 + [[]] * 2
+    assert {frame.member_id for frame in everybody.frames} == {1}
     assert company.publisher_link.frames == []
     assert company.counters == {"audio_out": 3}
 
@@ -137,7 +137,7 @@ def test_what_may_not_be_published_is_refused(company: Company) -> None:
     with pytest.raises(RoomError, match='"publish"'):
         company.fan_out.publish_pose(mute, packet)
     for wrong, words in (
-        (control(Control.KEY_REQUEST, 0, 0), "name its slot"),
+        (control(Control.KEY_REQUEST, 0, 0), "name its member_id"),
         (b"\xff" + packet[1:], "does not know"),
         (b"abc", "4 to"),
     ):
@@ -269,7 +269,7 @@ def test_a_budget_is_repeated_to_a_publisher_that_is_back_and_lifted_when_its_su
     company.publisher.link = company.publisher_link
     company.fan_out.repeat_budgets(company.publisher)
     assert company.publisher_link.controls == [control(Control.RATE, 0, 0, 60)]
-    del company.members[watcher.slot]
+    del company.members[watcher.member_id]
     company.fan_out.member_left(watcher)
     assert company.publisher_link.controls[1:] == [control(Control.RATE, 0, 0, 0)]
     company.fan_out.repeat_budgets(company.publisher)
@@ -281,13 +281,13 @@ def test_control_of_a_stream_that_is_not_there_or_not_ones_own_is_refused(compan
     deaf, _ = company.add()
     company.pose()
     ask = control(Control.KEY_REQUEST, 0, 0)
-    for member, slot, packet, code in (
+    for member, member_id, packet, code in (
         (watcher, 9, ask, "not_in_room"),
         (watcher, 1, control(Control.KEY_REQUEST, 5, 0), "not_in_room"),
         (deaf, 1, ask, "room_denied"),
     ):
         with pytest.raises(RoomError) as caught:
-            company.fan_out.control_pose(member, slot, packet)
+            company.fan_out.control_pose(member, member_id, packet)
         assert caught.value.code == code
     with pytest.raises(PoseError):
         company.fan_out.control_pose(watcher, 1, company.pose())

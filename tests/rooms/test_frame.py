@@ -10,9 +10,9 @@ from posewire.wire.messages import RoomKind
 
 
 @given(st.sampled_from(["pose", "audio"]), st.binary(max_size=100), st.integers(1, 255), st.sampled_from([2, 3]))
-def test_header_and_payload_are_a_frame_of_the_wire(kind: RoomKind, payload: bytes, slot: int, protocol: int) -> None:
-    frame = parse_frame(RoomFrame(kind, payload, slot).header(protocol) + payload, protocol)
-    assert (frame.type, frame.payload, frame.slot) == (FrameType[kind.upper()], payload, slot)
+def test_header_and_payload_are_a_frame_of_the_wire(kind: RoomKind, payload: bytes, sender: int, protocol: int) -> None:
+    frame = parse_frame(RoomFrame(kind, payload, sender).header(protocol) + payload, protocol)
+    assert (frame.type, frame.payload, frame.member_id) == (FrameType[kind.upper()], payload, sender)
 
 
 def test_nothing_is_ready_before_the_first_link_has_sent_it() -> None:

@@ -16,7 +16,7 @@ KINDS = st.frozensets(st.sampled_from(["pose", "audio"]))
 SINGLES = st.frozensets(st.tuples(st.sampled_from(["pose", "audio"]), st.integers(1, 255) | st.text(max_size=64)))
 MEMBERS = st.builds(
     Member,
-    slot=st.integers(1, 255),
+    member_id=st.integers(1, 255),
     device=st.text(max_size=20),
     publish=KINDS,
     subscribe=st.builds(Subscription, KINDS, SINGLES),
@@ -28,7 +28,7 @@ MEMBERS = st.builds(
 
 
 def member(**fields: object) -> Member:
-    values = {"slot": 1, "device": "board", "publish": frozenset({"pose", "audio"}), "subscribe": Subscription()}
+    values = {"member_id": 1, "device": "board", "publish": frozenset({"pose", "audio"}), "subscribe": Subscription()}
     return Member(**{**values, "link": NotingLink(), **fields})  # type: ignore[arg-type]
 
 
@@ -43,7 +43,7 @@ def test_others_see_how_its_audio_is_encoded_if_it_publishes_audio() -> None:
     params = AudioParams("opus", 24000)
     described = member(audio=params).describe()
     assert described == {
-        "slot": 1, "device": "board", "role": "member", "publish": ["audio", "pose"], "audio": params.as_dict(),
+        "member_id": 1, "device": "board", "role": "member", "publish": ["audio", "pose"], "audio": params.as_dict(),
     }  # fmt: skip
     assert "audio" not in member(audio=params, publish=frozenset({"pose"})).describe()
     assert member(link=None).describe()["away"] is True

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from posewire.rooms.message_log import MessageLog
 
 
-def said(log: MessageLog, slot: int, to: int = 0, size: int = 10) -> int:
+def said(log: MessageLog, member_id: int, to: int = 0, size: int = 10) -> int:
     log.last += 1
-    log.add(slot, to, {"number": log.last, "slot": slot}, size)
+    log.add(member_id, to, {"number": log.last, "member_id": member_id}, size)
     return log.last
 
 

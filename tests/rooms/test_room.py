@@ -1,4 +1,4 @@
-"""A room: slots, the owner's role, who is told what, and its way to disk and back."""
+"""A room: member ids, the owner's role, who is told what, and its way to disk and back."""
 
 import base64
 import json
@@ -42,7 +42,7 @@ def test_who_comes_is_welcomed_and_the_others_are_told(room: Room) -> None:
     second, second_link = join(room, "b")
     assert first_link.story() == ["welcome", "joined"]
     (welcome,) = second_link.events
-    assert (welcome["slot"], welcome["role"], welcome["locked"]) == (2, "member", False)
+    assert (welcome["member_id"], welcome["role"], welcome["locked"]) == (2, "member", False)
     assert welcome["members"] == [first.describe(), second.describe()]
     room.leave(second)
     room.leave(second)
@@ -53,11 +53,17 @@ def test_the_owners_role_goes_to_the_longest_standing(room: Room) -> None:
     (first, _), (second, second_link), (third, _) = (join(room, device) for device in "abc")
     room.leave(first)
     assert (second.role, third.role) == ("owner", "member")
-    assert second_link.events[-1] == {"type": "room", "event": "role", "room": "studio", "slot": 2, "role": "owner"}
+    assert second_link.events[-1] == {
+        "type": "room",
+        "event": "role",
+        "room": "studio",
+        "member_id": 2,
+        "role": "owner",
+    }
 
 
 @given(st.lists(st.integers(0, 3), max_size=40))
-def test_two_members_never_have_one_slot_and_one_of_them_owns_the_room(steps: list[int]) -> None:
+def test_two_members_never_have_one_id_and_one_of_them_owns_the_room(steps: list[int]) -> None:
     room = Room("studio", RoomSettings(max_members=255))
     for number, step in enumerate(steps):
         members = list(room.members.values())
@@ -65,20 +71,20 @@ def test_two_members_never_have_one_slot_and_one_of_them_owns_the_room(steps: li
             room.leave(members[step % len(members)])
         else:
             join(room, f"board-{number}")
-        assert [slot == member.slot for slot, member in room.members.items()] == [True] * len(room.members)
+        assert [key == member.member_id for key, member in room.members.items()] == [True] * len(room.members)
         assert [member.role for member in room.members.values()].count("owner") == (1 if room.members else 0)
 
 
-def test_a_slot_is_not_given_again_at_once_and_the_numbers_end_at_255() -> None:
+def test_a_member_id_is_not_given_again_at_once_and_the_numbers_end_at_255() -> None:
     room = Room("studio", RoomSettings(max_members=255))
     keeper, _ = join(room, "keeper")
-    slots = []
+    ids = []
     for number in range(255):
         member, _ = join(room, f"board-{number}")
-        slots.append(member.slot)
+        ids.append(member.member_id)
         room.leave(member)
-    assert slots == [*range(2, 256), 2]
-    assert keeper.slot == 1
+    assert ids == [*range(2, 256), 2]
+    assert keeper.member_id == 1
 
 
 def test_a_full_room_takes_nobody_but_a_device_that_is_in_it(room: Room) -> None:
@@ -100,7 +106,7 @@ def test_a_device_that_restarts_takes_its_own_place_even_in_a_locked_room(room: 
     assert [event["event"] for event in watcher.events] == ["left", "joined"]
     assert watcher.events[0]["reason"] == "replaced"
     assert again.role == "owner"
-    assert again.slot != owner.slot
+    assert again.member_id != owner.member_id
     with pytest.raises(RoomError) as caught:
         join(room, "c")
     assert code_of(caught) == "room_locked"
@@ -118,7 +124,7 @@ def test_who_is_away_keeps_its_place_and_is_announced_when_it_is_back(room: Room
     link = NotingLink()
     room.back(member, link, pcm)
     assert watcher.events[-1] == {
-        "type": "room", "event": "back", "room": "studio", "slot": 2, "audio": pcm.as_dict(),
+        "type": "room", "event": "back", "room": "studio", "member_id": 2, "audio": pcm.as_dict(),
     }  # fmt: skip
     assert link.events == []
     # Replaced before its loss was noticed: news only where its audio has changed.
@@ -155,7 +161,7 @@ def test_only_the_owner_may_and_not_with_nobody_or_itself(room: Room) -> None:
             ask()
         assert code_of(caught) == "not_in_room"
     with pytest.raises(RoomError, match="cannot kick itself"):
-        room.kick(owner, owner.slot, "")
+        room.kick(owner, owner.member_id, "")
 
 
 def test_who_is_kicked_is_told_first_and_cannot_come_again(room: Room) -> None:
@@ -163,7 +169,7 @@ def test_who_is_kicked_is_told_first_and_cannot_come_again(room: Room) -> None:
     guest, guest_link = join(room, "b")
     guest_link.story()
     owner_link.story()
-    room.kick(owner, guest.slot, "too loud")
+    room.kick(owner, guest.member_id, "too loud")
     assert guest_link.out
     assert guest_link.story() == ["kicked"]
     assert owner_link.events[-1]["reason"] == "kicked"
@@ -175,7 +181,7 @@ def test_who_is_kicked_is_told_first_and_cannot_come_again(room: Room) -> None:
 def test_a_role_that_was_passed_on_is_the_others(room: Room) -> None:
     owner, _ = join(room, "a")
     guest, _ = join(room, "b")
-    room.pass_on(owner, guest.slot)
+    room.pass_on(owner, guest.member_id)
     assert (owner.role, guest.role) == ("member", "owner")
     room.lock(guest, True)
     assert room.locked
@@ -189,7 +195,7 @@ def test_a_replay_is_the_last_frames_in_parts_that_a_board_can_take(payloads: li
         room.fan_out.publish_audio(publisher, payload)
     kept = [payload for _, _, payload in publisher.last_frames]
     link.story()
-    room.replay(publisher, publisher.slot, frames)
+    room.replay(publisher, publisher.member_id, frames)
     assert [event["end"] for event in link.events] == [False] * (len(link.events) - 1) + [True]
     sent = [frame for event in link.events for frame in event["frames"]]
     assert [base64.b64decode(frame["data"]) for frame in sent] == kept[-frames:]
@@ -205,7 +211,7 @@ def test_a_restored_room_is_as_it_was_with_everybody_away(room: Room) -> None:
     owner, _ = join(room, "a")
     guest, _ = join(room, "b", AUDIO, AudioParams("opus"))
     out, _ = join(room, "c")
-    room.kick(owner, out.slot, "")
+    room.kick(owner, out.member_id, "")
     room.lock(owner, True)
     saved = json.loads(json.dumps(room.as_dict()))
     restored = Room("studio", RoomSettings())
@@ -221,4 +227,4 @@ def test_a_restored_room_is_as_it_was_with_everybody_away(room: Room) -> None:
     assert code_of(caught) == "room_denied"
     restored.lock(restored.members[1], False)
     late, _ = join(restored, "d")
-    assert late.slot == 4
+    assert late.member_id == 4

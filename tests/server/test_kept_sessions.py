@@ -75,11 +75,11 @@ async def enter(machine: Machine, device: str, **join: object) -> tuple[Peer, st
 
 async def test_members_find_their_room_again_as_they_left_it(machine: Machine) -> None:
     first, one = await enter(machine, FIRST, publish=["pose"])
-    second, two = await enter(machine, SECOND, subscribe=[{"kind": "audio", "slot": 1}])
+    second, two = await enter(machine, SECOND, subscribe=[{"kind": "audio", "member_id": 1}])
     _, three = await enter(machine, THIRD, publish=["audio"])
-    await first.send(type="room", action="kick", slot=3, reason="noise")
-    await first.send(type="room", action="role", slot=2)
-    await second.receive("room", event="role", slot=2)
+    await first.send(type="room", action="kick", member_id=3, reason="noise")
+    await first.send(type="room", action="role", member_id=2)
+    await second.receive("room", event="role", member_id=2)
     await second.send(type="room", action="lock")
     await second.receive("room", event="locked")
 
@@ -88,9 +88,9 @@ async def test_members_find_their_room_again_as_they_left_it(machine: Machine) -
     back, resumed = await machine.resume(SECOND, two)
     assert resumed
     welcome = await back.receive("room", event="welcome")
-    assert (welcome["room"], welcome["slot"], welcome["role"], welcome["locked"]) == ("studio", 2, "owner", True)
+    assert (welcome["room"], welcome["member_id"], welcome["role"], welcome["locked"]) == ("studio", 2, "owner", True)
     assert welcome["members"][0] == {
-        "slot": 1,
+        "member_id": 1,
         "device": FIRST,
         "role": "member",
         "publish": ["pose"],
@@ -98,7 +98,7 @@ async def test_members_find_their_room_again_as_they_left_it(machine: Machine) -
     }
     again, resumed = await machine.resume(FIRST, one)
     assert resumed
-    assert (await back.receive("room", event="back"))["slot"] == 1
+    assert (await back.receive("room", event="back"))["member_id"] == 1
     # What was denied is denied still, and numbers are not given out twice.
     outcast, _ = await machine.resume(THIRD, three)
     await outcast.send(type="room", action="join", room="studio")
@@ -107,7 +107,7 @@ async def test_members_find_their_room_again_as_they_left_it(machine: Machine) -
     await again.receive("room", event="locked", locked=False)
     newcomer = await machine.peers.connect("aa:00:00:00:00:04")
     await newcomer.hello()
-    assert (await newcomer.join())["slot"] == 4
+    assert (await newcomer.join())["member_id"] == 4
 
 
 async def test_how_a_member_is_encoded_is_known_after_a_restart(machine: Machine) -> None:
@@ -144,7 +144,7 @@ async def test_who_does_not_come_back_in_time_has_left(machine: Machine) -> None
     back, resumed = await machine.resume(SECOND, two)
     assert resumed
     assert (await back.receive("room", event="left"))["reason"] == "timeout"
-    assert (await back.receive("room", event="role"))["slot"] == 2
+    assert (await back.receive("room", event="role"))["member_id"] == 2
     _, resumed = await machine.resume(FIRST, one)
     assert not resumed
     assert list(host.services.rooms.rooms["studio"].members) == [2]

@@ -41,7 +41,7 @@ async def test_a_number_is_passed_on_once_and_confirmed_each_time(peers: Peers) 
     await say(first, 6, data="newer")
     heard = [await second.receive("room", event="message") for _ in range(2)]
     assert [(message["number"], message["data"]) for message in heard] == [(1, ["x", 1]), (2, "newer")]
-    assert (heard[0]["slot"], heard[0]["device"]) == (1, "a")
+    assert (heard[0]["member_id"], heard[0]["device"]) == (1, "a")
 
 
 @pytest.mark.parametrize(

@@ -64,9 +64,9 @@ async def test_only_the_owner_locks_and_a_locked_room_takes_nobody(peers: Peers)
 async def test_a_kicked_member_is_out_and_stays_out(peers: Peers) -> None:
     host = await member(peers, FIRST)
     guest = await member(peers, SECOND, **POSES)
-    assert await refused(guest, action="kick", slot=1) == "not_owner"
-    assert await refused(host, action="kick", slot=9) == "not_in_room"
-    await host.send(type="room", action="kick", slot=2, reason="too loud")
+    assert await refused(guest, action="kick", member_id=1) == "not_owner"
+    assert await refused(host, action="kick", member_id=9) == "not_in_room"
+    await host.send(type="room", action="kick", member_id=2, reason="too loud")
     assert (await guest.receive("room", event="kicked"))["reason"] == "too loud"
     assert (await host.receive("room", event="left"))["reason"] == "kicked"
     assert await refused(guest, action="join", room="studio") == "room_denied"
@@ -77,8 +77,8 @@ async def test_a_kicked_member_is_out_and_stays_out(peers: Peers) -> None:
 async def test_a_host_passes_its_role_on(peers: Peers) -> None:
     host = await member(peers, FIRST)
     guest = await member(peers, SECOND)
-    await host.send(type="room", action="role", slot=2)
-    assert (await guest.receive("room", event="role"))["slot"] == 2
+    await host.send(type="room", action="role", member_id=2)
+    assert (await guest.receive("room", event="role"))["member_id"] == 2
     assert await refused(host, action="lock") == "not_owner"
 
 
@@ -112,8 +112,8 @@ async def test_a_subscription_to_one_member_and_its_change(peers: Peers) -> None
     await publish(one, encoders[0], 0)
     await one.echo()
     await publish(two, encoders[1], 0)
-    assert parse_frame(await watcher.receive_binary(), 3).slot == 2
-    await watcher.send(type="room", action="subscribe", subscribe=[{"kind": "pose", "slot": 1}])
+    assert parse_frame(await watcher.receive_binary(), 3).member_id == 2
+    await watcher.send(type="room", action="subscribe", subscribe=[{"kind": "pose", "member_id": 1}])
     await watcher.receive("room", event="subscribed")
     await publish(two, encoders[1], 1)
     await two.echo()
@@ -121,7 +121,7 @@ async def test_a_subscription_to_one_member_and_its_change(peers: Peers) -> None
     decoder = PoseDecoder()
     for _ in range(2):  # what came before it, from the key packet on, and then the new one
         frame = parse_frame(await watcher.receive_binary(), 3)
-        assert frame.slot == 1
+        assert frame.member_id == 1
         assert decoder.decode(frame.payload) is not None
 
 
@@ -134,12 +134,12 @@ async def test_who_breaks_off_is_away_until_it_is_back(peers: Peers) -> None:
     await publish(publisher, encoder, 0)
     assert decoder.decode(parse_frame(await watcher.receive_binary(), 3).payload) is not None
     publisher.socket.transport.abort()
-    assert (await watcher.receive("room", event="away"))["slot"] == 2
+    assert (await watcher.receive("room", event="away"))["member_id"] == 2
     again = await peers.connect(SECOND)
     assert (await again.hello(resume=session))["resumed"] is True
-    assert (await watcher.receive("room", event="back"))["slot"] == 2
+    assert (await watcher.receive("room", event="back"))["member_id"] == 2
     welcome = await again.receive("room", event="welcome")
-    assert (welcome["slot"], welcome["members"][1]["publish"]) == (2, ["pose"])
+    assert (welcome["member_id"], welcome["members"][1]["publish"]) == (2, ["pose"])
     await publish(again, encoder, 1)
     await publish(again, encoder, 2)
     for step in (1, 2):
@@ -173,7 +173,7 @@ async def test_a_board_that_restarts_has_its_room_again_and_leaves_no_ghosts(hos
     board = await peers.connect(FIRST)
     await board.hello()
     await board.join("hall")
-    assert (await guest.receive("room", event="role"))["slot"] == 2
+    assert (await guest.receive("room", event="role"))["member_id"] == 2
     assert [entry.device for entry in host.services.rooms.rooms["studio"].members.values()] == [SECOND]
     assert list(host.services.resumption.kept()) == []
 
@@ -185,7 +185,7 @@ async def test_who_is_kicked_while_away_does_not_come_back_into_the_room(peers: 
     await guest.join()
     guest.socket.transport.abort()
     await host.receive("room", event="away")
-    await host.send(type="room", action="kick", slot=2)
+    await host.send(type="room", action="kick", member_id=2)
     await host.receive("room", event="left")
     again = await peers.connect(SECOND)
     await again.hello(resume=session)
@@ -224,7 +224,7 @@ async def test_the_last_hundred_frames_of_a_member(peers: Peers) -> None:
         await publish(publisher, encoder, step)
     await publisher.echo()
     late = await member(peers, SECOND)
-    await late.send(type="room", action="replay", slot=1)
+    await late.send(type="room", action="replay", member_id=1)
     frames: list[dict[str, object]] = []
     end = False
     while not end:
@@ -250,7 +250,7 @@ async def test_large_frames_are_kept_for_a_replay_up_to_a_quarter_megabyte(peers
     publisher = await member(peers, FIRST, publish=["audio"])
     for step in range(40):
         await publisher.socket.send(build_frame(FrameType.AUDIO, bytes([step]) * 20_000, 3))
-    await publisher.send(type="room", action="replay", slot=1)
+    await publisher.send(type="room", action="replay", member_id=1)
     frames: list[dict[str, object]] = []
     end = False
     while not end:
@@ -308,8 +308,8 @@ async def test_recorded_audio_is_played_back_as_what_it_is(host: Host, peers: Pe
         async for arrival in watcher.arrivals():
             if isinstance(arrival, ReceivedFrame):
                 heard.append(len(arrival.payload))
-                assert watcher.members[arrival.slot].audio == AudioParams(**OPUS)
-                assert watcher.members[arrival.slot].publish == ("audio",)
+                assert watcher.members[arrival.member_id].audio == AudioParams(**OPUS)
+                assert watcher.members[arrival.member_id].publish == ("audio",)
             if len(heard) == len(sizes):
                 break
         assert await player == len(sizes)
@@ -371,8 +371,8 @@ async def test_a_recorder_that_is_thrown_out_says_so(
     store = str(tmp_path / "store.db")
     words = ("record", "studio", str(tmp_path / "r"), "--url", host.url, "--store", store)
     recorder = asyncio.create_task(asyncio.to_thread(main, words))
-    slot = (await owner.receive("room", event="joined"))["member"]["slot"]
-    await owner.send(type="room", action="kick", slot=slot, reason="no recordings here")
+    member_id = (await owner.receive("room", event="joined"))["member"]["member_id"]
+    await owner.send(type="room", action="kick", member_id=member_id, reason="no recordings here")
     assert await recorder == 2
     assert "no recordings here" in capsys.readouterr().err
 

@@ -47,14 +47,14 @@ async def test_the_first_member_hosts_and_the_role_passes_on(peers: Peers) -> No
     await second.hello()
     welcome = await second.join()
     assert welcome["role"] == "member"
-    assert [entry["slot"] for entry in welcome["members"]] == [1, 2]
+    assert [entry["member_id"] for entry in welcome["members"]] == [1, 2]
     assert (await first.receive("room", event="joined"))["member"]["device"] == "aa:00:00:00:00:02"
     await first.send(type="room", action="leave")
-    assert (await second.receive("room", event="left"))["slot"] == 1
-    assert (await second.receive("room", event="role"))["slot"] == 2
+    assert (await second.receive("room", event="left"))["member_id"] == 1
+    assert (await second.receive("room", event="role"))["member_id"] == 2
 
 
-async def test_poses_reach_subscribers_with_the_publishers_slot(peers: Peers) -> None:
+async def test_poses_reach_subscribers_with_the_publishers_id(peers: Peers) -> None:
     publisher = await member(peers, "aa:00:00:00:00:01", **POSE)
     watcher = await member(peers, "aa:00:00:00:00:02", **WATCH)
     encoder, decoder = PoseEncoder(BODY), PoseDecoder()
@@ -62,7 +62,7 @@ async def test_poses_reach_subscribers_with_the_publishers_slot(peers: Peers) ->
         await publish(publisher, encoder, step)
     for step in range(5):
         frame = parse_frame(await watcher.receive_binary(), 3)
-        assert frame.slot == 1
+        assert frame.member_id == 1
         pose = decoder.decode(frame.payload)
         assert pose is not None
         assert np.abs(pose.values[BODY] - body(step)).max() <= HALF_A_STEP
@@ -133,7 +133,7 @@ async def test_a_key_request_reaches_the_publisher(peers: Peers) -> None:
     watcher = await member(peers, "aa:00:00:00:00:02", **WATCH)
     await publish(publisher, PoseEncoder(BODY), 0)
     await watcher.receive_binary()
-    await watcher.socket.send(build_frame(FrameType.POSE, control(Control.KEY_REQUEST, 0, 0), 3, slot=1))
+    await watcher.socket.send(build_frame(FrameType.POSE, control(Control.KEY_REQUEST, 0, 0), 3, member_id=1))
     message = parse_control(parse_frame(await publisher.receive_binary(), 3).payload)
     assert message is not None
     assert message.control is Control.KEY_REQUEST
@@ -145,11 +145,11 @@ async def test_a_byte_budget_reaches_the_publisher_from_its_only_subscriber(peer
     encoder = PoseEncoder(BODY)
     await publish(publisher, encoder, 0)
     await watcher.receive_binary()
-    await watcher.socket.send(build_frame(FrameType.POSE, control(Control.RATE, 0, 0, 60), 3, slot=1))
+    await watcher.socket.send(build_frame(FrameType.POSE, control(Control.RATE, 0, 0, 60), 3, member_id=1))
     encoder.control(parse_frame(await publisher.receive_binary(), 3).payload)
     assert encoder.budget == 60
     await member(peers, "aa:00:00:00:00:03", **WATCH)
-    await watcher.socket.send(build_frame(FrameType.POSE, control(Control.RATE, 0, 0, 50), 3, slot=1))
+    await watcher.socket.send(build_frame(FrameType.POSE, control(Control.RATE, 0, 0, 50), 3, member_id=1))
     await watcher.echo()
     assert await publisher.echo() == []
 
@@ -160,14 +160,14 @@ async def test_a_byte_budget_reaches_the_publisher_from_its_only_subscriber(peer
 async def test_who_does_not_get_a_stream_cannot_control_it(peers: Peers, packet: bytes) -> None:
     publisher = await member(peers, "aa:00:00:00:00:01", **POSE)
     watcher = await member(peers, "aa:00:00:00:00:02", **WATCH)
-    other = await member(peers, "aa:00:00:00:00:03", subscribe=["audio", {"kind": "pose", "slot": 2}])
+    other = await member(peers, "aa:00:00:00:00:03", subscribe=["audio", {"kind": "pose", "member_id": 2}])
     encoder = PoseEncoder(BODY)
     await publish(publisher, encoder, 0)
     await watcher.receive_binary()
-    await other.socket.send(build_frame(FrameType.POSE, packet, 3, slot=1))
+    await other.socket.send(build_frame(FrameType.POSE, packet, 3, member_id=1))
     assert (await other.receive("error"))["code"] == "room_denied"
     # The first that reaches the publisher is from who may.
-    await watcher.socket.send(build_frame(FrameType.POSE, control(Control.RATE, 0, 0, 60), 3, slot=1))
+    await watcher.socket.send(build_frame(FrameType.POSE, control(Control.RATE, 0, 0, 60), 3, member_id=1))
     encoder.control(parse_frame(await publisher.receive_binary(), 3).payload)
     assert encoder.budget == 60
     # It holds for as long as it is about this subscription.
@@ -183,7 +183,7 @@ async def test_a_byte_budget_survives_the_publishers_return_and_ends_with_the_su
     watcher = await member(peers, "aa:00:00:00:00:02", **WATCH)
     await publish(lost, PoseEncoder(BODY), 0)
     await watcher.receive_binary()
-    await watcher.socket.send(build_frame(FrameType.POSE, control(Control.RATE, 0, 0, 60), 3, slot=1))
+    await watcher.socket.send(build_frame(FrameType.POSE, control(Control.RATE, 0, 0, 60), 3, member_id=1))
     await watcher.echo()
     lost.socket.transport.abort()
     back = await peers.connect("aa:00:00:00:00:01")
@@ -198,7 +198,7 @@ async def test_a_byte_budget_survives_the_publishers_return_and_ends_with_the_su
 
 async def test_a_key_request_for_nobody_is_refused(peers: Peers) -> None:
     watcher = await member(peers, "aa:00:00:00:00:02", **WATCH)
-    await watcher.socket.send(build_frame(FrameType.POSE, control(Control.KEY_REQUEST, 0, 0), 3, slot=9))
+    await watcher.socket.send(build_frame(FrameType.POSE, control(Control.KEY_REQUEST, 0, 0), 3, member_id=9))
     assert (await watcher.receive("error"))["code"] == "not_in_room"
 
 
@@ -226,24 +226,24 @@ async def test_a_broken_connection_comes_back_to_its_place(host: Host, peers: Pe
     watcher = await member(peers, "aa:00:00:00:00:02", **WATCH)
     lost = await peers.connect("aa:00:00:00:00:01")
     session = (await lost.hello())["session_id"]
-    slot = (await lost.join(**POSE))["slot"]
+    member_id = (await lost.join(**POSE))["member_id"]
     lost.socket.transport.abort()
     back = await peers.connect("aa:00:00:00:00:01")
     answer = await back.hello(resume=session)
     assert (answer["resumed"], answer["session_id"]) == (True, session)
-    assert (await back.receive("room", event="welcome"))["slot"] == slot
+    assert (await back.receive("room", event="welcome"))["member_id"] == member_id
     await publish(back, PoseEncoder(BODY), 1)
-    assert parse_frame(await watcher.receive_binary(), 3).slot == slot
+    assert parse_frame(await watcher.receive_binary(), 3).member_id == member_id
     assert len(host.services.rooms.rooms["studio"].members) == 2
 
 
 async def test_a_resume_while_the_host_has_not_noticed_the_loss(host: Host, peers: Peers) -> None:
     half_open = await peers.connect("aa:00:00:00:00:01")
     session = (await half_open.hello())["session_id"]
-    slot = (await half_open.join(**POSE))["slot"]
+    member_id = (await half_open.join(**POSE))["member_id"]
     back = await peers.connect("aa:00:00:00:00:01")
     assert (await back.hello(resume=session))["resumed"] is True
-    assert (await back.receive("room", event="welcome"))["slot"] == slot
+    assert (await back.receive("room", event="welcome"))["member_id"] == member_id
     await half_open.socket.wait_closed()
     await back.echo()
     assert len(host.services.rooms.rooms["studio"].members) == 1

@@ -167,7 +167,7 @@ def test_the_firmware_reports_what_happens(host: SmallHost, sim_board: MakeBoard
 def test_landmarks_and_motion_reach_the_host(host: SmallHost, sim_board: MakeBoard) -> None:
     board = sim_board(host.url, room="studio")
     board.wait_connected()
-    board.wait(lambda: board.snapshot()["room_slot"], what="the room")
+    board.wait(lambda: board.snapshot()["member_id"], what="the room")
     frames = np.random.default_rng(2).random((20, 33, 4)).astype(np.float32)
     assert board.camera.play(frames, fps=50, kind="body33") == pytest.approx(0.4)
     board.imu.set(accel=(0, 1, 0), gyro=(10, 0, 0))
@@ -183,7 +183,7 @@ def test_landmarks_are_smoothed_where_that_is_configured(host: SmallHost, sim_bo
     settings = {"imu": False, "smooth": 0.5, "smooth_beta": 0}
     board = sim_board(host.url, room="studio", config={"pose": settings})
     board.wait_connected()
-    board.wait(lambda: board.snapshot()["room_slot"], what="the room")
+    board.wait(lambda: board.snapshot()["member_id"], what="the room")
     frames = np.full((12, 17, 3), 0.25, np.float32)
     frames[6:] = 0.75
     board.camera.play(frames, fps=25, kind="coco17")
@@ -204,7 +204,7 @@ def test_landmarks_are_smoothed_where_that_is_configured(host: SmallHost, sim_bo
 def test_without_motion_sensor_nothing_of_it_is_sent(host: SmallHost, sim_board: MakeBoard) -> None:
     board = sim_board(host.url, room="studio", imu=False)
     board.wait_connected()
-    board.wait(lambda: board.snapshot()["room_slot"], what="the room")
+    board.wait(lambda: board.snapshot()["member_id"], what="the room")
     board.camera.play(np.zeros((10, 17, 3), np.float32), fps=20, kind="coco17")
     board.wait(lambda: len(host.pose) == 10, what="the camera's packets")
     assert {packet[1] for packet in host.pose} == {0}

@@ -169,7 +169,7 @@ def test_a_third_request_is_dropped(program: Program) -> None:
         ("32, I2S.STEREO", "007073fd00000000"),
     ],
 )
-def test_slots_are_left_justified(program: Program, layout: str, frame: str) -> None:
+def test_words_are_left_justified(program: Program, layout: str, frame: str) -> None:
     board = program(
         OPEN
         + f"""
@@ -182,7 +182,7 @@ def test_slots_are_left_justified(program: Program, layout: str, frame: str) -> 
         wait=False,
     )
     board.wait(lambda: shown(board), what="the microphone")
-    # 24 bits at the top of a 32-bit slot: -10441 makes 0xfd737000.
+    # 24 bits at the top of a 32-bit word: -10441 makes 0xfd737000.
     board.mic.play(np.full(16000, -10441, np.int16))
     board.wait(lambda: frame in shown(board), what="the constant level")
 

@@ -8,7 +8,7 @@ class NotingConnection:
         self.congested = False
         self.last_received = received
         self.messages = 0
-        self.taken = 0
+        self.delivered = 0
         self.got: list[str | bytes] = []
         self.pings = 0
         self.closed: tuple[int, str] | None = None

@@ -100,7 +100,7 @@ class SmallHost:
         self.texts.append(text)
         if text["type"] == "room":
             socket.send(
-                json.dumps({"type": "room", "event": "welcome", "room": text["room"], "slot": 1, "role": "host"})
+                json.dumps({"type": "room", "event": "welcome", "room": text["room"], "member_id": 1, "role": "host"})
             )
         if text["type"] == "hello":
             audio = {"format": self.params.format, "sample_rate": 16000, "channels": 1, "frame_duration": 60}

@@ -78,20 +78,20 @@ def check_with_audioop(samples: list[int], bodies: list[bytes]) -> None:
 def frames() -> None:
     """Binary messages of the three protocols, good and bad."""
     good = []
-    for kind, slot, timestamp, payload in (
+    for kind, member_id, timestamp, payload in (
         (0, 0, 0, bytes(range(10))),
         (0, 0, 60, b""),
         (0, 7, 0xFFFFFFFF, bytes(300)),
         (1, 0, 1, b'{"type":"ping"}'),
         (16, 255, 12345678, bytes(range(200))),
     ):
-        v2 = struct.pack(">HHIII", 2, kind, slot, timestamp, len(payload)) + payload
-        v3 = struct.pack(">BBH", kind, slot, len(payload)) + payload
+        v2 = struct.pack(">HHIII", 2, kind, member_id, timestamp, len(payload)) + payload
+        v3 = struct.pack(">BBH", kind, member_id, len(payload)) + payload
         good.append(
             {
                 "protocol": 2,
                 "type": kind,
-                "slot": slot,
+                "member_id": member_id,
                 "timestamp_ms": timestamp,
                 "payload": payload.hex(),
                 "message": v2.hex(),
@@ -101,18 +101,18 @@ def frames() -> None:
             {
                 "protocol": 3,
                 "type": kind,
-                "slot": slot,
+                "member_id": member_id,
                 "timestamp_ms": 0,
                 "payload": payload.hex(),
                 "message": v3.hex(),
             }
         )
-        if kind == 0 and slot == 0:
+        if kind == 0 and member_id == 0:
             good.append(
                 {
                     "protocol": 1,
                     "type": 0,
-                    "slot": 0,
+                    "member_id": 0,
                     "timestamp_ms": 0,
                     "payload": payload.hex(),
                     "message": payload.hex(),

@@ -18,11 +18,11 @@ VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "frames.json").rea
     kind=st.sampled_from(FrameType),
     payload=st.binary(max_size=2000),
     protocol=st.sampled_from((2, 3)),
-    slot=st.integers(0, 255),
+    member_id=st.integers(0, 255),
 )
-def test_a_frame_survives_the_way(kind: FrameType, payload: bytes, protocol: int, slot: int) -> None:
-    frame = parse_frame(build_frame(kind, payload, protocol, slot), protocol)
-    assert (frame.type, frame.payload, frame.slot) == (kind, payload, slot)
+def test_a_frame_survives_the_way(kind: FrameType, payload: bytes, protocol: int, member_id: int) -> None:
+    frame = parse_frame(build_frame(kind, payload, protocol, member_id), protocol)
+    assert (frame.type, frame.payload, frame.member_id) == (kind, payload, member_id)
 
 
 def test_protocol_1_is_bare_audio() -> None:
@@ -64,8 +64,12 @@ def test_a_protocol_3_payload_has_a_limit() -> None:
 def test_shared_vectors(vector: dict[str, Any]) -> None:
     message = bytes.fromhex(vector["message"])
     frame = parse_frame(message, vector["protocol"])
-    assert (frame.type, frame.slot, frame.payload.hex()) == (vector["type"], vector["slot"], vector["payload"])
-    assert build_frame(frame.type, frame.payload, vector["protocol"], frame.slot, frame.timestamp_ms) == message
+    assert (frame.type, frame.member_id, frame.payload.hex()) == (
+        vector["type"],
+        vector["member_id"],
+        vector["payload"],
+    )
+    assert build_frame(frame.type, frame.payload, vector["protocol"], frame.member_id, frame.timestamp_ms) == message
 
 
 @pytest.mark.parametrize("vector", VECTORS["bad"])

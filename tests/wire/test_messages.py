@@ -109,12 +109,12 @@ def test_errors_are_json() -> None:
     [
         {"action": "explode"},
         {"action": "kick"},
-        {"action": "kick", "slot": 0},
-        {"action": "role", "slot": 1, "role": "king"},
-        {"action": "replay", "slot": 1, "frames": 101},
+        {"action": "kick", "member_id": 0},
+        {"action": "role", "member_id": 1, "role": "king"},
+        {"action": "replay", "member_id": 1, "frames": 101},
         {"action": "subscribe", "subscribe": [{"kind": "pose"}]},
-        {"action": "subscribe", "subscribe": [{"kind": "smell", "slot": 1}]},
-        {"action": "subscribe", "subscribe": [{"kind": "pose", "slot": 1, "device": "x"}]},
+        {"action": "subscribe", "subscribe": [{"kind": "smell", "member_id": 1}]},
+        {"action": "subscribe", "subscribe": [{"kind": "pose", "member_id": 1, "device": "x"}]},
         {"action": "join", "room": ""},
     ],
 )

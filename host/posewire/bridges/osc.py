@@ -69,8 +69,10 @@ class OscBridge:
                 room.on("message", lambda message: self._say(socket, message))
                 room.on("joined", lambda event: self._tell(socket, "joined", event["member"]["device"]))
                 devices = {number: member.device for number, member in room.members.items()}
-                room.on("joined", lambda event: devices.update({_number(event["member"]): event["member"]["device"]}))
-                room.on("left", lambda event: self._tell(socket, "left", devices.pop(_number(event), "")))
+                room.on(
+                    "joined", lambda event: devices.update({event["member"]["member_id"]: event["member"]["device"]})
+                )
+                room.on("left", lambda event: self._tell(socket, "left", devices.pop(event["member_id"], "")))
             where = [f"OSC to {self._to[0]}:{self._to[1]}"] if self._to is not None else []
             if self._listen is not None:
                 where.append(f"OSC from {socket.address[0]}:{socket.address[1]}")
@@ -118,7 +120,7 @@ class OscBridge:
 
     def _receive(self, data: bytes, sender: Address) -> None:
         if self._listen is not None and self._room is not None:
-            self._incoming.take(data, sender)
+            self._incoming.receive(data, sender)
 
     def _take(self, address: str, values: list[Any]) -> None:
         assert self._room is not None
@@ -165,8 +167,3 @@ def _is_osc(address: Any, values: Any) -> bool:
 
 def _plain(address: str) -> str:
     return "/".join(part and address_part(part) for part in address.split("/"))
-
-
-def _number(described: Mapping[str, Any]) -> Any:
-    """The number of a member in an event."""
-    return described.get("member_id", described.get("slot"))

@@ -72,15 +72,15 @@ def read_packet(data: bytes) -> list[Message]:
 
 
 class IncomingOsc:
-    """Reads datagrams of anybody. ``take`` is called with each message; what it raises refuses that message alone."""
+    """Reads datagrams of anybody. ``handle`` is called with each message; what it raises refuses that message alone."""
 
-    def __init__(self, take: Callable[[str, list[Any]], None]) -> None:
+    def __init__(self, handle: Callable[[str, list[Any]], None]) -> None:
         self.refused = 0
-        self._take = take
+        self._handle = handle
         self._warned = ""
 
-    def take(self, data: bytes, sender: Address) -> None:
-        """Take a datagram."""
+    def receive(self, data: bytes, sender: Address) -> None:
+        """Handle the messages of a datagram."""
         try:
             messages = read_packet(data)
         except WireError as error:
@@ -88,7 +88,7 @@ class IncomingOsc:
             return
         for address, values in messages:
             try:
-                self._take(address, values)
+                self._handle(address, values)
             except PosewireError as error:
                 self.refuse(f"from {sender[0]}:{sender[1]}: {address}: {error}")
 

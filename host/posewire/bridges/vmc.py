@@ -137,7 +137,7 @@ class VmcBridge:
         if self._sender is None:
             return
         before = self._moved
-        self._incoming.take(data, sender)
+        self._incoming.receive(data, sender)
         if self._moved != before:
             self._publish()
 

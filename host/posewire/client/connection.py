@@ -194,8 +194,9 @@ class HostConnection:
         """Join a room, and leave the one before it: a connection is in one room at a time.
 
         ``publish`` and ``subscribe`` list kinds, ``"pose"`` and ``"audio"``; a subscription may also name one member,
-        as ``{"kind": "pose", "slot": 3}`` or by ``"device"``. ``create``: True wants the room to be new, False wants it
-        there. ``echo``: own frames come back, too. ``decode``: False leaves poses as they come, for ``Room.arrivals``.
+        as ``{"kind": "pose", "member_id": 3}`` or by ``"device"``. ``create``: True wants the room to be new, False
+        wants it there. ``echo``: own frames come back, too. ``decode``: False leaves poses as they come, for
+        ``Room.arrivals``.
         ``compiled``: decode with numba (extra ``fast``), ten times faster; loading it takes a second, the first time on
         a machine ten. ``acknowledge``: tell publishers which frames have arrived, for their ``reliable`` streams.
 
@@ -254,12 +255,12 @@ class HostConnection:
         """Keep the message with this number no longer: the host has confirmed it."""
         self.outbox.confirmed(number)
 
-    def send_frame(self, kind: FrameType, payload: bytes, slot: int = 0) -> None:
+    def send_frame(self, kind: FrameType, payload: bytes, member_id: int = 0) -> None:
         """Send a binary frame, or nothing while the host is away. Control goes first, then audio, then poses."""
         if self.connected:
             priority = Priority.AUDIO if kind == FrameType.AUDIO else Priority.POSE
-            frame = build_frame(kind, payload, _PROTOCOL, slot)
-            self.queue.put(Queued(Priority.CONTROL if slot else priority, lambda: frame))
+            frame = build_frame(kind, payload, _PROTOCOL, member_id)
+            self.queue.put(Queued(Priority.CONTROL if member_id else priority, lambda: frame))
 
     async def deliver(self, kind: FrameType, payload: bytes) -> bool:
         """Send a binary frame and wait until the network has taken it; False: the host is away, or went away."""
@@ -580,7 +581,7 @@ class HostConnection:
 
     def _receive_binary(self, message: bytes) -> None:
         frame = parse_frame(message, _PROTOCOL)
-        if frame.type == FrameType.AUDIO and not frame.slot:
+        if frame.type == FrameType.AUDIO and not frame.member_id:
             self._listeners.emit("audio", frame.payload)
         elif self.room is not None:
             self.room.receive_frame(frame)

@@ -31,7 +31,7 @@ class HostLink(Protocol):
     def confirmed(self, number: int) -> None:
         """Keep the message with this number no longer."""
 
-    def send_frame(self, kind: FrameType, payload: bytes, slot: int = 0) -> None:
+    def send_frame(self, kind: FrameType, payload: bytes, member_id: int = 0) -> None:
         """Send a binary frame, or nothing while the host is away."""
 
     async def deliver(self, kind: FrameType, payload: bytes) -> bool:

@@ -11,7 +11,7 @@ from posewire.wire.messages import AudioParams
 class RoomMember:
     """A member of a room. ``away``: its connection is lost, its place is kept. ``audio``: of what it publishes."""
 
-    slot: int
+    member_id: int
     device: str
     role: str = "member"
     publish: tuple[str, ...] = ()
@@ -22,7 +22,7 @@ class RoomMember:
 def read_member(described: Mapping[str, Any]) -> RoomMember:
     """Return the member that the host describes."""
     return RoomMember(
-        described["slot"],
+        described["member_id"],
         described["device"],
         described.get("role", "member"),
         tuple(described.get("publish", ())),
@@ -32,31 +32,31 @@ def read_member(described: Mapping[str, Any]) -> RoomMember:
 
 
 def follow_members(members: dict[int, RoomMember], event: Mapping[str, Any]) -> None:
-    """Bring the members of a room, by slot, up to date with an event of the room."""
+    """Bring the members of a room, by id, up to date with an event of the room."""
     match event.get("event"):
         case "welcome":
             members.clear()
-            members.update({described["slot"]: read_member(described) for described in event["members"]})
+            members.update({described["member_id"]: read_member(described) for described in event["members"]})
         case "joined":
-            members[event["member"]["slot"]] = read_member(event["member"])
+            members[event["member"]["member_id"]] = read_member(event["member"])
         case "left":
-            members.pop(event["slot"], None)
+            members.pop(event["member_id"], None)
         case "role":
-            for slot, member in members.items():
-                members[slot] = replace(member, role="owner" if slot == event["slot"] else "member")
+            for member_id, member in members.items():
+                members[member_id] = replace(member, role="owner" if member_id == event["member_id"] else "member")
         case "away":
-            _change(members, event["slot"], away=True)
+            _change(members, event["member_id"], away=True)
         case "back":
-            _change(members, event["slot"], away=False)
+            _change(members, event["member_id"], away=False)
             if "audio" in event:
-                _change(members, event["slot"], audio=_audio(event))
+                _change(members, event["member_id"], audio=_audio(event))
         case "kicked" | "closed":
             members.clear()
 
 
-def _change(members: dict[int, RoomMember], slot: int, **fields: Any) -> None:
-    if slot in members:
-        members[slot] = replace(members[slot], **fields)
+def _change(members: dict[int, RoomMember], member_id: int, **fields: Any) -> None:
+    if member_id in members:
+        members[member_id] = replace(members[member_id], **fields)
 
 
 def _audio(described: Mapping[str, Any]) -> AudioParams | None:

@@ -36,7 +36,7 @@ class ByteBudget:
         self._level = self._most
         self._at = monotonic()
 
-    def take(self, size: int) -> None:
+    def spend(self, size: int) -> None:
         """Count bytes that were sent."""
         self._fill()
         self._level -= size

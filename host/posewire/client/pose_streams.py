@@ -38,7 +38,7 @@ class ReceivedPose:
     fastest packet of the stream in the last seconds. ``arrived``: on ``time.monotonic``'s clock.
     """
 
-    slot: int
+    member_id: int
     device: str
     pose: PoseFrame
     packet_bytes: int
@@ -85,10 +85,11 @@ class _Stream:
 
 
 class PoseStreams:
-    """Decodes the pose packets of a room's members, by slot and stream number.
+    """Decodes the pose packets of a room's members, by member id and stream number.
 
     A packet that does not decode is a gap: its publisher is asked for a key, once, and again after a second. ``ask``:
-    sends a control packet to the publisher in a slot. ``acknowledge``: tell publishers which reference frames arrived.
+    sends a control packet to a publisher, by member id. ``acknowledge``: tell publishers which reference frames
+    arrived.
     """
 
     def __init__(self, ask: Callable[[int, bytes], None], *, compiled: bool = False, acknowledge: bool = False) -> None:
@@ -98,16 +99,16 @@ class PoseStreams:
         self._streams: dict[tuple[int, int], _Stream] = {}
 
     def counts(self) -> dict[tuple[int, int], StreamCount]:
-        """Return the counts by slot and stream number."""
+        """Return the counts by member id and stream number."""
         return {key: stream.count for key, stream in self._streams.items()}
 
-    def forget(self, slot: int) -> None:
-        """Drop the streams of a member who has left: its slot may become another's."""
-        for key in [key for key in self._streams if key[0] == slot]:
+    def forget(self, member_id: int) -> None:
+        """Drop the streams of a member who has left: its id may become another's."""
+        for key in [key for key in self._streams if key[0] == member_id]:
             del self._streams[key]
 
-    def decode(self, slot: int, device: str, packet: bytes) -> ReceivedPose | None:
-        """Decode a packet of the member in a slot; None where it holds no pose, or does not decode.
+    def decode(self, member_id: int, device: str, packet: bytes) -> ReceivedPose | None:
+        """Decode a packet of the member with an id; None where it holds no pose, or does not decode.
 
         Raises:
             PoseError: it is too short to be a packet.
@@ -115,10 +116,10 @@ class PoseStreams:
         header = parse_header(packet)
         if header is None or header.kind is Kind.CONTROL:
             return None
-        stream = self._streams.get((slot, header.stream))
+        stream = self._streams.get((member_id, header.stream))
         if stream is None:
             decoder = PoseDecoder(stream=header.stream, compiled=self._compiled)
-            stream = self._streams[slot, header.stream] = _Stream(decoder)
+            stream = self._streams[member_id, header.stream] = _Stream(decoder)
         count = stream.count
         if count.last_sequence is not None:
             gap = (header.sequence - count.last_sequence - 1) & 0xFFFF
@@ -135,12 +136,12 @@ class PoseStreams:
             count.undecodable += 1
             if stream.decoder.needs_key and (stream.key_asked is None or arrived - stream.key_asked > _ASK_AGAIN):
                 stream.key_asked = arrived
-                self._ask(slot, stream.decoder.key_request())
+                self._ask(member_id, stream.decoder.key_request())
             return None
         if pose is None:
             return None
         stream.key_asked = None
         count.sets = tuple(pose.values)
         if self._acknowledge and header.layer == 0 and (ack := stream.decoder.ack()) is not None:
-            self._ask(slot, ack)
-        return ReceivedPose(slot, device, pose, len(packet), stream.delay(pose.time_ms, arrived), arrived)
+            self._ask(member_id, ack)
+        return ReceivedPose(member_id, device, pose, len(packet), stream.delay(pose.time_ms, arrived), arrived)

@@ -1,4 +1,4 @@
-"""What this process takes of the machine."""
+"""The load that this process puts on the machine."""
 
 import os
 import time
@@ -8,13 +8,13 @@ _STATM = Path("/proc/self/statm")
 
 
 class ProcessLoad:
-    """The processor time of this process since the last look, and its memory."""
+    """The processor time of this process since the last measurement, and its memory."""
 
     def __init__(self) -> None:
         self._cpu, self._at = time.process_time(), time.monotonic()
 
-    def look(self) -> dict[str, float | None]:
-        """Return ``cpu``: cores in use since the last look (0.5: half of one), and ``memory_mb``; None: not known."""
+    def measure(self) -> dict[str, float | None]:
+        """Return ``cpu``: cores in use since the last call (0.5: half of one), and ``memory_mb``; None: not known."""
         cpu, at = time.process_time(), time.monotonic()
         used = (cpu - self._cpu) / (at - self._at) if at > self._at else 0.0
         self._cpu, self._at = cpu, at

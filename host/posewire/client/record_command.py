@@ -131,9 +131,9 @@ async def record(
             recorded.began = True
             started = time.monotonic() - writer.last_us / 1e6
 
-            def write(kind: int, slot: int, payload: bytes) -> None:
+            def write(kind: int, member_id: int, payload: bytes) -> None:
                 recorded.seconds = time.monotonic() - started
-                writer.write(Record(round(recorded.seconds * 1e6), kind, slot, payload))
+                writer.write(Record(round(recorded.seconds * 1e6), kind, member_id, payload))
 
             meta = {"recording": 1, "room": room, "began": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
             write(EVENT, 0, json.dumps(meta).encode())
@@ -152,8 +152,10 @@ async def _record_connection(client: RoomClient, write: Callable[[int, int, byte
     """Record until the connection is lost or the room is closed."""
     async for arrival in client.arrivals():
         if isinstance(arrival, ReceivedFrame):
-            write(_TYPES[arrival.kind], arrival.slot, arrival.payload)
-            recorded.members.add(member.device if (member := client.members.get(arrival.slot)) is not None else "?")
+            write(_TYPES[arrival.kind], arrival.member_id, arrival.payload)
+            recorded.members.add(
+                member.device if (member := client.members.get(arrival.member_id)) is not None else "?"
+            )
             recorded.pose += arrival.kind == "pose"
             recorded.audio += arrival.kind == "audio"
             continue

@@ -126,10 +126,12 @@ def _frames(file: Path) -> Iterator[tuple[Record, _Part]]:
             follow_members(members, record.event())
             parts.clear()
         elif record.kind in (AUDIO, POSE):
-            if record.slot not in parts:
-                member = members.get(record.slot)
-                parts[record.slot] = (member.device, member.audio) if member is not None else (str(record.slot), None)
-            yield record, parts[record.slot]
+            if record.member_id not in parts:
+                member = members.get(record.member_id)
+                parts[record.member_id] = (
+                    (member.device, member.audio) if member is not None else (str(record.member_id), None)
+                )
+            yield record, parts[record.member_id]
 
 
 def _room_of(file: Path) -> str:

@@ -21,7 +21,7 @@ from posewire.wire.messages import Message, RoomKind
 from posewire.wire.pose import Control, control, parse_header
 
 Wanted = str | dict[str, str | int]
-"""A kind from everybody, or ``{"kind": …, "slot": …}`` or ``{"kind": …, "device": …}``."""
+"""A kind from everybody, or ``{"kind": …, "member_id": …}`` or ``{"kind": …, "device": …}``."""
 
 _KINDS: dict[int, RoomKind] = {FrameType.AUDIO: "audio", FrameType.POSE: "pose"}
 _T = TypeVar("_T")
@@ -34,7 +34,7 @@ _POSES, _FRAMES, _MESSAGES = 256, 4096, 1000
 class ReceivedFrame:
     """A frame of another member, undecoded."""
 
-    slot: int
+    member_id: int
     kind: RoomKind
     payload: bytes
 
@@ -66,11 +66,11 @@ class Room:
         self.request = request
         """The fields of the request to join, for joining again."""
 
-        self.slot = 0
+        self.member_id = 0
         self.role = ""
         self.locked = False
         self.members: dict[int, RoomMember] = {}
-        """The members by their slots, this program included. It is kept up to date; do not change it."""
+        """The members by their ids, this program included. It is kept up to date; do not change it."""
 
         self.is_welcome = False
         self.closed: str | None = None
@@ -128,18 +128,18 @@ class Room:
         return self._feed(self._message_feeds, _MESSAGES)
 
     def latest(self, member: int | str) -> ReceivedPose | None:
-        """Return the newest pose of a member, named by slot or by device; None where there is none."""
-        slot = self.slot_of(member)
-        return None if slot is None else self._latest.get(slot)
+        """Return the newest pose of a member, named by id or by device; None where there is none."""
+        member_id = self.member_id_of(member)
+        return None if member_id is None else self._latest.get(member_id)
 
-    def slot_of(self, member: int | str) -> int | None:
-        """Return the slot of a member, named by slot or by device; None where it is not in the room."""
+    def member_id_of(self, member: int | str) -> int | None:
+        """Return the id of a member, named by id or by device; None where it is not in the room."""
         if isinstance(member, int):
             return member if member in self.members else None
-        return next((slot for slot, found in self.members.items() if found.device == member), None)
+        return next((member_id for member_id, found in self.members.items() if found.device == member), None)
 
     def counts(self) -> dict[tuple[int, int], StreamCount]:
-        """Return what was received of each pose stream, by slot and stream number."""
+        """Return what was received of each pose stream, by member id and stream number."""
         return self._streams.counts()
 
     def limit_bytes(self, member: int | str, packet_bytes: int, stream: int = 0) -> None:
@@ -147,9 +147,9 @@ class Room:
 
         The host passes it on only while this program is the only one who gets the stream.
         """
-        slot = self.slot_of(member)
-        if slot is not None:
-            self._ask(slot, control(Control.RATE, stream, 0, packet_bytes))
+        member_id = self.member_id_of(member)
+        if member_id is not None:
+            self._ask(member_id, control(Control.RATE, stream, 0, packet_bytes))
 
     # --- what this program sends
 
@@ -191,7 +191,7 @@ class Room:
         It arrives once, also when the connection is lost meanwhile: it is kept for 30 s.
 
         Raises:
-            WireError: too long, no JSON, nobody in that slot, or this program may not send to the room.
+            WireError: too long, no JSON, nobody in that member_id, or this program may not send to the room.
             NotDeliveredError: the host has not confirmed it within 30 s, or the room is over.
             QueueFullError: 100 messages wait already.
         """
@@ -223,17 +223,17 @@ class Room:
         """Close the room to newcomers, or open it again; only its owner may."""
         await self._act("lock" if locked else "unlock")
 
-    async def kick(self, slot: int, reason: str = "") -> None:
+    async def kick(self, member_id: int, reason: str = "") -> None:
         """Remove a member; only the owner may."""
-        await self._act("kick", slot=slot, reason=reason)
+        await self._act("kick", member_id=member_id, reason=reason)
 
-    async def pass_on(self, slot: int) -> None:
+    async def pass_on(self, member_id: int) -> None:
         """Make another member the owner; only the owner may."""
-        await self._act("role", slot=slot, role="owner")
+        await self._act("role", member_id=member_id, role="owner")
 
-    async def ask_replay(self, slot: int, frames: int = 100) -> None:
+    async def ask_replay(self, member_id: int, frames: int = 100) -> None:
         """Ask for a member's last frames; they come as ``replay`` events (``docs/rooms.md``)."""
-        await self._act("replay", slot=slot, frames=frames)
+        await self._act("replay", member_id=member_id, frames=frames)
 
     async def leave(self) -> None:
         """Leave the room."""
@@ -250,17 +250,17 @@ class Room:
             _put(self._message_feeds, message)
         if name in ("message", "sent", "refused", "caught_up"):
             return
-        before = {slot: member.device for slot, member in self.members.items()}
+        before = {member_id: member.device for member_id, member in self.members.items()}
         follow_members(self.members, event)
-        for slot, device in before.items():
-            if slot not in self.members or self.members[slot].device != device:
-                self._streams.forget(slot)
-                self._latest.pop(slot, None)
+        for member_id, device in before.items():
+            if member_id not in self.members or self.members[member_id].device != device:
+                self._streams.forget(member_id)
+                self._latest.pop(member_id, None)
         if name == "welcome":
-            self.slot, self.locked, self.is_welcome = event["slot"], event["locked"], True
+            self.member_id, self.locked, self.is_welcome = event["member_id"], event["locked"], True
         elif name == "locked":
             self.locked = event["locked"]
-        own = self.members.get(self.slot)
+        own = self.members.get(self.member_id)
         self.role = own.role if own is not None else self.role
         _put(self._arrival_feeds, event)
         self._listeners.emit(name, event)
@@ -270,23 +270,23 @@ class Room:
 
     def receive_frame(self, frame: Frame) -> None:
         """Take a frame of a member, or a control packet for a stream of this program."""
-        if frame.type == FrameType.POSE and not frame.slot:
+        if frame.type == FrameType.POSE and not frame.member_id:
             header = parse_header(frame.payload)
             publisher = self._publishers.get(header.stream) if header is not None else None
             if publisher is not None:
                 publisher(frame.payload)
             return
         kind = _KINDS.get(frame.type)
-        if kind is None or not frame.slot:
+        if kind is None or not frame.member_id:
             return
-        _put(self._arrival_feeds, ReceivedFrame(frame.slot, kind, frame.payload))
+        _put(self._arrival_feeds, ReceivedFrame(frame.member_id, kind, frame.payload))
         if kind == "audio":
-            self._listeners.emit("audio", ReceivedFrame(frame.slot, kind, frame.payload))
+            self._listeners.emit("audio", ReceivedFrame(frame.member_id, kind, frame.payload))
         elif self._decode:
-            member = self.members.get(frame.slot)
-            pose = self._streams.decode(frame.slot, member.device if member is not None else "", frame.payload)
+            member = self.members.get(frame.member_id)
+            pose = self._streams.decode(frame.member_id, member.device if member is not None else "", frame.payload)
             if pose is not None:
-                self._latest[frame.slot] = pose
+                self._latest[frame.member_id] = pose
                 _put(self._pose_feeds, pose)
                 self._listeners.emit("pose", pose)
 
@@ -309,16 +309,16 @@ class Room:
     async def _act(self, action: str, **fields: Any) -> None:
         await self._host.request({"type": "room", "action": action, **fields})
 
-    def _ask(self, slot: int, packet: bytes) -> None:
-        self._host.send_frame(FrameType.POSE, packet, slot)
+    def _ask(self, member_id: int, packet: bytes) -> None:
+        self._host.send_frame(FrameType.POSE, packet, member_id)
 
     def _receiver(self, to: int | str | None) -> int | None:
         if not isinstance(to, str):
             return to
-        slot = self.slot_of(to)
-        if slot is None:
+        member_id = self.member_id_of(to)
+        if member_id is None:
             raise ConfigError(f'nobody in the room "{self.name}" has the device id "{to}"')
-        return slot
+        return member_id
 
     def _feed(self, feeds: "WeakSet[Feed[_T]]", capacity: int) -> Feed[_T]:
         feed: Feed[_T] = self._early.pop(id(feeds)) if id(feeds) in self._early else Feed(capacity)

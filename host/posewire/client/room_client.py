@@ -70,11 +70,11 @@ class RoomClient:
 
     @property
     def members(self) -> dict[int, RoomMember]:
-        """The members by their slots."""
+        """The members by their ids."""
         return self.room.members
 
     def counts(self) -> dict[tuple[int, int], StreamCount]:
-        """Return the counts by (slot, stream number)."""
+        """Return the counts by (member id, stream number)."""
         return self.room.counts()
 
     def poses(self) -> AsyncIterator[ReceivedPose]:

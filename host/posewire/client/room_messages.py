@@ -15,9 +15,9 @@ from posewire.wire.messages import MAX_MEMBER_MESSAGE, Message, dump_text
 
 @dataclass(frozen=True)
 class RoomMessage:
-    """A message of a member. ``data``: JSON, or bytes. ``to``: the slot of the one whom it is for; None: for all."""
+    """A message of a member. ``data``: JSON, or bytes. ``to``: the id of the one whom it is for; None: for all."""
 
-    slot: int
+    member_id: int
     device: str
     data: Any
     to: int | None
@@ -146,4 +146,4 @@ class RoomMessages:
 
 def _read_message(event: Mapping[str, Any]) -> RoomMessage:
     data = base64.b64decode(event["bytes"]) if "bytes" in event else event.get("data")
-    return RoomMessage(event["slot"], event["device"], data, event.get("to"), event["number"])
+    return RoomMessage(event["member_id"], event["device"], data, event.get("to"), event["number"])

@@ -113,7 +113,7 @@ class _Sender:
             "success_rate": self._sent / self._accepted if self._accepted else 1.0,
             "dropped": dict(self.dropped),
             **self.queue_status(),
-            **self._load.look(),
+            **self._load.measure(),
         }
 
     def _accepts(self) -> bool:
@@ -289,7 +289,7 @@ class PoseSender(_Sender):
                 continue
             size = await self._depart(Priority.POSE, item.at, partial(self._encode, item))
             if self._budget is not None and size is not None:
-                self._budget.take(size + WIRE_OVERHEAD - 4)
+                self._budget.spend(size + WIRE_OVERHEAD - 4)
 
     def _pause(self) -> float:
         return max(self._pacer.pause(), 0.0 if self._budget is None else self._budget.pause())

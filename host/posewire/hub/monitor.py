@@ -73,12 +73,12 @@ class ConnectionMonitor(Generic[C]):
         if limits.idle_after and (idle := now - self._messages[connection_id][1]) >= limits.idle_after:
             self._end(connection_id, connection, "idle", IDLE, f"no message for {idle:.0f} s")
         elif limits.ping_after and silent >= limits.ping_after:
-            taken = connection.taken
+            delivered = connection.delivered
             if asked is None or asked.answered(connection.last_received):
                 self.counters["pings"] += 1
-                self._asked[connection_id] = Liveness(now, taken)
+                self._asked[connection_id] = Liveness(now, delivered)
                 connection.ping()
-            elif not asked.gone(now, taken, limits.answer_within):
+            elif not asked.gone(now, delivered, limits.answer_within):
                 self._asked[connection_id] = asked
             else:
                 self._end(connection_id, connection, "zombies", INTERNAL_ERROR, "keepalive ping timeout")

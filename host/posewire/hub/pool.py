@@ -20,8 +20,8 @@ class Connection(Protocol):
         """The number of messages from the peer, signs of life not counted."""
 
     @property
-    def taken(self) -> int:
-        """How much the peer has taken of what it was sent, in bytes or messages; pings are not counted."""
+    def delivered(self) -> int:
+        """How much the peer has received of what it was sent, in bytes or messages; pings are not counted."""
 
     def send_text(self, text: str) -> None:
         """Send a text message."""

@@ -43,7 +43,7 @@ class StarletteConnection:
         self.messages = 0
         self.dropped = 0
         """Binary messages that were replaced by newer ones."""
-        self.taken = 0
+        self.delivered = 0
         """Messages that the server has passed on, which it does while the peer reads; pings do not count."""
         self._websocket = websocket
         self._queue: deque[str | bytes] = deque()
@@ -140,11 +140,11 @@ class StarletteConnection:
                     message = self._queue.popleft()
                     if isinstance(message, str):
                         await websocket.send_text(message)
-                        self.taken += message is not _PING
+                        self.delivered += message is not _PING
                     else:
                         self._binary -= 1
                         await websocket.send_bytes(message)
-                        self.taken += 1
+                        self.delivered += 1
                 self._something.clear()
                 if self._closing is None:
                     await self._something.wait()

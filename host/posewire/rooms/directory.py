@@ -70,13 +70,13 @@ class RoomDirectory:
         room.leave(member, reason)
         self._forget_if_empty(room)
 
-    def kick(self, room: Room, member: Member, slot: int, reason: str) -> None:
+    def kick(self, room: Room, member: Member, member_id: int, reason: str) -> None:
         """Let the owner of a room remove a member.
 
         Raises:
             RoomError: see ``Room.kick``.
         """
-        room.kick(member, slot, reason)
+        room.kick(member, member_id, reason)
         self._forget_if_empty(room)
 
     def describe(self) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ _KEPT_BYTES = 256 * 1024
 class FanOut:
     """Relays the frames of a room's members to their subscribers.
 
-    ``members`` is the room's own dictionary, by slot; call ``audience_changed`` whenever it or a subscription changed.
+    ``members`` is the room's own dictionary, by id; call ``audience_changed`` whenever it or a subscription changed.
     ``counters`` are the host's: deliveries and drops of all rooms, by kind.
     """
 
@@ -53,7 +53,7 @@ class FanOut:
         if "audio" not in member.publish:
             return 0
         self._keep(member, "audio", payload)
-        frame = RoomFrame("audio", payload, member.slot)
+        frame = RoomFrame("audio", payload, member.member_id)
         sent = 0
         for other in self._subscribers("audio", member):
             link = other.link
@@ -87,7 +87,7 @@ class FanOut:
         if header is None:
             raise PoseError("a pose packet of a version or kind that this host does not know")
         if header.kind is Kind.CONTROL:
-            raise PoseError("a control packet goes to a publisher: name its slot")
+            raise PoseError("a control packet goes to a publisher: name its member_id")
         if "pose" not in member.publish:
             raise RoomError('this member does not publish pose: join with "publish":["pose"]')
         stream = member.streams.get(header.stream)
@@ -97,7 +97,7 @@ class FanOut:
         if stream.key_wanted:
             self._ask_if_due(member, stream)
         self._keep(member, "pose", packet)
-        frame = RoomFrame("pose", packet, member.slot)
+        frame = RoomFrame("pose", packet, member.member_id)
         behind = stream.behind_for(header)
         droppable = header.layer > 0
         passed_over = []
@@ -106,7 +106,7 @@ class FanOut:
             link = other.link
             if (
                 link is not None
-                and (not behind or other.slot not in behind)
+                and (not behind or other.member_id not in behind)
                 and not (droppable and link.queued_bytes > LAYER_1_BYTES)
                 and link.send_room_frame(frame)
             ):
@@ -115,13 +115,13 @@ class FanOut:
                 passed_over.append(other)
         self._counters["pose_out"] += sent
         if header.kind is Kind.KEY:
-            stream.key_sent(other.slot for other in passed_over)
+            stream.key_sent(other.member_id for other in passed_over)
         for other in passed_over:
             self._pass_over(member, other, stream, header)
         return sent
 
-    def control_pose(self, subscriber: Member, slot: int, packet: bytes) -> None:
-        """Pass a subscriber's control packet on to the publisher in ``slot``.
+    def control_pose(self, subscriber: Member, member_id: int, packet: bytes) -> None:
+        """Pass a subscriber's control packet on to the publisher ``member_id``.
 
         Key requests of all subscribers become at most a few a second. Acknowledgements and byte budgets speak for one
         receiver, so they are passed on only where there is one; a budget holds until that one leaves or subscribes to
@@ -135,18 +135,20 @@ class FanOut:
         message = parse_control(packet)
         if message is None:
             raise PoseError("only control packets are sent to a publisher")
-        publisher = self._members.get(slot)
+        publisher = self._members.get(member_id)
         stream = publisher.streams.get(message.stream) if publisher is not None else None
         if publisher is None or stream is None:
-            raise RoomError(f"slot {slot} publishes no such pose stream", "not_in_room")
+            raise RoomError(f"member {member_id} publishes no such pose stream", "not_in_room")
         receivers = self._subscribers("pose", publisher)
         if subscriber not in receivers:
-            raise RoomError(f"subscribe to the poses of slot {slot} before asking it for anything", "room_denied")
+            raise RoomError(
+                f"subscribe to the poses of member {member_id} before asking it for anything", "room_denied"
+            )
         if message.control is Control.KEY_REQUEST:
             self._request_key(publisher, stream)
         elif len(receivers) == 1:
             if message.control is Control.RATE:
-                stream.rate = (subscriber.slot, packet)
+                stream.rate = (subscriber.member_id, packet)
             if publisher.link is not None:
                 publisher.link.send_pose_control(packet)
 
@@ -154,7 +156,7 @@ class FanOut:
 
     def follow(self, member: Member, publisher: Member) -> None:
         """Bring a member up to date on the pose streams of a publisher, where it subscribes to them."""
-        if publisher is not member and member.subscribe.wants("pose", publisher.slot, publisher.device):
+        if publisher is not member and member.subscribe.wants("pose", publisher.member_id, publisher.device):
             for stream in publisher.streams.values():
                 self._catch_up(member, publisher, stream)
 
@@ -162,7 +164,7 @@ class FanOut:
         """Forget what is known of a member as a subscriber."""
         for publisher in self._members.values():
             for stream in publisher.streams.values():
-                stream.forget(member.slot)
+                stream.forget(member.member_id)
             self.lift_budget(publisher, member)
 
     def repeat_budgets(self, publisher: Member) -> None:
@@ -175,7 +177,7 @@ class FanOut:
     def lift_budget(self, publisher: Member, subscriber: Member) -> None:
         """Lift the byte budget that a subscriber set for the streams of a publisher."""
         for stream in publisher.streams.values():
-            if stream.rate is not None and stream.rate[0] == subscriber.slot:
+            if stream.rate is not None and stream.rate[0] == subscriber.member_id:
                 stream.rate = None
                 if publisher.link is not None:
                     publisher.link.send_pose_control(control(Control.RATE, stream.number, 0, 0))
@@ -193,8 +195,8 @@ class FanOut:
         self._counters["pose_dropped"] += 1
         member.dropped["pose"] += 1
         if member.link is None or member.link.congested:
-            stream.miss(member.slot, header)
-        elif member.slot in stream.behind:
+            stream.miss(member.member_id, header)
+        elif member.member_id in stream.behind:
             self._recover(publisher, stream)
 
     def _drop_audio(self, member: Member) -> None:
@@ -218,19 +220,19 @@ class FanOut:
             return
         chain = stream.chain()
         if chain is None:
-            stream.wait_for_key(member.slot)
+            stream.wait_for_key(member.member_id)
             self._request_key(publisher, stream)
             return
         if not stream.is_short:
-            stream.wait_for_key(member.slot)
+            stream.wait_for_key(member.member_id)
             if self._make_snapshot(publisher, stream, chain):
                 return
-        self._send_chain(member.link, publisher.slot, chain)
-        stream.caught_up(member.slot)
+        self._send_chain(member.link, publisher.member_id, chain)
+        stream.caught_up(member.member_id)
 
-    def _send_chain(self, link: Link, slot: int, chain: Iterable[bytes]) -> None:
+    def _send_chain(self, link: Link, member_id: int, chain: Iterable[bytes]) -> None:
         for packet in chain:
-            link.send_room_frame(RoomFrame("pose", packet, slot), always=True)
+            link.send_room_frame(RoomFrame("pose", packet, member_id), always=True)
 
     def _recover(self, publisher: Member, stream: PoseStream) -> None:
         """Bring back who lags and has room again: by a snapshot where there is a chain, else by a key."""
@@ -250,17 +252,17 @@ class FanOut:
 
         def done(snapshot: bytes | None) -> None:
             stream.snapshot_pending = False
-            if self._members.get(publisher.slot) is not publisher:
+            if self._members.get(publisher.member_id) is not publisher:
                 return
             if snapshot is None or not stream.shorten(chain, count, snapshot):
                 if stream.behind:
                     self._request_key(publisher, stream)
                 return
-            for slot in stream.behind:
-                member = self._members.get(slot)
+            for member_id in stream.behind:
+                member = self._members.get(member_id)
                 if member is not None and member.link is not None and not member.link.congested:
-                    self._send_chain(member.link, publisher.slot, chain)
-                    stream.caught_up(slot)
+                    self._send_chain(member.link, publisher.member_id, chain)
+                    stream.caught_up(member_id)
 
         stream.snapshot_pending = self._snapshots.make(chain, done)
         return stream.snapshot_pending
@@ -281,12 +283,12 @@ class FanOut:
 
     def _subscribers(self, kind: RoomKind, publisher: Member) -> list[Member]:
         """Who gets a publisher's frames of a kind; looked up for each frame, so remembered until something changes."""
-        found = self._receivers.get((publisher.slot, kind))
+        found = self._receivers.get((publisher.member_id, kind))
         if found is None:
-            found = self._receivers[publisher.slot, kind] = [
+            found = self._receivers[publisher.member_id, kind] = [
                 other
                 for other in self._members.values()
                 if (other is not publisher or other.echo)
-                and other.subscribe.wants(kind, publisher.slot, publisher.device)
+                and other.subscribe.wants(kind, publisher.member_id, publisher.device)
             ]
         return found

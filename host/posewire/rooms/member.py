@@ -38,7 +38,7 @@ class Link(Protocol):
 class Member:
     """One member of a room. ``link`` is None while its connection is away and may still be resumed."""
 
-    slot: int
+    member_id: int
     device: str
     publish: frozenset[RoomKind]
     subscribe: Subscription
@@ -87,7 +87,7 @@ class Member:
     def describe(self) -> dict[str, Any]:
         """Return the JSON form that other members see."""
         described: dict[str, Any] = {
-            "slot": self.slot,
+            "member_id": self.member_id,
             "device": self.device,
             "role": self.role,
             "publish": sorted(self.publish),
@@ -100,7 +100,7 @@ class Member:
     def as_dict(self) -> dict[str, Any]:
         """Return for JSON what ``from_dict`` needs to make a member who is away."""
         return {
-            "slot": self.slot,
+            "member_id": self.member_id,
             "device": self.device,
             "role": self.role,
             "publish": sorted(self.publish),
@@ -117,7 +117,7 @@ class Member:
         """Return what ``as_dict`` gave, with no connection."""
         subscribe = Subscription(frozenset(saved["all"]), frozenset((kind, who) for kind, who in saved["some"]))
         return cls(
-            saved["slot"],
+            saved["member_id"],
             saved["device"],
             frozenset(saved["publish"]),
             subscribe,

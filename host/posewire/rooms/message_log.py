@@ -13,7 +13,7 @@ _ANSWERS = 100
 
 class _Kept(NamedTuple):
     number: int
-    slot: int
+    member_id: int
     to: int
     event: Mapping[str, Any]
     size: int
@@ -50,17 +50,19 @@ class MessageLog:
         if len(self._heard) > _DEVICES:
             self._heard.popitem(last=False)
 
-    def add(self, slot: int, to: int, event: Mapping[str, Any], size: int) -> None:
-        """Keep the message whose number is ``last``, from a slot to another one (0: to all)."""
-        self._kept.append(_Kept(self.last, slot, to, event, size))
+    def add(self, member_id: int, to: int, event: Mapping[str, Any], size: int) -> None:
+        """Keep the message whose number is ``last``, from a member to another one (0: to all)."""
+        self._kept.append(_Kept(self.last, member_id, to, event, size))
         self.held_bytes += size
         while len(self._kept) > _KEPT or self.held_bytes > _KEPT_BYTES:
             self.held_bytes -= self._kept.popleft().size
 
-    def since(self, after: int, slot: int) -> tuple[list[Mapping[str, Any]], int]:
+    def since(self, after: int, member_id: int) -> tuple[list[Mapping[str, Any]], int]:
         """Return what others said to a member after a number, and how many messages are no longer kept."""
         events = [
-            kept.event for kept in self._kept if kept.number > after and kept.slot != slot and kept.to in (0, slot)
+            kept.event
+            for kept in self._kept
+            if kept.number > after and kept.member_id != member_id and kept.to in (0, member_id)
         ]
         oldest = self._kept[0].number if self._kept else self.last + 1
         return events, max(0, oldest - 1 - after)

@@ -31,7 +31,7 @@ class PoseStream:
         self._behind: set[int] = set()
         self.snapshot_pending = False
         self.rate: tuple[int, bytes] | None = None
-        """The byte budget that holds: the subscriber's slot, its control packet."""
+        """The byte budget that holds: the subscriber's id, its control packet."""
 
         self.key_wanted = False
         """Somebody asked for a key too soon after another request: it is passed on when that is due."""
@@ -69,7 +69,7 @@ class PoseStream:
 
     @property
     def behind(self) -> frozenset[int]:
-        """Slots of the subscribers who cannot follow."""
+        """Ids of the subscribers who cannot follow."""
         return frozenset(self._behind)
 
     def shorten(self, chain: Sequence[bytes], count: int, snapshot: bytes) -> bool:
@@ -81,29 +81,29 @@ class PoseStream:
         return True
 
     def behind_for(self, header: Header) -> Collection[int]:
-        """Return the slots of the subscribers who cannot decode this packet: a key packet anybody can."""
+        """Return the ids of the subscribers who cannot decode this packet: a key packet anybody can."""
         return () if header.kind is Kind.KEY else self._behind
 
     def key_sent(self, except_for: Iterable[int]) -> None:
-        """Note that a key packet went to all but these slots: it brings back who was behind."""
+        """Note that a key packet went to all but these members: it brings back who was behind."""
         self._behind.intersection_update(except_for)
 
-    def miss(self, slot: int, header: Header) -> None:
+    def miss(self, member_id: int, header: Header) -> None:
         """Note that a subscriber did not get a packet."""
         if header.layer == 0:
-            self._behind.add(slot)
+            self._behind.add(member_id)
 
-    def wait_for_key(self, slot: int) -> None:
+    def wait_for_key(self, member_id: int) -> None:
         """Note that a subscriber has nothing to go on from."""
-        self._behind.add(slot)
+        self._behind.add(member_id)
 
-    def caught_up(self, slot: int) -> None:
+    def caught_up(self, member_id: int) -> None:
         """Note that a subscriber has the whole chain."""
-        self._behind.discard(slot)
+        self._behind.discard(member_id)
 
-    def forget(self, slot: int) -> None:
+    def forget(self, member_id: int) -> None:
         """Drop what is known of a subscriber who left."""
-        self._behind.discard(slot)
+        self._behind.discard(member_id)
 
     def may_request(self) -> bool:
         """Tell whether it is time to ask for a key or a snapshot, and count that as asked."""

@@ -34,11 +34,11 @@ class RecordingError(PosewireError):
 
 @dataclass(frozen=True)
 class Record:
-    """One record. ``time_us``: microseconds since the recording began; ``slot``: the member (0 for events)."""
+    """One record. ``time_us``: microseconds since the recording began; ``member_id``: the member (0 for events)."""
 
     time_us: int
     kind: int
-    slot: int
+    member_id: int
     payload: bytes
 
     def event(self) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class Record:
 
 def pack(record: Record) -> bytes:
     """Serialise a record."""
-    body = _HEAD.pack(len(record.payload), record.time_us, record.kind, record.slot) + record.payload
+    body = _HEAD.pack(len(record.payload), record.time_us, record.kind, record.member_id) + record.payload
     return body + _CHECK.pack(zlib.crc32(body))
 
 
@@ -127,7 +127,7 @@ def _records(path: Path) -> Iterator[tuple[Record, int]]:
         if file.read(len(MAGIC)) != MAGIC:
             raise RecordingError(f"{path} is no recording of a room")
         while len(head := file.read(_HEAD.size)) == _HEAD.size:
-            size, time_us, kind, slot = _HEAD.unpack(head)
+            size, time_us, kind, member_id = _HEAD.unpack(head)
             if size > _MAX_PAYLOAD:
                 return
             rest = file.read(size + _CHECK.size)
@@ -136,4 +136,4 @@ def _records(path: Path) -> Iterator[tuple[Record, int]]:
             payload = rest[:size]
             if _CHECK.unpack_from(rest, size)[0] != zlib.crc32(payload, zlib.crc32(head)):
                 return
-            yield Record(time_us, kind, slot, payload), file.tell()
+            yield Record(time_us, kind, member_id, payload), file.tell()

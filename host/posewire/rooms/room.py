@@ -1,4 +1,4 @@
-"""A room: its members, their slots and roles, and the fan-out of what they publish."""
+"""A room: its members, their ids and roles, and the fan-out of what they publish."""
 
 import base64
 from collections import Counter
@@ -14,7 +14,7 @@ from posewire.rooms.settings import RoomSettings
 from posewire.rooms.snapshots import SnapshotMaker
 from posewire.wire.messages import AudioParams, MemberMessage, RoomKind, Subscription
 
-_SLOTS = 255
+_MEMBER_IDS = 255
 _REPLAY_BYTES = 24 * 1024
 """Of base64 in one ``replay`` message: an ESP32 could not take more at once."""
 
@@ -46,7 +46,7 @@ class Room:
         self.log = MessageLog()
         """The members' messages."""
 
-        self._last_slot = 0
+        self._last_member_id = 0
         self._banned: set[str] = set()
 
     # --- coming and going
@@ -78,7 +78,7 @@ class Room:
             raise RoomError(f'the room "{self.name}" is locked', "room_locked")
         if earlier is None and len(self.members) >= self.settings.max_members:
             raise RoomError(f'the room "{self.name}" is full ({self.settings.max_members} members)', "too_many")
-        member = Member(self._free_slot(), device, publish, subscribe, link, echo, messages=messages, audio=audio)
+        member = Member(self._free_member_id(), device, publish, subscribe, link, echo, messages=messages, audio=audio)
         member.messages_after = self.log.last
         member.role = "member" if self.members else "owner"
         if earlier is not None:
@@ -86,7 +86,7 @@ class Room:
             member.messages_after = earlier.messages_after
             self.leave(earlier, "replaced")
         self._tell(self.members.values(), "joined", member=member.describe())
-        self.members[member.slot] = member
+        self.members[member.member_id] = member
         self.fan_out.audience_changed()
         self.welcome(member)
         return member
@@ -96,7 +96,13 @@ class Room:
         members = [other.describe() for other in self.members.values()]
         extra = {"last_message": self.log.last} if member.messages else {}
         self._tell(
-            [member], "welcome", slot=member.slot, role=member.role, locked=self.locked, members=members, **extra
+            [member],
+            "welcome",
+            member_id=member.member_id,
+            role=member.role,
+            locked=self.locked,
+            members=members,
+            **extra,
         )
         for publisher in self.members.values():
             self.fan_out.follow(member, publisher)
@@ -104,11 +110,11 @@ class Room:
 
     def leave(self, member: Member, reason: str = "left") -> None:
         """Remove a member and tell the others; the owner's role passes on."""
-        if self.members.get(member.slot) is not member:
+        if self.members.get(member.member_id) is not member:
             return
-        del self.members[member.slot]
+        del self.members[member.member_id]
         self.fan_out.audience_changed()
-        self._tell(self.members.values(), "left", slot=member.slot, reason=reason)
+        self._tell(self.members.values(), "left", member_id=member.member_id, reason=reason)
         if member.role == "owner" and self.members:
             self._make_owner(next(iter(self.members.values())))
         self.fan_out.member_left(member)
@@ -118,7 +124,7 @@ class Room:
         if member.link is not None:
             member.link = None
             self.fan_out.drop_waiting(member)
-            self._tell(self.members.values(), "away", slot=member.slot)
+            self._tell(self.members.values(), "away", member_id=member.member_id)
 
     def back(self, member: Member, link: Link, audio: AudioParams | None = None) -> None:
         """Give a member who was away its new connection; ``welcome`` follows when that has said hello."""
@@ -127,13 +133,13 @@ class Room:
         self.fan_out.drop_waiting(member)
         if was_away or member.format != format_before:
             others = [other for other in self.members.values() if other is not member]
-            self._tell(others, "back", slot=member.slot, **member.format)
+            self._tell(others, "back", member_id=member.member_id, **member.format)
 
     def close(self, reason: str) -> None:
         """Remove all members; they are told why."""
         for member in list(self.members.values()):
             self._tell([member], "closed", reason=reason)
-            self.members.pop(member.slot)
+            self.members.pop(member.member_id)
             if member.link is not None:
                 member.link.removed()
         self.fan_out.audience_changed()
@@ -143,7 +149,7 @@ class Room:
         return {
             "locked": self.locked,
             "banned": sorted(self._banned),
-            "last_slot": self._last_slot,
+            "last_member_id": self._last_member_id,
             "messages": self.log.as_dict(),
             "members": [member.as_dict() for member in self.members.values()],
         }
@@ -152,10 +158,10 @@ class Room:
         """Make this new room what another one was; all of its members are away."""
         self.locked = saved["locked"]
         self._banned = set(saved["banned"])
-        self._last_slot = saved["last_slot"]
+        self._last_member_id = saved["last_member_id"]
         if "messages" in saved:
             self.log.restore(saved["messages"])
-        self.members.update({member["slot"]: Member.from_dict(member) for member in saved["members"]})
+        self.members.update({member["member_id"]: Member.from_dict(member) for member in saved["members"]})
         self.fan_out.audience_changed()
 
     # --- what members may ask
@@ -166,9 +172,9 @@ class Room:
         self.fan_out.audience_changed()
         self._tell([member], "subscribed", subscribe=sorted(subscribe.kinds))
         for publisher in self.members.values():
-            if not before.wants("pose", publisher.slot, publisher.device):
+            if not before.wants("pose", publisher.member_id, publisher.device):
                 self.fan_out.follow(member, publisher)
-            elif not subscribe.wants("pose", publisher.slot, publisher.device):
+            elif not subscribe.wants("pose", publisher.member_id, publisher.device):
                 self.fan_out.lift_budget(publisher, member)
 
     def lock(self, member: Member, locked: bool) -> None:
@@ -181,14 +187,15 @@ class Room:
         self.locked = locked
         self._tell(self.members.values(), "locked", locked=locked)
 
-    def kick(self, member: Member, slot: int, reason: str) -> Member:
+    def kick(self, member: Member, member_id: int, reason: str) -> Member:
         """Remove a member, who cannot join this room again as long as it lasts.
 
         Raises:
-            RoomError: the member does not own the room (``not_owner``), the slot is empty (``not_in_room``) or its own.
+            RoomError: the member does not own the room (``not_owner``), there is no such member (``not_in_room``) or
+                it is this one.
         """
         self._require_owner(member)
-        other = self._member(slot)
+        other = self._member(member_id)
         if other is member:
             raise RoomError("the owner of a room cannot kick itself: leave instead")
         self._banned.add(other.device)
@@ -198,35 +205,35 @@ class Room:
             other.link.removed()
         return other
 
-    def pass_on(self, member: Member, slot: int) -> None:
+    def pass_on(self, member: Member, member_id: int) -> None:
         """Make another member the owner.
 
         Raises:
-            RoomError: the member does not own the room (``not_owner``), the slot is empty (``not_in_room``).
+            RoomError: the member does not own the room (``not_owner``), there is no such member (``not_in_room``).
         """
         self._require_owner(member)
-        heir = self._member(slot)
+        heir = self._member(member_id)
         member.role = "member"
         self._make_owner(heir)
 
-    def replay(self, member: Member, slot: int, frames: int) -> None:
+    def replay(self, member: Member, member_id: int, frames: int) -> None:
         """Send a member the last frames of another, oldest first, as ``replay`` messages; the last one says ``end``.
 
         Raises:
-            RoomError: the slot is empty (``not_in_room``).
+            RoomError: there is no such member (``not_in_room``).
         """
-        kept = list(self._member(slot).last_frames)[-frames:]
+        kept = list(self._member(member_id).last_frames)[-frames:]
         now = monotonic()
         part: list[dict[str, Any]] = []
         size = 0
         for at, kind, payload in kept:
             data = base64.b64encode(payload).decode()
             if part and size + len(data) > _REPLAY_BYTES:
-                self._tell([member], "replay", slot=slot, frames=part, end=False)
+                self._tell([member], "replay", member_id=member_id, frames=part, end=False)
                 part, size = [], 0
             part.append({"age_ms": round((now - at) * 1000), "kind": kind, "data": data})
             size += len(data)
-        self._tell([member], "replay", slot=slot, frames=part, end=True)
+        self._tell([member], "replay", member_id=member_id, frames=part, end=True)
 
     def send_message(self, member: Member, message: MemberMessage) -> None:
         """Pass a message on to the members who take part in messages, or to one of them; tell the sender.
@@ -234,7 +241,7 @@ class Room:
         A message whose number was heard before is not passed on again.
 
         Raises:
-            RoomError: the slot is empty, or its member takes no messages (``not_in_room``).
+            RoomError: there is no such member, or it takes no messages (``not_in_room``).
         """
         delivered = self.log.answer(member.device, message.number)
         if delivered is None:
@@ -246,16 +253,16 @@ class Room:
         if message.to:
             receivers = [self._member(message.to)]
             if not receivers[0].messages:
-                raise RoomError(f"the member in slot {message.to} takes no messages", "not_in_room")
+                raise RoomError(f"member {message.to} takes no messages", "not_in_room")
         else:
             receivers = [other for other in self.members.values() if other.messages and other is not member]
         self.log.last += 1
         self.fan_out.frames += 1  # a room where members talk is not idle
-        fields: dict[str, Any] = {"number": self.log.last, "slot": member.slot, "device": member.device}
+        fields: dict[str, Any] = {"number": self.log.last, "member_id": member.member_id, "device": member.device}
         if message.to:
             fields["to"] = message.to
         fields |= message.content
-        self.log.add(member.slot, message.to, fields, message.size)
+        self.log.add(member.member_id, message.to, fields, message.size)
         self._tell(receivers, "message", **fields)
         return sum(other.link is not None for other in receivers)
 
@@ -264,7 +271,7 @@ class Room:
 
         The end is marked by ``caught_up``, with the number of those that are no longer kept.
         """
-        events, missed = self.log.since(max(after, member.messages_after), member.slot)
+        events, missed = self.log.since(max(after, member.messages_after), member.member_id)
         missed += max(0, member.messages_after - after)
         for fields in events:
             self._tell([member], "message", **fields)
@@ -279,22 +286,22 @@ class Room:
 
     def _make_owner(self, heir: Member) -> None:
         heir.role = "owner"
-        self._tell(self.members.values(), "role", slot=heir.slot, role="owner")
+        self._tell(self.members.values(), "role", member_id=heir.member_id, role="owner")
 
     def _require_owner(self, member: Member) -> None:
         if member.role != "owner":
             raise RoomError("only the owner of the room may do that", "not_owner")
 
-    def _member(self, slot: int) -> Member:
-        member = self.members.get(slot)
+    def _member(self, member_id: int) -> Member:
+        member = self.members.get(member_id)
         if member is None:
-            raise RoomError(f'nobody is in slot {slot} of the room "{self.name}"', "not_in_room")
+            raise RoomError(f'the room "{self.name}" has no member {member_id}', "not_in_room")
         return member
 
-    def _free_slot(self) -> int:
-        for step in range(1, _SLOTS + 1):
-            slot = (self._last_slot + step - 1) % _SLOTS + 1
-            if slot not in self.members:
-                self._last_slot = slot
-                return slot
-        raise RoomError("no free slot", "too_many")
+    def _free_member_id(self) -> int:
+        for step in range(1, _MEMBER_IDS + 1):
+            member_id = (self._last_member_id + step - 1) % _MEMBER_IDS + 1
+            if member_id not in self.members:
+                self._last_member_id = member_id
+                return member_id
+        raise RoomError(f'the room "{self.name}" has no free member id', "too_many")

@@ -70,7 +70,7 @@ def stream(board: SimBoard) -> Iterator[SimBoard]:
     with board:
         board.wait_connected(20)
         motion = np.random.default_rng(2).random((_LANDMARK_FRAMES, 33, 4)).astype(np.float32)
-        board.wait(lambda: board.snapshot()["room_slot"], 20, "the room")
+        board.wait(lambda: board.snapshot()["member_id"], 20, "the room")
         board.camera.play(motion, fps=30, kind="body33", loop=True)
         yield board
 

@@ -67,7 +67,7 @@ class SoakHost:
                 ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
                 socket.send(json.dumps({"type": "mcp", "payload": ping}))
             case "room":
-                room = {"type": "room", "event": "welcome", "room": message["room"], "slot": 1, "role": "owner"}
+                room = {"type": "room", "event": "welcome", "room": message["room"], "member_id": 1, "role": "owner"}
                 socket.send(json.dumps(room))
             case "listen" if message["state"] == "start":
                 threading.Thread(target=self._speak, args=(socket,), daemon=True).start()

@@ -12,8 +12,7 @@ from posewire.boards.profiles import PROFILES
 from posewire.errors import PosewireError, UpdateError, WireError
 from posewire.update.bundle import Bundle, build_app, read_image
 from posewire.update.settings import UpdateSettings
-from posewire.wire.messages import Message
-from posewire.wire.messages import field as message_field
+from posewire.wire.messages import Message, get_field
 
 Send = Callable[[Mapping[str, Any]], None]
 Stage = Literal["asking", "building", "sending", "restarting", "done", "rolled_back", "failed"]
@@ -121,7 +120,7 @@ class UpdateService:
         Raises:
             WireError: a field is missing or of the wrong type.
         """
-        event = message_field(message, "event", str)
+        event = get_field(message, "event", str)
         update = self.get(device_id)
         if update is None or (update.over and event != "rolled_back"):
             return
@@ -138,9 +137,9 @@ class UpdateService:
                 update.stage = "restarting"
                 update.done = update.total
             case "committed":
-                self._finish(update, message_field(message, "version", str, ""))
+                self._finish(update, get_field(message, "version", str, ""))
             case "rolled_back":
-                update.running = message_field(message, "version", str, "")[:64]
+                update.running = get_field(message, "version", str, "")[:64]
                 self._end(update, "rolled_back")
                 update.code = "rolled_back"
                 update.message = "the new version did not reach the host; the one before it runs again"
@@ -156,15 +155,15 @@ class UpdateService:
     # --- inside
 
     def _on_state(self, update: DeviceUpdate, send: Send, message: Message) -> None:
-        update.running = message_field(message, "version", str, "")[:64]
+        update.running = get_field(message, "version", str, "")[:64]
         if update.bundle is not None:
             if update.kind == "image" and not isinstance(message.get("image"), dict):
                 self._fail(update, "no_partition", "this board has no second application partition")
                 return
             self._begin(update, send)
             return
-        heap = message_field(message, "heap", int, LEAST_HEAP)
-        if message_field(message, "code", str, "files") != "files" and heap < LEAST_HEAP:
+        heap = get_field(message, "heap", int, LEAST_HEAP)
+        if get_field(message, "code", str, "files") != "files" and heap < LEAST_HEAP:
             self._fail(
                 update,
                 "needs_image",
@@ -172,9 +171,9 @@ class UpdateService:
                 "files: send an image with the new version in it (--image), or flash it",
             )
             return
-        arch = message_field(message, "arch", str)[:20]
-        versions = message_field(message, "mpy", int), message_field(message, "mpy_sub", int, 0)
-        profile = message_field(message, "profile", str, "full")
+        arch = get_field(message, "arch", str)[:20]
+        versions = get_field(message, "mpy", int), get_field(message, "mpy_sub", int, 0)
+        profile = get_field(message, "profile", str, "full")
         update.stage = "building"
         task = asyncio.create_task(self._build(update, arch, *versions, profile if profile in PROFILES else "full"))
         self._tasks.add(task)
@@ -215,21 +214,21 @@ class UpdateService:
     def _on_want(self, update: DeviceUpdate, send: Send, message: Message) -> None:
         if update.bundle is None or update.stage != "sending":
             return
-        name, offset = message_field(message, "name", str), message_field(message, "offset", int)
+        name, offset = get_field(message, "name", str), get_field(message, "offset", int)
         try:
-            piece = update.bundle.piece(name, offset, min(message_field(message, "count", int), PIECE_MAX))
+            piece = update.bundle.piece(name, offset, min(get_field(message, "count", int), PIECE_MAX))
         except UpdateError as error:
             self._fail(update, error.code, str(error))
             send({"type": "update", "action": "cancel"})
             raise WireError(str(error)) from None
-        update.total = max(0, message_field(message, "total", int, 0)) or update.total
-        update.done = max(0, min(message_field(message, "done", int, 0), update.total))
+        update.total = max(0, get_field(message, "total", int, 0)) or update.total
+        update.done = max(0, min(get_field(message, "done", int, 0), update.total))
         data = base64.b64encode(piece).decode()
         send({"type": "update", "action": "data", "name": name, "offset": offset, "data": data})
 
     def _on_failed(self, update: DeviceUpdate, message: Message) -> None:
-        code = message_field(message, "code", str, "update_failed")[:40]
-        text = message_field(message, "message", str, "")[:300]
+        code = get_field(message, "code", str, "update_failed")[:40]
+        text = get_field(message, "message", str, "")[:300]
         if code == "busy" and update.busy < len(_BUSY_PAUSES):
             pause = _BUSY_PAUSES[update.busy]
             update.busy += 1

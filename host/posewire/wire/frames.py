@@ -22,11 +22,11 @@ class FrameType(IntEnum):
 
 
 class Frame(NamedTuple):
-    """One binary frame. ``slot`` is the room member it comes from (0: the device or the host itself)."""
+    """One binary frame. ``member_id`` is the room member it comes from (0: the device or the host itself)."""
 
     type: int
     payload: bytes
-    slot: int = 0
+    member_id: int = 0
     timestamp_ms: int = 0
 
 
@@ -41,7 +41,7 @@ def parse_frame(message: bytes, protocol: int) -> Frame:
     if protocol == 3:
         if len(message) < _V3.size:
             raise FrameError(f"a protocol 3 frame has a 4-byte header; got {len(message)} bytes")
-        kind, slot, size = _V3.unpack_from(message)
+        kind, member_id, size = _V3.unpack_from(message)
         timestamp, header = 0, _V3.size
     else:
         if len(message) < _V2.size:
@@ -49,33 +49,33 @@ def parse_frame(message: bytes, protocol: int) -> Frame:
         version, kind, reserved, timestamp, size = _V2.unpack_from(message)
         if version != 2:
             raise FrameError(f"the version field of a protocol 2 frame must be 2; got {version}")
-        slot, header = reserved & 0xFF, _V2.size
+        member_id, header = reserved & 0xFF, _V2.size
     if size != len(message) - header:
         raise FrameError(f"the frame announces {size} payload bytes; {len(message) - header} follow")
-    return Frame(kind, message[header:], slot, timestamp)
+    return Frame(kind, message[header:], member_id, timestamp)
 
 
-def build_frame(kind: int, payload: bytes, protocol: int, slot: int = 0, timestamp_ms: int = 0) -> bytes:
+def build_frame(kind: int, payload: bytes, protocol: int, member_id: int = 0, timestamp_ms: int = 0) -> bytes:
     """Build the binary message for one frame.
 
     Raises:
         FrameError: the payload does not fit (protocol 3: 65535 bytes), or protocol 1 cannot carry ``kind``.
     """
-    return frame_header(kind, len(payload), protocol, slot, timestamp_ms) + payload
+    return frame_header(kind, len(payload), protocol, member_id, timestamp_ms) + payload
 
 
-def frame_header(kind: int, size: int, protocol: int, slot: int = 0, timestamp_ms: int = 0) -> bytes:
+def frame_header(kind: int, size: int, protocol: int, member_id: int = 0, timestamp_ms: int = 0) -> bytes:
     """Build the header of a frame whose payload has ``size`` bytes; frame protocol 1 has none.
 
     Raises:
         FrameError: see ``build_frame``.
     """
     if protocol == 1:
-        if kind != FrameType.AUDIO or slot:
+        if kind != FrameType.AUDIO or member_id:
             raise FrameError("frame protocol 1 carries only the peer's own audio")
         return b""
     if protocol == 3:
         if size > 0xFFFF:
             raise FrameError(f"a protocol 3 payload is at most 65535 bytes; got {size}")
-        return _V3.pack(kind, slot, size)
-    return _V2.pack(2, kind, slot, timestamp_ms & 0xFFFFFFFF, size)
+        return _V3.pack(kind, member_id, size)
+    return _V2.pack(2, kind, member_id, timestamp_ms & 0xFFFFFFFF, size)

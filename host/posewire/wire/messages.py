@@ -38,7 +38,7 @@ def dump_text(message: Mapping[str, Any]) -> str:
     return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
 
 
-def field(message: Mapping[str, Any], name: str, kind: type[_T], default: _T | None = None) -> _T:
+def get_field(message: Mapping[str, Any], name: str, kind: type[_T], default: _T | None = None) -> _T:
     """Return a field of the wanted type; a missing (or null) field gives ``default`` if there is one.
 
     Raises:
@@ -106,10 +106,10 @@ def parse_audio(params: Message) -> AudioParams:
         WireError: a field is there but makes no sense.
     """
     return AudioParams(
-        field(params, "format", str, "opus"),
-        _between(field(params, "sample_rate", int, 16000), 8000, 48000, "sample_rate"),
-        _between(field(params, "channels", int, 1), 1, 2, "channels"),
-        _between(field(params, "frame_duration", int, 60), 5, 120, "frame_duration"),
+        get_field(params, "format", str, "opus"),
+        _between(get_field(params, "sample_rate", int, 16000), 8000, 48000, "sample_rate"),
+        _between(get_field(params, "channels", int, 1), 1, 2, "channels"),
+        _between(get_field(params, "frame_duration", int, 60), 5, 120, "frame_duration"),
     )
 
 
@@ -119,13 +119,13 @@ def parse_hello(message: Message) -> Hello:
     Raises:
         WireError: a field is there but makes no sense.
     """
-    features = field(message, "features", dict, {})
-    device = field(message, "device", dict, {})
+    features = get_field(message, "features", dict, {})
+    device = get_field(message, "device", dict, {})
     audio = None
     if message.get("audio_params") is not None:
-        params = field(message, "audio_params", dict)
+        params = get_field(message, "audio_params", dict)
         audio = parse_audio(params)
-    codecs = tuple(name for name in field(features, "codecs", list, []) if isinstance(name, str))
+    codecs = tuple(name for name in get_field(features, "codecs", list, []) if isinstance(name, str))
     if not codecs and audio is not None:
         codecs = (audio.format,)
     version = message.get("version")
@@ -135,12 +135,12 @@ def parse_hello(message: Message) -> Hello:
         codecs=codecs,
         mcp=bool(features.get("mcp")),
         pose=bool(features.get("pose")),
-        resume=field(message, "resume", str, "") or None,
-        board=field(device, "board", str, "")[:64],
-        firmware=field(device, "firmware", str, "")[:64],
+        resume=get_field(message, "resume", str, "") or None,
+        board=get_field(device, "board", str, "")[:64],
+        firmware=get_field(device, "firmware", str, "")[:64],
         update=bool(features.get("update")),
         telemetry=bool(features.get("telemetry")),
-        max_message=max(0, field(device, "max_message", int, 0)),
+        max_message=max(0, get_field(device, "max_message", int, 0)),
     )
 
 
@@ -159,15 +159,15 @@ def parse_listen(message: Message) -> Listen:
     Raises:
         WireError: ``state`` is none of start, stop, detect.
     """
-    state = field(message, "state", str)
+    state = get_field(message, "state", str)
     match state:
         case "start":
-            mode = field(message, "mode", str, "auto")
+            mode = get_field(message, "mode", str, "auto")
             return Listen("start", "manual" if mode == "manual" else "realtime" if mode == "realtime" else "auto")
         case "stop":
             return Listen("stop")
         case "detect":
-            text = field(message, "text", str).strip()
+            text = get_field(message, "text", str).strip()
             if not text:
                 raise WireError('"listen" detect needs a "text"')
             return Listen("detect", text=text[:2000])
@@ -177,7 +177,7 @@ def parse_listen(message: Message) -> Listen:
 
 @dataclass(frozen=True)
 class Subscription:
-    """What a member wants: kinds from everybody, and kinds from single members (by slot, or by device)."""
+    """What a member wants: kinds from everybody, and kinds from single members (by id, or by device)."""
 
     all: frozenset[RoomKind] = frozenset()
     some: frozenset[tuple[RoomKind, int | str]] = frozenset()
@@ -187,9 +187,9 @@ class Subscription:
         """Every kind that it mentions."""
         return self.all | {kind for kind, _ in self.some}
 
-    def wants(self, kind: RoomKind, slot: int, device: str) -> bool:
+    def wants(self, kind: RoomKind, member_id: int, device: str) -> bool:
         """Tell whether frames of a kind from that member are wanted."""
-        return kind in self.all or (bool(self.some) and ((kind, slot) in self.some or (kind, device) in self.some))
+        return kind in self.all or (bool(self.some) and ((kind, member_id) in self.some or (kind, device) in self.some))
 
 
 RoomVerb = Literal[
@@ -200,7 +200,7 @@ _VERBS: frozenset[str] = frozenset(get_args(RoomVerb))
 
 @dataclass(frozen=True)
 class MemberMessage:
-    """A message from one member to others. ``to``: the slot of the only receiver; 0: all. ``content``: what is passed
+    """A message from one member to others. ``to``: the id of the only receiver; 0: all. ``content``: what is passed
     on, ``{"data": …}`` or ``{"bytes": base64}``, of ``size`` bytes. ``number``: the sender's, ascending.
     """
 
@@ -215,8 +215,8 @@ class RoomAction:
     """``room`` from a peer.
 
     ``echo``: the member also gets its own frames, to measure the way to the host and back. ``open``: joining creates
-    the room when it is not there. ``slot``: the member that ``kick``, ``role`` and ``replay`` are about. ``frames``:
-    how many of its last frames ``replay`` wants (1 … 100). ``messages``: whether the member takes part in messages.
+    the room when it is not there. ``member_id``: whom ``kick``, ``role`` and ``replay`` are about. ``frames``: how
+    many of its last frames ``replay`` wants (1 … 100). ``messages``: whether the member takes part in messages.
     ``message``: of ``send``. ``after``: the number of the last message that the member has, of ``catch_up``.
     """
 
@@ -226,7 +226,7 @@ class RoomAction:
     subscribe: Subscription = Subscription()
     echo: bool = False
     open: bool = True
-    slot: int = 0
+    member_id: int = 0
     reason: str = ""
     frames: int = 0
     messages: bool = False
@@ -238,41 +238,41 @@ def parse_room(message: Message) -> RoomAction:
     """Read a ``room`` message of a peer.
 
     Raises:
-        WireError: unknown action, a room name that is empty or longer than 64, an unknown kind, a slot out of range.
+        WireError: unknown action, a room name that is empty or longer than 64, an unknown kind, an id out of range.
     """
-    action = field(message, "action", str)
+    action = get_field(message, "action", str)
     if action not in _VERBS:
         raise WireError(f'"room" action must be one of {", ".join(sorted(_VERBS))}; got "{action[:40]}"')
     verb = cast(RoomVerb, action)
     match verb:
         case "create" | "join":
-            room = field(message, "room", str)
+            room = get_field(message, "room", str)
             if not 1 <= len(room) <= 64 or not room.isprintable():
                 raise WireError("a room name has 1 to 64 printable characters")
             return RoomAction(
                 verb,
                 room,
-                _kinds(field(message, "publish", list, []), "publish"),
-                _subscription(field(message, "subscribe", list, [])),
-                field(message, "echo", bool, False),
-                field(message, "create", bool, True),
-                messages=field(message, "messages", bool, False),
+                _kinds(get_field(message, "publish", list, []), "publish"),
+                _subscription(get_field(message, "subscribe", list, [])),
+                get_field(message, "echo", bool, False),
+                get_field(message, "create", bool, True),
+                messages=get_field(message, "messages", bool, False),
             )
         case "send":
-            return RoomAction(verb, field(message, "room", str, ""), message=_member_message(message))
+            return RoomAction(verb, get_field(message, "room", str, ""), message=_member_message(message))
         case "catch_up":
-            return RoomAction(verb, after=_between(field(message, "after", int), 0, _LARGEST, "after"))
+            return RoomAction(verb, after=_between(get_field(message, "after", int), 0, _LARGEST, "after"))
         case "subscribe":
-            return RoomAction(verb, subscribe=_subscription(field(message, "subscribe", list)))
+            return RoomAction(verb, subscribe=_subscription(get_field(message, "subscribe", list)))
         case "kick":
-            return RoomAction(verb, slot=_slot(message), reason=field(message, "reason", str, "")[:80])
+            return RoomAction(verb, member_id=_member_id(message), reason=get_field(message, "reason", str, "")[:80])
         case "role":
-            if field(message, "role", str, "owner") != "owner":
+            if get_field(message, "role", str, "owner") != "owner":
                 raise WireError('"role" passes on the role "owner"; no other role can be given')
-            return RoomAction(verb, slot=_slot(message))
+            return RoomAction(verb, member_id=_member_id(message))
         case "replay":
-            frames = _between(field(message, "frames", int, MAX_REPLAY), 1, MAX_REPLAY, "frames")
-            return RoomAction(verb, slot=_slot(message), frames=frames)
+            frames = _between(get_field(message, "frames", int, MAX_REPLAY), 1, MAX_REPLAY, "frames")
+            return RoomAction(verb, member_id=_member_id(message), frames=frames)
         case _:
             return RoomAction(verb)
 
@@ -290,12 +290,12 @@ _LARGEST = 2**53 - 1
 
 
 def _member_message(message: Message) -> MemberMessage:
-    number = _between(field(message, "number", int), 0, _LARGEST, "number")
-    to = _slot(message, "to") if message.get("to") is not None else 0
+    number = _between(get_field(message, "number", int), 0, _LARGEST, "number")
+    to = _member_id(message, "to") if message.get("to") is not None else 0
     if ("data" in message) == ("bytes" in message):
         raise WireError('"send" has "data" or "bytes"')
     if "bytes" in message:
-        encoded = field(message, "bytes", str)
+        encoded = get_field(message, "bytes", str)
         try:
             size = len(base64.b64decode(encoded, validate=True))
         except ValueError:
@@ -309,8 +309,8 @@ def _member_message(message: Message) -> MemberMessage:
     return MemberMessage(number, to, content, size)
 
 
-def _slot(message: Message, name: str = "slot") -> int:
-    return _between(field(message, name, int), 1, 255, name)
+def _member_id(message: Message, name: str = "member_id") -> int:
+    return _between(get_field(message, name, int), 1, 255, name)
 
 
 def _subscription(entries: Sequence[Any]) -> Subscription:
@@ -320,13 +320,13 @@ def _subscription(entries: Sequence[Any]) -> Subscription:
         if not isinstance(entry, dict):
             continue
         (kind,) = _kinds([entry.get("kind")], "subscribe")
-        slot, device = entry.get("slot"), entry.get("device")
-        if isinstance(slot, int) and not isinstance(slot, bool) and device is None:
-            some.add((kind, _between(slot, 1, 255, "slot")))
-        elif isinstance(device, str) and slot is None:
+        member_id, device = entry.get("member_id"), entry.get("device")
+        if isinstance(member_id, int) and not isinstance(member_id, bool) and device is None:
+            some.add((kind, _between(member_id, 1, 255, "member_id")))
+        elif isinstance(device, str) and member_id is None:
             some.add((kind, device.lower()[:64]))
         else:
-            raise WireError('"subscribe" names a single member by "slot" (a number) or by "device" (a string)')
+            raise WireError('"subscribe" names a single member by "member_id" (a number) or by "device" (a string)')
     if len(some) > _MAX_SINGLES:
         raise WireError(f'"subscribe" names at most {_MAX_SINGLES} single members', "too_many")
     return Subscription(_kinds(everybody, "subscribe"), frozenset(some))

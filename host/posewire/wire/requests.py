@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from posewire.errors import WireError
-from posewire.wire.messages import Message, field
+from posewire.wire.messages import Message, get_field
 
 _MAX_ID = 64
 _MAX_THINGS = 64
@@ -21,7 +21,7 @@ class Abort:
 
 def parse_abort(message: Message) -> Abort:
     """Read an ``abort``."""
-    return Abort(field(message, "reason", str, "")[:40])
+    return Abort(get_field(message, "reason", str, "")[:40])
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class DeviceError:
 
 def parse_device_error(message: Message) -> DeviceError:
     """Read an ``error``."""
-    return DeviceError(field(message, "code", str, "")[:40], field(message, "message", str, "")[:200])
+    return DeviceError(get_field(message, "code", str, "")[:40], get_field(message, "message", str, "")[:200])
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def parse_mcp(message: Message) -> Mcp:
     Raises:
         WireError: the payload has neither a method nor an integer id.
     """
-    payload = field(message, "payload", dict)
+    payload = get_field(message, "payload", dict)
     if not isinstance(payload.get("method"), str):
         number = payload.get("id")
         if not isinstance(number, int) or isinstance(number, bool):
@@ -107,7 +107,7 @@ def parse_iot(message: Message) -> Iot:
         raise WireError('"iot" needs "descriptors" or "states"')
     methods: list[IotMethod] = []
     for thing, descriptor in _things(message, "descriptors"):
-        offered = field(descriptor, "methods", dict, {})
+        offered = get_field(descriptor, "methods", dict, {})
         if len(offered) > _MAX_METHODS:
             raise WireError(f"a thing has at most {_MAX_METHODS} methods")
         for name, spec in offered.items():
@@ -120,19 +120,19 @@ def parse_iot(message: Message) -> Iot:
             )
     states = None
     if message.get("states") is not None:
-        states = {thing: field(entry, "state", dict, {}) for thing, entry in _things(message, "states")}
+        states = {thing: get_field(entry, "state", dict, {}) for thing, entry in _things(message, "states")}
     return Iot(tuple(methods), states)
 
 
 def _things(message: Message, name: str) -> list[tuple[str, Message]]:
-    entries = field(message, name, list, [])
+    entries = get_field(message, name, list, [])
     if len(entries) > _MAX_THINGS:
         raise WireError(f'"{name}" lists at most {_MAX_THINGS} things')
     things = []
     for entry in entries:
         if not isinstance(entry, dict):
             raise WireError(f'"{name}" is a list of objects')
-        things.append((field(entry, "name", str)[:_MAX_ID], entry))
+        things.append((get_field(entry, "name", str)[:_MAX_ID], entry))
     return things
 
 
@@ -150,8 +150,8 @@ def parse_server(message: Message) -> ServerCommand:
     Raises:
         WireError: the action is neither ``restart`` nor ``update_config``.
     """
-    secret = field(field(message, "content", dict, {}), "secret", str, "")
-    match field(message, "action", str):
+    secret = get_field(get_field(message, "content", dict, {}), "secret", str, "")
+    match get_field(message, "action", str):
         case "restart":
             return ServerCommand("restart", secret)
         case "update_config":
@@ -178,11 +178,11 @@ def parse_state(message: Message) -> StateRequest:
     Raises:
         WireError: unknown action, a name that is empty or too long, a patch without base or changes.
     """
-    name = field(message, "name", str)
+    name = get_field(message, "name", str)
     if not 1 <= len(name) <= 100 or not name.isprintable():
         raise WireError("the name of a state has 1 to 100 printable characters")
-    version = field(message, "version", int, -1)
-    match field(message, "action", str):
+    version = get_field(message, "version", int, -1)
+    match get_field(message, "action", str):
         case "subscribe":
             return StateRequest("subscribe", name, version if version >= 0 else None)
         case "unsubscribe":
@@ -193,9 +193,9 @@ def parse_state(message: Message) -> StateRequest:
             return StateRequest(
                 "patch",
                 name,
-                base=field(message, "base", int),
-                patch_id=field(message, "patch", str, "")[:_MAX_ID],
-                changes=field(message, "changes", dict),
+                base=get_field(message, "base", int),
+                patch_id=get_field(message, "patch", str, "")[:_MAX_ID],
+                changes=get_field(message, "changes", dict),
             )
         case other:
             raise WireError(f'"state" action must be subscribe, unsubscribe, get or patch; got "{other[:40]}"')

@@ -34,7 +34,7 @@ PARSERS = (
 )  # fmt: skip
 NAMES = (
     "version", "audio_params", "features", "device", "resume", "format", "sample_rate", "codecs", "channels",
-    "frame_duration", "state", "mode", "text", "action", "room", "publish", "subscribe", "kind", "slot", "frames",
+    "frame_duration", "state", "mode", "text", "action", "room", "publish", "subscribe", "kind", "member_id", "frames",
     "payload", "method", "params", "id", "result", "error", "descriptors", "states", "methods", "parameters", "name",
     "description", "content", "secret", "base", "patch", "changes", "event", "data", "crash", "started", "board", "mcp",
 )  # fmt: skip

@@ -44,7 +44,7 @@ async def test_a_lost_session_is_resumed_by_its_device_only(parts: Parts) -> Non
     wire.send(type="hello", version=3, transport="websocket", features={"pose": True}, resume=session)
     hello, welcome = wire.messages()
     assert (hello["session_id"], hello["resumed"]) == (session, True)
-    assert (welcome["event"], welcome["slot"]) == ("welcome", 1)
+    assert (welcome["event"], welcome["member_id"]) == ("welcome", 1)
     assert wire.handler.room_name == "studio"
     assert parts.registry.session(session) is wire.handler
 

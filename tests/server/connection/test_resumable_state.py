@@ -11,7 +11,7 @@ async def test_it_holds_the_place_and_the_dialogue_but_not_the_connection(parts:
     assert (state.device_id, state.voice) == ("board", None)
     assert state.room is parts.rooms.rooms["studio"]
     assert state.member is not None
-    assert state.room.members[state.member.slot] is state.member
+    assert state.room.members[state.member.member_id] is state.member
     assert state.member.link is None
 
 

@@ -60,7 +60,7 @@ async def test_actions_of_members_want_a_room(parts: Parts) -> None:
     link = parts.greeted().handler.room
     for action in ("lock", "kick", "replay", "subscribe"):
         with pytest.raises(WireError) as caught:
-            link.handle(room_action(action, slot=1, subscribe=[]))
+            link.handle(room_action(action, member_id=1, subscribe=[]))
         assert caught.value.code == "not_in_room"
     with pytest.raises(WireError):
         link.publish_pose(b"", 0)
@@ -72,9 +72,9 @@ async def test_an_owner_passes_its_role_on_and_kicks(parts: Parts) -> None:
     owner.handler.room.join(room_action("join"))
     guest.handler.room.join(room_action("join"))
     with pytest.raises(RoomError):
-        guest.handler.room.handle(room_action("kick", slot=1))
-    owner.handler.room.handle(room_action("role", slot=2))
-    guest.handler.room.handle(room_action("kick", slot=1, reason="bye"))
+        guest.handler.room.handle(room_action("kick", member_id=1))
+    owner.handler.room.handle(room_action("role", member_id=2))
+    guest.handler.room.handle(room_action("kick", member_id=1, reason="bye"))
     assert owner.messages("room")[-1]["reason"] == "bye"
     assert (owner.handler.room_name, guest.handler.room_name) == ("", "studio")
     assert parts.hub.pool.groups(owner.handler.session_id) == []
@@ -122,7 +122,7 @@ async def test_a_frame_is_left_out_where_it_is_too_long_and_waits_where_the_peer
         pass
     assert link.congested
     assert link.send_room_frame(small, always=True)
-    assert all(message == audio(bytes(500), slot=1) for message in wire.received())
+    assert all(message == audio(bytes(500), member_id=1) for message in wire.received())
     assert not link.congested
 
 
@@ -148,7 +148,7 @@ async def test_a_place_that_was_given_to_nobody_else_is_lost_with_its_room(parts
     guest.handler.room.join(room_action("join"))
     session = guest.handler.session_id
     guest.lose()
-    owner.handler.room.handle(room_action("kick", slot=2))
+    owner.handler.room.handle(room_action("kick", member_id=2))
     back = parts.connect("guest")
     assert back.hello(resume=session)["resumed"] is True
     assert back.handler.room_name == ""

@@ -55,7 +55,7 @@ async def test_a_frame_goes_where_its_type_says(parts: Parts) -> None:
     subscriber.send(type="room", action="join", room="studio", subscribe=["audio"])
     subscriber.received()
     publisher.send_frame(FrameType.AUDIO, b"abcd")
-    assert subscriber.received() == [audio(b"abcd", slot=1)]
+    assert subscriber.received() == [audio(b"abcd", member_id=1)]
     publisher.received()
     publisher.send_frame(FrameType.JSON, b'{"type":"ping","id":5}')
     assert publisher.messages("pong")[0]["id"] == 5

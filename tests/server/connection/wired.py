@@ -122,9 +122,9 @@ class Wire:
     def send_binary(self, data: bytes) -> None:
         self.websocket.data_received(Frame(Opcode.BINARY, data).serialize(mask=True))
 
-    def send_frame(self, kind: int, payload: bytes, protocol: int = 3, slot: int = 0) -> None:
+    def send_frame(self, kind: int, payload: bytes, protocol: int = 3, member_id: int = 0) -> None:
         """Send a binary frame."""
-        self.send_binary(build_frame(kind, payload, protocol, slot))
+        self.send_binary(build_frame(kind, payload, protocol, member_id))
 
     def received(self) -> list[dict[str, Any] | bytes]:
         """Return what has come since the last call: JSON objects and binary messages."""
@@ -256,9 +256,9 @@ class Parts:
         return nullcontext()
 
 
-def audio(payload: bytes, slot: int = 0, protocol: int = 3) -> bytes:
+def audio(payload: bytes, member_id: int = 0, protocol: int = 3) -> bytes:
     """Return an audio frame as a binary message."""
-    return build_frame(FrameType.AUDIO, payload, protocol, slot)
+    return build_frame(FrameType.AUDIO, payload, protocol, member_id)
 
 
 def room_action(action: str, room: str = "studio", **fields: Any) -> RoomAction:

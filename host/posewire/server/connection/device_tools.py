@@ -192,8 +192,8 @@ class DeviceToolClient:
         """
         return self._things.updated(iot)
 
-    def take_iot(self, content: IotContent) -> None:
-        """Take what ``with_iot`` returned. It does not replace a tool that the device lists itself."""
+    def replace_iot(self, content: IotContent) -> None:
+        """Use what ``with_iot`` returned from now on. It does not replace a tool that the device lists itself."""
         self._things.content = content
 
     def close(self) -> None:

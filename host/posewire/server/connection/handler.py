@@ -82,9 +82,9 @@ class ConnectionHandler:
         return self.websocket.last_received
 
     @property
-    def taken(self) -> int:
-        """How many bytes the peer has taken of what it was sent; pings are not counted."""
-        return self.websocket.taken
+    def delivered(self) -> int:
+        """How many bytes the peer has received of what it was sent; pings are not counted."""
+        return self.websocket.delivered
 
     def send_text(self, text: str) -> None:
         """Send a text message as it is."""

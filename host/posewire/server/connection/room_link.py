@@ -123,7 +123,7 @@ class RoomLink:
         self._access.resumption.discard(peer.device_id)
         self.attach(room, member)
         self.enter_group()
-        peer.log.info("joined", room=action.room, slot=member.slot, role=member.role)
+        peer.log.info("joined", room=action.room, member_id=member.member_id, role=member.role)
 
     def leave(self) -> None:
         """Leave the room; does nothing when there is none."""
@@ -150,12 +150,12 @@ class RoomLink:
             case "lock" | "unlock":
                 room.lock(member, action.action == "lock")
             case "kick":
-                self._peer.log.info("kick", room=room.name, slot=action.slot, reason=action.reason)
-                self._access.rooms.kick(room, member, action.slot, action.reason)
+                self._peer.log.info("kick", room=room.name, member_id=action.member_id, reason=action.reason)
+                self._access.rooms.kick(room, member, action.member_id, action.reason)
             case "role":
-                room.pass_on(member, action.slot)
+                room.pass_on(member, action.member_id)
             case "replay":
-                room.replay(member, action.slot, action.frames)
+                room.replay(member, action.member_id, action.frames)
             case "send" if action.message is not None:
                 room.send_message(member, action.message)
             case "catch_up":
@@ -166,8 +166,8 @@ class RoomLink:
         if self.room is not None and self.member is not None:
             self.room.fan_out.publish_audio(self.member, payload)
 
-    def publish_pose(self, packet: bytes, slot: int) -> None:
-        """Publish a pose packet, or pass a control packet on to the publisher in ``slot`` (not 0).
+    def publish_pose(self, packet: bytes, member_id: int) -> None:
+        """Publish a pose packet, or pass a control packet on to the publisher ``member_id`` (not 0).
 
         Raises:
             WireError: ``not_in_room``: the peer is in no room.
@@ -177,8 +177,8 @@ class RoomLink:
         room, member = self.room, self.member
         if room is None or member is None:
             raise WireError("join a room before sending pose packets", "not_in_room")
-        if slot:
-            room.fan_out.control_pose(member, slot, packet)
+        if member_id:
+            room.fan_out.control_pose(member, member_id, packet)
         else:
             room.fan_out.publish_pose(member, packet)
 
@@ -194,7 +194,7 @@ class RoomLink:
         Call ``welcome`` when the peer has had the answer to its hello.
         """
         room, member, peer = state.room, state.member, self._peer
-        if room is None or member is None or room.members.get(member.slot) is not member:
+        if room is None or member is None or room.members.get(member.member_id) is not member:
             return  # kicked, or the room was closed, meanwhile
         allows = peer.identity.principal.allows
         if not allows(f"room.join:{room.name}") or (member.publish and not allows(f"room.publish:{room.name}")):

@@ -109,7 +109,7 @@ class Router:
             self._counters["pose_in"] += 1
             if not connection.pose:
                 raise WireError('pose frames need frame protocol 3 and "features":{"pose":true} in the hello')
-            connection.room.publish_pose(frame.payload, frame.slot)
+            connection.room.publish_pose(frame.payload, frame.member_id)
         elif frame.type == FrameType.JSON:
             self._route_text(frame.payload)
         else:

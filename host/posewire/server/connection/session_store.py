@@ -30,7 +30,7 @@ TABLES = Domain(
         """
         CREATE TABLE kept_sessions (
             session TEXT PRIMARY KEY, device TEXT NOT NULL, until REAL NOT NULL,
-            room TEXT, slot INTEGER, voice TEXT NOT NULL
+            room TEXT, member_id INTEGER, voice TEXT NOT NULL
         );
         CREATE TABLE kept_rooms (room TEXT PRIMARY KEY, content TEXT NOT NULL);
         CREATE TABLE kept_states (state TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -74,7 +74,7 @@ class SessionStore:
         for session_id, state, left in self._resumption.kept():
             place: tuple[str | None, int | None] = (None, None)
             if state.room is not None and state.member is not None:
-                place = state.room.name, state.member.slot
+                place = state.room.name, state.member.member_id
                 if state.room.name not in rooms:
                     rooms[state.room.name] = json.dumps(state.room.as_dict())
                     add_state(room_state(state.room.name))
@@ -118,7 +118,9 @@ class SessionStore:
         await self._store.run(erase)
         now = time.time()
         by_name = {room.name: room for _, room in rooms}
-        places = {(name, slot): member for name, room in by_name.items() for slot, member in room.members.items()}
+        places = {
+            (name, member_id): member for name, room in by_name.items() for member_id, member in room.members.items()
+        }
         count = 0
         for _, (session_id, device_id, until, place, voice) in sessions:
             seconds = min(until - now, longest)
@@ -147,9 +149,9 @@ class SessionStore:
 
 
 def _session(
-    session_id: str, device_id: str, until: float, room: str | None, slot: int | None, voice: str
+    session_id: str, device_id: str, until: float, room: str | None, member_id: int | None, voice: str
 ) -> tuple[str, str, float, tuple[str, int], VoiceMemory]:
-    return session_id, device_id, float(until), (room or "", slot or 0), _voice_from(parse_json(voice))
+    return session_id, device_id, float(until), (room or "", member_id or 0), _voice_from(parse_json(voice))
 
 
 def _state(name: str, value: str) -> tuple[str, dict[str, Any]]:

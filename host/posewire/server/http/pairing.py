@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse
 from posewire.errors import ConfigError, WireError
 from posewire.identity.principal import DEVICE_SCOPES, check_scopes, read_scopes
 from posewire.server.http.request import authorize, client_group, device_id, json_body, limits, services
-from posewire.wire.messages import field
+from posewire.wire.messages import get_field
 
 PAIR = "operator.pair"
 
@@ -16,8 +16,8 @@ async def pair_device(request: Request) -> JSONResponse:
     principal = authorize(request, PAIR)
     limits(request).pairing.count(client_group(request))
     body = await json_body(request)
-    code, name = field(body, "code", str), field(body, "name", str, "")[:64]
-    granted = read_scopes(field(body, "scopes", str, "")) or DEVICE_SCOPES
+    code, name = get_field(body, "code", str), get_field(body, "name", str, "")[:64]
+    granted = read_scopes(get_field(body, "scopes", str, "")) or DEVICE_SCOPES
     if not services(request).settings.server.plugins:
         try:
             check_scopes(granted)

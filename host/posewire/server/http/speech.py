@@ -10,7 +10,7 @@ from posewire.errors import WireError
 from posewire.server.http.devices import find_connection
 from posewire.server.http.request import ACT, authorize, device_id, json_body, record_order, services
 from posewire.server.push.announcer import Announcement
-from posewire.wire.messages import field
+from posewire.wire.messages import get_field
 
 
 async def say(request: Request) -> JSONResponse:
@@ -22,12 +22,12 @@ async def say(request: Request) -> JSONResponse:
     targets = [device] if device != "all" else [peer.device_id for peer in host.registry if peer.voice.speaks]
     if host.assistant is None:
         raise WireError("this host runs without a voice pipeline", "not_available")
-    wait = field(body, "wait", bool, False)
+    wait = get_field(body, "wait", bool, False)
     wanted = Announcement(
-        field(body, "text", str),
-        urgent=field(body, "urgent", bool, False),
+        get_field(body, "text", str),
+        urgent=get_field(body, "urgent", bool, False),
         keep=_seconds(body.get("keep", 60)),
-        emotion=field(body, "emotion", str, "neutral")[:20],
+        emotion=get_field(body, "emotion", str, "neutral")[:20],
         source=principal.name,
     )
     # The whole request is checked before anything is said, also where nobody is there to say it to.
@@ -45,7 +45,7 @@ async def ask(request: Request) -> JSONResponse:
     """Let a device answer a text as if it had been typed there: ``{"text"}``. The device must not be busy."""
     principal = authorize(request, ACT)
     peer = find_connection(request)
-    text = field(await json_body(request), "text", str).strip()
+    text = get_field(await json_body(request), "text", str).strip()
     voice = peer.voice.get_or_create()
     if voice is None:
         raise WireError("this host runs without a voice pipeline", "not_available")

@@ -9,7 +9,7 @@ from posewire.errors import ToolError
 from posewire.server.http.devices import find_connection
 from posewire.server.http.request import ACT, READ, authorize, json_body, record_order
 from posewire.voice.tools.base import ToolContext, ToolInfo
-from posewire.wire.messages import field
+from posewire.wire.messages import get_field
 
 
 async def list_tools(request: Request) -> JSONResponse:
@@ -40,7 +40,7 @@ async def call_tool(request: Request) -> JSONResponse:
     """Call a tool in a device's session; the body is ``{"arguments": {…}}``."""
     principal = authorize(request, ACT)
     handler = find_connection(request)
-    arguments = field(await json_body(request), "arguments", dict, {})
+    arguments = get_field(await json_body(request), "arguments", dict, {})
     name = request.path_params["tool"]
     handler.log.info("tool_by_operator", name=name, operator=principal.name)
     record_order(request, principal, "device tool", handler.device_id, tool=name[:100])

@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse
 from posewire.errors import WireError
 from posewire.server.http.devices import find_connection
 from posewire.server.http.request import READ, authorize, device_id, json_body, record_order, services
-from posewire.wire.messages import field
+from posewire.wire.messages import get_field
 
 
 async def list_images(request: Request) -> JSONResponse:
@@ -22,7 +22,7 @@ async def start_update(request: Request) -> JSONResponse:
     device = handler.device_id
     if handler.hello is None or not handler.hello.update:
         raise WireError(f"{device} runs firmware that this host cannot update", "not_available")
-    kind, image = field(body, "kind", str, "app"), field(body, "image", str, "")
+    kind, image = get_field(body, "kind", str, "app"), get_field(body, "image", str, "")
     update = services(request).updates.start(device, handler.send, kind, image)
     record_order(request, principal, "device update", device, kind=kind, image=image)
     handler.log.info("update", stage=update.stage, kind=kind)

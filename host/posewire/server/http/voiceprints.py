@@ -11,7 +11,7 @@ from posewire.server.http.devices import find_connection
 from posewire.server.http.request import ACT, READ, authorize, json_body, record_order, services
 from posewire.server.state.voiceprints import ENROL_UTTERANCES, Voiceprints
 from posewire.wav import read_wav
-from posewire.wire.messages import field
+from posewire.wire.messages import get_field
 
 
 async def list_voiceprints(request: Request) -> JSONResponse:
@@ -52,7 +52,7 @@ async def enrol_next(request: Request) -> JSONResponse:
     principal = authorize(request, ACT)
     handler, body = find_connection(request), await json_body(request)
     _voiceprints(request).enrol_next(
-        handler.device_id, field(body, "name", str), field(body, "utterances", int, ENROL_UTTERANCES)
+        handler.device_id, get_field(body, "name", str), get_field(body, "utterances", int, ENROL_UTTERANCES)
     )
     record_order(request, principal, "voiceprint wanted", handler.device_id)
     return JSONResponse({"device": handler.device_id}, 202)

@@ -4,7 +4,7 @@ import time
 
 from posewire.server.connection.peer import Peer
 from posewire.server.push.events import DeviceEvents
-from posewire.wire.messages import Message, field
+from posewire.wire.messages import Message, get_field
 
 
 def handle_event(events: DeviceEvents, peer: Peer, message: Message) -> None:
@@ -13,4 +13,4 @@ def handle_event(events: DeviceEvents, peer: Peer, message: Message) -> None:
     Raises:
         WireError: the event has no name, or its data is not an object.
     """
-    events.handle(peer, field(message, "name", str), field(message, "data", dict, {}), time.monotonic())
+    events.handle(peer, get_field(message, "name", str), get_field(message, "data", dict, {}), time.monotonic())

@@ -20,4 +20,4 @@ def handle_iot(states: StateDirectory, peer: Peer, iot: Iot) -> None:
             states.get(device_state(peer.device_id)).patch({"things": iot.states})
         except StateError as error:
             raise WireError(str(error), "too_many") from None
-    peer.tools.take_iot(content)
+    peer.tools.replace_iot(content)

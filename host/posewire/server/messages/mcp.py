@@ -4,7 +4,7 @@ import time
 
 from posewire.server.connection.peer import Peer
 from posewire.server.push.events import DeviceEvents
-from posewire.wire.messages import field
+from posewire.wire.messages import get_field
 from posewire.wire.requests import Mcp
 
 _EVENT = "notifications/event"
@@ -17,7 +17,7 @@ def handle_mcp(events: DeviceEvents, peer: Peer, mcp: Mcp) -> None:
         WireError: an event has no name.
     """
     if mcp.payload.get("method") == _EVENT:
-        params = field(mcp.payload, "params", dict, {})
-        events.handle(peer, field(params, "name", str), field(params, "data", dict, {}), time.monotonic())
+        params = get_field(mcp.payload, "params", dict, {})
+        events.handle(peer, get_field(params, "name", str), get_field(params, "data", dict, {}), time.monotonic())
     else:
         peer.tools.on_mcp(mcp.payload)

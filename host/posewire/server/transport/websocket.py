@@ -142,8 +142,8 @@ class WebSocket(asyncio.Protocol):
         return self._transport.get_write_buffer_size() if self._transport is not None else 0
 
     @property
-    def taken(self) -> int:
-        """How many bytes of messages the peer has taken, about: sent, less what it has not acknowledged yet."""
+    def delivered(self) -> int:
+        """How many bytes of messages the peer has received, about: sent, less what it has not acknowledged yet."""
         return self._sent - untaken_bytes(self._transport) if self._transport is not None else self._sent
 
     # --- sending

@@ -1,6 +1,6 @@
 """What the simulated microphone hears: a recording that Python placed on the time line, else the noise of a quiet room.
 
-Like an INMP441 it gives 24 bits left-justified in a 32-bit slot. A 16-bit sample s of the recording becomes the slot
+Like an INMP441 it gives 24 bits left-justified in a 32-bit word. A 16-bit sample s of the recording becomes the word
 s << 12, so that firmware that takes 16 bits from bit 12 on gets the recording back as it was.
 """
 
@@ -57,7 +57,7 @@ def hear(frame, buf, at, count, layout):
             _read((_offset + into) * 2, n * 2)
         else:
             _noise(_samples, n, _seed)
-        _slots(_samples, buf, at, n, layout)
+        _write(_samples, buf, at, n, layout)
         frame += n
         at += n * size
         count -= n
@@ -89,7 +89,7 @@ def _noise(samples, count: int, seed):
 
 
 @micropython.viper
-def _slots(samples, buf, start: int, count: int, layout: int):
+def _write(samples, buf, start: int, count: int, layout: int):
     source = ptr16(samples)
     out = ptr8(buf)
     at = start
@@ -97,13 +97,13 @@ def _slots(samples, buf, start: int, count: int, layout: int):
         s = int(source[i])
         if s & 0x8000:
             s -= 0x10000
-        slot = s << 12
+        word = s << 12
         if layout & 1:
             out[at] = 0
-            out[at + 1] = slot >> 8
+            out[at + 1] = word >> 8
             at += 2
-        out[at] = slot >> 16
-        out[at + 1] = slot >> 24
+        out[at] = word >> 16
+        out[at + 1] = word >> 24
         at += 2
         if layout == 2:
             # The right channel: nothing is connected.
