@@ -27,6 +27,10 @@ COMMANDS = {
         "posewire.bridges.osc_command",
     ),
     "bridge vmc": ("let a body in a room move an avatar (VMC), or take one in", "posewire.bridges.vmc_command"),
+    "bridge slimevr": (
+        "make boards with motion sensors trackers of a SlimeVR server",
+        "posewire.bridges.slimevr_command",
+    ),
     "devices": ("pair devices, list them, revoke their access", "posewire.identity.commands.devices"),
     "tokens": ("issue tokens to people, programs and boards", "posewire.identity.commands.tokens"),
     "audit": ("show the audit log: pairings, tokens, refusals, orders", "posewire.identity.commands.audit"),

@@ -50,7 +50,7 @@ class Datagrams(asyncio.DatagramProtocol):
         """Send a datagram; one that does not get through is lost."""
         assert self._transport is not None
         self.sent += 1
-        self._transport.sendto(data, to)
+        self._transport.sendto(data, None if self._transport.get_extra_info("peername") else to)
 
     def connection_made(self, transport: Any) -> None:
         """Called by asyncio."""
@@ -69,9 +69,11 @@ class Datagrams(asyncio.DatagramProtocol):
 async def datagrams(
     receive: Callable[[bytes, Address], None] = lambda data, sender: None,
     listen: Address | None = None,
-    broadcast: bool = False,
+    server: Address | None = None,
 ) -> AsyncIterator[Datagrams]:
-    """Open a socket while the block runs. ``listen``: where, else at any free port.
+    """Open a socket while the block runs.
+
+    ``listen``: where, else at any free port. ``server``: the only one that it talks to.
 
     Raises:
         ConfigError: the address is taken, or not of this machine.
@@ -80,8 +82,8 @@ async def datagrams(
     try:
         transport, socket = await loop.create_datagram_endpoint(
             lambda: Datagrams(receive),
-            local_addr=listen or ("0.0.0.0", 0),  # noqa: S104 - it sends from there
-            allow_broadcast=broadcast or None,
+            local_addr=listen or (None if server else ("0.0.0.0", 0)),  # noqa: S104 - it sends from there
+            remote_addr=server,
         )
     except OSError as error:
         where = f"{listen[0]}:{listen[1]}" if listen else "any port"
