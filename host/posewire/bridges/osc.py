@@ -53,7 +53,7 @@ class OscBridge:
         self._senders: dict[str, PoseSender] = {}
         self._others: dict[str, list[Any]] = {}
         self._room: Room | None = None
-        self._incoming = IncomingOsc(self._take)
+        self._incoming = IncomingOsc(self._handle)
 
     def counts(self) -> Mapping[str, int]:
         """Return the poses and messages out and in, and what was refused of what came in."""
@@ -122,7 +122,7 @@ class OscBridge:
         if self._listen is not None and self._room is not None:
             self._incoming.receive(data, sender)
 
-    def _take(self, address: str, values: list[Any]) -> None:
+    def _handle(self, address: str, values: list[Any]) -> None:
         assert self._room is not None
         parts = address.split("/")
         if parts[1:3] == ["posewire", "pose"] and len(parts) in (4, 5):

@@ -50,7 +50,7 @@ class SlimeBridge:
 
     async def run(self, room: Room, ready: Callable[[str], None]) -> None:
         """Work until cancelled."""
-        room.on("pose", self._take)
+        room.on("pose", self._follow)
         room.on("left", lambda event: self._forget(room))
         room.on("welcome", lambda event: self._forget(room))
         ready(f"SlimeVR at {self._server[0]}:{self._server[1]}")
@@ -61,7 +61,7 @@ class SlimeBridge:
         finally:
             await self._scope.close()
 
-    def _take(self, pose: ReceivedPose) -> None:
+    def _follow(self, pose: ReceivedPose) -> None:
         values: Mapping[str, Any] = pose.values
         if ("quat1" not in values and "imu6" not in values) or (self._only and pose.device not in self._only):
             return

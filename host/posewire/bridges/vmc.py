@@ -64,7 +64,7 @@ class VmcBridge:
         self._bones: dict[str, Rotation] = {}
         self._root = IDENTITY
         self._moved = 0
-        self._incoming = IncomingOsc(self._take)
+        self._incoming = IncomingOsc(self._handle)
 
     def counts(self) -> Mapping[str, int]:
         """Return the poses out and in, and what was refused of what came in."""
@@ -141,7 +141,7 @@ class VmcBridge:
         if self._moved != before:
             self._publish()
 
-    def _take(self, address: str, values: list[Any]) -> None:
+    def _handle(self, address: str, values: list[Any]) -> None:
         if address == "/VMC/Ext/Root/Pos":
             self._root = _rotation(address, values)
         elif address == "/VMC/Ext/Bone/Pos":

@@ -71,7 +71,7 @@ class BodyRig:
 
     def update(self, values: Values) -> bool:
         """Take the landmark sets of an instant; returns whether there was anything of a body in them."""
-        used = self._take_bones(values.get(BONE_SET))
+        used = self._use_bones(values.get(BONE_SET))
         for name in BODY_SETS:
             if not used and values.get(name) is not None:
                 at = _Landmarks(values[name], 1.0 if name == "world33" else self.aspect)
@@ -90,7 +90,7 @@ class BodyRig:
 
     # --- bones as they come
 
-    def _take_bones(self, bones: NDArray[np.float32] | None) -> bool:
+    def _use_bones(self, bones: NDArray[np.float32] | None) -> bool:
         if bones is None:
             return False
         for name, values in zip(BONE_NAMES, bones.tolist(), strict=True):

@@ -1,0 +1,1 @@
+"""Recordings of rooms as files that other programs read."""

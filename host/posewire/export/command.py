@@ -1,0 +1,83 @@
+"""Export the poses of a recording to a file that other programs read; the file's ending says what it becomes.
+
+  .csv     a row for each landmark of each pose
+  .jsonl   a JSON object for each pose
+  .npz     one landmark set of one device, as arrays of numpy (posewire sim device --pose plays it)
+  .bvh     the body of one device as a skeleton, for Blender, Maya, Unreal …
+  .rrd     everything, for the Rerun viewer (needs the extra "rerun")
+
+examples:
+  posewire export session.pwrec session.csv
+  posewire export session.pwrec walk.bvh --device camera --fps 60
+  posewire export session.pwrec hand.npz --device glove --set hand21
+"""
+
+import argparse
+from pathlib import Path
+
+from posewire.errors import ConfigError
+from posewire.export.bvh import write_bvh
+from posewire.export.npz import write_npz
+from posewire.export.poses import RecordedPoses, Wanted
+from posewire.export.rerun_file import write_rrd
+from posewire.export.tables import write_csv, write_jsonl
+from posewire.rooms.recording import RecordingError
+from posewire.terminal import show, show_json
+
+_ENDINGS = (".csv", ".jsonl", ".npz", ".bvh", ".rrd")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``posewire export``."""
+    parser.add_argument("file", type=Path, help="a file that posewire record has written")
+    parser.add_argument("out", type=Path, help="the file to write")
+    parser.add_argument("--device", action="append", default=[], help="only this device; may be given several times")
+    parser.add_argument("--set", action="append", default=[], help="only this landmark set; may be given several times")
+    parser.add_argument("--fps", type=float, default=30.0, help="frames a second of a .bvh file (default 30)")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the file; prints how many poses are in it."""
+    if args.out.suffix not in _ENDINGS:
+        raise ConfigError(f"{args.out}: the ending says what it becomes, one of {', '.join(_ENDINGS)}")
+    if not 0 < args.fps <= 1000:
+        raise ConfigError(f"--fps is more than 0 and at most 1000, not {args.fps:g}")
+    count = export(args.file, args.out, Wanted(args.device, args.set), args.fps)
+    if args.json:
+        show_json({"file": str(args.out), "poses": count})
+    else:
+        show(f"{args.out}: {count} poses")
+    return 0
+
+
+def export(file: Path, out: Path, wanted: Wanted | None = None, fps: float = 30.0) -> int:
+    """Export a recording; returns the number of poses in the new file.
+
+    Raises:
+        RecordingError: there is no such recording, or the new file cannot be written.
+        ConfigError: nothing of what is wanted is there, or more than the format holds.
+    """
+    wanted = wanted or Wanted()
+    poses = RecordedPoses(file, wanted)
+    part = out.with_name(f"{out.name}.part")
+    try:
+        match out.suffix:
+            case ".csv":
+                count = write_csv(poses, part)
+            case ".jsonl":
+                count = write_jsonl(poses, part)
+            case ".npz":
+                count = write_npz(file, wanted, part)
+            case ".bvh":
+                count = write_bvh(file, wanted, part, fps=fps)
+            case _:
+                count = write_rrd(poses, part)
+        if not count:
+            raise ConfigError(f"{file} has no poses that are wanted")
+        part.replace(out)
+    except OSError as error:
+        raise RecordingError(f"cannot write {out}: {error.strerror or error}") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return count
