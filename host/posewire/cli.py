@@ -23,6 +23,7 @@ COMMANDS = {
     "recordings": ("list the recordings made on this machine", "posewire.client.recordings_command"),
     "replay": ("play a recording of a room back, at any speed", "posewire.client.replay_command"),
     "export": ("export a recording as CSV, JSON lines, npz, BVH or for Rerun", "posewire.export.command"),
+    "report": ("show what a program's monitor has measured, or compare two reports", "posewire.console.report_command"),
     "bridge lsl": ("offer a room's poses as streams of the Lab Streaming Layer", "posewire.bridges.lsl_command"),
     "bridge osc": (
         "let a room and programs that speak Open Sound Control hear each other",

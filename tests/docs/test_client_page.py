@@ -15,6 +15,7 @@ import pytest
 
 import posewire
 from docs.pages import ROOT, blocks
+from posewire.measure.report import load_report
 from posewire.server.host_process import HostProcess
 
 BLOCKS = [each.text for each in blocks("python") if each.page == "docs/client.md"]
@@ -51,7 +52,7 @@ async def line(process: subprocess.Popen[str]) -> str:
     return await asyncio.wait_for(asyncio.to_thread(process.stdout.readline), 60)
 
 
-@pytest.mark.parametrize("number", [0, 4])
+@pytest.mark.parametrize("number", [0, 5])
 async def test_a_program_sees_poses(number: int, url: str, tmp_path: Path) -> None:
     async with posewire.connect(url, device="left-arm") as connection:
         room = await connection.join("studio", publish=["pose"], subscribe=[])
@@ -98,5 +99,13 @@ async def test_a_program_with_a_connection_that_lasts(url: str, tmp_path: Path) 
             assert "another program has connected" in "".join([await line(process), await line(process)])
 
 
+async def test_a_program_watches_itself(url: str, tmp_path: Path) -> None:
+    with program(4, url, tmp_path) as process:
+        while not (await line(process)).startswith("round_trip_ms"):
+            pass
+        await asyncio.to_thread(process.wait, 60)
+    assert load_report(tmp_path / "museum.json").title == "a minute in the museum"
+
+
 def test_every_program_has_a_test() -> None:
-    assert len(BLOCKS) == 5
+    assert len(BLOCKS) == 6

@@ -2,7 +2,8 @@
 
 import time
 from collections import deque
-from collections.abc import Sequence
+
+from posewire.measure.summary import percentiles
 
 _RECENT = 8
 _KEPT = 512
@@ -36,17 +37,9 @@ class ClockOffset:
         """The last round trip; None before the first."""
         return self._round_trips[-1] if self._round_trips else None
 
-    def percentiles(self, shares: Sequence[float] = (0.5, 0.95, 0.99)) -> dict[str, float | None]:
+    def percentiles(self) -> dict[str, float | None]:
         """Return percentiles of the last 512 round trips in ms, as ``{"p50": …}``; None before the first."""
-        return {f"p{round(100 * share)}": percentile(self._round_trips, share) for share in shares}
-
-
-def percentile(values: Sequence[float] | deque[float], share: float) -> float | None:
-    """Return the smallest value that at least this share of the values does not exceed; None of none."""
-    ordered = sorted(values)
-    if not ordered:
-        return None
-    return ordered[min(len(ordered) - 1, max(0, -int(-share * len(ordered) // 1) - 1))]
+        return percentiles(self._round_trips)
 
 
 def now_ms() -> float:

@@ -297,6 +297,10 @@ class HostConnection:
             if self._refusals:
                 raise self._refusals[0]
 
+    def failed(self, error: BaseException, where: str) -> None:
+        """Report an exception of a function of the program: to the handlers of ``error``, else to the log."""
+        self._listeners.failed(error, where)
+
     async def flush(self) -> None:
         """Wait until everything that was to be sent has been given to the network."""
         sent = asyncio.Event()
@@ -369,6 +373,7 @@ class HostConnection:
                 session = await self._connect_to(endpoint, timeout_s)
             except PosewireError as error:
                 endpoint.failed(error)
+                self._statistics.failures_in_a_row += 1
                 self._statistics.errors[error.code] += 1
                 # A host that is there and says no counts for more than one that is away.
                 if not isinstance(last, UnauthorizedError):

@@ -76,6 +76,9 @@ class Room:
         self.closed: str | None = None
         """Why this program is no longer in the room; None while it is."""
 
+        self.pose_senders: list[PoseSender] = []
+        """The senders of poses that this program has made in this room."""
+
         self._host = host
         self._compiled = compiled
         self._decode = decode
@@ -159,6 +162,7 @@ class Room:
         sender = PoseSender(self._host, stream=options.pop("stream", number), **options)
         self.add_publisher(sender.stream, sender.control)
         self._ends.append(sender.stop)
+        self.pose_senders.append(sender)
         return sender
 
     def audio_sender(self, **options: Any) -> AudioSender:

@@ -12,13 +12,13 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from posewire.client.clock_offset import percentile
 from posewire.client.host_link import HostLink
 from posewire.client.pacing import WIRE_OVERHEAD, ByteBudget, Pacer
 from posewire.client.pose_input import Sets, read_pose
-from posewire.client.process_load import ProcessLoad
 from posewire.client.send_queue import Priority, Queued
 from posewire.errors import ConfigError, PoseError, QueueFullError
+from posewire.measure.process_stats import ProcessLoad
+from posewire.measure.summary import percentiles
 from posewire.wire.audio import frame_encoder
 from posewire.wire.frames import FrameType, build_frame
 from posewire.wire.messages import AudioParams
@@ -103,18 +103,26 @@ class _Sender:
         ``success_rate``: sent ones of those accepted. ``cpu``, ``memory_mb``: of the whole process (``ProcessLoad``).
         """
         now = monotonic()
-        latency = {f"p{round(100 * share)}": percentile(self._latencies, share) for share in (0.5, 0.95, 0.99)}
         return {
             "accepted": self._accepted,
             "sent": self._sent,
             "bytes": self._bytes,
             "fps": sum(at > now - _WINDOW for at in self._departures) / _WINDOW,
-            "latency_ms": latency,
+            "latency_ms": percentiles(self._latencies),
             "success_rate": self._sent / self._accepted if self._accepted else 1.0,
             "dropped": dict(self.dropped),
             **self.queue_status(),
             **self._load.measure(),
         }
+
+    @property
+    def sent(self) -> int:
+        """How many have left."""
+        return self._sent
+
+    def latencies(self, count: int) -> list[float]:
+        """Return the times from ``send`` to the network of the last ``count`` (512 at most), in ms."""
+        return list(self._latencies)[-count:] if count > 0 else []
 
     def _accepts(self) -> bool:
         """Count something that the program wants to send; whether it may wait."""
@@ -223,6 +231,11 @@ class PoseSender(_Sender):
         self._given = 0
         self._keys_asked = 0
         self._stop_listening = host.on("connected", self._connected)
+
+    @property
+    def given(self) -> int:
+        """How many poses the program has given."""
+        return self._given
 
     @property
     def fps(self) -> float:

@@ -16,6 +16,7 @@ class ConnectionStatistics:
 
     attempts: int = 0
     successes: int = 0
+    failures_in_a_row: int = 0
     reconnects: int = 0
     resumed: int = 0
     refused: int = 0
@@ -40,6 +41,7 @@ class ConnectionStatistics:
         """Note that the connection is there (again); ``resumed``: with the session from before."""
         self.resumed += resumed
         self.successes += 1
+        self.failures_in_a_row = 0
         self.connected_since = time()
         if self.away_since is not None:
             self.reconnects += 1
@@ -70,7 +72,7 @@ class ConnectionStatistics:
     def as_dict(self) -> dict[str, Any]:
         """Return the counts for JSON."""
         names = (
-            "attempts", "successes", "reconnects", "resumed", "refused", "messages_in", "messages_out", "bytes_in",
-            "bytes_out", "resent", "connected_since", "longest_away_s", "success_rate",
+            "attempts", "successes", "failures_in_a_row", "reconnects", "resumed", "refused", "messages_in",
+            "messages_out", "bytes_in", "bytes_out", "resent", "connected_since", "longest_away_s", "success_rate",
         )  # fmt: skip
         return {name: getattr(self, name) for name in names} | {"errors": dict(self.errors)}

@@ -16,13 +16,13 @@ from starlette.routing import Route
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from posewire.measure.process_stats import open_files
 from posewire.server.host import Host
 from posewire.server.http import app as http_module
 from posewire.server.http.app import HttpSide
 from posewire.server.http.request import authorize
 from posewire.server.http.routes import health
 from posewire.server.http.settings import HttpSettings
-from posewire.server.monitoring.process_stats import open_files
 from posewire.server.transport.openings import Openings
 from posewire.server.transport.protocol_detect import ProtocolDetector, wants_websocket
 from support.hosts import settings

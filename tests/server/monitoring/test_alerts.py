@@ -1,4 +1,4 @@
-"""Alerts: thresholds, hysteresis, the webhook."""
+"""The host's alerts: which rules are on, and the webhook."""
 
 import asyncio
 import json
@@ -8,37 +8,19 @@ from typing import Any
 
 import pytest
 
-from posewire.server.monitoring.alerts import Alerts, Webhook
+from posewire.server.monitoring.alerts import Webhook, rules
 from posewire.server.monitoring.settings import AlertSettings
 from posewire.server.reload import merge
 from posewire.server.settings import load_settings
 from support.hosts import settings
 
 
-def test_an_alert_needs_time_to_fire_and_to_clear() -> None:
-    told: list[dict[str, Any]] = []
-    alerts = Alerts(AlertSettings(hold=10, latency_ms=50), told.append)
-    for now, value in [(0, 80), (5, 80), (8, 40), (9, 80), (18, 80)]:
-        alerts.check({"latency_ms": value}, now, now)
-    assert told == []  # it was well in between
-    alerts.check({"latency_ms": 80}, 19, 19)
-    assert [(alert["name"], alert["state"]) for alert in told] == [("latency_ms", "firing")]
-    assert alerts.active() == [{"name": "latency_ms", "value": 80, "threshold": 50}]
-    for now in (20, 40, 60):
-        alerts.check({"latency_ms": 45}, now, now)  # below the threshold, not well below it
-    assert len(told) == 1
-    alerts.check({"latency_ms": 10}, 61, 61)
-    alerts.check({"latency_ms": 10}, 71, 71)
-    assert told[-1]["state"] == "resolved"
-    assert alerts.active() == []
-
-
-def test_a_frame_rate_is_too_low_not_too_high() -> None:
-    told: list[dict[str, Any]] = []
-    alerts = Alerts(AlertSettings(hold=0, min_frame_rate=20), told.append)
-    alerts.check({"min_frame_rate": 30}, 0, 0)
-    alerts.check({"min_frame_rate": 12}, 1, 1)
-    assert [alert["value"] for alert in told] == [12]
+def test_a_threshold_of_zero_is_no_rule() -> None:
+    names = [rule.name for rule in rules(AlertSettings(latency_ms=0, min_frame_rate=0))]
+    assert "latency_ms" not in names
+    assert "min_frame_rate" not in names
+    (slow,) = [rule for rule in rules(AlertSettings(min_frame_rate=20)) if rule.name == "min_frame_rate"]
+    assert slow.crossed(19)
 
 
 @pytest.mark.parametrize("status", [404, 301])

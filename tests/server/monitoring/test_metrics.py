@@ -28,8 +28,9 @@ def test_recording_imports_nothing_of_what_shows_the_numbers() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     package = "posewire.server.monitoring"
     expected = [
+        *(f"posewire.measure{name}" for name in ("", ".histogram", ".process_stats")),
         "posewire.server",
         package,
-        *(f"{package}.{name}" for name in ("histogram", "metrics", "process_stats")),
+        f"{package}.metrics",
     ]
     assert done.stdout == f"{expected}\n"

@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 from websockets.asyncio.client import connect
 
+from posewire.measure.process_stats import open_files, resident_bytes
 from posewire.server.host import Host
-from posewire.server.monitoring.process_stats import open_files, resident_bytes
 from posewire.server.transport import listener as listener_module
 from posewire.server.transport import openings as openings_module
 from support.certificates import self_signed

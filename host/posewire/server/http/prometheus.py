@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from posewire.server.monitoring.histogram import Histogram
-from posewire.server.monitoring.process_stats import cpu_seconds, open_files
+from posewire.measure.histogram import Histogram
+from posewire.measure.process_stats import cpu_seconds, open_files
 from posewire.server.services import Services
 
 _HELD = "Bytes kept for a connection: unsent, frames in a room, dialogue, list of tools, shared state"

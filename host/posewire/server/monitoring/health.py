@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 from posewire.log import EventLog
+from posewire.measure.alerts import Alerts
+from posewire.measure.growth import Growth
+from posewire.measure.process_stats import cpu_seconds, open_files, resident_bytes
 from posewire.rooms.directory import RoomDirectory
 from posewire.server.connection.registry import ConnectionRegistry
-from posewire.server.monitoring.alerts import Alerts, Webhook
+from posewire.server.monitoring.alerts import Webhook, rules
 from posewire.server.monitoring.metrics import Metrics
-from posewire.server.monitoring.process_stats import cpu_seconds, open_files, resident_bytes
 from posewire.server.monitoring.settings import AlertSettings
 from posewire.server.scheduler import Job
 from posewire.wire.messages import RoomKind
@@ -50,7 +52,7 @@ class HealthMonitor:
         self._settings = settings
         self._log = EventLog()
         self.webhook = Webhook(settings().webhook, self._count)
-        self.alerts = Alerts(settings(), self._deliver)
+        self.alerts = Alerts(rules(settings()), settings().hold, self._deliver)
         self.recent_lag = 0.0
         """Seconds by which the event loop was late last."""
 
@@ -62,10 +64,9 @@ class HealthMonitor:
         self._seen_at = time.monotonic()
         self._messages = metrics.messages.copy_counts()
         self._lag = metrics.loop_lag.copy_counts()
-        self._memory: list[tuple[float, int]] = []
         self._began = time.monotonic()
-        self._hour: deque[tuple[float, int]] = deque()
-        """Resident memory, a minute apart, from an hour ago on."""
+        self._growth = Growth(_MEMORY_WINDOW)
+        self._leak = Growth(_LEAK_WINDOW, every=_MEMORY_WINDOW, whole=True)
 
     def jobs(self) -> list[Job]:
         """Return the jobs for the scheduler."""
@@ -88,8 +89,9 @@ class HealthMonitor:
     def check(self) -> None:
         """Compare what happened since the last check with the thresholds."""
         now = time.monotonic()
-        self.alerts.settings = self._settings()
-        self.webhook.url = self.alerts.settings.webhook
+        settings = self._settings()
+        self.alerts.rules, self.alerts.hold = tuple(rules(settings)), settings.hold
+        self.webhook.url = settings.webhook
         self.alerts.check(self.values(now), now, time.time())
 
     def values(self, now: float) -> dict[str, float]:
@@ -105,14 +107,12 @@ class HealthMonitor:
         cpu_at, cpu = self._cpu
         used = cpu_seconds()
         metrics.measure_memory()
-        self._memory = [entry for entry in self._memory if now - entry[0] <= _MEMORY_WINDOW]
-        self._memory.append((now, metrics.resident))
         values = {
             "latency_ms": 1000 * metrics.messages.percentile(0.99, self._messages),
             "loop_lag_ms": 1000 * metrics.loop_lag.percentile(0.99, self._lag),
             "loss": dropped / (sent + dropped) if sent + dropped else 0.0,
             "cpu": (used - cpu) / max(now - cpu_at, 1e-6),
-            "memory_growth_mb": (metrics.resident - self._memory[0][1]) / 2**20,
+            "memory_growth_mb": (self._growth.add(now, metrics.resident) or 0.0) / 2**20,
             "send_failures": gained("congested", "internal_errors") / passed,
         }
         growth = self._growth_in_an_hour(now, metrics.resident)
@@ -162,16 +162,9 @@ class HealthMonitor:
             rates=self.rates,
         )
 
-    def _growth_in_an_hour(self, now: float, resident: int) -> int | None:
+    def _growth_in_an_hour(self, now: float, resident: int) -> float | None:
         # In the first hour the engines are loaded and the boards come: that growth says nothing.
-        if now - self._began < _LEAK_WINDOW:
-            return None
-        if not self._hour or now - self._hour[-1][0] >= _MEMORY_WINDOW:
-            self._hour.append((now, resident))
-        while len(self._hour) > 1 and now - self._hour[1][0] >= _LEAK_WINDOW:
-            self._hour.popleft()
-        at, before = self._hour[0]
-        return resident - before if now - at >= _LEAK_WINDOW else None
+        return self._leak.add(now, resident) if now - self._began >= _LEAK_WINDOW else None
 
     def _slowest_publisher(self, now: float) -> float | None:
         rates = [

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Mapping
 
-from posewire.server.monitoring.histogram import Histogram
-from posewire.server.monitoring.process_stats import resident_bytes
+from posewire.measure.histogram import Histogram
+from posewire.measure.process_stats import resident_bytes
 
 
 class Metrics:

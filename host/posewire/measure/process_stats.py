@@ -29,3 +29,17 @@ def open_files() -> int:
         return sum(1 for _ in Path("/proc/self/fd").iterdir())
     except OSError:
         return 0
+
+
+class ProcessLoad:
+    """The processor time of this process since the last measurement, and its memory."""
+
+    def __init__(self) -> None:
+        self._cpu, self._at = cpu_seconds(), time.monotonic()
+
+    def measure(self) -> dict[str, float]:
+        """Return ``cpu``: cores in use since the last measurement (0.5: half of one), and ``memory_mb``."""
+        cpu, at = cpu_seconds(), time.monotonic()
+        used = (cpu - self._cpu) / (at - self._at) if at > self._at else 0.0
+        self._cpu, self._at = cpu, at
+        return {"cpu": used, "memory_mb": resident_bytes() / 1e6}

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posewire.server.monitoring.histogram import Histogram
+from posewire.measure.histogram import Histogram
 
 
 @given(st.lists(st.floats(0, 4), min_size=1, max_size=200), st.sampled_from([0.5, 0.95, 0.99]))
