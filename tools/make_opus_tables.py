@@ -1,6 +1,6 @@
 """Regenerates ``firmware/posewire_fw/opus_tables.py`` from the plain twin of the encoder.
 
-    python tools/make_opus_tables.py
+python tools/make_opus_tables.py
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ def tables() -> tuple[bytes, dict[str, int]]:
     add("WINDOW", 2, twin.WINDOW)
     add("LOG2", 2, twin.LOG2)
     add("CAPS", 2, twin.CAPS)
-    add("EXP2", 2, twin.EXP2_8)
     add("TELL", 2, twin.TELL_STEPS)
     rows, words = _words()
     first = (len(data) + 2 * len(rows) + 3) // 4

@@ -1,8 +1,8 @@
 """The plain twin of firmware/posewire_fw/opus_encoder.py: the same arithmetic, written to be read (docs/opus.md).
 
-An Opus encoder (RFC 6716) for 16 kHz mono speech: CELT only, wideband, frames of 20 ms, integers only. Every value on the
-way fits a signed 32-bit word, but for the range coder and the index of a PVQ word, which are unsigned ones. Numbers in
-brackets are sections of RFC 6716. The firmware's tables are made from the ones here: tools/make_opus_tables.py.
+An Opus encoder (RFC 6716) for 16 kHz mono speech: CELT only, wideband, frames of 20 ms, integers only. Every value on
+the way fits a signed 32-bit word, but for the range coder and the index of a PVQ word, which are unsigned ones. Numbers
+in brackets are sections of RFC 6716. The firmware's tables are made from the ones here: tools/make_opus_tables.py.
 
 What the stream uses: one long MDCT a frame (no transients), coarse energy in relation to the frame before, fine energy,
 implicit allocation, PVQ with splits and spreading. No pitch pre-filter, no time-frequency change, no dynamic boost.
@@ -99,7 +99,6 @@ WINDOW = [round(32767 * sin(pi / 2 * sin(pi / 2 * (3 * m + 1 + 0.5) / 120) ** 2)
 TWIST = [(round(16384 * cos(pi * (4 * n + 1) / 1280)), round(16384 * sin(pi * (4 * n + 1) / 1280))) for n in range(160)]
 ROOTS = [(round(16384 * cos(2 * pi * n / 160)), round(16384 * sin(2 * pi * n / 160))) for n in range(160)]  # conjugated
 LOG2 = [round(1024 * log2(1 + i / 32)) for i in range(33)]  # log2 in Q10
-# cos and sin of the spreading rotation are computed; see _spread
 
 
 def _order():
@@ -338,8 +337,8 @@ def mdct(y):
             re[k + 16] = (a - xr + 1) >> 1
             im[k + 16] = (b - xi + 1) >> 1
     # radix 5, which ends in the twist and the bins
-    c1, s1 = ROOTS[32]
-    c2, s2 = ROOTS[64]
+    # cos and sin of 72 and 144 degrees, Q12: the sums of these values may have 19 bits
+    c1, s1, c2, s2 = 1266, 3896, -3314, 2408
     out = [0] * 320
     for k in range(32):
         xr, xi = [re[k]], [im[k]]
@@ -352,16 +351,16 @@ def mdct(y):
         cr, ci, dr, di = xr[1] - xr[4], xi[1] - xi[4], xr[2] - xr[3], xi[2] - xi[3]
         sums = [0] * 5
         sums[0] = (xr[0] + ar + br, xi[0] + ai + bi)
-        pr = xr[0] + ((ar * c1 + br * c2 + 8192) >> 14)
-        pi_ = xi[0] + ((ai * c1 + bi * c2 + 8192) >> 14)
-        qr = (cr * s1 + dr * s2 + 8192) >> 14
-        qi = (ci * s1 + di * s2 + 8192) >> 14
+        pr = xr[0] + ((ar * c1 + br * c2 + 2048) >> 12)
+        pi_ = xi[0] + ((ai * c1 + bi * c2 + 2048) >> 12)
+        qr = (cr * s1 + dr * s2 + 2048) >> 12
+        qi = (ci * s1 + di * s2 + 2048) >> 12
         sums[1] = (pr + qi, pi_ - qr)
         sums[4] = (pr - qi, pi_ + qr)
-        pr = xr[0] + ((ar * c2 + br * c1 + 8192) >> 14)
-        pi_ = xi[0] + ((ai * c2 + bi * c1 + 8192) >> 14)
-        qr = (cr * s2 - dr * s1 + 8192) >> 14
-        qi = (ci * s2 - di * s1 + 8192) >> 14
+        pr = xr[0] + ((ar * c2 + br * c1 + 2048) >> 12)
+        pi_ = xi[0] + ((ai * c2 + bi * c1 + 2048) >> 12)
+        qr = (cr * s2 - dr * s1 + 2048) >> 12
+        qi = (ci * s2 - di * s1 + 2048) >> 12
         sums[2] = (pr + qi, pi_ - qr)
         sums[3] = (pr - qi, pi_ + qr)
         for m in range(5):
@@ -519,8 +518,9 @@ def angle(mid, side):
 class OpusEncoder:
     """bitrate in bit/s; frame_ms: 20, 40 or 60, what a packet holds.
 
-    quiet: where not 0, packets whose samples (after the pre-emphasis) stay below it are left out after a while: what is
-    sent instead says so in one or two bytes, and the decoder goes on with the noise that it knows.
+    quiet: where not 0, packets whose samples (after the pre-emphasis) stay below it, a power of two, are left out after
+    0.2 s of them: what is sent instead says so in one or two bytes, and the decoder goes on with the noise that it
+    knows. A whole packet goes out every 0.4 s.
     """
 
     def __init__(self, bitrate=24000, frame_ms=60, quiet=0):
@@ -573,10 +573,10 @@ class OpusEncoder:
         ec = RangeEncoder(size)
         y = self.tail + self.emphasise(pcm)
         self.tail = y[FRAME:]
-        if any(value >= self.quiet or ~value >= self.quiet for value in y):
-            self.quiet_frames = 0
-        else:
-            self.quiet_frames += 1
+        peak = 0
+        for value in y:
+            peak |= value if value >= 0 else ~value
+        self.quiet_frames = self.quiet_frames + 1 if peak < self.quiet else 0
         bins, exponent = mdct(y)
         bits = size * 8
         silent = not any(bins)

@@ -43,6 +43,8 @@ HOT = {
     "grove_ai": ["poll", "feed"],
     "huskylens2": ["poll", "feed", "_take", "_frame"],
     "vad": ["feed"],
+    "opus_encoder": ["feed", "_encode", "put", "transform", "code", "say", "flags", "allocate", "skip", "offered"],
+    "opus_bands": ["levels", "code_theta", "logarithm", "theta_delta"],
     "session": ["tick", "on_binary", "_on_audio"],
     "voice_session": ["tick", "_watch", "_on_audio"],
     "button": ["poll"],

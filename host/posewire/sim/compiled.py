@@ -87,7 +87,9 @@ def _made_from(firmware: Path) -> Iterator[tuple[Path, Path]]:
         if "__pycache__" not in path.parts:
             yield firmware, path
     install = Path(posewire.install.__path__[0])
-    for path in sorted([*install.glob("*.txt"), *(install / name for name in ("bundle.py", "merge.py", "shorten.py"))]):
+    for path in sorted(
+        [*install.glob("*.txt"), *(install / name for name in ("bundle.py", "merge.py", "shorten.py", "word_size.py"))]
+    ):
         yield install, path
     yield Path(profiles.__file__).parent, Path(profiles.__file__)
 

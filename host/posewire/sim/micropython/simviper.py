@@ -8,11 +8,16 @@ import builtins
 
 import uctypes
 
+# What may lie behind an address: no buffer of the firmware is larger.
+_FAR = 65536
 # The widest item that a buffer can have, in bytes: what lies behind the end of a buffer is not guarded, as in viper.
 _WIDEST = 8
 
 
 def ptr8(buf):
+    """buf: a buffer, or an address."""
+    if isinstance(buf, int):
+        return uctypes.bytearray_at(buf, _FAR)
     return uctypes.bytearray_at(uctypes.addressof(buf), len(buf) * _WIDEST)
 
 
@@ -51,9 +56,10 @@ def viper_cast(*casts):
 
 
 def _words(buf, size, kind):
-    count = len(buf) * _WIDEST // size
+    address = buf if isinstance(buf, int) else uctypes.addressof(buf)
+    count = (_FAR if isinstance(buf, int) else len(buf) * _WIDEST) // size
     layout = {"words": (uctypes.ARRAY | 0, kind | count)}
-    return uctypes.struct(uctypes.addressof(buf), layout, uctypes.LITTLE_ENDIAN).words
+    return uctypes.struct(address, layout, uctypes.LITTLE_ENDIAN).words
 
 
 builtins.ptr8 = ptr8
