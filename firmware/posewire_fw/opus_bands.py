@@ -3,6 +3,9 @@
 p: a pointer to w that is moved on from band to band.
 """
 
+# Arrays are pointers to machine code.
+# pyright: reportArgumentType=false
+
 from array import array
 
 import micropython

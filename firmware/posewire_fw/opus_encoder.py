@@ -10,6 +10,9 @@ pointer that is not among the first three locals; seen with MicroPython 1.26.1).
 function are in registers: they are the hot ones. What is rarely called is bytecode, which is smaller.
 """
 
+# Arrays are pointers to machine code.
+# pyright: reportArgumentType=false
+
 from array import array
 
 from micropython import const
