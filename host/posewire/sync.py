@@ -15,13 +15,13 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from posewire.client.connection import HostConnection
-from posewire.client.connection_state import ConnectionState
 from posewire.client.endpoints import Endpoint
+from posewire.client.link.connection_state import ConnectionState
 from posewire.client.member import RoomMember
 from posewire.client.pose_streams import ReceivedPose
 from posewire.client.room import Room, Wanted
 from posewire.client.room_messages import RoomMessage
-from posewire.client.sender import AudioSender, PoseSender
+from posewire.client.sending.sender import AudioSender, PoseSender
 from posewire.client.shared_state import LiveState
 from posewire.errors import NotConnectedError
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posewire.client.clock_offset import ClockOffset
+from posewire.client.link.clock_offset import ClockOffset
 
 
 @given(

@@ -15,8 +15,8 @@ import pytest
 import posewire
 from client.conftest import Link
 from posewire.client.connection import HostConnection
-from posewire.client.connection_state import ConnectionState
 from posewire.client.endpoints import Endpoint
+from posewire.client.link.connection_state import ConnectionState
 from posewire.client.reconnect import NO_RECONNECT, FixedDelay, ReconnectPolicy
 from posewire.client.room import ReceivedFrame
 from posewire.errors import ConfigError, HostUnreachableError, NotConnectedError, UnauthorizedError, WireError

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from posewire.client.connection_state import ConnectionState, StateMachine
+from posewire.client.link.connection_state import ConnectionState, StateMachine
 
 S = ConnectionState
 

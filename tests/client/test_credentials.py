@@ -6,7 +6,7 @@ from pathlib import Path
 import jwt
 import pytest
 
-from posewire.client.credentials import Credentials
+from posewire.client.link.credentials import Credentials
 from posewire.errors import ConfigError
 
 SECRET = "a secret of 32 bytes or more, as HS256 wants it"

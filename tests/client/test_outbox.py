@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from posewire.client import outbox as module
-from posewire.client.outbox import CAPACITY, LIFETIME, Outbox
+from posewire.client.link.outbox import CAPACITY, LIFETIME, Outbox
 from posewire.errors import QueueFullError
 
 

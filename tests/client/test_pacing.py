@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from posewire.client import pacing
-from posewire.client.pacing import ByteBudget, Pacer
+from posewire.client.sending.pacing import ByteBudget, Pacer
 
 
 @pytest.fixture

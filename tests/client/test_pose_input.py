@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from posewire.client.pose_input import read_pose
+from posewire.client.sending.pose_input import read_pose
 from posewire.errors import PoseError
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posewire.client.send_queue import Priority, Queued, SendQueue
+from posewire.client.link.send_queue import Priority, Queued, SendQueue
 from posewire.errors import QueueFullError
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from posewire.cli import main
-from posewire.client.record_command import Recorded, record
-from posewire.client.replay_command import replay
+from posewire.client.commands.record_command import Recorded, record
+from posewire.client.commands.replay_command import replay
 from posewire.client.room_client import HostUnreachableError, ReceivedFrame, RoomClient
 from posewire.errors import WireError
 from posewire.rooms.recording import AUDIO, MAGIC, POSE, Record, pack, read_recording

@@ -11,18 +11,18 @@ from time import monotonic
 from types import TracebackType
 from typing import Any
 
-from posewire.client.clock_offset import now_ms
-from posewire.client.connection_state import ConnectionState, StateMachine
-from posewire.client.credentials import RENEW_BEFORE, Credentials, TokenSource
 from posewire.client.endpoints import Endpoint, read_endpoints
-from posewire.client.heartbeat import Heartbeat
+from posewire.client.link.clock_offset import now_ms
+from posewire.client.link.connection_state import ConnectionState, StateMachine
+from posewire.client.link.credentials import RENEW_BEFORE, Credentials, TokenSource
+from posewire.client.link.heartbeat import Heartbeat
+from posewire.client.link.outbox import Outbox
+from posewire.client.link.send_queue import Priority, Queued, SendQueue
+from posewire.client.link.session import Session
+from posewire.client.link.statistics import ConnectionStatistics
 from posewire.client.listeners import Handler, Listeners
-from posewire.client.outbox import Outbox
 from posewire.client.reconnect import ReconnectPolicy
 from posewire.client.room import Room, Wanted
-from posewire.client.send_queue import Priority, Queued, SendQueue
-from posewire.client.session import Session
-from posewire.client.statistics import ConnectionStatistics
 from posewire.client.transports.base import Opener, Transport
 from posewire.client.transports.websocket import open_websocket
 from posewire.errors import HostUnreachableError, NotConnectedError, PosewireError, UnauthorizedError, WireError

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 from weakref import WeakSet
 
 from posewire.client.feed import Feed
-from posewire.client.host_link import HostLink
+from posewire.client.link.host_link import HostLink
 from posewire.client.listeners import Handler, Listeners
 from posewire.client.member import RoomMember, follow_members
 from posewire.client.pose_streams import PoseStreams, ReceivedPose, StreamCount
 from posewire.client.room_messages import RoomMessage, RoomMessages
-from posewire.client.sender import AudioSender, PoseSender
+from posewire.client.sending.sender import AudioSender, PoseSender
 from posewire.client.shared_state import LiveState
 from posewire.errors import ConfigError
 from posewire.task_scope import TaskScope

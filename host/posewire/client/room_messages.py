@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from posewire.client.host_link import HostLink
+from posewire.client.link.host_link import HostLink
 from posewire.errors import NotDeliveredError, WireError
 from posewire.wire.messages import MAX_MEMBER_MESSAGE, Message, dump_text
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from posewire.client.host_link import HostLink
+from posewire.client.link.host_link import HostLink
 from posewire.errors import HostUnreachableError, WireError
 from posewire.hub.state import StateMirror
 from posewire.wire.messages import Message

@@ -5,9 +5,9 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from posewire.client.congestion import Congestion
-from posewire.client.send_queue import Priority, SendQueue
-from posewire.client.statistics import ConnectionStatistics
+from posewire.client.link.congestion import Congestion
+from posewire.client.link.send_queue import Priority, SendQueue
+from posewire.client.link.statistics import ConnectionStatistics
 from posewire.client.transports.base import Transport
 from posewire.task_scope import TaskScope
 

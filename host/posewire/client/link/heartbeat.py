@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
 
-from posewire.client.clock_offset import ClockOffset, now_ms
+from posewire.client.link.clock_offset import ClockOffset, now_ms
 from posewire.errors import AnswerTimeoutError
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from posewire.client.send_queue import SendQueue
+from posewire.client.link.send_queue import SendQueue
 from posewire.wire.frames import FrameType
 from posewire.wire.messages import AudioParams
 

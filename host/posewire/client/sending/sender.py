@@ -12,10 +12,10 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from posewire.client.host_link import HostLink
-from posewire.client.pacing import WIRE_OVERHEAD, ByteBudget, Pacer
-from posewire.client.pose_input import Sets, read_pose
-from posewire.client.send_queue import Priority, Queued
+from posewire.client.link.host_link import HostLink
+from posewire.client.link.send_queue import Priority, Queued
+from posewire.client.sending.pacing import WIRE_OVERHEAD, ByteBudget, Pacer
+from posewire.client.sending.pose_input import Sets, read_pose
 from posewire.errors import ConfigError, PoseError, QueueFullError
 from posewire.measure.process_stats import ProcessLoad
 from posewire.measure.summary import percentiles

@@ -1,0 +1,1 @@
+"""The commands of the shell that record and replay rooms."""

@@ -1,0 +1,1 @@
+"""Senders of poses and audio, and what paces them."""
