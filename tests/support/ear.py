@@ -6,6 +6,7 @@ import numpy as np
 
 from posewire.pcm import Pcm
 from posewire.voice.output import TurnReport
+from posewire.voice.phrase import Sound, samples_of
 
 
 class Ear:
@@ -40,7 +41,8 @@ class Ear:
     def sentence(self, text: str) -> None:
         self._note(f"says {text}")
 
-    async def play(self, pcm: Pcm) -> None:
+    async def play(self, sound: Sound) -> None:
+        pcm = samples_of(sound)
         assert pcm.dtype == np.int16
         self.audio.append(pcm)
         self._note("audio")

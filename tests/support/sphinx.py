@@ -23,9 +23,10 @@ def sphinx(grammar: Grammar, pronunciations: Mapping[str, str] | None = None, de
 
 async def recognise(recognizer: SpeechRecognizer, pcm: Pcm) -> Transcript:
     """Return the transcript of a recording, cut by the detector as in a voice session."""
-    endpointer = Endpointer(SileroEngine().detector(), 0.5, 512, 15)
+    detector = SileroEngine().detector()
+    endpointer = Endpointer(0.5, 512, 15)
     utterance = recognizer.utterance(AcousticProfile())
     for frame in Framer(VAD_FRAME).push(pcm):
-        for part in endpointer.push(frame).audio:
+        for part in endpointer.push(frame, detector.probability(frame)).audio:
             utterance.feed(part)
     return await utterance.finish()

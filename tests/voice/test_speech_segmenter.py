@@ -17,6 +17,7 @@ from posewire.voice.speech_segmenter import (
     UtteranceEnded,
 )
 from posewire.voice.vad.base import VAD_FRAME
+from posewire.voice.vad.batches import VadBatches
 from posewire.wire.messages import ListenMode
 from support.scripted import ScriptedRecognizer, ScriptedVad, samples_of_probability
 
@@ -32,7 +33,9 @@ async def events_of(
     for start in range(0, len(pcm), size):
         inbox.put(pcm[start : start + size])
     inbox.end()
-    segmenter = SpeechSegmenter(SETTINGS, ScriptedVad(), recognizer or ScriptedRecognizer(), AcousticProfile())
+    segmenter = SpeechSegmenter(
+        SETTINGS, VadBatches(ScriptedVad()), recognizer or ScriptedRecognizer(), AcousticProfile()
+    )
     async with aclosing(segmenter.events(mode, inbox, lambda: replying)) as events:
         return [event async for event in events if not isinstance(event, PartialText)]
 
@@ -83,7 +86,7 @@ async def test_the_last_samples_belong_to_the_utterance_though_they_fill_no_fram
 async def test_partial_texts_come_while_somebody_speaks() -> None:
     inbox = AudioInbox()
     inbox.put(samples_of_probability(*SPEECH))
-    segmenter = SpeechSegmenter(SETTINGS, ScriptedVad(), ScriptedRecognizer(), AcousticProfile())
+    segmenter = SpeechSegmenter(SETTINGS, VadBatches(ScriptedVad()), ScriptedRecognizer(), AcousticProfile())
     async with aclosing(segmenter.events("auto", inbox, lambda: False)) as events:
         assert await anext(events) == SpeechStarted()
         assert await anext(events) == PartialText("3 frames")
@@ -92,7 +95,7 @@ async def test_partial_texts_come_while_somebody_speaks() -> None:
 
 async def test_a_listening_that_is_cancelled_cancels_its_utterance() -> None:
     recognizer, inbox = ScriptedRecognizer(), AudioInbox()
-    segmenter = SpeechSegmenter(SETTINGS, ScriptedVad(), recognizer, AcousticProfile())
+    segmenter = SpeechSegmenter(SETTINGS, VadBatches(ScriptedVad()), recognizer, AcousticProfile())
     speaking = asyncio.Event()
 
     async def listen() -> None:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from posewire.voice.phrase import samples_of
 from posewire.voice.tts.base import SentenceSynthesizer, Speech
 from posewire.voice.tts.espeak_lib import EspeakLibrary
 from posewire.voice.tts.synthesis import Level, Synthesis
@@ -13,7 +14,7 @@ from posewire.voice.tts.synthesis import Level, Synthesis
 async def test_loudness_and_rate_are_the_same_for_all() -> None:
     synthesis = Synthesis(EspeakLibrary("", 1.0))
     for text in ("The light is on.", "It is blue!", "That was all of it, I think."):
-        pcm = np.concatenate([piece async for piece in synthesis.synthesize(text)])
+        pcm = np.concatenate([samples_of(sound) async for sound in synthesis.synthesize(text)])
         assert pcm.dtype == np.int16
         assert np.abs(pcm.astype(int)).max() == pytest.approx(32768 * 10 ** (-3 / 20), rel=0.01)
     await synthesis.engine.close()

@@ -21,6 +21,7 @@ from posewire.voice.settings import VoiceSettings
 from posewire.voice.tts.base import Speech
 from posewire.voice.tts.synthesis import Synthesis
 from posewire.voice.turn import TurnResources
+from posewire.voice.vad.batches import VadBatches
 from support.board import ALL_TOOLS, Board
 from support.ear import Ear
 from support.recordings import as_spoken, feed, recording, silence
@@ -146,7 +147,7 @@ async def test_a_defect_is_said_and_ends_the_turn_for_the_device(ear: Ear, broke
     vad = BrokenVad() if broken == "vad" else ScriptedVad()
     recognizer = BrokenRecognizer() if broken == "recogniser" else ScriptedRecognizer()
     resources = TurnResources(load_sentences().phrases, None)
-    session = VoiceSession(VoiceSettings(), vad, recognizer, resources, ear, BrokenConversation())
+    session = VoiceSession(VoiceSettings(), VadBatches(vad), recognizer, resources, ear, BrokenConversation())
     session.start("auto")
     session.feed(samples_of_probability(*[100] * 20, *[0] * 20))
     assert (await ear.until_reported()).outcome == "failed"
@@ -198,7 +199,7 @@ async def test_a_provider_that_never_answers_is_not_waited_for_for_ever(ear: Ear
     synthesis = Synthesis(HungVoice(), piece_within=0.05) if hung == "voice" else None
     resources = TurnResources(sentences.phrases, synthesis, provider_timeout_s=0.05)
     conversation = responder.conversation(Board(), "x")
-    session = VoiceSession(VoiceSettings(), ScriptedVad(), recognizer, resources, ear, conversation)
+    session = VoiceSession(VoiceSettings(), VadBatches(ScriptedVad()), recognizer, resources, ear, conversation)
     session.start("auto")
     session.feed(samples_of_probability(*[100] * 20, *[0] * 20))
     assert (await ear.until_reported()).outcome == "failed"
@@ -215,7 +216,9 @@ async def test_a_turn_that_takes_long_gives_signs_of_life_until_it_is_over(
     responder = ChatResponder(HungModel(), ChatSettings(), CommandResponder(load_sentences()), piece_within=0.3)
     resources = TurnResources(load_sentences().phrases, None)
     conversation = responder.conversation(Board(), "x")
-    session = VoiceSession(VoiceSettings(), ScriptedVad(), ScriptedRecognizer(), resources, ear, conversation)
+    session = VoiceSession(
+        VoiceSettings(), VadBatches(ScriptedVad()), ScriptedRecognizer(), resources, ear, conversation
+    )
     session.text("how are you doing")
     await ear.until("working", times=3)
     assert "ended" not in ear.events
@@ -263,7 +266,7 @@ async def test_a_wake_word_that_is_not_in_the_list_is_greeted_and_costs_no_call(
     resources = TurnResources(load_sentences().phrases, None)
     conversation = responder.conversation(Board(), "x")
     settings = VoiceSettings(greetings=("Yes?",))
-    session = VoiceSession(settings, ScriptedVad(), ScriptedRecognizer(), resources, ear, conversation)
+    session = VoiceSession(settings, VadBatches(ScriptedVad()), ScriptedRecognizer(), resources, ear, conversation)
     session.text("hey marvin", may_be_wake_word=True)
     await asyncio.sleep(0.01)  # as far as the network lets the two come apart
     session.start("auto")

@@ -1,11 +1,15 @@
 """Measure the voice side: many boards that talk in the same second, with real audio frames and the real voice detector.
 
-Recogniser, language model and voice are stand-ins that answer at once, behind real HTTP; every tenth transcription
-takes 800 ms, and must delay nobody but the board that waits for it. A third of the boards hears its reply to the end, a
-third aborts it, a third talks into it. Times do not contain the configured silence that ends an utterance.
+With ``--audio opus`` they are stock devices: frame protocol 1, Opus both ways, each packet decoded as it comes, and
+what a board hears must be the tone that the voice made. Recogniser, language model and voice are stand-ins that answer at
+once, behind real HTTP; every tenth transcription takes 800 ms, and must delay nobody but the board that waits for it. A
+third of the boards hears its reply to the end, a third aborts it, a third talks into it. All answers have the same
+sentences, which a host synthesizes and encodes once; with ``--distinct`` no sentence comes twice. Times do not contain
+the configured silence that ends an utterance.
 
 examples:
   posewire bench talk
+  posewire bench talk --audio opus
   posewire bench talk --boards 20 --json
 """
 
@@ -23,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from posewire.bench.relay_load import cpu
-from posewire.bench.talk_load import TalkTask
+from posewire.bench.talk_load import FORMATS, TalkTask
 from posewire.errors import PosewireError
 from posewire.server.host_process import HostProcess
 from posewire.terminal import show_json, show_text
@@ -66,12 +70,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--boards", type=int, default=100, metavar="N", help="boards that talk (default 100)")
     parser.add_argument("--turns", type=int, default=3, metavar="N", help="sentences of each board (default 3)")
     parser.add_argument("--wav", type=Path, help="what they say: 16 kHz, mono, 16 bits (default: a shipped sentence)")
+    parser.add_argument("--audio", choices=FORMATS, default=FORMATS[0], help="their audio format (default %(default)s)")
+    parser.add_argument("--distinct", action="store_true", help="no sentence of an answer comes twice")
     parser.add_argument("--json", action="store_true", help="one object instead of a table")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print; 0 when every board got through."""
-    result = measure(args.boards, args.turns, args.wav)
+    result = measure(args.boards, args.turns, args.wav, args.audio, args.distinct)
     if args.json:
         show_json(result, 1)
     else:
@@ -79,17 +85,19 @@ def run(args: argparse.Namespace) -> int:
     return 1 if result["failed"] else 0
 
 
-def measure(boards: int, turns: int, wav: Path | None = None) -> dict[str, Any]:
-    """Run host, stand-ins and boards, each in a process; returns percentiles in ms, and the host's CPU share."""
+def measure(
+    boards: int, turns: int, wav: Path | None = None, audio: str = FORMATS[0], distinct: bool = False
+) -> dict[str, Any]:
+    """Run host, stand-ins and boards, each in a process; returns percentiles in ms, and the host's CPU time."""
     with (
         tempfile.TemporaryDirectory() as folder,
         as_file(SENTENCE) as shipped,
-        backends() as url,
+        backends(distinct) as url,
     ):
         config = Path(folder) / "talk.toml"
         config.write_text('[store]\npath = ":memory:"\n' + voice_config(url), encoding="utf-8")
         with HostProcess("--config", str(config), "--log-level", "warning") as host:
-            task = TalkTask(host.url, "", str(wav or shipped), boards, turns, END_SILENCE_MS)
+            task = TalkTask(host.url, "", str(wav or shipped), boards, turns, END_SILENCE_MS, audio=audio)
             started, before = time.perf_counter(), cpu(host.pid)
             done = subprocess.run(
                 [sys.executable, "-m", "posewire.bench.talk_load"],
@@ -103,10 +111,13 @@ def measure(boards: int, turns: int, wav: Path | None = None) -> dict[str, Any]:
     if done.returncode:
         raise PosewireError(f"the boards failed: {(done.stderr.strip().splitlines() or ['no output'])[-1]}")
     findings = json.loads(done.stdout)
-    result: dict[str, Any] = {"boards": boards, "turns": turns, "failed": findings.pop("failed")}
+    result: dict[str, Any] = {"boards": boards, "turns": turns, "audio": audio, "failed": findings.pop("failed")}
     for key, values in findings.items():
         result[key] = {name: percentile(values, share) for name, share in _SHARES} | {"count": len(values)}
-    result["host_cpu"] = None if before is None or after is None else round((after - before) / seconds, 2)
+    used = None if before is None or after is None else after - before
+    answered = len(findings["first_audio"])
+    result["host_cpu"] = None if used is None else round(used / seconds, 2)
+    result["host_cpu_ms_a_turn"] = None if used is None or not answered else round(1000 * used / answered, 1)
     return result
 
 
@@ -132,7 +143,10 @@ def table(result: dict[str, Any]) -> str:
         if limit is not None and found[counts] is not None:
             verdict = f"  {counts} < {limit:.0f}: {'yes' if found[counts] < limit else 'NO'}"
         lines.append(f"{about:48}{cells}{found['count']:>8}{verdict}")
-    lines.append(f"{result['boards']} boards; host: {result['host_cpu']} of a core; failed: {len(result['failed'])}")
+    lines.append(
+        f"{result['boards']} boards, {result['audio']}; host: {result['host_cpu']} of a core, "
+        f"{result['host_cpu_ms_a_turn']} ms of CPU a turn; failed: {len(result['failed'])}"
+    )
     lines += sorted(set(result["failed"]))[:5]
     return "\n".join(lines)
 
@@ -143,10 +157,10 @@ def voice_config(url: str) -> str:
 
 
 @contextmanager
-def backends() -> Iterator[str]:
-    """Run stand-ins for recogniser, model and voice; gives their URL."""
+def backends(distinct: bool = False) -> Iterator[str]:
+    """Run stand-ins for recogniser, model and voice; gives their URL. ``distinct``: no sentence comes twice."""
     process = subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", "posewire.bench.talk_backends", str(_SLOW_SHARE), str(_SLOW_S)],
+        [sys.executable, "-m", "posewire.bench.talk_backends", str(_SLOW_SHARE), str(_SLOW_S), str(int(distinct))],
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -1,10 +1,12 @@
 """Stand-ins for a recogniser, a language model and a voice behind real HTTP, that answer at once.
 
-``python -m posewire.bench.talk_backends SLOW_SHARE SLOW_SECONDS`` listens on a free port of 127.0.0.1 and prints it. A
-share of the transcriptions takes its time, and says "slow": what one board waits for must not delay another.
+``python -m posewire.bench.talk_backends SLOW_SHARE SLOW_SECONDS DISTINCT`` listens on a free port of 127.0.0.1 and
+prints it. A share of the transcriptions takes its time, and says "slow": what one board waits for must not delay
+another. With DISTINCT (1) each sentence has a number of its own, so that none was synthesized or encoded before.
 """
 
 import asyncio
+import itertools
 import json
 import random
 import socket
@@ -19,15 +21,23 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 RATE = 24000
+TONE = 440
+"""What every voice here says, in Hz."""
+
 _SENTENCE_S = 2.5
-_ANSWER = ("This is the first sentence of the answer, ", "and it is followed by a second one. ", "Here it is, at last.")
+_ANSWER = (
+    "This is the first sentence of the answer{}, ",
+    "and it is followed by a second one{}. ",
+    "Here it is, at last{}.",
+)
 
 
-def make_app(slow_share: float, slow_s: float) -> Starlette:
+def make_app(slow_share: float, slow_s: float, distinct: bool) -> Starlette:
     """Build the three endpoints of the OpenAI API."""
     steps = np.arange(round(_SENTENCE_S * RATE))
-    tone = (6000 * np.sin(2 * np.pi * 440 / RATE * steps)).astype("<i2").tobytes()
+    tone = (6000 * np.sin(2 * np.pi * TONE / RATE * steps)).astype("<i2").tobytes()
     chance = random.Random(7)
+    numbers = itertools.count(1)
 
     async def transcribe(request: Request) -> JSONResponse:
         await request.body()
@@ -41,7 +51,8 @@ def make_app(slow_share: float, slow_s: float) -> Starlette:
 
         async def events() -> AsyncIterator[str]:
             for part in _ANSWER:
-                yield f"data: {json.dumps({'choices': [{'delta': {'content': part}}]})}\n\n"
+                text = part.format(f" {next(numbers)}" if distinct else "")
+                yield f"data: {json.dumps({'choices': [{'delta': {'content': text}}]})}\n\n"
             yield f"data: {json.dumps({'choices': [{'delta': {}, 'finish_reason': 'stop'}]})}\n\ndata: [DONE]\n\n"
 
         return StreamingResponse(events(), media_type="text/event-stream")
@@ -61,7 +72,7 @@ def make_app(slow_share: float, slow_s: float) -> Starlette:
 
 def main() -> None:
     """Serve."""
-    app = make_app(float(sys.argv[1]), float(sys.argv[2]))
+    app = make_app(float(sys.argv[1]), float(sys.argv[2]), sys.argv[3] == "1")
     listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
     print(listener.getsockname()[1], flush=True)  # noqa: T201 - for the process that started this one
     config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", timeout_keep_alive=60)

@@ -15,25 +15,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
 
-from posewire.pcm import SAMPLE_RATE, Framer
+from posewire.bench.talk_backends import TONE
+from posewire.pcm import SAMPLE_RATE, Framer, Pcm
 from posewire.server.connection.downlink import AHEAD
 from posewire.server.monitoring.file_limit import raise_file_limit
 from posewire.voice.vad.base import VAD_FRAME
 from posewire.voice.vad.silero import SileroEngine
-from posewire.wire.audio import frame_encoder
+from posewire.wire.audio import FrameDecoder, frame_decoder, frame_encoder
 from posewire.wire.frames import FrameType, build_frame
 from posewire.wire.messages import AudioParams
 
 FRAME_S = 0.06
-_AUDIO = AudioParams("ima-adpcm", SAMPLE_RATE, 1, 60)
-_FRAME = _AUDIO.frame_samples
+FORMATS = ("ima-adpcm", "opus")
+"""Boards of this project with frame protocol 3, and stock devices with frame protocol 1."""
+
+_FRAME = AudioParams(frame_duration=round(1000 * FRAME_S)).frame_samples
 _LEAD_S = 0.3
+_SILENCE_FRAMES = 100
 _START, _CONTINUE = 0.5, 0.35
 _PLAY_S = 1.5
 _PATIENCE = 30.0
+_TONE_SHARE = 0.9
 ENDINGS = ("listen", "abort", "barge")
 
 
@@ -50,13 +54,27 @@ class TalkTask:
     seconds: float = 0.0
     """Time after which no turn is begun; 0: none."""
 
+    audio: str = FORMATS[0]
+
+    @property
+    def frame_protocol(self) -> int:
+        """The framing of such boards."""
+        return 3 if self.audio == FORMATS[0] else 1
+
+    @property
+    def audio_params(self) -> AudioParams:
+        """The format of both directions."""
+        return AudioParams(self.audio, SAMPLE_RATE, 1, round(1000 * FRAME_S))
+
 
 @dataclass
 class Sentence:
     """A sentence as frames. ``onset`` and ``end``: the frames that hold the first and the last moment of speech."""
 
     frames: list[bytes]
-    silence: bytes
+    silence: list[bytes]
+    """What follows; the last frame is sent again and again."""
+
     onset: int
     end: int
 
@@ -90,7 +108,10 @@ class Board:
         self._seen: dict[str, asyncio.Future[tuple[float, str]]] = {}
         self._says: list[bytes] = []
         self._sent_at: list[float] = []
+        self._quiet = 0
         self._open = False
+        self._decoder: FrameDecoder | None = frame_decoder(task.audio_params) if task.audio == "opus" else None
+        self._heard: list[Pcm] = []
 
     async def run(self, begin: float) -> None:
         """Connect, then talk from ``begin`` on, as often as asked."""
@@ -98,14 +119,19 @@ class Board:
         await asyncio.sleep(chance.random())
         started = time.perf_counter()
         device = f"02:00:01:00:{self._number >> 8:02x}:{self._number & 255:02x}"
-        headers = {"Device-Id": device, "Protocol-Version": "3"}
+        headers = {"Device-Id": device, "Protocol-Version": str(self._task.frame_protocol)}
         if self._task.token:
             headers["Authorization"] = f"Bearer {self._task.token}"
         async with connect(self._task.url, additional_headers=headers, compression=None, open_timeout=None) as socket:
             self._socket = socket
             hello = self._expect("hello")
             reader = asyncio.create_task(self._read(socket))
-            await self._send(type="hello", version=3, transport="websocket", audio_params=_AUDIO.as_dict())
+            await self._send(
+                type="hello",
+                version=self._task.frame_protocol,
+                transport="websocket",
+                audio_params=self._task.audio_params.as_dict(),
+            )
             at, _ = await hello
             self._findings.hello.append(1000 * (at - started))
             microphone = asyncio.create_task(self._hear())
@@ -124,6 +150,7 @@ class Board:
     async def _turn(self, ending: str) -> None:
         findings, sentence = self._findings, self._sentence
         self._audio_at.clear()
+        self._heard.clear()
         self._first_audio.clear()
         heard, started = self._expect("stt"), self._expect("tts start")
         ended = self._expect("tts stop")
@@ -137,6 +164,8 @@ class Board:
         findings.first_audio.append(1000 * (self._audio_at[0] - spoken[sentence.end]) - self._task.end_silence_ms)
         if ending == "listen":
             await ended
+            if self._heard:
+                check_tone(np.concatenate(self._heard))
         elif ending == "abort":
             await asyncio.sleep(_PLAY_S)
             asked = time.perf_counter()
@@ -160,7 +189,7 @@ class Board:
     async def _say(self, until: "asyncio.Future[Any] | None" = None) -> list[float]:
         """Speak the sentence, and leave the microphone open; returns when each of its frames was sent."""
         self._sent_at = []
-        self._says = list(self._sentence.frames)
+        self._says, self._quiet = list(self._sentence.frames), 0
         self._said.clear()
         self._open = True
         said = asyncio.create_task(self._said.wait())
@@ -176,11 +205,17 @@ class Board:
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             if self._open and self._socket is not None:
                 spoken = bool(self._says)
-                await self._socket.send(self._says.pop(0) if spoken else self._sentence.silence)
+                await self._socket.send(self._says.pop(0) if spoken else self._silence())
                 if spoken:
                     self._sent_at.append(time.perf_counter())
                     if not self._says:
                         self._said.set()
+
+    def _silence(self) -> bytes:
+        silence = self._sentence.silence
+        frame = silence[min(self._quiet, len(silence) - 1)]
+        self._quiet += 1
+        return frame
 
     async def _read(self, socket: ClientConnection) -> None:
         async for message in socket:
@@ -188,6 +223,8 @@ class Board:
             if isinstance(message, bytes):
                 self._audio_at.append(now)
                 self._first_audio.set()
+                if self._decoder is not None:
+                    self._heard.append(self._decoder.decode(message))
                 continue
             parsed = json.loads(message)
             kind = parsed["type"] + (f" {parsed['state']}" if parsed["type"] == "tts" else "")
@@ -204,7 +241,7 @@ class Board:
         await self._socket.send(json.dumps(message))
 
 
-def load_sentence(path: Path) -> Sentence:
+def load_sentence(path: Path, task: TalkTask) -> Sentence:
     """Read a 16 kHz mono WAV file, encode it as a board does, and find where the detector hears speech in it."""
     with wave.open(str(path)) as file:
         pcm = np.frombuffer(file.readframes(file.getnframes()), np.int16)
@@ -215,20 +252,31 @@ def load_sentence(path: Path) -> Sentence:
     heard = [detector.probability(frame) for frame in frames]
     onset = next(at for at in range(len(heard) - 2) if min(heard[at : at + 3]) >= _START)
     end = max(at for at, probability in enumerate(heard) if probability >= _CONTINUE)
+    encoder = frame_encoder(task.audio_params)
+
+    def encode(samples: Pcm) -> bytes:
+        return build_frame(FrameType.AUDIO, encoder.encode(samples), task.frame_protocol)
+
     return Sentence(
-        [_frame(pcm[at : at + _FRAME]) for at in range(0, len(pcm), _FRAME)],
-        _frame(np.zeros(_FRAME, np.int16)),
+        [encode(pcm[at : at + _FRAME]) for at in range(0, len(pcm), _FRAME)],
+        [encode(np.zeros(_FRAME, np.int16)) for _ in range(_SILENCE_FRAMES)],
         onset * VAD_FRAME // _FRAME,
         min((end + 1) * VAD_FRAME // _FRAME, len(pcm) // _FRAME - 1),
     )
 
 
-def _frame(samples: NDArray[np.int16]) -> bytes:
-    return build_frame(FrameType.AUDIO, frame_encoder(_AUDIO).encode(samples), 3)
+def check_tone(heard: Pcm) -> None:
+    """Raise ValueError unless a reply is the stand-ins' tone and not much else."""
+    samples = heard.astype(np.float64)
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) ** 2
+    middle = round(TONE * len(samples) / SAMPLE_RATE)
+    tone = spectrum[max(0, middle - len(samples) // 1000) : middle + len(samples) // 1000 + 1].sum()
+    if tone < _TONE_SHARE * spectrum.sum() or not len(samples):
+        raise ValueError(f"the reply that was decoded is no tone of {TONE} Hz: {tone / spectrum.sum():.0%} of it")
 
 
 async def _run(task: TalkTask) -> Findings:
-    sentence, findings = load_sentence(Path(task.wav)), Findings()
+    sentence, findings = load_sentence(Path(task.wav), task), Findings()
     begin = time.perf_counter() + 2.5
     boards = [Board(number, task, sentence, findings) for number in range(task.boards)]
     for result in await asyncio.gather(*(board.run(begin) for board in boards), return_exceptions=True):

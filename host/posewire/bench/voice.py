@@ -34,6 +34,7 @@ from posewire.voice.commands.sentences_file import load_sentences
 from posewire.voice.conversation import Conversation, ReplyPart, StageTime
 from posewire.voice.llm.base import ChatMessage, LanguageModel
 from posewire.voice.output import TurnReport
+from posewire.voice.phrase import Sound
 from posewire.voice.providers import load_provider
 from posewire.voice.session import VoiceSession, VoiceState
 from posewire.voice.settings import VoiceSettings
@@ -41,6 +42,7 @@ from posewire.voice.tools.base import ToolInfo, ToolSet
 from posewire.voice.tts.synthesis import Synthesis
 from posewire.voice.turn import TurnResources
 from posewire.voice.vad.base import VAD_FRAME, VadEngine
+from posewire.voice.vad.batches import VadBatches
 from posewire.voice.vad.endpoint import Endpointer
 from posewire.wire.adpcm import AdpcmEncoder, adpcm_decode
 
@@ -96,10 +98,11 @@ async def measure_commands(args: argparse.Namespace) -> dict[str, Any]:
     matcher = CommandResponder(sentences).matcher
 
     async def heard(pcm: Pcm, acoustics: AcousticProfile) -> str:
-        endpointer = Endpointer(vad.detector(), settings.vad_threshold, settings.end_silence_ms, 15)
+        detector = vad.detector()
+        endpointer = Endpointer(settings.vad_threshold, settings.end_silence_ms, 15)
         utterance = recognizer.utterance(acoustics)
         for frame in Framer(VAD_FRAME).push(_wired(pcm)):
-            step = endpointer.push(frame)
+            step = endpointer.push(frame, detector.probability(frame))
             for part in step.audio:
                 utterance.feed(part)
             if step.ended:
@@ -175,7 +178,7 @@ class Line:
         """Note a subtitle."""
         self.said.append(text)
 
-    async def play(self, pcm: Pcm) -> None:
+    async def play(self, sound: Sound) -> None:
         """Take audio; wait for ever when full."""
         self.first_audio = self.first_audio or time.monotonic()
         self.changed.set()
@@ -534,7 +537,7 @@ class _Pipeline:
         self._synthesis = Synthesis(self._voice)
         self._settings = settings
         self._resources = TurnResources({**sentences.phrases, "farewell": ""}, self._synthesis)
-        self._vad: VadEngine = load_provider("vad", "silero", settings, sentences)
+        self._vad = VadBatches(load_provider("vad", "silero", settings, sentences))
         return self
 
     async def __aexit__(self, *_: object) -> None:

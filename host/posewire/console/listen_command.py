@@ -83,7 +83,8 @@ async def _listen(pcm: Pcm, config: Path | None, as_json: bool) -> int:
             show(line)
 
     tell(f"{len(pcm) / SAMPLE_RATE:.2f} s, vad {vad.name}, asr {recognizer.name}")
-    endpointer = Endpointer(vad.detector(), settings.vad_threshold, settings.end_silence_ms, settings.max_utterance_s)
+    detector = vad.detector()
+    endpointer = Endpointer(settings.vad_threshold, settings.end_silence_ms, settings.max_utterance_s)
     # The silence at the end lets an utterance that goes to the last sample end.
     padded = np.pad(pcm, (0, SAMPLE_RATE * settings.end_silence_ms // 1000 + 2 * VAD_FRAME))
     acoustics = AcousticProfile()
@@ -91,7 +92,8 @@ async def _listen(pcm: Pcm, config: Path | None, as_json: bool) -> int:
     partial, understood, began = "", 0, 0.0
     try:
         for start in range(0, len(padded) - VAD_FRAME + 1, VAD_FRAME):
-            step = endpointer.push(padded[start : start + VAD_FRAME])
+            frame = padded[start : start + VAD_FRAME]
+            step = endpointer.push(frame, detector.probability(frame))
             now = (start + VAD_FRAME) / SAMPLE_RATE
             if step.started:
                 utterance, partial = recognizer.utterance(acoustics), ""

@@ -87,6 +87,7 @@ async def _speak_here(text: str, args: argparse.Namespace) -> None:
     from posewire.server.settings import load_settings
     from posewire.voice.commands.sentences_file import load_sentences
     from posewire.voice.llm.sentence_splitter import split_sentences
+    from posewire.voice.phrase import samples_of
     from posewire.voice.providers import NO_SYNTHESIZER, load_synthesizer
     from posewire.voice.tts.synthesis import Synthesis
 
@@ -98,7 +99,9 @@ async def _speak_here(text: str, args: argparse.Namespace) -> None:
         raise ProviderError(NO_SYNTHESIZER)
     synthesis = Synthesis(engine)
     try:
-        parts = [pcm for sentence in split_sentences(text) async for pcm in synthesis.synthesize(sentence)]
+        parts = [
+            samples_of(sound) for sentence in split_sentences(text) async for sound in synthesis.synthesize(sentence)
+        ]
     finally:
         await engine.close()
     samples = np.concatenate(parts) if parts else np.empty(0, np.int16)

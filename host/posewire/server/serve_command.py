@@ -41,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
+    # One core's worth of linear algebra is all there is; with threads, BLAS waits for them by turning in circles, which
+    # on a busy machine makes it ten times slower. It reads this when numpy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Imported here: the voice engines take a while, and `posewire --help` should not.
     from posewire.server.host import Config, run_host
 

@@ -24,6 +24,7 @@ from posewire.voice.tts.base import SpeechSynthesizer
 from posewire.voice.tts.synthesis import Synthesis
 from posewire.voice.turn import TurnResources
 from posewire.voice.vad.base import VadEngine
+from posewire.voice.vad.batches import VadBatches
 from posewire.voice.voiceprint.base import VoiceprintEngine
 from posewire.voice.voiceprint.identify import IdentifyingRecognizer, VoiceIdentifier
 
@@ -60,7 +61,7 @@ class Assistant:
         """Identifies voices; None where the settings name no engine."""
 
         self._settings = settings
-        self._vad = vad
+        self._vad = VadBatches(vad)
         self._recognizer = recognizer
         self._responder = responder
         self._resources = resources
@@ -160,7 +161,7 @@ class Assistant:
         """Name the engines in use."""
         synthesis = self._resources.synthesis
         return {
-            "vad": self._vad.name,
+            "vad": self._vad.engine.name,
             "asr": self._recognizer.name,
             "intent": self._responder.name,
             "tts": "none: replies are text only" if synthesis is None else synthesis.engine.name,

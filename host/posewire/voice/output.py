@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from posewire.pcm import Pcm
+from posewire.voice.phrase import Sound
 
 Outcome = Literal["answered", "nothing heard", "not understood", "no answer", "interrupted", "failed"]
 
@@ -60,8 +60,8 @@ class VoiceOut(Protocol):
         """Report the text of the audio that follows."""
         ...
 
-    async def play(self, pcm: Pcm) -> None:
-        """Play 16 kHz mono samples, any number of them; wait while the downlink is full."""
+    async def play(self, sound: Sound) -> None:
+        """Play samples (16 kHz, mono), any number of them, or a phrase; wait while the downlink is full."""
         ...
 
     async def reply_ended(self) -> None:

@@ -12,10 +12,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from posewire.errors import PosewireError, ProviderError
-from posewire.pcm import Pcm
 from posewire.voice.conversation import Emotion, EndOfReply, Goodbye, ReplyPart, StageTime
 from posewire.voice.llm.sentence_splitter import SentenceSplitter
 from posewire.voice.output import VoiceOut
+from posewire.voice.phrase import Sound
 from posewire.voice.tts.synthesis import Synthesis
 
 _log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class _Sentence:
 
     text: str
     ready: float
-    audio: asyncio.Queue[Pcm | None] = field(default_factory=lambda: asyncio.Queue(_CHUNKS_AHEAD))
+    audio: asyncio.Queue[Sound | None] = field(default_factory=lambda: asyncio.Queue(_CHUNKS_AHEAD))
 
 
 _Item = _Sentence | Emotion | EndOfReply | Goodbye | None
@@ -180,8 +180,8 @@ class Reply:
             if self._synthesis is not None:
                 try:
                     async with aclosing(self._synthesis.synthesize(item.text)) as audio:  # type: ignore[type-var]
-                        async for pcm in audio:
-                            await item.audio.put(pcm)
+                        async for sound in audio:
+                            await item.audio.put(sound)
                 except ProviderError as exc:
                     # The subtitle still says it.
                     _log.warning("a sentence was not synthesized: %s", exc)
@@ -205,9 +205,9 @@ class Reply:
                     await self._play_sentence(item)
 
     async def _play_sentence(self, sentence: _Sentence) -> None:
-        pcm = await sentence.audio.get()
+        sound = await sentence.audio.get()
         if "total" not in self._times:
-            if pcm is not None:
+            if sound is not None:
                 self._times.record("tts", sentence.ready)
             self._times.record("total", self._times.began)
         self.begin()
@@ -216,6 +216,6 @@ class Reply:
             self._out.emotion("neutral")
             self._emotion_shown = True
         self._out.sentence(sentence.text)
-        while pcm is not None:
-            await self._out.play(pcm)
-            pcm = await sentence.audio.get()
+        while sound is not None:
+            await self._out.play(sound)
+            sound = await sentence.audio.get()

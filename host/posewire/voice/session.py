@@ -27,7 +27,7 @@ from posewire.voice.speech_segmenter import (
     UtteranceEnded,
 )
 from posewire.voice.turn import Turn, TurnResources, TurnState
-from posewire.voice.vad.base import VadEngine
+from posewire.voice.vad.batches import VadBatches
 from posewire.wire.messages import ListenMode
 
 _log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class VoiceSession:
     def __init__(
         self,
         settings: VoiceSettings,
-        vad: VadEngine,
+        vad: VadBatches,
         recognizer: SpeechRecognizer,
         resources: TurnResources,
         out: VoiceOut,

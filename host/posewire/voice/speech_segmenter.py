@@ -1,6 +1,5 @@
 """From the samples of one ``listen start`` to utterances, reported as events."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
@@ -8,12 +7,10 @@ from posewire.pcm import SAMPLE_RATE, Framer
 from posewire.voice.asr.base import AcousticProfile, SpeechRecognizer, Utterance
 from posewire.voice.audio_inbox import AudioInbox
 from posewire.voice.settings import VoiceSettings
-from posewire.voice.vad.base import VAD_FRAME, VadEngine
+from posewire.voice.vad.base import VAD_FRAME
+from posewire.voice.vad.batches import VadBatches
 from posewire.voice.vad.endpoint import Endpointer
 from posewire.wire.messages import ListenMode
-
-_FRAMES_PER_STEP = 8
-"""Frames processed before other tasks of the event loop get their turn, when much audio comes at once."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ class SpeechSegmenter:
     """Cuts streams of samples into utterances, with the engines of a voice session."""
 
     def __init__(
-        self, settings: VoiceSettings, vad: VadEngine, recognizer: SpeechRecognizer, acoustics: AcousticProfile
+        self, settings: VoiceSettings, vad: VadBatches, recognizer: SpeechRecognizer, acoustics: AcousticProfile
     ) -> None:
         self._settings = settings
         self._vad = vad
@@ -75,8 +72,8 @@ class SpeechSegmenter:
         ``replying`` tells whether a turn runs: that time does not count as silence.
         """
         settings = self._settings
+        detector = self._vad.stream()
         endpointer = Endpointer(
-            self._vad.detector(),
             settings.vad_threshold,
             None if mode == "manual" else settings.end_silence_ms,
             settings.max_utterance_s,
@@ -88,8 +85,9 @@ class SpeechSegmenter:
         silent = 0
         try:
             while (pcm := await inbox.get()) is not None:
-                for number, frame in enumerate(framer.push(pcm)):
-                    step = endpointer.push(frame)
+                frames = framer.push(pcm)
+                for frame, probability in zip(frames, await detector.probabilities(frames), strict=True):
+                    step = endpointer.push(frame, probability)
                     if step.started:
                         utterance, partial = self._recognizer.utterance(self._acoustics), ""
                         yield SpeechStarted()
@@ -108,10 +106,9 @@ class SpeechSegmenter:
                             yield UtteranceEnded(ended, endpointer.silence_ms, endpointer.speech_frames, False)
                             if mode != "realtime":
                                 return
-                    if number % _FRAMES_PER_STEP == _FRAMES_PER_STEP - 1:
-                        await asyncio.sleep(0)
-            for frame in framer.flush():
-                step = endpointer.push(frame)
+            frames = framer.flush()
+            for frame, probability in zip(frames, await detector.probabilities(frames), strict=True):
+                step = endpointer.push(frame, probability)
                 if utterance is not None:
                     for part in step.audio:
                         utterance.feed(part)

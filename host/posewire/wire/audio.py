@@ -82,6 +82,10 @@ _DECODERS: dict[str, Callable[[AudioParams], FrameDecoder]] = {
 }
 
 
+SLOW_FORMATS = frozenset({"opus"})
+"""Formats that take so long to encode, without the interpreter's lock, that it is worth a thread."""
+
+
 def frame_encoder(params: AudioParams) -> FrameEncoder:
     """Return a fresh encoder for a negotiated format."""
     return _ENCODERS[params.format](params)

@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from posewire.server.connection.downlink import AHEAD, AudioDownlink
+from posewire.server.connection.speech_encoding import SpeechEncoding
 from posewire.wire.audio import frame_decoder
 from posewire.wire.messages import AudioParams
 
@@ -19,7 +20,7 @@ def ramp(samples: int) -> NDArray[np.int16]:
 async def test_what_is_played_is_what_is_sent(chunk: int) -> None:
     params = AudioParams("pcm", 16000, 1, 20)
     frames: list[bytes] = []
-    downlink = AudioDownlink(params, frames.append)
+    downlink = AudioDownlink(params, frames.append, SpeechEncoding())
     sound = ramp(1500)
     for start in range(0, len(sound), chunk):
         await downlink.play(sound[start : start + chunk])
@@ -34,7 +35,9 @@ async def test_what_is_played_is_what_is_sent(chunk: int) -> None:
 async def test_frames_leave_at_the_pace_they_are_heard() -> None:
     loop = asyncio.get_running_loop()
     times: list[float] = []
-    downlink = AudioDownlink(AudioParams("pcm", 16000, 1, 20), lambda frame: times.append(loop.time()))
+    downlink = AudioDownlink(
+        AudioParams("pcm", 16000, 1, 20), lambda frame: times.append(loop.time()), SpeechEncoding()
+    )
     started = loop.time()
     await downlink.play(ramp(320 * 25))
     await downlink.finish()
@@ -46,7 +49,7 @@ async def test_frames_leave_at_the_pace_they_are_heard() -> None:
 
 async def test_cancel_drops_what_is_queued_and_the_next_reply_plays() -> None:
     frames: list[bytes] = []
-    downlink = AudioDownlink(AudioParams("pcm", 16000, 1, 60), frames.append)
+    downlink = AudioDownlink(AudioParams("pcm", 16000, 1, 60), frames.append, SpeechEncoding())
     await downlink.play(ramp(960 * 30))
     while not frames:
         await asyncio.sleep(0)
@@ -62,7 +65,7 @@ async def test_cancel_drops_what_is_queued_and_the_next_reply_plays() -> None:
 
 async def test_another_rate_is_resampled() -> None:
     frames: list[bytes] = []
-    downlink = AudioDownlink(AudioParams("pcm", 24000, 1, 60), frames.append)
+    downlink = AudioDownlink(AudioParams("pcm", 24000, 1, 60), frames.append, SpeechEncoding())
     await downlink.play(ramp(16000))
     await downlink.finish()
     assert 24000 <= sum(map(len, frames)) // 2 <= 24000 + 1440

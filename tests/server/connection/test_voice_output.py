@@ -7,6 +7,7 @@ import pytest
 
 from posewire.log import EventLog
 from posewire.server.connection.downlink import AudioDownlink
+from posewire.server.connection.speech_encoding import SpeechEncoding
 from posewire.server.connection.voice_output import ConnectionVoiceOut
 from posewire.voice.output import TurnReport
 from posewire.wire.messages import AudioParams
@@ -19,7 +20,9 @@ class Output:
         self.sent: list[Any] = []
         self.turns: list[TurnReport] = []
         self.over = 0
-        downlink = AudioDownlink(AudioParams("pcm", 16000, 1, 20), lambda frame: self.sent.append(len(frame)))
+        downlink = AudioDownlink(
+            AudioParams("pcm", 16000, 1, 20), lambda frame: self.sent.append(len(frame)), SpeechEncoding()
+        )
         self.voice = ConnectionVoiceOut(self.sent.append, downlink, EventLog(), self._end, self.turns.append)
 
     def _end(self) -> None:

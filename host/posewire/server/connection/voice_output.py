@@ -4,13 +4,11 @@ import math
 import time
 from collections.abc import Callable
 
-import numpy as np
-from numpy.typing import NDArray
-
 from posewire.log import EventLog
 from posewire.server.connection.downlink import AudioDownlink
 from posewire.voice.emotions import EMOJI
 from posewire.voice.output import TurnReport
+from posewire.voice.phrase import Sound
 from posewire.wire.messages import Message
 
 
@@ -68,9 +66,9 @@ class ConnectionVoiceOut:
             self.emotion(self._emotion)
         self._send({"type": "tts", "state": "sentence_start", "text": text})
 
-    async def play(self, pcm: NDArray[np.int16]) -> None:
-        """Queue 16 kHz mono samples for the device; waits while the downlink is full."""
-        await self._downlink.play(pcm)
+    async def play(self, sound: Sound) -> None:
+        """Queue 16 kHz mono samples, or a phrase, for the device; waits while the downlink is full."""
+        await self._downlink.play(sound)
 
     async def reply_ended(self) -> None:
         """Wait until all audio has been sent, then tell the device that the reply is over."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from posewire.server.connection.downlink import AudioDownlink
 from posewire.server.connection.peer import Peer
+from posewire.server.connection.speech_encoding import SpeechEncoding
 from posewire.server.connection.voice_output import ConnectionVoiceOut
 from posewire.voice.assistant import Assistant
 from posewire.voice.output import TurnReport
@@ -22,6 +23,7 @@ class VoiceSessions:
         self._assistant = assistant
         self._identifier = identifier
         self._note_turn = note_turn
+        self._encoding = SpeechEncoding()
 
     def prepare(self) -> None:
         """Prepare what the first speaker would have to wait for."""
@@ -40,7 +42,7 @@ class VoiceSessions:
         return self._assistant.session(
             ConnectionVoiceOut(
                 peer.send,
-                AudioDownlink(peer.audio, peer.send_audio),
+                AudioDownlink(peer.audio, peer.send_audio, self._encoding),
                 peer.log,
                 end_conversation,
                 lambda report: note_turn(report, peer.device_id, peer.session_id),

@@ -11,6 +11,7 @@ from posewire.errors import ProviderError
 from posewire.pcm import SAMPLE_RATE, Pcm, to_int16
 from posewire.resampling import Resampler
 from posewire.ttl_cache import TtlCache
+from posewire.voice.phrase import Phrase, Sound
 from posewire.voice.provider_timeout import each_within
 from posewire.voice.tts.base import SpeechSynthesizer
 
@@ -42,7 +43,7 @@ class Synthesis:
     def __init__(self, engine: SpeechSynthesizer, ttl: float = 86_400.0, piece_within: float = 60.0) -> None:
         self.engine = engine
         self._piece_within = piece_within
-        self.cache: TtlCache[str, Pcm] = TtlCache(_CACHED_SAMPLES, ttl, len)
+        self.cache: TtlCache[str, Phrase] = TtlCache(_CACHED_SAMPLES, ttl, lambda phrase: len(phrase.samples))
         self._gain = 1.0
 
     async def fill_cache(self, sentences: Iterable[str]) -> None:
@@ -54,8 +55,8 @@ class Synthesis:
         except ProviderError as exc:
             _log.warning("fixed phrases are not prepared: %s", exc)
 
-    async def synthesize(self, sentence: str) -> AsyncIterator[Pcm]:
-        """Yield the audio of a sentence (16 kHz, mono) as it is made.
+    async def synthesize(self, sentence: str) -> AsyncIterator[Sound]:
+        """Yield the audio of a sentence (16 kHz, mono) as it is made; of one that is known, all at once.
 
         Raises:
             ProviderError: the engine failed.
@@ -82,7 +83,7 @@ class Synthesis:
         self._gain = level.fitting
         whole = np.concatenate(parts) if parts else np.empty(0, np.int16)
         if 0 < len(whole) <= _CACHED_SENTENCE:
-            self.cache.put(sentence, whole)
+            self.cache.put(sentence, Phrase(whole))
 
 
 class Level:

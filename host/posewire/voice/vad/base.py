@@ -1,6 +1,7 @@
 """The interface of a voice activity detector."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from posewire.pcm import Pcm
 
@@ -27,4 +28,13 @@ class VadEngine(Protocol):
 
     def detector(self) -> VoiceActivityDetector:
         """Return a fresh detector for one stream."""
+        ...
+
+
+@runtime_checkable
+class BatchVadEngine(VadEngine, Protocol):
+    """An engine that takes less time for frames of several streams when it computes them together."""
+
+    def probabilities(self, detectors: Sequence[Any], frames: Sequence[Pcm]) -> Sequence[float]:
+        """Return the probability of speech of one frame of each stream; the detectors are this engine's own."""
         ...

@@ -4,7 +4,6 @@ from collections import deque
 from dataclasses import dataclass
 
 from posewire.pcm import Pcm
-from posewire.voice.vad.base import VoiceActivityDetector
 
 FRAME_MS = 32
 _START_FRAMES = 3
@@ -32,10 +31,7 @@ class Endpointer:
     while frames reach 0.35, and ends after ``end_silence_ms`` without one (None: never) or after ``max_s``.
     """
 
-    def __init__(
-        self, detector: VoiceActivityDetector, threshold: float, end_silence_ms: int | None, max_s: float
-    ) -> None:
-        self._detector = detector
+    def __init__(self, threshold: float, end_silence_ms: int | None, max_s: float) -> None:
         self._threshold = threshold
         self._end = None if end_silence_ms is None else max(1, round(end_silence_ms / FRAME_MS))
         self._max = round(max_s * 1000 / FRAME_MS)
@@ -53,9 +49,8 @@ class Endpointer:
         """Time since the last frame of speech, within an utterance."""
         return self._silent * FRAME_MS
 
-    def push(self, frame: Pcm) -> FrameResult:
-        """Process a frame of ``VAD_FRAME`` samples."""
-        probability = self._detector.probability(frame)
+    def push(self, frame: Pcm, probability: float) -> FrameResult:
+        """Process a frame of ``VAD_FRAME`` samples, speech with this probability."""
         if not self.speaking:
             return self._wait(frame, probability)
         self._length += 1

@@ -4,9 +4,9 @@ Needs the extra ``onnx``. It accepts the 16 kHz models of versions 5 and 6, with
 ``sr``.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from posewire.voice.providers import ProviderContext
 _CONTEXT = 64
 """Samples of the frame before, which the network sees too."""
 
-_STATE = (2, 1, 128)
+_STATE = (2, 128)
 
 
 @dataclass(frozen=True)
@@ -63,27 +63,33 @@ class SileroOnnxEngine:
 
     def detector(self) -> "SileroOnnxDetector":
         """Return a fresh detector for one stream."""
-        return SileroOnnxDetector(self._model)
+        return SileroOnnxDetector(self)
+
+    def probabilities(self, detectors: Sequence["SileroOnnxDetector"], frames: Sequence[Pcm]) -> list[float]:
+        """Return the probability of speech of one frame of each stream."""
+        scaled = np.array(frames).astype(np.float32) / np.float32(32768)
+        samples = np.concatenate((np.array([detector.context for detector in detectors]), scaled), axis=1)
+        state = np.stack([detector.state for detector in detectors], axis=1)
+        found, state = self._model.run(None, {"input": samples, "state": state, "sr": np.array(SAMPLE_RATE, np.int64)})
+        for at, detector in enumerate(detectors):
+            detector.state, detector.context = state[:, at].copy(), samples[at, -_CONTEXT:].copy()
+        probabilities: list[float] = found[:, 0].tolist()
+        return probabilities
 
 
 class SileroOnnxDetector:
     """The state of one stream."""
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
-        self._state: NDArray[np.float32] = np.zeros(_STATE, np.float32)
-        self._context: NDArray[np.float32] = np.zeros(_CONTEXT, np.float32)
+    def __init__(self, engine: SileroOnnxEngine) -> None:
+        self._engine = engine
+        self.state: NDArray[np.float32] = np.zeros(_STATE, np.float32)
+        self.context: NDArray[np.float32] = np.zeros(_CONTEXT, np.float32)
 
     def probability(self, frame: Pcm) -> float:
         """Return the probability that the frame is speech: 0 … 1."""
-        samples: NDArray[np.float32] = np.concatenate((self._context, frame.astype(np.float32) / np.float32(32768)))
-        self._context = samples[-_CONTEXT:].copy()
-        found, self._state = self._model.run(
-            None, {"input": samples[np.newaxis], "state": self._state, "sr": np.array(SAMPLE_RATE, np.int64)}
-        )
-        return float(found[0, 0])
+        return self._engine.probabilities([self], [frame])[0]
 
     def reset(self) -> None:
         """Forget the stream so far."""
-        self._state = np.zeros(_STATE, np.float32)
-        self._context = np.zeros(_CONTEXT, np.float32)
+        self.state = np.zeros(_STATE, np.float32)
+        self.context = np.zeros(_CONTEXT, np.float32)
