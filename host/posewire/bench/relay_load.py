@@ -262,6 +262,14 @@ def cpu(pid: int) -> float | None:
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def waited(pid: int) -> float | None:
+    """Seconds that a process was ready to run and had no core, or None where the kernel does not say."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return None
+
+
 def memory(pid: int) -> int | None:
     """Resident bytes of a process, or None where there is no /proc."""
     try:

@@ -1,11 +1,11 @@
 """Measure the voice side: many boards that talk in the same second, with real audio frames and the real voice detector.
 
 With ``--audio opus`` they are stock devices: frame protocol 1, Opus both ways, each packet decoded as it comes, and
-what a board hears must be the tone that the voice made. Recogniser, language model and voice are stand-ins that answer at
-once, behind real HTTP; every tenth transcription takes 800 ms, and must delay nobody but the board that waits for it. A
-third of the boards hears its reply to the end, a third aborts it, a third talks into it. All answers have the same
-sentences, which a host synthesizes and encodes once; with ``--distinct`` no sentence comes twice. Times do not contain
-the configured silence that ends an utterance.
+what a board hears must be the tone that the voice made. Recogniser, language model and voice are stand-ins that answer
+at once, behind real HTTP; every tenth transcription takes 800 ms, and must delay nobody but the board that waits for
+it. A third of the boards hears its reply to the end, a third aborts it, a third talks into it. All answers have the
+same sentences, which a host synthesizes and encodes once; with ``--distinct`` no sentence comes twice. Times do not
+contain the configured silence that ends an utterance.
 
 examples:
   posewire bench talk
@@ -26,7 +26,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from posewire.bench.relay_load import cpu
+from posewire.bench.relay_load import cpu, waited
 from posewire.bench.talk_load import FORMATS, TalkTask
 from posewire.errors import PosewireError
 from posewire.server.host_process import HostProcess
@@ -37,6 +37,9 @@ END_SILENCE_MS = 512
 
 SENTENCE = files("posewire.demo") / "data" / "turn_the_light_blue.wav"
 """What boards say in them."""
+
+_BUSY = 0.05
+"""Part of the time that the host waits for a core; beyond, the figures say more about the machine than about it."""
 
 _SLOW_SHARE, _SLOW_S = 0.1, 0.8
 _VOICE = """\
@@ -98,7 +101,7 @@ def measure(
         config.write_text('[store]\npath = ":memory:"\n' + voice_config(url), encoding="utf-8")
         with HostProcess("--config", str(config), "--log-level", "warning") as host:
             task = TalkTask(host.url, "", str(wav or shipped), boards, turns, END_SILENCE_MS, audio=audio)
-            started, before = time.perf_counter(), cpu(host.pid)
+            started, before, late = time.perf_counter(), cpu(host.pid), waited(host.pid)
             done = subprocess.run(
                 [sys.executable, "-m", "posewire.bench.talk_load"],
                 input=json.dumps(asdict(task)),
@@ -107,7 +110,7 @@ def measure(
                 check=False,
                 timeout=60 + 40 * turns,
             )
-            after, seconds = cpu(host.pid), time.perf_counter() - started
+            after, waiting, seconds = cpu(host.pid), waited(host.pid), time.perf_counter() - started
     if done.returncode:
         raise PosewireError(f"the boards failed: {(done.stderr.strip().splitlines() or ['no output'])[-1]}")
     findings = json.loads(done.stdout)
@@ -115,6 +118,7 @@ def measure(
     for key, values in findings.items():
         result[key] = {name: percentile(values, share) for name, share in _SHARES} | {"count": len(values)}
     used = None if before is None or after is None else after - before
+    result["host_waited"] = None if late is None or waiting is None else round((waiting - late) / seconds, 2)
     answered = len(findings["first_audio"])
     result["host_cpu"] = None if used is None else round(used / seconds, 2)
     result["host_cpu_ms_a_turn"] = None if used is None or not answered else round(1000 * used / answered, 1)
@@ -147,6 +151,8 @@ def table(result: dict[str, Any]) -> str:
         f"{result['boards']} boards, {result['audio']}; host: {result['host_cpu']} of a core, "
         f"{result['host_cpu_ms_a_turn']} ms of CPU a turn; failed: {len(result['failed'])}"
     )
+    if (result["host_waited"] or 0.0) > _BUSY:
+        lines.append(f"this machine is busy: {result['host_waited']:.0%} of the time the host waited for a core")
     lines += sorted(set(result["failed"]))[:5]
     return "\n".join(lines)
 

@@ -268,11 +268,11 @@ def load_sentence(path: Path, task: TalkTask) -> Sentence:
 def check_tone(heard: Pcm) -> None:
     """Raise ValueError unless a reply is the stand-ins' tone and not much else."""
     samples = heard.astype(np.float64)
-    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) ** 2
-    middle = round(TONE * len(samples) / SAMPLE_RATE)
-    tone = spectrum[max(0, middle - len(samples) // 1000) : middle + len(samples) // 1000 + 1].sum()
-    if tone < _TONE_SHARE * spectrum.sum() or not len(samples):
-        raise ValueError(f"the reply that was decoded is no tone of {TONE} Hz: {tone / spectrum.sum():.0%} of it")
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples)))) ** 2 if len(samples) else np.zeros(1)
+    middle, width = round(TONE * len(samples) / SAMPLE_RATE), len(samples) // 1000
+    share = spectrum[max(0, middle - width) : middle + width + 1].sum() / (spectrum.sum() or 1.0)
+    if share < _TONE_SHARE:
+        raise ValueError(f"the reply that was decoded is no tone of {TONE} Hz: {share:.0%} of it is")
 
 
 async def _run(task: TalkTask) -> Findings:

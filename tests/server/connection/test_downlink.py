@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from posewire.errors import PosewireError
 from posewire.server.connection.downlink import AHEAD, AudioDownlink
 from posewire.server.connection.speech_encoding import SpeechEncoding
+from posewire.voice.phrase import Phrase
 from posewire.wire.audio import frame_decoder
 from posewire.wire.messages import AudioParams
+from posewire.wire.opus import opus_available
 
 
 def ramp(samples: int) -> NDArray[np.int16]:
@@ -69,3 +72,56 @@ async def test_another_rate_is_resampled() -> None:
     await downlink.play(ramp(16000))
     await downlink.finish()
     assert 24000 <= sum(map(len, frames)) // 2 <= 24000 + 1440
+
+
+async def test_a_phrase_begins_with_a_frame_of_its_own_and_nothing_is_lost_around_it() -> None:
+    frames: list[bytes] = []
+    downlink = AudioDownlink(AudioParams("pcm", 16000, 1, 20), frames.append, SpeechEncoding())
+    before, said, after = ramp(500), Phrase(ramp(700) + np.int16(1)), ramp(330)
+    for sound in (before, said, said, after):
+        await downlink.play(sound)
+    await downlink.finish()
+
+    def padded(samples: NDArray[np.int16]) -> NDArray[np.int16]:
+        return np.pad(samples, (0, -len(samples) % 320))
+
+    expected = [padded(samples) for samples in (before, said.samples, said.samples, after)]
+    assert b"".join(frames) == np.concatenate(expected).tobytes()
+
+
+@pytest.mark.skipif(not opus_available(), reason="needs libopus")
+async def test_opus_of_phrases_and_of_pieces_between_them_is_decoded_as_it_was_said() -> None:
+    params = AudioParams("opus", 16000, 1, 60)
+    encoding = SpeechEncoding()
+    steps = np.arange(16000)
+    phrase, piece = ((8000 * np.sin(2 * np.pi * pitch / 16000 * steps)).astype(np.int16) for pitch in (440, 880))
+    said = Phrase(phrase)
+    heard: list[NDArray[np.int16]] = []
+    for _ in range(2):
+        # A device's decoder goes on through all of its replies.
+        decoder = frame_decoder(params)
+        downlink = AudioDownlink(params, lambda frame, to=decoder: heard.append(to.decode(frame)), encoding)  # type: ignore[misc]
+        for sound in (piece[:700], piece[700:], said, piece, said):
+            await downlink.play(sound)
+        await downlink.finish()
+    assert len(heard) == 2 * 4 * 17
+    for number in range(8):
+        second = np.concatenate(heard[17 * number + 2 : 17 * number + 15]).astype(np.float64)
+        spectrum = np.abs(np.fft.rfft(second * np.hanning(len(second))))
+        pitch = np.argmax(spectrum) * 16000 / len(second)
+        assert pitch == pytest.approx(880 if number % 2 == 0 else 440, abs=2)
+        assert np.sqrt(np.mean(second**2)) == pytest.approx(8000 / np.sqrt(2), rel=0.15)
+
+
+async def test_a_format_that_cannot_be_encoded_is_told_and_nobody_waits_for_ever() -> None:
+    downlink = AudioDownlink(AudioParams("opus", 16000, 1, 30), lambda frame: None, SpeechEncoding())
+    async with asyncio.timeout(10):
+        with pytest.raises(PosewireError):
+            await downlink.play(ramp(16000 * 10))
+        downlink.cancel()
+        with pytest.raises(PosewireError):
+            await downlink.play(Phrase(ramp(16000)))
+        downlink.cancel()
+        await downlink.play(ramp(100))
+        with pytest.raises(PosewireError):
+            await downlink.finish()

@@ -17,7 +17,9 @@ from posewire.voice.phrase import Phrase
 from posewire.wire.audio import SLOW_FORMATS, FrameEncoder, frame_encoder
 from posewire.wire.messages import AudioParams
 
-_THREADS = max(1, min(4, (os.cpu_count() or 1) - 1))
+_THREADS = max(2, min(4, (os.cpu_count() or 1) - 1))
+"""More would take the interpreter from the event loop too often."""
+
 _FORMATS_KEPT = 4
 """Formats in which a phrase is kept: devices choose them, and there are hundreds."""
 

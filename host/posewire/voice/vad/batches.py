@@ -33,6 +33,7 @@ class VadBatches:
 
     def __init__(self, engine: VadEngine) -> None:
         self.engine = engine
+        self._in_batches = engine if isinstance(engine, BatchVadEngine) else None
         self._waiting: deque[_Request] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._next = 0.0
@@ -44,13 +45,13 @@ class VadBatches:
 
     async def probabilities(self, detector: VoiceActivityDetector, frames: Sequence[Pcm]) -> list[float]:
         """Return the probabilities of frames of a stream, in order."""
-        if not isinstance(self.engine, BatchVadEngine):
+        if self._in_batches is None:
             return [detector.probability(frame) for frame in frames]
         loop = asyncio.get_running_loop()
         request = _Request(detector, frames, loop.create_future())
         self._waiting.append(request)
         if self._timer is None:
-            self._timer = loop.call_at(self._next, self._compute, self.engine)
+            self._timer = loop.call_at(self._next, self._compute, self._in_batches)
         return await request.found
 
     def _compute(self, engine: BatchVadEngine) -> None:
