@@ -20,6 +20,7 @@ from posewire.voice.session import VoiceSession as Session
 from posewire.voice.settings import VoiceSettings
 from posewire.voice.tts.synthesis import Synthesis
 from posewire.voice.turn import TurnResources
+from posewire.voice.vad.batches import VadBatches
 from support.board import Board
 from support.ear import Ear
 from support.recordings import feed, recording
@@ -40,7 +41,7 @@ class Backed:
             load_provider(kind, "openai", self.settings, sentences)  # type: ignore[arg-type]
             for kind in ("asr", "llm", "tts")
         )
-        self.vad = load_provider("vad", "silero", self.settings, sentences)
+        self.vad = VadBatches(load_provider("vad", "silero", self.settings, sentences))
         phrases = {**sentences.phrases, "farewell": "Goodbye."}
         self.resources = TurnResources(
             phrases, Synthesis(self.tts), frozenset({"goodbye"}), latency_budget_ms=budget_ms
