@@ -1,7 +1,7 @@
 # make demo   sets everything up and shows the main job on this machine, without hardware
 # make test   sets everything up and runs every check and test
 
-.PHONY: demo test lint unit coverage rv32 clean
+.PHONY: demo test lint unit coverage rv32 browser clean
 
 demo:
 	@tools/setup.sh espeak
@@ -16,12 +16,16 @@ lint: typings
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/pyright --project firmware
 
-coverage: .venv/bin/python rv32
+coverage: .venv/bin/python rv32 browser
 	.venv/bin/pytest -n 3 --dist loadfile --cov --cov-report=term:skip-covered
 
 # MicroPython for 32-bit RISC-V, on Debian and Ubuntu: what it is built with (by root), and the build, both once.
 rv32: .venv/bin/python
 	@.venv/bin/python tests/riscv/interpreter.py
+
+# Chromium, and what checks the page's JavaScript, for the tests in tests/browser: once, Chromium by root only.
+browser: .venv/bin/python
+	@PYTHONPATH=host .venv/bin/python tests/browser/chromium.py
 
 # The fast part: no child processes, no MicroPython.
 unit: .venv/bin/python

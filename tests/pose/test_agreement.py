@@ -63,7 +63,7 @@ def run(command: list[Any], **environment: str) -> None:
 
 
 def test_javascript_agrees(cases: Path) -> None:
-    run([find_node(), ROOT / "tests/pose/agreement.mjs", ROOT / "host/posewire/dashboard/pose.js", cases])
+    run([find_node(), ROOT / "tests/pose/agreement.mjs", ROOT / "host/posewire/web/client/pose.js", cases])
 
 
 def test_the_board_agrees(cases: Path) -> None:

@@ -33,7 +33,7 @@ def test_the_browser_smooths_as_the_host_does(tmp_path: Path) -> None:
         cases.append([time_ms, [None if np.isnan(v) else float(v) for v in values.reshape(-1)]])
     path = tmp_path / "cases.json"
     path.write_text(json.dumps(cases))
-    command = [find_node(), ROOT / "tests/pose/filter.mjs", ROOT / "host/posewire/dashboard/pose.js", path]
+    command = [find_node(), ROOT / "tests/pose/filter.mjs", ROOT / "host/posewire/web/client/pose.js", path]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == want

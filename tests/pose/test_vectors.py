@@ -57,7 +57,7 @@ def test_host(path: Path, compiled: bool) -> None:
 
 def test_javascript() -> None:
     done = subprocess.run(
-        [find_node(), ROOT / "tests/pose/vectors.mjs", ROOT / "host/posewire/dashboard/pose.js", *FILES],
+        [find_node(), ROOT / "tests/pose/vectors.mjs", ROOT / "host/posewire/web/client/pose.js", *FILES],
         capture_output=True,
         text=True,
         timeout=60,

@@ -43,7 +43,8 @@ def follow_members(members: dict[int, RoomMember], event: Mapping[str, Any]) -> 
             members.pop(event["member_id"], None)
         case "role":
             for member_id, member in members.items():
-                members[member_id] = replace(member, role="owner" if member_id == event["member_id"] else "member")
+                others = "watcher" if member.role == "watcher" else "member"
+                members[member_id] = replace(member, role="owner" if member_id == event["member_id"] else others)
         case "away":
             _change(members, event["member_id"], away=True)
         case "back":

@@ -197,6 +197,12 @@ class Identities:
         await self._store.run(lambda c: revoke_device(c, device_id, who))
         await self.refresh(force=True)
 
+    async def issue(self, name: str, kind: PrincipalKind, scopes: Iterable[str], days: float, who: str = "") -> str:
+        """Issue a token that expires; return it."""
+        token = await self._store.run(lambda c: issue_token(c, name, kind, scopes, days=days, who=who))
+        await self.refresh(force=True)
+        return token
+
     async def refresh(self, force: bool = False) -> None:
         """Read the copy again where the store has changed, and report revoked and expired principals."""
         version = await self._store.run(_data_version)

@@ -21,7 +21,7 @@ DEVICE_SCOPES: frozenset[str] = frozenset({"voice", "room.join", "room.publish"}
 
 
 VERBS = (
-    "voice", "room.join", "room.publish", "device.any",
+    "voice", "room.join", "room.publish", "room.watch", "device.any",
     "operator.read", "operator.act", "operator.pair", "operator.update", "operator.write",
     "server.restart", "server.config",
 )  # fmt: skip
@@ -44,6 +44,11 @@ class Principal:
     token_id: str = ""
     expires: float | None = None
     basis: object = field(default=None, repr=False, compare=False)
+
+    @property
+    def only_watches(self) -> bool:
+        """Whether this is somebody with a link, who may look into a room and nothing else."""
+        return bool(self.scopes) and all(scope.partition(":")[0] == "room.watch" for scope in self.scopes)
 
     def allows(self, need: str) -> bool:
         """Tell whether one of the scopes grants ``need``."""

@@ -1,5 +1,6 @@
 """Section ``[auth]`` of the configuration: how peers prove who they are."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -16,6 +17,7 @@ MIN_SECRET = 32
 """Bytes of an HS256 key (RFC 7518 section 3.2), and of a key that tokens are signed with."""
 
 Algorithm = Literal["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "EdDSA"]
+_ORIGIN = re.compile(r"https?://[^/?#@\s]+")
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
 
@@ -33,7 +35,7 @@ class AuthSettings:
 
     ``token``: the shared token, with ``token_scopes``. ``pairing``: devices are paired by a code, people and programs
     get tokens issued. ``stock_key``: signs tokens as stock servers do. ``jwt_keys`` by key id: JWTs of ``jwt_issuer``
-    for ``jwt_audience``.
+    for ``jwt_audience``. ``allowed_origins``: pages of other servers that may use a host without authentication.
     """
 
     token: str = field(default="", repr=False)
@@ -43,6 +45,7 @@ class AuthSettings:
     jwt_issuer: str = ""
     jwt_audience: str = "posewire"
     jwt_keys: Mapping[str, JwtKey] = field(default_factory=dict)
+    allowed_origins: frozenset[str] = frozenset()
 
     @property
     def required(self) -> bool:
@@ -70,8 +73,12 @@ class _AuthTable:
     jwt_issuer: str = ""
     jwt_audience: str = "posewire"
     jwt_keys: Mapping[str, _JwtKeyTable] = field(default_factory=dict)
+    allowed_origins: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
+        for origin in self.allowed_origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ConfigError(f'allowed_origins has origins such as "http://localhost:5173", not {origin!r}')
         if self.jwt_keys and not self.jwt_issuer:
             raise ConfigError("jwt_keys needs jwt_issuer, whose tokens the keys verify")
 
@@ -91,6 +98,7 @@ def read_auth(table: Any, token: str | None = None) -> AuthSettings:
         jwt_issuer=written.jwt_issuer,
         jwt_audience=written.jwt_audience,
         jwt_keys={kid: _jwt_key(kid, written_key) for kid, written_key in written.jwt_keys.items()},
+        allowed_origins=written.allowed_origins,
     )
 
 

@@ -49,7 +49,14 @@ class RoomDirectory:
             room = Room(action.room, self.settings, self._counters, self._snapshots)
             room.origin = origin
         member = room.join(
-            device, action.publish, action.subscribe, link, echo=action.echo, messages=action.messages, audio=audio
+            device,
+            action.publish,
+            action.subscribe,
+            link,
+            echo=action.echo,
+            messages=action.messages,
+            audio=audio,
+            watch=action.watch,
         )
         self.rooms[action.room] = room
         return room, member

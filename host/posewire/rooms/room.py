@@ -61,11 +61,13 @@ class Room:
         echo: bool = False,
         messages: bool = False,
         audio: AudioParams | None = None,
+        watch: bool = False,
     ) -> Member:
         """Add a member; it is welcomed, the others are told, and it gets what it needs to follow running streams.
 
         ``audio``: how its frames are encoded, for those who hear them. A device that has a place here already, from
-        before it restarted, takes that one's role and lets it go. It is no newcomer to a locked room.
+        before it restarted, takes that one's role and lets it go. It is no newcomer to a locked room. ``watch``: it is
+        a watcher, who never owns the room.
 
         Raises:
             RoomError: the room is full (``too_many``), locked (``room_locked``), or has kicked this device
@@ -80,7 +82,8 @@ class Room:
             raise RoomError(f'the room "{self.name}" is full ({self.settings.max_members} members)', "too_many")
         member = Member(self._free_member_id(), device, publish, subscribe, link, echo, messages=messages, audio=audio)
         member.messages_after = self.log.last
-        member.role = "member" if self.members else "owner"
+        owned = any(other.role == "owner" for other in self.members.values())
+        member.role = "watcher" if watch else "member" if owned else "owner"
         if earlier is not None:
             member.role, earlier.role = earlier.role, "member"
             member.messages_after = earlier.messages_after
@@ -115,8 +118,9 @@ class Room:
         del self.members[member.member_id]
         self.fan_out.audience_changed()
         self._tell(self.members.values(), "left", member_id=member.member_id, reason=reason)
-        if member.role == "owner" and self.members:
-            self._make_owner(next(iter(self.members.values())))
+        heir = next((other for other in self.members.values() if other.role != "watcher"), None)
+        if member.role == "owner" and heir is not None:
+            self._make_owner(heir)
         self.fan_out.member_left(member)
 
     def away(self, member: Member) -> None:
@@ -213,6 +217,8 @@ class Room:
         """
         self._require_owner(member)
         heir = self._member(member_id)
+        if heir.role == "watcher":
+            raise RoomError("who only watches cannot own a room", "room_denied")
         member.role = "member"
         self._make_owner(heir)
 

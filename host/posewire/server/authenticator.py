@@ -4,7 +4,7 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from posewire.errors import PairingPendingError, WireError
 from posewire.identity.identities import PREFIX, Identities
@@ -12,7 +12,7 @@ from posewire.identity.jwt_tokens import JwtVerifier
 from posewire.identity.principal import DEVICE_SCOPES, Principal
 from posewire.identity.settings import AuthSettings
 from posewire.identity.stock_token import looks_like_stock_token, verify_stock_token
-from posewire.loopback import is_loopback
+from posewire.server.page_access import cookie_token, header, refuse_other_names, refuse_other_pages
 
 _MAX_ID = 64
 _MAX_TOKEN = 8192
@@ -63,6 +63,8 @@ class ConnectionAuthenticator:
             if device_id and device_id != principal.device_id:
                 raise WireError(f"this token was issued to the device {principal.device_id}", "unauthorized")
             device_id = principal.device_id
+        elif principal.only_watches:
+            device_id = ""  # its id would take a connection, or a place in a room, from whoever has that id
         elif device_id and self._identities.reserves(device_id) and not principal.allows(ANY_DEVICE):
             raise WireError(f"{device_id} has a token of its own: connect with that", "unauthorized")
         return Identity(
@@ -76,15 +78,20 @@ class ConnectionAuthenticator:
     def principal(self, path: str, headers: Mapping[str, str]) -> Principal:
         """Return the principal of a request's token.
 
+        A browser that has signed in sends its token as a cookie: only for the host's own pages.
+
         Raises:
             WireError: ``unauthorized``: the token is missing or wrong; ``forbidden``: a page of another site.
         """
         if not self._settings.required:
-            refuse_other_sites(headers)
+            refuse_other_names(headers)
+            refuse_other_pages(headers, self._settings.allowed_origins)
             return Principal("local", "local")
         said = _Said(path, headers)
         scheme, _, token = said("Authorization").partition(" ")
         given = token.strip() if scheme.lower() == "bearer" else scheme
+        if not given and (given := cookie_token(headers)):
+            refuse_other_pages(headers, ())
         return self.principal_of(given, _clean(said("Device-Id")), _clean(said("Client-Id")))
 
     def principal_of(self, token: str, device_id: str = "", client_id: str = "") -> Principal:
@@ -133,17 +140,6 @@ class ConnectionAuthenticator:
         return found
 
 
-def refuse_other_sites(headers: Mapping[str, str]) -> None:
-    """Refuse requests that a page of another site makes a local browser send: a host without tokens would obey them.
-
-    Raises:
-        WireError: ``forbidden``.
-    """
-    origin = _header(headers, "Origin")
-    if origin is not None and not is_loopback(_split(origin).hostname or ""):
-        raise WireError(f"a page of {origin[:80]} may not use this host: it runs without authentication", "forbidden")
-
-
 def said_by(headers: Mapping[str, str]) -> tuple[str, str]:
     """Return the device id and the client id of an HTTP request's headers, empty where they are missing."""
     said = _Said("", headers)
@@ -159,25 +155,11 @@ class _Said:
         self._query = {key.lower(): values[0] for key, values in parse_qs(query).items()} if query else {}
 
     def __call__(self, name: str) -> str:
-        return (_header(self._headers, name) or self._query.get(name.lower()) or "").strip()
+        return (header(self._headers, name) or self._query.get(name.lower()) or "").strip()
 
     def device_id(self) -> str:
         """Return the device id, as it is spelt everywhere here."""
         return _clean(self("Device-Id")).lower()
-
-
-def _header(headers: Mapping[str, str], name: str) -> str | None:
-    try:
-        return headers.get(name)
-    except LookupError:  # websockets' headers refuse to choose
-        raise WireError(f"{name} is there more than once", "bad_message") from None
-
-
-def _split(url: str) -> SplitResult:
-    try:
-        return urlsplit(url)
-    except ValueError:
-        return SplitResult("", "", "", "", "")
 
 
 def _clean(text: str) -> str:

@@ -217,7 +217,8 @@ class RoomAction:
     ``echo``: the member also gets its own frames, to measure the way to the host and back. ``open``: joining creates
     the room when it is not there. ``member_id``: whom ``kick``, ``role`` and ``replay`` are about. ``frames``: how
     many of its last frames ``replay`` wants (1 … 100). ``messages``: whether the member takes part in messages.
-    ``message``: of ``send``. ``after``: the number of the last message that the member has, of ``catch_up``.
+    ``message``: of ``send``. ``after``: the number of the last message that the member has, of ``catch_up``. ``watch``:
+    the host lets the peer watch only; no message says it.
     """
 
     action: RoomVerb
@@ -232,6 +233,7 @@ class RoomAction:
     messages: bool = False
     message: MemberMessage | None = None
     after: int = 0
+    watch: bool = False
 
 
 def parse_room(message: Message) -> RoomAction:

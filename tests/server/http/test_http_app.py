@@ -274,14 +274,20 @@ async def test_garbage_is_answered_and_the_host_goes_on(host: Host) -> None:
 async def test_without_authentication_a_page_of_another_site_gets_nothing(serve: Serve, host: Host) -> None:
     where = await serve(HttpSettings())
     assert status(await raw(where, request("/operator"))) == 200
-    assert status(await raw(where, request("/operator", "Origin: http://localhost:3000"))) == 200
+    assert status(await raw(where, request("/operator", "Origin: http://127.0.0.1"))) == 200
+    assert status(await raw(where, request("/operator", "Origin: http://localhost"))) == 200
+    assert status(await raw(where, request("/operator", "Origin: http://localhost:3000"))) == 403
+    assert status(await raw(where, request("/operator", "Origin: null"))) == 403
+    assert status(await raw(where, request("/operator", "Sec-Fetch-Site: cross-site"))) == 403
+    assert status(await raw(where, request("/operator", "Sec-Fetch-Site: same-origin"))) == 200
     assert status(await raw(where, request("/operator", "Origin: https://example.org"))) == 403
     rebound = request("/operator").replace(b"Host: 127.0.0.1", b"Host: example.org")
     assert status(await raw(where, rebound)) == 403
     with pytest.raises(InvalidStatus) as caught:
         await connect(host.url, origin="https://example.org")  # type: ignore[arg-type]
     assert caught.value.response.status_code == 403
-    async with connect(host.url, origin="http://localhost:3000"):  # type: ignore[arg-type]
+    own = host.url.replace("ws://", "http://").replace("/posewire/v1/", "")
+    async with connect(host.url, origin=own):  # type: ignore[arg-type]
         pass
 
 

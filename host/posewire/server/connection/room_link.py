@@ -197,7 +197,8 @@ class RoomLink:
         if room is None or member is None or room.members.get(member.member_id) is not member:
             return  # kicked, or the room was closed, meanwhile
         allows = peer.identity.principal.allows
-        if not allows(f"room.join:{room.name}") or (member.publish and not allows(f"room.publish:{room.name}")):
+        enter = f"room.watch:{room.name}" if member.role == "watcher" else f"room.join:{room.name}"
+        if not allows(enter) or (member.publish and not allows(f"room.publish:{room.name}")):
             self._access.rooms.leave(room, member)
             member.link = None  # the earlier connection's: the two hold each other
             self._access.states.drop_if_gone(room_state(room.name))

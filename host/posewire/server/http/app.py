@@ -37,6 +37,9 @@ _GRACE = 2.0
 _HEALTH = ("/healthz", "/readyz")
 """Answered also where all places are taken: a supervisor must not end a host that is only busy."""
 
+_FOR_BROWSERS = ((b"x-content-type-options", b"nosniff"), (b"cross-origin-resource-policy", b"same-origin"))
+"""Headers of every answer: no page of another site can take it for a script or a picture."""
+
 
 class HttpSide:
     """The HTTP part of one host: makes the protocol for a connection, and ends them all."""
@@ -186,9 +189,9 @@ class _Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                if full:
-                    # Whoever was answered in spite of that keeps no place.
-                    message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+                # Whoever was answered although all places are taken keeps none.
+                more = [*_FOR_BROWSERS, *([(b"connection", b"close")] if full else [])]
+                message = {**message, "headers": [*message.get("headers", ()), *more]}
             async with asyncio.timeout(_STALLED):
                 await send(message)
 

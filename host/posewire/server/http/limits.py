@@ -20,3 +20,6 @@ class RequestLimits:
 
     pairing: RateLimit = field(default_factory=lambda: RateLimit(10))
     """Attempts of one address to pair a device: six digits must not be guessed."""
+
+    sign_in: RateLimit = field(default_factory=lambda: RateLimit(20))
+    """Wrong tokens with which pages of one address try to sign in; of this machine's own, too."""

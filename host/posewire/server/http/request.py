@@ -7,8 +7,8 @@ from starlette.requests import Request
 from posewire.address_group import address_group
 from posewire.errors import WireError
 from posewire.identity.principal import Principal
-from posewire.loopback import is_loopback
 from posewire.server.http.limits import RequestLimits
+from posewire.server.page_access import PAGE_HEADER, cookie_token
 from posewire.server.services import Services
 from posewire.wire.json_text import parse_json
 
@@ -17,6 +17,8 @@ READ = "operator.read"
 
 ACT = "operator.act"
 """The scope to call tools and to speak on devices."""
+
+_READING = ("GET", "HEAD", "OPTIONS")
 
 
 def services(request: Request) -> Services:
@@ -57,16 +59,24 @@ def authorize(request: Request, need: str) -> Principal:
     Raises:
         WireError: ``unauthorized``, ``forbidden`` or ``too_many``; all become HTTP answers.
     """
+    principal = sender(request)
+    principal.require(need)
+    return principal
+
+
+def sender(request: Request) -> Principal:
+    """Return the sender of the request, whatever it may do.
+
+    Raises:
+        WireError: ``unauthorized``, ``forbidden`` or ``too_many``.
+    """
     here = services(request)
     principal = here.failures.attempt(
         client_address(request), lambda: here.authenticator.principal(str(request.url), request.headers)
     )
-    if principal.kind == "local" and not is_loopback(request.url.hostname or ""):
-        # A page whose name was bound to 127.0.0.1 would come with that name.
-        raise WireError(
-            f"this host runs without authentication: use it as 127.0.0.1, not {request.url.hostname}", "forbidden"
-        )
-    principal.require(need)
+    signed_in = "authorization" not in request.headers and cookie_token(request.headers)
+    if signed_in and request.method not in _READING and PAGE_HEADER not in request.headers:
+        raise WireError(f"an order of somebody who has signed in needs the header {PAGE_HEADER}", "forbidden")
     return principal
 
 

@@ -7,11 +7,15 @@ from starlette.routing import BaseRoute, Route
 from posewire.server.http.devices import list_devices, show_device
 from posewire.server.http.ota import activate, allow_pages, check_version
 from posewire.server.http.pairing import pair_device, revoke_pairing
+from posewire.server.http.request import sender
+from posewire.server.http.room_links import make_room_link
+from posewire.server.http.sign_in import show_session, sign_in, sign_out
 from posewire.server.http.speech import ask, say
 from posewire.server.http.status import alerts, metrics, ready, statistics
 from posewire.server.http.tools import call_tool, list_tools
 from posewire.server.http.updates import list_images, show_update, start_update
 from posewire.server.http.voiceprints import enrol_next, enrol_recording, erase_voiceprint, list_voiceprints
+from posewire.server.http.web_files import web_files
 
 
 async def health(request: Request) -> PlainTextResponse:
@@ -20,7 +24,11 @@ async def health(request: Request) -> PlainTextResponse:
 
 
 async def websocket_here(request: Request) -> PlainTextResponse:
-    """Tell somebody with a browser where they are (RFC 9110 section 15.5.22)."""
+    """Tell somebody with a browser where they are (RFC 9110 section 15.5.22), or that a token would be refused.
+
+    Browsers do not tell a page why its WebSocket was not opened: the JavaScript client asks here.
+    """
+    sender(request)
     return PlainTextResponse("this is a Posewire host: connect with WebSocket\n", 426, {"Upgrade": "websocket"})
 
 
@@ -28,6 +36,8 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/", websocket_here),
     Route("/posewire/v1/", websocket_here),
     Route("/xiaozhi/v1/", websocket_here),
+    Route("/posewire/v1/client/{path:path}", web_files("client")),
+    Route("/favicon.ico", web_files("page", index="icon.svg")),
     Route("/healthz", health),
     Route("/readyz", ready),
     Route("/metrics", metrics),
@@ -36,6 +46,10 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/xiaozhi/ota/", allow_pages, methods=["OPTIONS"]),
     Route("/xiaozhi/ota/activate", activate, methods=["POST"]),
     Route("/xiaozhi/ota/activate", allow_pages, methods=["OPTIONS"]),
+    Route("/api/session", show_session),
+    Route("/api/session", sign_in, methods=["POST"]),
+    Route("/api/session", sign_out, methods=["DELETE"]),
+    Route("/api/rooms/{room}/links", make_room_link, methods=["POST"]),
     Route("/api/statistics", statistics),
     Route("/api/images", list_images),
     Route("/api/devices", list_devices),

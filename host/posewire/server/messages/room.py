@@ -1,5 +1,8 @@
 """``room``: join and leave a room, and the actions of members."""
 
+from dataclasses import replace
+
+from posewire.identity.principal import Principal
 from posewire.rooms.directory import RoomDirectory
 from posewire.server.connection.peer import Peer
 from posewire.server.messages.member_message import send_member_message
@@ -16,16 +19,26 @@ def handle_room(rooms: RoomDirectory, peer: Peer, action: RoomAction) -> None:
     principal = peer.identity.principal
     match action.action:
         case "create" | "join":
-            principal.require(f"room.join:{action.room}")
+            watches = not principal.allows(f"room.join:{action.room}") and principal.allows(f"room.watch:{action.room}")
+            if watches:
+                # Who may only watch makes no room, and is never the owner of one.
+                action = replace(action, action="join", open=False, watch=True)
+            else:
+                principal.require(f"room.join:{action.room}")
             if action.publish:
                 principal.require(f"room.publish:{action.room}")
             peer.room.join(action)
         case "leave":
             peer.room.leave()
         case "list":
-            visible = [room for room in rooms.describe() if principal.allows(f"room.join:{room['room']}")]
+            visible = [room for room in rooms.describe() if may_enter(principal, room["room"])]
             peer.send({"type": "room", "event": "rooms", "rooms": visible})
         case "send":
             send_member_message(peer, action)
         case _:
             peer.room.handle(action)
+
+
+def may_enter(principal: Principal, room: str) -> bool:
+    """Tell whether somebody may be in a room, be it to watch only."""
+    return principal.allows(f"room.join:{room}") or principal.allows(f"room.watch:{room}")

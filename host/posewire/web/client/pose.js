@@ -1016,8 +1016,9 @@ function seal(bytes, seed) {
   return [Uint8Array.from([...bytes, ...put32(check)]), check];
 }
 
-function control(what, stream, sequence) {
-  return seal([(1 << 5) | (CONTROL << 2), stream, ...put16(sequence), what], 0)[0];
+/** A control packet: a key request (1), an acknowledgement (2), or a budget of `bytes` a packet (3; 0: none). */
+export function control(what, stream, sequence, bytes) {
+  return seal([(1 << 5) | (CONTROL << 2), stream, ...put16(sequence), what, ...(what === 3 ? put16(bytes) : [])], 0)[0];
 }
 
 const HEADER = { [KEY]: 8, [KIND_DELTA]: 7, [REPEAT]: 7, [SNAPSHOT]: 12, [RESTART]: 13 };

@@ -1,0 +1,73 @@
+/** Audio to the host, or to a room, in the format that the connection's hello ended in. */
+
+import { AUDIO } from "../frames.js";
+import { frameEncoder, frameSamples } from "./codec.js";
+import { Resampler, toFloat, toInt16 } from "./resampler.js";
+
+/** Unsent bytes of the socket from which on audio is dropped: it would only become older. */
+const CONGESTED = 64 * 1024;
+
+/** Cuts samples into frames and sends them; what comes while the host is away, or cannot take it, is dropped. */
+export class AudioSender {
+  sent = 0;
+  dropped = 0;
+  #closed = false;
+  #rate = 0;
+  /** @type {Resampler | null} */
+  #resampler = null;
+  #rest = new Int16Array(0);
+  /** @type {import("./codec.js").AudioParams | null} */
+  #params = null;
+  /** @type {(samples: Int16Array) => Uint8Array} */
+  #encode = () => new Uint8Array(0);
+
+  /** @param {import("../connection.js").HostConnection} host */
+  constructor(host) {
+    this.host = host;
+  }
+
+  /**
+   * Give the sender samples of one channel; returns how many frames they completed.
+   * @param {Int16Array | Float32Array} samples floats from -1 to 1
+   * @param {number} [rate] in Hz; the connection's unless given
+   */
+  send(samples, rate) {
+    const params = this.host.audio;
+    if (this.#closed) return 0;
+    if (this.#params !== params) {
+      this.#params = params;
+      this.#encode = frameEncoder(params);
+      this.#resampler = null;
+    }
+    const from = rate ?? params.sample_rate;
+    if (!this.#resampler || from !== this.#rate) {
+      this.#resampler = new Resampler(from, params.sample_rate);
+      this.#rate = from;
+    }
+    const fresh = toInt16(this.#resampler.push(samples instanceof Int16Array ? toFloat(samples) : samples));
+    const all = new Int16Array(this.#rest.length + fresh.length);
+    all.set(this.#rest);
+    all.set(fresh, this.#rest.length);
+    const size = frameSamples(params);
+    let at = 0;
+    for (; at + size <= all.length; at += size) this.#put(all.subarray(at, at + size));
+    this.#rest = all.slice(at);
+    return at / size;
+  }
+
+  /** End the sender. */
+  stop() {
+    this.#closed = true;
+  }
+
+  /** @param {Int16Array} samples */
+  #put(samples) {
+    const frame = this.#encode(samples);
+    if (!this.host.connected || this.host.unsentBytes > CONGESTED) {
+      this.dropped++;
+    } else {
+      this.host.sendFrame(AUDIO, frame);
+      this.sent++;
+    }
+  }
+}

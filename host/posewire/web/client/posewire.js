@@ -1,0 +1,23 @@
+/**
+ * Posewire for web pages: rooms, poses, audio, messages and shared states of a host. docs/web-client.md describes it.
+ *
+ *   import { connect } from "/posewire/v1/client/posewire.js";
+ *   const host = await connect();
+ *   const room = await host.join("studio");
+ *   for await (const pose of room.poses()) console.log(pose.device, pose.values.body33);
+ */
+
+export { HostConnection, connect, ownHost, uniqueName } from "./connection.js";
+export { Room } from "./room.js";
+export { PoseSender } from "./sender.js";
+export { readPose } from "./pose_input.js";
+export { AudioSender } from "./audio/audio_sender.js";
+export { PCM, frameDecoder, frameEncoder } from "./audio/codec.js";
+export { openMicrophone } from "./audio/microphone.js";
+export { Speaker } from "./audio/speaker.js";
+export { Voice } from "./voice.js";
+export { LiveState } from "./shared_state.js";
+export { NO_RECONNECT, exponentialBackoff, fixedDelay } from "./reconnect.js";
+export { OneEuro, PoseDecoder, PoseEncoder, PoseError, landmarkSet } from "./pose.js";
+export { monotonicMs } from "./clock.js";
+export * from "./errors.js";

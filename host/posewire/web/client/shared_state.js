@@ -1,0 +1,114 @@
+/** The shared state of a room, or another of the host's, as an object that follows it (docs/wire.md section 2.5). */
+
+import { HostUnreachableError, WireError } from "./errors.js";
+
+const ATTEMPTS = 8;
+
+/**
+ * Apply a JSON merge patch (RFC 7396); the value stays as it is, the result may share parts with it.
+ * @param {any} value
+ * @param {any} changes
+ * @returns {any}
+ */
+export function applyPatch(value, changes) {
+  if (changes === null || typeof changes !== "object" || Array.isArray(changes)) return changes;
+  const result = value !== null && typeof value === "object" && !Array.isArray(value) ? { ...value } : {};
+  for (const [name, change] of Object.entries(changes)) {
+    if (change === null) delete result[name];
+    else Object.defineProperty(result, name, { value: applyPatch(result[name], change), enumerable: true, writable: true, configurable: true });
+  }
+  return result;
+}
+
+/** Follows a state of the host, also over a lost connection: `value` is always the newest that has come. */
+export class LiveState {
+  /** @type {Record<string, any>} */
+  value = {};
+  /** The version that is held; null before the first. @type {number | null} */
+  version = null;
+  /** Is called with the changes (a merge patch), or with the whole where they are not known. @type {((changes: Record<string, any>) => void) | null} */
+  onChange = null;
+  /** @type {Set<string>} */
+  #refused = new Set();
+  /** @type {(() => void)[]} */
+  #stop;
+
+  /**
+   * @param {import("./connection.js").HostConnection} host
+   * @param {string} name
+   */
+  constructor(host, name) {
+    this.name = name;
+    this.host = host;
+    this.#stop = [
+      host.on("state", (message) => this.#receive(message)),
+      host.on("connected", () => host.send(this.#message("subscribe", { version: this.version }))),
+    ];
+  }
+
+  /** Begin to follow; throws WireError where there is no such state, or this page may not read it. */
+  async follow() {
+    try {
+      await this.host.request(this.#message("subscribe"));
+    } catch (error) {
+      for (const stop of this.#stop) stop();
+      throw error;
+    }
+  }
+
+  /**
+   * Change members, of inner objects, too (a merge patch; null removes one); returns when the host has it.
+   * @param {Record<string, any>} changes
+   */
+  async update(changes) {
+    const patch = crypto.getRandomValues(new Uint32Array(2)).join("-");
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      this.#refused.delete(patch);
+      try {
+        await this.host.request(this.#message("patch", { base: this.version, patch, changes }));
+      } catch (error) {
+        if (!(error instanceof HostUnreachableError)) throw error;
+        // Whether it arrived is not known: a patch that is applied already changes nothing.
+        await this.host.waitConnected(30_000);
+        await this.host.request(this.#message("get"));
+        continue;
+      }
+      if (!this.#refused.has(patch)) return;
+    }
+    throw new WireError("others change the state faster than this page can follow", "too_many");
+  }
+
+  /** Follow it no longer. */
+  close() {
+    for (const stop of this.#stop) stop();
+    if (this.host.connected) this.host.send(this.#message("unsubscribe"));
+  }
+
+  /**
+   * @param {string} action
+   * @param {object} [fields]
+   */
+  #message(action, fields = {}) {
+    return { type: "state", action, name: this.name, ...fields };
+  }
+
+  /** @param {Record<string, any>} message */
+  #receive(message) {
+    if (message.name !== this.name) return;
+    if ("refused" in message) this.#refused.add(message.refused);
+    if ("value" in message) {
+      const isNew = message.version !== this.version;
+      this.value = message.value;
+      this.version = message.version;
+      if (isNew) this.onChange?.(this.value);
+    } else if (this.version !== null && message.version <= this.version) {
+      return;
+    } else if (message.base !== this.version) {
+      this.host.send(this.#message("get"));
+    } else {
+      this.value = applyPatch(this.value, message.changes);
+      this.version = message.version;
+      this.onChange?.(message.changes);
+    }
+  }
+}

@@ -1,0 +1,91 @@
+/** Talk to the host's assistant as a device does: microphone, speaker, and what is heard and said. */
+
+import { AudioSender } from "./audio/audio_sender.js";
+import { frameDecoder } from "./audio/codec.js";
+import { openMicrophone } from "./audio/microphone.js";
+import { Speaker } from "./audio/speaker.js";
+
+/**
+ * Opens on the first `start`, which the person must have asked for with a key or a click. What is heard and said comes
+ * as the connection's events `stt`, `llm` and `tts`.
+ */
+export class Voice {
+  /** @type {Awaited<ReturnType<typeof openMicrophone>> | null} */
+  #microphone = null;
+  #speaker = new Speaker();
+  #speakerOpen = false;
+  #listening = false;
+  /** @type {(() => void)[]} */
+  #stop = [];
+
+  /** @param {import("./connection.js").HostConnection} host */
+  constructor(host) {
+    this.host = host;
+    this.sender = new AudioSender(host);
+  }
+
+  get listening() {
+    return this.#listening;
+  }
+
+  /** The level of the microphone, 0 to 1. */
+  get level() {
+    return this.#microphone?.level() ?? 0;
+  }
+
+  /** Make the host's voice sound here. */
+  async openSpeaker() {
+    if (this.#speakerOpen) return;
+    this.#speakerOpen = true;
+    await this.#speaker.open();
+    this.#stop = [
+      this.host.on("audio", (payload) => {
+        this.#speaker.play(frameDecoder(this.host.audio)(payload), this.host.audio.sample_rate);
+      }),
+    ];
+  }
+
+  /**
+   * Listen. `auto`: the host finds the end of what is said; `manual`: `stopListening` does; `realtime`: until then,
+   * also while the host speaks.
+   * @param {"auto" | "manual" | "realtime"} [mode]
+   */
+  async start(mode = "auto") {
+    await this.openSpeaker();
+    this.#microphone ??= await openMicrophone((samples, rate) => {
+      if (this.#listening) this.sender.send(samples, rate);
+    });
+    this.host.send({ type: "listen", state: "start", mode });
+    this.#listening = true;
+  }
+
+  /** The utterance is over. */
+  stopListening() {
+    if (this.#listening) this.host.send({ type: "listen", state: "stop" });
+    this.#listening = false;
+  }
+
+  /**
+   * Say something in writing, as if it had been spoken.
+   * @param {string} text
+   */
+  say(text) {
+    this.host.send({ type: "listen", state: "detect", text });
+  }
+
+  /** Make the host be silent. */
+  abort() {
+    this.#speaker.clear();
+    this.host.send({ type: "abort", reason: "button" });
+  }
+
+  /** Give the microphone and the speaker back. */
+  async close() {
+    this.stopListening();
+    for (const stop of this.#stop) stop();
+    this.#microphone?.stop();
+    this.#microphone = null;
+    if (this.#speakerOpen) await this.#speaker.close();
+    this.#speakerOpen = false;
+  }
+}

@@ -1,0 +1,73 @@
+"""Chromium for the tests of a file, and a host for each of them, which a link can cut."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright
+
+from browser.chromium import ARGUMENTS, UnavailableError, find_chromium
+from client.conftest import Link
+from posewire.server.host import Host
+from support.hosts import running, settings
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
+    try:
+        path = find_chromium()
+    except UnavailableError as error:
+        pytest.skip(f"no Chromium: {error}")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS), headless=True)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def host() -> AsyncIterator[Host]:
+    async with running(settings(resume_window=5.0, max_connections=64)) as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def link(host: Host) -> AsyncIterator[Link]:
+    between = Link(host.url)
+    await between.start()
+    yield between
+    await between.close()
+
+
+class Watched:
+    """A page of a browser that notes what goes wrong in it, and where it asks for something."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.errors: list[str] = []
+        self.origins: set[str] = set()
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda said: self._note(said.type, said.text))
+        page.on("request", lambda request: self.origins.add("/".join(request.url.split("/")[:3])))
+
+    def _note(self, kind: str, text: str) -> None:
+        # Chromium reports each attempt to reach a host that is away.
+        if kind == "error" and not text.startswith("WebSocket connection to"):
+            self.errors.append(text)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def watched(chromium: Browser, link: Link) -> AsyncIterator[Watched]:
+    """A page, closed before the host; the test fails where it reports an error that the test has not taken out of ``errors``."""
+    context = await chromium.new_context()
+    found = Watched(await context.new_page())
+    yield found
+    await context.close()
+    assert found.errors == []
+
+
+def picture(name: str) -> Path:
+    """Return where the picture of a view is kept, to be looked at."""
+    folder = Path(__file__).parents[2] / "build" / "pictures"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}.png"
