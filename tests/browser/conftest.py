@@ -58,7 +58,7 @@ class Watched:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def watched(chromium: Browser, link: Link) -> AsyncIterator[Watched]:
-    """A page, closed before the host; the test fails where it reports an error that the test has not taken out of ``errors``."""
+    """A page, closed before the host. The test fails where it reports an error that is left in ``errors``."""
     context = await chromium.new_context()
     found = Watched(await context.new_page())
     yield found
