@@ -11,7 +11,7 @@ import pytest
 
 import posewire
 from client.conftest import Link
-from posewire.client import congestion as module
+from posewire.client.link import congestion as module
 from posewire.client.link.congestion import Congestion
 from posewire.server.host import Host
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from posewire.client import outbox as module
+from posewire.client.link import outbox as module
 from posewire.client.link.outbox import CAPACITY, LIFETIME, Outbox
 from posewire.errors import QueueFullError
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from posewire.client import pacing
+from posewire.client.sending import pacing
 from posewire.client.sending.pacing import ByteBudget, Pacer
 
 
