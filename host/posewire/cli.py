@@ -19,6 +19,7 @@ COMMANDS = {
     "tools": ("list tools and devices, or call a tool", "posewire.console.tools_command"),
     "mcp": ("offer the boards' tools to any MCP client", "posewire.console.mcp_command"),
     "update": ("send new firmware to boards over the air", "posewire.console.update_command"),
+    "camera": ("track a person in front of a camera, and publish the landmarks in a room", "posewire.camera.command"),
     "record": ("record a room into a file", "posewire.client.commands.record_command"),
     "recordings": ("list the recordings made on this machine", "posewire.client.commands.recordings_command"),
     "replay": ("play a recording of a room back, at any speed", "posewire.client.commands.replay_command"),
