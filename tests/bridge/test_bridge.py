@@ -75,6 +75,7 @@ async def hear(peer: Peer, params: AudioParams, protocol: int = 3) -> tuple[NDAr
         if isinstance(message, bytes):
             assert texts[-1]["type"] == "tts"
             sound.append(decoder.decode(parse_frame(message, protocol).payload))
+            assert len(sound[-1]) == params.frame_samples
             continue
         texts.append(json.loads(message))
         if texts[-1].get("state") == "stop":
@@ -127,6 +128,11 @@ async def test_a_board_of_any_format_talks_to_a_server_that_knows_only_opus(
     assert upstream.bad_packets == 0
     if params.sample_rate == RATE:
         assert likeness(upstream.sound(), voice) > 0.9
+    asked = upstream.texts("hello")[0]["audio_params"]
+    assert (asked["format"], asked["frame_duration"]) == (
+        "opus",
+        params.frame_duration if params.format == "opus" else 60,
+    )
     assert upstream.headers[0]["device-id"] == "02:00:00:00:00:01"
     assert upstream.headers[0]["protocol-version"] == "1"
     replying = asyncio.create_task(upstream.reply())

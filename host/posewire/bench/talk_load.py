@@ -19,8 +19,8 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from posewire.bench.talk_backends import TONE
 from posewire.pcm import SAMPLE_RATE, Framer, Pcm
-from posewire.server.connection.downlink import AHEAD
 from posewire.server.monitoring.file_limit import raise_file_limit
+from posewire.voice.settings import VoiceSettings
 from posewire.voice.vad.base import VAD_FRAME
 from posewire.voice.vad.silero import SileroEngine
 from posewire.wire.audio import FrameDecoder, frame_decoder, frame_encoder
@@ -182,7 +182,7 @@ class Board:
             findings.barge.append(1000 * (at - onset))
             await self._send(type="abort")
         self._open = False
-        steady = self._audio_at[AHEAD + 1 :]
+        steady = self._audio_at[VoiceSettings().burst :]
         findings.gaps += [1000 * (now - before) for before, now in itertools.pairwise(steady)]
         await asyncio.sleep(0.5)
 

@@ -14,6 +14,7 @@ from posewire.server.connection.session_store import SessionStore
 from posewire.server.connection.voice_sessions import VoiceSessions
 from posewire.server.messages.catalog import HostParts
 from posewire.server.services import Services
+from posewire.server.speech_encoding import SpeechEncoding
 from posewire.server.transport.websocket import WebSocket
 from posewire.voice.output import TurnReport
 
@@ -44,9 +45,10 @@ def connection_context(services: Services) -> ConnectionContext:
         now = services.settings
         return ConnectionSettings(now.flood, now.server.hello_timeout, now.server.resume_window)
 
-    voices = None
-    if services.assistant is not None and not services.settings.upstream.wanted:
-        voices = VoiceSessions(services.assistant, services.voiceprints, _turn_recorder(services))
+    voices, encoding, voice = None, SpeechEncoding(), services.settings.voice
+    if services.assistant is not None and voice is not None and not services.settings.upstream.wanted:
+        note_turn = _turn_recorder(services)
+        voices = VoiceSessions(services.assistant, services.voiceprints, note_turn, encoding, voice.burst)
     return ConnectionContext(
         settings=settings,
         check_principal=lambda principal: services.authenticator.again(principal),
@@ -59,6 +61,7 @@ def connection_context(services: Services) -> ConnectionContext:
         tools=services.tools.manager,
         upstream=services.settings.upstream,
         voices=voices,
+        encoding=encoding,
     )
 
 

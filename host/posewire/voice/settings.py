@@ -95,6 +95,10 @@ class VoiceSettings:
     tts_rate: Annotated[float, between(0.5, 2)] = 1.0
     """Speaking rate: 0.5 … 2, 1 is normal."""
 
+    burst: Annotated[int, between(1, 40, "audio frames")] = 5
+    """Audio frames sent at once at the beginning of a reply; after them one each frame duration. 1: none ahead of its
+    time, for devices that cannot hold more."""
+
     chat: ChatSettings = field(default_factory=ChatSettings)
     """The dialogue with a language model."""
 

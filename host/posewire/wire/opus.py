@@ -47,6 +47,17 @@ def opus_available() -> bool:
     return True
 
 
+def packet_duration(packet: bytes) -> float:
+    """Return the milliseconds of sound in a packet, by its first bytes (RFC 6716, section 3.1); 0: it has none."""
+    if not packet:
+        return 0.0
+    config, code = packet[0] >> 3, packet[0] & 3
+    frames = (1, 2, 2, packet[1] & 63 if len(packet) > 1 else 0)[code]
+    if config < 12:
+        return frames * (10.0, 20.0, 40.0, 60.0)[config & 3]
+    return frames * ((10.0, 20.0)[config & 1] if config < 16 else (2.5, 5.0, 10.0, 20.0)[config & 3])
+
+
 class OpusEncoder:
     """Encodes mono frames of 2.5, 5, 10, 20, 40 or 60 ms at about 24 kbit/s."""
 

@@ -10,6 +10,7 @@ import pytest_asyncio
 from posewire.errors import FrameError
 from posewire.server.connection.device_voice import DeviceVoice
 from posewire.server.connection.voice_sessions import VoiceSessions
+from posewire.server.speech_encoding import SpeechEncoding
 from posewire.voice.assistant import Assistant
 from posewire.voice.settings import VoiceSettings
 from posewire.wire.frames import FrameType
@@ -32,7 +33,7 @@ class Counted(VoiceSessions):
 @pytest_asyncio.fixture
 async def voices() -> AsyncIterator[Counted]:
     assistant = Assistant.create(VoiceSettings(tts="none"))
-    yield Counted(assistant, None, lambda report, device, session: None)
+    yield Counted(assistant, None, lambda report, device, session: None, SpeechEncoding(), 5)
     await assistant.close()
 
 

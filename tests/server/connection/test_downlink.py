@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from posewire.errors import PosewireError
-from posewire.server.connection.downlink import AHEAD, AudioDownlink
-from posewire.server.connection.speech_encoding import SpeechEncoding
+from posewire.server.connection.downlink import AudioDownlink
+from posewire.server.speech_encoding import SpeechEncoding
 from posewire.voice.phrase import Phrase
 from posewire.wire.audio import frame_decoder
 from posewire.wire.messages import AudioParams
@@ -23,7 +23,7 @@ def ramp(samples: int) -> NDArray[np.int16]:
 async def test_what_is_played_is_what_is_sent(chunk: int) -> None:
     params = AudioParams("pcm", 16000, 1, 20)
     frames: list[bytes] = []
-    downlink = AudioDownlink(params, frames.append, SpeechEncoding())
+    downlink = AudioDownlink(params, frames.append, SpeechEncoding(), 5)
     sound = ramp(1500)
     for start in range(0, len(sound), chunk):
         await downlink.play(sound[start : start + chunk])
@@ -35,24 +35,26 @@ async def test_what_is_played_is_what_is_sent(chunk: int) -> None:
     assert not heard[len(sound) :].any()
 
 
-async def test_frames_leave_at_the_pace_they_are_heard() -> None:
+@pytest.mark.parametrize("burst", [1, 5])
+async def test_frames_leave_at_the_pace_they_are_heard_after_a_burst(burst: int) -> None:
     loop = asyncio.get_running_loop()
     times: list[float] = []
-    downlink = AudioDownlink(
-        AudioParams("pcm", 16000, 1, 20), lambda frame: times.append(loop.time()), SpeechEncoding()
-    )
+    params = AudioParams("pcm", 16000, 1, 20)
+    downlink = AudioDownlink(params, lambda frame: times.append(loop.time()), SpeechEncoding(), burst)
     started = loop.time()
     await downlink.play(ramp(320 * 25))
     await downlink.finish()
     assert len(times) == 25
-    # Never more than AHEAD frames before their time; lateness is the machine's business.
+    # Never more than the burst before their time; lateness is the machine's business.
     for number, at in enumerate(times):
-        assert at - started >= (number - AHEAD) * 0.02 - 0.001
+        assert at - started >= (number - burst + 1) * 0.02 - 0.001
+    # The device is told that the reply is over when it has heard all of it.
+    assert loop.time() - started >= 25 * 0.02 - 0.001
 
 
 async def test_cancel_drops_what_is_queued_and_the_next_reply_plays() -> None:
     frames: list[bytes] = []
-    downlink = AudioDownlink(AudioParams("pcm", 16000, 1, 60), frames.append, SpeechEncoding())
+    downlink = AudioDownlink(AudioParams("pcm", 16000, 1, 60), frames.append, SpeechEncoding(), 5)
     await downlink.play(ramp(960 * 30))
     while not frames:
         await asyncio.sleep(0)
@@ -68,7 +70,7 @@ async def test_cancel_drops_what_is_queued_and_the_next_reply_plays() -> None:
 
 async def test_another_rate_is_resampled() -> None:
     frames: list[bytes] = []
-    downlink = AudioDownlink(AudioParams("pcm", 24000, 1, 60), frames.append, SpeechEncoding())
+    downlink = AudioDownlink(AudioParams("pcm", 24000, 1, 60), frames.append, SpeechEncoding(), 5)
     await downlink.play(ramp(16000))
     await downlink.finish()
     assert 24000 <= sum(map(len, frames)) // 2 <= 24000 + 1440
@@ -76,7 +78,7 @@ async def test_another_rate_is_resampled() -> None:
 
 async def test_a_phrase_begins_with_a_frame_of_its_own_and_nothing_is_lost_around_it() -> None:
     frames: list[bytes] = []
-    downlink = AudioDownlink(AudioParams("pcm", 16000, 1, 20), frames.append, SpeechEncoding())
+    downlink = AudioDownlink(AudioParams("pcm", 16000, 1, 20), frames.append, SpeechEncoding(), 5)
     before, said, after = ramp(500), Phrase(ramp(700) + np.int16(1)), ramp(330)
     for sound in (before, said, said, after):
         await downlink.play(sound)
@@ -100,7 +102,7 @@ async def test_opus_of_phrases_and_of_pieces_between_them_is_decoded_as_it_was_s
     for _ in range(2):
         # A device's decoder goes on through all of its replies.
         decoder = frame_decoder(params)
-        downlink = AudioDownlink(params, lambda frame, to=decoder: heard.append(to.decode(frame)), encoding)  # type: ignore[misc]
+        downlink = AudioDownlink(params, lambda frame, to=decoder: heard.append(to.decode(frame)), encoding, 5)  # type: ignore[misc]
         for sound in (piece[:700], piece[700:], said, piece, said):
             await downlink.play(sound)
         await downlink.finish()
@@ -114,7 +116,7 @@ async def test_opus_of_phrases_and_of_pieces_between_them_is_decoded_as_it_was_s
 
 
 async def test_a_format_that_cannot_be_encoded_is_told_and_nobody_waits_for_ever() -> None:
-    downlink = AudioDownlink(AudioParams("opus", 16000, 1, 30), lambda frame: None, SpeechEncoding())
+    downlink = AudioDownlink(AudioParams("opus", 16000, 1, 30), lambda frame: None, SpeechEncoding(), 5)
     async with asyncio.timeout(10):
         with pytest.raises(PosewireError):
             await downlink.play(ramp(16000 * 10))

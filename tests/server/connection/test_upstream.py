@@ -6,6 +6,7 @@ from dataclasses import replace
 from posewire.identity.principal import Principal
 from posewire.server.bridge.settings import UpstreamSettings
 from posewire.server.connection.upstream import UpstreamSwitch
+from posewire.server.speech_encoding import SpeechEncoding
 from server.connection.wired import Parts
 
 SPEAKER = Principal("person", "ann", frozenset({"voice"}))
@@ -19,7 +20,7 @@ async def test_only_a_device_that_may_speak_goes_upstream_and_only_where_there_i
         (UpstreamSettings(), frozenset({"voice"}), False),
     ):
         peer = parts.greeted(principal=replace(SPEAKER, scopes=scopes)).handler
-        switch = UpstreamSwitch(settings, Counter())
+        switch = UpstreamSwitch(settings, SpeechEncoding(), Counter())
         switch.update(peer)
         assert (switch.bridge is not None) == goes
         switch.close()
@@ -27,7 +28,7 @@ async def test_only_a_device_that_may_speak_goes_upstream_and_only_where_there_i
 
 async def test_it_waits_for_the_hello(parts: Parts) -> None:
     wire = parts.connect(principal=SPEAKER)
-    switch = UpstreamSwitch(UPSTREAM, Counter())
+    switch = UpstreamSwitch(UPSTREAM, SpeechEncoding(), Counter())
     switch.update(wire.handler)
     assert switch.bridge is None
     wire.hello()
@@ -41,7 +42,7 @@ async def test_it_waits_for_the_hello(parts: Parts) -> None:
 
 async def test_a_device_that_may_no_longer_speak_comes_back(parts: Parts) -> None:
     wire = parts.greeted(principal=SPEAKER)
-    switch = UpstreamSwitch(UPSTREAM, Counter())
+    switch = UpstreamSwitch(UPSTREAM, SpeechEncoding(), Counter())
     switch.update(wire.handler)
     wire.handler.identity = replace(wire.handler.identity, principal=replace(SPEAKER, scopes=frozenset()))
     switch.update(wire.handler)

@@ -7,8 +7,8 @@ import pytest
 
 from posewire.log import EventLog
 from posewire.server.connection.downlink import AudioDownlink
-from posewire.server.connection.speech_encoding import SpeechEncoding
 from posewire.server.connection.voice_output import ConnectionVoiceOut
+from posewire.server.speech_encoding import SpeechEncoding
 from posewire.voice.output import TurnReport
 from posewire.wire.messages import AudioParams
 
@@ -21,7 +21,7 @@ class Output:
         self.turns: list[TurnReport] = []
         self.over = 0
         downlink = AudioDownlink(
-            AudioParams("pcm", 16000, 1, 20), lambda frame: self.sent.append(len(frame)), SpeechEncoding()
+            AudioParams("pcm", 16000, 1, 20), lambda frame: self.sent.append(len(frame)), SpeechEncoding(), 5
         )
         self.voice = ConnectionVoiceOut(self.sent.append, downlink, EventLog(), self._end, self.turns.append)
 

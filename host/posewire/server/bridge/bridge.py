@@ -27,6 +27,7 @@ from posewire.pcm import SAMPLE_RATE, Pcm
 from posewire.server.bridge.ota_check import OtaError, UpstreamAddress, ask_ota
 from posewire.server.bridge.settings import UpstreamSettings
 from posewire.server.bridge.transcoder import Downlink, Uplink
+from posewire.server.speech_encoding import SpeechEncoding
 from posewire.tcp_progress import untaken_bytes
 from posewire.voice.emotions import EMOJI
 from posewire.wire.close_codes import INTERNAL_ERROR
@@ -90,6 +91,7 @@ class UpstreamBridge:
         hello: Hello,
         audio: AudioParams,
         identity: tuple[str, str],
+        encoding: SpeechEncoding,
         log: EventLog,
         count: Callable[[str], None],
     ) -> None:
@@ -102,9 +104,10 @@ class UpstreamBridge:
         self._log = log
         self._count = count
         self._opus = audio.format == "opus"
-        self._audio_limit = _AUDIO_WAITING_MS // (audio.frame_duration if self._opus else 60)
+        self._audio_up = audio if self._opus else AudioParams("opus", SAMPLE_RATE, 1, 60)
+        self._audio_limit = _AUDIO_WAITING_MS // self._audio_up.frame_duration
         self._uplink = Uplink()
-        self._downlink = Downlink(audio)
+        self._downlink = Downlink(audio, encoding)
         self._waiting: deque[str | bytes] = deque()
         self._audio_waiting = 0
         self._something = asyncio.Event()
@@ -262,7 +265,7 @@ class UpstreamBridge:
             "version": 1,
             "features": {"mcp": self._hello.mcp},
             "transport": "websocket",
-            "audio_params": {"format": "opus", "sample_rate": SAMPLE_RATE, "channels": 1, "frame_duration": 60},
+            "audio_params": self._audio_up.as_dict(),
         }
         with suppress(ConnectionClosed):
             # Closed already: the reason may be among what has arrived.
@@ -278,7 +281,7 @@ class UpstreamBridge:
             if message["type"] == "hello":
                 self._session = str(message.get("session_id", ""))
                 return
-            self._from_upstream(message)
+            await self._from_upstream(message)
 
     async def _talk(self, socket: ClientConnection) -> None:
         if self._listening is not None and not any(_is_start(waiting) for waiting in self._waiting):
@@ -291,11 +294,11 @@ class UpstreamBridge:
             async for message in socket:
                 self._received = time.monotonic()
                 if isinstance(message, bytes):
-                    self._audio_down(message)
+                    await self._audio_down(message)
                     continue
                 parsed = _parsed(message)
                 if parsed is not None:
-                    self._from_upstream(parsed)
+                    await self._from_upstream(parsed)
         except ConnectionClosed:
             pass
         finally:
@@ -370,7 +373,7 @@ class UpstreamBridge:
 
     # --- from upstream
 
-    def _from_upstream(self, message: Message) -> None:
+    async def _from_upstream(self, message: Message) -> None:
         kind, state = message["type"], message.get("state")
         if kind in _HANDLED_HERE:
             return
@@ -380,8 +383,8 @@ class UpstreamBridge:
                 self._speaking = self._in_turn = True
                 self._downlink.reset()
             elif state == "stop":
-                if self._speaking and not self._opus:
-                    for frame in self._downlink.flush():
+                if self._speaking:
+                    for frame in await self._downlink.flush():
                         self._board.send_audio(frame)
                 self._speaking = self._in_turn = self._handed_over = self._spoken = False
         elif kind == "stt":
@@ -392,16 +395,13 @@ class UpstreamBridge:
         if kind == "error" and message.get("code") in TURN_ENDING and message.get("final", True):
             self._fail_turn(str(message.get("message", "")))
 
-    def _audio_down(self, packet: bytes) -> None:
+    async def _audio_down(self, packet: bytes) -> None:
         if not packet:
             return
         self._count("upstream_audio")
         self._told = self._heard_of = time.monotonic()
-        if self._opus:
-            self._board.send_audio(packet)
-            return
         try:
-            for frame in self._downlink.feed(packet):
+            for frame in await self._downlink.feed(packet):
                 self._board.send_audio(frame)
         except FrameError as error:
             self._count("upstream_bad_audio")

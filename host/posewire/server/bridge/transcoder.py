@@ -1,7 +1,7 @@
 """Audio between a board's format and upstream's: Opus, 16 kHz, 60 ms up; Opus of any rate down.
 
-Codecs are made when there is something to encode or decode: a board that is quiet costs none, and one that has Opus
-itself never needs them.
+Codecs are made when there is something to encode or decode: a board that is quiet costs none, nor does one whose own
+Opus packets have upstream's length.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,9 +10,10 @@ import numpy as np
 
 from posewire.pcm import SAMPLE_RATE, Framer, Pcm
 from posewire.resampling import Resampler
+from posewire.server.speech_encoding import SpeechEncoding
 from posewire.wire.audio import FrameEncoder, frame_encoder
 from posewire.wire.messages import AudioParams
-from posewire.wire.opus import RATES, OpusDecoder, OpusEncoder, require_opus
+from posewire.wire.opus import RATES, OpusDecoder, OpusEncoder, packet_duration, require_opus
 
 FRAME_UP = SAMPLE_RATE * 60 // 1000
 
@@ -45,14 +46,18 @@ class Downlink:
     """Takes Opus packets, gives frames in a board's format, rate and duration.
 
     An Opus decoder gives any of its rates whatever the packet was made at, so upstream's word on its rate, which stock
-    servers get wrong, is not needed.
+    servers get wrong, is not needed. A packet that is what the board takes passes as it is: stock servers send 60 ms
+    whatever the board has asked for.
     """
 
-    def __init__(self, params: AudioParams) -> None:
+    def __init__(self, params: AudioParams, encoding: SpeechEncoding) -> None:
         self._params = params
+        self._encoding = encoding
         self._rate = params.sample_rate if params.sample_rate in RATES else 48000
         self._decoder: OpusDecoder | None = None
         self._encoder: FrameEncoder | None = None
+        """Made anew for each reply that has something to encode."""
+
         self._framer = Framer(params.frame_samples)
         self._resampler = Resampler(self._rate, params.sample_rate, np.int16)
 
@@ -62,19 +67,28 @@ class Downlink:
         self._framer.clear()
         self._resampler.clear()
 
-    def feed(self, packet: bytes) -> Iterator[bytes]:
-        """Yield the frames that are full now; raises FrameError when it is no Opus packet."""
+    async def feed(self, packet: bytes) -> list[bytes]:
+        """Return the frames that are full now; none after a ``reset`` meanwhile.
+
+        Raises:
+            FrameError: it is no Opus packet.
+        """
+        if self._encoder is None and self._fits(packet):
+            return [packet]
         if self._decoder is None:
             self._decoder = OpusDecoder(self._rate)
-        return self._encode(self._framer.push(self._resampler.push(self._decoder.decode(packet))))
+        return await self._encode(self._framer.push(self._resampler.push(self._decoder.decode(packet))))
 
-    def flush(self) -> Iterator[bytes]:
-        """Yield the last frame, padded with silence."""
-        yield from self._encode(self._framer.flush())
+    async def flush(self) -> list[bytes]:
+        """Return the last frame, padded with silence."""
+        frames = await self._encode(self._framer.flush())
         self.reset()
+        return frames
 
-    def _encode(self, frames: Iterable[Pcm]) -> Iterator[bytes]:
-        for frame in frames:
-            if self._encoder is None:
-                self._encoder = frame_encoder(self._params)
-            yield self._encoder.encode(frame)
+    def _fits(self, packet: bytes) -> bool:
+        return self._params.format == "opus" and packet_duration(packet) == self._params.frame_duration
+
+    async def _encode(self, frames: list[Pcm]) -> list[bytes]:
+        encoder = self._encoder = self._encoder or frame_encoder(self._params)
+        encoded = await self._encoding.encode(encoder, self._params, frames) if frames else []
+        return encoded if encoder is self._encoder else []

@@ -13,6 +13,7 @@ from posewire.server.connection.resumption import SessionResumption
 from posewire.server.connection.room_link import RoomAccess
 from posewire.server.connection.settings import FloodSettings
 from posewire.server.connection.voice_sessions import VoiceSessions
+from posewire.server.speech_encoding import SpeechEncoding
 from posewire.update.service import UpdateService
 from posewire.voice.tools.manager import ToolManager
 
@@ -49,4 +50,5 @@ class ConnectionContext:
     voices: VoiceSessions | None
     """None: this host is nobody's assistant."""
 
+    encoding: SpeechEncoding = field(default_factory=SpeechEncoding)
     known_tools: KnownTools = field(default_factory=KnownTools)

@@ -11,15 +11,12 @@ import numpy as np
 
 from posewire.pcm import SAMPLE_RATE, Framer, Pcm
 from posewire.resampling import Resampler
-from posewire.server.connection.speech_encoding import SpeechEncoding
+from posewire.server.speech_encoding import SpeechEncoding
 from posewire.voice.phrase import Phrase, Sound
 from posewire.wire.audio import FrameEncoder, frame_encoder
 from posewire.wire.messages import AudioParams
 
 _F = TypeVar("_F", Pcm, bytes)
-
-AHEAD = 5
-"""Frames sent at once at the start of a reply; after that one each frame duration. Devices buffer 40."""
 
 _QUEUE_LIMIT = 50
 """Frames waiting here before the synthesizer is made to wait."""
@@ -29,12 +26,18 @@ _BATCH_MS = 600
 
 
 class AudioDownlink:
-    """One device's downlink. ``play`` takes audio as fast as it is made; frames leave as fast as they are heard."""
+    """One device's downlink. ``play`` takes audio as fast as it is made; frames leave as fast as they are heard.
 
-    def __init__(self, params: AudioParams, send: Callable[[bytes], None], encoding: SpeechEncoding) -> None:
+    ``burst``: frames sent at once at the beginning of a reply; after them one each frame duration.
+    """
+
+    def __init__(
+        self, params: AudioParams, send: Callable[[bytes], None], encoding: SpeechEncoding, burst: int
+    ) -> None:
         self._params = params
         self._send = send
         self._encoding = encoding
+        self._ahead = (burst - 1) * params.frame_duration / 1000
         self._batch = max(1, _BATCH_MS // params.frame_duration)
         self._resampler = Resampler(SAMPLE_RATE, params.sample_rate, np.int16)
         self._framer = Framer(params.frame_samples)
@@ -107,7 +110,7 @@ class AudioDownlink:
     async def _pace(self, waiting: deque[Pcm | bytes]) -> None:
         loop = asyncio.get_running_loop()
         period = self._params.frame_duration / 1000
-        due = loop.time() - AHEAD * period
+        due = loop.time() - self._ahead
         # One for each reply: after a cancellation, a thread may still be using the last one.
         encoder: FrameEncoder | None = None
         try:
@@ -127,7 +130,7 @@ class AudioDownlink:
                 for packet in packets:
                     now = loop.time()
                     # After a pause in the supply the device has run dry: start again with a few frames ahead.
-                    due = max(due, now - AHEAD * period)
+                    due = max(due, now - self._ahead)
                     if due > now:
                         await asyncio.sleep(due - now)
                     self._send(packet)
@@ -140,7 +143,7 @@ class AudioDownlink:
         finally:
             self._room.set()
         # What was sent ahead has not been heard yet; a device may open its microphone when told that the reply is over.
-        await asyncio.sleep(max(0.0, due + AHEAD * period - loop.time()))
+        await asyncio.sleep(max(0.0, due + self._ahead - loop.time()))
 
 
 def _leading(waiting: "deque[Pcm | bytes]", kind: type[_F], limit: int) -> list[_F]:

@@ -56,7 +56,7 @@ class ConnectionHandler:
         self.limits = PeerLimits(settings.flood, context.counters, context.audit)
         self.room = RoomLink(self, websocket, context.rooms)
         self.voice = DeviceVoice()
-        self.upstream = UpstreamSwitch(context.upstream, context.counters)
+        self.upstream = UpstreamSwitch(context.upstream, context.encoding, context.counters)
         self.tools = DeviceToolClient(self.send, self.log)
         tool_context = ToolContext(device=self.device_id, session=self.session_id)
         self.all_tools = UnifiedToolHandler(context.tools.joined(DeviceExecutor(self.tools)), tool_context, self.tools)

@@ -6,18 +6,20 @@ from collections import Counter
 from posewire.server.bridge.bridge import UpstreamBridge
 from posewire.server.bridge.settings import UpstreamSettings
 from posewire.server.connection.peer import Peer
+from posewire.server.speech_encoding import SpeechEncoding
 
 
 class UpstreamSwitch:
     """Holds the bridge of a device that may speak, where the host has an upstream server."""
 
-    __slots__ = ("_counters", "_settings", "_task", "bridge")
+    __slots__ = ("_counters", "_encoding", "_settings", "_task", "bridge")
 
-    def __init__(self, settings: UpstreamSettings, counters: Counter[str]) -> None:
+    def __init__(self, settings: UpstreamSettings, encoding: SpeechEncoding, counters: Counter[str]) -> None:
         self.bridge: UpstreamBridge | None = None
         """The way to the upstream server; None: there is no such server, or the device may not speak."""
 
         self._settings = settings
+        self._encoding = encoding
         self._counters = counters
         self._task: asyncio.Task[None] | None = None
 
@@ -31,7 +33,9 @@ class UpstreamSwitch:
                 counters[name] += 1
 
             identity = (peer.device_id, peer.identity.client_id)
-            self.bridge = UpstreamBridge(self._settings, peer, peer.hello, peer.audio, identity, peer.log, count)
+            self.bridge = UpstreamBridge(
+                self._settings, peer, peer.hello, peer.audio, identity, self._encoding, peer.log, count
+            )
             self._task = peer.spawn(self.bridge.run())
         elif not wanted and self.bridge is not None:
             self.bridge.end_reply()

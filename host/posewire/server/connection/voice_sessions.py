@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from posewire.server.connection.downlink import AudioDownlink
 from posewire.server.connection.peer import Peer
-from posewire.server.connection.speech_encoding import SpeechEncoding
 from posewire.server.connection.voice_output import ConnectionVoiceOut
+from posewire.server.speech_encoding import SpeechEncoding
 from posewire.voice.assistant import Assistant
 from posewire.voice.output import TurnReport
 from posewire.voice.session import VoiceMemory, VoiceSession
@@ -17,13 +17,24 @@ NoteTurn = Callable[[TurnReport, str, str], None]
 
 
 class VoiceSessions:
-    """Makes the voice session of a peer. ``identifier`` tells the dialogue who speaks; None: it is not told."""
+    """Makes the voice session of a peer.
 
-    def __init__(self, assistant: Assistant, identifier: VoiceIdentifier | None, note_turn: NoteTurn) -> None:
+    ``identifier`` tells the dialogue who speaks; None: it is not told. ``burst``: as ``AudioDownlink``.
+    """
+
+    def __init__(
+        self,
+        assistant: Assistant,
+        identifier: VoiceIdentifier | None,
+        note_turn: NoteTurn,
+        encoding: SpeechEncoding,
+        burst: int,
+    ) -> None:
         self._assistant = assistant
         self._identifier = identifier
         self._note_turn = note_turn
-        self._encoding = SpeechEncoding()
+        self._encoding = encoding
+        self._burst = burst
 
     def prepare(self) -> None:
         """Prepare what the first speaker would have to wait for."""
@@ -42,7 +53,7 @@ class VoiceSessions:
         return self._assistant.session(
             ConnectionVoiceOut(
                 peer.send,
-                AudioDownlink(peer.audio, peer.send_audio, self._encoding),
+                AudioDownlink(peer.audio, peer.send_audio, self._encoding, self._burst),
                 peer.log,
                 end_conversation,
                 lambda report: note_turn(report, peer.device_id, peer.session_id),
