@@ -18,6 +18,7 @@ from posewire.client.connection import HostConnection
 from posewire.client.endpoints import Endpoint
 from posewire.client.link.connection_state import ConnectionState
 from posewire.client.member import RoomMember
+from posewire.client.mirror import RoomInfo
 from posewire.client.pose_streams import ReceivedPose
 from posewire.client.room import Room, Wanted
 from posewire.client.room_messages import RoomMessage
@@ -111,6 +112,10 @@ class SyncConnection:
     def list_rooms(self) -> list[dict[str, Any]]:
         """Return the rooms that this program may join."""
         return self._running.wait(self._open.list_rooms())
+
+    def room_info(self, room: str) -> dict[str, Any]:
+        """Return what ``list_rooms`` says of one room; raises ``WireError`` where there is none."""
+        return self._running.wait(self._open.room_info(room))
 
     def wait_connected(self, timeout_s: float | None = None) -> None:
         """Wait until the host is there; raises ``NotConnectedError``."""
@@ -208,9 +213,17 @@ class SyncRoom:
         """Close the room to newcomers, or open it again; only its owner may."""
         self._thread.wait(self._room.lock(locked))
 
-    def kick(self, member_id: int, reason: str = "") -> None:
+    def kick(self, member: int | str, reason: str = "") -> None:
         """Remove a member; only the owner may."""
-        self._thread.wait(self._room.kick(member_id, reason))
+        self._thread.wait(self._room.kick(member, reason))
+
+    def pass_on(self, member: int | str) -> None:
+        """Make another member the owner; only the owner may."""
+        self._thread.wait(self._room.pass_on(member))
+
+    def info(self) -> RoomInfo:
+        """Return all that the host knows of the room and its members."""
+        return self._thread.wait(self._room.info())
 
     def leave(self) -> None:
         """Leave the room."""

@@ -46,7 +46,11 @@ async def test_a_connection_says_where_it_is(host: Host) -> None:
         status = connection.status()
         assert (status["state"], status["url"], status["room"]) == ("connected", host.url, "studio")
         assert status["round_trip_ms"] > 0
-        assert await connection.list_rooms() == [{"room": "studio", "members": 1, "locked": False}]
+        (listed,) = await connection.list_rooms()
+        assert (listed["room"], listed["members"], listed["locked"]) == ("studio", 1, False)
+        assert listed == await connection.room_info("studio")
+        with pytest.raises(WireError, match="no room"):
+            await connection.room_info("attic")
     assert changes == ["connecting", "connected", "closed"]
     assert connection.status()["close_reason"] == "closed by this program"
     counts = connection.statistics()

@@ -2,13 +2,14 @@
 
 import base64
 import json
+from time import monotonic
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from posewire.errors import RoomError
-from posewire.rooms.member import Member
+from posewire.rooms.member import Member, epoch_ms
 from posewire.rooms.room import Room
 from posewire.rooms.settings import RoomSettings
 from posewire.wire.messages import AudioParams, RoomKind, Subscription
@@ -49,6 +50,51 @@ def test_who_comes_is_welcomed_and_the_others_are_told(room: Room) -> None:
     assert first_link.story() == ["left"]
 
 
+def test_a_room_says_since_when_it_is_and_who_did_something_last(room: Room) -> None:
+    before = epoch_ms()
+    owner, link = join(room, "a")
+    room.inform(owner)
+    info = link.events[-1]
+    (described,) = info["members"]
+    assert before - 1 <= info["created"] <= described["joined"] <= epoch_ms() + 1
+    assert described["last_active"] <= info["last_active"] + 1
+    assert (info["event"], info["version"], info["locked"]) == ("info", room.version, False)
+    owner.last_frames.append((monotonic() + 5, "pose", b""))  # a frame is a sign of life, too
+    room.inform(owner)
+    assert link.events[-1]["last_active"] >= described["last_active"] + 4000
+    assert link.events[-1]["members"][0]["last_active"] >= described["last_active"] + 4000
+
+
+def test_programs_are_told_since_when_others_are_here_and_boards_are_not(room: Room) -> None:
+    board, program = NotingLink(), NotingLink()
+    room.join("a", NOTHING, Subscription(), board)
+    room.join("b", NOTHING, Subscription(), program, messages=True)
+    join(room, "c")
+    assert "joined" not in board.events[-1]["member"]
+    assert "joined" in program.events[-1]["member"]
+    assert all("joined" in member for member in program.events[0]["members"])
+    assert "created" in program.events[0]
+    assert "created" not in board.events[0]
+
+
+def test_each_change_has_the_next_number_for_all_who_are_told(room: Room) -> None:
+    owner, first = join(room, "a")
+    member, second = join(room, "b")
+    _, third = join(room, "c")
+    room.lock(owner, True)
+    room.away(member)
+    room.back(member, second)
+    room.welcome(member)
+    room.pass_on(owner, member.member_id)
+    room.kick(member, owner.member_id, "")
+    for link in (first, second, third):
+        versions = [event["version"] for event in link.events if "version" in event]
+        assert versions == sorted(versions)
+    numbers = [event["version"] for event in third.events if event["event"] != "welcome"]
+    assert numbers == list(range(4, room.version + 1))
+    assert second.events[-1]["version"] == room.version
+
+
 def test_the_owners_role_goes_to_the_longest_standing(room: Room) -> None:
     (first, _), (second, second_link), (third, _) = (join(room, device) for device in "abc")
     room.leave(first)
@@ -57,6 +103,7 @@ def test_the_owners_role_goes_to_the_longest_standing(room: Room) -> None:
         "type": "room",
         "event": "role",
         "room": "studio",
+        "version": 5,
         "member_id": 2,
         "role": "owner",
     }
@@ -124,7 +171,7 @@ def test_who_is_away_keeps_its_place_and_is_announced_when_it_is_back(room: Room
     link = NotingLink()
     room.back(member, link, pcm)
     assert watcher.events[-1] == {
-        "type": "room", "event": "back", "room": "studio", "member_id": 2, "audio": pcm.as_dict(),
+        "type": "room", "event": "back", "room": "studio", "version": 4, "member_id": 2, "audio": pcm.as_dict(),
     }  # fmt: skip
     assert link.events == []
     # Replaced before its loss was noticed: news only where its audio has changed.

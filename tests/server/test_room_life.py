@@ -98,7 +98,7 @@ async def test_create_wants_a_new_room_and_join_may_want_an_old_one(peers: Peers
     await second.send(type="room", action="leave")
     await second.send(type="room", action="list")
     rooms = (await second.receive("room", event="rooms"))["rooms"]
-    assert rooms == [{"room": "studio", "members": 1, "locked": False}]
+    assert [(room["room"], room["members"], room["locked"]) for room in rooms] == [("studio", 1, False)]
 
 
 # --- subscriptions and presence

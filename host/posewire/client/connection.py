@@ -223,7 +223,8 @@ class HostConnection:
         return joining
 
     async def list_rooms(self) -> list[dict[str, Any]]:
-        """Return the rooms that this program may join: ``room``, ``members`` (how many), ``locked``.
+        """Return the rooms that this program may join: ``room``, ``members`` (how many), ``locked``, ``created``,
+        ``last_active`` (milliseconds since 1970).
 
         Raises:
             NotConnectedError: the connection is closed.
@@ -235,6 +236,17 @@ class HostConnection:
         finally:
             remove()
         return found
+
+    async def room_info(self, room: str) -> dict[str, Any]:
+        """Return what ``list_rooms`` says of one room; a member of it gets more by ``Room.info``.
+
+        Raises:
+            WireError: there is no such room (``no_such_room``), or this program may not join it.
+        """
+        found = [listed for listed in await self.list_rooms() if listed["room"] == room]
+        if not found:
+            raise WireError(f'there is no room "{room}" that this program may join', "no_such_room")
+        return found[0]
 
     def send(self, message: Mapping[str, Any], number: int | None = None) -> None:
         """Send a text message (``docs/wire.md`` section 2). While the host is away it is kept, for 30 s at most.
@@ -561,6 +573,8 @@ class HostConnection:
         match kind:
             case "pong":
                 self.heartbeat.on_pong(message)
+                if self.room is not None:
+                    self.room.check_version(message.get("room_version"))
             case "room":
                 self._receive_room(message)
             case "error":

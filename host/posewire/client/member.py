@@ -9,7 +9,10 @@ from posewire.wire.messages import AudioParams
 
 @dataclass(frozen=True)
 class RoomMember:
-    """A member of a room. ``away``: its connection is lost, its place is kept. ``audio``: of what it publishes."""
+    """A member of a room. ``away``: its connection is lost, its place is kept. ``audio``: of what it publishes.
+
+    ``joined_ms``, ``last_active_ms``: milliseconds since 1970; the latter only in a ``RoomInfo``.
+    """
 
     member_id: int
     device: str
@@ -17,6 +20,8 @@ class RoomMember:
     publish: tuple[str, ...] = ()
     away: bool = False
     audio: AudioParams | None = None
+    joined_ms: int | None = None
+    last_active_ms: int | None = None
 
 
 def read_member(described: Mapping[str, Any]) -> RoomMember:
@@ -28,15 +33,18 @@ def read_member(described: Mapping[str, Any]) -> RoomMember:
         tuple(described.get("publish", ())),
         bool(described.get("away")),
         _audio(described),
+        described.get("joined"),
+        described.get("last_active"),
     )
 
 
 def follow_members(members: dict[int, RoomMember], event: Mapping[str, Any]) -> None:
     """Bring the members of a room, by id, up to date with an event of the room."""
     match event.get("event"):
-        case "welcome":
+        case "welcome" | "info":
             members.clear()
-            members.update({described["member_id"]: read_member(described) for described in event["members"]})
+            for described in event["members"]:
+                members[described["member_id"]] = replace(read_member(described), last_active_ms=None)
         case "joined":
             members[event["member"]["member_id"]] = read_member(event["member"])
         case "left":

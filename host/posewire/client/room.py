@@ -9,7 +9,8 @@ from weakref import WeakSet
 from posewire.client.feed import Feed
 from posewire.client.link.host_link import HostLink
 from posewire.client.listeners import Handler, Listeners
-from posewire.client.member import RoomMember, follow_members
+from posewire.client.member import RoomMember
+from posewire.client.mirror import RoomInfo, RoomMirror, read_info
 from posewire.client.pose_streams import PoseStreams, ReceivedPose, StreamCount
 from posewire.client.room_messages import RoomMessage, RoomMessages
 from posewire.client.sending.sender import AudioSender, PoseSender
@@ -49,7 +50,7 @@ class Room:
     Events (``on``): ``pose`` (a ``ReceivedPose``), ``audio`` (a ``ReceivedFrame``), ``message`` (a ``RoomMessage``),
     ``closed`` (the reason: this program left, was kicked, the room ended, or the connection did), and the host's room
     events by their name, each with the whole message: ``welcome``, ``joined``, ``left``, ``away``, ``back``, ``role``,
-    ``locked``, ``kicked``, ``replay``.
+    ``locked``, ``kicked``, ``replay``, ``info``.
     """
 
     def __init__(
@@ -68,9 +69,8 @@ class Room:
 
         self.member_id = 0
         self.role = ""
-        self.locked = False
-        self.members: dict[int, RoomMember] = {}
-        """The members by their ids, this program included. It is kept up to date; do not change it."""
+        self.mirror = RoomMirror()
+        """The picture of the room that is kept up to date."""
 
         self.is_welcome = False
         self.closed: str | None = None
@@ -98,6 +98,16 @@ class Room:
             feeds.add(early)
         self._publishers: dict[int, Callable[[bytes], None]] = {}
         self._ends: list[Callable[[], None]] = []
+
+    @property
+    def members(self) -> dict[int, RoomMember]:
+        """The members by their ids, this program included. It is kept up to date; do not change it."""
+        return self.mirror.members
+
+    @property
+    def locked(self) -> bool:
+        """Whether the room takes no newcomers."""
+        return self.mirror.locked
 
     async def prepare(self) -> None:
         """Load the compiled codec, where it is wanted.
@@ -227,13 +237,23 @@ class Room:
         """Close the room to newcomers, or open it again; only its owner may."""
         await self._act("lock" if locked else "unlock")
 
-    async def kick(self, member_id: int, reason: str = "") -> None:
-        """Remove a member; only the owner may."""
-        await self._act("kick", member_id=member_id, reason=reason)
+    async def kick(self, member: int | str, reason: str = "") -> None:
+        """Remove a member, named by id or by device; only the owner may."""
+        await self._act("kick", member_id=self._id_of(member), reason=reason)
 
-    async def pass_on(self, member_id: int) -> None:
-        """Make another member the owner; only the owner may."""
-        await self._act("role", member_id=member_id, role="owner")
+    async def pass_on(self, member: int | str) -> None:
+        """Make another member the owner, named by id or by device; only the owner may."""
+        await self._act("role", member_id=self._id_of(member), role="owner")
+
+    async def info(self) -> RoomInfo:
+        """Ask the host for all that it knows of the room and its members: since when, when they last did something."""
+        found: list[RoomInfo] = []
+        stop = self.on("info", lambda event: found.append(read_info(event)))
+        try:
+            await self._act("info")
+        finally:
+            stop()
+        return found[-1]
 
     async def ask_replay(self, member_id: int, frames: int = 100) -> None:
         """Ask for a member's last frames; they come as ``replay`` events (``docs/rooms.md``)."""
@@ -255,15 +275,14 @@ class Room:
         if name in ("message", "sent", "refused", "caught_up"):
             return
         before = {member_id: member.device for member_id, member in self.members.items()}
-        follow_members(self.members, event)
+        if not self.mirror.apply(event) and self._host.connected:
+            self._host.send({"type": "room", "action": "info"})
         for member_id, device in before.items():
             if member_id not in self.members or self.members[member_id].device != device:
                 self._streams.forget(member_id)
                 self._latest.pop(member_id, None)
         if name == "welcome":
-            self.member_id, self.locked, self.is_welcome = event["member_id"], event["locked"], True
-        elif name == "locked":
-            self.locked = event["locked"]
+            self.member_id, self.is_welcome = event["member_id"], True
         own = self.members.get(self.member_id)
         self.role = own.role if own is not None else self.role
         _put(self._arrival_feeds, event)
@@ -271,6 +290,11 @@ class Room:
         if name in ("kicked", "closed"):
             reason = event.get("reason")
             self.gone(f"{name}: {reason}" if reason else name)
+
+    def check_version(self, version: Any) -> None:
+        """Take the host's word for how often the room has changed: what was missed is asked for."""
+        if isinstance(version, int) and self.closed is None and self.mirror.is_behind(version):
+            self._host.send({"type": "room", "action": "info"})
 
     def receive_frame(self, frame: Frame) -> None:
         """Take a frame of a member, or a control packet for a stream of this program."""
@@ -317,11 +341,14 @@ class Room:
         self._host.send_frame(FrameType.POSE, packet, member_id)
 
     def _receiver(self, to: int | str | None) -> int | None:
-        if not isinstance(to, str):
-            return to
-        member_id = self.member_id_of(to)
+        return None if to is None else self._id_of(to)
+
+    def _id_of(self, member: int | str) -> int:
+        if not isinstance(member, str):
+            return member  # the host says whether there is one
+        member_id = self.member_id_of(member)
         if member_id is None:
-            raise ConfigError(f'nobody in the room "{self.name}" has the device id "{to}"')
+            raise ConfigError(f'nobody in the room "{self.name}" has the device id "{member}"')
         return member_id
 
     def _feed(self, feeds: "WeakSet[Feed[_T]]", capacity: int) -> Feed[_T]:

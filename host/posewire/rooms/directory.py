@@ -88,9 +88,7 @@ class RoomDirectory:
 
     def describe(self) -> list[dict[str, Any]]:
         """List the rooms as peers see them."""
-        return [
-            {"room": room.name, "members": len(room.members), "locked": room.locked} for room in self.rooms.values()
-        ]
+        return [room.describe() for room in self.rooms.values()]
 
     def change_settings(self, settings: RoomSettings) -> None:
         """Take other limits; who is in already stays."""

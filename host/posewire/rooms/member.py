@@ -3,11 +3,17 @@
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from time import monotonic, time
 from typing import Any, Protocol
 
 from posewire.rooms.frame import RoomFrame
 from posewire.rooms.pose_stream import PoseStream
 from posewire.wire.messages import MAX_REPLAY, AudioParams, RoomKind, Subscription
+
+
+def epoch_ms(at: float | None = None) -> int:
+    """Return a moment of the monotonic clock, now unless given, as milliseconds since 1970."""
+    return round(1000 * (time() - (0.0 if at is None else monotonic() - at)))
 
 
 class Link(Protocol):
@@ -54,6 +60,12 @@ class Member:
     audio: AudioParams | None = None
     """How the audio that it publishes is encoded."""
 
+    joined: int = field(default_factory=epoch_ms)
+    """When it joined: milliseconds since 1970."""
+
+    acted: float = field(default_factory=monotonic)
+    """When it last joined, came back or said something; frames are in ``last_frames``."""
+
     streams: dict[int, PoseStream] = field(default_factory=dict)
     last_frames: deque[tuple[float, RoomKind, bytes]] = field(default_factory=lambda: deque(maxlen=MAX_REPLAY))
     """Its last frames: seconds on the monotonic clock, kind, payload."""
@@ -63,6 +75,11 @@ class Member:
 
     waiting: deque[RoomFrame] = field(default_factory=deque)
     """Audio that its connection could not take yet, oldest first."""
+
+    @property
+    def active(self) -> float:
+        """When it last did something, frames included: seconds on the monotonic clock."""
+        return max(self.acted, self.last_frames[-1][0]) if self.last_frames else self.acted
 
     @property
     def format(self) -> dict[str, Any]:
@@ -84,8 +101,8 @@ class Member:
         while self.last_frames and kept > size:
             kept -= len(self.last_frames.popleft()[2])
 
-    def describe(self) -> dict[str, Any]:
-        """Return the JSON form that other members see."""
+    def describe(self, whole: bool = False) -> dict[str, Any]:
+        """Return the JSON form that other members see; ``whole``: with when it joined."""
         described: dict[str, Any] = {
             "member_id": self.member_id,
             "device": self.device,
@@ -95,6 +112,8 @@ class Member:
         }
         if self.link is None:
             described["away"] = True
+        if whole:
+            described["joined"] = self.joined
         return described
 
     def as_dict(self) -> dict[str, Any]:
@@ -109,6 +128,7 @@ class Member:
             "echo": self.echo,
             "messages": self.messages,
             "messages_after": self.messages_after,
+            "joined": self.joined,
             **self.format,
         }
 
@@ -116,7 +136,7 @@ class Member:
     def from_dict(cls, saved: Mapping[str, Any]) -> "Member":
         """Return what ``as_dict`` gave, with no connection."""
         subscribe = Subscription(frozenset(saved["all"]), frozenset((kind, who) for kind, who in saved["some"]))
-        return cls(
+        member = cls(
             saved["member_id"],
             saved["device"],
             frozenset(saved["publish"]),
@@ -128,3 +148,5 @@ class Member:
             saved.get("messages_after", 0),
             AudioParams(**saved["audio"]) if "audio" in saved else None,
         )
+        member.joined = saved.get("joined", member.joined)
+        return member

@@ -8,7 +8,7 @@ from typing import Any
 
 from posewire.errors import RoomError
 from posewire.rooms.fan_out import FanOut
-from posewire.rooms.member import Link, Member
+from posewire.rooms.member import Link, Member, epoch_ms
 from posewire.rooms.message_log import MessageLog
 from posewire.rooms.settings import RoomSettings
 from posewire.rooms.snapshots import SnapshotMaker
@@ -39,6 +39,11 @@ class Room:
         self.settings = settings
         self.members: dict[int, Member] = {}
         self.locked = False
+        self.created = epoch_ms()
+        self.version = 0
+        """How often its members, their roles or its lock have changed: it tells a mirror what that has missed."""
+
+        self._acted = monotonic()
         counters = Counter() if counters is None else counters
         self.fan_out = FanOut(self.members, counters, snapshots or SnapshotMaker(counters))
         """The way of the members' frames."""
@@ -88,7 +93,9 @@ class Room:
             member.role, earlier.role = earlier.role, "member"
             member.messages_after = earlier.messages_after
             self.leave(earlier, "replaced")
-        self._tell(self.members.values(), "joined", member=member.describe())
+        self.version += 1
+        for other in self.members.values():
+            self._tell([other], "joined", version=self.version, member=member.describe(other.messages))
         self.members[member.member_id] = member
         self.fan_out.audience_changed()
         self.welcome(member)
@@ -96,14 +103,16 @@ class Room:
 
     def welcome(self, member: Member) -> None:
         """Tell a member (who joined, or came back) where it is, and bring it up to date on all pose streams."""
-        members = [other.describe() for other in self.members.values()]
-        extra = {"last_message": self.log.last} if member.messages else {}
+        members = [other.describe(member.messages) for other in self.members.values()]
+        extra = {"last_message": self.log.last, "created": self.created} if member.messages else {}
+        member.acted = self._acted = monotonic()
         self._tell(
             [member],
             "welcome",
             member_id=member.member_id,
             role=member.role,
             locked=self.locked,
+            version=self.version,
             members=members,
             **extra,
         )
@@ -117,7 +126,8 @@ class Room:
             return
         del self.members[member.member_id]
         self.fan_out.audience_changed()
-        self._tell(self.members.values(), "left", member_id=member.member_id, reason=reason)
+        self._acted = monotonic()
+        self._changed(self.members.values(), "left", member_id=member.member_id, reason=reason)
         heir = next((other for other in self.members.values() if other.role != "watcher"), None)
         if member.role == "owner" and heir is not None:
             self._make_owner(heir)
@@ -128,7 +138,7 @@ class Room:
         if member.link is not None:
             member.link = None
             self.fan_out.drop_waiting(member)
-            self._tell(self.members.values(), "away", member_id=member.member_id)
+            self._changed(self.members.values(), "away", member_id=member.member_id)
 
     def back(self, member: Member, link: Link, audio: AudioParams | None = None) -> None:
         """Give a member who was away its new connection; ``welcome`` follows when that has said hello."""
@@ -137,7 +147,7 @@ class Room:
         self.fan_out.drop_waiting(member)
         if was_away or member.format != format_before:
             others = [other for other in self.members.values() if other is not member]
-            self._tell(others, "back", member_id=member.member_id, **member.format)
+            self._changed(others, "back", member_id=member.member_id, **member.format)
 
     def close(self, reason: str) -> None:
         """Remove all members; they are told why."""
@@ -152,6 +162,8 @@ class Room:
         """Return for JSON what ``restore`` needs; frames are not in it."""
         return {
             "locked": self.locked,
+            "version": self.version,
+            "created": self.created,
             "banned": sorted(self._banned),
             "last_member_id": self._last_member_id,
             "messages": self.log.as_dict(),
@@ -161,6 +173,8 @@ class Room:
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Make this new room what another one was; all of its members are away."""
         self.locked = saved["locked"]
+        self.version = saved.get("version", 0)
+        self.created = saved.get("created", self.created)
         self._banned = set(saved["banned"])
         self._last_member_id = saved["last_member_id"]
         if "messages" in saved:
@@ -189,7 +203,7 @@ class Room:
         """
         self._require_owner(member)
         self.locked = locked
-        self._tell(self.members.values(), "locked", locked=locked)
+        self._changed(self.members.values(), "locked", locked=locked)
 
     def kick(self, member: Member, member_id: int, reason: str) -> Member:
         """Remove a member, who cannot join this room again as long as it lasts.
@@ -263,6 +277,7 @@ class Room:
         else:
             receivers = [other for other in self.members.values() if other.messages and other is not member]
         self.log.last += 1
+        member.acted = monotonic()
         self.fan_out.frames += 1  # a room where members talk is not idle
         fields: dict[str, Any] = {"number": self.log.last, "member_id": member.member_id, "device": member.device}
         if message.to:
@@ -283,7 +298,29 @@ class Room:
             self._tell([member], "message", **fields)
         self._tell([member], "caught_up", missed=missed)
 
+    def describe(self) -> dict[str, Any]:
+        """Return the room as those see it who may join it."""
+        return {
+            "room": self.name,
+            "members": len(self.members),
+            "locked": self.locked,
+            "created": self.created,
+            "last_active": epoch_ms(max([self._acted, *(member.active for member in self.members.values())])),
+        }
+
+    def inform(self, member: Member) -> None:
+        """Tell a member all that is known of the room and its members: ``info``."""
+        members = [
+            {**other.describe(whole=True), "last_active": epoch_ms(other.active)} for other in self.members.values()
+        ]
+        self._tell([member], "info", **{**self.describe(), "version": self.version, "members": members})
+
     # --- inside
+
+    def _changed(self, receivers: Iterable[Member], event: str, **fields: Any) -> None:
+        """Tell of a change of the room: it has a new version."""
+        self.version += 1
+        self._tell(receivers, event, version=self.version, **fields)
 
     def _tell(self, receivers: Iterable[Member], event: str, **fields: Any) -> None:
         for member in receivers:
@@ -292,7 +329,7 @@ class Room:
 
     def _make_owner(self, heir: Member) -> None:
         heir.role = "owner"
-        self._tell(self.members.values(), "role", member_id=heir.member_id, role="owner")
+        self._changed(self.members.values(), "role", member_id=heir.member_id, role="owner")
 
     def _require_owner(self, member: Member) -> None:
         if member.role != "owner":

@@ -193,7 +193,8 @@ class Subscription:
 
 
 RoomVerb = Literal[
-    "create", "join", "leave", "subscribe", "lock", "unlock", "kick", "role", "replay", "list", "send", "catch_up"
+    "create", "join", "leave", "subscribe", "lock", "unlock", "kick", "role", "replay", "list", "info", "send",
+    "catch_up",
 ]  # fmt: skip
 _VERBS: frozenset[str] = frozenset(get_args(RoomVerb))
 

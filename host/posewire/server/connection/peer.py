@@ -26,6 +26,10 @@ class PeerRoom(Protocol):
     def name(self) -> str:
         """The name of the room; empty when the peer is in none."""
 
+    @property
+    def version(self) -> int | None:
+        """How often the room has changed; None when the peer is in none."""
+
     def join(self, action: RoomAction) -> None:
         """Join a room, and leave the one before it; a refused peer stays where it is.
 

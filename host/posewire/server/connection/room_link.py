@@ -108,6 +108,11 @@ class RoomLink:
         """The name of the room; empty when there is none."""
         return self.room.name if self.room is not None else ""
 
+    @property
+    def version(self) -> int | None:
+        """How often the room has changed; None when there is none."""
+        return self.room.version if self.room is not None else None
+
     def join(self, action: RoomAction) -> None:
         """Join a room, and leave the one before it; a refused peer stays where it is.
 
@@ -156,6 +161,8 @@ class RoomLink:
                 room.pass_on(member, action.member_id)
             case "replay":
                 room.replay(member, action.member_id, action.frames)
+            case "info":
+                room.inform(member)
             case "send" if action.message is not None:
                 room.send_message(member, action.message)
             case "catch_up":
