@@ -9,7 +9,7 @@ import pytest
 from bridge.test_bridge import likeness, loudest_hz
 from posewire.server.host_process import HostProcess
 from posewire.sim.board import ROOMY_CHIP, SimBoard
-from posewire.sim.recording import read_wav
+from posewire.sim.parts.recording import read_wav
 from support.stock_server import TONE_HZ, BackgroundStockServer
 
 DATA = Path(__file__).parents[2] / "host" / "posewire" / "demo" / "data"

@@ -15,8 +15,8 @@ from test_fw_numbers import module_constants
 
 from posewire.bench.opus_stream import BoardEncoder
 from posewire.boards.folders import firmware_folder
-from posewire.pcm import Pcm
 from posewire.sim.interpreter import find_interpreter
+from posewire.sound.pcm import Pcm
 from posewire.wire.opus import OpusDecoder
 from support.libopus import RangeDecoder
 from support.recordings import COMMANDS, OTHERS, recording

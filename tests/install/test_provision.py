@@ -13,7 +13,7 @@ import pytest
 
 from posewire.cli import main
 from posewire.sim.board import ROOMY_CHIP, SimBoard
-from posewire.sim.wifi import PASSWORD, SSID
+from posewire.sim.parts.wifi import PASSWORD, SSID
 from support.small_host import SmallHost
 
 

@@ -15,7 +15,7 @@ from posewire.provision.improv import PacketType, State, build_command, build_pa
 from posewire.provision.improv_client import ImprovClient
 from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.fixtures import MakeBoard, sim_board
-from posewire.sim.wifi import PASSWORD, SSID
+from posewire.sim.parts.wifi import PASSWORD, SSID
 from support.small_host import SmallHost
 
 __all__ = ["sim_board"]

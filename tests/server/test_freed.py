@@ -15,8 +15,8 @@ from websockets.server import ServerProtocol
 from posewire.identity.identities import issue_token
 from posewire.identity.settings import AuthSettings
 from posewire.rooms.member import Member
-from posewire.server.connection.device_tools import DeviceToolClient
 from posewire.server.connection.handler import ConnectionHandler
+from posewire.server.connection.tools.device_tools import DeviceToolClient
 from posewire.server.host import Host
 from posewire.server.transport.websocket import WebSocket
 from posewire.store import StoreSettings

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from posewire.errors import PosewireError
-from posewire.pcm import Pcm
 from posewire.server.speech_encoding import SpeechEncoding
+from posewire.sound.pcm import Pcm
 from posewire.voice.phrase import Phrase
 from posewire.wire.audio import frame_decoder
 from posewire.wire.messages import AudioParams

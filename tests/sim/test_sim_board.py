@@ -11,8 +11,8 @@ import pytest
 
 from posewire.errors import SimulatorError
 from posewire.sim.fixtures import MakeBoard
-from posewire.sim.recording import Samples, write_wav
-from posewire.sim.wifi import SSID
+from posewire.sim.parts.recording import Samples, write_wav
+from posewire.sim.parts.wifi import SSID
 from posewire.wire.pose import PoseDecoder
 from support.certificates import self_signed
 from support.small_host import FRAME_SAMPLES, SmallHost

@@ -16,7 +16,7 @@ import pytest
 from posewire import cli
 from posewire.sim.board import ROOMY_CHIP
 from posewire.sim.device_command import Press, add_arguments
-from posewire.sim.recording import read_wav, write_wav
+from posewire.sim.parts.recording import read_wav, write_wav
 from support.certificates import self_signed
 from support.small_host import SmallHost
 

@@ -15,7 +15,7 @@ from posewire.provision.improv_client import ImprovClient
 from posewire.server.host_process import HostProcess
 from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.fixtures import MakeBoard
-from posewire.sim.wifi import PASSWORD, SSID
+from posewire.sim.parts.wifi import PASSWORD, SSID
 from support.small_host import SmallHost
 
 TWO = {"wifi": [{"ssid": SSID, "password": PASSWORD}, {"ssid": "second", "password": "another one"}]}

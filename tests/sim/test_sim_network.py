@@ -10,7 +10,7 @@ from typing import Self
 
 import pytest
 
-from posewire.sim.network import Network
+from posewire.sim.parts.network import Network
 
 
 class Echo:

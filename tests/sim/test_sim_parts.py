@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from posewire.sim.wifi import PASSWORD, SSID
+from posewire.sim.parts.wifi import PASSWORD, SSID
 from sim.conftest import Program
 from sim.programs import shown
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from posewire.errors import SimulatorError
 from posewire.sim.bytecode import without_machine_code
-from posewire.sim.camera import encode_frame, load_recording
-from posewire.sim.flash import merged
-from posewire.sim.recording import read_wav, to_int16, write_wav
-from posewire.sim.speaker import Speaker
+from posewire.sim.parts.camera import encode_frame, load_recording
+from posewire.sim.parts.flash import merged
+from posewire.sim.parts.recording import read_wav, to_int16, write_wav
+from posewire.sim.parts.speaker import Speaker
 
 
 def wav(path: Path, data: bytes, rate: int, channels: int, width: int) -> Path:

@@ -10,7 +10,7 @@ import pytest
 from posewire.demo.watcher import RoomWatcher
 from posewire.server.host_process import HostProcess
 from posewire.sim.board import ROOMY_CHIP, SimBoard
-from posewire.sim.camera import encode_frame
+from posewire.sim.parts.camera import encode_frame
 
 BODY = Path(__file__).parents[2] / "host" / "posewire" / "demo" / "data" / "body33.npz"
 SENDER = Path(__file__).parents[2] / "examples" / "senders" / "posewire_sender.py"

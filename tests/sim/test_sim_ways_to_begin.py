@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from posewire.sim.board import ROOMY_CHIP, SimBoard
-from posewire.sim.bus import Kind, Record
 from posewire.sim.fixtures import MakeBoard
-from posewire.sim.recording import Samples
+from posewire.sim.parts.bus import Kind, Record
+from posewire.sim.parts.recording import Samples
 from support.small_host import SmallHost
 
 ECHO_BASE = "m5-atoms3-echo-base"

@@ -4,7 +4,7 @@ import asyncio
 
 import numpy as np
 
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 from posewire.voice.output import TurnReport
 from posewire.voice.phrase import Sound, samples_of
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from posewire.pcm import SAMPLE_RATE, Pcm
+from posewire.sound.pcm import SAMPLE_RATE, Pcm
 from posewire.voice.session import VoiceSession
 
 SPEECH = Path(__file__).parent.parent / "data" / "speech"

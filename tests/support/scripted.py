@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 from posewire.voice.asr.base import AcousticProfile, Transcript
 from posewire.voice.vad.base import VAD_FRAME
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from posewire.pcm import Framer, Pcm
+from posewire.sound.pcm import Framer, Pcm
 from posewire.voice.asr import pocketsphinx
 from posewire.voice.asr.base import AcousticProfile, SpeechRecognizer, Transcript
 from posewire.voice.asr.grammar import Grammar

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posewire.pcm import Framer, to_int16
+from posewire.sound.pcm import Framer, to_int16
 
 
 @given(st.lists(st.integers(0, 50), max_size=20), st.integers(1, 17))

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from posewire.pcm import Pcm
-from posewire.resampling import Resampler, resample
+from posewire.sound.pcm import Pcm
+from posewire.sound.resampling import Resampler, resample
 
 
 def tone(rate: int, seconds: float = 1.0, hertz: float = 440.0) -> Pcm:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posewire.wav import read_wav, wav_bytes, wav_header
+from posewire.sound.wav import read_wav, wav_bytes, wav_header
 
 SAMPLES = st.lists(st.integers(-32768, 32767), max_size=50).map(lambda values: np.array(values, np.int16))
 

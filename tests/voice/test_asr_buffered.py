@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 import pytest
 
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 from posewire.voice.asr.buffered import BufferedUtterance
 from support.recordings import silence
 

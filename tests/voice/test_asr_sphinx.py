@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from posewire.errors import ConfigError
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 from posewire.voice.asr import pocketsphinx as asr_pocketsphinx
 from posewire.voice.asr.base import AcousticProfile
 from posewire.voice.asr.grammar import Grammar

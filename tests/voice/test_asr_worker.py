@@ -6,7 +6,7 @@ from collections import deque
 
 import numpy as np
 
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 from posewire.voice.asr.base import Transcript
 from posewire.voice.asr.worker import AUDIO, CANCEL, END, FAILED, PARTIAL, RESULT, START, Worker
 

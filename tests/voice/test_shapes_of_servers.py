@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from posewire.bench.standins import HttpStandIn
 from posewire.errors import ProviderError, ToolError
-from posewire.pcm import SAMPLE_RATE
+from posewire.sound.pcm import SAMPLE_RATE
 from posewire.voice.asr.base import AcousticProfile
 from posewire.voice.asr.openai import OpenAiTranscription, TranscriptionOptions
 from posewire.voice.commands.actions import ACTIONS, ActionCall

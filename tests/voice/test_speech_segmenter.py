@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import aclosing
 
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 from posewire.voice.asr.base import AcousticProfile
 from posewire.voice.audio_inbox import AudioInbox
 from posewire.voice.settings import VoiceSettings

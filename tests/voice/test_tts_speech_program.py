@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from posewire.errors import ProviderError
+from posewire.sound.wav import wav_bytes
 from posewire.voice.tts.speech_program import ask_program, run_speech_program
-from posewire.wav import wav_bytes
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the programs are shell scripts")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from posewire.pcm import Framer, Pcm
+from posewire.sound.pcm import Framer, Pcm
 from posewire.voice.vad.base import VAD_FRAME
 from posewire.voice.vad.batches import VadBatches, VadStream
 from posewire.voice.vad.silero import SileroDetector, SileroEngine

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from posewire.pcm import Framer, Pcm
+from posewire.sound.pcm import Framer, Pcm
 from posewire.voice.vad.base import VAD_FRAME, VadEngine
 from posewire.voice.vad.endpoint import Endpointer, FrameResult
 from posewire.voice.vad.energy import EnergyEngine

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from posewire.pcm import Framer, Pcm
+from posewire.sound.pcm import Framer, Pcm
 from posewire.voice.vad.base import VAD_FRAME
 from posewire.voice.vad.silero import SileroEngine
 from support.recordings import SPEECH, recording, silence

@@ -12,14 +12,14 @@ import pytest
 
 from posewire.errors import WireError
 from posewire.identity.audit import read_entries
-from posewire.pcm import SAMPLE_RATE, Pcm
 from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
 from posewire.server.state.voiceprints import TABLES, Voiceprints
+from posewire.sound.pcm import SAMPLE_RATE, Pcm
+from posewire.sound.wav import wav_bytes
 from posewire.store import Store, StoreSettings
 from posewire.voice.settings import VoiceSettings
 from posewire.voice.voiceprint.spectral import SpectralVoiceprint
-from posewire.wav import wav_bytes
 from support.peers import Peers
 from support.recordings import recording, silence
 

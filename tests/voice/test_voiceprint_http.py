@@ -7,9 +7,9 @@ import pytest
 
 from posewire.bench.standins import HttpStandIn
 from posewire.errors import ProviderError
-from posewire.pcm import SAMPLE_RATE
+from posewire.sound.pcm import SAMPLE_RATE
+from posewire.sound.wav import wav_bytes
 from posewire.voice.voiceprint.http import HttpVoiceprint, HttpVoiceprintOptions
-from posewire.wav import wav_bytes
 from support.recordings import silence
 
 

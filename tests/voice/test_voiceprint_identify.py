@@ -3,7 +3,7 @@
 import asyncio
 
 from posewire.errors import ProviderError
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 from posewire.voice.asr.base import AcousticProfile
 from posewire.voice.voiceprint.identify import IdentifyingRecognizer
 from support.recordings import silence

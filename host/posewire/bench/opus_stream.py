@@ -11,8 +11,8 @@ from typing import Self
 
 from posewire.boards.folders import firmware_folder
 from posewire.errors import SimulatorError
-from posewire.pcm import Pcm
 from posewire.sim.interpreter import Interpreter, find_interpreter
+from posewire.sound.pcm import Pcm
 
 _SCRIPT = Path(__file__).parent / "micropython" / "opus_stream.py"
 

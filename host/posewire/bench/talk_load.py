@@ -18,8 +18,8 @@ import numpy as np
 from websockets.asyncio.client import ClientConnection, connect
 
 from posewire.bench.talk_backends import TONE
-from posewire.pcm import SAMPLE_RATE, Framer, Pcm
 from posewire.server.monitoring.file_limit import raise_file_limit
+from posewire.sound.pcm import SAMPLE_RATE, Framer, Pcm
 from posewire.voice.settings import VoiceSettings
 from posewire.voice.vad.base import VAD_FRAME
 from posewire.voice.vad.silero import SileroEngine

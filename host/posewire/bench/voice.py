@@ -24,8 +24,8 @@ import numpy as np
 from posewire.bench.standins import HttpStandIn, OpenAiScript
 from posewire.bench.voice_corpus import COMMANDS, UNRELATED, VOICES, chunks, speak, with_noise
 from posewire.errors import ProviderError
-from posewire.pcm import Framer, Pcm
 from posewire.printable import printable_json
+from posewire.sound.pcm import Framer, Pcm
 from posewire.terminal import show, show_json, warn
 from posewire.voice.asr.base import AcousticProfile, SpeechRecognizer
 from posewire.voice.assistant import Assistant

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire.errors import ProviderError
-from posewire.pcm import SAMPLE_RATE, Pcm
-from posewire.resampling import resample
+from posewire.sound.pcm import SAMPLE_RATE, Pcm
+from posewire.sound.resampling import resample
 from posewire.voice.tts.base import Speech
 from posewire.voice.tts.espeak import EspeakProgram
 from posewire.voice.tts.flite import FliteProgram

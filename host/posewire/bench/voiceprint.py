@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire.errors import ProviderError
-from posewire.pcm import SAMPLE_RATE, to_int16
-from posewire.resampling import resample
+from posewire.sound.pcm import SAMPLE_RATE, to_int16
+from posewire.sound.resampling import resample
+from posewire.sound.wav import read_wav
 from posewire.terminal import show, show_json
 from posewire.voice.voiceprint.base import Vector
 from posewire.voice.voiceprint.spectral import THRESHOLD, SpectralVoiceprint, statistics
-from posewire.wav import read_wav
 
 SENTENCES = (
     "turn on the light in the kitchen please",

@@ -1,6 +1,5 @@
 """board.toml: a typed loader that says what is wrong in words that the author of the file can act on."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import partial
@@ -11,7 +10,8 @@ from typing import Any, Final, get_args, get_origin
 from posewire.boards.chip_memory import ChipMemory, chip_memory
 from posewire.boards.chips import CHIPS, OCTAL_PINS, Chip
 from posewire.boards.profiles import PROFILES
-from posewire.errors import BoardError
+from posewire.config import read_toml
+from posewire.errors import BoardError, ConfigError
 
 CLASSES: Final = {
     "A": "voice in both directions at once: a microphone and an amplifier, each on an I2S port of its own",
@@ -188,11 +188,9 @@ def load_board(folder: Path) -> BoardDefinition:
     """
     path = folder / "board.toml"
     try:
-        data = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise BoardError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BoardError(f"{path} is not valid TOML: {error}") from None
+        data = read_toml(path)
+    except ConfigError as error:
+        raise BoardError(str(error)) from None
     try:
         return parse_board(data)
     except BoardError as error:
@@ -222,6 +220,7 @@ def parse_board(data: Mapping[str, Any]) -> BoardDefinition:
     return board
 
 
+# Not read_table of posewire.config: that stops at the first finding, and whoever describes a board wants all of them.
 def _tables(data: Mapping[str, Any], findings: list[str]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, content in data.items():

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from posewire.errors import ConfigError
-from posewire.pcm import SAMPLE_RATE, Pcm, to_int16
-from posewire.resampling import resample
+from posewire.sound.pcm import SAMPLE_RATE, Pcm, to_int16
+from posewire.sound.resampling import resample
 from posewire.terminal import show, show_json
 from posewire.voice.vad.base import VAD_FRAME
 

@@ -19,9 +19,9 @@ import numpy as np
 from posewire.console.host_client import HostClient
 from posewire.errors import ConfigError, ProviderError
 from posewire.host_address import add_host_arguments
-from posewire.pcm import SAMPLE_RATE, Pcm
+from posewire.sound.pcm import SAMPLE_RATE, Pcm
+from posewire.sound.wav import wav_bytes
 from posewire.terminal import show, show_json, warn
-from posewire.wav import wav_bytes
 
 _KEEP = 60.0
 """Seconds to wait for a device that is known."""

@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from posewire.pcm import SAMPLE_RATE, Framer, Pcm
-from posewire.resampling import resample
+from posewire.sound.pcm import SAMPLE_RATE, Framer, Pcm
+from posewire.sound.resampling import resample
 from posewire.voice.phrase import Phrase
 from posewire.wire.audio import SLOW_FORMATS, FrameEncoder, frame_encoder
 from posewire.wire.messages import AudioParams

@@ -26,23 +26,23 @@ from posewire.boards.chip_memory import ChipMemory, chip_memory
 from posewire.boards.definition import BoardDefinition, load_board
 from posewire.boards.folders import board_folder, firmware_folder
 from posewire.errors import BoardError, SimulatorError
-from posewire.sim.bus import Bus, Kind, Record
-from posewire.sim.button import Button
 from posewire.sim.bytecode import copy_as_bytecode
-from posewire.sim.camera import Camera
 from posewire.sim.compiled import can_compile, copy_compiled, sizes_of_native_code
 from posewire.sim.console import Console
-from posewire.sim.flash import merged, write_flash
-from posewire.sim.imu import Imu
 from posewire.sim.interpreter import find_interpreter
-from posewire.sim.led import Led
-from posewire.sim.microphone import Microphone
-from posewire.sim.network import Network
-from posewire.sim.outputs import Outputs
+from posewire.sim.parts.bus import Bus, Kind, Record
+from posewire.sim.parts.button import Button
+from posewire.sim.parts.camera import Camera
+from posewire.sim.parts.flash import merged, write_flash
+from posewire.sim.parts.imu import Imu
+from posewire.sim.parts.led import Led
+from posewire.sim.parts.microphone import Microphone
+from posewire.sim.parts.network import Network
+from posewire.sim.parts.outputs import Outputs
+from posewire.sim.parts.speaker import Speaker
+from posewire.sim.parts.wifi import PASSWORD, SSID, Wifi
 from posewire.sim.paths import HARDWARE
 from posewire.sim.process import HARDWARE_HEAP, PLAIN_HARDWARE_HEAP, BoardProcess
-from posewire.sim.speaker import Speaker
-from posewire.sim.wifi import PASSWORD, SSID, Wifi
 
 DEFAULT_CHIP = "esp32"
 # For who is not interested in memory.

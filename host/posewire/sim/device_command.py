@@ -20,10 +20,10 @@ from posewire.boards.chip_memory import chip_memories
 from posewire.errors import SimulatorError
 from posewire.host_address import add_host_arguments, websocket_url
 from posewire.sim.board import DEVICE_ID, LEAST_HEAP, Event, SimBoard, line_level
-from posewire.sim.camera import load_recording
 from posewire.sim.device_ids import reserved_device_id
-from posewire.sim.microphone import RATE
-from posewire.sim.recording import read_wav
+from posewire.sim.parts.camera import load_recording
+from posewire.sim.parts.microphone import RATE
+from posewire.sim.parts.recording import read_wav
 from posewire.terminal import show, show_json
 
 _TAP_SECONDS = 0.1

@@ -12,8 +12,8 @@ from typing import Any
 
 from posewire.errors import SimulatorError
 from posewire.provision.improv import Decoder, Packet
-from posewire.sim.bus import Bus, Record
 from posewire.sim.interpreter import Interpreter
+from posewire.sim.parts.bus import Bus, Record
 
 # What the simulated hardware itself takes of the interpreter's heap at most; the firmware's part begins where it ends.
 HARDWARE_HEAP = 256 * 1024

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import deque
 
-from posewire.pcm import SAMPLE_RATE, Pcm
+from posewire.sound.pcm import SAMPLE_RATE, Pcm
 
 _MAX_QUEUED = 10 * SAMPLE_RATE
 

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 from posewire.wire.messages import AudioParams
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 from posewire.task_scope import TaskScope
 from posewire.voice.asr.base import AcousticProfile, SpeechRecognizer, Utterance
 from posewire.voice.audio_inbox import AudioInbox

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
-from posewire.pcm import SAMPLE_RATE, Framer
+from posewire.sound.pcm import SAMPLE_RATE, Framer
 from posewire.voice.asr.base import AcousticProfile, SpeechRecognizer, Utterance
 from posewire.voice.audio_inbox import AudioInbox
 from posewire.voice.settings import VoiceSettings

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from posewire.errors import ToolError, WireError
 from posewire.log import EventLog
-from posewire.server.connection.device_tools import MAX_TOOLS, DeviceToolClient
-from posewire.server.connection.iot_things import MAX_TOOL_BYTES
+from posewire.server.connection.tools.device_tools import MAX_TOOLS, DeviceToolClient
+from posewire.server.connection.tools.iot_things import MAX_TOOL_BYTES
 from posewire.server.messages.catalog import MESSAGES
 from posewire.server.state.shared_states import device_state
 from posewire.wire.messages import parse_hello, parse_listen, parse_room

@@ -151,6 +151,11 @@ class Wire:
         self._client.events_received()
         return self._client.close_rcvd.code if self._client.close_rcvd is not None else None
 
+    @property
+    def close_reason(self) -> str:
+        """The reason that the host has given with the code; empty: it has not closed."""
+        return self._client.close_rcvd.reason if self.close_code is not None and self._client.close_rcvd else ""
+
     def hello(self, **fields: Any) -> dict[str, Any]:
         """Say hello and return the host's answer."""
         self.send(

@@ -23,11 +23,11 @@ from posewire.backoff import Backoff
 from posewire.errors import FrameError, WireError
 from posewire.hub.liveness import Liveness
 from posewire.log import EventLog
-from posewire.pcm import SAMPLE_RATE, Pcm
 from posewire.server.bridge.ota_check import OtaError, UpstreamAddress, ask_ota
 from posewire.server.bridge.settings import UpstreamSettings
 from posewire.server.bridge.transcoder import Downlink, Uplink
 from posewire.server.speech_encoding import SpeechEncoding
+from posewire.sound.pcm import SAMPLE_RATE, Pcm
 from posewire.tcp_progress import untaken_bytes
 from posewire.voice.emotions import EMOJI
 from posewire.wire.close_codes import INTERNAL_ERROR

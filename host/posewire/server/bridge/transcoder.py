@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from posewire.pcm import SAMPLE_RATE, Framer, Pcm
-from posewire.resampling import Resampler
 from posewire.server.speech_encoding import SpeechEncoding
+from posewire.sound.pcm import SAMPLE_RATE, Framer, Pcm
+from posewire.sound.resampling import Resampler
 from posewire.wire.audio import FrameEncoder, frame_encoder
 from posewire.wire.messages import AudioParams
 from posewire.wire.opus import RATES, OpusDecoder, OpusEncoder, packet_duration, require_opus

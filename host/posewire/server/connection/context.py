@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from posewire.identity.audit import Audit
 from posewire.identity.principal import Principal
 from posewire.server.bridge.settings import UpstreamSettings
-from posewire.server.connection.known_tools import KnownTools
 from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.connection.resumption import SessionResumption
 from posewire.server.connection.room_link import RoomAccess
 from posewire.server.connection.settings import FloodSettings
+from posewire.server.connection.tools.known_tools import KnownTools
 from posewire.server.connection.voice_sessions import VoiceSessions
 from posewire.server.speech_encoding import SpeechEncoding
 from posewire.update.service import UpdateService

@@ -1,7 +1,6 @@
 """One connection and everything that belongs to it."""
 
 import asyncio
-import time
 import uuid
 from collections.abc import Coroutine, Mapping
 from dataclasses import replace
@@ -12,20 +11,21 @@ from posewire.errors import WireError
 from posewire.log import EventLog, LineLimit
 from posewire.server.authenticator import Identity
 from posewire.server.connection.context import ConnectionContext
-from posewire.server.connection.device_tools import DeviceToolClient
-from posewire.server.connection.device_voice import DeviceVoice
-from posewire.server.connection.hello_answer import hello_answer
+from posewire.server.connection.deadlines import Deadlines
+from posewire.server.connection.hello import hello_answer, log_hello, replace_older
 from posewire.server.connection.limits import PeerLimits
 from posewire.server.connection.resumable_state import ResumableState
 from posewire.server.connection.room_link import RoomLink
+from posewire.server.connection.tools.device_tools import DeviceToolClient
 from posewire.server.connection.upstream import UpstreamSwitch
+from posewire.server.connection.voice.device_voice import DeviceVoice
 from posewire.server.state.shared_states import device_state
 from posewire.server.transport.websocket import WebSocket, binary_frame
 from posewire.task_scope import TaskScope
 from posewire.voice.tools.base import ToolContext
 from posewire.voice.tools.device import DeviceExecutor
 from posewire.voice.tools.handler import UnifiedToolHandler
-from posewire.wire.close_codes import GOING_AWAY, NORMAL, POLICY_VIOLATION, PROTOCOL_ERROR, REPLACED, UNSUPPORTED_DATA
+from posewire.wire.close_codes import GOING_AWAY, NORMAL, POLICY_VIOLATION, REPLACED, UNSUPPORTED_DATA
 from posewire.wire.frames import FrameType, frame_header
 from posewire.wire.messages import AudioParams, Hello, dump_text, error_message
 
@@ -61,11 +61,7 @@ class ConnectionHandler:
         tool_context = ToolContext(device=self.device_id, session=self.session_id)
         self.all_tools = UnifiedToolHandler(context.tools.joined(DeviceExecutor(self.tools)), tool_context, self.tools)
         self._tasks = TaskScope()
-        loop = asyncio.get_running_loop()
-        self._hello_timer = loop.call_later(settings.hello_timeout, self._hello_missing, settings.hello_timeout)
-        self._expiry: asyncio.TimerHandle | None = None
-        if identity.principal.expires is not None:
-            self._expiry = loop.call_later(max(0.0, identity.principal.expires - time.time()), self._expired)
+        self._deadlines = Deadlines(self, settings.hello_timeout)
         context.registry.add_pending(self)
         self.log.info("connected", peer=websocket.peer, client=identity.client_id)
 
@@ -202,7 +198,7 @@ class ConnectionHandler:
         older = context.registry.device(self.device_id)
         if older is not None and older.identity.principal.device_id and not self.identity.may_be(self.device_id):
             raise WireError(f"{self.device_id} is connected with a token of its own", "unauthorized")
-        self._hello_timer.cancel()
+        self._deadlines.hello_came()
         if not self.check_access():  # settings may have changed since the opening request
             return
         self.hello, self.audio = hello, audio
@@ -217,23 +213,12 @@ class ConnectionHandler:
             if not resumed and not older.identity.anonymous:
                 # The device has restarted: its place in a room is its own until it has joined again.
                 context.resumption.take_over(older, context.settings().resume_window)
-            client = self.identity.client_id
-            same = " and client" if client and client == older.identity.client_id else ""
-            older.close(REPLACED, f"replaced by a newer connection of this device{same}")
+            replace_older(older, self)
         voices = context.voices
         if voices is not None:
             self.voice.enable(lambda memory: voices.make(self, memory))
             voices.prepare()
-        self.log.info(
-            "hello",
-            board=hello.board,
-            firmware=hello.firmware,
-            protocol=self.protocol,
-            format=audio.format,
-            rate=audio.sample_rate,
-            pose=self.pose,
-            resumed=resumed,
-        )
+        log_hello(self, hello, resumed)
         self.answer_hello(resumed)
         self.room.welcome()
         if hello.update:
@@ -264,9 +249,7 @@ class ConnectionHandler:
         context = self._context
         if self.websocket.cut:
             context.counters["too_slow"] += 1
-        self._hello_timer.cancel()
-        if self._expiry is not None:
-            self._expiry.cancel()
+        self._deadlines.cancel()
         context.registry.closed(self.address)
         context.registry.remove(self)
         self.tools.close()
@@ -314,10 +297,3 @@ class ConnectionHandler:
         except Exception:
             self._context.counters["internal_errors"] += 1
             self.log.exception("task_failed")
-
-    def _expired(self) -> None:
-        self.close(POLICY_VIOLATION, "the token has expired: connect with a new one")
-
-    def _hello_missing(self, seconds: float) -> None:
-        self.refuse(WireError(f"no hello within {seconds:.0f} s", "hello_timeout"))
-        self.close(PROTOCOL_ERROR, "no hello")

@@ -12,9 +12,9 @@ from posewire.errors import WireError
 from posewire.hub.pool import Connection
 from posewire.log import EventLog
 from posewire.server.authenticator import Identity
-from posewire.server.connection.device_tools import DeviceToolClient
-from posewire.server.connection.device_voice import DeviceVoice
 from posewire.server.connection.resumable_state import ResumableState
+from posewire.server.connection.tools.device_tools import DeviceToolClient
+from posewire.server.connection.voice.device_voice import DeviceVoice
 from posewire.voice.tools.handler import UnifiedToolHandler
 from posewire.wire.messages import AudioParams, Hello, RoomAction
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from posewire.server.connection.downlink import AudioDownlink
 from posewire.server.connection.peer import Peer
-from posewire.server.connection.voice_output import ConnectionVoiceOut
+from posewire.server.connection.voice.downlink import AudioDownlink
+from posewire.server.connection.voice.voice_output import ConnectionVoiceOut
 from posewire.server.speech_encoding import SpeechEncoding
 from posewire.voice.assistant import Assistant
 from posewire.voice.output import TurnReport

@@ -5,12 +5,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from posewire.errors import WireError
-from posewire.pcm import SAMPLE_RATE, SPEECH_RATES, to_int16
-from posewire.resampling import resample
 from posewire.server.http.devices import find_connection
 from posewire.server.http.request import ACT, READ, authorize, json_body, record_order, services
 from posewire.server.state.voiceprints import ENROL_UTTERANCES, Voiceprints
-from posewire.wav import read_wav
+from posewire.sound.pcm import SAMPLE_RATE, SPEECH_RATES, to_int16
+from posewire.sound.resampling import resample
+from posewire.sound.wav import read_wav
 from posewire.wire.messages import get_field
 
 

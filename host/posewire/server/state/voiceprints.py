@@ -9,7 +9,7 @@ import numpy as np
 
 from posewire.errors import WireError
 from posewire.log import EventLog
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 from posewire.store import Domain, Store
 from posewire.store.rows import readable
 from posewire.voice.voiceprint.base import Vector, VoiceprintEngine, best_match

@@ -1,7 +1,7 @@
 """The line between the simulated hardware and the Python side: records over one socket that both ends inherit.
 
 A record is a header of 24 bytes (kind u8, port u8, payload length u16, a i32, b i64, c i64; little-endian) and its
-payload; posewire.sim.bus is the other end. Nothing here allocates once it is running, except the JSON messages.
+payload; posewire.sim.parts.bus is the other end. Nothing here allocates once it is running, except the JSON messages.
 """
 
 import asyncio

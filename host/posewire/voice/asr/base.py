@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 
 
 @dataclass(frozen=True)

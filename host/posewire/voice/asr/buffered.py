@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import numpy as np
 
-from posewire.pcm import SAMPLE_RATE, Pcm
+from posewire.sound.pcm import SAMPLE_RATE, Pcm
 from posewire.voice.asr.base import Transcript
 
 _MAX_SAMPLES = SAMPLE_RATE * 60

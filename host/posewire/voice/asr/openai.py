@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import aiohttp
 
 from posewire.errors import ProviderError
-from posewire.pcm import SAMPLE_RATE, Pcm
+from posewire.sound.pcm import SAMPLE_RATE, Pcm
+from posewire.sound.wav import wav_bytes
 from posewire.voice.asr.base import AcousticProfile
 from posewire.voice.asr.buffered import BufferedUtterance
 from posewire.voice.protocols.openai_http import OpenAiOptions, OpenAiServer, error_message
 from posewire.voice.providers import ProviderContext
-from posewire.wav import wav_bytes
 from posewire.wire.json_text import parse_json
 
 

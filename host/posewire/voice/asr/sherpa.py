@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from posewire.config import between, check_rules, more_than
 from posewire.errors import ConfigError, ProviderError
-from posewire.pcm import SAMPLE_RATE, Pcm
+from posewire.sound.pcm import SAMPLE_RATE, Pcm
 from posewire.voice.asr.base import Transcript
 from posewire.voice.asr.worker_pool import WorkerPool
 from posewire.voice.providers import ProviderContext

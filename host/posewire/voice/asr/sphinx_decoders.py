@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from posewire.errors import ConfigError, ProviderError
-from posewire.pcm import SAMPLE_RATE, Pcm
+from posewire.sound.pcm import SAMPLE_RATE, Pcm
 from posewire.voice.asr.base import Transcript
 from posewire.voice.asr.sphinx_score import judge, segments_of
 

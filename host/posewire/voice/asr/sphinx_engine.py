@@ -7,7 +7,7 @@ the next one begins. That is worth more than anything else here; ``docs/performa
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 from posewire.voice.asr.base import Transcript
 from posewire.voice.asr.sphinx_decoders import CommandDecoder, DictationDecoder, SphinxConfig, SphinxDecoder
 

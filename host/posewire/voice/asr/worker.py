@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 
 from posewire.errors import PosewireError
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 from posewire.voice.asr.base import Transcript
 
 HEADER = struct.Struct("<BII")

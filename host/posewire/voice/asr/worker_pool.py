@@ -15,7 +15,7 @@ from typing import Any
 
 from posewire.child_process import ChildProcess, child_environment
 from posewire.errors import ProviderError
-from posewire.pcm import SAMPLE_RATE, Pcm
+from posewire.sound.pcm import SAMPLE_RATE, Pcm
 from posewire.voice.asr.base import AcousticProfile, Transcript
 from posewire.voice.asr.worker import AUDIO, CANCEL, CONFIGURE, END, FAILED, HEADER, PARTIAL, PING, READY, START
 

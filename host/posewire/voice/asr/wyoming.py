@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from posewire.pcm import SAMPLE_RATE, Pcm
+from posewire.sound.pcm import SAMPLE_RATE, Pcm
 from posewire.voice.asr.base import AcousticProfile, Transcript
 from posewire.voice.protocols.wyoming import Event, WyomingConnection, WyomingServer
 from posewire.voice.providers import ProviderContext

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from posewire.errors import ProviderError
-from posewire.pcm import SPEECH_RATES, Pcm
+from posewire.sound.pcm import SPEECH_RATES, Pcm
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 
 from posewire.errors import ProviderError
+from posewire.sound.wav import WavHeader, wav_header
 from posewire.voice.protocols.openai_http import OpenAiOptions, OpenAiServer
 from posewire.voice.providers import ProviderContext
 from posewire.voice.tts.base import Speech
-from posewire.wav import WavHeader, wav_header
 
 _MAX_HEADER = 4096
 _NO_SAMPLES = ("audio/mpeg", "audio/ogg", "audio/flac", "audio/aac", "application/json", "text/html")

@@ -2,8 +2,8 @@
 
 from posewire.child_process import run_program, run_program_blocking
 from posewire.errors import ProviderError
+from posewire.sound.wav import read_wav
 from posewire.voice.tts.base import Speech
-from posewire.wav import read_wav
 
 _TIMEOUT = 20.0
 _MAX_SPEECH = 16 * 1024 * 1024

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire.errors import ProviderError
-from posewire.pcm import SAMPLE_RATE, Pcm, to_int16
-from posewire.resampling import Resampler
+from posewire.sound.pcm import SAMPLE_RATE, Pcm, to_int16
+from posewire.sound.resampling import Resampler
 from posewire.ttl_cache import TtlCache
 from posewire.voice.phrase import Phrase, Sound
 from posewire.voice.provider_timeout import each_within

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 
 VAD_FRAME = 512
 """Samples that a detector processes at once: 32 ms."""

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 from posewire.voice.vad.base import BatchVadEngine, VadEngine, VoiceActivityDetector
 
 _EVERY = 0.005

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass
 
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 
 FRAME_MS = 32
 _START_FRAMES = 3

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 from posewire.voice.providers import ProviderContext
 
 _MARGIN_DB = 9.0

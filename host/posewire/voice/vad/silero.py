@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from posewire.errors import ProviderError
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 from posewire.voice.providers import ProviderContext
 from posewire.voice.vad.base import VAD_FRAME
 

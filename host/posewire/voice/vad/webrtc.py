@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from posewire.config import between, check_rules
 from posewire.errors import ProviderError
-from posewire.pcm import SAMPLE_RATE, Pcm
+from posewire.sound.pcm import SAMPLE_RATE, Pcm
 from posewire.voice.providers import ProviderContext
 
 _PARTS = (slice(0, 160), slice(160, 320), slice(320, 480))

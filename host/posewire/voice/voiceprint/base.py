@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 
 Vector = NDArray[np.float32]
 

@@ -8,10 +8,10 @@ import numpy as np
 from posewire.config import begins_with, check_rules, more_than, read_secret
 from posewire.errors import ProviderError
 from posewire.http_client import HttpClient, HttpError
-from posewire.pcm import SAMPLE_RATE, Pcm
+from posewire.sound.pcm import SAMPLE_RATE, Pcm
+from posewire.sound.wav import wav_bytes
 from posewire.voice.providers import ProviderContext
 from posewire.voice.voiceprint.base import Vector
-from posewire.wav import wav_bytes
 from posewire.wire.json_text import parse_json
 
 _LEAST = SAMPLE_RATE * 6 // 10

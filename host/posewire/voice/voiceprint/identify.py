@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from posewire.errors import PosewireError
-from posewire.pcm import SAMPLE_RATE, Pcm
+from posewire.sound.pcm import SAMPLE_RATE, Pcm
 from posewire.voice.asr.base import AcousticProfile, SpeechRecognizer, Transcript, Utterance
 
 _LONGEST = 15 * SAMPLE_RATE

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from posewire.sim.bus import Bus, Kind
-from posewire.sim.recording import Samples, read_wav
+from posewire.sim.parts.bus import Bus, Kind
+from posewire.sim.parts.recording import Samples, read_wav
 
 RATE = 16000
 

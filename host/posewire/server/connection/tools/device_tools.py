@@ -10,7 +10,7 @@ from posewire import __version__
 from posewire.backoff import Backoff
 from posewire.errors import ToolError
 from posewire.log import EventLog
-from posewire.server.connection.iot_things import MAX_TOOL_BYTES, IotContent, IotThings, send_nowhere, tool_size
+from posewire.server.connection.tools.iot_things import MAX_TOOL_BYTES, IotContent, IotThings, send_nowhere, tool_size
 from posewire.voice.tools.base import ToolInfo
 from posewire.wire.json_shape import as_list, as_object, as_text
 from posewire.wire.messages import Message, dump_text

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from posewire.errors import ToolError, WireError
-from posewire.server.connection.iot_things import MAX_TOOL_BYTES, MAX_TOOLS, IotThings
+from posewire.server.connection.tools.iot_things import MAX_TOOL_BYTES, MAX_TOOLS, IotThings
 from posewire.wire.requests import parse_iot
 
 LAMP = {"name": "Lamp", "methods": {"TurnOn": {"description": "Turn it on"}, "Dim": {"parameters": {"to": {}}}}}

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from posewire.log import EventLog
-from posewire.server.connection.downlink import AudioDownlink
+from posewire.server.connection.voice.downlink import AudioDownlink
 from posewire.voice.emotions import EMOJI
 from posewire.voice.output import TurnReport
 from posewire.voice.phrase import Sound

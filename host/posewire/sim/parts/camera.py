@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire.errors import PoseError, SimulatorError
-from posewire.sim.bus import PAYLOAD_MAX, Bus, Kind
+from posewire.sim.parts.bus import PAYLOAD_MAX, Bus, Kind
 from posewire.wire.pose import landmark_set
 
 _SYNC = b"\xa5\x5a"

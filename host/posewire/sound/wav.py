@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 
 _CHANNELS_AND_FORMAT = b"\x01\x00\x01\x00"
 """PCM, one channel."""

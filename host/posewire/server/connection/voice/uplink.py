@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from posewire.pcm import SAMPLE_RATE, Pcm
-from posewire.resampling import Resampler
+from posewire.sound.pcm import SAMPLE_RATE, Pcm
+from posewire.sound.resampling import Resampler
 from posewire.wire.audio import FrameDecoder, frame_decoder
 from posewire.wire.messages import AudioParams
 

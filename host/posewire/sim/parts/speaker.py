@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import soxr
 
-from posewire.sim.recording import Samples, write_wav
+from posewire.sim.parts.recording import Samples, write_wav
 
 # Below this (about -50 dBFS) nobody hears anything.
 AUDIBLE = 100

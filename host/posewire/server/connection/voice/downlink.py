@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from posewire.pcm import SAMPLE_RATE, Framer, Pcm
-from posewire.resampling import Resampler
 from posewire.server.speech_encoding import SpeechEncoding
+from posewire.sound.pcm import SAMPLE_RATE, Framer, Pcm
+from posewire.sound.resampling import Resampler
 from posewire.voice.phrase import Phrase, Sound
 from posewire.wire.audio import FrameEncoder, frame_encoder
 from posewire.wire.messages import AudioParams

@@ -2,7 +2,7 @@
 
 import time
 
-from posewire.sim.bus import Bus, Kind
+from posewire.sim.parts.bus import Bus, Kind
 
 _GROUND = 0
 _OPEN = 2

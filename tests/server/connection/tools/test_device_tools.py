@@ -7,8 +7,8 @@ import pytest
 
 from posewire.errors import ToolError
 from posewire.log import EventLog
-from posewire.server.connection import device_tools
-from posewire.server.connection.device_tools import DeviceToolClient
+from posewire.server.connection.tools import device_tools
+from posewire.server.connection.tools.device_tools import DeviceToolClient
 from posewire.server.host import Host
 from posewire.wire.messages import Message
 from support.mcp_device import answer

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from posewire.pcm import Pcm
-from posewire.server.connection.uplink import AudioUplink
+from posewire.server.connection.voice.uplink import AudioUplink
+from posewire.sound.pcm import Pcm
 from posewire.voice.llm.history import BYTES_PER_TOKEN
 from posewire.voice.session import VoiceMemory, VoiceSession, VoiceState
 from posewire.wire.messages import AudioParams

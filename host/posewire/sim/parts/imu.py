@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from posewire.errors import SimulatorError
-from posewire.sim.bus import Bus, Kind
+from posewire.sim.parts.bus import Bus, Kind
 
 # An MPU-6050 at its finest ranges.
 _PER_G = 16384

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from posewire.errors import FrameError
-from posewire.server.connection.uplink import AudioUplink
+from posewire.server.connection.voice.uplink import AudioUplink
 from posewire.wire.messages import AudioParams
 
 

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from posewire.errors import FrameError
-from posewire.server.connection.device_voice import DeviceVoice
+from posewire.server.connection.voice.device_voice import DeviceVoice
 from posewire.server.connection.voice_sessions import VoiceSessions
 from posewire.server.speech_encoding import SpeechEncoding
 from posewire.voice.assistant import Assistant

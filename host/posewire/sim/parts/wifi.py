@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from posewire.sim.bus import Bus, Kind
-from posewire.sim.network import Network
+from posewire.sim.parts.bus import Bus, Kind
+from posewire.sim.parts.network import Network
 
 SSID = "posewire-sim"
 PASSWORD = "simulated"  # noqa: S105

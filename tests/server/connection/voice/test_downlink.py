@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from posewire.errors import PosewireError
-from posewire.server.connection.downlink import AudioDownlink
+from posewire.server.connection.voice.downlink import AudioDownlink
 from posewire.server.speech_encoding import SpeechEncoding
 from posewire.voice.phrase import Phrase
 from posewire.wire.audio import frame_decoder

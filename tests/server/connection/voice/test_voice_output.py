@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from posewire.log import EventLog
-from posewire.server.connection.downlink import AudioDownlink
-from posewire.server.connection.voice_output import ConnectionVoiceOut
+from posewire.server.connection.voice.downlink import AudioDownlink
+from posewire.server.connection.voice.voice_output import ConnectionVoiceOut
 from posewire.server.speech_encoding import SpeechEncoding
 from posewire.voice.output import TurnReport
 from posewire.wire.messages import AudioParams

@@ -1,0 +1,4 @@
+"""Samples: levels and conversions of 16-bit PCM, resampling, WAV files.
+
+May import errors only.
+"""
