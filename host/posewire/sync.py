@@ -22,7 +22,8 @@ from posewire.client.mirror import RoomInfo
 from posewire.client.pose_streams import ReceivedPose
 from posewire.client.room import Room, Wanted
 from posewire.client.room_messages import RoomMessage
-from posewire.client.sending.sender import AudioSender, PoseSender
+from posewire.client.sending.audio_sender import AudioSender
+from posewire.client.sending.pose_sender import PoseSender
 from posewire.client.shared_state import LiveState
 from posewire.errors import NotConnectedError
 
@@ -272,9 +273,9 @@ class SyncAudioSender:
         self._thread = thread
         self._sender = sender
 
-    def send(self, samples: Any, rate: int | None = None) -> int:
+    def send(self, samples: Any, rate: int | None = None, time_ms: float | None = None) -> int:
         """Give the sender samples; see ``AudioSender.send``."""
-        return self._thread.call(self._sender.send, samples, rate)
+        return self._thread.call(self._sender.send, samples, rate, time_ms)
 
     def flush(self) -> int:
         """Complete the last frame with silence."""

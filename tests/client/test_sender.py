@@ -10,7 +10,7 @@ import pytest
 
 import posewire
 from posewire.client.connection import HostConnection
-from posewire.client.sending.sender import PoseSender
+from posewire.client.sending.pose_sender import PoseSender
 from posewire.errors import ConfigError, PoseError
 from posewire.server.host import Host
 

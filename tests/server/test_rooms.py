@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from posewire.client.room_client import RoomClient
 from posewire.server.host import Host
 from posewire.server.transport.websocket import HIGH_WATER
-from posewire.wire.frames import FrameType, build_frame, parse_frame
+from posewire.wire.frames import FrameType, build_frame, join_timed, parse_frame, split_timed
 from posewire.wire.pose import Control, Kind, PoseDecoder, PoseEncoder, control, parse_control, parse_header
 from support.peers import Peer, Peers
 
@@ -220,6 +220,28 @@ async def test_audio_is_relayed_to_who_wants_it(peers: Peers) -> None:
     listener = await member(peers, "aa:00:00:00:00:02", subscribe=["audio"])
     await speaker.socket.send(build_frame(FrameType.AUDIO, bytes(1920), 3))
     assert parse_frame(await listener.receive_binary(), 3) == (FrameType.AUDIO, bytes(1920), 1, 0)
+
+
+async def test_audio_has_its_time_where_both_sides_take_it(peers: Peers) -> None:
+    publisher, listener, board = [
+        await peers.connect(device) for device in ("aa:00:00:00:00:01", "aa:00:00:00:00:02", "aa:03")
+    ]
+    for peer in (publisher, listener):
+        assert (await peer.hello(features={"pose": True, "audio_time": True}))["features"]["audio_time"] is True
+    assert "audio_time" not in (await board.hello())["features"]
+    await listener.join(subscribe=["audio"])
+    await board.join(subscribe=["audio"])
+    await publisher.join(publish=["audio"])
+    await publisher.socket.send(build_frame(FrameType.TIMED_AUDIO, join_timed(0xFFFFFFFF, b"sound"), 3))
+    await publisher.socket.send(build_frame(FrameType.AUDIO, b"plain", 3))
+    timed, plain = [parse_frame(await listener.receive_binary(), 3) for _ in range(2)]
+    assert (timed.type, split_timed(timed.payload)) == (FrameType.TIMED_AUDIO, (0xFFFFFFFF, b"sound"))
+    assert (plain.type, plain.payload) == (FrameType.AUDIO, b"plain")
+    frame = parse_frame(await board.receive_binary(), 3)
+    assert (frame.type, frame.payload) == (FrameType.AUDIO, b"sound")
+    for sender, sent in ((board, join_timed(1, b"x")), (publisher, b"abc")):
+        await sender.socket.send(build_frame(FrameType.TIMED_AUDIO, sent, 3))
+        assert (await sender.receive("error"))["code"] == "bad_frame"
 
 
 async def test_a_broken_connection_comes_back_to_its_place(host: Host, peers: Peers) -> None:

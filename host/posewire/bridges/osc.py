@@ -20,7 +20,7 @@ from posewire.bridges.udp import Address, Datagrams, datagrams
 from posewire.client.pose_streams import ReceivedPose
 from posewire.client.room import Room
 from posewire.client.room_messages import RoomMessage
-from posewire.client.sending.sender import PoseSender
+from posewire.client.sending.pose_sender import PoseSender
 from posewire.errors import PosewireError, WireError
 from posewire.wire.pose import landmark_set
 

@@ -19,7 +19,7 @@ from posewire.bridges.osc_packets import IncomingOsc, Message, packets, require_
 from posewire.bridges.udp import Address, datagrams
 from posewire.client.pose_streams import ReceivedPose
 from posewire.client.room import Room
-from posewire.client.sending.sender import PoseSender
+from posewire.client.sending.pose_sender import PoseSender
 from posewire.errors import WireError
 from posewire.skeleton.body_landmarks import world_landmarks
 from posewire.skeleton.body_rig import BODY_SETS, BONE_SET, BodyRig, hips_height

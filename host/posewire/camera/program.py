@@ -11,7 +11,7 @@ from typing import Any
 from posewire.camera.sources import Picture
 from posewire.camera.tracker import Found, Tracker
 from posewire.client.connection import HostConnection
-from posewire.client.sending.sender import PoseSender
+from posewire.client.sending.pose_sender import PoseSender
 from posewire.errors import WireError
 
 _WINDOW = 2.0

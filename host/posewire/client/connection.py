@@ -71,6 +71,9 @@ class HostConnection:
         self.audio = audio or AudioParams()
         """How audio is encoded in both directions: what this program asked for, and since hello what was agreed on."""
 
+        self.audio_time = False
+        """Whether audio has times in this session: both sides take it so."""
+
         self.session_id = ""
         self.endpoint: Endpoint | None = None
         """The address of the present connection, or of the last one."""
@@ -270,7 +273,7 @@ class HostConnection:
     def send_frame(self, kind: FrameType, payload: bytes, member_id: int = 0) -> None:
         """Send a binary frame, or nothing while the host is away. Control goes first, then audio, then poses."""
         if self.connected:
-            priority = Priority.AUDIO if kind == FrameType.AUDIO else Priority.POSE
+            priority = Priority.POSE if kind == FrameType.POSE else Priority.AUDIO
             frame = build_frame(kind, payload, _PROTOCOL, member_id)
             self.queue.put(Queued(Priority.CONTROL if member_id else priority, lambda: frame))
 
@@ -285,7 +288,7 @@ class HostConnection:
                 taken.set_result(size is not None)
 
         frame = build_frame(kind, payload, _PROTOCOL)
-        priority = Priority.AUDIO if kind == FrameType.AUDIO else Priority.POSE
+        priority = Priority.POSE if kind == FrameType.POSE else Priority.AUDIO
         self.queue.put(Queued(priority, lambda: frame, sent=sent))
         return await taken
 
@@ -435,7 +438,7 @@ class HostConnection:
             "type": "hello",
             "version": _PROTOCOL,
             "transport": "websocket",
-            "features": {"pose": True},
+            "features": {"pose": True, "audio_time": True},
             "audio_params": audio.as_dict(),
         }
         if self.session_id:
@@ -452,6 +455,7 @@ class HostConnection:
             raise HostUnreachableError(str(answer.get("message") or answer.get("reason") or "the host refuses"))
         self.session_id = answer["session_id"]
         self.audio = AudioParams(**answer["audio_params"])
+        self.audio_time = bool(answer.get("features", {}).get("audio_time"))
         resumed = bool(answer.get("resumed"))
         await self._restore_room(session, resumed)
         self._session = session

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, TypeVar
 from weakref import WeakSet
 
+from posewire.client.audio_lag import AudioLags
 from posewire.client.feed import Feed
 from posewire.client.link.host_link import HostLink
 from posewire.client.listeners import Handler, Listeners
@@ -13,18 +15,20 @@ from posewire.client.member import RoomMember
 from posewire.client.mirror import RoomInfo, RoomMirror, read_info
 from posewire.client.pose_streams import PoseStreams, ReceivedPose, StreamCount
 from posewire.client.room_messages import RoomMessage, RoomMessages
-from posewire.client.sending.sender import AudioSender, PoseSender
+from posewire.client.sending.audio_sender import AudioSender
+from posewire.client.sending.media_sender import MediaSender
+from posewire.client.sending.pose_sender import PoseSender
 from posewire.client.shared_state import LiveState
 from posewire.errors import ConfigError
 from posewire.task_scope import TaskScope
-from posewire.wire.frames import Frame, FrameType
+from posewire.wire.frames import Frame, FrameType, join_timed, split_timed
 from posewire.wire.messages import Message, RoomKind
 from posewire.wire.pose import Control, control, parse_header
 
 Wanted = str | dict[str, str | int]
 """A kind from everybody, or ``{"kind": …, "member_id": …}`` or ``{"kind": …, "device": …}``."""
 
-_KINDS: dict[int, RoomKind] = {FrameType.AUDIO: "audio", FrameType.POSE: "pose"}
+_KINDS: dict[int, RoomKind] = {FrameType.AUDIO: "audio", FrameType.TIMED_AUDIO: "audio", FrameType.POSE: "pose"}
 _T = TypeVar("_T")
 
 _EARLY = 256
@@ -33,11 +37,17 @@ _POSES, _FRAMES, _MESSAGES = 256, 4096, 1000
 
 @dataclass(frozen=True)
 class ReceivedFrame:
-    """A frame of another member, undecoded."""
+    """A frame of another member, undecoded.
+
+    ``time_ms``: when the sound of an audio frame began, on the clock that its publisher's poses have, modulo 2^32; None
+    where that is not known. ``arrived``: on ``time.monotonic``'s clock.
+    """
 
     member_id: int
     kind: RoomKind
     payload: bytes
+    time_ms: int | None = None
+    arrived: float = field(default_factory=monotonic, compare=False)
 
 
 Arrival = ReceivedFrame | Message
@@ -87,6 +97,7 @@ class Room:
         self._messages = RoomMessages(host, name)
         self._streams = PoseStreams(self._ask, compiled=compiled, acknowledge=acknowledge)
         self._latest: dict[int, ReceivedPose] = {}
+        self._lags = AudioLags()
         # Weak: a loop that has ended takes its feed with it.
         self._pose_feeds: WeakSet[Feed[ReceivedPose]] = WeakSet()
         self._arrival_feeds: WeakSet[Feed[Arrival]] = WeakSet()
@@ -151,6 +162,15 @@ class Room:
             return member if member in self.members else None
         return next((member_id for member_id, found in self.members.items() if found.device == member), None)
 
+    def audio_lag_ms(self, member: int | str) -> float | None:
+        """Return how much later a member's sound arrives than the poses of the same moment, in milliseconds.
+
+        Play the sound at once and show the poses by so much later, and they belong together. None: not known; the
+        member must publish both, and stamp its audio.
+        """
+        member_id = self.member_id_of(member)
+        return None if member_id is None else self._lags.lag_ms(member_id)
+
     def counts(self) -> dict[tuple[int, int], StreamCount]:
         """Return what was received of each pose stream, by member id and stream number."""
         return self._streams.counts()
@@ -194,8 +214,20 @@ class Room:
         """Call a function with each control packet (a key request, an acknowledgement, a byte budget) for a stream."""
         self._publishers[stream] = control
 
-    async def publish_audio(self, payload: bytes) -> bool:
-        """Send an audio frame, encoded as the connection's ``audio`` says; as ``publish``."""
+    def media_sender(self, **options: Any) -> MediaSender:
+        """Return a sender of poses and audio with times of one clock; the options are those of ``sender``.
+
+        Join with ``publish=["pose", "audio"]``.
+        """
+        return MediaSender(self.sender(**options), self.audio_sender())
+
+    async def publish_audio(self, payload: bytes, time_ms: int | None = None) -> bool:
+        """Send an audio frame, encoded as the connection's ``audio`` says; as ``publish``.
+
+        ``time_ms``: when its sound began; it is left out where the host does not take times.
+        """
+        if time_ms is not None and self._host.audio_time:
+            return await self._host.deliver(FrameType.TIMED_AUDIO, join_timed(time_ms, payload))
         return await self._host.deliver(FrameType.AUDIO, payload)
 
     async def send(self, data: Any, to: int | str | None = None) -> int:
@@ -280,6 +312,7 @@ class Room:
         for member_id, device in before.items():
             if member_id not in self.members or self.members[member_id].device != device:
                 self._streams.forget(member_id)
+                self._lags.forget(member_id)
                 self._latest.pop(member_id, None)
         if name == "welcome":
             self.member_id, self.is_welcome = event["member_id"], True
@@ -307,14 +340,19 @@ class Room:
         kind = _KINDS.get(frame.type)
         if kind is None or not frame.member_id:
             return
-        _put(self._arrival_feeds, ReceivedFrame(frame.member_id, kind, frame.payload))
+        time_ms, payload = split_timed(frame.payload) if frame.type == FrameType.TIMED_AUDIO else (None, frame.payload)
+        received = ReceivedFrame(frame.member_id, kind, payload, time_ms)
+        _put(self._arrival_feeds, received)
         if kind == "audio":
-            self._listeners.emit("audio", ReceivedFrame(frame.member_id, kind, frame.payload))
+            if time_ms is not None:
+                self._lags.heard(frame.member_id, time_ms, received.arrived)
+            self._listeners.emit("audio", received)
         elif self._decode:
             member = self.members.get(frame.member_id)
             pose = self._streams.decode(frame.member_id, member.device if member is not None else "", frame.payload)
             if pose is not None:
                 self._latest[frame.member_id] = pose
+                self._lags.saw(frame.member_id, pose.pose.time_ms, pose.arrived)
                 _put(self._pose_feeds, pose)
                 self._listeners.emit("pose", pose)
 

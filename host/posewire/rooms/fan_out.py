@@ -45,7 +45,7 @@ class FanOut:
         """Look the subscribers up again: members or subscriptions have changed."""
         self._receivers.clear()
 
-    def publish_audio(self, member: Member, payload: bytes) -> int:
+    def publish_audio(self, member: Member, payload: bytes, time_ms: int | None = None) -> int:
         """Relay one audio frame to the subscribers of audio; returns how many got it at once.
 
         For a congested subscriber it waits, and what has waited longest is dropped.
@@ -53,7 +53,7 @@ class FanOut:
         if "audio" not in member.publish:
             return 0
         self._keep(member, "audio", payload)
-        frame = RoomFrame("audio", payload, member.member_id)
+        frame = RoomFrame("audio", payload, member.member_id, time_ms)
         sent = 0
         for other in self._subscribers("audio", member):
             link = other.link

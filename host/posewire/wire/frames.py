@@ -8,6 +8,7 @@ from posewire.errors import FrameError
 
 _V2 = struct.Struct(">HHIII")
 _V3 = struct.Struct(">BBH")
+_TIME = struct.Struct(">I")
 
 LONGEST_HEADER = _V2.size
 """Bytes of the longest header that a frame has in any frame protocol."""
@@ -18,6 +19,7 @@ class FrameType(IntEnum):
 
     AUDIO = 0
     JSON = 1
+    TIMED_AUDIO = 2
     POSE = 16
 
 
@@ -53,6 +55,22 @@ def parse_frame(message: bytes, protocol: int) -> Frame:
     if size != len(message) - header:
         raise FrameError(f"the frame announces {size} payload bytes; {len(message) - header} follow")
     return Frame(kind, message[header:], member_id, timestamp)
+
+
+def split_timed(payload: bytes) -> tuple[int, bytes]:
+    """Return the time and the audio of a ``TIMED_AUDIO`` payload.
+
+    Raises:
+        FrameError: it is too short.
+    """
+    if len(payload) < _TIME.size:
+        raise FrameError(f"an audio frame with a time begins with {_TIME.size} bytes; got {len(payload)}")
+    return _TIME.unpack_from(payload)[0], payload[_TIME.size :]
+
+
+def join_timed(time_ms: int, audio: bytes) -> bytes:
+    """Return the payload of a ``TIMED_AUDIO`` frame; ``time_ms`` is taken modulo 2^32."""
+    return _TIME.pack(time_ms & 0xFFFFFFFF) + audio
 
 
 def build_frame(kind: int, payload: bytes, protocol: int, member_id: int = 0, timestamp_ms: int = 0) -> bytes:

@@ -95,6 +95,9 @@ class Hello:
     firmware: str
     update: bool = False
     telemetry: bool = False
+    audio_time: bool = False
+    """Whether it stamps its audio with times, and takes such."""
+
     max_message: int = 0
     """Bytes of the longest message that the device takes; 0: it has not said."""
 
@@ -140,6 +143,7 @@ def parse_hello(message: Message) -> Hello:
         firmware=get_field(device, "firmware", str, "")[:64],
         update=bool(features.get("update")),
         telemetry=bool(features.get("telemetry")),
+        audio_time=bool(features.get("audio_time")),
         max_message=max(0, get_field(device, "max_message", int, 0)),
     )
 

@@ -12,6 +12,7 @@ class HostLink(Protocol):
     """A connection to a host, as its parts see it."""
 
     audio: AudioParams
+    audio_time: bool
     queue: SendQueue
 
     @property

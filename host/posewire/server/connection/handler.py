@@ -44,6 +44,7 @@ class ConnectionHandler:
         self.hello: Hello | None = None
         self.audio = AudioParams()
         self.pose = False
+        self.audio_time = False
         self.messages = 0
         """How many messages have come; the router counts them."""
 
@@ -204,6 +205,7 @@ class ConnectionHandler:
         self.hello, self.audio = hello, audio
         self.protocol = self.identity.protocol or hello.version or 1
         self.pose = hello.pose and self.protocol == 3
+        self.audio_time = hello.audio_time and self.protocol == 3
         self.tools.longest = hello.max_message
         self.voice.set_format(audio)
         resumed = hello.resume is not None and self._resume(hello.resume)

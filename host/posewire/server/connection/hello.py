@@ -13,6 +13,8 @@ def hello_answer(peer: Peer, resumed: bool) -> Message:
         features["update"] = True
     if peer.hello is not None and peer.hello.telemetry:
         features["telemetry"] = True
+    if peer.audio_time:
+        features["audio_time"] = True
     answer: Message = {
         "type": "hello",
         "version": peer.protocol,

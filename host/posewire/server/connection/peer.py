@@ -99,6 +99,10 @@ class Peer(Connection, Protocol):
     def pose(self) -> bool:
         """Whether both sides agreed on pose frames."""
 
+    @property
+    def audio_time(self) -> bool:
+        """Whether both sides agreed on audio frames with times."""
+
     def greet(self, hello: Hello, audio: AudioParams) -> None:
         """Begin the session with the first hello and the audio format that was negotiated.
 

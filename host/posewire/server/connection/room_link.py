@@ -40,7 +40,7 @@ class RoomLink:
     It is small, and apart from the connection, because a room uses one for every frame that it delivers.
     """
 
-    __slots__ = ("_access", "_longest", "_peer", "_protocol", "_websocket", "member", "room")
+    __slots__ = ("_access", "_audio_time", "_longest", "_peer", "_protocol", "_websocket", "member", "room")
 
     def __init__(self, peer: Peer, websocket: WebSocket, access: RoomAccess) -> None:
         self.room: Room | None = None
@@ -52,6 +52,7 @@ class RoomLink:
         self._access = access
         self._protocol = 1
         self._longest = 0
+        self._audio_time = False
 
     # --- from the room (rooms.member.Link)
 
@@ -76,7 +77,9 @@ class RoomLink:
         if self._longest and len(frame.payload) > self._longest:
             self._access.counters["room_frames_too_long"] += 1
             return True
-        if self._protocol == 3:
+        if self._audio_time and frame.time_ms is not None:
+            framed = frame.framed_timed or frame_for_all(frame, 3, timed=True)
+        elif self._protocol == 3:
             framed = frame.framed_3 or frame_for_all(frame, 3)
         else:
             framed = frame.framed_2 or frame_for_all(frame, 2)
@@ -168,10 +171,10 @@ class RoomLink:
             case "catch_up":
                 room.catch_up(member, action.after)
 
-    def publish_audio(self, payload: bytes) -> None:
-        """Publish an audio frame; does nothing when there is no room."""
+    def publish_audio(self, payload: bytes, time_ms: int | None = None) -> None:
+        """Publish an audio frame, with its time where that is known; does nothing when there is no room."""
         if self.room is not None and self.member is not None:
-            self.room.fan_out.publish_audio(self.member, payload)
+            self.room.fan_out.publish_audio(self.member, payload, time_ms)
 
     def publish_pose(self, packet: bytes, member_id: int) -> None:
         """Publish a pose packet, or pass a control packet on to the publisher ``member_id`` (not 0).
@@ -245,6 +248,7 @@ class RoomLink:
     def _read_hello(self) -> None:
         peer = self._peer
         self._protocol = peer.protocol
+        self._audio_time = peer.audio_time
         self._longest = max(0, peer.hello.max_message - LONGEST_HEADER) if peer.hello is not None else 0
 
     def _detach(self) -> None:
@@ -263,8 +267,11 @@ class RoomLink:
             raise WireError("frame protocol 1 cannot tell a member's audio from the host's: use 2 or 3")
 
 
-def frame_for_all(frame: RoomFrame, protocol: int) -> bytes:
-    """Serialise a frame for every link of a frame protocol, and keep that with the frame."""
+def frame_for_all(frame: RoomFrame, protocol: int, timed: bool = False) -> bytes:
+    """Serialise a frame for every link of a frame protocol, and keep that with the frame; ``timed``: with its time."""
+    if timed:
+        frame.framed_timed = binary_frame(*frame.timed())
+        return frame.framed_timed
     framed = binary_frame(frame.payload, frame.header(protocol))
     if protocol == 3:
         frame.framed_3 = framed

@@ -12,7 +12,7 @@ from posewire.server.bridge.bridge import FORWARDED_TYPES
 from posewire.server.connection.handler import ConnectionHandler
 from posewire.server.connection.message_type import TextType
 from posewire.wire.close_codes import UNSUPPORTED_DATA
-from posewire.wire.frames import Frame, FrameType, parse_frame
+from posewire.wire.frames import Frame, FrameType, parse_frame, split_timed
 from posewire.wire.messages import parse_text
 
 _SAMPLED = 15
@@ -96,12 +96,18 @@ class Router:
                 limits.flooded(connection, "audio", limits.audio)
             return
         frame = self._parse(data)
-        if frame.type == FrameType.AUDIO:
+        if frame.type in (FrameType.AUDIO, FrameType.TIMED_AUDIO):
             if not limits.audio.try_acquire():
                 limits.flooded(connection, "audio", limits.audio)
                 return
             self._counters["audio_in"] += 1
-            self._route_audio(frame.payload)
+            if frame.type == FrameType.AUDIO:
+                self._route_audio(frame.payload)
+            elif connection.audio_time:
+                time_ms, payload = split_timed(frame.payload)
+                self._route_audio(payload, time_ms)
+            else:
+                raise FrameError('audio with times needs frame protocol 3 and "features":{"audio_time":true}')
         elif frame.type == FrameType.POSE:
             if not limits.pose.try_acquire():
                 limits.flooded(connection, "pose", limits.pose)
@@ -126,7 +132,7 @@ class Router:
                 return parse_frame(data, 1)
             raise
 
-    def _route_audio(self, payload: bytes) -> None:
+    def _route_audio(self, payload: bytes, time_ms: int | None = None) -> None:
         """Publish an audio frame as it is in the room, and give it to the upstream server or the voice session.
 
         Raises:
@@ -135,7 +141,7 @@ class Router:
         if not payload:
             return
         connection = self._connection
-        connection.room.publish_audio(payload)
+        connection.room.publish_audio(payload, time_ms)
         bridge = connection.upstream.bridge
         if bridge is not None:
             bridge.feed(payload, connection.voice.decode)

@@ -1,0 +1,190 @@
+"""A sender of poses: paced, bounded, never in the way of the program."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from time import monotonic
+from typing import Any, Literal
+
+from posewire.client.link.host_link import HostLink
+from posewire.client.link.send_queue import Priority
+from posewire.client.sending.paced import PacedSender
+from posewire.client.sending.pacing import WIRE_OVERHEAD, ByteBudget, Pacer
+from posewire.client.sending.pose_input import Sets, read_pose
+from posewire.errors import ConfigError, PoseError
+from posewire.wire.frames import FrameType, build_frame
+from posewire.wire.pose import OneEuro, PoseEncoder, landmark_set
+
+Qos = Literal["latest", "ordered", "reliable"]
+
+_PROTOCOL = 3
+_ANEW = 512
+"""How far the sequence jumps when a stream gets other sets: more than what a decoder takes for lateness."""
+
+_LEAST_BUDGET = 24
+_SHARE = 0.08
+"""Seconds that a pose may take on a congested way: its size follows."""
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    sets: Sets
+    time_ms: int
+    at: float
+
+
+class PoseSender(PacedSender):
+    """Sends one pose stream. ``room.sender()`` makes one; ``send`` never blocks.
+
+    ``sets``: names of the landmark sets; unless given, those of the poses. ``fps``: at most so many poses a second, at
+    even distances. ``every``: only every so manieth pose that is given. ``max_kbit_s``: a limit on real bytes, headers
+    included: poses become coarser first, then fewer. ``qos``: ``latest``: a newer pose takes the place of one that has
+    not left; ``ordered``: up to ``capacity`` wait, in order; ``reliable``: as ``latest``, coded against poses that the
+    receiver has acknowledged (one receiver, joined with ``acknowledge=True``). ``deadline_ms``: what is older is not
+    sent. ``compiled``: encode with numba. All others: see ``PoseEncoder``.
+    """
+
+    def __init__(
+        self,
+        host: HostLink,
+        *,
+        sets: str | Iterable[str] = (),
+        stream: int = 0,
+        fps: float = 30.0,
+        every: int = 1,
+        max_kbit_s: float | None = None,
+        qos: Qos = "latest",
+        capacity: int = 64,
+        deadline_ms: float | None = None,
+        layers: int = 1,
+        key_every: int = 0,
+        coarse: int = 0,
+        smooth: OneEuro | None = None,
+        compiled: bool = False,
+    ) -> None:
+        if qos not in ("latest", "ordered", "reliable"):
+            raise ConfigError(f'qos is "latest", "ordered" or "reliable", not {qos!r}')
+        if fps <= 0 or every < 1 or capacity < 1 or (max_kbit_s is not None and max_kbit_s <= 0):
+            raise ConfigError("fps and max_kbit_s must be more than 0, every and capacity 1 or more")
+        super().__init__(host, capacity if qos == "ordered" else 1)
+        self.stream = stream
+        self.every = every
+        self._names = [sets] if isinstance(sets, str) else list(sets)
+        self._pacer = Pacer(fps)
+        self._bytes_s = None if max_kbit_s is None else max_kbit_s * 1000 / 8
+        self._budget = None if max_kbit_s is None else ByteBudget(max_kbit_s)
+        self._deadline = deadline_ms
+        self._options: dict[str, Any] = {
+            "layers": layers, "key_every": key_every, "coarse": coarse, "smooth": smooth,
+            "acknowledged": qos == "reliable", "compiled": compiled,
+        }  # fmt: skip
+        self._encoder: PoseEncoder | None = None
+        self._asked_bytes: int | None = None
+        self._given = 0
+        self._keys_asked = 0
+        self._stop_listening = host.on("connected", self._connected)
+
+    @property
+    def given(self) -> int:
+        """How many poses the program has given."""
+        return self._given
+
+    @property
+    def fps(self) -> float:
+        """The highest rate; it may be changed at any time."""
+        return self._pacer.rate
+
+    @fps.setter
+    def fps(self, fps: float) -> None:
+        if fps <= 0:
+            raise ConfigError(f"fps must be more than 0, is {fps}")
+        self._pacer.rate = fps
+
+    def send(self, pose: Any = None, *, time_ms: float | None = None, **parts: Any) -> bool:
+        """Give the sender a pose (see ``read_pose``); returns whether it was accepted: False while the host is away.
+
+        ``time_ms``: when it was, in milliseconds on any clock that does not run backwards; now unless given.
+
+        Raises:
+            PoseError: it is no pose; nothing of it is sent.
+        """
+        sets = read_pose(pose, **parts)
+        if self._names and (unknown := set(sets) - set(self._names)):
+            raise PoseError(f"this sender's sets are {', '.join(self._names)}, not {', '.join(sorted(unknown))}")
+        self._given += 1
+        if (self._given - 1) % self.every:
+            self.dropped["sampled"] += 1
+            return False
+        if not self._accepts():
+            return False
+        now = monotonic()
+        self._add(_Waiting(sets, round(now * 1000 if time_ms is None else time_ms) & 0xFFFFFFFF, now))
+        return True
+
+    def control(self, packet: bytes) -> None:
+        """Take a control packet of a receiver: a key request, an acknowledgement, a byte budget.
+
+        Raises:
+            PoseError: it is damaged.
+        """
+        if self._encoder is not None:
+            self._encoder.budget = self._asked_bytes
+            self._encoder.control(packet)
+            self._asked_bytes = self._encoder.budget
+
+    def request_key(self) -> None:
+        """Make the next packet one that decodes alone."""
+        if self._encoder is not None:
+            self._encoder.request_key()
+
+    def statistics(self) -> dict[str, Any]:
+        """Return what every sender counts, and ``coarse``: the bits that are left out at the moment to save bytes."""
+        return {**super().statistics(), "coarse": self._encoder.coarse if self._encoder is not None else 0}
+
+    def stop(self) -> None:
+        """End the sender."""
+        super().stop()
+        self._stop_listening()
+
+    async def _run(self) -> None:
+        while True:
+            item: _Waiting = await self._next(self._pause)
+            if self._deadline is not None and 1000 * (monotonic() - item.at) > self._deadline:
+                self.dropped["deadline"] += 1
+                continue
+            size = await self._depart(Priority.POSE, item.at, partial(self._encode, item))
+            if self._budget is not None and size is not None:
+                self._budget.spend(size + WIRE_OVERHEAD - 4)
+
+    def _pause(self) -> float:
+        return max(self._pacer.pause(), 0.0 if self._budget is None else self._budget.pause())
+
+    def _encode(self, item: _Waiting) -> bytes:
+        if self._waiting and self.capacity == 1:
+            # One that is newer came while this one waited for the network.
+            item = self._waiting.popleft()
+            self.dropped["replaced"] += 1
+        encoder = self._encoder_for(item.sets)
+        budgets = [self._asked_bytes] if self._asked_bytes else []
+        if self._bytes_s is not None:
+            budgets.append(max(_LEAST_BUDGET, int(self._bytes_s / self._pacer.rate) - WIRE_OVERHEAD))
+        if (rate := self._host.bytes_s) is not None:
+            budgets.append(max(_LEAST_BUDGET, int(rate * _SHARE) - WIRE_OVERHEAD))
+        encoder.budget = min(budgets) if budgets else None
+        packet = encoder.encode(dict(item.sets), item.time_ms)
+        return build_frame(FrameType.POSE, packet, _PROTOCOL)
+
+    def _encoder_for(self, sets: Sets) -> PoseEncoder:
+        """The stream's encoder; one for more sets where a pose has some that were not there before."""
+        encoder = self._encoder
+        known = [spec.name for spec in encoder.sets] if encoder is not None else list(self._names)
+        new = [name for name in sets if name not in known]
+        if encoder is None or new:
+            sequence = encoder.sequence + _ANEW if encoder is not None else 0
+            specs = [landmark_set(name) for name in known + new]
+            encoder = self._encoder = PoseEncoder(specs, stream=self.stream, sequence=sequence, **self._options)
+        return encoder
+
+    def _connected(self, resumed: bool) -> None:
+        # What left before the loss may not have arrived.
+        self.request_key()
