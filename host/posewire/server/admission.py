@@ -16,7 +16,8 @@ from posewire.loopback import is_loopback
 from posewire.server.authenticator import Identity
 from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.http.errors import status_of
-from posewire.server.transport.websocket import Receiver, Refusal, WebSocket
+from posewire.server.transport.peer_socket import PeerSocket
+from posewire.server.transport.websocket import Receiver, Refusal
 from posewire.wire.messages import error_message
 
 
@@ -41,7 +42,7 @@ class Admission:
         registry: ConnectionRegistry,
         limits: Callable[[], AdmissionLimits],
         authenticate: Callable[[str, str, Mapping[str, str]], Identity],
-        connect: Callable[[WebSocket, Identity], Receiver],
+        connect: Callable[[PeerSocket, Identity], Receiver],
         audit: Audit,
         counters: Counter[str],
     ) -> None:
@@ -54,7 +55,7 @@ class Admission:
         self._throttle = LogThrottle()
         self._log = EventLog()
 
-    def admit(self, websocket: WebSocket, request: Request) -> Receiver | Refusal:
+    def admit(self, websocket: PeerSocket, request: Request) -> Receiver | Refusal:
         """Return the receiver of a peer's messages, or the HTTP answer that refuses it."""
         address, limits = websocket.address, self._limits()
         if self._registry.open >= limits.max_connections:
@@ -75,7 +76,7 @@ class Admission:
         self._registry.opened(address)
         return self._connect(websocket, identity)
 
-    def _refuse(self, status: HTTPStatus, error: WireError, websocket: WebSocket) -> Refusal:
+    def _refuse(self, status: HTTPStatus, error: WireError, websocket: PeerSocket) -> Refusal:
         self._counters[f"refused_{error.code}"] += 1
         suppressed = self._throttle.admit((address_group(websocket.address), error.code))
         if suppressed is not None:

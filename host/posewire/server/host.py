@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from posewire.boards.folders import firmware_folder
 from posewire.errors import ConfigError, ProviderError, StoreError
@@ -49,6 +50,9 @@ from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant
 from posewire.wire.close_codes import POLICY_VIOLATION
 
+if TYPE_CHECKING:
+    from posewire.server.gateway.gateway import SocketIoGateway
+
 PATH = "/posewire/v1/"
 _DRAIN_TIMEOUT = CLOSING_TIMEOUT + 1.0
 """Seconds that stopping waits for peers; one that does not finish its closing handshake is cut before that."""
@@ -84,6 +88,7 @@ class Host:
         self._services: Services | None = None
         self._listener: Listener | None = None
         self._http: HttpSide | None = None
+        self._gateway: SocketIoGateway | None = None
         self._mdns = MdnsAnnouncer(settings.mdns)
         self._plugins: list[Plugin] = []
         self._announcing: asyncio.Task[None] | None = None
@@ -121,6 +126,8 @@ class Host:
         except BaseException:
             store.close()
             raise
+        if self._gateway is not None:
+            self._gateway.start()
         self._services.tools.start()
         self._services.push.start()
         self._services.health = _health_monitor(self._services)
@@ -144,14 +151,24 @@ class Host:
             types.update(plugin.text_types)
             routes.extend(plugin.routes)
         admit = admission(services, types).admit
-        self._http = HttpSide(services, routes, services.settings.http)
+        longest = 0
+        http_paths: tuple[bytes, ...] = ()
+        if services.settings.socketio.enabled:
+            # Loaded where it is wanted: it brings the client's side of poses along.
+            from posewire.server.gateway.gateway import MAX_PACKET, SocketIoGateway
+            from posewire.server.gateway.gateway import PATH as SOCKETIO_PATH
+
+            self._gateway = SocketIoGateway(services, admit)
+            routes.append(self._gateway.route)
+            longest, http_paths = MAX_PACKET, (SOCKETIO_PATH.encode(),)
+        self._http = HttpSide(services, routes, services.settings.http, longest)
 
         # The limit of a message may change while the host runs: it counts for new connections.
         def websocket() -> WebSocket:
             return WebSocket(admit, services.settings.server.max_message)
 
         openings = Openings(lambda: services.settings.server.max_per_address, file_limit(), services.counters)
-        return Listener(websocket, self._http.protocol, openings)
+        return Listener(websocket, self._http.protocol, openings, http_paths)
 
     def _jobs(self, services: Services, listener: Listener) -> list[Job]:
         def sweep() -> None:
@@ -241,6 +258,8 @@ class Host:
         except TimeoutError:
             self._log.warning("not_drained", left=registry.open)
         await self._save_sessions()
+        if self._gateway is not None:
+            await self._gateway.stop()
         if self._http is not None:
             await self._http.stop(_DRAIN_TIMEOUT)
         await self._services.rooms.close()

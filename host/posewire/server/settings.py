@@ -12,7 +12,7 @@ from posewire.loopback import is_loopback
 from posewire.rooms.settings import RoomSettings
 from posewire.server.bridge.settings import UpstreamSettings
 from posewire.server.connection.settings import FloodSettings
-from posewire.server.http.settings import HttpSettings, OtaSettings
+from posewire.server.http.settings import GatewaySettings, HttpSettings, OtaSettings
 from posewire.server.monitoring.settings import AlertSettings, TracingSettings
 from posewire.server.push.settings import PushSettings
 from posewire.server.transport.settings import MdnsSettings
@@ -57,6 +57,7 @@ class Settings:
     ota: OtaSettings = field(default_factory=OtaSettings)
     upstream: UpstreamSettings = field(default_factory=UpstreamSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
+    socketio: GatewaySettings = field(default_factory=GatewaySettings)
     flood: FloodSettings = field(default_factory=FloodSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     update: UpdateSettings = field(default_factory=UpdateSettings)
@@ -111,6 +112,7 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
         ota=section(OtaSettings, "ota"),
         upstream=section(UpstreamSettings, "upstream").with_secret(),
         http=section(HttpSettings, "http"),
+        socketio=section(GatewaySettings, "socketio"),
         flood=section(FloodSettings, "flood"),
         store=replace(store, path=store.path or default_path()),
         update=section(UpdateSettings, "update"),

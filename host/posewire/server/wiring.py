@@ -15,7 +15,7 @@ from posewire.server.connection.voice_sessions import VoiceSessions
 from posewire.server.messages.catalog import HostParts
 from posewire.server.services import Services
 from posewire.server.speech_encoding import SpeechEncoding
-from posewire.server.transport.websocket import WebSocket
+from posewire.server.transport.peer_socket import PeerSocket
 from posewire.voice.output import TurnReport
 
 
@@ -78,7 +78,7 @@ def admission(services: Services, text_types: Mapping[str, TextType]) -> Admissi
     def authenticate(address: str, path: str, headers: Mapping[str, str]) -> Identity:
         return services.failures.attempt(address, lambda: services.authenticator.authenticate(path, headers))
 
-    def connect(websocket: WebSocket, identity: Identity) -> Router:
+    def connect(websocket: PeerSocket, identity: Identity) -> Router:
         return Router(ConnectionHandler(websocket, identity, context), routing)
 
     return Admission(services.registry, limits, authenticate, connect, services.audit, services.counters)

@@ -20,7 +20,8 @@ from posewire.server.connection.tools.device_tools import DeviceToolClient
 from posewire.server.connection.upstream import UpstreamSwitch
 from posewire.server.connection.voice.device_voice import DeviceVoice
 from posewire.server.state.shared_states import device_state
-from posewire.server.transport.websocket import WebSocket, binary_frame
+from posewire.server.transport.peer_socket import PeerSocket
+from posewire.server.transport.websocket import binary_frame
 from posewire.task_scope import TaskScope
 from posewire.voice.tools.base import ToolContext
 from posewire.voice.tools.device import DeviceExecutor
@@ -36,7 +37,7 @@ class ConnectionHandler:
     The state lives and dies here. Others see it as a ``Peer``, its room as a link. Its router hands it what arrives.
     """
 
-    def __init__(self, websocket: WebSocket, identity: Identity, context: ConnectionContext) -> None:
+    def __init__(self, websocket: PeerSocket, identity: Identity, context: ConnectionContext) -> None:
         self.identity = identity
         self.device_id = identity.device_id
         self.session_id = str(uuid.uuid4())

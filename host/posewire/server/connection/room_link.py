@@ -16,7 +16,8 @@ from posewire.server.connection.peer import Peer
 from posewire.server.connection.resumable_state import ResumableState
 from posewire.server.connection.resumption import SessionResumption
 from posewire.server.state.shared_states import StateDirectory, room_state
-from posewire.server.transport.websocket import WebSocket, binary_frame
+from posewire.server.transport.peer_socket import PeerSocket
+from posewire.server.transport.websocket import binary_frame
 from posewire.wire.frames import LONGEST_HEADER, FrameType, build_frame
 from posewire.wire.messages import RoomAction
 
@@ -42,7 +43,7 @@ class RoomLink:
 
     __slots__ = ("_access", "_audio_time", "_longest", "_peer", "_protocol", "_websocket", "member", "room")
 
-    def __init__(self, peer: Peer, websocket: WebSocket, access: RoomAccess) -> None:
+    def __init__(self, peer: Peer, websocket: PeerSocket, access: RoomAccess) -> None:
         self.room: Room | None = None
         self.member: Member | None = None
         """The peer's place in ``room``: both are set, or neither."""

@@ -44,7 +44,10 @@ _FOR_BROWSERS = ((b"x-content-type-options", b"nosniff"), (b"cross-origin-resour
 class HttpSide:
     """The HTTP part of one host: makes the protocol for a connection, and ends them all."""
 
-    def __init__(self, host_services: Services, routes: Sequence[BaseRoute], settings: HttpSettings) -> None:
+    def __init__(
+        self, host_services: Services, routes: Sequence[BaseRoute], settings: HttpSettings, websockets: int = 0
+    ) -> None:
+        """``websockets``: bytes of a message where some of the routes are WebSockets; 0: none is."""
         self._state = ServerState()
         self._pool = HttpPool(settings.max_connections)
         self._body_timeout = settings.body_timeout
@@ -60,7 +63,9 @@ class HttpSide:
             log_config=None,
             access_log=False,
             lifespan="off",
-            ws="none",
+            ws="websockets-sansio" if websockets else "none",
+            ws_max_size=websockets,
+            ws_per_message_deflate=False,
             proxy_headers=False,
             server_header=False,
             date_header=False,
@@ -109,8 +114,15 @@ class _HttpConnection(H11Protocol):
         if self.transport.is_closing():
             return
         super().data_received(data)
-        if not self.transport.is_closing():
+        if not self.transport.is_closing() and self._step != "upgraded":
             self._enter_step("head", _HEAD_TIMEOUT)
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        super().handle_websocket_upgrade(event)
+        # From now on another protocol has the transport, and counts are its own.
+        self._stop_timer()
+        self._step = "upgraded"
+        self._pool.remove(self)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

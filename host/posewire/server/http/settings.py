@@ -1,4 +1,4 @@
-"""Sections ``[http]`` and ``[ota]``: limits of the plain HTTP side, and the answers to stock devices."""
+"""Sections ``[http]``, ``[ota]``, ``[socketio]``: limits of plain HTTP, answers to stock devices, Socket.IO."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -29,6 +29,17 @@ class OtaSettings:
 
     websocket_url: Annotated[str, begins_with("ws://", "wss://")] = ""
     frame_protocol: Literal[1, 2, 3] = 1
+
+    def __post_init__(self) -> None:
+        check_rules(self)
+
+
+@dataclass(frozen=True)
+class GatewaySettings:
+    """Section ``[socketio]``. ``max_clients``: decoding poses for them is work for the host, so they are fewer."""
+
+    enabled: bool = False
+    max_clients: Annotated[int, more_than(0)] = 64
 
     def __post_init__(self) -> None:
         check_rules(self)

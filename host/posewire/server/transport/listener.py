@@ -18,10 +18,13 @@ _AT_ONCE = 128
 class Listener:
     """Accepts connections for one host; ``websocket`` and ``http`` make the protocol of a connection.
 
-    ``openings``: the limits on connections that have not sent a request yet.
+    ``openings``: the limits on connections that have not sent a request yet. ``http_paths``: see ``ProtocolDetector``.
     """
 
-    def __init__(self, websocket: MakeProtocol, http: MakeProtocol, openings: Openings) -> None:
+    def __init__(
+        self, websocket: MakeProtocol, http: MakeProtocol, openings: Openings, http_paths: tuple[bytes, ...] = ()
+    ) -> None:
+        self._http_paths = http_paths
         self._websocket = websocket
         self._http = http
         self._server: asyncio.Server | None = None
@@ -56,7 +59,7 @@ class Listener:
             self._server.close()
 
     def _detector(self, opening: Opening | None = None) -> ProtocolDetector:
-        return ProtocolDetector(self._websocket, self._http, self._openings, opening)
+        return ProtocolDetector(self._websocket, self._http, self._openings, opening, self._http_paths)
 
     def _tls_door(self) -> TlsDoor:
         assert self.certificate is not None

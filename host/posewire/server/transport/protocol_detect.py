@@ -25,13 +25,22 @@ class ProtocolDetector(asyncio.Protocol):
     """
 
     def __init__(
-        self, make_websocket: MakeProtocol, make_http: MakeProtocol, openings: Openings, opening: Opening | None = None
+        self,
+        make_websocket: MakeProtocol,
+        make_http: MakeProtocol,
+        openings: Openings,
+        opening: Opening | None = None,
+        http_paths: tuple[bytes, ...] = (),
     ) -> None:
-        """``opening``: what ``openings`` has counted the connection as already; None: it is counted here."""
+        """``opening``: what ``openings`` has counted the connection as already; None: it is counted here.
+
+        ``http_paths``: beginnings of paths whose WebSockets the HTTP side serves.
+        """
         self._make_websocket = make_websocket
         self._make_http = make_http
         self._openings = openings
         self._opening = opening
+        self._http_paths = http_paths
         self._head = b""
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -60,7 +69,8 @@ class ProtocolDetector(asyncio.Protocol):
             self._openings.received(self._opening, len(data))
             return
         self._forget()
-        protocol = (self._make_websocket if wants_websocket(head[:end]) else self._make_http)()
+        own = wants_websocket(head[:end]) and not path_of(head).startswith(self._http_paths)
+        protocol = (self._make_websocket if own else self._make_http)()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         protocol.data_received(head)
@@ -91,3 +101,9 @@ def wants_websocket(head: bytes) -> bool:
         if name == b"upgrade":
             return b"websocket" in value
     return False
+
+
+def path_of(head: bytes) -> bytes:
+    """Return the path of a request, with its query; empty where the head has none."""
+    words = head.partition(b"\r\n")[0].split(b" ")
+    return words[1] if len(words) > 1 else b""
