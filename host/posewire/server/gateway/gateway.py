@@ -35,8 +35,8 @@ _PING_EVERY, _PING_ANSWER = 10, 10
 
 _SWEEP_EVERY = 1.0
 _EVENTS = (
-    "join", "leave", "pose", "audio", "message", "rooms", "info", "subscribe", "lock", "unlock", "kick", "role", "state",
-    "wire",
+    "join", "leave", "pose", "audio", "message", "rooms", "info", "subscribe", "lock", "unlock", "kick", "role",
+    "state", "wire",
 )  # fmt: skip
 
 Admit = Callable[[PeerSocket, Request], Receiver | Refusal]
