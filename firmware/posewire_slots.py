@@ -52,7 +52,7 @@ class State:
 
 
 def load_state():
-    """What is stored; the base where there is nothing."""
+    """The state that is stored; the base where there is none."""
     try:
         from esp32 import NVS
 
@@ -92,7 +92,7 @@ def complete(slot):
 
 
 def after_boot(state, crashed):
-    """What a boot makes of the state: counts it, and goes back where an update has used up its chances."""
+    """Bring the state up to date at a boot: counts it, and goes back where an update has used up its chances."""
     if state.trial:
         state.trial -= 1
         if not state.trial or not complete(state.slot):

@@ -134,7 +134,7 @@ class App:
             self.connection.want_setup()
 
     def name(self):
-        """What the board is called on networks: posewire- and the end of its address."""
+        """The board's name on networks: posewire- and the end of its address."""
         return "posewire-" + self.wifi.mac().replace(":", "")[-4:]
 
     # What is needed once in months is imported then, and unloaded after.
@@ -202,7 +202,7 @@ class App:
         return session.sent_text + session.received_text + session.transitions + len(self.uplink.sources)
 
     def snapshot(self):
-        """What the board has done so far, as a dict ready for JSON."""
+        """The counts of the board so far, as a dict ready for JSON."""
         from posewire_fw.counters import counters
 
         return counters(self)

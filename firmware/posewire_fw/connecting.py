@@ -23,7 +23,7 @@ STABLE_MS = const(5000)
 
 
 async def prepare(connection):
-    """What must be before a connection: a network, a clock where certificates are checked, a token where asked.
+    """The conditions of a connection: a network, a clock where certificates are checked, a token where asked.
 
     Raises OSError.
     """

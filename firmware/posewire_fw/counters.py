@@ -1,4 +1,4 @@
-"""What a board has done so far, as numbers. Loaded by who asks."""
+"""The counts of a board so far. Loaded by who asks."""
 
 from posewire_fw import memory
 

@@ -1,4 +1,4 @@
-"""What the board last died of, kept over the restart until a host has heard of it."""
+"""The cause of the board's last crash, kept over the restart until a host has heard of it."""
 
 import io
 import os
@@ -38,7 +38,7 @@ def note(text):
 
 
 def read():
-    """What is kept, "" for nothing."""
+    """The text that is kept, "" for none."""
     try:
         with open(FILE) as file:
             return file.read(_MAX)

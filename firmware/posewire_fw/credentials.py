@@ -1,4 +1,4 @@
-"""What must not stand in a file that people copy around: Wi-Fi passwords and the host's token, in the chip's NVS.
+"""Secrets, in no file that people copy around: Wi-Fi passwords and the host's token, in the chip's NVS.
 
 Non-volatile storage lives beside the file system: it outlasts a new application and a full or broken file system.
 """

@@ -1,4 +1,4 @@
-"""What happens on the board, for user code: on(name, fn), then fn(value) at each emit(name, value)."""
+"""The events of the board, for user code: on(name, fn), then fn(value) at each emit(name, value)."""
 
 from posewire_fw import log
 

@@ -1,4 +1,4 @@
-"""What a gyroscope shows while it is still: measured when asked for, and taken off every sample from then on."""
+"""The bias of a gyroscope: measured when asked for, while it is still, and taken off every sample from then on."""
 
 from array import array
 

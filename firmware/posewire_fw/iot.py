@@ -8,7 +8,7 @@ from posewire_fw.tool_answers import ParameterError, call
 
 
 class Iot:
-    """What the board says to a server that knows iot things only. send(message) sends a text message."""
+    """The messages to a server that knows iot things only. send(message) sends a text message."""
 
     def __init__(self, tools, send):
         self._tools = tools

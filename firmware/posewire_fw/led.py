@@ -47,7 +47,7 @@ class RgbLed:
 
 
 class Led:
-    """What the LED shows, changed only when it must: tick() is cheap and allocates nothing."""
+    """The colour and rhythm of the LED, changed only when they must: tick() is cheap and allocates nothing."""
 
     def __init__(self, hardware):
         self._hardware = hardware
@@ -65,7 +65,7 @@ class Led:
         self.tick()
 
     def set_phase(self, phase):
-        """What the board is doing while it has no session: a name of _STATUS."""
+        """The state of the board while it has no session: a name of _STATUS."""
         self._phase = phase
         self.tick()
 

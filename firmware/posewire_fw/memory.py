@@ -1,4 +1,4 @@
-"""What is free: MicroPython's heap, and the chip's own memory, on which Wi-Fi, sockets, TLS and machine code live.
+"""Free memory: MicroPython's heap, and the chip's own memory, on which Wi-Fi, sockets, TLS and machine code live.
 
 On an ESP32 a heap that is full takes a block of the chip's own memory and keeps it, and gc.mem_free() counts what could
 still be taken. Here the two are kept apart.

@@ -1,4 +1,4 @@
-"""What network errors mean, in words. Loaded when there is one to tell, and forgotten again."""
+"""The meaning of network errors, in words. Loaded when there is one to tell, and forgotten again."""
 
 import errno
 

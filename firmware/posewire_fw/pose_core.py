@@ -17,12 +17,12 @@ from micropython import const
 _PLAN = const(0)  # H: 5 a landmark
 _X = const(1)  # h
 _BASE = const(2)  # h: the temporal base
-_TMPL = const(3)  # h
-_KEMA = const(4)  # H
-_PEMA = const(5)  # H
+_TEMPLATE = const(3)  # h
+_INTRA_SCALE = const(4)  # H
+_START_SCALE = const(5)  # H
 _EMA = const(6)  # H: before and after
 _W = const(7)  # B: before and after
-_PW = const(8)  # B
+_START_WEIGHT = const(8)  # B
 _TODO = const(9)  # B: 0 skip, 1 delta, 2 intra
 _VALID = const(10)  # B: of the reference
 _E = const(11)  # H: innovations + 32768
@@ -207,7 +207,7 @@ def apply_gain(src, dst, gains, shape: int):
 
 @micropython.viper
 def plan_todo(cx, there, first: int, count: int) -> int:
-    """What to do with each landmark: bit 0: some are intra, bit 1: some are skipped."""
+    """The action for each landmark: bit 0: some are intra, bit 1: some are skipped."""
     ct = cx
     plan = ptr16(ct[_PLAN])
     todo = ptr8(ct[_TODO])

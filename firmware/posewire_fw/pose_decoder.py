@@ -18,12 +18,12 @@ from posewire_fw.pose_sets import CUSTOM, NAMED, QUAT, PoseSet, check
 _PLAN = const(0)
 _X = const(1)
 _BASE = const(2)
-_TMPL = const(3)
-_KEMA = const(4)
-_PEMA = const(5)
+_TEMPLATE = const(3)
+_INTRA_SCALE = const(4)
+_START_SCALE = const(5)
 _EMA = const(6)
 _W = const(7)
-_PW = const(8)
+_START_WEIGHT = const(8)
 _E = const(11)
 _D = const(12)
 _BUF = const(17)
@@ -434,7 +434,7 @@ class PoseDecoder:
             unpack.forget(cx, stop)
             todo |= 2
         if todo:
-            new.full = core.settle(cx, new.x, new.prev, s.shape_wide) == 1
+            new.full = core.settle(cx, new.x, new.previous, s.shape_wide) == 1
         new.there = True
         return True
 
@@ -463,15 +463,15 @@ class PoseDecoder:
         # what the state arrays of a plane start from and are thrown away in
         ema = array("H", bytes(2 * big))
         w = bytearray(big)
-        tmpl = array("h", bytes(2 * big))
+        template = array("h", bytes(2 * big))
         near = array("H", bytes(2 * big))
         scale = array("H", bytes(2 * big))
         e = array("h", bytes(2 * big))
         d = array("h", bytes(2 * big))
-        kept = (cx[_E], cx[_D], cx[_PW], cx[_PEMA], cx[_TMPL], cx[_KEMA])
+        kept = (cx[_E], cx[_D], cx[_START_WEIGHT], cx[_START_SCALE], cx[_TEMPLATE], cx[_INTRA_SCALE])
         cx[_E] = e
         cx[_D] = d
-        cx[_PW] = ones
+        cx[_START_WEIGHT] = ones
         cx[_INTRA] = 1
         cx[_BUF] = buf
         cx[_STOP] = s.marks
@@ -485,19 +485,19 @@ class PoseDecoder:
             n = s.marks * ch
             if plane < 2:
                 for q in range(n):
-                    tmpl[q] = 0 if s.quat else s.tmpl[q]
-                    scale[q] = s.kema[0] if s.quat else s.kema[q]
-                    near[q] = s.pema[0] if s.quat else s.pema[q]
+                    template[q] = 0 if s.quat else s.template[q]
+                    scale[q] = s.intra_scale[0] if s.quat else s.intra_scale[q]
+                    near[q] = s.start_scale[0] if s.quat else s.start_scale[q]
             else:
                 for q in range(n):
-                    tmpl[q] = s.pema[q] if plane == 2 else s.pw[q]
-                    scale[q] = min(s.pema[q] * 8, 32767) if plane == 2 else 128
+                    template[q] = s.start_scale[q] if plane == 2 else s.start_weight[q]
+                    scale[q] = min(s.start_scale[q] * 8, 32767) if plane == 2 else 128
             cx[_PLAN] = wide if plane < 2 else own
             cx[_CHANNELS] = ch
-            cx[_TMPL] = tmpl
-            cx[_KEMA] = scale
+            cx[_TEMPLATE] = template
+            cx[_INTRA_SCALE] = scale
             start = near if plane == 1 else scale
-            cx[_PEMA] = start
+            cx[_START_SCALE] = start
             core.rescale_scale(start, ema, n, 0)
             core.fill8(w, n, 64)
             cx[_EMA] = ema
@@ -506,7 +506,7 @@ class PoseDecoder:
                 unpack.delta_where(new.valid, s.todo, s.marks)
             else:
                 unpack.intra_where(new.valid, s.todo, s.marks)
-            out = new.x if plane == 0 else new.prev if plane == 1 else values
+            out = new.x if plane == 0 else new.previous if plane == 1 else values
             cx[_X] = out
             cx[_BASE] = new.x
             cx[_POS] = pos
@@ -523,7 +523,7 @@ class PoseDecoder:
                             v = values[q]
                             if plane == 2:
                                 ok = ok and 2 <= v
-                                new.ema[q] = v & 0xFFFF
+                                new.scale[q] = v & 0xFFFF
                             else:
                                 ok = ok and 0 <= v <= 80
                                 new.w[q] = v & 255
@@ -533,5 +533,5 @@ class PoseDecoder:
             new.there = pos == end
         cx[_PLAN] = plan
         cx[_CHANNELS] = s.coded
-        cx[_E], cx[_D], cx[_PW], cx[_PEMA], cx[_TMPL], cx[_KEMA] = kept
+        cx[_E], cx[_D], cx[_START_WEIGHT], cx[_START_SCALE], cx[_TEMPLATE], cx[_INTRA_SCALE] = kept
         return new.there

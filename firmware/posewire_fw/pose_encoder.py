@@ -286,10 +286,10 @@ class PoseEncoder:
             if past is None or not past.there:
                 memcopy(gains, 0, self._unit, 0, s.coded)
             else:
-                s.plain_scales(past.coarse, s.pema)
+                s.plain_scales(past.coarse, s.start_scale)
                 c = 0
                 while c < s.coded:
-                    gains[c] = pack.gain_of(past.ema, s.pema, s.shape, c)
+                    gains[c] = pack.gain_of(past.scale, s.start_scale, s.shape, c)
                     c += 1
         s.bind(ref, new, level, gains)
         first = 0
@@ -365,7 +365,7 @@ class PoseEncoder:
         if s.quat:
             s.quat.quat_restore(cx)
         if cx[_INTRA] or todo & 2:
-            new.full = core.settle(cx, new.x, new.prev, s.shape_wide) == 1
+            new.full = core.settle(cx, new.x, new.previous, s.shape_wide) == 1
         return to + end - start
 
 

@@ -9,12 +9,12 @@ from posewire_fw.pose_core import BUCKET
 _PLAN = const(0)
 _X = const(1)
 _BASE = const(2)
-_TMPL = const(3)
-_KEMA = const(4)
-_PEMA = const(5)
+_TEMPLATE = const(3)
+_INTRA_SCALE = const(4)
+_START_SCALE = const(5)
 _EMA = const(6)
 _W = const(7)
-_PW = const(8)
+_START_WEIGHT = const(8)
 _TODO = const(9)
 _VALID = const(10)
 _E = const(11)
@@ -187,10 +187,10 @@ def quantise16(src, dst, n: int, coarse: int):
 
 
 @micropython.viper
-def gain_of(ema, pema, shape: int, c: int) -> int:
+def gain_of(ema, start_scale, shape: int, c: int) -> int:
     """How far the scales of channel c have moved from their start, as a gain code; shape as above."""
     a = ptr16(ema)
-    b = ptr16(pema)
+    b = ptr16(start_scale)
     ch = shape & 255
     n = (shape >> 8) * ch
     now = 0
@@ -332,12 +332,12 @@ def model(q: int, v: int, c: int, cx) -> int:
     plan = ptr16(ct[_PLAN])
     x = ptr16(ct[_X])
     base = ptr16(ct[_BASE])
-    tmpl = ptr16(ct[_TMPL])
-    kema = ptr16(ct[_KEMA])
-    pema = ptr16(ct[_PEMA])
+    template = ptr16(ct[_TEMPLATE])
+    intra_scale = ptr16(ct[_INTRA_SCALE])
+    start_scale = ptr16(ct[_START_SCALE])
     ema = ptr16(ct[_EMA])
     w = ptr8(ct[_W])
-    pw = ptr8(ct[_PW])
+    start_weight = ptr8(ct[_START_WEIGHT])
     todo = ptr8(ct[_TODO])
     valid = ptr8(ct[_VALID])
     e = ptr16(ct[_E])
@@ -357,7 +357,7 @@ def model(q: int, v: int, c: int, cx) -> int:
         while j < 4 and j < marks:
             q = plan[5 * j] + c
             s += ema[q]
-            t += kema[q]
+            t += intra_scale[q]
             j += 1
         k_[c] = s
         k_[8 + c] = s
@@ -389,7 +389,7 @@ def model(q: int, v: int, c: int, cx) -> int:
                 v = x[q] - base[q]
                 e[q] = v + 0x8000
                 if intra:
-                    d[q] = x[q] - tmpl[q] + 0x8000
+                    d[q] = x[q] - template[q] + 0x8000
                 if k == 3:
                     v -= ((e[r0 + c] + e[r1 + c] + e[r2 + c] - 0x18000) * 10923 + 16384) >> 15
                 elif k == 1:
@@ -433,8 +433,8 @@ def model(q: int, v: int, c: int, cx) -> int:
         elif do == 2:
             while c < ch:
                 q = b + c
-                em = kema[q]
-                v = x[q] - tmpl[q]
+                em = intra_scale[q]
+                v = x[q] - template[q]
                 d[q] = v + 0x8000
                 if k == 3:
                     v -= ((d[r0 + c] + d[r1 + c] + d[r2 + c] - 0x18000) * 10923 + 16384) >> 15
@@ -463,16 +463,16 @@ def model(q: int, v: int, c: int, cx) -> int:
                 if valid[i]:
                     v += x[q] - base[q]
                 e[q] = v
-                ema[q] = pema[q]
-                w[q] = pw[q]
+                ema[q] = start_scale[q]
+                w[q] = start_weight[q]
                 c += 1
         else:
             while c < ch:
                 q = b + c
                 e[q] = 0x8000
                 d[q] = 0x8000
-                ema[q] = pema[q]
-                w[q] = pw[q]
+                ema[q] = start_scale[q]
+                w[q] = start_weight[q]
                 c += 1
         if j & every == every:
             g = 0

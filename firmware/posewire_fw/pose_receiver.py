@@ -122,7 +122,7 @@ class PoseReceiver:
             self._request = False
 
     def tick(self):
-        """What time brings; call it often."""
+        """Do what is due by now; call it often."""
         now = time.ticks_ms()
         if self.state == LOST:
             if self.member_id and time.ticks_diff(now, self._adopted) > self._relax_ms:

@@ -17,12 +17,12 @@ from posewire_fw.memcopy import memcopy
 _PLAN = const(0)
 _X = const(1)
 _BASE = const(2)
-_TMPL = const(3)
-_KEMA = const(4)
-_PEMA = const(5)
+_TEMPLATE = const(3)
+_INTRA_SCALE = const(4)
+_START_SCALE = const(5)
 _EMA = const(6)
 _W = const(7)
-_PW = const(8)
+_START_WEIGHT = const(8)
 _TODO = const(9)
 _VALID = const(10)
 _E = const(11)
@@ -119,8 +119,8 @@ class SetState:
 
     def __init__(self, marks, wide, coded):
         self.x = ints("h", marks * wide)
-        self.prev = ints("h", marks * wide)
-        self.ema = ints("H", marks * coded)
+        self.previous = ints("h", marks * wide)
+        self.scale = ints("H", marks * coded)
         self.w = bytearray(marks * coded)
         self.valid = bytearray(marks)
         self.gains = bytearray(coded)
@@ -163,9 +163,9 @@ class PoseSet:
         self.shape = marks << 8 | ch
         self.shape_wide = marks << 8 | wide
         self._plan(ident, named, marks, ch)
-        self.tmpl = ints("h", n)
-        self.kema = ints("H", n)
-        self.pema = ints("H", n)
+        self.template = ints("h", n)
+        self.intra_scale = ints("H", n)
+        self.start_scale = ints("H", n)
         self._level = -1
         self._gains = bytearray(ch)
         self._by = bytearray(ch)
@@ -184,10 +184,10 @@ class PoseSet:
             self.p4 = ints("h", marks * 4)
         cx: list = [None] * _CONTEXT_SIZE
         cx[_PLAN] = self.plan
-        cx[_TMPL] = self.tmpl
-        cx[_KEMA] = self.kema
-        cx[_PEMA] = self.pema
-        cx[_PW] = self.pw
+        cx[_TEMPLATE] = self.template
+        cx[_INTRA_SCALE] = self.intra_scale
+        cx[_START_SCALE] = self.start_scale
+        cx[_START_WEIGHT] = self.start_weight
         cx[_TODO] = self.todo
         cx[_E] = ints("h", n)
         cx[_D] = ints("h", n)
@@ -204,20 +204,20 @@ class PoseSet:
         t = memoryview(_table(name, name == "FACE478")) if name else None
         n = marks * ch
         plan = array("H", bytes(10 * marks))
-        tmpl = ints("h", n)
+        template = ints("h", n)
         kcode = bytearray(n)
         scode = bytearray(n)
-        pw = bytearray(n)
+        start_weight = bytearray(n)
         self.plan = plan
-        self._tmpl = tmpl
+        self._template = template
         self._kcode = kcode
         self._scode = scode
-        self.pw = pw
+        self.start_weight = start_weight
         self.table_bits = None
         if t is None:
             core.fill8(kcode, n, 58 if self.quat else 34)
             core.fill8(scode, n, 24)
-            core.fill8(pw, n, 64)
+            core.fill8(start_weight, n, 64)
             for i in range(marks):
                 plan[5 * i] = i * ch
                 p = self.parents[i] if self.parents else -1
@@ -257,10 +257,10 @@ class PoseSet:
                 for c in range(ch):
                     s = i * wide + c
                     v = t[tm + 2 * s] | t[tm + 2 * s + 1] << 8
-                    tmpl[b + c] = v - 65536 if v & 0x8000 else v
+                    template[b + c] = v - 65536 if v & 0x8000 else v
                     kcode[b + c] = t[ks + s]
                     scode[b + c] = t[ss + s]
-                    pw[b + c] = t[ws + s]
+                    start_weight[b + c] = t[ws + s]
 
     def level(self, coarse, gains):
         """Start values for this coarse level and these gains."""
@@ -282,10 +282,10 @@ class PoseSet:
                 by = self.table_bits[c] - b
             self._by[c] = (by + coarse) & 255
             self._gains[c] = gains[c]
-        core.start_template(self._tmpl, self.tmpl, self._by, self.shape)
-        core.start_scales(self._kcode, self.kema, self._by, self.shape)
-        core.start_scales(self._scode, self.pema, self._by, self.shape)
-        core.apply_gain(self.pema, self.pema, self._gains, self.shape)
+        core.start_template(self._template, self.template, self._by, self.shape)
+        core.start_scales(self._kcode, self.intra_scale, self._by, self.shape)
+        core.start_scales(self._scode, self.start_scale, self._by, self.shape)
+        core.apply_gain(self.start_scale, self.start_scale, self._gains, self.shape)
         self._level = coarse
 
     def plain_scales(self, coarse, out):
@@ -322,47 +322,47 @@ class PoseSet:
     def bind(self, ref, new, coarse, gains):
         """Prepares ``new`` to be coded against ``ref`` (None: from nothing): references on the grid of ``coarse``.
 
-        Afterwards new.prev is the reference, the base buffer the frame before it, new.ema and new.w the state
+        Afterwards new.previous is the reference, the base buffer the frame before it, new.scale and new.w the state
         to go on from.
         """
         cx = self.cx
         self.level(coarse, gains)
         if ref is None:
             core.fill8(new.valid, self.marks, 0)
-            core.fill8(new.prev, 2 * self.size, 0)
+            core.fill8(new.previous, 2 * self.size, 0)
             core.fill8(self.p4 if self.quat else self.base, 2 * self.size, 0)
-            core.rescale_scale(self.pema, new.ema, self.n, 0)
-            new.w[core.ALL] = self.pw
+            core.rescale_scale(self.start_scale, new.scale, self.n, 0)
+            new.w[core.ALL] = self.start_weight
             new.full = False
             new.known = self.marks
         else:
             by = coarse - ref.coarse
             before = self.p4 if self.quat else self.base
             if by:
-                core.rescale(ref.x, new.prev, self.size, by)
-                core.rescale(ref.prev, before, self.size, by)
-                core.rescale_scale(ref.ema, new.ema, self.n, by)
+                core.rescale(ref.x, new.previous, self.size, by)
+                core.rescale(ref.previous, before, self.size, by)
+                core.rescale_scale(ref.scale, new.scale, self.n, by)
             else:
-                new.prev[core.ALL] = ref.x
-                before[core.ALL] = ref.prev
-                new.ema[core.ALL] = ref.ema
+                new.previous[core.ALL] = ref.x
+                before[core.ALL] = ref.previous
+                new.scale[core.ALL] = ref.scale
             new.w[core.ALL] = ref.w
             new.valid[core.ALL] = ref.valid
             new.full = ref.full
             new.known = ref.known
         new.coarse = coarse
         memcopy(new.gains, 0, gains, 0, self.coded)
-        cx[_EMA] = new.ema
+        cx[_EMA] = new.scale
         cx[_W] = new.w
         cx[_VALID] = new.valid
         if self.quat:
             cx[_X] = self.x3
             cx[_X1] = self.r3
             cx[_Q4] = new.x
-            cx[_R4] = new.prev
+            cx[_R4] = new.previous
             cx[_P4] = self.p4
             cx[_UNIT] = 1 << (self.bits[0] - coarse)
         else:
             cx[_X] = new.x
-            cx[_X1] = new.prev
+            cx[_X1] = new.previous
         cx[_BASE] = self.base

@@ -10,12 +10,12 @@ _FIRST = const(462)
 _PLAN = const(0)
 _X = const(1)
 _BASE = const(2)
-_TMPL = const(3)
-_KEMA = const(4)
-_PEMA = const(5)
+_TEMPLATE = const(3)
+_INTRA_SCALE = const(4)
+_START_SCALE = const(5)
 _EMA = const(6)
 _W = const(7)
-_PW = const(8)
+_START_WEIGHT = const(8)
 _TODO = const(9)
 _VALID = const(10)
 _E = const(11)
@@ -42,12 +42,12 @@ def unpack(s: int, q: int, c: int, cx) -> int:
     plan = ptr16(ct[_PLAN])
     x = ptr16(ct[_X])
     base = ptr16(ct[_BASE])
-    tmpl = ptr16(ct[_TMPL])
-    kema = ptr16(ct[_KEMA])
-    pema = ptr16(ct[_PEMA])
+    template = ptr16(ct[_TEMPLATE])
+    intra_scale = ptr16(ct[_INTRA_SCALE])
+    start_scale = ptr16(ct[_START_SCALE])
     ema = ptr16(ct[_EMA])
     w = ptr8(ct[_W])
-    pw = ptr8(ct[_PW])
+    start_weight = ptr8(ct[_START_WEIGHT])
     todo = ptr8(ct[_TODO])
     valid = ptr8(ct[_VALID])
     e = ptr16(ct[_E])
@@ -70,7 +70,7 @@ def unpack(s: int, q: int, c: int, cx) -> int:
         while j < 4 and j < marks:
             q = plan[5 * j] + c
             s += ema[q]
-            t += kema[q]
+            t += intra_scale[q]
             j += 1
         k_[c] = s
         k_[8 + c] = s
@@ -107,8 +107,8 @@ def unpack(s: int, q: int, c: int, cx) -> int:
                 q = b + c
                 e[q] = 0x8000
                 d[q] = 0x8000
-                ema[q] = pema[q]
-                w[q] = pw[q]
+                ema[q] = start_scale[q]
+                w[q] = start_weight[q]
                 c += 1
         while c < ch:
             q = b + c
@@ -124,7 +124,7 @@ def unpack(s: int, q: int, c: int, cx) -> int:
                 elif k == 2:
                     p = (e[r0 + c] + e[r1 + c] - 0xFFFF) >> 1
             else:
-                em = kema[q]
+                em = intra_scale[q]
                 m = (em * k_[40 + c]) >> 6
                 if k == 3:
                     p = ((d[r0 + c] + d[r1 + c] + d[r2 + c] - 0x18000) * 10923 + 16384) >> 15
@@ -216,7 +216,7 @@ def unpack(s: int, q: int, c: int, cx) -> int:
                 v += base[q]
                 x[q] = v
                 if intra:
-                    d[q] = v - tmpl[q] + 0x8000
+                    d[q] = v - template[q] + 0x8000
                 k_[c] = k_[c] + a
                 k_[8 + c] = k_[8 + c] + em
                 em += (a - em + 4) >> 3
@@ -236,7 +236,7 @@ def unpack(s: int, q: int, c: int, cx) -> int:
                     w[q] = v
             else:
                 d[q] = v + 0x8000
-                v += tmpl[q]
+                v += template[q]
                 x[q] = v
                 k_[24 + c] = k_[24 + c] + a
                 k_[32 + c] = k_[32 + c] + em
@@ -244,8 +244,8 @@ def unpack(s: int, q: int, c: int, cx) -> int:
                     e[q] = v - base[q] + 0x8000
                 else:
                     e[q] = 0x8000
-                ema[q] = pema[q]
-                w[q] = pw[q]
+                ema[q] = start_scale[q]
+                w[q] = start_weight[q]
             c += 1
         if j & every == every:
             g = 0
@@ -434,10 +434,10 @@ def forget(cx, stop: int):
     ct = cx
     plan = ptr16(ct[_PLAN])
     todo = ptr8(ct[_TODO])
-    pema = ptr16(ct[_PEMA])
+    start_scale = ptr16(ct[_START_SCALE])
     ema = ptr16(ct[_EMA])
     w = ptr8(ct[_W])
-    pw = ptr8(ct[_PW])
+    start_weight = ptr8(ct[_START_WEIGHT])
     marks = int(ct[_MARKS])
     ch = int(ct[_CHANNELS])
     while stop < marks:
@@ -445,8 +445,8 @@ def forget(cx, stop: int):
         todo[b // ch] = 0
         c = 0
         while c < ch:
-            ema[b + c] = pema[b + c]
-            w[b + c] = pw[b + c]
+            ema[b + c] = start_scale[b + c]
+            w[b + c] = start_weight[b + c]
             c += 1
         stop += 1
 

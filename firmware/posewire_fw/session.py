@@ -86,7 +86,7 @@ class Session:
     # what user code may call
 
     def public_state(self):
-        """What users see of the state."""
+        """The state as users see it."""
         return self.state
 
     def handle(self, kind, fn):
@@ -153,7 +153,7 @@ class Session:
             self._events.emit("state", self.public_state())
 
     def tick(self):
-        """What time brings; call it every 10 ms or so. Allocates nothing while nothing happens."""
+        """Do what is due by now; call it every 10 ms or so. Allocates nothing while nothing happens."""
         age = time.ticks_diff(time.ticks_ms(), self._since)
         if self._waiting_hello and age > _HELLO_MS:
             self._waiting_hello = False

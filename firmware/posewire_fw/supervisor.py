@@ -51,17 +51,17 @@ class _Watch:
 class Supervisor:
     """add(name, worker, vital): worker has run(), which never ends, and beat, a count that changes while it lives.
 
-    Without a vital worker the board is of no use: where one does not recover, hopeless(text) is called, once. Others
+    Without a vital worker the board is of no use: where one does not recover, give_up(text) is called, once. Others
     are started again for ever. frames_sent() and others() count what has happened so far: frames that must not
     allocate, and all that may. on_stall(text) hears of the first worker that has stalled.
     """
 
-    def __init__(self, watchdog, frames_sent, others, on_stall=None, hopeless=None):
+    def __init__(self, watchdog, frames_sent, others, on_stall=None, give_up=None):
         self._watchdog = watchdog
         self._frames_sent = frames_sent
         self._others = others
         self._on_stall = on_stall
-        self._hopeless = hopeless
+        self._give_up = give_up
         self._watches = []
         self.restarts = 0
         self.heap_free_min = 0
@@ -136,8 +136,8 @@ class Supervisor:
         self.restarts += 1
         watch.well = 0
         watch.trouble += 1
-        if watch.trouble == _TROUBLE_MAX and watch.vital and self._hopeless is not None:
-            self._hopeless("%s does not recover\n" % watch.name)
+        if watch.trouble == _TROUBLE_MAX and watch.vital and self._give_up is not None:
+            self._give_up("%s does not recover\n" % watch.name)
 
     def _start(self, watch):
         watch.still = 0

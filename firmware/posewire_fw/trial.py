@@ -31,7 +31,7 @@ def passed(version):
 
 
 def outcome(version, committed):
-    """What the host has to hear of the last update, None for nothing."""
+    """The message to the host about the last update, None for none."""
     if committed:
         return {"type": "update", "event": "committed", "version": version}
     try:

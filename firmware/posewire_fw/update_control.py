@@ -91,7 +91,7 @@ def fail(updates, exc):
 
 
 def give_up(updates, nothing):
-    """What was waited for has not come."""
+    """An answer that was waited for has not come."""
     if updates.trial:
         updates.trial = False
         log.error("update", "no host within five minutes of the first start: trying again")

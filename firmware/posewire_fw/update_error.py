@@ -1,4 +1,4 @@
-"""What the parts of an update share. Loaded with them."""
+"""The errors that the parts of an update share. Loaded with them."""
 
 from micropython import const
 

@@ -65,7 +65,7 @@ def code_kind():
 
 
 def describe(version, profile):
-    """What the host must know before it offers an update."""
+    """The description of the board that the host needs before it offers an update."""
     from posewire_fw.partitions import next_partition
 
     name, mpy, sub = architecture()

@@ -1,4 +1,4 @@
-"""What goes up in binary frames: the oldest audio frame first, then the newest sample of each pose source."""
+"""The binary frames to the host: the oldest audio frame first, then the newest sample of each pose source."""
 
 # pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
 
@@ -60,7 +60,7 @@ class Uplink:
         return header.size + count
 
     def _fill_request(self, buf, at):
-        """What the receiver has to say to the member that it follows."""
+        """The receiver's control packet for the member that it follows."""
         header = self._header
         count = self.receiver.fill(buf, at + header.size)  # pyright: ignore[reportAttributeAccessIssue]
         if not count:

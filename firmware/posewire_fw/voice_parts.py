@@ -48,7 +48,7 @@ def open_voice(app):
 
 
 def audio_ports(board):
-    """What opens the microphone's and the speaker's port."""
+    """The functions that open the microphone's and the speaker's port."""
     codec = board.open_codec()
     if codec is None:
         return board
@@ -58,7 +58,7 @@ def audio_ports(board):
 
 
 def voice_detector(settings):
-    """What notices that somebody speaks, None where the board is not to."""
+    """The detector that notices speech, None where the board is not to."""
     if settings["listen"]["start"] != "voice":
         return None
     from posewire_fw.vad import VoiceStart

@@ -131,7 +131,7 @@ _BEFORE_VOICE = const(5)
 
 
 def transition(state, event):
-    """What the table says: [next state, action …], None for nothing."""
+    """The entry of the table: [next state, action …], None for nothing."""
     start = TABLE.find("\n%s %s " % (state, event))
     if start < 0:
         return None
@@ -158,7 +158,7 @@ class VoiceSession(Session):
         self._handlers["llm"] = self._on_llm
 
     def public_state(self):
-        """What users see of the state."""
+        """The state as users see it."""
         if self.state == _OPEN and self._config["listen"]["start"] == "host":
             return IDLE  # nobody has been spoken to yet
         return PUBLIC.get(self.state, self.state)
@@ -216,7 +216,7 @@ class VoiceSession(Session):
         super()._enter(state)
 
     def tick(self):
-        """What time brings; call it every 10 ms or so. Allocates nothing while nothing happens."""
+        """Do what is due by now; call it every 10 ms or so. Allocates nothing while nothing happens."""
         now = time.ticks_ms()
         age = time.ticks_diff(now, self._since)
         if self._limit and age > self._limit:

@@ -28,7 +28,7 @@ CONTROL_MAX = const(125)
 
 
 class WebSocketError(Exception):
-    """What the server sent breaks the protocol, or the connection ended. code is the close code that says how."""
+    """The server has broken the protocol, or the connection ended. code is the close code that says how."""
 
     def __init__(self, code, message):
         super().__init__(message)

@@ -54,7 +54,7 @@ class Wifi:
             return None
 
     def scan(self):
-        """What is in reach, strongest first: list of (ssid, rssi, secured). Blocks for two seconds or so."""
+        """The networks in reach, strongest first: list of (ssid, rssi, secured). Blocks for two seconds or so."""
         from posewire_fw import wifi_join
 
         return wifi_join.scan(self)

@@ -29,7 +29,7 @@ def signal_of(found):
 
 
 def scan(wifi):
-    """What is in reach, strongest first: list of (ssid, rssi, secured). Blocks for two seconds or so."""
+    """The networks in reach, strongest first: list of (ssid, rssi, secured). Blocks for two seconds or so."""
     try:
         wifi.station.active(True)
         found = wifi.station.scan()

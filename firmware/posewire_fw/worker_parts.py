@@ -13,7 +13,7 @@ _CONSOLE_POLL_MS = const(20)
 
 
 def build(app):
-    """What has to be done all the time; on a chip with little memory, nothing that has been done comes again."""
+    """Add the work that is done all the time; on a chip with little memory, nothing that has been done comes again."""
     add_workers(app)
     app.board.needs = None
     if app.small:

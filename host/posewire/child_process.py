@@ -125,7 +125,7 @@ class ChildProcess:
 
 @dataclass(frozen=True)
 class ProgramOutput:
-    """What a program has written, and its exit code."""
+    """The output of a program, and its exit code."""
 
     stdout: bytes
     stderr: bytes

@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 class Figures:
-    """What was measured so far, of each contender."""
+    """The figures of each contender so far."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._seen: dict[str, dict[str, list[Any]]] = {name: {} for name in names}
@@ -174,7 +174,7 @@ def table(rows: Sequence[Result]) -> str:
 
 
 def comparison(earlier: Sequence[Result], rows: Sequence[Result]) -> str:
-    """What changed since a saved run, as ratios; a star marks what got worse by more than a tenth."""
+    """The change since a saved run, as ratios; a star marks what got worse by more than a tenth."""
     lines = ["", "now / then:"]
     before = {row["name"]: row for row in earlier}
     for row in rows:

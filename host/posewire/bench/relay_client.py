@@ -27,7 +27,7 @@ _SETTLING = 0.25
 """Seconds after joining in which latencies do not count: a late member is first sent what it has missed."""
 
 Step = tuple[bytes | None, bytes]
-"""What to send (None: nothing), and what the text message that answers it contains."""
+"""The message to send (None: none), and the text that the text message that answers it contains."""
 
 
 def client_frame(first: int, payload: bytes) -> bytes:
@@ -125,7 +125,7 @@ def dialect(name: str, token: str) -> Dialect:
 
 @dataclass
 class Arrivals:
-    """What all connections of a measurement received: a count, and latencies in seconds while ``keep`` is set."""
+    """The frames that the connections received: a count, and latencies in seconds while ``keep`` is set."""
 
     count: int = 0
     keep: bool = False

@@ -35,7 +35,7 @@ _SLOW_FPS, _SLOW_SIZE = 400, 1200
 
 @dataclass(frozen=True)
 class Task:
-    """What to measure. ``seconds``: length of one measurement; ``count``: connections, or rooms to start with."""
+    """A task. ``seconds``: length of one measurement; ``count``: connections, or rooms to start with."""
 
     scenario: str
     url: str

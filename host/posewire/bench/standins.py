@@ -72,7 +72,7 @@ class HttpStandIn:
 
     @property
     def base_url(self) -> str:
-        """What a user would put into ``base_url``."""
+        """The address that a user would put into ``base_url``."""
         return f"http://127.0.0.1:{self._port}/v1"
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -142,7 +142,7 @@ Script = Callable[[Sequence[Mapping[str, Any]]], "str | Call | Sequence[Call]"]
 
 @dataclass
 class OpenAiScript:
-    """What an OpenAI-compatible server says.
+    """The answers of an OpenAI-compatible server.
 
     Attributes:
         reply: the chat's answer: a text, or a function of the messages, that may also return tool calls.
@@ -251,7 +251,7 @@ class WyomingStandIn:
 
     @property
     def uri(self) -> str:
-        """What a user would put into ``uri``."""
+        """The address that a user would put into ``uri``."""
         return f"tcp://127.0.0.1:{self._port}"
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

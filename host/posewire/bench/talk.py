@@ -36,7 +36,7 @@ END_SILENCE_MS = 512
 """The host's setting in these measurements."""
 
 SENTENCE = files("posewire.demo") / "data" / "turn_the_light_blue.wav"
-"""What boards say in them."""
+"""The sentence that boards say in them."""
 
 _BUSY = 0.05
 """Part of the time that the host waits for a core; beyond, the figures say more about the machine than about it."""

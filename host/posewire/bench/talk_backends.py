@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 RATE = 24000
 TONE = 440
-"""What every voice here says, in Hz."""
+"""The tone that every voice here speaks with, in Hz."""
 
 _SENTENCE_S = 2.5
 _ANSWER = (

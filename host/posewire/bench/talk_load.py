@@ -43,7 +43,7 @@ ENDINGS = ("listen", "abort", "barge")
 
 @dataclass(frozen=True)
 class TalkTask:
-    """What to do. ``token``: empty where the host wants none. ``end_silence_ms``: its setting, not its delay."""
+    """A task. ``token``: empty where the host wants none. ``end_silence_ms``: its setting, not its delay."""
 
     url: str
     token: str
@@ -73,7 +73,7 @@ class Sentence:
 
     frames: list[bytes]
     silence: list[bytes]
-    """What follows; the last frame is sent again and again."""
+    """The frames that follow; the last frame is sent again and again."""
 
     onset: int
     end: int

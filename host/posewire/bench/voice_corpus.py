@@ -1,4 +1,4 @@
-"""What the voice benchmark says to the recogniser: sentences, spoken by synthetic voices made while it runs."""
+"""The material of the voice benchmark: sentences, spoken by synthetic voices made while it runs."""
 
 import asyncio
 import shutil

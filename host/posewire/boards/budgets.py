@@ -19,7 +19,7 @@ _PARTS = {
 
 @dataclass(frozen=True)
 class Part:
-    """What a part takes, in bytes: of MicroPython's heap, and of the chip's own memory."""
+    """The memory that a part takes, in bytes: of MicroPython's heap, and of the chip's own memory."""
 
     title: str
     heap: int
@@ -28,7 +28,7 @@ class Part:
 
 @dataclass(frozen=True)
 class ChipBudget:
-    """What a chip has, in bytes; budgets.toml explains each figure."""
+    """The memory of a chip, in bytes; budgets.toml explains each figure."""
 
     source: str
     first_heap: int

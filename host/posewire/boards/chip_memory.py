@@ -1,4 +1,4 @@
-"""What memory each chip has under MicroPython, and what takes of it: the table chip_memory.toml."""
+"""The memory of each chip under MicroPython, and its uses: the table chip_memory.toml."""
 
 import tomllib
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class ChipMemory:
 
     @property
     def idf_free(self) -> int:
-        """What the IDF has free for data."""
+        """The bytes that the IDF has free for data."""
         return sum(free for _, free in (*self.data, *self.shared)) + self.psram
 
 

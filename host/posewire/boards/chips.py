@@ -1,4 +1,4 @@
-"""What differs between the chips: where their image goes, which pins there are, how many I2S ports."""
+"""The differences between the chips: where their image goes, which pins there are, how many I2S ports."""
 
 from dataclasses import dataclass
 

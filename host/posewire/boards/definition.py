@@ -145,7 +145,7 @@ class BoardDefinition:
         return chip_memory(f"{self.board.chip}-psram" if "SPIRAM" in self.image.variant else self.board.chip)
 
     def device_tables(self) -> dict[str, Any]:
-        """What the firmware reads of it: the content of board.json. The rest would only take memory there."""
+        """The part that the firmware reads: the content of board.json. The rest would only take memory there."""
         identity = self.board
         tables: dict[str, Any] = {
             "board": {

@@ -105,7 +105,7 @@ def page(board: BoardDefinition) -> str:
 
 
 def _memory(board: BoardDefinition) -> str:
-    """What fits on the board, from the table of memory."""
+    """The features that fit on the board, from the table of memory."""
     memory = memory_of(board)
     if memory is None:
         return (

@@ -1,4 +1,4 @@
-"""What a board is for, and which files of the firmware that takes."""
+"""The purposes of a board, and the files of the firmware for each."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What all bridges have in common: a place in a room, a line that says how it goes, and an end."""
+"""The common part of all bridges: a place in a room, a line that says how it goes, and an end."""
 
 import argparse
 import asyncio

@@ -19,7 +19,7 @@ _WINDOW = 2.0
 
 @dataclass
 class CameraCounts:
-    """What was tracked so far. ``found``: the sets in the last picture; ``tracking_ms``: the time that it took."""
+    """The counts so far. ``found``: the sets in the last picture; ``tracking_ms``: the time that it took."""
 
     pictures: int = 0
     with_somebody: int = 0

@@ -128,7 +128,7 @@ class HostConnection:
 
     @property
     def bytes_s(self) -> float | None:
-        """What a congested way to the host carries, in bytes a second; None: more than what is sent."""
+        """The capacity of a congested way to the host, in bytes a second; None: more than what is sent."""
         return self._session.congestion.bytes_s if self._session is not None else None
 
     async def open(self) -> None:

@@ -9,7 +9,7 @@ from posewire.client.member import RoomMember, follow_members, read_member
 
 @dataclass(frozen=True)
 class RoomInfo:
-    """What the host knows of a room. Times are milliseconds since 1970.
+    """A room as the host knows it. Times are milliseconds since 1970.
 
     ``members``: those who are in it, by id, with ``joined_ms`` and ``last_active_ms``. ``version``: how often it has
     changed.

@@ -17,7 +17,7 @@ _WINDOW = 10.0
 
 @dataclass
 class StreamCount:
-    """What was received of one stream: packets, bytes, packets missing in the sequence, packets that did not decode.
+    """The counts of one stream: packets, bytes, packets missing in the sequence, packets that did not decode.
 
     ``sets``: the names of the landmark sets in it, once a packet decoded.
     """

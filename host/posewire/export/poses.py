@@ -28,7 +28,7 @@ class RecordedPose:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What of a recording is wanted; where nothing is named, everything."""
+    """The part of a recording that is wanted; where nothing is named, everything."""
 
     devices: Collection[str] = ()
     sets: Collection[str] = ()

@@ -85,7 +85,7 @@ def merge(trees: Mapping[str, ast.Module]) -> dict[str, ast.Module]:
 
 
 def _new_names(module: str, tree: ast.Module, outside: set[tuple[str, str]]) -> dict[str, str]:
-    """What the top names of a module become. Constants that nobody else uses get an underscore: they take no memory."""
+    """The new names of a module's top level. Constants that nobody else uses get an underscore: they take no memory."""
     constants = {
         statement.targets[0].id
         for statement in tree.body
@@ -125,7 +125,7 @@ def _used_outside(trees: Mapping[str, ast.Module], home: Mapping[str, str]) -> I
 
 
 def _top_names(tree: ast.Module) -> Iterator[str]:
-    """What a module itself defines at its top."""
+    """The names that a module itself defines at its top."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Global):
             yield from node.names

@@ -49,7 +49,7 @@ class BoardRepl:
         return output.decode("utf-8", "replace")
 
     def _until_end(self, timeout: float) -> bytes:
-        """What the board prints up to the end of its output, however slowly it works."""
+        """The output of the board up to the end of its output, however slowly it works."""
         data = b""
         end = time.monotonic() + timeout
         while not data.endswith(_END):

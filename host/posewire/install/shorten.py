@@ -91,7 +91,7 @@ def _names(tree: ast.AST) -> Iterator[str]:
 
 
 def _defined(tree: ast.AST) -> Iterator[str]:
-    """What a program itself gives a name: functions, classes, arguments, and everything that is assigned to."""
+    """The names that a program itself gives: functions, classes, arguments, and everything that is assigned to."""
     for node in ast.walk(tree):
         match node:
             case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()) | ast.arg(arg=name):

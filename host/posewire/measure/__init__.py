@@ -1,4 +1,4 @@
-"""What the host's monitoring and a program's monitor share: percentiles, alerts, memory and processor time, reports.
+"""The common part of the host's and a program's monitoring: percentiles, alerts, memory, processor time, reports.
 
 It measures nothing by itself: who has a value gives it.
 """

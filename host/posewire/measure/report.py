@@ -36,7 +36,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Report:
-    """What was measured from ``began`` to ``ended`` (seconds since 1970), by name.
+    """The figures from ``began`` to ``ended`` (seconds since 1970), by name.
 
     ``points``: for plots, at most 240 of each name. ``alerts``: as ``Alerts`` tells them. ``facts``: whatever else is
     worth keeping, as JSON.

@@ -1,4 +1,4 @@
-"""What is said of many values: how many, the mean, the extremes, percentiles."""
+"""A summary of many values: how many, the mean, the extremes, percentiles."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass

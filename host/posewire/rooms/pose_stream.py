@@ -1,4 +1,4 @@
-"""What a relay keeps of one pose stream: the last key or snapshot, the packets since, and who can follow."""
+"""The packets of one pose stream that are kept: the last key or snapshot, the packets since, and who can follow."""
 
 from collections.abc import Collection, Iterable, Sequence
 

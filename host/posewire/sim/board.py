@@ -317,17 +317,17 @@ class SimBoard:
 
     @property
     def state(self) -> str:
-        """What the session is doing (idle, listening, …), as the firmware last said; ``off`` before that."""
+        """The state of the session (idle, listening, …), as the firmware last said; ``off`` before that."""
         return next((str(event.value) for event in reversed(self.events) if event.name == "state"), "off")
 
     @property
     def stt(self) -> list[str]:
-        """What the host heard, turn by turn."""
+        """The texts that the host understood, turn by turn."""
         return self.values("stt")
 
     @property
     def sentences(self) -> list[str]:
-        """What the host said, sentence by sentence."""
+        """The replies of the host, sentence by sentence."""
         return self.values("sentence")
 
     @property
@@ -451,7 +451,7 @@ class SimBoard:
             )
 
     def _memory_settings(self) -> dict[str, Any] | None:
-        """What the simulated hardware needs to know of the chip's memory; None: it has no model of it."""
+        """The chip's memory for the simulated hardware; None: there is no model of it."""
         if not self._models_memory:
             return None
         memory = self.memory

@@ -26,7 +26,7 @@ _KEYRINGS = Path("/usr/share/keyrings")
 _TIMEOUT_SECONDS = 300
 _WATCH_SECONDS = 0.2
 _BYTES = 15_000_000
-"""What arrives, roughly: lists and packages."""
+"""The size of the download, roughly: lists and packages."""
 
 
 class _Archive(NamedTuple):

@@ -14,7 +14,7 @@ ACTIONS = ("reset", "half_open")
 
 @dataclass(frozen=True)
 class LinkConditions:
-    """What a link does to what passes it, in each direction.
+    """The faults of a link, in each direction.
 
     ``latency_ms``: on every byte; ``jitter_ms``: 0 to so much more, the order stays. ``kbit_s``: bandwidth, 0: no
     limit; ``buffer_bytes``: what waits for it before the sender is held up. ``stall``: nothing passes, nobody is told.

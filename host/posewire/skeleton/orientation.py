@@ -48,7 +48,7 @@ class Orientation:
     def __init__(self) -> None:
         self.rotation: Rotation = IDENTITY
         self.acceleration: Vector = (0.0, 0.0, 0.0)
-        """What moves the sensor, without gravity, in its own axes, in m/s²."""
+        """The acceleration of the sensor, without gravity, in its own axes, in m/s²."""
 
         self._bias: Vector = (0.0, 0.0, 0.0)
         self._recent: deque[tuple[float, Vector]] = deque()

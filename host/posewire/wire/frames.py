@@ -15,7 +15,7 @@ LONGEST_HEADER = _V2.size
 
 
 class FrameType(IntEnum):
-    """What a binary frame carries."""
+    """The content of a binary frame."""
 
     AUDIO = 0
     JSON = 1

@@ -181,7 +181,7 @@ def parse_listen(message: Message) -> Listen:
 
 @dataclass(frozen=True)
 class Subscription:
-    """What a member wants: kinds from everybody, and kinds from single members (by id, or by device)."""
+    """The subscription of a member: kinds from everybody, and kinds from single members (by id, or by device)."""
 
     all: frozenset[RoomKind] = frozenset()
     some: frozenset[tuple[RoomKind, int | str]] = frozenset()

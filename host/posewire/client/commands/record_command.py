@@ -88,7 +88,7 @@ async def _shown(work: Coroutine[Any, Any, None], room: str, recorded: "Recorded
 
 @dataclass
 class Recorded:
-    """What has been recorded so far.
+    """The counts of a recording so far.
 
     ``seconds``: length of the file; ``members``: devices whose frames are in it; ``losses``: how often the host went
     away; ``began``: whether there is a file.

@@ -34,7 +34,7 @@ class Congestion:
     def __init__(self, probe: Callable[[], Awaitable[object]], hold: Callable[[bool], None]) -> None:
         self.congested = False
         self.bytes_s: float | None = None
-        """What a congested way carries, in bytes a second; None: more than what is sent."""
+        """The capacity of a congested way, in bytes a second; None: more than what is sent."""
 
         self._ask = probe
         self._hold = hold

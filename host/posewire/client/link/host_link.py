@@ -1,4 +1,4 @@
-"""What a room, a state or a sender needs of its connection."""
+"""The part of a connection that a room, a state or a sender needs."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -21,7 +21,7 @@ class HostLink(Protocol):
 
     @property
     def bytes_s(self) -> float | None:
-        """What a congested way to the host carries, in bytes a second; None: more than what is sent."""
+        """The capacity of a congested way to the host, in bytes a second; None: more than what is sent."""
 
     def on(self, event: str, handler: Callable[..., Any]) -> Callable[[], None]:
         """Call a function at each event of this name; returns a function that stops that."""

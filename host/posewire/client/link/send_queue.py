@@ -12,7 +12,7 @@ from posewire.errors import QueueFullError
 
 
 class Priority(IntEnum):
-    """What goes first."""
+    """The order of sending."""
 
     CONTROL = 0
     AUDIO = 1
@@ -47,8 +47,8 @@ class SendQueue:
     def __init__(self, capacity: int = 256) -> None:
         self.capacity = capacity
         self.dropped: Counter[str] = Counter()
-        """What was not sent, by cause: ``replaced``, ``full``, ``deadline``, ``cleared``, ``lost`` (with the
-        connection)."""
+        """The messages that were not sent, by cause: ``replaced``, ``full``, ``deadline``, ``cleared``, ``lost``
+        (with the connection)."""
 
         self._lanes: dict[Priority, deque[Queued]] = {priority: deque() for priority in Priority}
         self._filled = asyncio.Event()

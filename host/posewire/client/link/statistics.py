@@ -1,4 +1,4 @@
-"""What a connection counts."""
+"""The counts of a connection."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What all senders have in common: a bounded queue, a task that lets it out, and counts."""
+"""The common part of all senders: a bounded queue, a task that lets it out, and counts."""
 
 import asyncio
 from collections import Counter, deque
@@ -17,11 +17,11 @@ _LATENCIES = 512
 
 
 class PacedSender:
-    """What all senders have in common: a bounded queue, a task that lets it out, and counts."""
+    """The common part of all senders: a bounded queue, a task that lets it out, and counts."""
 
     def __init__(self, host: HostLink, capacity: int) -> None:
         self.dropped: Counter[str] = Counter()
-        """What was not sent, by cause: ``replaced`` (by a newer one), ``full``, ``deadline``, ``away`` (the host),
+        """The messages that were not sent, by cause: ``replaced`` (by a newer one), ``full``, ``deadline``, ``away`` (the host),
         ``paused``, ``sampled`` (``every``), ``cleared``, ``lost`` (with the connection), ``closed``."""
 
         self.capacity = capacity

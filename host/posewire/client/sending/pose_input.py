@@ -1,4 +1,4 @@
-"""What a program has of a pose, as the landmark sets of the wire."""
+"""A program's pose as the landmark sets of the wire."""
 
 from collections.abc import Mapping
 from typing import Any

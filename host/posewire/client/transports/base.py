@@ -32,7 +32,7 @@ class Transport(Protocol):
 
     @property
     def close_reason(self) -> str:
-        """What the side that closed said about it."""
+        """The reason that the side which closed has given."""
 
 
 class Opener(Protocol):

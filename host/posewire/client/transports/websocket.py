@@ -59,7 +59,7 @@ class WebSocketTransport:
 
     @property
     def close_reason(self) -> str:
-        """What the side that closed said about it."""
+        """The reason that the side which closed has given."""
         return self._connection.close_reason or ""
 
 

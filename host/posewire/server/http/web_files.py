@@ -23,7 +23,7 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
-"""What is served: nothing else in the folder is."""
+"""The files that are served: nothing else in the folder is."""
 
 _POLICY = "; ".join(
     (

@@ -30,7 +30,7 @@ _interfaces = {}
 
 
 class _Air:
-    """What the antenna sees, as Python says."""
+    """The networks in reach, as Python has set them."""
 
     def __init__(self):
         # By SSID: key, whether it is there, signal strength.

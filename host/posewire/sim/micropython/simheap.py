@@ -382,7 +382,7 @@ def _overwrite(depth):
 
 
 def _seen(act):
-    """What was on the stack when a collection happened in act(): pairs of (offset, word) of 32 bits."""
+    """The words on the stack when a collection happened in act(): pairs of (offset, word) of 32 bits."""
     before = _state[_CALLS]
     try:
         act()
@@ -510,7 +510,7 @@ def idf_free_min():
 
 
 def idf_free():
-    """What the IDF has free for data."""
+    """The bytes that the IDF has free for data."""
     found = 0
     for i in range(_FREE, _FREE + _state[_REGIONS]):
         found += _state[i]
@@ -529,7 +529,7 @@ def take(i, size):
 
 
 def block(size):
-    """What a block of so many bytes takes of the IDF."""
+    """The memory that a block of so many bytes takes of the IDF."""
     step = _step(size)
     return (size + step - 1) // step * step + _HEADER
 

@@ -97,7 +97,7 @@ def take_parts(size, internal=True):
 
 
 def free_internal():
-    """What is free of the chip's own memory."""
+    """The free bytes of the chip's own memory."""
     free = 0
     for region in range(_internal):
         free += simheap.region_free(region)

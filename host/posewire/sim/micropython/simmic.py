@@ -1,4 +1,4 @@
-"""What the simulated microphone hears: a recording that Python placed on the time line, else the noise of a quiet room.
+"""The simulated microphone's sound: a recording that Python placed on the time line, else the noise of a quiet room.
 
 Like an INMP441 it gives 24 bits left-justified in a 32-bit word. A 16-bit sample s of the recording becomes the word
 s << 12, so that firmware that takes 16 bits from bit 12 on gets the recording back as it was.

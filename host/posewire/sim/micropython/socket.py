@@ -27,7 +27,7 @@ _ip = ""
 
 
 class _Address(bytes):
-    """What the built-in sockets take; by index it is what a chip's getaddrinfo gives: address and port."""
+    """The address that the built-in sockets take; by index it is what a chip's getaddrinfo gives: address and port."""
 
     def __getitem__(self, index):
         return self.pair[index]

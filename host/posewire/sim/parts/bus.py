@@ -24,7 +24,7 @@ _STOP_SECONDS = 5.0
 
 
 class Kind(IntEnum):
-    """What a record says; ``a``, ``b`` and ``c`` mean different things for each kind."""
+    """The fields of a record; ``a``, ``b`` and ``c`` mean different things for each kind."""
 
     # to the board
     PIN = 1  # port: pin, a: level 0, 1 or 2 (nothing drives it)

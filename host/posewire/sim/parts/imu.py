@@ -1,4 +1,4 @@
-"""What the simulated motion sensor feels. The registers themselves are simulated in the board's process."""
+"""The motion of the simulated sensor. The registers themselves are simulated in the board's process."""
 
 import struct
 import threading

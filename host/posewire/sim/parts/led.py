@@ -1,4 +1,4 @@
-"""What the simulated LED shows, now and before."""
+"""The light of the simulated LED, now and before."""
 
 import time
 from typing import NamedTuple

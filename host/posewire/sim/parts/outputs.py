@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Drive(NamedTuple):
-    """What a pin was set to at a ``time.monotonic()`` moment: a duty of 0 … 1 (a level is 0 or 1), a frequency or 0."""
+    """The level of a pin at a ``time.monotonic()`` moment: a duty of 0 … 1 (a level is 0 or 1), a frequency or 0."""
 
     at: float
     duty: float
@@ -25,7 +25,7 @@ class Outputs:
         return self._history.get(self._names[pin] if isinstance(pin, str) else pin, [])
 
     def duty(self, pin: int | str) -> float:
-        """What a pin is set to now, 0 … 1; 0 for a pin that was never driven."""
+        """The level of a pin now, 0 … 1; 0 for a pin that was never driven."""
         history = self.history(pin)
         return history[-1].duty if history else 0.0
 

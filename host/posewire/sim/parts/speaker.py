@@ -1,4 +1,4 @@
-"""What came out of the simulated speaker, and when, sample by sample."""
+"""The sound of the simulated speaker, and its time, sample by sample."""
 
 import threading
 import time
@@ -124,7 +124,7 @@ class Speaker:
         write_wav(Path(path), self.samples(), _RATE)
 
     def _heard(self) -> list[Segment]:
-        """What has been played by now."""
+        """The samples that have been played by now."""
         now = time.monotonic()
         with self._lock:
             parts = list(self._segments)

@@ -26,7 +26,7 @@ READY_WITHIN = 5.0
 MAX_TOOLS = 256
 """Tools that one device may list."""
 _ENVELOPE = 160
-"""What a request has besides its parameters, in bytes."""
+"""The size of a request without its parameters, in bytes."""
 
 _PROTOCOL_VERSION = "2024-11-05"
 
