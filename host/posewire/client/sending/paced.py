@@ -21,8 +21,8 @@ class PacedSender:
 
     def __init__(self, host: HostLink, capacity: int) -> None:
         self.dropped: Counter[str] = Counter()
-        """The messages that were not sent, by cause: ``replaced`` (by a newer one), ``full``, ``deadline``, ``away`` (the
-        host), ``paused``, ``sampled`` (``every``), ``cleared``, ``lost`` (with the connection), ``closed``."""
+        """The messages that were not sent, by cause: ``replaced`` (by a newer one), ``full``, ``deadline``, ``away``
+        (the host), ``paused``, ``sampled`` (``every``), ``cleared``, ``lost`` (with the connection), ``closed``."""
 
         self.capacity = capacity
         self._host = host
