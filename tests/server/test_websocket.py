@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.client import ClientProtocol
@@ -86,6 +87,8 @@ FRAMES = st.one_of(
     st.just(serialised(Frame(Opcode.BINARY, bytes(70000)))),
     st.binary(max_size=9).map(lambda data: serialised(Frame(Opcode.BINARY, data), masked=False)),
     st.sampled_from([b"\x83\x80\0\0\0\0", b"\xc2\x80\0\0\0\0", b"\x80\x80\0\0\0\0", b"\x02\x80\0\0\0\0"]),
+    # The start of what can be no frame.
+    st.sampled_from([b"\xff\xff\xff\xff", b"\x0b\xff", b"\x89\xfe", b"\x08"]),
     st.just(serialised(Frame(Opcode.CLOSE, b"\x03\xe8"))),
 )
 
@@ -127,6 +130,22 @@ async def test_any_stream_in_any_pieces(frames: list[bytes], cuts: list[int]) ->
     peer = Protocol(CLIENT)
     peer.receive_data(bytes(transport.written))
     assert (peer.close_rcvd.code if peer.close_rcvd is not None else None) == code
+    websocket.connection_lost(None)
+
+
+@pytest.mark.parametrize("start", [b"\xff", b"\xff\xff\xff\xff", b"\x83", b"\x09", b"\x89\xfe\0", b"\xc1\x80"])
+async def test_the_end_of_what_can_be_no_frame_is_not_waited_for(start: bytes) -> None:
+    received, transport = Received(), Transport()
+    websocket = WebSocket(lambda websocket, request: received, LIMIT)
+    websocket.connection_made(transport)
+    client = ClientProtocol(parse_uri("ws://test/"))
+    websocket.data_received(client.connect().serialize())
+    websocket.data_received(serialised(Frame(Opcode.TEXT, b"hi")) + start)
+    client.receive_data(bytes(transport.written))
+    assert received.messages == ["hi"]
+    assert client.close_rcvd is not None
+    assert client.close_rcvd.code == 1002
+    assert transport.ended
     websocket.connection_lost(None)
 
 

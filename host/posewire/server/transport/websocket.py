@@ -50,6 +50,9 @@ _FINAL_BINARY = 0x82
 """First byte of the frame that nearly all traffic consists of: binary, final, no extension."""
 
 _FINAL_TEXT = 0x81
+_FIRST_BYTES = frozenset({0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A})
+"""First bytes of the frames that there are: an opcode of RFC 6455, no extension, control frames in one piece."""
+
 _OPCODE = 0x0F
 _CONTROL = (Opcode.PING, Opcode.PONG)
 
@@ -350,7 +353,14 @@ class WebSocket(asyncio.Protocol):
                 self._parse(data[at:stop])
                 self._ended = self._ended or protocol.state is not OPEN
             at = stop
-        return data[at:] if at else data
+        rest = data[at:] if at else data
+        if rest and not self._ended and _breaks_protocol(rest):
+            # The end of what can be no frame is not waited for: the peer may wait for the answer.
+            self._ended = True
+            protocol.fail(PROTOCOL_ERROR, "no frame begins like this")
+            self._flush()
+            return b""
+        return rest
 
     def _receive_frame(self, frame: Frame) -> None:
         opcode = frame.opcode
@@ -434,6 +444,11 @@ class WebSocket(asyncio.Protocol):
     def _abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+
+def _breaks_protocol(start: bytes) -> bool:
+    """Whether what begins like this can be no frame: another first byte, or a long control frame."""
+    return start[0] not in _FIRST_BYTES or (start[0] >= 0x88 and len(start) > 1 and start[1] & 0x7F > 125)
 
 
 def _untie(protocol: WebSocketProtocol) -> None:
