@@ -28,5 +28,8 @@ def test_a_board_runs(name: str, imu: str | None) -> None:
         if imu is not None:
             board.wait(lambda: board.snapshot()["imu"]["samples"] > 3, what="the motion sensor")
             assert board.snapshot()["imu"]["chip"] == imu
-        assert board.errors == []
+        # A plain ESP32 has no room for two sources of motion; which one it leaves out it says by name.
+        left_out = {"keypoints"} if name == "esp32-devkit" else set()
+        assert set(board.snapshot()["left_out"]) == left_out
+        assert len(board.errors) == len(left_out)
         assert host.of_type("hello")[0]["device"]["board"] == name

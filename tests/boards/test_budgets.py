@@ -29,7 +29,7 @@ def test_tls_leaves_room_for_one_source_of_motion() -> None:
 
 
 def test_what_the_board_is_told() -> None:
-    assert set(needs(DEVKIT)) == {"pose", "imu", "keypoints", "voice"}
+    assert set(needs(DEVKIT)) == {"pose", "imu", "keypoints", "voice", "follow"}
     assert needs(DEVKIT)["imu"] == [4500 + 9000, 12000]
     assert needs(S3) == {}
     assert memory_of(S3) is None

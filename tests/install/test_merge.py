@@ -122,8 +122,12 @@ def test_what_a_small_board_gets_runs(profile: str) -> None:
     paths = {file.path for file in firmware_files(firmware_folder(), find_interpreter().mpy, profile)}
     assert "posewire_fw/link.mpy" not in paths
     room = "studio" if profile == "motion" else None
+    one_source = {"pose": {"keypoints": False}}
     # A plain ESP32 with its memory, as it was measured; the simulator runs what deploy puts on it.
-    with SmallHost() as host, SimBoard(host.url, board="esp32-devkit", room=room, profile=profile) as board:
+    with (
+        SmallHost() as host,
+        SimBoard(host.url, board="esp32-devkit", room=room, profile=profile, config=one_source) as board,
+    ):
         board.wait_connected(timeout=20)
         if profile == "motion":
             board.wait(lambda: board.snapshot()["sent"]["pose"] > 20, what="poses")

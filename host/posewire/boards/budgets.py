@@ -74,14 +74,22 @@ def memory_of(board: BoardDefinition) -> ChipBudget | None:
 
 
 def needs(board: BoardDefinition) -> dict[str, list[int]]:
-    """Return what must be free before a part is opened, [heap, chip's memory] with the reserve, for board.json."""
-    if memory_of(board) is None:
-        return {}
+    """Return what must be free before a part is opened, as ``needs_of_chip``, for board.json."""
+    return {} if memory_of(board) is None else needs_of_chip(board.board.chip)
+
+
+def needs_of_chip(chip: str) -> dict[str, list[int]]:
+    """Return what must be free before a part is opened on a chip without PSRAM: [heap, chip's memory] with the reserve.
+
+    Empty where the chip was not measured.
+    """
     table = load_budgets()
+    if chip not in table.chips:
+        return {}
     return {
         name: [part.heap + table.reserve_heap, part.chip + table.reserve_chip]
         for name, part in table.parts.items()
-        if name not in ("base", "tools", "follow")
+        if name not in ("base", "tools")
     }
 
 

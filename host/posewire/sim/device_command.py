@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any, NamedTuple, TextIO
 
 from posewire.boards.chip_memory import chip_memories
+from posewire.boards.profiles import PROFILES
 from posewire.errors import SimulatorError
 from posewire.host_address import add_host_arguments, websocket_url
 from posewire.sim.board import DEVICE_ID, LEAST_HEAP, Event, SimBoard, line_level
@@ -91,6 +92,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="whose memory it has (default: that of the board; of the simulator's own board: esp32)",
     )
     add(
+        "--profile",
+        choices=PROFILES,
+        help="what its firmware is for (default: that of the board; motion where the chip cannot hold it all)",
+    )
+    add(
         "--word-bits",
         type=int,
         choices=(32, 64),
@@ -154,6 +160,7 @@ def _report(
         room=args.room or None,
         board=args.board,
         chip=args.chip,
+        profile=args.profile,
         heap=args.heap,
         word_bits=args.word_bits,
         audio_format=args.format,
@@ -164,6 +171,12 @@ def _report(
         on_line=story.line,
         on_event=story.event,
     )
+    if board.profile == "motion" and (args.mic is not None or args.speaker is not None or presses):
+        board.close()
+        raise SimulatorError(
+            f"this board's firmware is for motion, because the chip {board.memory.name} has no room for motion and "
+            "voice together: --mic, --speaker and --press want --chip esp32s3-psram"
+        )
     status = 0
     story.board = board
     story.tell(f"the board is {device_id}")
