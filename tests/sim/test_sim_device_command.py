@@ -6,6 +6,7 @@ import os
 import signal
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,11 +164,18 @@ def test_addresses_are_looked_at_first(capsys: pytest.CaptureFixture[str], wrong
     assert wrong[1] in capsys.readouterr().err
 
 
-def test_sigterm_ends_the_run_in_order(run: Run) -> None:
-    timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGTERM))
-    timer.start()
+def test_sigterm_ends_the_run_in_order(run: Run, host: SmallHost) -> None:
+    def end_when_it_is_there() -> None:
+        until = time.monotonic() + 30
+        while not host.of_type("hello") and time.monotonic() < until:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    ending = threading.Thread(target=end_when_it_is_there)
+    ending.start()
     status, report, story = run("--no-imu")
-    timer.join()
+    ending.join()
     assert status == 0
     assert report["connected"] is True
     assert "stopped" in story
