@@ -112,6 +112,11 @@ class ChildProcess:
             finally:
                 self._transport.close()
 
+    def terminate(self) -> None:
+        """Ask the program to end, without waiting."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+
     def kill(self) -> None:
         """Kill the program and everything in its session, without waiting."""
         with contextlib.suppress(ProcessLookupError, PermissionError):

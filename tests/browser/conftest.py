@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from browser.chromium import ARGUMENTS, UnavailableError, find_chromium
 from client.conftest import Link
 from posewire.server.host import Host
 from support.hosts import running, settings
+
+# A loaded machine may be slow.
+expect.set_options(timeout=30_000)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -128,6 +128,7 @@ class Host:
             raise
         if self._gateway is not None:
             self._gateway.start()
+        self._services.log_tail.start()
         self._services.tools.start()
         self._services.push.start()
         self._services.health = _health_monitor(self._services)
@@ -247,6 +248,7 @@ class Host:
         if self._services.health is not None:
             await self._services.health.webhook.close()
         await self._services.push.close()
+        await self._services.sim_boards.close()
         if self._announcing is not None:
             self._announcing.cancel()
         registry = self._services.registry
@@ -272,6 +274,7 @@ class Host:
                 await self._stop_plugin(plugin, hook)
         await asyncio.to_thread(self._services.store.close)
         self._log.info("stopped", **self._services.counters)
+        self._services.log_tail.stop()
 
     async def _load_sessions(self) -> None:
         try:
@@ -332,6 +335,7 @@ async def run_host(config: Config) -> bool:
     show(f"posewire: ready on {first}")
     for url in others:
         show(f"posewire: also as {url}")
+    show(f"posewire: its page is {first.replace('ws', 'http', 1).replace(PATH, '/')}")
     await stop.wait()
     await host.stop("the host restarts" if again else "the host is shutting down")
     return again

@@ -16,14 +16,17 @@ from posewire.server.connection.resumption import SessionResumption
 from posewire.server.control import HostControl
 from posewire.server.host_tools import HostTools
 from posewire.server.monitoring.health import HealthMonitor
+from posewire.server.monitoring.log_tail import LogTail
 from posewire.server.monitoring.metrics import Metrics
 from posewire.server.monitoring.tracing import Tracing
 from posewire.server.push.service import Push
 from posewire.server.rate_limit import FailureLimit
 from posewire.server.settings import Settings
+from posewire.server.sim_boards import SimBoards
 from posewire.server.state.board_reports import BoardReports
 from posewire.server.state.cache_registry import Caches
 from posewire.server.state.shared_states import HOST, StateDirectory
+from posewire.server.state.turn_log import TurnLog
 from posewire.server.state.voiceprints import Voiceprints
 from posewire.store import Store
 from posewire.update.service import UpdateService
@@ -56,6 +59,9 @@ class Services:
     failures: FailureLimit = field(default_factory=FailureLimit)
     rooms: RoomDirectory = field(init=False)
     reports: BoardReports = field(default_factory=BoardReports)
+    turns: TurnLog = field(default_factory=TurnLog)
+    log_tail: LogTail = field(default_factory=LogTail)
+    sim_boards: SimBoards = field(default_factory=SimBoards)
     caches: Caches = field(default_factory=Caches)
     metrics: Metrics = field(default_factory=Metrics)
     health: HealthMonitor | None = None

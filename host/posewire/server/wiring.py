@@ -48,7 +48,9 @@ def connection_context(services: Services) -> ConnectionContext:
     voices, encoding, voice = None, SpeechEncoding(), services.settings.voice
     if services.assistant is not None and voice is not None and not services.settings.upstream.wanted:
         note_turn = _turn_recorder(services)
-        voices = VoiceSessions(services.assistant, services.voiceprints, note_turn, encoding, voice.burst)
+        voices = VoiceSessions(
+            services.assistant, services.voiceprints, note_turn, encoding, voice.burst, services.turns
+        )
     return ConnectionContext(
         settings=settings,
         check_principal=lambda principal: services.authenticator.again(principal),
@@ -92,6 +94,7 @@ def session_store(services: Services) -> SessionStore:
 def _turn_recorder(services: Services) -> Callable[[TurnReport, str, str], None]:
     def record(report: TurnReport, device_id: str, session_id: str) -> None:
         services.metrics.record_turn(report.stages)
+        services.turns.note_end(device_id, report)
         if services.tracing is not None:
             services.tracing.turn(report, device_id, session_id)
 

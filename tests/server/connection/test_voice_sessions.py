@@ -7,6 +7,7 @@ import pytest_asyncio
 
 from posewire.server.connection.voice_sessions import VoiceSessions
 from posewire.server.speech_encoding import SpeechEncoding
+from posewire.server.state.turn_log import TurnLog
 from posewire.voice.assistant import Assistant
 from posewire.voice.output import TurnReport
 from posewire.voice.settings import VoiceSettings
@@ -31,11 +32,15 @@ async def answered(wire: Wire, text: str) -> list[str]:
 
 async def test_a_session_speaks_to_its_peer_and_its_turns_are_noted(assistant: Assistant) -> None:
     turns: list[tuple[TurnReport, str, str]] = []
-    parts = Parts(voices=VoiceSessions(assistant, None, lambda *turn: turns.append(turn), SpeechEncoding(), 5))
+    log = TurnLog()
+    parts = Parts(voices=VoiceSessions(assistant, None, lambda *turn: turns.append(turn), SpeechEncoding(), 5, log))
     wire = parts.greeted("kitchen")
     assert await answered(wire, "what time is it") != []
     ((report, device, session),) = turns
     assert (report.outcome, device, session) == ("answered", "kitchen", wire.handler.session_id)
+    (noted,) = log.of("kitchen")
+    assert noted["heard"] == "what time is it"
+    assert noted["said"]
     await parts.close()
 
 
@@ -43,7 +48,7 @@ async def test_a_session_speaks_to_its_peer_and_its_turns_are_noted(assistant: A
 async def test_the_end_of_a_conversation_ends_the_connection_of_a_stock_device_only(
     assistant: Assistant, board: str, code: int | None
 ) -> None:
-    parts = Parts(voices=VoiceSessions(assistant, None, lambda *turn: None, SpeechEncoding(), 5))
+    parts = Parts(voices=VoiceSessions(assistant, None, lambda *turn: None, SpeechEncoding(), 5, TurnLog()))
     wire = parts.greeted(device={"board": board})
     await answered(wire, "goodbye")
     assert wire.close_code == code

@@ -6,11 +6,13 @@ from posewire.server.connection.peer import Peer
 from posewire.server.connection.voice.downlink import AudioDownlink
 from posewire.server.connection.voice.voice_output import ConnectionVoiceOut
 from posewire.server.speech_encoding import SpeechEncoding
+from posewire.server.state.turn_log import NotedTools, TurnLog
 from posewire.voice.assistant import Assistant
 from posewire.voice.output import TurnReport
 from posewire.voice.session import VoiceMemory, VoiceSession
 from posewire.voice.voiceprint.identify import VoiceIdentifier
 from posewire.wire.close_codes import NORMAL
+from posewire.wire.messages import Message
 
 NoteTurn = Callable[[TurnReport, str, str], None]
 """Records the report of a turn of a device (id) in a session (id)."""
@@ -19,7 +21,8 @@ NoteTurn = Callable[[TurnReport, str, str], None]
 class VoiceSessions:
     """Makes the voice session of a peer.
 
-    ``identifier`` tells the dialogue who speaks; None: it is not told. ``burst``: as ``AudioDownlink``.
+    ``identifier`` tells the dialogue who speaks; None: it is not told. ``burst``: as ``AudioDownlink``. ``turns``:
+    where what is heard, done and said is kept for the page.
     """
 
     def __init__(
@@ -29,12 +32,14 @@ class VoiceSessions:
         note_turn: NoteTurn,
         encoding: SpeechEncoding,
         burst: int,
+        turns: TurnLog,
     ) -> None:
         self._assistant = assistant
         self._identifier = identifier
         self._note_turn = note_turn
         self._encoding = encoding
         self._burst = burst
+        self._turns = turns
 
     def prepare(self) -> None:
         """Prepare what the first speaker would have to wait for."""
@@ -42,7 +47,11 @@ class VoiceSessions:
 
     def make(self, peer: Peer, memory: VoiceMemory | None) -> VoiceSession:
         """Make a session that speaks to a peer and goes on with an earlier session's memory."""
-        note_turn = self._note_turn
+        note_turn, turns = self._note_turn, self._turns
+
+        def send(message: Message) -> None:
+            turns.note_sent(peer.device_id, message)
+            peer.send(message)
 
         def end_conversation() -> None:
             # A stock device would listen again after each reply: only the end of its connection stops it. A board with
@@ -52,13 +61,13 @@ class VoiceSessions:
 
         return self._assistant.session(
             ConnectionVoiceOut(
-                peer.send,
+                send,
                 AudioDownlink(peer.audio, peer.send_audio, self._encoding, self._burst),
                 peer.log,
                 end_conversation,
                 lambda report: note_turn(report, peer.device_id, peer.session_id),
             ),
-            peer.all_tools,
+            NotedTools(peer.all_tools, turns, peer.device_id),
             device_name=peer.device_id,
             identifier=self._identifier,
             memory=memory,

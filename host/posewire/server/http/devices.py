@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse
 
 from posewire.errors import WireError
 from posewire.server.connection.peer import Peer
-from posewire.server.http.request import READ, authorize, device_id, services
+from posewire.server.http.request import ACT, READ, authorize, device_id, services
 from posewire.server.services import Services
 
 
@@ -26,6 +26,23 @@ async def show_device(request: Request) -> JSONResponse:
     if here.registry.device(device) is None and device not in here.identities.known():
         raise WireError(f"the device {device[:64]} is neither connected nor paired", "not_found")
     return JSONResponse(_describe(here, device))
+
+
+async def list_turns(request: Request) -> JSONResponse:
+    """Answer the last turns of a device's conversation, oldest first: what was heard, done, said, and how long it took.
+
+    Who may only look sees that there were turns, and their times: the words are for those who may act.
+    """
+    principal = authorize(request, READ)
+    turns = services(request).turns.of(device_id(request))
+    if not principal.allows(ACT):
+        turns = [{**turn, "heard": None, "said": [], "calls": []} for turn in turns]
+    return JSONResponse({"turns": turns, "budget_ms": _budget(services(request))})
+
+
+def _budget(here: Services) -> float | None:
+    voice = here.settings.voice
+    return voice.latency_budget_ms if voice is not None else None
 
 
 def find_connection(request: Request) -> Peer:
@@ -61,6 +78,8 @@ def _session(peer: Peer) -> dict[str, Any]:
         "board": hello.board if hello else "",
         "firmware": hello.firmware if hello else "",
         "updatable": bool(hello and hello.update),
+        "room": peer.room_name,
+        "audio": peer.audio.format,
         "voice": peer.voice.state,
         "tools": len(peer.tools.available()),
     }

@@ -4,14 +4,16 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Route
 
-from posewire.server.http.devices import list_devices, show_device
+from posewire.server.http.devices import list_devices, list_turns, show_device
 from posewire.server.http.ota import activate, allow_pages, check_version
 from posewire.server.http.pairing import pair_device, revoke_pairing
 from posewire.server.http.request import sender
 from posewire.server.http.room_links import make_room_link
+from posewire.server.http.rooms import list_rooms
 from posewire.server.http.sign_in import show_session, sign_in, sign_out
+from posewire.server.http.sim_boards import list_sim_boards, start_sim_board, stop_sim_board
 from posewire.server.http.speech import ask, say
-from posewire.server.http.status import alerts, metrics, ready, statistics
+from posewire.server.http.status import alerts, history, log_tail, metrics, ready, statistics
 from posewire.server.http.tools import call_tool, list_tools
 from posewire.server.http.updates import list_images, show_update, start_update
 from posewire.server.http.voiceprints import enrol_next, enrol_recording, erase_voiceprint, list_voiceprints
@@ -33,7 +35,9 @@ async def websocket_here(request: Request) -> PlainTextResponse:
 
 
 ROUTES: tuple[BaseRoute, ...] = (
-    Route("/", websocket_here),
+    Route("/", web_files("page", index="index.html")),
+    Route("/page/{path:path}", web_files("page")),
+    Route("/vendor/{path:path}", web_files("vendor")),
     Route("/posewire/v1/", websocket_here),
     Route("/xiaozhi/v1/", websocket_here),
     Route("/posewire/v1/client/{path:path}", web_files("client")),
@@ -49,8 +53,14 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/api/session", show_session),
     Route("/api/session", sign_in, methods=["POST"]),
     Route("/api/session", sign_out, methods=["DELETE"]),
+    Route("/api/rooms", list_rooms),
     Route("/api/rooms/{room}/links", make_room_link, methods=["POST"]),
     Route("/api/statistics", statistics),
+    Route("/api/history", history),
+    Route("/api/log", log_tail),
+    Route("/api/sim-boards", list_sim_boards),
+    Route("/api/sim-boards", start_sim_board, methods=["POST"]),
+    Route("/api/sim-boards/{number:int}", stop_sim_board, methods=["DELETE"]),
     Route("/api/images", list_images),
     Route("/api/devices", list_devices),
     Route("/api/devices", pair_device, methods=["POST"]),
@@ -62,6 +72,7 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/api/devices/{device}/tools/{tool}", call_tool, methods=["POST"]),
     Route("/api/devices/{device}/say", say, methods=["POST"]),
     Route("/api/devices/{device}/ask", ask, methods=["POST"]),
+    Route("/api/devices/{device}/turns", list_turns),
     Route("/api/devices/{device}/enrol", enrol_next, methods=["POST"]),
     Route("/api/voiceprints", list_voiceprints),
     Route("/api/voiceprints/{name}", enrol_recording, methods=["POST"]),

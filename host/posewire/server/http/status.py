@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from posewire.server.http.prometheus import exposition
-from posewire.server.http.request import READ, authorize, services
+from posewire.server.http.request import ACT, READ, authorize, services
 
 _STALLED = 1.0
 """Seconds of lag of the event loop with which the host is not ready."""
@@ -38,6 +38,29 @@ async def alerts(request: Request) -> JSONResponse:
     if health is None:
         return JSONResponse({"active": [], "history": []})
     return JSONResponse({"active": health.alerts.active(), "history": list(health.alerts.history)})
+
+
+async def history(request: Request) -> JSONResponse:
+    """Answer the values of the last hour: ``names``, and ``samples`` as ``[unix seconds, value, …]``; ``?after=``."""
+    authorize(request, READ)
+    health = services(request).health
+    if health is None:
+        return JSONResponse({"names": [], "samples": []})
+    return JSONResponse(health.history.since(_number(request, "after")))
+
+
+async def log_tail(request: Request) -> JSONResponse:
+    """Answer the last lines of the host's log; ``?after=`` the number of the last line that is known."""
+    # The log has what people say: it is not for everybody who may look.
+    authorize(request, ACT)
+    return JSONResponse({"lines": services(request).log_tail.since(int(_number(request, "after")))})
+
+
+def _number(request: Request, name: str) -> float:
+    try:
+        return float(request.query_params.get(name) or 0)
+    except ValueError:
+        return 0.0
 
 
 async def statistics(request: Request) -> JSONResponse:

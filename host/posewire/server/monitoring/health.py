@@ -13,6 +13,7 @@ from posewire.measure.process_stats import cpu_seconds, open_files, resident_byt
 from posewire.rooms.directory import RoomDirectory
 from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.monitoring.alerts import Webhook, rules
+from posewire.server.monitoring.history import History
 from posewire.server.monitoring.metrics import Metrics
 from posewire.server.monitoring.settings import AlertSettings
 from posewire.server.scheduler import Job
@@ -53,6 +54,8 @@ class HealthMonitor:
         self._log = EventLog()
         self.webhook = Webhook(settings().webhook, self._count)
         self.alerts = Alerts(rules(settings()), settings().hold, self._deliver)
+        self.history = History()
+        self._checked = (time.monotonic(), dict(counters))
         self.recent_lag = 0.0
         """Seconds by which the event loop was late last."""
 
@@ -92,7 +95,27 @@ class HealthMonitor:
         settings = self._settings()
         self.alerts.rules, self.alerts.hold = tuple(rules(settings)), settings.hold
         self.webhook.url = settings.webhook
-        self.alerts.check(self.values(now), now, time.time())
+        values = self.values(now)
+        self.alerts.check(values, now, time.time())
+        self.history.add(time.time(), {**values, **self._gauges(now)})
+
+    def _gauges(self, now: float) -> dict[str, float]:
+        """Return what only the history has: rates since the last check, and how much there is of what."""
+        passed, before, self._checked = max(now - self._checked[0], 1e-6), self._checked[1], (now, dict(self._counters))
+
+        def rate(*names: str) -> float:
+            return sum(self._counters[name] - before.get(name, 0) for name in names) / passed
+
+        return {
+            "memory_mb": self._metrics.resident / 2**20,
+            "connections": self._registry.open,
+            "rooms": len(self._rooms.rooms),
+            "pose_in": rate("pose_in"),
+            "pose_out": rate("pose_out"),
+            "audio_in": rate("audio_in"),
+            "dropped": rate("pose_dropped", "audio_dropped"),
+            "queued_bytes": max((peer.queued_bytes for peer in self._registry), default=0),
+        }
 
     def values(self, now: float) -> dict[str, float]:
         """Return the values for the alert rules, by rule name, since the last call."""

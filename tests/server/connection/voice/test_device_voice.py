@@ -11,6 +11,7 @@ from posewire.errors import FrameError
 from posewire.server.connection.voice.device_voice import DeviceVoice
 from posewire.server.connection.voice_sessions import VoiceSessions
 from posewire.server.speech_encoding import SpeechEncoding
+from posewire.server.state.turn_log import TurnLog
 from posewire.voice.assistant import Assistant
 from posewire.voice.settings import VoiceSettings
 from posewire.wire.frames import FrameType
@@ -33,7 +34,7 @@ class Counted(VoiceSessions):
 @pytest_asyncio.fixture
 async def voices() -> AsyncIterator[Counted]:
     assistant = Assistant.create(VoiceSettings(tts="none"))
-    yield Counted(assistant, None, lambda report, device, session: None, SpeechEncoding(), 5)
+    yield Counted(assistant, None, lambda report, device, session: None, SpeechEncoding(), 5, TurnLog())
     await assistant.close()
 
 

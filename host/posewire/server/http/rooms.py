@@ -1,0 +1,43 @@
+"""``/api/rooms``: the rooms, who is in them, and what is published there."""
+
+from time import monotonic
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from posewire.rooms.member import Member
+from posewire.rooms.room import Room
+from posewire.server.http.request import READ, authorize, services
+
+_WINDOW = 2.0
+"""Seconds over which rates are taken."""
+
+
+async def list_rooms(request: Request) -> JSONResponse:
+    """Answer the rooms with their members and what each publishes and misses."""
+    authorize(request, READ)
+    now = monotonic()
+    rooms = services(request).rooms.rooms.values()
+    return JSONResponse({"rooms": [_describe(room, now) for room in rooms]})
+
+
+def _describe(room: Room, now: float) -> dict[str, Any]:
+    members = [
+        {**member.describe(), "rates": _rates(member, now), "dropped": dict(member.dropped)}
+        for member in room.members.values()
+    ]
+    return {"room": room.name, "locked": room.locked, "members": members}
+
+
+def _rates(member: Member, now: float) -> dict[str, dict[str, float]]:
+    frames = member.last_frames
+    window = _WINDOW
+    if frames and len(frames) == frames.maxlen:
+        # Older frames of the window may have been pushed out.
+        window = max(min(window, now - frames[0][0]), 1e-3)
+    rates: dict[str, dict[str, float]] = {}
+    for kind in sorted(member.publish):
+        sizes = [len(payload) for at, of_kind, payload in frames if of_kind == kind and now - at <= window]
+        rates[kind] = {"fps": round(len(sizes) / window, 1), "kbit_s": round(sum(sizes) * 8 / 1000 / window, 1)}
+    return rates

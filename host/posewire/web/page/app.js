@@ -1,0 +1,143 @@
+/** The page: who is there, which view, and what is the same in all of them. */
+
+import { html, render, useCallback, useEffect, useState } from "/vendor/htm-preact.js";
+import { ask } from "./api.js";
+import { goLive, useHost } from "./live.js";
+import { currentLanguage, languages, t, useLanguage } from "./text.js";
+import { Devices } from "./views/devices.js";
+import { Health } from "./views/health.js";
+import { NewBoard } from "./views/new_board.js";
+import { Rooms } from "./views/rooms.js";
+import { SignIn } from "./views/sign_in.js";
+import { Talk } from "./views/talk.js";
+
+const VIEWS = [
+  { path: "devices", name: "Devices", view: Devices },
+  { path: "rooms", name: "Rooms", view: Rooms },
+  { path: "talk", name: "Talk", view: Talk },
+  { path: "health", name: "Health", view: Health },
+  { path: "new", name: "New board", view: NewBoard },
+];
+
+/** The view and its parts, as the address says: `#/rooms/studio`. */
+function readAddress() {
+  const [path, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  return { path, rest };
+}
+
+function useAddress() {
+  const [address, setAddress] = useState(readAddress);
+  useEffect(() => {
+    const changed = () => setAddress(readAddress());
+    addEventListener("hashchange", changed);
+    return () => removeEventListener("hashchange", changed);
+  }, []);
+  return address;
+}
+
+/** The light or dark look: what the system has, unless the person wants another. */
+function useTheme() {
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const [wanted, setWanted] = useState(localStorage.getItem("theme"));
+  const [dark, setDark] = useState(system.matches);
+  useEffect(() => {
+    const changed = () => setDark(system.matches);
+    system.addEventListener("change", changed);
+    return () => system.removeEventListener("change", changed);
+  }, []);
+  const theme = wanted ?? (dark ? "dark" : "light");
+  document.documentElement.dataset.theme = theme;
+  const flip = () => {
+    const next = theme === "dark" ? "light" : "dark";
+    localStorage.setItem("theme", next);
+    setWanted(next);
+  };
+  return { theme, flip };
+}
+
+/** May somebody with these scopes do that? As the host decides it, for what has no name. */
+const allows = (scopes, need) =>
+  scopes.some((scope) => new RegExp(`^${scope.split(":")[0].replace(/[.]/g, "\\.").replace(/[*]/g, ".*")}$`).test(need));
+
+function Presence() {
+  const { host, state } = useHost();
+  const words = { connected: t("live"), closed: t("not connected"), reconnecting: t("coming back…"), connecting: t("connecting…"), new: t("connecting…") };
+  const round = host?.status().roundTripMs;
+  return html`<span class=${`state ${state === "connected" ? "good" : "warn"}`} role="status">${words[state]}${state === "connected" && round ? html`<span class="wide faint"> ${Math.round(round)} ms</span>` : ""}</span>`;
+}
+
+function App({ session, onSession }) {
+  const { path, rest } = useAddress();
+  const { theme, flip } = useTheme();
+  const [, redraw] = useState(0);
+  const looker = session?.scopes.length > 0 && session.scopes.every((scope) => scope.startsWith("room.watch"));
+  const views = looker ? VIEWS.filter((view) => view.path === "rooms") : VIEWS;
+  const view = views.find((known) => known.path === path) ?? views[0];
+  const may = useCallback((need) => allows(session?.scopes ?? [], need), [session]);
+  useEffect(() => {
+    document.title = session ? `${t(view.name)} · Posewire` : "Posewire";
+  });
+  const speak = async (event) => {
+    await useLanguage(event.target.value);
+    redraw((n) => n + 1);
+  };
+  const leave = async () => {
+    await ask("/api/session", { method: "DELETE" });
+    location.reload();
+  };
+  return html`
+    <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), document.getElementById("main").focus())}>${t("To the content")}</a>
+    <header class="top">
+      <span class="brand"><img src="/page/icon.svg" width="24" height="24" alt="" />Posewire</span>
+      <nav aria-label=${t("Views")}>${session && views.map((each) => html`<a href=${`#/${each.path}`} aria-current=${each === view ? "page" : undefined}>${t(each.name)}</a>`)}</nav>
+      <div class="tools">
+        ${session && html`<${Presence} />`}
+        <label><span class="visually-hidden">${t("Language")}</span>
+          <select value=${currentLanguage()} onChange=${speak}>${languages.map(([code, name]) => html`<option value=${code} selected=${code === currentLanguage()}>${name}</option>`)}</select></label>
+        <button onClick=${flip} aria-label=${theme === "dark" ? t("Light look") : t("Dark look")}>${theme === "dark" ? "☀" : "☾"}</button>
+        ${session?.authentication && html`<button onClick=${leave}>${t("Sign out")}</button>`}
+      </div>
+    </header>
+    <main id="main" tabindex="-1">
+      ${session
+        ? html`<${view.view} rest=${rest} may=${may} session=${session} looker=${looker} />`
+        : html`<${SignIn} onSession=${onSession} />`}
+    </main>`;
+}
+
+/** Take the token out of a link to a room (`#link=…&room=…`), so that it is in no history and no picture of the screen. */
+async function followLink() {
+  const link = new URLSearchParams(location.hash.replace(/^#/, ""));
+  const token = link.get("link");
+  if (!token) return;
+  history.replaceState(null, "", `#/rooms/${encodeURIComponent(link.get("room") ?? "")}`);
+  await ask("/api/session", { body: { token } }).catch(() => {});
+}
+
+async function start() {
+  await Promise.all([useLanguage(), followLink()]);
+  const root = document.getElementById("app");
+  root.replaceChildren();
+  let live = false;
+  /** @param {any} session */
+  const show = (session) => {
+    if (session && !live) {
+      live = true;
+      goLive();
+    }
+    render(html`<${App} session=${session} onSession=${show} />`, root);
+  };
+  for (;;) {
+    try {
+      show(await ask("/api/session"));
+      return;
+    } catch (error) {
+      if (error.status === 401 || error.status === 403) return show(null);
+      root.textContent = t("The host does not answer; trying again…");
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+      root.replaceChildren();
+    }
+  }
+}
+
+start();

@@ -1,0 +1,37 @@
+/** The page's texts. English is in the code; each other language is one file, from the English text to its own. */
+
+/** @type {Record<string, () => Promise<{default: Record<string, string>}>>} */
+const LANGUAGES = { zh: () => import("./text/zh.js") };
+const NAMES = { en: "English", zh: "中文" };
+
+let language = "en";
+/** @type {Record<string, string>} */
+let texts = {};
+
+/** The languages that there are, by their codes. */
+export const languages = Object.entries(NAMES);
+
+/** The language in use. */
+export const currentLanguage = () => language;
+
+/**
+ * Use a language; unless given, the one that was used before, or the browser's.
+ * @param {string} [wanted]
+ */
+export async function useLanguage(wanted) {
+  const asked = [wanted, localStorage.getItem("language"), ...navigator.languages].map((name) => name?.split("-")[0]);
+  language = asked.find((name) => name && name in NAMES) ?? "en";
+  if (wanted) localStorage.setItem("language", language);
+  texts = language in LANGUAGES ? (await LANGUAGES[language]()).default : {};
+  document.documentElement.lang = language;
+}
+
+/**
+ * Return a text in the language in use; `{name}` stands for a value.
+ * @param {string} english
+ * @param {Record<string, string | number>} [values]
+ */
+export function t(english, values = {}) {
+  const text = texts[english] ?? english;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
+}

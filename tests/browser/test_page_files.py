@@ -1,0 +1,29 @@
+"""The page's files by themselves: a text in every language, a licence of every library."""
+
+import re
+
+from riscv.machine import ROOT
+
+WEB = ROOT / "host/posewire/web"
+
+
+def test_every_text_is_there_in_every_language() -> None:
+    sources = [*(WEB / "page").glob("*.js"), *(WEB / "page/views").glob("*.js")]
+    used = {
+        text.encode().decode("unicode_escape").encode("latin-1").decode()
+        for source in sources
+        for text in re.findall(r'\bt\(\s*"((?:[^"\\]|\\.)*)"', source.read_text())
+    }
+    for file in (WEB / "page/text").glob("*.js"):
+        texts = dict(re.findall(r'^  "((?:[^"\\]|\\.)*)": "((?:[^"\\]|\\.)*)",$', file.read_text(), re.MULTILINE))
+        assert sorted(used - texts.keys()) == []
+        for english, text in texts.items():
+            assert sorted(re.findall(r"\{\w+\}", english)) == sorted(re.findall(r"\{\w+\}", text)), english
+
+
+def test_vendored_libraries_name_their_licences() -> None:
+    folder = WEB / "vendor"
+    assert {file.stem for file in folder.glob("*.LICENSE.txt")} == {"uplot.LICENSE", "htm.LICENSE", "preact.LICENSE"}
+    listed = (folder / "README.txt").read_text()
+    for file in folder.glob("*.[jc]s*"):
+        assert file.name in listed
