@@ -54,8 +54,8 @@ class Watched:
         page.on("request", lambda request: self.origins.add("/".join(request.url.split("/")[:3])))
 
     def _note(self, kind: str, text: str) -> None:
-        # Chromium reports each attempt to reach a host that is away.
-        if kind == "error" and not text.startswith("WebSocket connection to"):
+        # Chromium reports each attempt to reach a host that is away, or that the page broke off itself.
+        if kind == "error" and not text.startswith(("WebSocket connection to", "Failed to load resource: net::")):
             self.errors.append(text)
 
 

@@ -19,6 +19,7 @@ class History:
 
     def add(self, at: float, values: Mapping[str, float]) -> None:
         """Add the values of a moment (unix seconds)."""
+        at = round(at, 1)
         self._names += [name for name in values if name not in self._names]
         if not self._samples or at - self._samples[-1][0] >= _EVERY:
             self._samples.append((at, dict(values)))
@@ -29,7 +30,7 @@ class History:
 
     def since(self, after: float) -> dict[str, Any]:
         """Return the samples after a moment, for JSON."""
-        rows = [[round(at, 1), *map(values.get, self._names)] for at, values in self._samples if at > after]
+        rows = [[at, *map(values.get, self._names)] for at, values in self._samples if at > after]
         return {"names": self._names, "samples": [[_short(value) for value in row] for row in rows]}
 
 
