@@ -69,13 +69,9 @@ async def test_a_set_is_a_stream(host: Host, bridge: LslBridge) -> None:
 async def test_messages_are_markers(host: Host, bridge: LslBridge) -> None:
     stream = await inlet("source_id='posewire:studio:messages'")
     async with member(host, "stage") as room:
-
-        def read() -> bool:
-            room.post({"scene": 4})
-            sample, _ = stream.pull_sample(0.0)
-            return sample is not None and json.loads(sample[0]) == {"device": "stage", "message": {"scene": 4}}
-
-        await eventually(read)
+        assert await room.send({"scene": 4}) == 1
+        sample, _ = await asyncio.to_thread(stream.pull_sample, 10.0)
+    assert json.loads(sample[0]) == {"device": "stage", "message": {"scene": 4}}
 
 
 def test_channels_have_names() -> None:

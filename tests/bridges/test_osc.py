@@ -1,6 +1,7 @@
 """A room and a program that speaks OSC: what one says, the other hears, over real sockets."""
 
 import asyncio
+import math
 import socket
 
 import numpy as np
@@ -120,6 +121,18 @@ def test_addresses() -> None:
     for wrong in ("pi.local", "pi.local:", "pi.local:99999", ""):
         with pytest.raises(ConfigError):
             read_address(wrong)
+
+
+def test_messages_are_read_as_they_were_written() -> None:
+    arguments = [1, -(1 << 31), 1 << 40, 0.5, "héllo", "", b"\x01\x02", True, False, 1e300, float("-inf"), 1 << 70]
+    (data,) = packets([("/some/address", arguments)])
+    ((address, read),) = read_packet(data)
+    assert address == "/some/address"
+    assert read == [*arguments[:-3], math.inf, -math.inf, pytest.approx(float(1 << 70))]
+    (data,) = packets([("/nan", [math.nan])])
+    assert math.isnan(read_packet(data)[0][1][0])
+    with pytest.raises(TypeError):
+        list(packets([("/x", [None])]))
 
 
 def test_bundles_fit_into_a_frame_of_ethernet() -> None:

@@ -68,3 +68,10 @@ def test_a_camera_that_this_user_may_not_use(
     monkeypatch.setattr(sources.Path, "is_dir", lambda path: False)
     said = failed(capsys, "--camera-id", "0")
     assert "this user may not use /dev/video0: add it to the group video" in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems always have a screen")
+def test_a_preview_without_a_screen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for variable in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(variable, raising=False)
+    assert "there is no screen for --preview here" in failed(capsys, "--preview")

@@ -37,6 +37,7 @@ class LslBridge:
             raise ConfigError(f"pylsl finds no liblsl on this system: {error}") from None
         self._lsl = pylsl
         self._outlets: dict[tuple[str, int, str], Any] = {}
+        self._markers: Any = None
         self._counts: Counter[str] = Counter()
 
     def counts(self) -> Mapping[str, int]:
@@ -45,18 +46,22 @@ class LslBridge:
 
     async def run(self, room: Room, ready: Callable[[str], None]) -> None:
         """Work until cancelled."""
-        markers = self._markers(room)
+        self._markers = self._marker_outlet(room)
         room.on("pose", lambda pose: self._send(room, pose))
-        room.on("message", lambda message: self._mark(markers, message))
+        room.on("message", self._mark)
         room.on("left", lambda event: self._forget(room))
         room.on("welcome", lambda event: self._forget(room))
         ready("LSL streams on this network")
         try:
             await asyncio.Event().wait()
         finally:
+            # A stream is on the network for as long as its outlet is there.
             self._outlets.clear()
+            self._markers = None
 
     def _send(self, room: Room, pose: ReceivedPose) -> None:
+        if self._markers is None:
+            return
         self._counts["poses"] += 1
         # Without the jitter of the network: as the sample would have come by the fastest way.
         at = self._lsl.local_clock() - pose.age_ms / 1000
@@ -85,15 +90,17 @@ class LslBridge:
         outlet = self._outlets[key] = self._lsl.StreamOutlet(info, max_buffered=_LONGEST_BUFFER)
         return outlet
 
-    def _markers(self, room: Room) -> Any:
+    def _marker_outlet(self, room: Room) -> Any:
         info = self._lsl.StreamInfo(
             f"{room.name} messages", "Markers", 1, 0.0, "string", f"posewire:{room.name}:messages"
         )
         return self._lsl.StreamOutlet(info)
 
-    def _mark(self, markers: Any, message: RoomMessage) -> None:
+    def _mark(self, message: RoomMessage) -> None:
+        if self._markers is None:
+            return
         said = message.data.hex() if isinstance(message.data, bytes) else message.data
-        markers.push_sample([json.dumps({"device": message.device, "message": said})])
+        self._markers.push_sample([json.dumps({"device": message.device, "message": said})])
         self._counts["messages"] += 1
 
     def _forget(self, room: Room) -> None:

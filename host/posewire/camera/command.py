@@ -13,6 +13,7 @@ examples:
 import argparse
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -77,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
     if args.fps <= 0:
         raise ConfigError("--fps must be more than 0")
     width, height = _size(args.size)
+    look = _preview() if args.preview else None
     parts = [part.strip() for part in args.track.split(",") if part.strip()]
     source = args.file or args.camera_id
     # The source first: it is quick, and the likelier to be missing.
@@ -96,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
                 images,
                 tracker,
                 counts,
-                look=_preview() if args.preview else None,
+                look=look,
                 joined=senders.append,
                 fps=args.fps,
                 max_kbit_s=args.max_kbit_s,
@@ -173,6 +175,9 @@ def _size(text: str) -> tuple[int, int]:
 
 def _preview() -> Callable[[Picture, Tracker], bool]:
     """A window that shows each picture with what was found; q or Esc ends it."""
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        # Its library would end the whole process.
+        raise ConfigError("there is no screen for --preview here (neither DISPLAY nor WAYLAND_DISPLAY is set)")
     cv2 = opencv()
 
     def look(picture: Picture, tracker: Tracker) -> bool:

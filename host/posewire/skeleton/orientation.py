@@ -35,6 +35,7 @@ _REST_S = 1.5
 _REST_SPREAD, _REST_MOST = 1.0, 8.0
 """Degrees a second: a gyroscope that changes less and shows less than this for ``_REST_S`` lies still."""
 
+_CHECKED_EVERY = 0.25
 _LONGEST_STEP = 0.25
 
 
@@ -53,6 +54,7 @@ class Orientation:
         self._bias: Vector = (0.0, 0.0, 0.0)
         self._recent: deque[tuple[float, Vector]] = deque()
         self._before: float | None = None
+        self._checked = 0.0
 
     def update(self, counts: Sequence[Sequence[float]], time_s: float) -> None:
         """Take a sample: accelerometer and gyroscope, in counts, at a time that does not run backwards."""
@@ -68,7 +70,7 @@ class Orientation:
             if up is not None:
                 self.rotation = multiply(between(rotate(self.rotation, up), _UP), self.rotation)
             self._recent.clear()
-            self._before = time_s
+            self._before = self._checked = time_s
         else:
             step, self._before = time_s - self._before, time_s
             self._rest(shown, time_s)
@@ -84,8 +86,9 @@ class Orientation:
         """Learn the gyroscope's error while the sensor lies still."""
         recent = self._recent
         recent.append((time_s, shown))
-        if time_s - recent[0][0] < _REST_S:
+        if time_s - recent[0][0] < _REST_S or time_s - self._checked < _CHECKED_EVERY:
             return
+        self._checked = time_s
         while time_s - recent[0][0] > _REST_S:
             recent.popleft()
         means = [sum(sample[axis] for _, sample in recent) / len(recent) for axis in range(3)]
