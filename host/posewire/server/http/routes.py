@@ -38,6 +38,7 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/", web_files("page", index="index.html")),
     Route("/page/{path:path}", web_files("page")),
     Route("/vendor/{path:path}", web_files("vendor")),
+    Route("/examples/{path:path}", web_files("examples", index="index.html")),
     Route("/posewire/v1/", websocket_here),
     Route("/xiaozhi/v1/", websocket_here),
     Route("/posewire/v1/client/{path:path}", web_files("client")),

@@ -103,7 +103,7 @@ function Device({ device, may, refresh }) {
           [t("Tools"), session?.tools],
           [t("Network"), report?.ssid],
           [t("Signal"), report?.rssi !== undefined ? `${report.rssi} dBm` : null],
-          [t("Free memory"), report?.heap_free !== undefined ? `${report.heap_free} B, ${t("at least")} ${report.heap_free_min ?? "?"} B` : null],
+          [t("Free memory"), report?.heap_free !== undefined ? `${report.heap_free} B${report.heap_free_min !== undefined ? `, ${t("at least")} ${report.heap_free_min} B` : ""}` : null],
           [t("Memory of the chip"), report?.idf_free !== undefined ? `${report.idf_free} B, ${t("in one piece")} ${report.idf_largest} B` : null],
           [t("Up for"), report?.uptime_ms !== undefined ? duration(report.uptime_ms) : null],
           [t("Started by"), report?.reset_cause],
