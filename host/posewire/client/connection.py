@@ -210,7 +210,7 @@ class HostConnection:
         """
         request: Message = {
             "publish": list(publish), "subscribe": list(subscribe), "create": create is not False, "echo": echo,
-            "messages": True,
+            "messages": True, "reports": True,
         }  # fmt: skip
         before = self.room
         joining = self._joining = Room(self, room, request, compiled=compiled, acknowledge=acknowledge, decode=decode)
@@ -344,6 +344,7 @@ class HostConnection:
             "round_trip_ms": clock.round_trip_ms,
             "clock_offset_ms": clock.offset_ms,
             "congested": self._session is not None and self._session.congestion.congested,
+            "quality": self._quality(),
             "kept_messages": len(self.outbox),
             "queue": self.queue.waiting(),
             "close_reason": self.close_reason or None,
@@ -549,6 +550,11 @@ class HostConnection:
         self._listeners.emit("closed", reason)
 
     # --- inside
+
+    def _quality(self) -> dict[str, Any] | None:
+        """Return the lowest quality among the senders of the room; None: there is no sender."""
+        senders = [] if self.room is None else self.room.pose_senders
+        return max((sender.quality for sender in senders), key=lambda q: q.level).as_dict() if senders else None
 
     def _put(self, message: Mapping[str, Any], keep: bool = False) -> None:
         text = dump_text(message)

@@ -13,10 +13,17 @@ class Feed(Generic[_T]):
 
     def __init__(self, capacity: int) -> None:
         self.dropped = 0
+        self.read = False
+        """Whether a loop has begun to take from it."""
+
         self._waiting: deque[_T] = deque()
         self.capacity = capacity
         self._changed = asyncio.Event()
         self._ended = False
+
+    def __len__(self) -> int:
+        """Return how much waits."""
+        return len(self._waiting)
 
     def put(self, value: _T) -> None:
         """Add something; returns at once."""
@@ -35,6 +42,7 @@ class Feed(Generic[_T]):
         return self
 
     async def __anext__(self) -> _T:
+        self.read = True
         while not self._waiting:
             if self._ended:
                 raise StopAsyncIteration

@@ -1,7 +1,7 @@
 """A room that a program is in: its members, their poses, audio and messages, and its shared state."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from posewire.client.listeners import Handler, Listeners
 from posewire.client.member import RoomMember
 from posewire.client.mirror import RoomInfo, RoomMirror, read_info
 from posewire.client.pose_streams import PoseStreams, ReceivedPose, StreamCount
+from posewire.client.receiver_reports import ReceiverReports
 from posewire.client.room_messages import RoomMessage, RoomMessages
 from posewire.client.sending.audio_sender import AudioSender
 from posewire.client.sending.media_sender import MediaSender
@@ -58,9 +59,9 @@ class Room:
     """A room that this program is in; ``HostConnection.join`` makes one.
 
     Events (``on``): ``pose`` (a ``ReceivedPose``), ``audio`` (a ``ReceivedFrame``), ``message`` (a ``RoomMessage``),
-    ``closed`` (the reason: this program left, was kicked, the room ended, or the connection did), and the host's room
-    events by their name, each with the whole message: ``welcome``, ``joined``, ``left``, ``away``, ``back``, ``role``,
-    ``locked``, ``kicked``, ``replay``, ``info``.
+    ``quality`` (a sender's ``Quality``, when it changes), ``closed`` (the reason: this program left, was kicked, the
+    room ended, or the connection did), and the host's room events by their name, each with the whole message:
+    ``welcome``, ``joined``, ``left``, ``away``, ``back``, ``role``, ``locked``, ``kicked``, ``replay``, ``info``.
     """
 
     def __init__(
@@ -95,6 +96,8 @@ class Room:
         self._tasks = TaskScope()
         self._listeners = Listeners(self._tasks)
         self._messages = RoomMessages(host, name)
+        self._reports = ReceiverReports(self.counts, self._waiting, self._report)
+        self._reporter: asyncio.Task[None] | None = None
         self._streams = PoseStreams(self._ask, compiled=compiled, acknowledge=acknowledge)
         self._latest: dict[int, ReceivedPose] = {}
         self._lags = AudioLags()
@@ -189,6 +192,7 @@ class Room:
     def sender(self, **options: Any) -> PoseSender:
         """Return a sender of poses (``PoseSender``); join with ``publish=["pose"]``."""
         number = next(number for number in range(256) if number not in self._publishers)
+        options.setdefault("changed", lambda quality: self._listeners.emit("quality", quality))
         sender = PoseSender(self._host, stream=options.pop("stream", number), **options)
         self.add_publisher(sender.stream, sender.control)
         self._ends.append(sender.stop)
@@ -316,6 +320,12 @@ class Room:
                 self._latest.pop(member_id, None)
         if name == "welcome":
             self.member_id, self.is_welcome = event["member_id"], True
+            if event.get("reports") and self._reporter is None and self._decode:
+                self._reporter = self._tasks.spawn(self._reports.run(), "reports")
+        elif name == "reports":
+            for sender in self.pose_senders:
+                sender.on_reports(event)
+            return
         own = self.members.get(self.member_id)
         self.role = own.role if own is not None else self.role
         _put(self._arrival_feeds, event)
@@ -352,6 +362,7 @@ class Room:
             pose = self._streams.decode(frame.member_id, member.device if member is not None else "", frame.payload)
             if pose is not None:
                 self._latest[frame.member_id] = pose
+                self._reports.arrived(pose)
                 self._lags.saw(frame.member_id, pose.pose.time_ms, pose.arrived)
                 _put(self._pose_feeds, pose)
                 self._listeners.emit("pose", pose)
@@ -362,6 +373,8 @@ class Room:
             return
         self.closed = reason
         self.members.clear()
+        if self._reporter is not None:
+            self._reporter.cancel()
         for end in self._ends:
             end()
         self._messages.gone(reason)
@@ -388,6 +401,14 @@ class Room:
         if member_id is None:
             raise ConfigError(f'nobody in the room "{self.name}" has the device id "{member}"')
         return member_id
+
+    def _waiting(self) -> int:
+        """How many poses wait for the loop of the program that is furthest behind."""
+        return max((len(feed) for feed in self._pose_feeds if feed.read), default=0)
+
+    def _report(self, message: Mapping[str, Any]) -> None:
+        if self._host.connected:
+            self._host.send(message)
 
     def _feed(self, feeds: "WeakSet[Feed[_T]]", capacity: int) -> Feed[_T]:
         feed: Feed[_T] = self._early.pop(id(feeds)) if id(feeds) in self._early else Feed(capacity)

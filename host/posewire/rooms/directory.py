@@ -55,6 +55,7 @@ class RoomDirectory:
             link,
             echo=action.echo,
             messages=action.messages,
+            reports=action.reports,
             audio=audio,
             watch=action.watch,
         )

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from posewire.rooms.frame import RoomFrame
 from posewire.rooms.pose_stream import PoseStream
+from posewire.rooms.quality import ReceiverReport
 from posewire.wire.messages import MAX_REPLAY, AudioParams, RoomKind, Subscription
 
 
@@ -60,11 +61,20 @@ class Member:
     audio: AudioParams | None = None
     """How the audio that it publishes is encoded."""
 
+    reports: bool = False
+    """Whether it takes part in the receivers' reports: it makes some, and is told of those about its streams."""
+
     joined: int = field(default_factory=epoch_ms)
     """When it joined: milliseconds since 1970."""
 
     acted: float = field(default_factory=monotonic)
     """When it last joined, came back or said something; frames are in ``last_frames``."""
+
+    reported: float = float("-inf")
+    """When it last reported, on the monotonic clock."""
+
+    troubles: dict[tuple[int, int], ReceiverReport] = field(default_factory=dict)
+    """What it reported: the streams that are in trouble, by publisher and stream number."""
 
     streams: dict[int, PoseStream] = field(default_factory=dict)
     last_frames: deque[tuple[float, RoomKind, bytes]] = field(default_factory=lambda: deque(maxlen=MAX_REPLAY))
@@ -129,6 +139,7 @@ class Member:
             "messages": self.messages,
             "messages_after": self.messages_after,
             "joined": self.joined,
+            "reports": self.reports,
             **self.format,
         }
 
@@ -148,5 +159,6 @@ class Member:
             saved.get("messages_after", 0),
             AudioParams(**saved["audio"]) if "audio" in saved else None,
         )
+        member.reports = saved.get("reports", False)
         member.joined = saved.get("joined", member.joined)
         return member

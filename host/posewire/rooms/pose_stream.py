@@ -13,6 +13,8 @@ MAX_CHAIN_BYTES = 128 * 1024
 SHORT_CHAIN_BYTES = 4 * 1024
 """A late member gets a chain up to this size as it is; in place of a longer one it gets a snapshot."""
 
+_MEAN_OF = 200
+
 _REQUEST_GAP = 8
 """Packets of the stream between two requests (of a key or a snapshot) for it."""
 
@@ -30,6 +32,12 @@ class PoseStream:
         self._last_sequence: int | None = None
         self._behind: set[int] = set()
         self.snapshot_pending = False
+        self.adapted = False
+        """Whether the host has asked its publisher for smaller packets, because of what receivers report."""
+
+        self.mean_bytes = 0.0
+        """How large its packets between keys are, on the average of the last ones."""
+
         self.rate: tuple[int, bytes] | None = None
         """The byte budget that holds: the subscriber's id, its control packet."""
 
@@ -41,6 +49,8 @@ class PoseStream:
     def append(self, header: Header, packet: bytes) -> None:
         """Take the publisher's next packet."""
         self._since_request += 1
+        if self.rate is None and not self.adapted and header.kind in (Kind.DELTA, Kind.REPEAT):
+            self.mean_bytes += (len(packet) - self.mean_bytes) / (_MEAN_OF if self.mean_bytes else 1)
         if header.kind is Kind.KEY:
             self._packets, self._bytes = [packet], len(packet)
             self.key_wanted = False

@@ -10,6 +10,7 @@ from posewire.errors import RoomError
 from posewire.rooms.fan_out import FanOut
 from posewire.rooms.member import Link, Member, epoch_ms
 from posewire.rooms.message_log import MessageLog
+from posewire.rooms.reports import Reports
 from posewire.rooms.settings import RoomSettings
 from posewire.rooms.snapshots import SnapshotMaker
 from posewire.wire.messages import AudioParams, MemberMessage, RoomKind, Subscription
@@ -48,6 +49,9 @@ class Room:
         self.fan_out = FanOut(self.members, counters, snapshots or SnapshotMaker(counters))
         """The way of the members' frames."""
 
+        self.reports = Reports(self.members, self._tell)
+        """What receivers say of the streams that they get."""
+
         self.log = MessageLog()
         """The members' messages."""
 
@@ -65,6 +69,7 @@ class Room:
         *,
         echo: bool = False,
         messages: bool = False,
+        reports: bool = False,
         audio: AudioParams | None = None,
         watch: bool = False,
     ) -> Member:
@@ -87,6 +92,7 @@ class Room:
             raise RoomError(f'the room "{self.name}" is full ({self.settings.max_members} members)', "too_many")
         member = Member(self._free_member_id(), device, publish, subscribe, link, echo, messages=messages, audio=audio)
         member.messages_after = self.log.last
+        member.reports = reports
         owned = any(other.role == "owner" for other in self.members.values())
         member.role = "watcher" if watch else "member" if owned else "owner"
         if earlier is not None:
@@ -104,7 +110,9 @@ class Room:
     def welcome(self, member: Member) -> None:
         """Tell a member (who joined, or came back) where it is, and bring it up to date on all pose streams."""
         members = [other.describe(member.messages) for other in self.members.values()]
-        extra = {"last_message": self.log.last, "created": self.created} if member.messages else {}
+        extra: dict[str, Any] = {"last_message": self.log.last, "created": self.created} if member.messages else {}
+        if member.reports:
+            extra["reports"] = True
         member.acted = self._acted = monotonic()
         self._tell(
             [member],
@@ -132,6 +140,7 @@ class Room:
         if member.role == "owner" and heir is not None:
             self._make_owner(heir)
         self.fan_out.member_left(member)
+        self.reports.forget(member)
 
     def away(self, member: Member) -> None:
         """Note that a member's connection broke off; its place is kept for its return."""

@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, cast, get_args
 
 from posewire.errors import WireError
@@ -197,8 +197,8 @@ class Subscription:
 
 
 RoomVerb = Literal[
-    "create", "join", "leave", "subscribe", "lock", "unlock", "kick", "role", "replay", "list", "info", "send",
-    "catch_up",
+    "create", "join", "leave", "subscribe", "lock", "unlock", "kick", "role", "replay", "list", "info", "report",
+    "send", "catch_up",
 ]  # fmt: skip
 _VERBS: frozenset[str] = frozenset(get_args(RoomVerb))
 
@@ -223,7 +223,8 @@ class RoomAction:
     the room when it is not there. ``member_id``: whom ``kick``, ``role`` and ``replay`` are about. ``frames``: how
     many of its last frames ``replay`` wants (1 … 100). ``messages``: whether the member takes part in messages.
     ``message``: of ``send``. ``after``: the number of the last message that the member has, of ``catch_up``. ``watch``:
-    the host lets the peer watch only; no message says it.
+    the host lets the peer watch only; no message says it. ``reports``: whether the member takes part in reports.
+    ``troubles``: of ``report``, by publisher and stream: loss, age in ms, poses that wait.
     """
 
     action: RoomVerb
@@ -239,6 +240,8 @@ class RoomAction:
     message: MemberMessage | None = None
     after: int = 0
     watch: bool = False
+    reports: bool = False
+    troubles: Mapping[tuple[int, int], tuple[float, float, int]] = field(default_factory=dict)
 
 
 def parse_room(message: Message) -> RoomAction:
@@ -264,9 +267,12 @@ def parse_room(message: Message) -> RoomAction:
                 get_field(message, "echo", bool, False),
                 get_field(message, "create", bool, True),
                 messages=get_field(message, "messages", bool, False),
+                reports=get_field(message, "reports", bool, False),
             )
         case "send":
             return RoomAction(verb, get_field(message, "room", str, ""), message=_member_message(message))
+        case "report":
+            return RoomAction(verb, troubles=_troubles(get_field(message, "streams", list)))
         case "catch_up":
             return RoomAction(verb, after=_between(get_field(message, "after", int), 0, _LARGEST, "after"))
         case "subscribe":
@@ -294,6 +300,27 @@ MAX_MEMBER_MESSAGE = 16 * 1024
 
 _LARGEST = 2**53 - 1
 """The largest integer that every JSON parser reads exactly."""
+
+
+_MAX_TROUBLES = 255
+
+
+def _troubles(entries: Sequence[Any]) -> Mapping[tuple[int, int], tuple[float, float, int]]:
+    if len(entries) > _MAX_TROUBLES:
+        raise WireError(f'"report" names at most {_MAX_TROUBLES} streams', "too_many")
+    found: dict[tuple[int, int], tuple[float, float, int]] = {}
+    for entry in entries:
+        if not isinstance(entry, dict):
+            raise WireError('"report" lists objects')
+        stream = _between(get_field(entry, "stream", int, 0), 0, 255, "stream")
+        loss, age = entry.get("loss", 0), entry.get("age_ms", 0)
+        for value in (loss, age):
+            # A NaN is between nothing.
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST:
+                raise WireError('"report" has "loss" and "age_ms" as numbers of 0 or more')
+        buffer = _between(get_field(entry, "buffer", int, 0), 0, _LARGEST, "buffer")
+        found[_member_id(entry), stream] = min(1.0, float(loss)), float(age), buffer
+    return found
 
 
 def _member_message(message: Message) -> MemberMessage:

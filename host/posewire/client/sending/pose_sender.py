@@ -1,6 +1,6 @@
 """A sender of poses: paced, bounded, never in the way of the program."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from posewire.client.link.host_link import HostLink
 from posewire.client.link.send_queue import Priority
+from posewire.client.sending.adaptive import Adaptation, Quality
 from posewire.client.sending.paced import PacedSender
 from posewire.client.sending.pacing import WIRE_OVERHEAD, ByteBudget, Pacer
 from posewire.client.sending.pose_input import Sets, read_pose
@@ -38,7 +39,8 @@ class PoseSender(PacedSender):
 
     ``sets``: names of the landmark sets; unless given, those of the poses. ``fps``: at most so many poses a second, at
     even distances. ``every``: only every so manieth pose that is given. ``max_kbit_s``: a limit on real bytes, headers
-    included: poses become coarser first, then fewer. ``qos``: ``latest``: a newer pose takes the place of one that has
+    included: poses become coarser first, then fewer. ``adapt``: the quality follows the network and what receivers
+    report; ``changed`` is called with each new ``Quality``. ``qos``: ``latest``: a newer pose replaces one that has
     not left; ``ordered``: up to ``capacity`` wait, in order; ``reliable``: as ``latest``, coded against poses that the
     receiver has acknowledged (one receiver, joined with ``acknowledge=True``). ``deadline_ms``: what is older is not
     sent. ``compiled``: encode with numba. All others: see ``PoseEncoder``.
@@ -61,6 +63,8 @@ class PoseSender(PacedSender):
         coarse: int = 0,
         smooth: OneEuro | None = None,
         compiled: bool = False,
+        adapt: bool = True,
+        changed: Callable[[Quality], None] | None = None,
     ) -> None:
         if qos not in ("latest", "ordered", "reliable"):
             raise ConfigError(f'qos is "latest", "ordered" or "reliable", not {qos!r}')
@@ -71,6 +75,10 @@ class PoseSender(PacedSender):
         self.every = every
         self._names = [sets] if isinstance(sets, str) else list(sets)
         self._pacer = Pacer(fps)
+        self._fps = fps
+        self._adaptation = Adaptation() if adapt else None
+        self._changed = changed
+        self._quality = Quality()
         self._bytes_s = None if max_kbit_s is None else max_kbit_s * 1000 / 8
         self._budget = None if max_kbit_s is None else ByteBudget(max_kbit_s)
         self._deadline = deadline_ms
@@ -92,13 +100,25 @@ class PoseSender(PacedSender):
     @property
     def fps(self) -> float:
         """The highest rate; it may be changed at any time."""
-        return self._pacer.rate
+        return self._fps
 
     @fps.setter
     def fps(self, fps: float) -> None:
         if fps <= 0:
             raise ConfigError(f"fps must be more than 0, is {fps}")
-        self._pacer.rate = fps
+        self._fps = fps
+        self._pacer.rate = fps * (1.0 if self._adaptation is None else self._adaptation.level.rate)
+
+    @property
+    def quality(self) -> Quality:
+        """The quality at this moment, why it is not the full one, and what may be done about it."""
+        return Quality() if self._adaptation is None else self._adaptation.quality
+
+    def on_reports(self, event: Mapping[str, Any]) -> None:
+        """Take what the receivers of this stream say together."""
+        if self._adaptation is not None and event.get("stream") == self.stream:
+            self._adaptation.on_reports(event, monotonic())
+            self._adapt()
 
     def send(self, pose: Any = None, *, time_ms: float | None = None, **parts: Any) -> bool:
         """Give the sender a pose (see ``read_pose``); returns whether it was accepted: False while the host is away.
@@ -139,7 +159,8 @@ class PoseSender(PacedSender):
 
     def statistics(self) -> dict[str, Any]:
         """Return what every sender counts, and ``coarse``: the bits that are left out at the moment to save bytes."""
-        return {**super().statistics(), "coarse": self._encoder.coarse if self._encoder is not None else 0}
+        coarse = self._encoder.coarse if self._encoder is not None else 0
+        return {**super().statistics(), "coarse": coarse, "quality": self.quality.as_dict()}
 
     def stop(self) -> None:
         """End the sender."""
@@ -166,13 +187,35 @@ class PoseSender(PacedSender):
             self.dropped["replaced"] += 1
         encoder = self._encoder_for(item.sets)
         budgets = [self._asked_bytes] if self._asked_bytes else []
+        if (budget := self._adapted_bytes()) is not None:
+            budgets.append(budget)
         if self._bytes_s is not None:
-            budgets.append(max(_LEAST_BUDGET, int(self._bytes_s / self._pacer.rate) - WIRE_OVERHEAD))
+            budgets.append(max(_LEAST_BUDGET, int(self._bytes_s / self._fps) - WIRE_OVERHEAD))
         if (rate := self._host.bytes_s) is not None:
             budgets.append(max(_LEAST_BUDGET, int(rate * _SHARE) - WIRE_OVERHEAD))
         encoder.budget = min(budgets) if budgets else None
-        packet = encoder.encode(dict(item.sets), item.time_ms)
+        sets = dict(item.sets) if self._adaptation is None else self._adaptation.keep(item.sets)
+        packet = encoder.encode(sets, item.time_ms)
+        if self._adaptation is not None:
+            self._adaptation.sent(len(packet))
         return build_frame(FrameType.POSE, packet, _PROTOCOL)
+
+    def _adapted_bytes(self) -> int | None:
+        if self._adaptation is None:
+            return None
+        self._adaptation.on_uplink(self._host.bytes_s, self._fps, monotonic())
+        self._adapt()
+        return self._adaptation.budget
+
+    def _adapt(self) -> None:
+        """Do what the quality of this moment means."""
+        assert self._adaptation is not None
+        quality = self._adaptation.quality
+        if quality != self._quality:
+            self._quality = quality
+            self._pacer.rate = self._fps * self._adaptation.level.rate
+            if self._changed is not None:
+                self._changed(quality)
 
     def _encoder_for(self, sets: Sets) -> PoseEncoder:
         """The stream's encoder; one for more sets where a pose has some that were not there before."""

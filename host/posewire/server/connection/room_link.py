@@ -11,6 +11,7 @@ from posewire.hub import ConnectionHub
 from posewire.rooms.directory import RoomDirectory
 from posewire.rooms.frame import RoomFrame
 from posewire.rooms.member import Member
+from posewire.rooms.quality import ReceiverReport
 from posewire.rooms.room import Room
 from posewire.server.connection.peer import Peer
 from posewire.server.connection.resumable_state import ResumableState
@@ -167,6 +168,9 @@ class RoomLink:
                 room.replay(member, action.member_id, action.frames)
             case "info":
                 room.inform(member)
+            case "report":
+                troubles = {key: ReceiverReport(*figures) for key, figures in action.troubles.items()}
+                room.reports.receive(member, troubles)
             case "send" if action.message is not None:
                 room.send_message(member, action.message)
             case "catch_up":

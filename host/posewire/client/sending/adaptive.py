@@ -1,0 +1,110 @@
+"""The quality of a sender's stream: what the way to the host carries, and what its receivers report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from posewire.rooms.quality import LEVELS, Level, QualityController, ReceiverReport
+
+_UP_EVERY = 1.0
+"""Seconds from one step up to the next when the way to the host has become free."""
+
+_MEAN_OF = 100
+_LEAST_BYTES = 24
+
+_ADVICE = {
+    "": "",
+    "uplink": "the way from this program to the host is narrow: come closer to the Wi-Fi's access point, use a cable,"
+    " or send fewer landmark sets",
+    "loss": "packets are lost on the way to receivers: their networks are overloaded or weak; a lower fps helps",
+    "age": "poses arrive late at receivers: their networks are slower than the stream; a lower fps or fewer landmark"
+    " sets help",
+    "buffer": "receiving programs do not keep up: let them decode with compiled=True, or send at a lower fps",
+}
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The quality of a stream. ``level``: 0 is the full one; ``name``: ``full``, ``good``, ``fair``, ``low`` or
+    ``minimum``. ``cause`` of a lower one: ``uplink`` (the way to the host), ``loss``, ``age`` or ``buffer`` (what
+    receivers report). ``advice``: what a person may do about it.
+    """
+
+    level: int = 0
+    name: str = "full"
+    cause: str = ""
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether it is less than the full one."""
+        return self.level > 0
+
+    @property
+    def advice(self) -> str:
+        """What a person may do about it; empty at the full quality."""
+        return _ADVICE[self.cause]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        return {"level": self.level, "name": self.name, "cause": self.cause, "advice": self.advice}
+
+
+class Adaptation:
+    """Decides on the level of one stream, the lower one of what the way to the host and the receivers allow.
+
+    While the way to the host is narrow, receivers' complaints say nothing new: they do not count.
+    """
+
+    def __init__(self) -> None:
+        self._receivers = QualityController()
+        self._uplink = 0
+        self._risen = float("-inf")
+        self._full_bytes = 0.0
+
+    @property
+    def quality(self) -> Quality:
+        """The quality at this moment."""
+        if self._uplink and self._uplink >= self._receivers.level:
+            return Quality(self._uplink, LEVELS[self._uplink].name, "uplink")
+        level = self._receivers.level
+        return Quality(level, LEVELS[level].name, self._receivers.cause if level else "")
+
+    @property
+    def level(self) -> Level:
+        """What the quality means."""
+        return LEVELS[self.quality.level]
+
+    @property
+    def budget(self) -> int | None:
+        """Bytes that a packet may have; None: any number."""
+        size = self.level.size
+        return None if size == 1.0 or not self._full_bytes else max(_LEAST_BYTES, round(size * self._full_bytes))
+
+    def on_reports(self, event: Mapping[str, Any], now: float) -> None:
+        """Take what the receivers say together (a ``reports`` event)."""
+        report = ReceiverReport(float(event["loss"]), float(event["age_ms"]), int(event["buffer"]))
+        if not self._uplink:
+            self._receivers.update(report, now)
+
+    def on_uplink(self, bytes_s: float | None, fps: float, now: float) -> None:
+        """Take what the way to the host carries; None: more than is sent. ``fps``: the rate of the full quality."""
+        wanted = 0
+        if bytes_s is not None and self._full_bytes:
+            share = bytes_s / (self._full_bytes * fps)
+            wanted = next(
+                (number for number, level in enumerate(LEVELS) if level.size * level.rate <= share), len(LEVELS) - 1
+            )
+        if wanted > self._uplink:
+            self._uplink, self._risen = wanted, now
+        elif wanted < self._uplink and now - self._risen >= _UP_EVERY:
+            self._uplink, self._risen = self._uplink - 1, now
+
+    def sent(self, size: int) -> None:
+        """Note the size of a packet."""
+        if not self.quality.level:
+            self._full_bytes += (size - self._full_bytes) / (_MEAN_OF if self._full_bytes else 1)
+
+    def keep(self, names: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the sets of a pose that are sent at this level: at least one."""
+        kept = {name: values for name, values in names.items() if not name.startswith(self.level.without or ("-",))}
+        return kept or dict(names)

@@ -1,0 +1,146 @@
+"""The quality of a pose stream: what its receivers report, and the level that follows from that."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+REPORT_EVERY = 0.5
+"""Seconds between two reports of a receiver that is in trouble; of one that is well it is twice as long."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """How good a stream is. ``size``: of its packets, as a share of those of the full quality; ``rate``: of its poses;
+    ``without``: sets that are left out, by what their names begin with.
+    """
+
+    name: str
+    size: float = 1.0
+    rate: float = 1.0
+    without: tuple[str, ...] = ()
+
+
+LEVELS = (
+    Level("full"),
+    Level("good", 0.7),
+    Level("fair", 0.5, 0.75, ("face",)),
+    Level("low", 0.35, 0.5, ("face",)),
+    Level("minimum", 0.25, 0.33, ("face", "hands")),
+)
+
+
+@dataclass(frozen=True)
+class ReceiverReport:
+    """What a receiver says of a stream: the share of packets that did not come, the age of what came, in ms, and how
+    many poses wait there for the program.
+    """
+
+    loss: float = 0.0
+    age_ms: float = 0.0
+    buffer: int = 0
+
+    @property
+    def trouble(self) -> str:
+        """What is bad enough for a lower quality: ``loss``, ``age``, ``buffer``, or nothing."""
+        return _first_over(self, 0.05, 150.0, 8)
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether a higher quality may be tried."""
+        return not _first_over(self, 0.02, 80.0, 3)
+
+    @property
+    def is_grave(self) -> bool:
+        """Whether there is no time to look twice."""
+        return bool(_first_over(self, 0.25, 500.0, 60))
+
+
+def _first_over(report: ReceiverReport, loss: float, age_ms: float, buffer: int) -> str:
+    if report.loss > loss:
+        return "loss"
+    if report.age_ms > age_ms:
+        return "age"
+    return "buffer" if report.buffer > buffer else ""
+
+
+def add_up(reports: Sequence[ReceiverReport]) -> ReceiverReport:
+    """Return what all receivers say together: of each figure the one that less than a quarter of them is worse than.
+
+    So one bad network among four counts, and among many it does not take the quality from all.
+    """
+    if not reports:
+        return ReceiverReport()
+    index = (len(reports) - 1) // 4
+    return ReceiverReport(
+        sorted((report.loss for report in reports), reverse=True)[index],
+        sorted((report.age_ms for report in reports), reverse=True)[index],
+        sorted((report.buffer for report in reports), reverse=True)[index],
+    )
+
+
+_SURE = 0.4
+_AFTER_DOWN = 0.9
+"""Seconds that a lower level has to show its effect."""
+
+_WAIT, _LONGEST_WAIT = 2.0, 120.0
+"""Seconds for which all must be fine before a step up: the first time, and after many that were in vain."""
+
+_LASTING = 30.0
+"""Seconds after which a step up was no mistake."""
+
+
+class QualityController:
+    """Decides on the level by the reports: down in at most two seconds, up step by step.
+
+    A step up that had to be taken back makes the next one to that level wait four times as long: so the level does not
+    swing.
+    """
+
+    def __init__(self) -> None:
+        self.level = 0
+        self.cause = ""
+        """What made the level lower: ``loss``, ``age`` or ``buffer``; empty at the full quality."""
+
+        self._mistakes = [0] * len(LEVELS)
+        self._changed = float("-inf")
+        self._raised = False
+        self._bad_since: float | None = None
+        self._fine_since: float | None = None
+
+    def update(self, report: ReceiverReport, now: float) -> bool:
+        """Take a report of all receivers; returns whether the level has changed. ``now``: seconds on any clock."""
+        trouble = report.trouble
+        if trouble:
+            self._fine_since = None
+            if self._bad_since is None:
+                self._bad_since = now
+            if report.is_grave or now - self._bad_since >= _SURE:
+                return self._lower(trouble, 2 if report.is_grave else 1, now)
+            return False
+        self._bad_since = None
+        if not report.is_fine:
+            self._fine_since = None
+            return False
+        if self._fine_since is None:
+            self._fine_since = now
+        if self._raised and now - self._changed >= _LASTING:
+            self._raised = False
+            self._mistakes[self.level] = max(0, self._mistakes[self.level] - 1)
+        if self.level and now - max(self._fine_since, self._changed) >= self._wait():
+            self.level -= 1
+            self._changed, self._raised = now, True
+            self.cause = self.cause if self.level else ""
+            return True
+        return False
+
+    def _wait(self) -> float:
+        return min(_LONGEST_WAIT, _WAIT * 4.0 ** self._mistakes[self.level - 1])
+
+    def _lower(self, cause: str, steps: int, now: float) -> bool:
+        if self.level == len(LEVELS) - 1 or now - self._changed < _AFTER_DOWN:
+            return False
+        if self._raised:
+            self._mistakes[self.level] = min(8, self._mistakes[self.level] + 1)
+        self.level = min(len(LEVELS) - 1, self.level + steps)
+        self.cause = cause
+        self._changed, self._raised = now, False
+        return True

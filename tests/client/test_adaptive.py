@@ -1,0 +1,126 @@
+"""A sender's quality follows the network: its own way to the host, and what receivers report."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+
+import posewire
+from client.conftest import Link
+from posewire.client.connection import HostConnection
+from posewire.client.room import Room
+from posewire.client.sending.adaptive import Adaptation, Quality
+from posewire.client.sending.pose_sender import PoseSender
+from posewire.server.host import Host
+
+
+def moving(step: int) -> dict[str, np.ndarray]:
+    chance = np.random.default_rng(step)
+    return {
+        name: chance.normal(0, 0.3, (count, channels)).astype(np.float32)
+        for name, count, channels in (("body", 33, 4), ("hands", 42, 3), ("face", 468, 3))
+    }
+
+
+async def camera(url: str, **options: object) -> tuple[HostConnection, Room, PoseSender]:
+    connection = posewire.connect(url, device="camera")
+    await connection.open()
+    room = await connection.join("studio", publish=["pose"], subscribe=[])
+    return connection, room, room.sender(fps=30, **options)
+
+
+async def stream(sender: PoseSender, until: asyncio.Event) -> None:
+    step = 0
+    while not until.is_set():
+        sender.send(**moving(step % 16))
+        step += 1
+        await asyncio.sleep(1 / 30)
+
+
+async def test_a_narrow_way_to_the_host_lowers_the_quality_and_a_wide_one_restores_it(host: Host, link: Link) -> None:
+    connection, room, sender = await camera(link.url)
+    changes: list[Quality] = []
+    lowest, done = asyncio.Event(), asyncio.Event()
+
+    def changed(quality: Quality) -> None:
+        changes.append(quality)
+        (lowest if quality.level >= 3 else asyncio.Event()).set()
+
+    room.on("quality", changed)
+    async with posewire.connect(host.url) as watching:
+        watched = await watching.join("studio")
+        streaming = asyncio.create_task(stream(sender, done))
+        await anext(watched.poses())
+        await asyncio.sleep(1)
+        await link.change(kbit_s=40)
+        async with asyncio.timeout(20):
+            await lowest.wait()
+            while "face468" in (pose := watched.latest("camera")).values:  # type: ignore[union-attr]
+                await asyncio.sleep(0.02)
+        assert pose is not None
+        assert "body33" in pose.values
+        status = connection.status()["quality"]
+        assert status["cause"] in ("uplink", "age")
+        assert status["advice"]
+        await link.change(kbit_s=0)
+        async with asyncio.timeout(40):
+            while sender.quality.level or "face468" not in watched.latest("camera").values:  # type: ignore[union-attr]
+                await asyncio.sleep(0.05)
+        done.set()
+        await streaming
+        assert changes[-1] == Quality()
+        assert connection.status()["quality"]["name"] == "full"
+    await connection.close()
+
+
+async def test_what_receivers_report_lowers_the_quality(host: Host, link: Link) -> None:
+    connection, _, sender = await camera(host.url)
+    done = asyncio.Event()
+    async with posewire.connect(link.url) as watching:
+        watched = await watching.join("studio")
+        streaming = asyncio.create_task(stream(sender, done))
+        await anext(watched.poses())
+        await link.change(kbit_s=60)
+        async with asyncio.timeout(30):
+            while sender.quality.level < 2:
+                await asyncio.sleep(0.02)
+        assert sender.quality.cause in ("age", "loss")
+        await link.change(kbit_s=0)
+        async with asyncio.timeout(60):
+            while sender.quality.level:
+                await asyncio.sleep(0.05)
+        done.set()
+        await streaming
+    await connection.close()
+
+
+def test_the_way_to_the_host_sets_the_level_at_once_and_raises_it_step_by_step() -> None:
+    adaptation = Adaptation()
+    for _ in range(200):
+        adaptation.sent(500)
+    adaptation.on_uplink(500 * 30 * 0.2, 30, 0)
+    assert adaptation.quality == Quality(3, "low", "uplink")
+    assert adaptation.budget == 175
+    adaptation.on_reports({"loss": 0.9, "age_ms": 900, "buffer": 0}, 0.1)  # nothing new
+    assert adaptation.quality.level == 3
+    levels = []
+    for tenth in range(1, 60):
+        adaptation.on_uplink(None, 30, tenth / 10)
+        levels.append(adaptation.quality.level)
+    assert sorted(levels, reverse=True) == levels
+    assert levels[-1] == 0
+    assert levels.index(0) >= 25
+
+
+def test_the_face_goes_first_then_the_hands_and_something_stays() -> None:
+    adaptation = Adaptation()
+    for _ in range(200):
+        adaptation.sent(500)
+    pose = {"body33": 1, "hands42": 2, "face468": 3}
+    assert set(adaptation.keep(pose)) == {"body33", "hands42", "face468"}
+    adaptation.on_uplink(500 * 30 * 0.4, 30, 0)
+    assert set(adaptation.keep(pose)) == {"body33", "hands42"}
+    adaptation.on_uplink(10, 30, 1)
+    assert set(adaptation.keep(pose)) == {"body33"}
+    assert set(adaptation.keep({"face468": 3})) == {"face468"}
