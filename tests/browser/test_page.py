@@ -18,6 +18,7 @@ from browser.conftest import Watched, picture
 from browser.motion import skeleton
 from client.conftest import Link
 from posewire.identity.settings import AuthSettings
+from posewire.rooms.recording import read_recording
 from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
 from riscv.machine import ROOT
@@ -321,3 +322,35 @@ async def test_the_keyboard_is_enough(watched: Watched, host: Host, peers: Peers
     await page.get_by_role("link", name=DEVICE).focus()
     await page.keyboard.press("Enter")
     await expect(page.locator("dl.facts")).to_be_visible()
+
+
+async def test_a_room_is_recorded_and_gone_through(
+    watched: Watched, host: Host, four: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    page = watched.page
+    await open_view(page, host, "rooms/studio")
+    await until(page, "globalThis.scene?.streams().filter((s) => s.fps > 5).length === 4")
+    await page.get_by_role("button", name="Record", exact=True).click()
+    before = await page.evaluate("scene.frames")
+    await until(page, f"scene.frames > {before} + 30")
+    async with page.expect_download() as download:
+        await page.get_by_role("button", name="Stop and save").click()
+    file = tmp_path_factory.mktemp("recording") / "studio.pwrec"
+    await (await download.value).save_as(file)
+    # It is what the command line reads, too.
+    records = list(read_recording(file))
+    assert records[0].event()["room"] == "studio"
+    assert {member["device"] for member in records[1].event()["members"]} > {"ann", "bob", "cem", "dora"}
+    assert len({record.member_id for record in records if record.kind == 16}) == 4
+    await page.goto("about:blank")
+    await open_view(page, host, "rooms")
+    await page.get_by_label("Open a recording").set_input_files(file)
+    await page.get_by_label("Time").fill(str(int(records[-1].time_us / 1000)))
+    await until(page, "globalThis.player?.streams().length === 4")
+    await page.screenshot(path=picture("recording"))
+    await page.get_by_label("Time").fill("0")
+    await expect(page.locator("output")).to_have_text("0.0 s")
+    await page.get_by_role("button", name="Play").click()
+    await expect(page.locator("output")).not_to_have_text("0.0 s")
+    await page.get_by_label("Open a recording").set_input_files({"name": "x.pwrec", "mimeType": "", "buffer": b"no"})
+    await expect(page.get_by_text("this is no recording of a room")).to_be_visible()

@@ -16,6 +16,7 @@ export { PCM, frameDecoder, frameEncoder } from "./audio/codec.js";
 export { openMicrophone } from "./audio/microphone.js";
 export { Speaker } from "./audio/speaker.js";
 export { Voice } from "./voice.js";
+export { Recorder, readRecording } from "./recording.js";
 export { LiveState } from "./shared_state.js";
 export { NO_RECONNECT, exponentialBackoff, fixedDelay } from "./reconnect.js";
 export { OneEuro, PoseDecoder, PoseEncoder, PoseError, landmarkSet } from "./pose.js";

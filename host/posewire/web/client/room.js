@@ -24,6 +24,7 @@ import { LiveState } from "./shared_state.js";
  * @property {Uint8Array} payload
  */
 
+const KEY_REQUEST = 1;
 const RATE = 3;
 const POSES = 256;
 const MESSAGES = 1000;
@@ -31,7 +32,7 @@ const MESSAGES = 1000;
 /**
  * `HostConnection.join` makes one. Events (`on`): `pose` (a ReceivedPose), `audio` (a ReceivedAudio), `message` (a
  * RoomMessage), `closed` (the reason: this page left, was kicked, the room ended, or the connection did), and the host's
- * room events by their name, each with the whole message: `welcome`, `joined`, `left`, `away`, `back`, `role`, `locked`,
+ * room events by their name, each with the whole message, and all of them as `event`; undecoded frames as `frame`: `welcome`, `joined`, `left`, `away`, `back`, `role`, `locked`,
  * `kicked`, `replay`.
  */
 export class Room {
@@ -136,6 +137,15 @@ export class Room {
   limitBytes(member, packetBytes, stream = 0) {
     const memberId = this.memberIdOf(member);
     if (memberId !== null) this.host.sendFrame(POSE, control(RATE, stream, 0, packetBytes), memberId);
+  }
+
+  /** Ask every publisher for a packet that decodes alone: for somebody who begins in the middle, as a recorder does. */
+  askKeys() {
+    for (const streams of this.#latest.values()) {
+      for (const { memberId, stream, sequence } of streams.values()) {
+        this.host.sendFrame(POSE, control(KEY_REQUEST, stream, sequence), memberId);
+      }
+    }
   }
 
   // --- what this page sends
@@ -267,6 +277,7 @@ export class Room {
     }
     if (name === "welcome" || name === "locked") this.locked = event.locked;
     this.role = this.members.get(this.memberId)?.role ?? this.role;
+    this.#listeners.emit("event", event);
     this.#listeners.emit(name, event);
     if (name === "kicked" || name === "closed") this.gone(event.reason ? `${name}: ${event.reason}` : name);
   }
@@ -276,8 +287,12 @@ export class Room {
    * @param {import("./frames.js").Frame} frame
    */
   receiveFrame({ type, payload, memberId }) {
-    if (type === POSE && !memberId) this.#publishers.get(payload[1])?.(payload);
-    else if (type === AUDIO) this.#listeners.emit("audio", { memberId, payload });
+    if (type === POSE && !memberId) {
+      this.#publishers.get(payload[1])?.(payload);
+      return;
+    }
+    this.#listeners.emit("frame", { type, memberId, payload });
+    if (type === AUDIO) this.#listeners.emit("audio", { memberId, payload });
     else if (type === POSE) this.#decoding.decode(memberId, this.members.get(memberId)?.device ?? "", payload, monotonicMs());
   }
 

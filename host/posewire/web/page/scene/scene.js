@@ -72,6 +72,12 @@ export class Scene {
     });
   }
 
+  /** Forget what is shown. */
+  clear() {
+    this.#shown.clear();
+    this.#next = 0;
+  }
+
   close() {
     this.#running = false;
     this.renderer.gl.getExtension("WEBGL_lose_context")?.loseContext();

@@ -5,6 +5,7 @@ import { ask, useOutcome, usePolled } from "../api.js";
 import { useHost } from "../live.js";
 import { Outcome, Table, Ticking, Trouble } from "../parts.js";
 import { Scene, cssColor } from "../scene/scene.js";
+import { Record, Recordings } from "./recordings.js";
 import { t } from "../text.js";
 
 const POLL_MS = 2000;
@@ -27,6 +28,7 @@ export function Rooms({ rest, may, session, looker }) {
   return html`
     ${chosen && host && html`<${Room} key=${`${chosen} ${host.device}`} name=${chosen} host=${host} state=${state} may=${may} session=${session}
       described=${value?.rooms.find(({ room }) => room === chosen)} />`}
+    <${Recordings} />
     ${!looker && html`<section class="card">
       <div class="row"><h1 class="grow">${t("Rooms")}</h1>
         <form class="row" onSubmit=${open}><label>${t("Room")} <input name="room" required maxlength="64" size="12" /></label><button>${t("Look")}</button></form></div>
@@ -110,6 +112,7 @@ function Room({ name, host, state, may, session, described }) {
     <div class="row">
       <h1 class="grow">${name} ${room?.locked ? html`<span class="warn">${t("locked")}</span>` : ""}</h1>
       ${option("trails", t("trails"))} ${option("together", t("in one space"))}
+      <${Record} room=${room} />
       <button onClick=${whole}>${t("Whole screen")}</button>
       ${session.authentication && may("operator.act") && html`<button onClick=${link}>${t("Link to look")}</button>`}
     </div>
