@@ -149,6 +149,27 @@ async def test_an_avatar_comes_into_the_room(host: Host) -> None:
     assert bridge.counts()["refused"] >= 1
 
 
+async def test_bones_that_come_one_by_one_are_one_pose(host: Host) -> None:
+    bridge = VmcBridge(None, ANYWHERE)
+    async with bridging(bridge, host, "performer") as where, member(host, "screen") as room:
+        client = SimpleUDPClient("127.0.0.1", int(where.rpartition(":")[2]))
+        w, x, y, z = about((0, 0, 1), -90)
+
+        def send() -> None:
+            for name in BONE_NAMES:
+                client.send_message("/VMC/Ext/Bone/Pos", [name, 0.0, 0.0, 0.0, x, y, z, w])
+
+        await send_until(send, lambda: room.latest("performer"))
+        seen = bridge.counts()["poses in"]
+        for _ in range(20):
+            send()
+        await eventually(lambda: bridge.counts()["poses in"] > seen)
+        pose = room.latest("performer")
+        assert bridge.counts()["poses in"] < 20  # not one for each of 1100 datagrams
+    assert pose is not None
+    assert np.abs(np.asarray(pose.values["quat55"]) @ (w, x, y, z)) == pytest.approx(1, abs=1e-3)
+
+
 async def test_messages_of_another_shape_are_refused(host: Host, capsys: pytest.CaptureFixture[str]) -> None:
     bridge = VmcBridge(None, ANYWHERE)
     async with bridging(bridge, host) as where:

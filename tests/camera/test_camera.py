@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,42 @@ def test_a_thread_that_tracks_can_be_stopped(video: Path) -> None:
     stop.set()
     track(pictures(str(video), Wanted(loop=True)), Tracker(["face"]), lambda found, at: None, counts, stop)
     assert counts.pictures == 1
+
+
+def test_what_does_not_wait_is_read_to_the_newest_picture() -> None:
+    """A camera on the network: MJPEG over HTTP, 50 pictures a second, each with its number in its brightness."""
+    stop = threading.Event()
+
+    class Camera(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=part")
+            self.end_headers()
+            for number in range(120):
+                if stop.wait(0.02):
+                    return
+                picture = cv2.imencode(".jpg", np.full((48, 64, 3), 2 * number, np.uint8))[1].tobytes()
+                head = f"--part\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
+                self.wfile.write(head.encode() + picture + b"\r\n")
+
+        def log_message(self, *arguments: Any) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Camera)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    seen: list[tuple[int, int]] = []
+    pause = threading.Event()
+    with pytest.raises(ConfigError, match="gives no pictures any more"):
+        for picture in pictures(f"http://127.0.0.1:{server.server_port}/camera.mjpg"):
+            seen.append((picture.number, int(picture.image[20, 20, 0]) // 2))
+            pause.wait(0.2)
+    stop.set()
+    server.shutdown()
+    server.server_close()
+    assert 3 <= len(seen) < 40
+    numbers = [number for number, _ in seen]
+    assert numbers == sorted(set(numbers))
+    assert all(abs(number - shown) <= 3 for number, shown in seen)
 
 
 def test_what_is_no_picture_says_so(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from posewire.client.connection import HostConnection, unique_name
 from posewire.client.room import Room
-from posewire.errors import WireError
 from posewire.host_address import add_host_arguments, websocket_url
+from posewire.staying import stay_in_room
 from posewire.terminal import LiveLine, is_live, show, show_json
 
 _SHOWN_EVERY = 0.5
@@ -28,7 +28,7 @@ class Bridge(Protocol):
         """The kinds that it takes from the room."""
 
     async def run(self, room: Room, ready: Callable[[str], None]) -> None:
-        """Work until cancelled; says by ``ready`` when it does, and where its other side is."""
+        """Work until cancelled, each time in a new room; says by ``ready`` when, and where its other side is."""
 
     def counts(self) -> Mapping[str, int]:
         """Return what has passed so far, by a word for it."""
@@ -65,27 +65,17 @@ async def join_and_run(
     name: str,
     ready: Callable[[str], None] = lambda where: None,
 ) -> None:
-    """Join a room with a bridge, and let it work until cancelled. A lost connection comes back by itself.
+    """Join a room with a bridge, and let it work until cancelled. A lost connection, or room, comes back by itself.
 
     Raises:
         HostUnreachableError: no host is there, or it does not let this program in.
+        NotConnectedError: the connection is over: another program has this device id, for one.
         WireError: the host refuses the room, or has removed this program from it.
     """
     async with HostConnection(url, token=token, device=name) as host:
-        joined = await host.join(room, publish=bridge.publish, subscribe=bridge.subscribe)
-        over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        joined.on("closed", lambda reason: None if over.done() else over.set_result(reason))
-        work = asyncio.create_task(bridge.run(joined, ready))
-        try:
-            either: list[asyncio.Future[Any]] = [work, over]
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                await work
-            elif over.done():
-                raise WireError(f'the bridge is no longer in the room "{room}": {over.result()}', "room_denied")
-        finally:
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+        await stay_in_room(
+            host, room, lambda joined: bridge.run(joined, ready), publish=bridge.publish, subscribe=bridge.subscribe
+        )
 
 
 async def _serve(args: argparse.Namespace, bridge: Bridge) -> None:

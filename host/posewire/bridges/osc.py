@@ -63,6 +63,7 @@ class OscBridge:
     async def run(self, room: Room, ready: Callable[[str], None]) -> None:
         """Work until cancelled."""
         self._room = room
+        self._senders.clear()
         async with datagrams(self._receive, self._listen) as socket:
             if self._to is not None:
                 room.on("pose", lambda pose: self._send(socket, self.pose_messages(pose), "poses out"))

@@ -60,6 +60,8 @@ class SlimeBridge:
                 await asyncio.sleep(_REPORTS_EVERY)
         finally:
             await self._scope.close()
+            for known in (self._trackers, self._tasks, self._orientations):
+                known.clear()
 
     def _follow(self, pose: ReceivedPose) -> None:
         values: Mapping[str, Any] = pose.values

@@ -28,6 +28,9 @@ from posewire.skeleton.rotations import IDENTITY, Rotation, multiply, normalized
 
 _BODIES = (*BODY_SETS, BONE_SET)
 _FACES = ("face468", "face478")
+_TOGETHER = 0.005
+"""Seconds in which bones belong to the same pose."""
+
 _NOWHERE = (0.0, 0.0, 0.0)
 
 
@@ -64,6 +67,8 @@ class VmcBridge:
         self._bones: dict[str, Rotation] = {}
         self._root = IDENTITY
         self._moved = 0
+        self._due: asyncio.TimerHandle | None = None
+        self._next = 0.0
         self._incoming = IncomingOsc(self._handle)
 
     def counts(self) -> Mapping[str, int]:
@@ -138,8 +143,11 @@ class VmcBridge:
             return
         before = self._moved
         self._incoming.receive(data, sender)
-        if self._moved != before:
-            self._publish()
+        if self._moved != before and self._due is None:
+            # Some programs send each bone in a datagram of its own: a pose is what has come together.
+            loop = asyncio.get_running_loop()
+            wait = max(_TOGETHER, self._next - loop.time())
+            self._due = loop.call_later(wait, self._publish)
 
     def _handle(self, address: str, values: list[Any]) -> None:
         if address == "/VMC/Ext/Root/Pos":
@@ -152,7 +160,9 @@ class VmcBridge:
             self._moved += 1
 
     def _publish(self) -> None:
-        assert self._sender is not None
+        self._due, self._next = None, asyncio.get_running_loop().time() + 1 / self._fps
+        if self._sender is None:
+            return
         pose = {**self._bones, "Hips": multiply(self._root, self._bones.get("Hips", IDENTITY))}
         bones = np.array([pose.get(name, IDENTITY) for name in BONE_NAMES], np.float32)
         self._sender.send({BONE_SET: bones, "world33": world_landmarks(pose)})

@@ -109,12 +109,10 @@ def run(args: argparse.Namespace) -> int:
         asyncio.run(_shown(camera, args, counts, senders))
     if not senders:
         return 0
-    sent = senders[0].statistics()
+    all_sent = [sender.statistics() for sender in senders]  # one for each time that it was in the room
+    sent = {key: sum(part[key] for part in all_sent) for key in ("sent", "bytes")}
     if args.json:
-        keys = ("sent", "bytes", "dropped")
-        show_json(
-            {"pictures": counts.pictures, "with_somebody": counts.with_somebody, **{key: sent[key] for key in keys}}
-        )
+        show_json({"pictures": counts.pictures, "with_somebody": counts.with_somebody, **sent})
     else:
         show(f"{args.room}: {counts.pictures} pictures, somebody in {counts.with_somebody}, {sent['sent']} poses sent")
     return 0
@@ -136,7 +134,7 @@ async def _shown(
                 while not work.done():
                     await asyncio.wait([work], timeout=_SHOWN_EVERY)
                     if senders and is_live(sys.stderr):
-                        line.show(_line(counts, senders[0]))
+                        line.show(_line(counts, senders[-1]))
                 await work
         finally:
             work.cancel()

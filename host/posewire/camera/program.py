@@ -11,8 +11,9 @@ from typing import Any
 from posewire.camera.sources import Picture
 from posewire.camera.tracker import Found, Tracker
 from posewire.client.connection import HostConnection
+from posewire.client.room import Room
 from posewire.client.sending.pose_sender import PoseSender
-from posewire.errors import WireError
+from posewire.staying import stay_in_room
 
 _WINDOW = 2.0
 
@@ -86,27 +87,30 @@ async def send_pictures(
 
     Raises:
         WireError: the host refuses the room, or has removed this program from it.
+        NotConnectedError: the connection is over.
     """
-    place = await host.join(room, publish=["pose"], subscribe=[])
     loop, stop = asyncio.get_running_loop(), threading.Event()
-    over: asyncio.Future[str] = loop.create_future()
-    place.on("closed", lambda reason: None if over.done() else over.set_result(reason))
-    sender = place.sender(**sender_options)
-    joined(sender)
+    senders: list[PoseSender] = []
 
     def send(found: Found, time_ms: float) -> None:
-        loop.call_soon_threadsafe(lambda: sender.send(found, time_ms=time_ms))
+        loop.call_soon_threadsafe(lambda: senders[-1].send(found, time_ms=time_ms) if senders else False)
 
-    work = loop.run_in_executor(None, track, pictures, tracker, send, counts, stop, look)
-    try:
-        either: list[asyncio.Future[Any]] = [work, over]
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if over.done():
-            raise WireError(f'the camera is no longer in the room "{room}": {over.result()}', "room_denied")
-        await work
+    tracking: asyncio.Future[None] | None = None
+
+    async def publish(place: Room) -> None:
+        nonlocal tracking
+        senders.append(place.sender(**sender_options))
+        joined(senders[-1])
+        if tracking is None:
+            tracking = loop.run_in_executor(None, track, pictures, tracker, send, counts, stop, look)
+        await asyncio.shield(tracking)
         # The last pose leaves a moment after the others, at the sender's pace.
-        await asyncio.sleep(2 / sender.fps)
+        await asyncio.sleep(2 / senders[-1].fps)
         await host.flush()
+
+    try:
+        await stay_in_room(host, room, publish, publish=["pose"])
     finally:
         stop.set()
-        await asyncio.gather(work, return_exceptions=True)
+        if tracking is not None:
+            await asyncio.gather(tracking, return_exceptions=True)

@@ -5,7 +5,7 @@ const [, , modules, url, transport] = process.argv;
 const { io } = createRequire(`${modules}/x.js`)("socket.io-client");
 
 const say = (what, data) => console.log(JSON.stringify({ what, data }));
-const socket = io(url, { transports: [transport], auth: { device: "page" }, reconnection: false });
+const socket = io(url, { transports: transport.split(","), auth: { device: "page" }, reconnection: false });
 
 socket.on("connect_error", (error) => { say("refused", { message: error.message, ...error.data }); });
 socket.on("joined", ({ member }) => say("joined", member.device));

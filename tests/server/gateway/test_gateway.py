@@ -33,6 +33,7 @@ async def test_a_token_is_wanted_and_its_scopes_count() -> None:
         for options in (
             {"token": TOKEN},
             {"query": f"/?authorization={TOKEN}"},
+            {"query": f"/?token={TOKEN}"},
             {"headers": {"Authorization": f"Bearer {TOKEN}"}},
         ):
             async with page(host, **options) as client:
@@ -64,6 +65,18 @@ async def test_a_page_of_another_site_gets_nothing(host: Host) -> None:
                 pass
     async with page(host, headers={"Origin": http_url(host, "")}) as client:
         assert (await client.call("join", "studio"))["ok"]
+
+
+async def test_with_a_token_a_page_may_be_of_any_site() -> None:
+    site = {"Origin": "https://studio.example"}
+    async with running(replace(with_gateway(), auth=AuthSettings(token=TOKEN))) as host:
+        async with aiohttp.ClientSession() as web:
+            url = http_url(host, "/socket.io/?EIO=4&transport=polling")
+            async with web.get(url, headers=site) as answer:
+                assert answer.headers["Access-Control-Allow-Origin"] == site["Origin"]
+                assert "Access-Control-Allow-Credentials" not in answer.headers  # no cookies with that
+        async with page(host, "polling", headers=site, token=TOKEN) as client:
+            assert (await client.call("join", "studio"))["ok"]
 
 
 async def test_as_many_clients_as_are_set_and_no_more() -> None:

@@ -17,7 +17,7 @@ from support.npm import npm_package
 PROGRAM = Path(__file__).parent / "client.mjs"
 
 
-@pytest.mark.parametrize("transport", ["websocket", "polling"])
+@pytest.mark.parametrize("transport", ["websocket", "polling", "polling,websocket"])
 async def test_a_page_takes_part_in_a_room(host: Host, transport: str) -> None:
     modules = await asyncio.to_thread(npm_package, "socket.io-client", "4.8.1")
     async with posewire.connect(host.url, device="arm") as connection:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs
 
 from starlette.routing import BaseRoute, Mount
 from websockets.datastructures import Headers
@@ -180,9 +181,11 @@ class SocketIoGateway:
 
 def _request(scope: Mapping[str, Any], auth: Mapping[str, Any]) -> Request:
     """The opening request as another client's would be: what ``auth`` says is in its headers."""
+    query = scope.get("query_string", b"").decode("latin-1")
+    asked = {key: values[0] for key, values in parse_qs(query).items()}
     headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
     for header, said in (
-        ("Authorization", _bearer(auth)),
+        ("Authorization", _bearer(auth) or _bearer(asked)),
         ("Device-Id", auth.get("device")),
         ("Client-Id", auth.get("client")),
     ):
@@ -193,7 +196,6 @@ def _request(scope: Mapping[str, Any], auth: Mapping[str, Any]) -> Request:
     if "Protocol-Version" in headers:
         del headers["Protocol-Version"]
     headers["Protocol-Version"] = "3"
-    query = scope.get("query_string", b"").decode("latin-1")
     return Request(f"{scope['path']}?{query}", headers)
 
 

@@ -1,0 +1,82 @@
+"""Being in a room for months: a program that joins again when the host has closed the room."""
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from posewire.client.connection import HostConnection
+from posewire.client.room import Room
+from posewire.errors import HostUnreachableError, NotConnectedError, WireError
+from posewire.terminal import warn
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+
+
+async def stay_in_room(
+    host: HostConnection,
+    name: str,
+    work: Callable[[Room], Coroutine[Any, Any, None]],
+    *,
+    publish: Sequence[str] = (),
+    subscribe: Sequence[str] = (),
+) -> None:
+    """Join a room and work in it until the work ends; when the room ends first, begin again in the next of its name.
+
+    A lost connection is the connection's affair: the room outlives it.
+
+    Raises:
+        WireError: the host refuses the room at the start, or its owner has removed this program.
+        NotConnectedError: the connection is over.
+    """
+    room = await host.join(name, publish=publish, subscribe=subscribe)
+    while True:
+        reason = await _until_over(room, work)
+        if reason is None:
+            return
+        if reason.startswith("kicked"):
+            raise WireError(f'this program was removed from the room "{name}" ({reason})', "room_denied")
+        warn(f'no longer in the room "{name}" ({reason}): joining again')
+        room = await _join_again(host, name, publish, subscribe)
+        warn(f'in the room "{name}" again')
+
+
+async def _until_over(room: Room, work: Callable[[Room], Coroutine[Any, Any, None]]) -> str | None:
+    """Work until that ends (None), or the room does (the reason)."""
+    over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def closed(_: object) -> None:
+        # The host's own event of that name comes before the room is closed here.
+        if room.closed is not None and not over.done():
+            over.set_result(room.closed)
+
+    remove = room.on("closed", closed)
+    working = asyncio.create_task(work(room))
+    either: list[asyncio.Future[Any]] = [working, over]
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            await working
+            return None
+        return over.result()
+    finally:
+        remove()
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+async def _join_again(host: HostConnection, name: str, publish: Sequence[str], subscribe: Sequence[str]) -> Room:
+    pause, said = _FIRST_PAUSE, ""
+    while True:
+        await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+        pause = min(2 * pause, _LONGEST_PAUSE)
+        try:
+            return await host.join(name, publish=publish, subscribe=subscribe)
+        except NotConnectedError:
+            raise
+        except (HostUnreachableError, WireError) as error:
+            if error.code == "room_denied":
+                raise
+            if str(error) != said:
+                said = str(error)
+                warn(said)
