@@ -66,7 +66,12 @@ async def member(
 async def bridging(bridge: Bridge, host: Host, name: str = "bridge") -> AsyncIterator[str]:
     """Run a bridge while the block runs; gives what it said when it was ready."""
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    work = asyncio.create_task(join_and_run(bridge, host.url, "studio", name=name, ready=ready.set_result))
+
+    def is_ready(where: str) -> None:
+        if not ready.done():  # a bridge says it again when it has joined again
+            ready.set_result(where)
+
+    work = asyncio.create_task(join_and_run(bridge, host.url, "studio", name=name, ready=is_ready))
     try:
         await asyncio.wait([work, ready], return_when=asyncio.FIRST_COMPLETED)
         if work.done():

@@ -10,20 +10,18 @@ from bridges.conftest import OscProgram, bridging, member, send_until
 from posewire.bridges.bridge import join_and_run
 from posewire.bridges.osc import OscBridge
 from posewire.errors import WireError
-from posewire.rooms.settings import RoomSettings
 from posewire.server.host import Host
 from support.hosts import running, settings
 from support.waiting import eventually
 
 
 async def test_a_room_that_ended_overnight_is_joined_again(
-    program: OscProgram, capsys: pytest.CaptureFixture[str]
+    host: Host, program: OscProgram, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with (
-        running(replace(settings(), rooms=RoomSettings(idle_timeout=0.2))) as host,
-        bridging(OscBridge(program.address, None), host),
-    ):
-        warned = ""
+    async with bridging(OscBridge(program.address, None), host):
+        rooms, warned = host.services.rooms, ""
+        rooms.close_idle(0.0)
+        assert rooms.close_idle(10_000.0) == ["studio"]  # a night later
 
         def rejoined() -> bool:
             nonlocal warned
