@@ -1,5 +1,6 @@
 # make demo   sets everything up and shows the main job on this machine, without hardware
 # make test   sets everything up and runs every check and test
+# make coverage   the tests, and which lines none of them reaches; noting every line makes them more than twice as slow
 
 .PHONY: demo test lint unit coverage rv32 browser clean
 
@@ -7,7 +8,8 @@ demo:
 	@tools/setup.sh espeak
 	@.venv/bin/posewire demo
 
-test: lint coverage
+test: lint rv32 browser
+	.venv/bin/pytest -n 3 --dist loadfile
 
 lint: typings
 	.venv/bin/ruff check .
