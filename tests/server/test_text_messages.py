@@ -370,7 +370,7 @@ async def test_who_vanished_without_a_word_is_noticed(monkeypatch: pytest.Monkey
             # Says hello and answers nothing after that, as a board that lost its power.
             reader, writer = await asyncio.open_connection("127.0.0.1", int(host.url.split(":")[2].split("/")[0]))
             writer.write(
-                b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nDevice-Id: gone\r\n\r\n"
             )
             hello = b'{"type":"hello","version":1}'
@@ -399,7 +399,7 @@ async def test_a_device_that_takes_a_reply_needs_not_answer_pings(reads: bool) -
         link.setblocking(False)
         reader, writer = await asyncio.open_connection(sock=link, limit=1024)
         writer.write(
-            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nDevice-Id: mute\r\n\r\n"
         )
         hello = b'{"type":"hello","version":1}'

@@ -12,6 +12,9 @@ Handle = Callable[[Peer, Any], Coroutine[Any, Any, None] | None]
 
 Parse = Callable[[Message], Any]
 
+Refused = Callable[[Peer, Message, str], None]
+"""Gives the sender of a message that was refused what it is owed besides the error, and the reason."""
+
 
 @dataclass(frozen=True)
 class TextType:
@@ -24,3 +27,4 @@ class TextType:
     parse: Parse | None = None
     scope: str = ""
     first: bool = False
+    refused: Refused | None = None

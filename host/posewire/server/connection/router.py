@@ -13,7 +13,7 @@ from posewire.server.connection.handler import ConnectionHandler
 from posewire.server.connection.message_type import TextType
 from posewire.wire.close_codes import UNSUPPORTED_DATA
 from posewire.wire.frames import Frame, FrameType, parse_frame, split_timed
-from posewire.wire.messages import parse_text
+from posewire.wire.messages import Message, parse_text
 
 _SAMPLED = 15
 """Mask of a connection's message count: the time of every 16th message is measured."""
@@ -168,12 +168,23 @@ class Router:
             raise WireError(f'unknown message type "{kind[:40]}"', "unknown_type")
         if connection.hello is None and not text_type.first:
             raise WireError(f'say hello before "{kind}"', "hello_required")
-        if text_type.scope:
-            connection.identity.principal.require(text_type.scope)
         bridge = connection.upstream.bridge
-        if bridge is not None and kind in FORWARDED_TYPES:
-            bridge.forward(message)
+        try:
+            if text_type.scope:
+                connection.identity.principal.require(text_type.scope)
+            if bridge is None or kind not in FORWARDED_TYPES:
+                self._handle(text_type, kind, message)
+                return
+        except Exception as error:
+            told = self._failed(error)
+            if text_type.refused is not None:
+                text_type.refused(connection, message, str(told))
             return
+        bridge.forward(message)
+
+    def _handle(self, text_type: TextType, kind: str, message: Message) -> None:
+        """Parse a message of a type and handle it. Raises what parser and handler raise."""
+        connection = self._connection
         parsed = text_type.parse(message) if text_type.parse is not None else message
         trace = self._routing.trace
         if trace is None:
@@ -190,16 +201,21 @@ class Router:
         except Exception as error:
             self._failed(error)
 
-    def _failed(self, error: Exception) -> None:
-        """Tell the peer that its message failed. A defect of the host ends neither the connection nor the host."""
+    def _failed(self, error: Exception) -> WireError:
+        """Tell the peer that its message failed, and return what it was told.
+
+        A defect of the host ends neither the connection nor the host.
+        """
         connection = self._connection
         if isinstance(error, WireError):
-            connection.refuse(error)
-            if error.code == "unsupported_audio":
-                connection.close(UNSUPPORTED_DATA, str(error))
+            told = error
         elif isinstance(error, PosewireError) and error.code != "internal":
-            connection.refuse(WireError(str(error), error.code))
+            told = WireError(str(error), error.code)
         else:
             self._counters["internal_errors"] += 1
             connection.log.exception("internal_error")
-            connection.refuse(WireError("the host failed on this message; its log says why", "internal"))
+            told = WireError("the host failed on this message; its log says why", "internal")
+        connection.refuse(told)
+        if told.code == "unsupported_audio":
+            connection.close(UNSUPPORTED_DATA, str(told))
+        return told

@@ -11,7 +11,7 @@ from functools import partial
 
 from posewire.identity.audit import Audit
 from posewire.rooms.directory import RoomDirectory
-from posewire.server.connection.message_type import Handle, Parse, TextType
+from posewire.server.connection.message_type import Handle, Parse, Refused, TextType
 from posewire.server.control import HostControl
 from posewire.server.messages.abort import handle_abort
 from posewire.server.messages.error import handle_error
@@ -19,7 +19,7 @@ from posewire.server.messages.event import handle_event
 from posewire.server.messages.goodbye import handle_goodbye
 from posewire.server.messages.hello import handle_hello
 from posewire.server.messages.iot import handle_iot
-from posewire.server.messages.listen import handle_listen
+from posewire.server.messages.listen import end_refused_turn, handle_listen
 from posewire.server.messages.mcp import handle_mcp
 from posewire.server.messages.ping import handle_ping
 from posewire.server.messages.room import handle_room
@@ -66,11 +66,12 @@ class Entry:
     parse: Parse | None = None
     scope: str = ""
     first: bool = False
+    refused: Refused | None = None
 
 
 MESSAGES: Mapping[str, Entry] = {
     "hello": Entry(lambda _: handle_hello, parse_hello, first=True),
-    "listen": Entry(lambda _: handle_listen, parse_listen, scope="voice"),
+    "listen": Entry(lambda _: handle_listen, parse_listen, scope="voice", refused=end_refused_turn),
     "abort": Entry(lambda _: handle_abort, parse_abort, scope="voice"),
     "mcp": Entry(lambda host: partial(handle_mcp, host.events), parse_mcp, scope="voice"),
     "iot": Entry(lambda host: partial(handle_iot, host.states), parse_iot, scope="voice"),
@@ -89,5 +90,6 @@ MESSAGES: Mapping[str, Entry] = {
 def text_types(host: HostParts) -> dict[str, TextType]:
     """Return the types of text messages with the handlers of one host."""
     return {
-        name: TextType(entry.handler(host), entry.parse, entry.scope, entry.first) for name, entry in MESSAGES.items()
+        name: TextType(entry.handler(host), entry.parse, entry.scope, entry.first, entry.refused)
+        for name, entry in MESSAGES.items()
     }

@@ -2,7 +2,13 @@
 
 from posewire.errors import WireError
 from posewire.server.connection.peer import Peer
-from posewire.wire.messages import Listen
+from posewire.wire.messages import Listen, Message
+
+
+def end_refused_turn(peer: Peer, message: Message, why: str) -> None:
+    """End the turn of a stock device that may not speak here; a board of this project ends it with the error."""
+    if peer.hello is not None and not peer.hello.board and message.get("state") in ("start", "detect"):
+        peer.spawn(peer.voice.refused.end(peer.send, why))
 
 
 def handle_listen(peer: Peer, listen: Listen) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from posewire.server.connection.voice.refused_turn import RefusedTurn
 from posewire.server.connection.voice.uplink import AudioUplink
 from posewire.sound.pcm import Pcm
 from posewire.voice.llm.history import BYTES_PER_TOKEN
@@ -18,7 +19,7 @@ class DeviceVoice:
     So there is none until ``get_or_create``. Without ``enable`` the device has no assistant on this host.
     """
 
-    __slots__ = ("_make", "_uplink", "memory", "session")
+    __slots__ = ("_make", "_uplink", "memory", "refused", "session")
 
     def __init__(self) -> None:
         self.session: VoiceSession | None = None
@@ -26,6 +27,9 @@ class DeviceVoice:
 
         self.memory: VoiceMemory | None = None
         """The memory of the session, or of an earlier one that this one resumes; None: there is none yet."""
+
+        self.refused = RefusedTurn()
+        """Ends the turns that this host refuses."""
 
         self._make: MakeSession | None = None
         self._uplink = AudioUplink(AudioParams())
