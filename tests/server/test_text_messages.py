@@ -189,7 +189,7 @@ async def test_alerts_are_in_the_state_of_the_host(host: Host, peers: Peers) -> 
     assert mirror.value["alerts"] == []
     health = host.services.health
     assert health is not None
-    for now in (0.0, health.alerts.settings.hold):
+    for now in (0.0, health.alerts.hold):
         health.alerts.check({"loss": 0.5}, now, now)
     while not mirror.value["alerts"]:
         assert mirror.apply(await page.receive("state", name="host"))
