@@ -25,10 +25,11 @@ def dance(step, dancer):
     return body
 
 
-async def dancer(url, room, number, end, counts):
-    async with posewire.connect(url, device=f"dancer-{room}-{number}") as host:
+async def dancer(options, room, number, start, counts):
+    async with posewire.connect(options.url, device=f"dancer-{room}-{number}") as host:
         sender = (await host.join(f"load-{room}", publish=["pose"], subscribe=[])).sender(fps=FPS)
-        step = 0
+        await start.wait()
+        end, step = time.monotonic() + options.seconds, 0
         while time.monotonic() < end:
             # The time of sending travels with the pose: everybody here has the same clock.
             sender.send(body=dance(step, number), time_ms=time.monotonic() * 1000)
@@ -37,8 +38,8 @@ async def dancer(url, room, number, end, counts):
         counts["sent"] += sender.statistics()["sent"]
 
 
-async def spectator(url, room, end, counts, delays):
-    async with posewire.connect(url) as host:
+async def spectator(options, room, start, counts, delays):
+    async with posewire.connect(options.url) as host:
         joined = await host.join(f"load-{room}")
 
         def seen(pose):
@@ -46,13 +47,15 @@ async def spectator(url, room, end, counts, delays):
             delays.append((round(time.monotonic() * 1000) - pose.pose.time_ms) & 0xFFFFFFFF)
 
         joined.on("pose", seen)
-        await asyncio.sleep(max(0, end + 0.5 - time.monotonic()))
+        await start.wait()
+        await asyncio.sleep(options.seconds + 0.5)
         counts["missing"] += sum(count.missing + count.undecodable for count in joined.counts().values())
 
 
-async def tell(end, counts):
+async def tell(options, start, counts):
+    await start.wait()
     before = 0
-    while time.monotonic() < end:
+    for _ in range(options.seconds):
         await asyncio.sleep(1)
         print(f"{counts['seen'] - before} poses seen in the last second", flush=True)
         before = counts["seen"]
@@ -60,11 +63,12 @@ async def tell(end, counts):
 
 async def main(options):
     counts, delays = {"sent": 0, "seen": 0, "missing": 0}, []
-    end = time.monotonic() + options.seconds
-    work = [tell(end, counts)]
+    # The time begins when everybody is there.
+    start = asyncio.Barrier(1 + options.rooms * (options.dancers + options.spectators))
+    work = [tell(options, start, counts)]
     for room in range(options.rooms):
-        work += [spectator(options.url, room, end, counts, delays) for _ in range(options.spectators)]
-        work += [dancer(options.url, room, number, end, counts) for number in range(options.dancers)]
+        work += [spectator(options, room, start, counts, delays) for _ in range(options.spectators)]
+        work += [dancer(options, room, number, start, counts) for number in range(options.dancers)]
     await asyncio.gather(*work)
     p50, p99 = np.percentile(delays, [50, 99]) if delays else (0, 0)
     print(json.dumps({**counts, "p50_ms": round(float(p50), 1), "p99_ms": round(float(p99), 1)}))

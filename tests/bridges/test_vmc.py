@@ -14,7 +14,8 @@ from posewire.bridges.vmc import VmcBridge, face_blends
 from posewire.server.host import Host
 from posewire.skeleton.body_landmarks import world_landmarks
 from posewire.skeleton.humanoid import BONE_NAMES
-from posewire.skeleton.rotations import about, rotate
+from posewire.skeleton.rotations import about, multiply, rotate
+from posewire.skeleton.suit_rig import SuitRig
 from support.waiting import eventually
 
 DATA = Path(__file__).parents[1] / "data" / "pose"
@@ -90,6 +91,21 @@ async def test_a_single_rotation_is_a_tracker(host: Host, program: OscProgram) -
     name, *values = program.last("/VMC/Ext/Tra/Pos")  # type: ignore[misc]
     assert name == "left-foot"
     assert values[3:] == pytest.approx([0, -0.7071, 0, 0.7071], abs=1e-3)
+
+
+async def test_a_suit_of_motion_sensors_moves_an_avatar(host: Host, program: OscProgram) -> None:
+    suit = SuitRig(["Chest", "LeftUpperArm"])
+    async with bridging(VmcBridge(program.address, None, suit=suit), host), member(host, "suit") as room:
+        sender = room.sender(fps=100)
+        rest = [(1.0, 0.0, 0.0, 0.0), about((1, 0, 0), 90)]
+        await send_until(lambda: sender.send(quaternions=rest), lambda: bone(program, "LeftUpperArm"))
+        # The wearer looks along x, so the left arm points along y; about x, it goes up.
+        up = [rest[0], multiply(about((1, 0, 0), 90), rest[1])]
+        await send_until(
+            lambda: sender.send(quaternions=up),
+            lambda: turned(bone(program, "LeftUpperArm"), (-1, 0, 0)) == pytest.approx((0, 1, 0), abs=0.02),
+        )
+    assert {name for name, *_ in program.all("/VMC/Ext/Bone/Pos")} == {"Chest", "LeftUpperArm"}
 
 
 async def test_a_face_opens_its_mouth(host: Host, program: OscProgram) -> None:

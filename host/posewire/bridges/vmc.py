@@ -23,8 +23,9 @@ from posewire.client.sending.pose_sender import PoseSender
 from posewire.errors import WireError
 from posewire.skeleton.body_landmarks import world_landmarks
 from posewire.skeleton.body_rig import BODY_SETS, BONE_SET, BodyRig, hips_height
-from posewire.skeleton.humanoid import BONE_NAMES, BONES
+from posewire.skeleton.humanoid import BONE_NAMES, BONES, Pose
 from posewire.skeleton.rotations import IDENTITY, Rotation, multiply, normalized
+from posewire.skeleton.suit_rig import SuitRig
 
 _BODIES = (*BODY_SETS, BONE_SET)
 _FACES = ("face468", "face478")
@@ -39,7 +40,7 @@ class VmcBridge:
 
     ``to``: where the avatar is (a "marionette"); None: nothing goes out. ``listen``: where bones come in; None: nothing
     does. ``device``: whose body it is, else the first that has one. ``aspect``: see ``BodyRig``. ``fps``: of what comes
-    in, at most.
+    in, at most. ``suit``: what the quaternions of a suit of motion sensors are of.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class VmcBridge:
         device: str = "",
         aspect: float = 4 / 3,
         fps: float = 30.0,
+        suit: SuitRig | None = None,
     ) -> None:
         require_osc()
         self.publish = ("pose",) if listen is not None else ()
@@ -60,6 +62,7 @@ class VmcBridge:
         self._chosen = device
         self._fps = fps
         self._rig = BodyRig(aspect)
+        self._suit = suit
         self._blends: dict[str, float] = {}
         self._counts: Counter[str] = Counter()
         self._started = monotonic()
@@ -104,30 +107,45 @@ class VmcBridge:
         ``chosen_is_present``: whether the member whose body moves the avatar is still in the room; else another may.
         """
         values: Mapping[str, Any] = pose.values
-        if "quat1" in values:
+        if "quat1" in values and "quat1" not in self._bodies:
             w, x, y, z = normalized(tuple(values["quat1"][0].tolist()))
             self._counts["poses out"] += 1
             yield "/VMC/Ext/Tra/Pos", [pose.device, *_NOWHERE, *_unity(x, y, z), w]
             return
-        has_body = any(name in values for name in _BODIES)
+        has_body = any(name in values for name in self._bodies)
         if not self._device and has_body and (not self._chosen or not chosen_is_present):
             self._chosen = pose.device
         if pose.device != self._chosen:
             return
-        moved, looked = self._rig.update(values), self._face(values)
+        moved, looked = self._move(values), self._face(values)
         if not moved and not looked:
             return
         self._counts["poses out"] += 1
         yield "/VMC/Ext/OK", [1]
         yield "/VMC/Ext/T", [monotonic() - self._started]
         yield "/VMC/Ext/Root/Pos", ["root", *_NOWHERE, *_arguments(IDENTITY)]
-        for name, rotation in self._rig.pose.items():
+        for name, rotation in self._pose.items():
             place = BONES[name].place if name != "Hips" else (0.0, hips_height(values), 0.0)
             yield "/VMC/Ext/Bone/Pos", [name, *place, *_arguments(rotation)]
         if self._blends:
             for name, value in self._blends.items():
                 yield "/VMC/Ext/Blend/Val", [name, value]
             yield "/VMC/Ext/Blend/Apply", []
+
+    @property
+    def _bodies(self) -> tuple[str, ...]:
+        """The landmark sets that are a body."""
+        return _BODIES if self._suit is None else (f"quat{len(self._suit.bones)}",)
+
+    @property
+    def _pose(self) -> Pose:
+        return self._rig.pose if self._suit is None else self._suit.pose
+
+    def _move(self, values: Mapping[str, Any]) -> bool:
+        if self._suit is None:
+            return self._rig.update(values)
+        (name,) = self._bodies
+        return name in values and self._suit.update(values[name])
 
     def _face(self, values: Mapping[str, Any]) -> bool:
         face = next((values[name] for name in _FACES if name in values), None)

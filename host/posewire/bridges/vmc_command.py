@@ -7,6 +7,7 @@ docs/room-bridges.md. Needs the extra "osc".
 examples:
   posewire bridge vmc --room studio                                 (to 127.0.0.1:39539)
   posewire bridge vmc --room studio --to 192.168.0.20:39539 --device camera
+  posewire bridge vmc --room studio --suit Hips,Chest,LeftUpperArm,LeftLowerArm --facing 90
   posewire bridge vmc --room studio --listen 39540                  (only in)
 """
 
@@ -16,6 +17,7 @@ from posewire.bridges.bridge import add_bridge_arguments, run_bridge
 from posewire.bridges.udp import read_address
 from posewire.bridges.vmc import VmcBridge
 from posewire.errors import ConfigError
+from posewire.skeleton.suit_rig import SuitRig
 
 _AVATAR = "127.0.0.1:39539"
 
@@ -29,6 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--aspect", default="4:3", metavar="WIDTH:HEIGHT", help="shape of the pictures behind body33 (default 4:3)"
     )
+    parser.add_argument(
+        "--suit",
+        default="",
+        metavar="BONE,BONE…",
+        help="bones of a suit of motion sensors, in the order of its quaternions",
+    )
+    parser.add_argument(
+        "--facing", type=float, default=0.0, metavar="DEGREES", help="where its wearer looks in the T of the first pose"
+    )
     parser.add_argument("--fps", type=float, default=30.0, help="poses a second that come in, at most (default 30)")
 
 
@@ -41,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
         device=args.device,
         aspect=_ratio(args.aspect),
         fps=args.fps,
+        suit=SuitRig([name.strip() for name in args.suit.split(",")], args.facing) if args.suit else None,
     )
     return run_bridge(args, bridge)
 
