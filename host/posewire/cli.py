@@ -11,6 +11,7 @@ from posewire.terminal import warn
 
 # name (words separated by a space make groups): one line of help, module with add_arguments(parser) and run(args)
 COMMANDS = {
+    "init": ("write the settings of a host, and say what comes next", "posewire.console.init_command"),
     "serve": ("start the host that boards and programs connect to", "posewire.server.serve_command"),
     "demo": ("show host, simulated board, voice and motion on this machine", "posewire.demo.command"),
     "say": ("say something on a device, to a file, or here", "posewire.console.say_command"),
@@ -35,6 +36,9 @@ COMMANDS = {
         "make boards with motion sensors trackers of a SlimeVR server",
         "posewire.bridges.slimevr_command",
     ),
+    "top": ("show boards and rooms of a host, again and again", "posewire.console.top_command"),
+    "service": ("run the host whenever this machine runs", "posewire.console.service_command"),
+    "completion": ("print what makes a shell complete this command", "posewire.console.completion_command"),
     "devices": ("pair devices, list them, revoke their access", "posewire.identity.commands.devices"),
     "tokens": ("issue tokens to people, programs and boards", "posewire.identity.commands.tokens"),
     "audit": ("show the audit log: pairings, tokens, refusals, orders", "posewire.identity.commands.audit"),

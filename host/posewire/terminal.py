@@ -56,6 +56,11 @@ def warn(text: str, style: Style | None = None) -> None:
     _write(sys.stderr, "\n  ".join(map(printable, [f"posewire: {first}", *rest])), style, "\n")
 
 
+def clear_screen() -> None:
+    """Begin at the top of an empty screen."""
+    sys.stdout.write("\x1b[H\x1b[2J")
+
+
 def is_live(stream: TextIO) -> bool:
     """Tell whether a stream is a terminal on which a line can be changed."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"

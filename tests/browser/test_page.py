@@ -237,6 +237,12 @@ async def test_signing_in_and_a_link_to_look(chromium: Browser) -> None:
         await expect(viewer.get_by_role("row", name="ann")).to_be_visible()
         assert "link=" not in viewer.url
         await expect(viewer.locator("nav a")).to_have_count(1)
+        # A sign-in that has ended, seen by a page that is open, is not asked for again and again.
+        await page.goto(http_url(host, "/#/devices"))
+        await context.clear_cookies()
+        await expect(page.get_by_role("textbox", name="Token")).to_be_visible()
+        await page.get_by_role("textbox", name="Token").fill(TOKEN)
+        await page.keyboard.press("Enter")
         await page.get_by_role("button", name="Sign out").click()
         await expect(page.get_by_role("textbox", name="Token")).to_be_visible()
         await viewer.context.close()

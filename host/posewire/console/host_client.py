@@ -58,6 +58,18 @@ class HostClient:
         """
         return [device for device in await self._known() if device["session"]]
 
+    async def look(self) -> dict[str, Any]:
+        """Return the ``devices``, the ``rooms`` and the ``statistics`` of the host.
+
+        Raises:
+            HostError: the host does not answer, or refuses.
+        """
+        return {
+            "devices": await self._known(),
+            "rooms": (await self._send("GET", "rooms"))["rooms"],
+            "statistics": await self._send("GET", "statistics"),
+        }
+
     async def find(self, name: str) -> Found:
         """Find a device by its id or its name, in any case.
 

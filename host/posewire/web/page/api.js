@@ -32,6 +32,8 @@ export async function ask(path, { method, body } = {}) {
   } catch {
     throw new ApiError("the host does not answer", 0);
   }
+  // The sign-in has ended: asking on would only make the host shut out this address.
+  if (answer.status === 401 && path !== "/api/session") location.reload();
   const value = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new ApiError(value.message ?? `HTTP ${answer.status}`, answer.status);
   return value;

@@ -1,9 +1,11 @@
 /** The page's own connection to the host: one for all views, which comes back by itself. */
 
-import { HostConnection, ownHost } from "/posewire/v1/client/posewire.js";
+import { HostConnection, UnauthorizedError, ownHost } from "/posewire/v1/client/posewire.js";
 import { useEffect, useState } from "/vendor/htm-preact.js";
 
 const AGAIN_MS = 2000;
+/** After a refusal: a host shuts out who asks in vain too often. */
+const AFTER_REFUSAL_MS = 30_000;
 
 /** @type {HostConnection | null} */
 let host = null;
@@ -16,13 +18,18 @@ export async function goLive() {
     const next = new HostConnection(ownHost());
     next.on("changed", () => watchers.forEach((look) => look()));
     host = next;
+    let pause = AGAIN_MS;
+    next.on("error", (error) => {
+      if (error instanceof UnauthorizedError) pause = AFTER_REFUSAL_MS;
+    });
     try {
       await next.open();
       await new Promise((resolve) => next.on("closed", resolve));
-    } catch {
+    } catch (error) {
       // The state says it, and the next attempt follows.
+      if (error instanceof UnauthorizedError) pause = AFTER_REFUSAL_MS;
     }
-    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 

@@ -1,0 +1,89 @@
+"""Write the settings of a host, with a token of its own where the network may reach it, and say what comes next.
+
+examples:
+  posewire init                      asks what it needs
+  posewire init ~/posewire --network --yes
+"""
+
+import argparse
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from posewire.errors import ConfigError
+from posewire.terminal import show, show_part
+
+_SETTINGS = """\
+# The settings of a Posewire host: docs/configuration.md has all of them.
+
+[server]
+host = "{host}"
+port = {port}
+
+[store]
+path = "{folder}/posewire.db"
+{auth}"""
+_AUTH = """
+[auth]
+token_file = "{folder}/posewire.token"   # who has it may do everything
+pairing = true                    # boards show a code, which is confirmed on the page
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of ``posewire init``."""
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(), help="where to write (default: here)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--network", action="store_true", help="boards and other machines reach the host")
+    where.add_argument("--local", action="store_true", help="only this machine does")
+    parser.add_argument("--port", type=int, default=8000, metavar="N", help="port to listen on (default 8000)")
+    parser.add_argument("--yes", action="store_true", help="ask nothing: as --network, unless --local is given")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the files."""
+    folder: Path = args.folder.expanduser().absolute()
+    settings, token = folder / "posewire.toml", folder / "posewire.token"
+    for file in (settings, token):
+        if file.exists():
+            raise ConfigError(f"{file} is there already: take it away first, or choose another folder")
+    if any(char in str(folder) for char in '"\\\n'):
+        raise ConfigError(f"{folder} has a character that settings cannot name")
+    network = args.network or (
+        not args.local and (args.yes or _ask("Shall boards and other machines reach this host?"))
+    )
+    auth = _AUTH.format(folder=folder) if network else ""
+    address = "0.0.0.0" if network else "127.0.0.1"  # noqa: S104 - asked for
+    text = _SETTINGS.format(host=address, port=args.port, folder=folder, auth=auth)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if network:
+            _write_secret(token, secrets.token_urlsafe(24))
+        settings.write_text(text)
+    except OSError as error:
+        raise ConfigError(f"cannot write to {folder}: {error.strerror}") from None
+    show(f"wrote {settings}" + (f" and {token}" if network else ""), style="green")
+    show()
+    show(f"  posewire serve --config {settings}")
+    show(f"      starts it; its page is http://{'THIS-MACHINE' if network else '127.0.0.1'}:{args.port}/")
+    show(f"  posewire service install --config {settings}")
+    show("      lets it run whenever this machine runs")
+    if network:
+        show(f"  cat {token}")
+        show("      shows the token: the page asks for it, boards are paired by a code")
+    return 0
+
+
+def _ask(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise ConfigError("nobody is there to be asked: say --network or --local")
+    show_part(f"{question} [Y/n] ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in ("", "y", "yes")
+
+
+def _write_secret(file: Path, text: str) -> None:
+    # Nobody else reads it, from its first moment on.
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(text + "\n")

@@ -1,0 +1,119 @@
+"""The first commands of a beginner: settings, service, the words that a shell completes, a look at the host."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from posewire.cli import COMMANDS
+from posewire.console.top_command import lines_of
+from posewire.server.host import Host
+from posewire.server.settings import load_settings
+from support.hosts import http_url, running, settings
+from support.peers import Peers
+
+
+def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **variables}
+    command = [sys.executable, "-m", "posewire", *words]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=60, env=environment, stdin=subprocess.DEVNULL
+    )
+
+
+async def test_settings_that_were_written_start_a_host_that_wants_their_token(tmp_path: Path) -> None:
+    done = await asyncio.to_thread(run, "init", str(tmp_path / "new"), "--network", "--port", "0")
+    assert done.returncode == 0, done.stderr
+    token_file = tmp_path / "new" / "posewire.token"
+    assert token_file.stat().st_mode & 0o077 == 0
+    wanted = load_settings(tmp_path / "new" / "posewire.toml", None).with_address("127.0.0.1", 0)
+    host = Host(wanted)
+    await host.start()
+    async with httpx2.AsyncClient(base_url=http_url(host, "")) as client:
+        assert (await client.get("/api/session")).status_code == 401
+        bearer = {"Authorization": f"Bearer {token_file.read_text().strip()}"}
+        assert (await client.get("/api/session", headers=bearer)).json()["scopes"] == ["*"]
+    await host.stop()
+    again = await asyncio.to_thread(run, "init", str(tmp_path / "new"), "--network")
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+
+
+def test_a_host_for_this_machine_only_needs_no_token(tmp_path: Path) -> None:
+    assert run("init", str(tmp_path), "--local").returncode == 0
+    assert not (tmp_path / "posewire.token").exists()
+    written = tomllib.loads((tmp_path / "posewire.toml").read_text())
+    assert written["server"] == {"host": "127.0.0.1", "port": 8000}
+    assert "nobody is there to be asked" in run("init", str(tmp_path / "x")).stderr
+
+
+def test_the_service_starts_this_very_command(tmp_path: Path) -> None:
+    config = tmp_path / "a 100% $odd name.toml"
+    config.write_text("")
+    done = run("service", "install", "--config", str(config), "--no-start", XDG_CONFIG_HOME=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    unit = (tmp_path / "systemd/user/posewire.service").read_text()
+    (start,) = [line for line in unit.splitlines() if line.startswith("ExecStart=")]
+    assert start.endswith('"serve" "--config" "' + str(config).replace("%", "%%").replace("$", "$$") + '"')
+    verify = shutil.which("systemd-analyze")
+    if verify is not None:
+        checked = subprocess.run(
+            [verify, "--user", "verify", str(tmp_path / "systemd/user/posewire.service")],
+            capture_output=True,
+            text=True,
+        )
+        assert "posewire.service" not in checked.stderr, checked.stderr
+    assert run("service", "install", "--config", str(tmp_path / "none")).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (["to"], {"tools", "tokens", "top"}),
+        (["sim", "de"], {"device"}),
+        (["sim", "device", "--cha"], set()),
+        (["sim", "device", "--chi"], {"--chip"}),
+        (["tokens", "is"], {"issue"}),
+        (["service", ""], {"install", "show", "remove", "--help", "--config", "--no-start"}),
+    ],
+)
+def test_bash_completes_the_words_of_a_command(words: list[str], found: set[str]) -> None:
+    script = run("completion", "bash").stdout
+    line = " ".join(f"'{word}'" for word in ["posewire", *words])
+    ask = f'{script}\nCOMP_WORDS=({line})\nCOMP_CWORD={len(words)}\n_posewire 2>/dev/null\necho "${{COMPREPLY[*]}}"'
+    done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True)
+    assert set(done.stdout.split()) == found
+
+
+def test_other_shells_know_every_command() -> None:
+    for shell in ("zsh", "fish"):
+        script = run("completion", shell).stdout
+        assert all(name.split()[-1] in script for name in COMMANDS)
+
+
+async def test_top_shows_boards_and_rooms() -> None:
+    async with running(settings()) as host:
+        peers = Peers(host.url)
+        board = await peers.connect("aa:bb:cc:00:00:01")
+        await board.hello(device={"board": "box-3", "firmware": "1.2"}, features={"telemetry": True, "pose": True})
+        await board.send(type="telemetry", rssi=-61, heap_free=204800, battery=80)
+        await board.send(type="room", action="join", room="studio", publish=["pose"])
+        await board.echo()
+        done = await asyncio.to_thread(run, "top", "--once", "--json", "--url", host.url)
+        seen = json.loads(done.stdout)
+        assert [device["device"] for device in seen["devices"]] == ["aa:bb:cc:00:00:01"]
+        text = "\n".join(lines_of(seen))
+        for part in ("box-3", "1.2", "studio", "-61 dBm", "200 KB", "80 %", "owner"):
+            assert part in text
+        # Where nobody watches it, it is one look.
+        piped = await asyncio.to_thread(run, "top", "--url", host.url)
+        assert "box-3" in piped.stdout
+        assert "\x1b" not in piped.stdout
+        await peers.close()
