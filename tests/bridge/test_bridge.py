@@ -528,12 +528,12 @@ async def test_an_upstream_server_needs_not_answer_pings_while_it_takes_speech(
 async def test_an_upstream_server_that_answers_pings_is_kept(
     peers: Peers, upstream: StockServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, seconds in (("_PING_AFTER", 0.03), ("_ANSWER_WITHIN", 0.2), ("_SWEEP", 0.05)):
+    for name, seconds in (("_PING_AFTER", 0.03), ("_ANSWER_WITHIN", 0.3), ("_SWEEP", 0.05)):
         monkeypatch.setattr(bridge_module, name, seconds)
     peer = await peers.connect()
     await peer.hello(audio_params=ADPCM)
     await upstream.until(lambda: upstream.connections)
-    await asyncio.sleep(0.8)
+    await upstream.until(lambda: upstream.pongs >= 10)  # half a second, and more than an answer may take
     assert upstream.connections[0].close_code is None
 
 
@@ -542,15 +542,28 @@ async def test_a_board_is_told_that_upstream_is_still_at_it(
 ) -> None:
     for name, seconds in (("_SIGN_EVERY", 0.05), ("_SWEEP", 0.02)):
         monkeypatch.setattr(bridge_module, name, seconds)
+    other = await peers.connect("aa:bb:cc:00:00:02")
+    await other.hello(audio_params=ADPCM)
+    await upstream.until(lambda: len(upstream.connections) == 1)
     peer = await peers.connect()
     await peer.hello(audio_params=ADPCM)
+    await upstream.until(lambda: len(upstream.connections) == 2)
+
+    async def some_time() -> None:
+        """Wait while another board is told several times."""
+        await other.send(type="listen", state="detect", text="another hard question")
+        for _ in range(4):
+            await other.receive("llm", emotion="thinking")
+        await other.send(type="abort")
+        await other.echo()
+
     await peer.send(type="listen", state="detect", text="a hard question")
     for _ in range(3):
         assert (await peer.receive("llm"))["emotion"] == "thinking"
     await peer.send(type="abort")
     await upstream.until(lambda: upstream.texts("abort"))
     await peer.echo()
-    await asyncio.sleep(0.2)
+    await some_time()
     await peer.send(type="ping", id=2)
     assert (await peer.receive())["type"] == "pong", "nobody waits any more"
     await peer.send(type="listen", state="detect", text="another one")
@@ -559,6 +572,6 @@ async def test_a_board_is_told_that_upstream_is_still_at_it(
     await peer.receive("llm", emotion="thinking")
     await upstream.send(type="tts", state="stop")
     await peer.receive("tts", state="stop")
-    await asyncio.sleep(0.2)
+    await some_time()
     await peer.send(type="ping", id=1)
     assert (await peer.receive())["type"] == "pong"

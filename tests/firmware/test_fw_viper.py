@@ -5,8 +5,9 @@ from array import array
 
 import twins
 from fw_support import Random
-from posewire_fw import adpcm, crc16, imu, imu_bias, keypoints, mask, memcopy, pcm, pose_pack, utf8
+from posewire_fw import adpcm, crc16, imu, imu_bias, keypoints, mask, memcopy, pcm, pose_pack, pose_unpack, utf8
 from posewire_fw.imu_chips import CHIPS
+from posewire_fw.pose_sets import PoseSet
 
 
 def test_copy_at_every_alignment():
@@ -296,3 +297,24 @@ def test_imu_registers():
             out = bytearray(12)
             imu.unpack(raw, out, array("i", layout))
             assert struct.unpack("<6h", bytes(out)) == twins.imu_values(raw, layout), name
+
+
+def test_landmarks_that_a_decoder_does_not_know_yet_begin_with_the_start_values():
+    for ident, known in ((1, 10), (1, 0), (1, 33), (5, 32), (2, 20)):
+        pose_set = PoseSet(ident)
+        state = pose_set.set_states[0]
+        pose_set.bind(None, state, 0, bytearray(pose_set.coded))
+        for i in range(pose_set.n):
+            state.scale[i] = 7 + pose_set.start_scale[i]
+            state.w[i] = 7 ^ pose_set.start_weight[i]
+        for i in range(pose_set.marks):
+            pose_set.todo[i] = 1 + i % 2
+        pose_unpack.forget(pose_set.cx, known)
+        for place in range(pose_set.marks):
+            first = pose_set.plan[5 * place]
+            forgotten = place >= known
+            landmark = first // pose_set.coded
+            assert pose_set.todo[landmark] == (0 if forgotten else 1 + landmark % 2), (ident, known, place)
+            for i in range(first, first + pose_set.coded):
+                assert (state.scale[i] == pose_set.start_scale[i]) == forgotten, (ident, known, place)
+                assert (state.w[i] == pose_set.start_weight[i]) == forgotten, (ident, known, place)

@@ -38,6 +38,9 @@ class StockServer:
         self.tools: list[str] = []
         self.attempts = 0
         self.answers_pings = True
+        self.pongs = 0
+        """Pings that were answered."""
+
         self.reply_frames = REPLY_FRAMES
         self.connections: list[ServerConnection] = []
         self.closes: list[int | None] = []
@@ -132,14 +135,16 @@ class StockServer:
             await socket.send("认证失败")
             return
         self.connections.append(socket)
-        if not self.answers_pings:
-            send_frame = socket.protocol.send_frame
+        send_frame = socket.protocol.send_frame
 
-            def send_no_pong(frame: Frame) -> None:
-                if frame.opcode is not Opcode.PONG:
-                    send_frame(frame)
+        def send_and_count(frame: Frame) -> None:
+            if frame.opcode is Opcode.PONG:
+                if not self.answers_pings:
+                    return
+                self.pongs += 1
+            send_frame(frame)
 
-            socket.protocol.send_frame = send_no_pong  # type: ignore[method-assign]
+        socket.protocol.send_frame = send_and_count  # type: ignore[method-assign]
         decoder = OpusDecoder(16000)
         try:
             async for message in socket:
