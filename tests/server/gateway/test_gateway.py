@@ -12,10 +12,13 @@ import pytest
 import posewire
 from posewire.identity.settings import AuthSettings
 from posewire.server.connection.settings import FloodSettings
+from posewire.server.gateway.door import Door
+from posewire.server.gateway.session import GatewaySession
 from posewire.server.gateway.stand_in import SocketStandIn
 from posewire.server.host import Host
 from posewire.server.transport.websocket import HIGH_WATER, MAX_WAITING, binary_frame
 from posewire.wire.frames import Frame, FrameType, build_frame
+from posewire.wire.pose import PoseEncoder
 from server.gateway.conftest import page, socketio, with_gateway
 from support.hosts import http_url, running, settings
 from support.waiting import eventually
@@ -227,6 +230,55 @@ async def test_a_host_that_stops_says_so() -> None:
         await eventually(lambda: "hello" in heard)
     await eventually(lambda: not client.connected)
     assert heard[-2:] == ["goodbye", "closed"]
+
+
+def test_a_defect_of_the_gateway_is_nobody_elses_problem() -> None:
+    """Neither the room that sends, nor the client that asks, hears more than that something failed."""
+
+    class Broken:
+        on_congested = staticmethod(lambda congested: None)
+
+        def on_text(self, text: str) -> None:
+            raise RuntimeError("a defect")
+
+        on_binary = on_text
+
+    async def nothing(*_: Any) -> None:
+        return
+
+    failures: list[Exception] = []
+    socket = SocketStandIn("", nothing, nothing)
+    session = GatewaySession(socket, Broken(), failures.append)  # type: ignore[arg-type]
+    assert session.handle("rooms", ())["error"]["code"] == "internal"
+    delta = PoseEncoder("body33")
+    for _ in range(2):
+        packet = delta.encode(np.full((33, 4), 0.5), 0)
+    socket.send_framed(
+        binary_frame(build_frame(FrameType.POSE, packet, 3, 7))
+    )  # a delta: it asks for a key, which fails
+    assert [str(error) for error in failures] == ["a defect", "a defect"]
+
+
+@pytest.mark.parametrize(("address", "allowed"), [("127.0.0.1", True), ("192.0.2.1", False), ("192.0.2.2", True)])
+async def test_one_address_has_a_share_of_the_places(address: str, allowed: bool) -> None:
+    let_in = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        let_in.append(scope["client"])
+
+    answers: list[Any] = []
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    there = {str(n): {"asgi.scope": {"client": ("192.0.2.1", n)}} for n in range(3)}
+    there |= {f"own {n}": {"asgi.scope": {"client": ("127.0.0.1", n)}} for n in range(9)}
+    door = Door(app, there, lambda: (64, 3), 1000)
+    scope = {"type": "http", "client": (address, 9), "query_string": b"EIO=4", "headers": []}
+    await door(scope, None, send)  # type: ignore[arg-type]
+    assert bool(let_in) is allowed
+    if not allowed:
+        assert answers[0]["status"] == 429
 
 
 async def test_without_the_gateway_there_is_nothing() -> None:

@@ -13,6 +13,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 
 from posewire.errors import ConfigError, WireError
+from posewire.log import EventLog, LineLimit
 from posewire.server.gateway.door import Door
 from posewire.server.gateway.session import GatewaySession
 from posewire.server.gateway.stand_in import SocketStandIn
@@ -33,6 +34,9 @@ _AHEAD = 4
 
 _PING_EVERY, _PING_ANSWER = 10, 10
 """Seconds: a client that is gone without a word is noticed within both."""
+
+_SHARE = 4
+"""One address may have one of so many places, this machine all."""
 
 _SWEEP_EVERY = 1.0
 _EVENTS = (
@@ -71,6 +75,7 @@ class SocketIoGateway:
         self._admit = admit
         self._refused = Refused
         self._tasks = TaskScope()
+        self._log = EventLog(LineLimit())
         self._sessions: dict[str, tuple[GatewaySession, SocketStandIn, Receiver]] = {}
         self._writers: dict[str, asyncio.Task[None]] = {}
         # What a client sends wrong is its own affair: it must not fill the host's log.
@@ -130,7 +135,7 @@ class SocketIoGateway:
         if isinstance(verdict, Refusal):
             answer = json.loads(verdict.body)
             raise self._refused(answer["message"], {"code": answer["code"]})
-        session = GatewaySession(stand_in, verdict)
+        session = GatewaySession(stand_in, verdict, self._failed)
         self._sessions[sid] = session, stand_in, verdict
         session.greet(auth.get("resume"))
         self._writers[sid] = self._tasks.spawn(stand_in.run(), f"socketio {sid}")
@@ -152,11 +157,17 @@ class SocketIoGateway:
 
         return handle
 
+    def _failed(self, error: Exception) -> None:
+        self._services.counters["internal_errors"] += 1
+        self._log.exception("socketio_failed", error=repr(error))
+
     # --- limits
 
     def _limits(self) -> tuple[int, int]:
         settings = self._services.settings
-        return settings.socketio.max_clients, settings.server.max_per_address
+        most = settings.socketio.max_clients
+        # One address must not be able to take all places.
+        return most, min(settings.server.max_per_address or most, max(1, most // _SHARE))
 
     def _allows(self, origin: str | None, environ: Mapping[str, Any]) -> bool:
         """Whether a page of another site may try: with authentication any, for without a token it gets nothing."""

@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from posewire.client.member import RoomMember, follow_members
@@ -28,9 +28,15 @@ _ACTIONS = ("leave", "lock", "unlock")
 
 
 class GatewaySession:
-    """Translates for one client. The host's side is ``receiver``, which has admitted the stand-in."""
+    """Translates for one client. The host's side is ``receiver``, which has admitted the stand-in.
 
-    def __init__(self, socket: SocketStandIn, receiver: Receiver) -> None:
+    ``failed`` is called with what goes wrong in here: it must be nobody else's problem.
+    """
+
+    def __init__(
+        self, socket: SocketStandIn, receiver: Receiver, failed: Callable[[Exception], None] = lambda error: None
+    ) -> None:
+        self._failed = failed
         self._socket = socket
         self._receiver = receiver
         self._members: dict[int, RoomMember] = {}
@@ -61,6 +67,9 @@ class GatewaySession:
             return {"ok": True, **self._handle(event, arguments)}
         except WireError as error:
             return {"ok": False, "error": {"code": error.code, "message": str(error)}}
+        except Exception as error:
+            self._failed(error)
+            return {"ok": False, "error": {"code": "internal", "message": "the host failed on this event"}}
 
     def _handle(self, event: str, arguments: tuple[Any, ...]) -> dict[str, Any]:
         first = arguments[0] if arguments else None
@@ -201,6 +210,15 @@ class GatewaySession:
                 self._streams.forget(number)
 
     def _host_sends(self, frame: Frame) -> None:
+        # A room calls this for one member after the other.
+        try:
+            self._pass_on(frame)
+        except PoseError:
+            return
+        except Exception as error:
+            self._failed(error)
+
+    def _pass_on(self, frame: Frame) -> None:
         member = self._members.get(frame.member_id)
         device = member.device if member is not None else ""
         if frame.type == FrameType.POSE and not frame.member_id:
