@@ -48,6 +48,7 @@ COMMANDS = {
     "sim soak": ("let a simulated board stream for hours, and check its memory", "posewire.sim.soak_command"),
     "bench pose": ("measure the pose codec on recordings, beside other formats", "posewire.bench.pose"),
     "bench client": ("measure the board's WebSocket client, beside micropython-lib's", "posewire.bench.client"),
+    "bench client-room": ("measure desktop programs in a room, on good and bad links", "posewire.bench.client_room"),
     "bench voice": ("measure the accuracy and the speed of the voice pipeline", "posewire.bench.voice"),
     "bench voiceprint": ("measure the accuracy of voiceprints", "posewire.bench.voiceprint"),
     "bench relay": ("measure this host as a relay, beside other servers in the same run", "posewire.bench.relay"),

@@ -22,7 +22,9 @@ from posewire.client.link.session import Session
 from posewire.client.link.statistics import ConnectionStatistics
 from posewire.client.listeners import Handler, Listeners
 from posewire.client.reconnect import ReconnectPolicy
+from posewire.client.recovery import DEFAULT_RECOVERY, GIVE_UP, Outcome, RecoveryLog, Rejoin
 from posewire.client.room import Room, Wanted
+from posewire.client.sending.adaptive import Quality
 from posewire.client.transports.base import Opener, Transport
 from posewire.client.transports.websocket import open_websocket
 from posewire.errors import HostUnreachableError, NotConnectedError, PosewireError, UnauthorizedError, WireError
@@ -66,6 +68,7 @@ class HostConnection:
         silence_s: float = 5.0,
         timeout_s: float = 10.0,
         open_transport: Opener = open_websocket,
+        recovery: Mapping[str, Rejoin] = DEFAULT_RECOVERY,
     ) -> None:
         self.device = device or unique_name("desktop")
         self.audio = audio or AudioParams()
@@ -81,9 +84,14 @@ class HostConnection:
         self.room: Room | None = None
         """The room that this connection is in: one at a time."""
 
+        self.recoveries = RecoveryLog()
+        """What went wrong so far, what was done about it, and how that ended."""
+
         self.outbox = Outbox()
         self.queue = SendQueue()
         self.close_reason = ""
+        self._recovery = recovery
+        self._rejoining: asyncio.Task[None] | None = None
         self._asked_audio = audio
         self._endpoints = read_endpoints(urls)
         self._credentials = Credentials(token)
@@ -130,6 +138,11 @@ class HostConnection:
     def bytes_s(self) -> float | None:
         """The capacity of a congested way to the host, in bytes a second; None: more than what is sent."""
         return self._session.congestion.bytes_s if self._session is not None else None
+
+    @property
+    def in_room(self) -> bool:
+        """Whether the host is there, and has this program in its room at this moment."""
+        return self.connected and self.room is not None and self.room.closed is None and self.room.is_welcome
 
     async def open(self) -> None:
         """Connect: every URL is tried once."""
@@ -214,6 +227,7 @@ class HostConnection:
         }  # fmt: skip
         before = self.room
         joining = self._joining = Room(self, room, request, compiled=compiled, acknowledge=acknowledge, decode=decode)
+        joining.on("quality", self._quality_changed)
         try:
             await joining.prepare()
             await self.request({"type": "room", "action": "create" if create else "join", "room": room, **request})
@@ -345,6 +359,7 @@ class HostConnection:
             "clock_offset_ms": clock.offset_ms,
             "congested": self._session is not None and self._session.congestion.congested,
             "quality": self._quality(),
+            "recoveries": self.recoveries.last(10),
             "kept_messages": len(self.outbox),
             "queue": self.queue.waiting(),
             "close_reason": self.close_reason or None,
@@ -355,6 +370,7 @@ class HostConnection:
         return {
             **self._statistics.as_dict(),
             "round_trip_ms": self.heartbeat.clock.percentiles(),
+            "recoveries": dict(self.recoveries.counts),
             "expired": self.outbox.expired,
             "dropped": dict(self.queue.dropped),
             "endpoints": [endpoint.as_dict() for endpoint in self._endpoints.all],
@@ -481,8 +497,47 @@ class HostConnection:
         await session.first(self.heartbeat.ping())
         if not room.is_welcome:
             why = self._refusals[0] if self._refusals else WireError("the host does not answer a join", "room_denied")
+            self._refused(room, why)
+
+    def room_closed(self, room: Room, reason: str) -> None:
+        """Take the host's word that it has closed the room."""
+        self._refused(room, WireError(f"closed: {reason}" if reason else "closed", "room_closed"))
+
+    def _refused(self, room: Room, why: WireError) -> None:
+        """Do what is to be done where this program is in its room no longer."""
+        rejoin = self._recovery.get(why.code, GIVE_UP)
+        room.is_welcome = False
+        if not rejoin.attempts:
+            self.recoveries.note(why.code, "give_up", "given_up", detail=str(why))
+            self._give_up(room, str(why))
+        elif self._rejoining is None or self._rejoining.done():
+            self.recoveries.note(why.code, "rejoin", "trying", detail=str(why))
+            self._rejoining = self._tasks.spawn(self._rejoin(room, why, rejoin), "rejoin")
+
+    async def _rejoin(self, room: Room, why: WireError, rejoin: Rejoin) -> None:
+        began, first = monotonic(), why.code
+        for attempt in range(1, rejoin.attempts + 1):
+            await asyncio.sleep(rejoin.pause_s)
+            if room.closed is not None or self.room is not room:
+                return
+            try:
+                await self.request({"type": "room", "action": "join", "room": room.name, **room.request})
+            except WireError as error:
+                why = error
+                if not self._recovery.get(error.code, GIVE_UP).attempts:
+                    break
+            except PosewireError:
+                continue  # the connection is lost: its return asks for the room, too
+            if room.is_welcome:
+                self.recoveries.note(first, "rejoin", "recovered", attempts=attempt, seconds=monotonic() - began)
+                return
+        self.recoveries.note(first, "rejoin", "given_up", seconds=monotonic() - began, detail=str(why))
+        self._give_up(room, str(why))
+
+    def _give_up(self, room: Room, why: str) -> None:
+        if self.room is room:
             self.room = None
-            room.gone(str(why))
+        room.gone(why)
 
     async def _talk(self, session: Session) -> str:
         """Send and receive until the connection is lost; returns the reason."""
@@ -509,24 +564,36 @@ class HostConnection:
             return None
         self._states.change(ConnectionState.RECONNECTING)
         self._listeners.emit("disconnected", reason)
+        lost_for = reason
         attempt, since = 0, monotonic()
         while True:
             attempt += 1
             pause = self._reconnect.pause(attempt, monotonic() - since)
             if pause is None:
+                seconds = monotonic() - since
+                self.recoveries.note(
+                    "connection_lost", "reconnect", "given_up", attempts=attempt - 1, seconds=seconds, detail=reason
+                )
                 self._end(reason if attempt == 1 else f"given up after {attempt - 1} attempts: {reason}")
                 return None
             await asyncio.sleep(pause)
             self.outbox.drop_expired()
             try:
-                return await self._connect(min(self._timeout, _FIRST_TIMEOUT * 2.0 ** min(attempt - 1, 8)))
+                session = await self._connect(min(self._timeout, _FIRST_TIMEOUT * 2.0 ** min(attempt - 1, 8)))
             except PosewireError as error:
                 reason = str(error)
                 if isinstance(error, UnauthorizedError):
                     self._statistics.refused += 1
                     self._listeners.emit("error", error)
+                    self.recoveries.note("unauthorized", "give_up", "given_up", attempts=attempt, detail=reason)
                     self._end(reason)
                     return None
+            else:
+                seconds = monotonic() - since
+                self.recoveries.note(
+                    "connection_lost", "reconnect", "recovered", attempts=attempt, seconds=seconds, detail=lost_for
+                )
+                return session
 
     async def _wait_for_renewal(self) -> str:
         """Return when the token of this connection is about to expire; never where it does not."""
@@ -550,6 +617,10 @@ class HostConnection:
         self._listeners.emit("closed", reason)
 
     # --- inside
+
+    def _quality_changed(self, quality: Quality) -> None:
+        outcome: Outcome = "trying" if quality.is_degraded else "recovered"
+        self.recoveries.note(quality.cause or "congestion", "lower_quality", outcome, detail=quality.name)
 
     def _quality(self) -> dict[str, Any] | None:
         """Return the lowest quality among the senders of the room; None: there is no sender."""

@@ -330,9 +330,11 @@ class Room:
         self.role = own.role if own is not None else self.role
         _put(self._arrival_feeds, event)
         self._listeners.emit(name, event)
-        if name in ("kicked", "closed"):
-            reason = event.get("reason")
-            self.gone(f"{name}: {reason}" if reason else name)
+        reason = str(event.get("reason") or "")
+        if name == "kicked":
+            self.gone(f"kicked: {reason}" if reason else name)
+        elif name == "closed":
+            self._host.room_closed(self, reason)
 
     def check_version(self, version: Any) -> None:
         """Take the host's word for how often the room has changed: what was missed is asked for."""

@@ -20,6 +20,13 @@ class HostLink(Protocol):
         """Whether the host is there at this moment."""
 
     @property
+    def in_room(self) -> bool:
+        """Whether the host is there, and has this program in its room at this moment."""
+
+    def room_closed(self, room: Any, reason: str) -> None:
+        """Take the host's word that it has closed the room: it is over, or asked for again."""
+
+    @property
     def bytes_s(self) -> float | None:
         """The capacity of a congested way to the host, in bytes a second; None: more than what is sent."""
 

@@ -97,7 +97,7 @@ class PacedSender:
 
     def _accepts(self) -> bool:
         """Count something that the program wants to send; whether it may wait."""
-        cause = "closed" if self._closed else "paused" if self._paused else "" if self._host.connected else "away"
+        cause = "closed" if self._closed else "paused" if self._paused else "" if self._host.in_room else "away"
         if cause:
             self.dropped[cause] += 1
         return not cause

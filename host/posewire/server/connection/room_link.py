@@ -152,6 +152,8 @@ class RoomLink:
         """
         room, member = self.room, self.member
         if room is None or member is None:
+            if action.action == "report":
+                return  # it was on its way when the room was over
             raise WireError("join a room first", "not_in_room")
         match action.action:
             case "subscribe":
