@@ -107,6 +107,8 @@ def _room(value):
     return value is None or (isinstance(value, str) and 1 <= len(value) <= 64)
 
 
+_FORMATS = ("auto", "opus", "ima-adpcm", "pcm")
+
 # (section, name, default, check, what it must be); section None is the top level
 _SETTINGS = (
     ("host", "url", "ws://posewire.local:8000/posewire/v1/", _url, "a ws:// or wss:// URL"),
@@ -118,7 +120,8 @@ _SETTINGS = (
     (None, "wifi", [], _networks, 'a list of {"ssid": …, "password": …}, or null'),
     (None, "client_id", None, _optional_text, "a UUID or null"),
     (None, "protocol", 3, _one_of(1, 2, 3), "1, 2 or 3"),
-    ("audio", "format", "ima-adpcm", _one_of("ima-adpcm", "pcm"), '"ima-adpcm" or "pcm"'),
+    ("audio", "format", "auto", _one_of(*_FORMATS), '"auto", "opus", "ima-adpcm" or "pcm"'),
+    ("audio", "opus_bitrate", 24000, _integer(8000, 48000), "8000..48000 (bit/s)"),
     ("audio", "volume", 70, _integer(0, 100), "0..100"),
     ("audio", "gain", 4, _integer(0, 8), "0..8"),
     ("audio", "frame_ms", 60, _one_of(20, 40, 60), "20, 40 or 60"),

@@ -21,7 +21,7 @@ _REVIVALS = const(3)
 
 
 def frame_bytes(format_name, frame_ms):
-    """The size of one encoded frame."""
+    """The size of one encoded frame; the longest, for Opus."""
     samples = RATE // 1000 * frame_ms
     return adpcm.HEADER_BYTES + samples // 2 if format_name == "ima-adpcm" else samples * 2
 
@@ -31,14 +31,19 @@ class Microphone:
 
     `problem` says why the microphone does not run although it should, None for no problem; start() tries again.
     detector, where there is one, has feed(loudness) and reset() (vad.VoiceStart): `voice` becomes true when it says so.
+    make_opus() returns an OpusEncoder for frames of this length, None where there is no room for one; it is None itself
+    where that is known, or not wanted. opus_is_best() says whether it is what the board would rather send. While `opus`
+    is an encoder, that is what is sent, from the next start() on.
     """
 
     def __init__(self, open_port, ring, format_name, frame_ms, gain, detector=None, held_ms=HELD_MS):
         self._open_port = open_port
         self._ring = ring
         self._adpcm = format_name == "ima-adpcm"
+        self.make_opus = self.opus_is_best = self.opus = None
         self._pieces = frame_ms // PIECE_MS
         self._frame_bytes = frame_bytes(format_name, frame_ms)
+        self._length = 0
         self.gain = gain
         self._detector = detector
         self._late_us = (held_ms + _AIR_MS) * 1000
@@ -80,6 +85,8 @@ class Microphone:
             self._detector.reset()
         for i in range(len(self._state)):
             self._state[i] = 0
+        if self.opus is not None:
+            self.opus.reset()
         self._filled = 0
         self._taken = 0
         self._held = False
@@ -158,7 +165,10 @@ class Microphone:
     def _encode(self, raw):
         if not self._piece:
             self._begin_frame()
-        if self._adpcm:
+        if self.opus is not None:
+            self._convert(raw, self._pcm, 0)
+            self._encode_opus()
+        elif self._adpcm:
             self._convert(raw, self._pcm, 0)
             self._encode_adpcm()
         else:
@@ -173,12 +183,17 @@ class Microphone:
             self.voice = True
 
     def _encode_silence(self):
-        if self._adpcm:
+        if self.opus is not None:
+            self._encode_opus()
+        elif self._adpcm:
             self._encode_adpcm()
         else:
             at = (self._at >> 1) + self._piece * PIECE
             pcm.silence(self._ring.buffer, at, at + PIECE)
         self._end_piece()
+
+    def _encode_opus(self):
+        self._length = self.opus.feed(self._pcm, 0, self._ring.buffer, self._at)  # pyright: ignore
 
     def _encode_adpcm(self):
         at = self._at + adpcm.HEADER_BYTES + self._piece * (PIECE // 2)
@@ -187,7 +202,8 @@ class Microphone:
     def _begin_frame(self):
         self._at = self._ring.back()
         self.level = 0
-        if self._adpcm:
+        self._length = self._frame_bytes
+        if self._adpcm and self.opus is None:
             adpcm.start_frame(self._state, self._ring.buffer, self._at)
 
     def _end_piece(self):
@@ -195,7 +211,7 @@ class Microphone:
         if self._piece == self._pieces:
             self._piece = 0
             self.frames += 1
-            self._ring.commit(self._frame_bytes)
+            self._ring.commit(self._length)
 
     def _count_lost(self):
         # The driver says nothing when it overruns, so the clock has to.

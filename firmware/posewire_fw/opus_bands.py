@@ -46,6 +46,7 @@ _LEAST = const(-28672)
 # In an array they are aligned, as 32-bit loads want it.
 tables = array("I", TABLES)
 edges = TABLES[_EDGES : _EDGES + 18]
+del TABLES
 unload_modules("opus_tables")
 # 2 ** (i / 8), Q14.
 _EIGHTHS = (16384, 17866, 19483, 21247, 23170, 25267, 27554, 30048)

@@ -38,6 +38,8 @@ _INTERNAL_ERROR = const(-32603)
 class Session:
     """Reacts to the host's messages and time. Owns no I/O: link, uplink and tools are passed in."""
 
+    _mic = None
+
     def __init__(self, config, board, version, link, uplink, tools, events, reboot):
         self._config = config
         self._board = board
@@ -117,11 +119,17 @@ class Session:
         self._use_protocol(self._config["protocol"])
         self._waiting_hello = True
         self._since = time.ticks_ms()
-        from posewire_fw.greeting import hello
+        from posewire_fw.greeting import hello, offers_opus
 
         self._send(
             hello(
-                self._config, self._board.name, self._version, self._wants_pose(), self.session_id, self._link.longest()
+                self._config,
+                self._board.name,
+                self._version,
+                self._wants_pose(),
+                self.session_id,
+                self._link.longest(),
+                offers_opus(self._mic),
             )
         )
         unload_modules("greeting")
@@ -263,6 +271,9 @@ class Session:
         if protocol != self._protocol:
             # A host that knows the older framing only says so.
             self._use_protocol(protocol)
+        if not greeting.agree_uplink(message, self._mic):
+            # Opus was offered, and there is no room for it after all: once more, without.
+            self._link.close()
         self._greeted(message)
         self._waiting_hello = False
         log.info("session", "hello from the host, session %s%s", self.session_id, " (resumed)" if resumed else "")

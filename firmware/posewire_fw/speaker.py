@@ -7,7 +7,7 @@ import time
 
 from micropython import const
 
-from posewire_fw import adpcm, log, pcm
+from posewire_fw import adpcm, log, memory, pcm
 from posewire_fw.memcopy import memcopy
 
 # What the speaker is doing.
@@ -94,6 +94,10 @@ class Speaker:
         if size > _FRAME_MAX:
             return
         try:
+            # A heap that grows for it would take what the network needs.
+            more = size * _FRAMES_MIN - len(self._ring.buffer)
+            if more > 0 and memory.idf() is not None and not memory.has_room(more, 0):
+                raise MemoryError
             self._ring.configure(size, _FRAMES_MIN)
         except MemoryError:
             log.error("speaker", "no memory for %s frames of %d bytes", format_name, size)
@@ -163,8 +167,8 @@ class Speaker:
             self.late += 1
             return
         if not self._known or length != self._frame_bytes:
-            # A stock server names the board's own format and sends Opus all the same.
-            if not self.undecodable:
+            # A stock server may name the board's own format and send Opus all the same.
+            if self._known and not self.undecodable:
                 log.error("speaker", "no sound: frames of %d bytes are not what was agreed", length)
             self.undecodable += 1
             return

@@ -28,7 +28,8 @@ def open_voice(app):
     from posewire_fw.speaker import Speaker
 
     audio = app.config["audio"]
-    frame = frame_bytes(audio["format"], audio["frame_ms"])
+    form = "pcm" if audio["format"] == "pcm" else "ima-adpcm"
+    frame = frame_bytes(form, audio["frame_ms"])
     ring = Ring(frame * mic_frames, frame)
     ports = audio_ports(app.board)
     mic = speaker = None
@@ -37,9 +38,8 @@ def open_voice(app):
         if app.small:
             app.board.mic_buffer = MIC_BUFFER_SMALL
             held_ms = HELD_MS * MIC_BUFFER_SMALL // MIC_BUFFER
-        form, frame_ms = audio["format"], audio["frame_ms"]
         detector = voice_detector(app.config)
-        mic = Microphone(ports.open_microphone, ring, form, frame_ms, audio["gain"], detector, held_ms)
+        mic = Microphone(ports.open_microphone, ring, form, audio["frame_ms"], audio["gain"], detector, held_ms)
     if app.board.has_speaker():
         speaker = Speaker(ports.open_speaker, Ring(frame * speaker_frames, frame), audio["volume"])
     app.ring = app.uplink.ring = ring

@@ -346,7 +346,11 @@ class VoiceSession(Session):
         form = params.get("format", "opus")
         self._speaker.configure(form, params.get("sample_rate", 24000), params.get("frame_duration", 60))
         if not self._speaker.can_play():
-            log.error("session", "no sound: the host sends %s, this board plays ima-adpcm and pcm", form)
+            log.error(
+                "session",
+                "no sound: the server speaks %s, this board plays ima-adpcm and pcm; a Posewire host as bridge helps",
+                form,
+            )
 
     def _on_stt(self, message):
         if self._ignoring_reply:

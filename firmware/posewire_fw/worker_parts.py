@@ -18,6 +18,13 @@ def build(app):
     app.board.needs = None
     if app.small:
         drop_constructors(app)
+    if app.mic is not None and app.config["audio"]["format"] in ("auto", "opus"):
+        if not app.small:
+            from posewire_fw.opus_part import allow_opus
+
+            allow_opus(app)
+        elif app.config["audio"]["format"] == "opus":
+            app.leave_out("opus", "it needs a board with PSRAM")
 
 
 def drop_constructors(app):

@@ -146,6 +146,27 @@ async def test_a_board_of_any_format_talks_to_a_server_that_knows_only_opus(
     assert abs(loudest_hz(sound, params.sample_rate) - TONE_HZ) < 10
 
 
+async def test_opus_of_a_board_that_plays_none_goes_up_untouched(peers: Peers, upstream: StockServer) -> None:
+    peer = await peers.connect("board")
+    features = {"codecs": ["ima-adpcm", "pcm"], "uplink": ["ima-adpcm", "opus", "pcm"]}
+    answer = await peer.hello(audio_params={**ADPCM, "format": "opus"}, features=features)
+    # Of what it offers the host wants what it can pass on.
+    assert answer["uplink_params"] == {**ADPCM, "format": "opus"}
+    assert answer["audio_params"] == ADPCM
+    encoder = OpusEncoder(RATE)
+    packets = [encoder.encode(chirp(0.6)[start : start + 960]) for start in range(0, 9600, 960)]
+    await peer.send(type="listen", state="start", mode="manual")
+    for packet in packets:
+        await peer.socket.send(build_frame(FrameType.AUDIO, packet, 1))
+    await peer.send(type="listen", state="stop")
+    await upstream.until(lambda: upstream.texts("listen", state="stop"))
+    assert upstream.packets == packets
+    replying = asyncio.create_task(upstream.reply())
+    sound, _ = await hear(peer, AudioParams(**ADPCM), 1)
+    await replying
+    assert abs(loudest_hz(sound, RATE) - TONE_HZ) < 10
+
+
 async def test_a_bridge_makes_codecs_for_who_needs_them(
     peers: Peers, upstream: StockServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -513,3 +513,39 @@ def test_a_beep_is_heard_when_idle_only():
     player.beep(200)
     player.poll()
     assert ports.opened == []
+
+
+def test_the_microphone_sends_opus():
+    from posewire_fw.opus_encoder import OpusEncoder
+
+    for frame_ms in (20, 60):
+        encoder = OpusEncoder(24000, frame_ms)
+        ports = Ports()
+        ring = Ring(8 * 484, 484)
+        mic = Microphone(ports.open, ring, "ima-adpcm", frame_ms, 4)
+        mic.opus = encoder
+        pieces = frame_ms // 20
+        expected = bytearray(encoder.packet_bytes)
+        # An utterance is a stream of its own, and what is missing of its last packet is silence.
+        for _ in range(2):
+            mic.start()
+            for i in range(pieces + 1):
+                ports.opened[-1].fill(wave(320 * i, 320))
+                mic.poll()
+            mic.finish()
+            plain = OpusEncoder(24000, frame_ms)
+            samples = wave(0, 320 * (pieces + 1)) + [0] * (320 * (pieces - 1))
+            pcm = struct.pack("<%dh" % len(samples), *samples)
+            for start in range(0, len(samples), 320):
+                if plain.feed(pcm, start, expected, 0):
+                    out = bytearray(1000)
+                    count = ring.move_out(out, 3)
+                    assert bytes(out[3 : 3 + count]) == bytes(expected)
+            assert not ring.count
+        # and what the settings say when the next host does not want it
+        mic.opus = None
+        mic.start()
+        for i in range(pieces):
+            ports.opened[-1].fill(wave(320 * i, 320))
+            mic.poll()
+        assert ring.length() == frame_bytes("ima-adpcm", frame_ms)

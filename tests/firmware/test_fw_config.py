@@ -34,7 +34,7 @@ def test_defaults_are_valid_themselves():
     settings, errors = config.read(config.defaults())
     assert errors == []
     assert settings == config.defaults()
-    assert settings["audio"] == {"format": "ima-adpcm", "volume": 70, "gain": 4, "frame_ms": 60}
+    assert settings["audio"] == {"format": "auto", "opus_bitrate": 24000, "volume": 70, "gain": 4, "frame_ms": 60}
 
 
 def test_settings_are_taken_over_the_defaults():
@@ -62,7 +62,8 @@ def test_each_kind_of_bad_value():
         ("audio", "volume", 101),
         ("audio", "volume", True),
         ("audio", "volume", 50.5),
-        ("audio", "format", "opus"),
+        ("audio", "format", "mp3"),
+        ("audio", "opus_bitrate", 6000),
         ("audio", "frame_ms", 30),
         ("listen", "mode", "manual"),
         ("pose", "room", ""),

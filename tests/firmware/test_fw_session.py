@@ -40,6 +40,8 @@ class Mic:
     def __init__(self):
         self.on = False
         self.finished = 0
+        self.opus = None
+        self.make_opus = None
 
     def start(self):
         self.on = True
@@ -1043,3 +1045,59 @@ def test_a_host_that_says_that_it_is_still_at_it_is_waited_for():
         assert scene.state() == "speaking"
     scene.later(TIMEOUTS["speaking"] + 1)
     assert scene.state() != "speaking" or scene.session.state == "draining"
+
+
+def _greeted_with_opus(best, **hello):
+    """A session of a board that has Opus, greeted by a host; and what the board has said of its voice."""
+    scene = Scene()
+    scene.mic.make_opus = lambda: "an encoder"
+    scene.mic.opus_is_best = lambda: best
+    scene.session.opened()
+    scene.host(type="hello", transport="websocket", session_id="s", **hello)
+    offer = scene.wire.said[0]
+    features = offer["features"]
+    return scene, (offer["audio_params"]["format"], features["codecs"], features["uplink"])
+
+
+def test_a_stock_server_is_sent_opus_and_offered_it():
+    # It sends the board's own parameters back.
+    params = {"format": "opus", "sample_rate": 16000, "channels": 1, "frame_duration": 60}
+    for best, uplink in ((False, ["ima-adpcm", "opus", "pcm"]), (True, ["opus", "ima-adpcm", "pcm"])):
+        scene, offer = _greeted_with_opus(best, audio_params=params)
+        assert offer == ("opus", ["ima-adpcm", "pcm"], uplink)
+        assert scene.mic.opus == "an encoder"
+        assert scene.speaker.configured == ("opus", 16000, 60)
+
+
+def test_a_host_of_this_project_says_what_it_wants():
+    adpcm = {"format": "ima-adpcm", "sample_rate": 16000, "channels": 1, "frame_duration": 60}
+    for wanted in ("opus", "ima-adpcm"):
+        answer = {"features": {"pose": False}, "audio_params": adpcm, "uplink_params": dict(adpcm, format=wanted)}
+        scene, _ = _greeted_with_opus(False, **answer)
+        assert (scene.mic.opus is not None) == (wanted == "opus")
+        assert scene.speaker.configured == ("ima-adpcm", 16000, 60)
+    # An older one knows nothing of it.
+    scene, _ = _greeted_with_opus(True, features={"pose": True}, audio_params=adpcm)
+    assert scene.mic.opus is None
+
+
+def test_a_board_without_opus_does_not_offer_it():
+    scene = Scene().online()
+    offer = scene.wire.said[0]
+    assert offer["audio_params"]["format"] == "ima-adpcm"
+    assert "uplink" not in offer["features"]
+    assert scene.mic.opus is None
+
+
+def test_where_there_is_no_room_for_opus_the_next_hello_does_not_offer_it():
+    scene = Scene()
+    scene.mic.make_opus = lambda: None
+    scene.mic.opus_is_best = lambda: False
+    scene.session.opened()
+    scene.host(type="hello", transport="websocket", session_id="s", audio_params={"format": "opus"})
+    assert scene.wire.closed
+    scene.session.lost()
+    scene.wire.said.clear()
+    scene.session.opened()
+    assert scene.wire.said[0]["audio_params"]["format"] == "ima-adpcm"
+    assert "uplink" not in scene.wire.said[0]["features"]

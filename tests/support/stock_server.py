@@ -1,4 +1,7 @@
-"""A server that speaks the stock xiaozhi protocol and nothing more: frame protocol 1, Opus both ways, quirks too."""
+"""A server that speaks the stock xiaozhi protocol and nothing more: frame protocol 1, Opus both ways, quirks too.
+
+What devices say it decodes with libopus, as stock servers do.
+"""
 
 import asyncio
 import json
@@ -16,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 
+from posewire.wire.audio import FrameEncoder, PcmCodec
 from posewire.wire.opus import OpusDecoder, OpusEncoder
 
 TONE_HZ = 440
@@ -45,6 +49,9 @@ class StockServer:
         self.connections: list[ServerConnection] = []
         self.closes: list[int | None] = []
         """The codes with which devices have closed, in order."""
+
+        self.speaks_pcm = False
+        """Its hello names PCM as what it sends, and so it is; a device's voice is Opus all the same."""
 
         self.text_reply: tuple[str, str] | None = None
         """What is shown as heard, and the reply, where a text is to be answered with a whole turn."""
@@ -104,7 +111,7 @@ class StockServer:
     async def reply(self, text: str = "it works", heard: str = "hello") -> None:
         """One whole answer, in the order and at the pace of the real one."""
         socket = self.connections[-1]
-        encoder = OpusEncoder(REPLY_RATE)
+        encoder: FrameEncoder = PcmCodec() if self.speaks_pcm else OpusEncoder(REPLY_RATE)
         size = REPLY_RATE * 60 // 1000
         tone = (12000 * np.sin(2 * np.pi * TONE_HZ / REPLY_RATE * np.arange(size * self.reply_frames))).astype(np.int16)
         await self.send(type="stt", text=heard, session_id="s")
@@ -169,7 +176,9 @@ class StockServer:
             session = str(uuid.uuid4())
             # The client's own parameters come back, whatever the true rate is.
             answer = {"type": "hello", "version": 1, "transport": "websocket", "session_id": session}
-            await socket.send(json.dumps({**answer, "audio_params": message["audio_params"]}))
+            params = {"format": "pcm", "sample_rate": REPLY_RATE, "channels": 1, "frame_duration": 60}
+            audio = params if self.speaks_pcm else message["audio_params"]
+            await socket.send(json.dumps({**answer, "audio_params": audio}))
             if message["features"].get("mcp"):
                 await self.send(type="mcp", payload=_rpc(1, "initialize", {"protocolVersion": "2024-11-05"}))
         elif message["type"] == "mcp" and "serverInfo" in message["payload"].get("result", {}):

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from posewire.errors import FrameError, WireError
-from posewire.wire.audio import frame_decoder, frame_encoder, negotiate, opus_params
+from posewire.wire.audio import frame_decoder, frame_encoder, negotiate, negotiate_uplink, opus_params
 from posewire.wire.messages import AudioParams, parse_hello
 from posewire.wire.opus import DURATIONS, RATES
 from support.sound import snr
@@ -97,3 +97,24 @@ def test_streams_of_one_format_do_not_share_anything(name: str) -> None:
     for frame in expected:
         assert one.encode(tone) == frame
         other.encode(-tone)
+
+
+def test_a_device_that_sends_what_it_does_not_take() -> None:
+    device = parse_hello(
+        {
+            "type": "hello",
+            "audio_params": {"format": "opus", "sample_rate": 16000, "channels": 1, "frame_duration": 60},
+            "features": {"codecs": ["ima-adpcm", "pcm"], "uplink": ["new", "ima-adpcm", "opus", "pcm"]},
+        }
+    )
+    downlink = negotiate(device)
+    assert downlink == AudioParams("ima-adpcm", 16000, 1, 60)
+    assert negotiate_uplink(device, downlink) == downlink
+    assert negotiate_uplink(device, downlink, "opus") == AudioParams("opus", 16000, 1, 60)
+    assert negotiate_uplink(device, downlink, "mulaw") == downlink
+
+
+def test_a_device_that_says_nothing_of_its_uplink_sends_what_it_takes() -> None:
+    device = parse_hello({"type": "hello", "features": {"codecs": ["pcm"]}, "audio_params": {"frame_duration": 20}})
+    downlink = negotiate(device)
+    assert negotiate_uplink(device, downlink, "opus") == downlink == AudioParams("pcm", 16000, 1, 20)

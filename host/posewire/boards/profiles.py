@@ -8,7 +8,7 @@ PROFILES: Final = {
     "full": "voice and motion together, and following others' motion",
 }
 
-_OPUS: Final = frozenset(("opus_bands", "opus_encoder", "opus_mdct", "opus_range", "opus_tables"))
+_OPUS: Final = frozenset(("opus_bands", "opus_encoder", "opus_mdct", "opus_part", "opus_range", "opus_tables"))
 _VOICE: Final = _OPUS | {"adpcm", "codec_ports", "es8311", "mic", "pcm", "ring", "speaker", "vad", "voice_session"}
 _MOTION: Final = frozenset(
     (

@@ -42,6 +42,7 @@ MERGED: Final[Mapping[str, tuple[str, ...]]] = {
     "keypoint_reader": ("crc16", "keypoints"),
     "imu_reader": ("imu_bias", "imu"),
     "audio": ("adpcm", "pcm", "ring", "mic", "speaker"),
+    "opus": ("opus_range", "opus_mdct", "opus_bands", "opus_encoder"),
 }
 # What programs of users import by the old name.
 _PASSED_ON: Final = {

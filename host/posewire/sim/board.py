@@ -109,7 +109,7 @@ class SimBoard:
             board's definition, and esp32 for the simulator's own board
         heap: bytes of MicroPython heap, all at once and no more; None: as on the chip, where it begins small and grows
         word_bits: 64 for an interpreter of this machine's own kind; 32: one as on a board, where this machine runs it
-        audio_format: ``ima-adpcm`` or ``pcm``
+        audio_format: ``ima-adpcm``, ``pcm``, ``opus`` or ``auto``
         protocol: how binary messages are framed: 1, 2 or 3
         imu: whether the firmware reads the motion sensor
         clock_set: False: its clock begins in the year 2000, as a chip's does at power on; otherwise it is right

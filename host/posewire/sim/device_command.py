@@ -122,7 +122,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="demo",
         help="the room to publish landmarks and motion in; empty for none (default: %(default)s)",
     )
-    add("--format", choices=("ima-adpcm", "pcm"), default="ima-adpcm", help="of the microphone (default: %(default)s)")
+    add(
+        "--format",
+        choices=("auto", "opus", "ima-adpcm", "pcm"),
+        default="ima-adpcm",
+        help="of the microphone (default: %(default)s)",
+    )
     add("--protocol", type=int, choices=(1, 2, 3), default=3, help="framing of binary messages (default: %(default)s)")
     add("--imu", action=argparse.BooleanOptionalAction, default=True, help="publish the motion sensor (default: yes)")
     add("--device-id", metavar="MAC", help=f"the board's address (default: the first free one from {DEVICE_ID} on)")

@@ -124,6 +124,19 @@ def negotiate(hello: Hello) -> AudioParams:
     )
 
 
+def negotiate_uplink(hello: Hello, downlink: AudioParams, wish: str = "") -> AudioParams:
+    """Choose what a device will send: the format of the downlink, unless its hello lists what it can send.
+
+    Of those the first wins that the host has, or the one that the host wishes for.
+    """
+    offered = [name for name in hello.uplink if name in _DECODERS and (name != "opus" or opus_available())]
+    if not offered:
+        return downlink
+    name = wish if wish in offered else offered[0]
+    params = AudioParams(name, downlink.sample_rate, 1, downlink.frame_duration)
+    return opus_params(params) if name == "opus" else params
+
+
 def opus_params(params: AudioParams) -> AudioParams:
     """Return the nearest rate and duration that Opus has: 16 kHz and 60 ms where the wanted ones do not exist."""
     rate = params.sample_rate if params.sample_rate in RATES else 16000

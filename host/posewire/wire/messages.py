@@ -101,6 +101,9 @@ class Hello:
     max_message: int = 0
     """Bytes of the longest message that the device takes; 0: it has not said."""
 
+    uplink: tuple[str, ...] = ()
+    """Formats that the device can send, best first; empty: what it takes, it sends."""
+
 
 def parse_audio(params: Message) -> AudioParams:
     """Read ``audio_params``; what is missing is as stock devices have it.
@@ -145,6 +148,7 @@ def parse_hello(message: Message) -> Hello:
         telemetry=bool(features.get("telemetry")),
         audio_time=bool(features.get("audio_time")),
         max_message=max(0, get_field(device, "max_message", int, 0)),
+        uplink=tuple(name for name in get_field(features, "uplink", list, []) if isinstance(name, str)),
     )
 
 

@@ -82,14 +82,17 @@ class RefusedError(UpstreamError):
 
 
 class UpstreamBridge:
-    """Call ``run`` as a task of the board's connection; ``forward`` and ``feed`` never wait."""
+    """Call ``run`` as a task of the board's connection; ``forward`` and ``feed`` never wait.
+
+    ``formats``: of the audio that the board sends, and that it takes.
+    """
 
     def __init__(
         self,
         settings: UpstreamSettings,
         board: Board,
         hello: Hello,
-        audio: AudioParams,
+        formats: tuple[AudioParams, AudioParams],
         identity: tuple[str, str],
         encoding: SpeechEncoding,
         log: EventLog,
@@ -103,11 +106,12 @@ class UpstreamBridge:
         self._client_id = client_id or str(uuid.uuid5(uuid.NAMESPACE_URL, f"posewire:{self._device_id}"))
         self._log = log
         self._count = count
-        self._opus = audio.format == "opus"
-        self._audio_up = audio if self._opus else AudioParams("opus", SAMPLE_RATE, 1, 60)
+        uplink, downlink = formats
+        self._opus = uplink.format == "opus"
+        self._audio_up = uplink if self._opus else AudioParams("opus", SAMPLE_RATE, 1, 60)
         self._audio_limit = _AUDIO_WAITING_MS // self._audio_up.frame_duration
         self._uplink = Uplink()
-        self._downlink = Downlink(audio, encoding)
+        self._downlink = Downlink(downlink, encoding)
         self._waiting: deque[str | bytes] = deque()
         self._audio_waiting = 0
         self._something = asyncio.Event()

@@ -26,6 +26,7 @@ from posewire.task_scope import TaskScope
 from posewire.voice.tools.base import ToolContext
 from posewire.voice.tools.device import DeviceExecutor
 from posewire.voice.tools.handler import UnifiedToolHandler
+from posewire.wire.audio import negotiate_uplink
 from posewire.wire.close_codes import GOING_AWAY, NORMAL, POLICY_VIOLATION, REPLACED, UNSUPPORTED_DATA
 from posewire.wire.frames import FrameType, frame_header
 from posewire.wire.messages import AudioParams, Hello, dump_text, error_message
@@ -44,6 +45,7 @@ class ConnectionHandler:
         self.protocol = identity.protocol or 1
         self.hello: Hello | None = None
         self.audio = AudioParams()
+        self.uplink = AudioParams()
         self.pose = False
         self.audio_time = False
         self.messages = 0
@@ -204,11 +206,13 @@ class ConnectionHandler:
         if not self.check_access():  # settings may have changed since the opening request
             return
         self.hello, self.audio = hello, audio
+        # Upstream takes Opus: a board that has it saves the host the coding.
+        self.uplink = negotiate_uplink(hello, audio, "opus" if context.upstream.wanted else "")
         self.protocol = self.identity.protocol or hello.version or 1
         self.pose = hello.pose and self.protocol == 3
         self.audio_time = hello.audio_time and self.protocol == 3
         self.tools.longest = hello.max_message
-        self.voice.set_format(audio)
+        self.voice.set_format(self.uplink)
         resumed = hello.resume is not None and self._resume(hello.resume)
         self.log = self.tools.log = self.log.bind(session=self.session_id[:8])
         older = context.registry.add(self)

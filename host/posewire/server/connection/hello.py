@@ -22,6 +22,8 @@ def hello_answer(peer: Peer, resumed: bool) -> Message:
         "features": features,
         "audio_params": peer.audio.as_dict(),
     }
+    if peer.hello is not None and peer.hello.uplink:
+        answer["uplink_params"] = peer.uplink.as_dict()
     if resumed:
         answer["resumed"] = True
     return answer
@@ -34,7 +36,7 @@ def log_hello(peer: Peer, hello: Hello, resumed: bool) -> None:
         board=hello.board,
         firmware=hello.firmware,
         protocol=peer.protocol,
-        format=peer.audio.format,
+        format=peer.uplink.format,
         rate=peer.audio.sample_rate,
         pose=peer.pose,
         resumed=resumed,

@@ -93,7 +93,11 @@ class Peer(Connection, Protocol):
 
     @property
     def audio(self) -> AudioParams:
-        """The audio format that both sides send."""
+        """The audio format that the host sends."""
+
+    @property
+    def uplink(self) -> AudioParams:
+        """The audio format that the peer sends; for all but some boards the same."""
 
     @property
     def pose(self) -> bool:

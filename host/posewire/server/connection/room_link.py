@@ -128,7 +128,7 @@ class RoomLink:
         peer = self._peer
         self._check_kinds(action)
         self._read_hello()
-        room, member = self._access.rooms.join(action, peer.device_id, self, peer.audio, limited_group(peer.address))
+        room, member = self._access.rooms.join(action, peer.device_id, self, peer.uplink, limited_group(peer.address))
         self.leave()
         self._access.resumption.discard(peer.device_id)
         self.attach(room, member)
@@ -222,7 +222,7 @@ class RoomLink:
             return
         self._read_hello()
         self.attach(room, member)
-        room.back(member, self, peer.audio)
+        room.back(member, self, peer.uplink)
 
     def welcome(self) -> None:
         """Tell a peer that has resumed its place about the room; does nothing when there is none."""

@@ -128,7 +128,7 @@ class Router:
         except FrameError:
             # One client in the field says "version":3 in its hello, "Protocol-Version: 1" in its headers, and sends
             # bare audio. Without the header that cannot be known, so a message that is no frame counts as bare audio.
-            if connection.identity.protocol is None and connection.audio.format == "opus":
+            if connection.identity.protocol is None and connection.uplink.format == "opus":
                 return parse_frame(data, 1)
             raise
 

@@ -33,8 +33,9 @@ class UpstreamSwitch:
                 counters[name] += 1
 
             identity = (peer.device_id, peer.identity.client_id)
+            formats = (peer.uplink, peer.audio)
             self.bridge = UpstreamBridge(
-                self._settings, peer, peer.hello, peer.audio, identity, self._encoding, peer.log, count
+                self._settings, peer, peer.hello, formats, identity, self._encoding, peer.log, count
             )
             self._task = peer.spawn(self.bridge.run())
         elif not wanted and self.bridge is not None:
