@@ -47,6 +47,7 @@ COMMANDS = {
     "sim net": ("put a simulated network before a host", "posewire.sim.net_command"),
     "sim soak": ("let a simulated board stream for hours, and check its memory", "posewire.sim.soak_command"),
     "bench pose": ("measure the pose codec on recordings, beside other formats", "posewire.bench.pose"),
+    "bench opus": ("measure the board's Opus encoder, beside libopus", "posewire.bench.opus"),
     "bench client": ("measure the board's WebSocket client, beside micropython-lib's", "posewire.bench.client"),
     "bench client-room": ("measure desktop programs in a room, on good and bad links", "posewire.bench.client_room"),
     "bench voice": ("measure the accuracy and the speed of the voice pipeline", "posewire.bench.voice"),

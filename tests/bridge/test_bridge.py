@@ -157,12 +157,12 @@ async def test_opus_of_a_board_that_plays_none_goes_up_untouched(peers: Peers, u
     packets = [encoder.encode(chirp(0.6)[start : start + 960]) for start in range(0, 9600, 960)]
     await peer.send(type="listen", state="start", mode="manual")
     for packet in packets:
-        await peer.socket.send(build_frame(FrameType.AUDIO, packet, 1))
+        await peer.socket.send(build_frame(FrameType.AUDIO, packet, 3))
     await peer.send(type="listen", state="stop")
     await upstream.until(lambda: upstream.texts("listen", state="stop"))
     assert upstream.packets == packets
     replying = asyncio.create_task(upstream.reply())
-    sound, _ = await hear(peer, AudioParams(**ADPCM), 1)
+    sound, _ = await hear(peer, AudioParams(**ADPCM), 3)
     await replying
     assert abs(loudest_hz(sound, RATE) - TONE_HZ) < 10
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from posewire.pcm import Pcm
+from posewire.sound.pcm import Pcm
 from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.fixtures import MakeBoard
 from posewire.voice.commands.sentences_file import load_sentences
