@@ -41,6 +41,7 @@ def test_what_the_board_is_told() -> None:
         ("full", {}, "voice and motion together need a board with PSRAM"),
         ("motion", {"pose": {"room": "a", "receive": "body33"}}, "follow and publish need a board with PSRAM"),
         ("voice", {"pose": {"room": "a"}}, "the profile voice has no motion"),
+        ("voice", {"audio": {"format": "opus"}}, "opus needs a board with PSRAM"),
     ],
 )
 def test_what_cannot_fit_is_refused_by_name(profile: str, config: dict[str, object], words: str) -> None:
@@ -53,5 +54,7 @@ def test_what_fits_is_not_refused() -> None:
     assert refusals(DEVKIT.with_profile("motion"), {"pose": {"room": "a"}}) == []
     assert refusals(DEVKIT, {}) == []
     assert refusals(S3, {"pose": {"room": "a", "receive": "body33"}}) == []
+    assert refusals(S3, {"audio": {"format": "opus"}}) == []
+    assert refusals(DEVKIT.with_profile("voice"), {"audio": {"format": "auto"}}) == []
     for name in board_names():
         assert refusals(load_board(board_folder(name)), {}) == []

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from posewire.sound.pcm import Pcm
 from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.fixtures import MakeBoard
+from posewire.sound.pcm import Pcm
 from posewire.voice.commands.sentences_file import load_sentences
 from posewire.voice.providers import load_provider
 from posewire.voice.settings import VoiceSettings

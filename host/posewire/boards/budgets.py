@@ -89,7 +89,7 @@ def needs_of_chip(chip: str) -> dict[str, list[int]]:
     return {
         name: [part.heap + table.reserve_heap, part.chip + table.reserve_chip]
         for name, part in table.parts.items()
-        if name not in ("base", "tools")
+        if name not in ("base", "tools", "opus")
     }
 
 
@@ -109,6 +109,11 @@ def refusals(board: BoardDefinition, config: Mapping[str, Any]) -> list[str]:
             f"voice and motion together need a board with PSRAM: {heap + chip} bytes, of which {board.board.name} has "
             f"{have}; choose --profile voice or --profile motion"
         )
+    audio = config.get("audio")
+    if memory is not None and profile == "voice" and isinstance(audio, Mapping) and audio.get("format") == "opus":
+        heap = sum(load_budgets().parts[name].heap for name in ("base", "voice", "opus"))
+        if heap > memory.first_heap + memory.growth:
+            found.append("opus needs a board with PSRAM: choose auto, ima-adpcm or pcm as audio.format")
     if profile == "motion" and pose.get("receive") is not None:
         found.append("follow and publish need a board with PSRAM (--profile full): pose.receive is set")
     if profile == "voice" and pose.get("room"):

@@ -36,7 +36,7 @@ _MOTION: Final = frozenset(
 )
 _FOLLOWING: Final = frozenset(("pose_decoder", "pose_receiver", "pose_tables_face", "pose_unpack"))
 # For programs of users on boards that have the memory for it.
-_OWN_PROGRAMS: Final = frozenset(("websocket_client",))
+_OWN_PROGRAMS: Final = frozenset(("ogg_opus", "websocket_client"))
 _LEFT_OUT: Final = {
     "motion": _VOICE | _FOLLOWING | _OWN_PROGRAMS,
     "voice": _MOTION | _FOLLOWING | _OWN_PROGRAMS,
