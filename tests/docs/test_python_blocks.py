@@ -227,6 +227,16 @@ async def test_the_websocket_client_on_micropython(number: int, tmp_path: Path) 
     assert output.decode().splitlines() == expected
 
 
+def test_the_opus_encoder_on_micropython(tmp_path: Path) -> None:
+    # Installing needs a network; tests/firmware/test_fw_ogg_opus.py does it from a server of its own.
+    assert "firmware/opus-package.json" in block("docs/opus.md", "python", 0)
+    text = block("docs/opus.md", "python", 1)
+    (tmp_path / "block.py").write_text(f"import sys\nsys.path.insert(0, {str(ROOT / 'firmware')!r})\n{text}")
+    command = [*find_micropython(), str(tmp_path / "block.py")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAITED, check=False)
+    assert done.stdout == "179\n", done.stdout + done.stderr
+
+
 def test_what_mip_installs_is_what_the_page_says() -> None:
     # Installing needs a network; tests/firmware/test_fw_websocket_client.py does it from a server of its own.
     assert "firmware/websocket-package.json" in block("docs/websocket-client.md", "python", 0)
@@ -297,4 +307,7 @@ def test_every_block_has_a_test() -> None:
     missing = [page for page in pages if f'"{page}", "python"' not in source and page not in ELSEWHERE]
     assert missing == []
     one_each: Callable[[str], bool] = lambda page: len(pages[page]) == 1  # noqa: E731
-    assert [page for page in pages if not one_each(page) and page not in ELSEWHERE] == ["docs/websocket-client.md"]
+    assert [page for page in pages if not one_each(page) and page not in ELSEWHERE] == [
+        "docs/opus.md",
+        "docs/websocket-client.md",
+    ]

@@ -88,12 +88,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print_table(name: str, rows: Mapping[str, Mapping[str, str]]) -> None:
-    columns = list(next(iter(rows.values())))
+    columns = list({column: None for row in rows.values() for column in row})
     show("")
     show(f"| {name} | {' | '.join(columns)} |")
     show("|---" * (len(columns) + 1) + "|")
     for row, values in rows.items():
-        show(f"| {row} | {' | '.join(values[column] for column in columns)} |")
+        show(f"| {row} | {' | '.join(values.get(column, '') for column in columns)} |")
 
 
 # --- coding
@@ -269,7 +269,7 @@ def _with_uncoded(
     codecs: Mapping[str, Codec], args: argparse.Namespace
 ) -> Iterator[tuple[str, dict[str, Callable[[Pcm], Pcm]]]]:
     rates = args.rate or BITRATES
-    yield "not coded", {f"{rate // 1000} kbit/s": lambda pcm: pcm for rate in rates}
+    yield "not coded", {"as it is": lambda pcm: pcm}
     for name, codec in codecs.items():
         yield name, {f"{rate // 1000} kbit/s": partial(codec, bitrate=rate) for rate in rates}
 
