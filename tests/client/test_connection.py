@@ -19,11 +19,14 @@ from posewire.client.endpoints import Endpoint
 from posewire.client.link.connection_state import ConnectionState
 from posewire.client.reconnect import NO_RECONNECT, FixedDelay, ReconnectPolicy
 from posewire.client.room import ReceivedFrame
+from posewire.client.room_client import RoomClient
 from posewire.errors import ConfigError, HostUnreachableError, NotConnectedError, UnauthorizedError, WireError
 from posewire.identity.settings import AuthSettings, JwtKey
 from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
 from posewire.wire.messages import AudioParams
+from support.certificates import self_signed
+from support.hosts import running, settings
 
 NOBODY = "ws://127.0.0.1:9/posewire/v1/"
 QUICK = ReconnectPolicy(FixedDelay(0.02))
@@ -334,3 +337,20 @@ async def test_a_program_that_keeps_packets_need_not_decode_them(host: Host) -> 
             assert arrival["event"] in ("welcome", "joined")
         assert (arrival.kind, arrival.payload[0] >> 5) == ("pose", 1)
         assert room.counts() == {}
+
+
+async def test_a_certificate_that_is_not_trusted_is_told_with_the_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = self_signed(tmp_path)
+    async with running(settings(certificate=certificate, key=key)) as host:
+        for opened in (posewire.connect(host.url), RoomClient(host.url, "studio")):
+            with pytest.raises(
+                HostUnreachableError, match=r"not trusted here \(self.signed certificate\): .*SSL_CERT_FILE"
+            ):
+                async with opened:
+                    pass
+        # The remedy is one.
+        monkeypatch.setenv("SSL_CERT_FILE", certificate)
+        async with posewire.connect(host.url) as connection:
+            assert connection.connected

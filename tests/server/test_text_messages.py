@@ -193,7 +193,7 @@ async def test_alerts_are_in_the_state_of_the_host(host: Host, peers: Peers) -> 
         health.alerts.check({"loss": 0.5}, now, now)
     while not mirror.value["alerts"]:
         assert mirror.apply(await page.receive("state", name="host"))
-    assert mirror.value["alerts"] == [{"name": "loss", "value": 0.5, "threshold": 0.05}]
+    assert mirror.value["alerts"] == [{"name": "loss", "level": "warning", "value": 0.5, "threshold": 0.05}]
 
 
 async def test_a_state_of_the_host_that_fails_once_goes_on(

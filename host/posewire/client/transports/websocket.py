@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 from collections.abc import AsyncIterator, Mapping
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -88,6 +89,11 @@ async def open_websocket(url: str, headers: Mapping[str, str], timeout_s: float)
         if error.response.status_code in (401, 403):
             raise UnauthorizedError(message) from None
         raise HostUnreachableError(message) from None
+    except ssl.SSLCertVerificationError as error:
+        raise HostUnreachableError(
+            f"the host at {url} has a certificate that is not trusted here ({error.verify_message}): "
+            "name the file of its authority's certificate in the variable SSL_CERT_FILE"
+        ) from None
     except (OSError, TimeoutError, InvalidHandshake) as error:
         raise HostUnreachableError(f"no host answers at {url}: {error or 'silence'}") from None
     plain = connection.transport.get_extra_info("socket")

@@ -480,4 +480,9 @@ def _why(error: Exception) -> str:
         return f"HTTP {error.response.status_code}"
     if isinstance(error, TimeoutError) and not str(error):
         return f"no answer within {_TIMEOUT:.0f} s"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate is not trusted here ({error.verify_message}): "
+            "name the file of its authority's certificate in the variable SSL_CERT_FILE"
+        )
     return str(error) or type(error).__name__
