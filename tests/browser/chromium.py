@@ -15,6 +15,7 @@ from posewire.sim.interpreter import cache_folder
 PACKAGES = ("chromium", "fonts-noto-cjk")
 _HERE = Path(__file__).parent
 _TIMEOUT_SECONDS = 600
+_PATIENCE = ("--fetch-retries=1", "--fetch-timeout=60000")
 ARGUMENTS = (
     "--headless",
     "--no-sandbox",
@@ -67,7 +68,9 @@ def install() -> list[str]:
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(_HERE / "package.json", folder)
         print("installing TypeScript and axe-core…", file=sys.stderr, flush=True)
-        problems += _run([*_npm(), "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--loglevel=error"])
+        problems += _run(
+            [*_npm(), "install", "--prefix", str(folder), "--no-audit", "--no-fund", "--loglevel=error", *_PATIENCE]
+        )
     return problems
 
 
@@ -87,9 +90,17 @@ def _npm() -> list[str]:
 
 def _run(command: list[str]) -> list[str]:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, timeout=_TIMEOUT_SECONDS
-    )
+    try:
+        done = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+            timeout=_TIMEOUT_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return [f"{' '.join(command)}: {error}"]
     return [f"{' '.join(command)}: {done.stdout[-1000:]}"] if done.returncode else []
 
 
