@@ -128,6 +128,10 @@ async def test_devices_are_listed_and_looked_at(watched: Watched, host: Host, pe
     await page.get_by_role("link", name=DEVICE).click()
     await expect(page.locator("dl.facts")).to_contain_text("esp32s3-box")
     await page.screenshot(path=picture("device"))
+    rename = page.get_by_role("form", name="Rename")
+    await rename.get_by_role("textbox").fill("kitchen")
+    await page.keyboard.press("Enter")
+    await expect(rows.first).to_contain_text("kitchen")
     await first.socket.close()
     await expect(rows).to_have_count(0)
 

@@ -89,6 +89,7 @@ class Identities:
         """Read everything. Blocks."""
         self.devices: dict[str, Device] = {}
         self.tokens: dict[str, IssuedToken] = {}
+        self._names: dict[str, str] = {}
         self.on_revoked: Callable[[Principal], None] | None = None
         """Called for each device and token that is revoked or has expired."""
         self._store = store
@@ -154,7 +155,9 @@ class Identities:
         return list(dict.fromkeys([*self.devices, *with_token]))
 
     def name_of(self, device_id: str) -> str:
-        """Return the name that somebody here gave a device: at its pairing, or with its token; empty without one."""
+        """Return the name that somebody here gave a device: later, at its pairing, or with its token; else nothing."""
+        if device_id in self._names:
+            return self._names[device_id]
         device = self.devices.get(device_id)
         if device is not None:
             return device.name
@@ -197,6 +200,11 @@ class Identities:
         await self._store.run(lambda c: revoke_device(c, device_id, who))
         await self.refresh(force=True)
 
+    async def rename(self, device_id: str, name: str, who: str = "") -> None:
+        """Give a device a name, in place of the one that it has; an empty one takes it away."""
+        await self._store.run(lambda c: rename_device(c, device_id, name, who))
+        await self.refresh(force=True)
+
     async def issue(self, name: str, kind: PrincipalKind, scopes: Iterable[str], days: float, who: str = "") -> str:
         """Issue a token that expires; return it."""
         token = await self._store.run(lambda c: issue_token(c, name, kind, scopes, days=days, who=who))
@@ -237,8 +245,8 @@ class Identities:
         tokens = [_token_principal(token) for token in self.tokens.values() if token.alive]
         return {(principal.token_id, principal.device_id): principal for principal in (*devices, *tokens)}
 
-    def _take(self, rows: tuple[list[Device], list[IssuedToken]]) -> None:
-        devices, tokens = rows
+    def _take(self, rows: tuple[list[Device], list[IssuedToken], dict[str, str]]) -> None:
+        devices, tokens, self._names = rows
         self.devices = {device.device_id: device for device in devices}
         self.tokens = {token.id: token for token in tokens}
 
@@ -310,6 +318,15 @@ def revoke_device(connection: sqlite3.Connection, device_id: str, who: str) -> N
     if not changed:
         raise WireError(f"{device_id} is not paired", "not_found")
     write_entry(connection, "revoked", who, device=device_id)
+
+
+def rename_device(connection: sqlite3.Connection, device_id: str, name: str, who: str) -> None:
+    """Give a device a name of its own; an empty one takes that away: then it has the one of its pairing or token."""
+    if name:
+        connection.execute("INSERT OR REPLACE INTO names VALUES (?, ?)", (device_id, name))
+    else:
+        connection.execute("DELETE FROM names WHERE device_id = ?", (device_id,))
+    write_entry(connection, "renamed", who, device=device_id, name=name)
 
 
 def issue_token(
@@ -442,5 +459,6 @@ def _data_version(connection: sqlite3.Connection) -> Any:
     return connection.execute("PRAGMA data_version").fetchone()[0]
 
 
-def _read_all(connection: sqlite3.Connection) -> tuple[list[Device], list[IssuedToken]]:
-    return read_devices(connection), read_tokens(connection)
+def _read_all(connection: sqlite3.Connection) -> tuple[list[Device], list[IssuedToken], dict[str, str]]:
+    names = dict(connection.execute("SELECT device_id, name FROM names").fetchall())
+    return read_devices(connection), read_tokens(connection), names

@@ -19,6 +19,8 @@ IDENTITY = Domain(
         """,
         # The challenge of the pairing; empty for devices that were paired before there was this column.
         "ALTER TABLE devices ADD COLUMN generation TEXT NOT NULL DEFAULT '';",
+        # Names that were given later, also to devices that were never paired.
+        "CREATE TABLE names (device_id TEXT PRIMARY KEY, name TEXT NOT NULL);",
     ),
 )
 

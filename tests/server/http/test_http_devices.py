@@ -105,3 +105,16 @@ def refused(answer: httpx2.Response, status: int, code: str) -> None:
     error = answer.json()
     assert (answer.status_code, error["type"], error["code"]) == (status, "error", code)
     assert error["message"]
+
+
+async def test_any_device_can_have_a_name(host: Host, peers: Peers, operator: httpx2.AsyncClient) -> None:
+    await (await peers.connect(DEVICE)).hello()
+    await pair_away(host)
+    for device, before in ((DEVICE, ""), (AWAY, "hall")):
+        assert (await operator.patch(f"devices/{device}", json={"name": " kitchen "})).json()["name"] == "kitchen"
+        assert (await operator.get(f"devices/{device}")).json()["name"] == "kitchen"
+        assert (await operator.patch(f"devices/{device}", json={"name": ""})).json()["name"] == before
+    assert (await operator.patch(f"devices/{DEVICE}", json={"name": "x" * 65})).status_code == 400
+    assert (await operator.patch(f"devices/{DEVICE}", json={"name": "a\x1bb"})).status_code == 400
+    assert (await operator.patch(f"devices/{DEVICE}", json={})).status_code == 400
+    assert (await operator.patch("devices/nobody", json={"name": "x"})).status_code == 404

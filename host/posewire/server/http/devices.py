@@ -7,8 +7,11 @@ from starlette.responses import JSONResponse
 
 from posewire.errors import WireError
 from posewire.server.connection.peer import Peer
-from posewire.server.http.request import ACT, READ, authorize, device_id, services
+from posewire.server.http.request import ACT, READ, authorize, device_id, json_body, services
 from posewire.server.services import Services
+from posewire.wire.messages import get_field
+
+_NAME_MAX = 64
 
 
 async def list_devices(request: Request) -> JSONResponse:
@@ -25,6 +28,19 @@ async def show_device(request: Request) -> JSONResponse:
     here, device = services(request), device_id(request)
     if here.registry.device(device) is None and device not in here.identities.known():
         raise WireError(f"the device {device[:64]} is neither connected nor paired", "not_found")
+    return JSONResponse(_describe(here, device))
+
+
+async def rename_device(request: Request) -> JSONResponse:
+    """Give a device a name: ``{"name"}``; an empty one takes it away."""
+    principal = authorize(request, ACT)
+    here, device = services(request), device_id(request)
+    name = get_field(await json_body(request), "name", str).strip()
+    if len(name) > _NAME_MAX or not name.isprintable():
+        raise WireError(f"a name has at most {_NAME_MAX} characters, all of which can be shown")
+    if here.registry.device(device) is None and device not in here.identities.known():
+        raise WireError(f"the device {device[:64]} is neither connected nor paired", "not_found")
+    await here.identities.rename(device, name, principal.name)
     return JSONResponse(_describe(here, device))
 
 

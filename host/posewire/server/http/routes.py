@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Route
 
-from posewire.server.http.devices import list_devices, list_turns, show_device
+from posewire.server.http.devices import list_devices, list_turns, rename_device, show_device
 from posewire.server.http.ota import activate, allow_pages, check_version
 from posewire.server.http.pairing import pair_device, revoke_pairing
 from posewire.server.http.request import sender
@@ -66,6 +66,7 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/api/devices", list_devices),
     Route("/api/devices", pair_device, methods=["POST"]),
     Route("/api/devices/{device}", show_device),
+    Route("/api/devices/{device}", rename_device, methods=["PATCH"]),
     Route("/api/devices/{device}/pairing", revoke_pairing, methods=["DELETE"]),
     Route("/api/devices/{device}/update", show_update),
     Route("/api/devices/{device}/update", start_update, methods=["POST"]),

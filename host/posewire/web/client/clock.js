@@ -46,7 +46,11 @@ export class ClockOffset {
 
   /** Percentiles of the last 512 round trips in ms; null before the first. */
   percentiles() {
-    return { p50: percentile(this.#roundTrips, 0.5), p95: percentile(this.#roundTrips, 0.95), p99: percentile(this.#roundTrips, 0.99) };
+    return {
+      p50: percentile(this.#roundTrips, 0.5),
+      p95: percentile(this.#roundTrips, 0.95),
+      p99: percentile(this.#roundTrips, 0.99),
+    };
   }
 }
 

@@ -146,7 +146,10 @@ export class HostConnection {
         if (this.connected) finish(resolve);
         else if (this.state === "closed") finish(() => reject(new NotConnectedError(this.closeReason)));
       };
-      const timer = setTimeout(() => finish(() => reject(new NotConnectedError(`the host has been away for ${timeoutMs} ms`))), timeoutMs);
+      const timer = setTimeout(
+        () => finish(() => reject(new NotConnectedError(`the host has been away for ${timeoutMs} ms`))),
+        timeoutMs,
+      );
       const stop = this.on("changed", look);
       look();
     });
@@ -209,7 +212,8 @@ export class HostConnection {
    * @param {number | null} [number] of a message that the host confirms: it is said again after a reconnect
    */
   send(message, number = null) {
-    if (this.state === "new" || this.state === "closed") throw new NotConnectedError(this.closeReason || "the connection is not open");
+    if (this.state === "new" || this.state === "closed")
+      throw new NotConnectedError(this.closeReason || "the connection is not open");
     const away = !this.connected || this.#session?.socket.readyState !== WebSocket.OPEN;
     if (number !== null || away) this.outbox.keep(message, number);
     if (!away) this.#put(message);

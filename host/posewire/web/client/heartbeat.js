@@ -35,15 +35,18 @@ export class Heartbeat {
    */
   watch(lost) {
     this.#unanswered = null;
-    this.#timer = setInterval(() => {
-      const now = monotonicMs();
-      if (this.#unanswered !== null && now - this.#unanswered >= this.silenceMs) {
-        lost(`the host has sent nothing for ${Math.round(now - this.#unanswered)} ms`);
-        return;
-      }
-      this.#unanswered ??= now;
-      this.ping().catch(() => {});
-    }, Math.min(this.intervalMs, this.silenceMs / 2));
+    this.#timer = setInterval(
+      () => {
+        const now = monotonicMs();
+        if (this.#unanswered !== null && now - this.#unanswered >= this.silenceMs) {
+          lost(`the host has sent nothing for ${Math.round(now - this.#unanswered)} ms`);
+          return;
+        }
+        this.#unanswered ??= now;
+        this.ping().catch(() => {});
+      },
+      Math.min(this.intervalMs, this.silenceMs / 2),
+    );
   }
 
   /** Note that something has come. */

@@ -19,7 +19,11 @@ export class Listeners {
   on(event, handler) {
     const handlers = this.#handlers.get(event) ?? [];
     this.#handlers.set(event, [...handlers, handler]);
-    return () => this.#handlers.set(event, (this.#handlers.get(event) ?? []).filter((known) => known !== handler));
+    return () =>
+      this.#handlers.set(
+        event,
+        (this.#handlers.get(event) ?? []).filter((known) => known !== handler),
+      );
   }
 
   /**

@@ -56,9 +56,10 @@ export function packRecord({ timeMs, kind, memberId, payload }) {
  * @returns {Generator<Record, void, void>}
  */
 export function* readRecords(bytes) {
-  if (new TextDecoder("latin1").decode(bytes.subarray(0, MAGIC.length)) !== MAGIC) throw new WireError("this is no recording of a room");
+  if (new TextDecoder("latin1").decode(bytes.subarray(0, MAGIC.length)) !== MAGIC)
+    throw new WireError("this is no recording of a room");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let at = MAGIC.length; at + HEAD + CHECK <= bytes.length; ) {
+  for (let at = MAGIC.length; at + HEAD + CHECK <= bytes.length;) {
     const size = view.getUint32(at, true);
     const end = at + HEAD + size;
     if (size > MAX_PAYLOAD || end + CHECK > bytes.length || crc32(bytes.subarray(at, end)) !== view.getUint32(end, true)) return;
@@ -93,7 +94,15 @@ export class Recorder {
       ...(away ? { away } : {}),
       ...(audio ? { audio } : {}),
     }));
-    this.#event({ type: "room", event: "welcome", room: room.name, member_id: room.memberId, role: room.role, locked: room.locked, members });
+    this.#event({
+      type: "room",
+      event: "welcome",
+      room: room.name,
+      member_id: room.memberId,
+      role: room.role,
+      locked: room.locked,
+      members,
+    });
     this.#stop = [
       room.on("event", (event) => this.#event(event)),
       room.on("frame", ({ type, memberId, payload }) => {

@@ -67,7 +67,11 @@ export class Room {
     this.name = name;
     this.request = request;
     this.#messages = new RoomMessages(host, name);
-    this.#decoding = openDecoding((memberId, packet) => host.sendFrame(POSE, packet, memberId), (pose) => this.#decoded(pose), decoding);
+    this.#decoding = openDecoding(
+      (memberId, packet) => host.sendFrame(POSE, packet, memberId),
+      (pose) => this.#decoded(pose),
+      decoding,
+    );
   }
 
   // --- what others send

@@ -139,10 +139,23 @@ export class PoseSender {
   /** Counts since the start, the rate of the last two seconds, and ms from `send` to the network. */
   statistics() {
     const since = monotonicMs() - 2000;
-    const latencyMs = { p50: percentile(this.#latencies, 0.5), p95: percentile(this.#latencies, 0.95), p99: percentile(this.#latencies, 0.99) };
+    const latencyMs = {
+      p50: percentile(this.#latencies, 0.5),
+      p95: percentile(this.#latencies, 0.95),
+      p99: percentile(this.#latencies, 0.99),
+    };
     const fps = this.#departures.filter((at) => at > since).length / 2;
     const { accepted, sent, bytes } = this;
-    return { accepted, sent, bytes, fps, latencyMs, dropped: { ...this.dropped }, waiting: this.#waiting.length, coarse: this.#encoder?.coarse ?? 0 };
+    return {
+      accepted,
+      sent,
+      bytes,
+      fps,
+      latencyMs,
+      dropped: { ...this.dropped },
+      waiting: this.#waiting.length,
+      coarse: this.#encoder?.coarse ?? 0,
+    };
   }
 
   /** End the sender. */
@@ -176,7 +189,8 @@ export class PoseSender {
     this.#pacer.take();
     const encoder = this.#encoderFor(Object.keys(pose.sets));
     const budgets = this.#askedBytes ? [this.#askedBytes] : [];
-    if (this.maxKbitS !== null) budgets.push(Math.max(LEAST_BUDGET, Math.floor((this.maxKbitS * 125) / this.fps) - WIRE_OVERHEAD));
+    if (this.maxKbitS !== null)
+      budgets.push(Math.max(LEAST_BUDGET, Math.floor((this.maxKbitS * 125) / this.fps) - WIRE_OVERHEAD));
     encoder.budget = budgets.length ? Math.min(...budgets) : null;
     const packet = encoder.encode(pose.sets, pose.timeMs);
     this.host.sendFrame(POSE, packet);
@@ -199,7 +213,10 @@ export class PoseSender {
     const fresh = names.filter((name) => !known.includes(name));
     if (!this.#encoder || fresh.length) {
       const sequence = this.#encoder ? this.#encoder.seq + ANEW : 0;
-      this.#encoder = new PoseEncoder([...known, ...fresh].map((name) => landmarkSet(name)), { ...this.encoding, sequence });
+      this.#encoder = new PoseEncoder(
+        [...known, ...fresh].map((name) => landmarkSet(name)),
+        { ...this.encoding, sequence },
+      );
     }
     return this.#encoder;
   }

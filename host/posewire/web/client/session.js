@@ -83,7 +83,10 @@ export async function openSocket(url, timeoutMs, receive) {
     await session.within(timeoutMs, session.first(opened));
   } catch (error) {
     session.abort("no answer");
-    throw (await refusal(url)) ?? new HostUnreachableError(`no host answers at ${url.origin}: ${error instanceof Error ? error.message : error}`);
+    throw (
+      (await refusal(url)) ??
+      new HostUnreachableError(`no host answers at ${url.origin}: ${error instanceof Error ? error.message : error}`)
+    );
   }
   return session;
 }

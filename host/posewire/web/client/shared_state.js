@@ -15,7 +15,13 @@ export function applyPatch(value, changes) {
   const result = value !== null && typeof value === "object" && !Array.isArray(value) ? { ...value } : {};
   for (const [name, change] of Object.entries(changes)) {
     if (change === null) delete result[name];
-    else Object.defineProperty(result, name, { value: applyPatch(result[name], change), enumerable: true, writable: true, configurable: true });
+    else
+      Object.defineProperty(result, name, {
+        value: applyPatch(result[name], change),
+        enumerable: true,
+        writable: true,
+        configurable: true,
+      });
   }
   return result;
 }

@@ -2,7 +2,21 @@
 
 import { connect } from "/posewire/v1/client/posewire.js";
 
-const BONES = [[11, 12], [11, 23], [12, 24], [23, 24], [11, 13], [13, 15], [12, 14], [14, 16], [23, 25], [25, 27], [24, 26], [26, 28], [9, 10]];
+const BONES = [
+  [11, 12],
+  [11, 23],
+  [12, 24],
+  [23, 24],
+  [11, 13],
+  [13, 15],
+  [12, 14],
+  [14, 16],
+  [23, 25],
+  [25, 27],
+  [24, 26],
+  [26, 28],
+  [9, 10],
+];
 
 export const roomName = new URLSearchParams(location.search).get("room") ?? "demo";
 

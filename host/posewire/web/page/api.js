@@ -46,7 +46,9 @@ export async function ask(path, { method, body } = {}) {
  * @returns {{value: any, error: ApiError | null, refresh: () => Promise<void>}}
  */
 export function usePolled(path, everyMs) {
-  const [state, setState] = useState(/** @type {{path: string | null, value: any, error: any}} */ ({ path, value: null, error: null }));
+  const [state, setState] = useState(
+    /** @type {{path: string | null, value: any, error: any}} */ ({ path, value: null, error: null }),
+  );
   const wanted = useRef(path);
   wanted.current = path;
   const refresh = useCallback(async () => {

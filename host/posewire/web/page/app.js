@@ -61,7 +61,13 @@ const allows = (scopes, need) =>
 
 function Presence() {
   const { host, state } = useHost();
-  const words = { connected: t("live"), closed: t("not connected"), reconnecting: t("coming back…"), connecting: t("connecting…"), new: t("connecting…") };
+  const words = {
+    connected: t("live"),
+    closed: t("not connected"),
+    reconnecting: t("coming back…"),
+    connecting: t("connecting…"),
+    new: t("connecting…"),
+  };
   const round = host?.status().roundTripMs;
   return html`<span class=${`state ${state === "connected" ? "good" : "warn"}`} role="status">${words[state]}${state === "connected" && round ? html`<span class="wide faint"> ${Math.round(round)} ms</span>` : ""}</span>`;
 }
@@ -99,9 +105,11 @@ function App({ session, onSession }) {
       </div>
     </header>
     <main id="main" tabindex="-1">
-      ${session
-        ? html`<${view.view} rest=${rest} may=${may} session=${session} looker=${looker} />`
-        : html`<${SignIn} onSession=${onSession} />`}
+      ${
+        session
+          ? html`<${view.view} rest=${rest} may=${may} session=${session} looker=${looker} />`
+          : html`<${SignIn} onSession=${onSession} />`
+      }
     </main>`;
 }
 

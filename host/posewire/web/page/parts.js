@@ -8,7 +8,9 @@ export const Outcome = ({ outcome }) =>
   html`<div role="status" aria-live="polite">${outcome && html`<p class=${outcome.bad ? "note bad" : "note"}>${outcome.text}</p>`}</div>`;
 
 /** An error of the host, if there is one. */
-export const Trouble = ({ error }) => error && html`<p class="note bad" role="alert">${error.status === 403 ? t("Your token does not allow this.") : error.message}</p>`;
+export const Trouble = ({ error }) =>
+  error &&
+  html`<p class="note bad" role="alert">${error.status === 403 ? t("Your token does not allow this.") : error.message}</p>`;
 
 /** A question that is a form: `fields` are inputs, `onSubmit` gets their values. */
 export const Form = ({ label, button, onSubmit, children, disabled }) =>
@@ -39,7 +41,12 @@ export const Facts = ({ facts }) =>
 export function Waterfall({ stages, budget }) {
   const { total, ...parts } = stages;
   const list = Object.entries(parts).filter(([stage]) => stage !== "endpoint");
-  const end = Math.max(budget ?? 0, total ?? 0, list.reduce((sum, [, ms]) => sum + ms, 0), 1);
+  const end = Math.max(
+    budget ?? 0,
+    total ?? 0,
+    list.reduce((sum, [, ms]) => sum + ms, 0),
+    1,
+  );
   let at = 0;
   const rows = list.map(([stage, ms]) => {
     const from = at;
@@ -75,14 +82,17 @@ export function Table({ columns, rows, keyOf, selected, label }) {
         aria-sort=${order.column === index ? direction : "none"}><button onClick=${() => sort(index)}>${column.name}${order.column === index ? (order.down ? " ▾" : " ▴") : ""}</button></th>`,
     )}</tr></thead>
     <tbody>${sorted.map(
-      (row) => html`<tr key=${keyOf(row)} class=${keyOf(row) === selected ? "selected" : ""}>${columns.map(
-        (column) => html`<td class=${`${column.number ? "number" : ""} ${column.wide ? "wide" : ""}`}>${(column.show ?? column.of)(row) ?? ""}</td>`,
-      )}</tr>`,
+      (row) =>
+        html`<tr key=${keyOf(row)} class=${keyOf(row) === selected ? "selected" : ""}>${columns.map(
+          (column) =>
+            html`<td class=${`${column.number ? "number" : ""} ${column.wide ? "wide" : ""}`}>${(column.show ?? column.of)(row) ?? ""}</td>`,
+        )}</tr>`,
     )}</tbody>
   </table></div>`;
 }
 
-const compare = (a, b) => (a === b ? 0 : (a ?? null) === null ? 1 : (b ?? null) === null ? -1 : typeof a === "string" ? a.localeCompare(b) : a - b);
+const compare = (a, b) =>
+  a === b ? 0 : (a ?? null) === null ? 1 : (b ?? null) === null ? -1 : typeof a === "string" ? a.localeCompare(b) : a - b;
 
 /** A line of text that is redrawn now and then, without its parent. */
 export function Ticking({ everyMs, text }) {

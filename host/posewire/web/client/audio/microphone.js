@@ -17,7 +17,10 @@ export async function openMicrophone(heard) {
   const capture = new AudioWorkletNode(context, "posewire-capture", { numberOfOutputs: 0 });
   let level = 0;
   capture.port.onmessage = ({ data }) => {
-    level = Math.min(1, Math.sqrt(data.reduce((/** @type {number} */ sum, /** @type {number} */ x) => sum + x * x, 0) / data.length) * 4);
+    level = Math.min(
+      1,
+      Math.sqrt(data.reduce((/** @type {number} */ sum, /** @type {number} */ x) => sum + x * x, 0) / data.length) * 4,
+    );
     heard(data, context.sampleRate);
   };
   source.connect(capture);

@@ -66,7 +66,8 @@ export class Resampler {
  * @param {Float32Array} samples from -1 to 1
  * @returns {Int16Array}
  */
-export const toInt16 = (samples) => Int16Array.from(samples, (value) => Math.max(-32768, Math.min(32767, Math.round(value * 32767))));
+export const toInt16 = (samples) =>
+  Int16Array.from(samples, (value) => Math.max(-32768, Math.min(32767, Math.round(value * 32767))));
 
 /**
  * @param {Int16Array} samples

@@ -43,10 +43,14 @@ export class Camera {
       element.addEventListener(name, (event) => fingers.delete(/** @type {PointerEvent} */ (event).pointerId));
     }
     element.addEventListener("contextmenu", (event) => event.preventDefault());
-    element.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      this.zoom(Math.exp(event.deltaY * 0.001));
-    }, { passive: false });
+    element.addEventListener(
+      "wheel",
+      (event) => {
+        event.preventDefault();
+        this.zoom(Math.exp(event.deltaY * 0.001));
+      },
+      { passive: false },
+    );
     element.addEventListener("keydown", (event) => {
       /** @type {Record<string, () => void>} */
       const keys = {
@@ -109,7 +113,11 @@ export class Camera {
   matrix(aspect) {
     const flat = Math.cos(this.pitch) * this.distance;
     const [x, y, z] = this.target;
-    const eye = /** @type {const} */ ([x + flat * Math.sin(this.yaw), y + this.distance * Math.sin(this.pitch), z + flat * Math.cos(this.yaw)]);
+    const eye = /** @type {const} */ ([
+      x + flat * Math.sin(this.yaw),
+      y + this.distance * Math.sin(this.pitch),
+      z + flat * Math.cos(this.yaw),
+    ]);
     return multiply(perspective(FOV, aspect, 0.1, 100), lookAt([...eye], this.target));
   }
 }

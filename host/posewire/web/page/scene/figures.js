@@ -7,40 +7,130 @@ import { add, cross, rotate, turn, unit } from "./geometry.js";
 /** @typedef {import("./renderer.js").Renderer} Renderer */
 
 const BODY = [
-  [11, 12], [11, 23], [12, 24], [23, 24], [11, 13], [13, 15], [12, 14], [14, 16], [15, 17], [15, 19], [15, 21], [17, 19],
-  [16, 18], [16, 20], [16, 22], [18, 20], [23, 25], [25, 27], [24, 26], [26, 28], [27, 29], [29, 31], [27, 31], [28, 30],
-  [30, 32], [28, 32], [0, 2], [2, 7], [0, 5], [5, 8], [9, 10],
+  [11, 12],
+  [11, 23],
+  [12, 24],
+  [23, 24],
+  [11, 13],
+  [13, 15],
+  [12, 14],
+  [14, 16],
+  [15, 17],
+  [15, 19],
+  [15, 21],
+  [17, 19],
+  [16, 18],
+  [16, 20],
+  [16, 22],
+  [18, 20],
+  [23, 25],
+  [25, 27],
+  [24, 26],
+  [26, 28],
+  [27, 29],
+  [29, 31],
+  [27, 31],
+  [28, 30],
+  [30, 32],
+  [28, 32],
+  [0, 2],
+  [2, 7],
+  [0, 5],
+  [5, 8],
+  [9, 10],
 ];
 const HAND = [
-  [0, 1], [1, 2], [2, 3], [3, 4], [0, 5], [5, 6], [6, 7], [7, 8], [5, 9], [9, 10], [10, 11], [11, 12], [9, 13], [13, 14],
-  [14, 15], [15, 16], [13, 17], [17, 18], [18, 19], [19, 20], [0, 17],
+  [0, 1],
+  [1, 2],
+  [2, 3],
+  [3, 4],
+  [0, 5],
+  [5, 6],
+  [6, 7],
+  [7, 8],
+  [5, 9],
+  [9, 10],
+  [10, 11],
+  [11, 12],
+  [9, 13],
+  [13, 14],
+  [14, 15],
+  [15, 16],
+  [13, 17],
+  [17, 18],
+  [18, 19],
+  [19, 20],
+  [0, 17],
 ];
 const COCO = [
-  [5, 6], [5, 7], [7, 9], [6, 8], [8, 10], [5, 11], [6, 12], [11, 12], [11, 13], [13, 15], [12, 14], [14, 16], [0, 1],
-  [0, 2], [1, 3], [2, 4],
+  [5, 6],
+  [5, 7],
+  [7, 9],
+  [6, 8],
+  [8, 10],
+  [5, 11],
+  [6, 12],
+  [11, 12],
+  [11, 13],
+  [13, 15],
+  [12, 14],
+  [14, 16],
+  [0, 1],
+  [0, 2],
+  [1, 3],
+  [2, 4],
 ];
 const TWO_HANDS = [...HAND, ...HAND.map(([a, b]) => [a + 21, b + 21])];
 
 /** What is drawn of a landmark set: its bones, how many values a landmark has, whose ends leave trails, and its scale. */
-const SETS = /** @type {Record<string, {bones: number[][], channels: number, trails: number[], metres?: boolean, flat?: boolean}>} */ ({
-  body33: { bones: BODY, channels: 4, trails: [15, 16] },
-  world33: { bones: BODY, channels: 4, trails: [15, 16], metres: true },
-  hands42: { bones: TWO_HANDS, channels: 3, trails: [8, 29] },
-  hand21: { bones: HAND, channels: 3, trails: [8] },
-  hand21_right: { bones: HAND, channels: 3, trails: [8] },
-  coco17: { bones: COCO, channels: 3, trails: [9, 10], flat: true },
-  face468: { bones: [], channels: 3, trails: [] },
-  face478: { bones: [], channels: 3, trails: [] },
-});
+const SETS =
+  /** @type {Record<string, {bones: number[][], channels: number, trails: number[], metres?: boolean, flat?: boolean}>} */ ({
+    body33: { bones: BODY, channels: 4, trails: [15, 16] },
+    world33: { bones: BODY, channels: 4, trails: [15, 16], metres: true },
+    hands42: { bones: TWO_HANDS, channels: 3, trails: [8, 29] },
+    hand21: { bones: HAND, channels: 3, trails: [8] },
+    hand21_right: { bones: HAND, channels: 3, trails: [8] },
+    coco17: { bones: COCO, channels: 3, trails: [9, 10], flat: true },
+    face468: { bones: [], channels: 3, trails: [] },
+    face478: { bones: [], channels: 3, trails: [] },
+  });
 
 const HEIGHT = 2;
 /** How tall somebody is who is seen in a picture, in metres. */
 const PERSON = 1.75;
 const TRAIL = 40;
 const COUNTS_A_DEGREE = 16.4;
-const BOX = /** @type {Vec[]} */ ([-1, 1].flatMap((x) => [-1, 1].flatMap((y) => [-1, 1].map((z) => [0.28 * x, 0.06 * y, 0.18 * z]))));
-const EDGES = [[0, 1], [0, 2], [0, 4], [1, 3], [1, 5], [2, 3], [2, 6], [3, 7], [4, 5], [4, 6], [5, 7], [6, 7]];
-const AXES = /** @type {[Vec, number[]][]} */ ([[[0.45, 0, 0], [1, 0.35, 0.3, 1]], [[0, 0.45, 0], [0.4, 0.9, 0.4, 1]], [[0, 0, 0.45], [0.4, 0.6, 1, 1]]]);
+const BOX = /** @type {Vec[]} */ (
+  [-1, 1].flatMap((x) => [-1, 1].flatMap((y) => [-1, 1].map((z) => [0.28 * x, 0.06 * y, 0.18 * z])))
+);
+const EDGES = [
+  [0, 1],
+  [0, 2],
+  [0, 4],
+  [1, 3],
+  [1, 5],
+  [2, 3],
+  [2, 6],
+  [3, 7],
+  [4, 5],
+  [4, 6],
+  [5, 7],
+  [6, 7],
+];
+const AXES = /** @type {[Vec, number[]][]} */ ([
+  [
+    [0.45, 0, 0],
+    [1, 0.35, 0.3, 1],
+  ],
+  [
+    [0, 0.45, 0],
+    [0.4, 0.9, 0.4, 1],
+  ],
+  [
+    [0, 0, 0.45],
+    [0.4, 0.6, 1, 1],
+  ],
+]);
 
 /** One stream as it is drawn: it remembers trails and orientation. */
 export class Figure {

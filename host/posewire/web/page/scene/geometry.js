@@ -11,7 +11,24 @@
  */
 export function perspective(fovY, aspect, near, far) {
   const f = 1 / Math.tan(fovY / 2);
-  return Float32Array.of(f / aspect, 0, 0, 0, 0, f, 0, 0, 0, 0, (far + near) / (near - far), -1, 0, 0, (2 * far * near) / (near - far), 0);
+  return Float32Array.of(
+    f / aspect,
+    0,
+    0,
+    0,
+    0,
+    f,
+    0,
+    0,
+    0,
+    0,
+    (far + near) / (near - far),
+    -1,
+    0,
+    0,
+    (2 * far * near) / (near - far),
+    0,
+  );
 }
 
 /**
@@ -23,7 +40,24 @@ export function lookAt(eye, target) {
   const z = unit(sub(eye, target));
   const x = unit(cross([0, 1, 0], z));
   const y = cross(z, x);
-  return Float32Array.of(x[0], y[0], z[0], 0, x[1], y[1], z[1], 0, x[2], y[2], z[2], 0, -dot(x, eye), -dot(y, eye), -dot(z, eye), 1);
+  return Float32Array.of(
+    x[0],
+    y[0],
+    z[0],
+    0,
+    x[1],
+    y[1],
+    z[1],
+    0,
+    x[2],
+    y[2],
+    z[2],
+    0,
+    -dot(x, eye),
+    -dot(y, eye),
+    -dot(z, eye),
+    1,
+  );
 }
 
 /**

@@ -73,7 +73,12 @@ export class Renderer {
     this.buffer = gl.createBuffer();
     gl.bindBuffer(gl.ARRAY_BUFFER, this.buffer);
     let offset = 0;
-    for (const [name, size] of /** @type {[string, number][]} */ ([["from", 3], ["to", 3], ["color", 4], ["width", 1]])) {
+    for (const [name, size] of /** @type {[string, number][]} */ ([
+      ["from", 3],
+      ["to", 3],
+      ["color", 4],
+      ["width", 1],
+    ])) {
       const place = gl.getAttribLocation(program, name);
       gl.enableVertexAttribArray(place);
       gl.vertexAttribPointer(place, size, gl.FLOAT, false, 4 * FLOATS, 4 * offset);
@@ -128,7 +133,10 @@ export class Renderer {
 /** @param {WebGL2RenderingContext} gl */
 function link(gl) {
   const program = gl.createProgram();
-  for (const [kind, source] of /** @type {[number, string][]} */ ([[gl.VERTEX_SHADER, VERTEX], [gl.FRAGMENT_SHADER, FRAGMENT]])) {
+  for (const [kind, source] of /** @type {[number, string][]} */ ([
+    [gl.VERTEX_SHADER, VERTEX],
+    [gl.FRAGMENT_SHADER, FRAGMENT],
+  ])) {
     const shader = /** @type {WebGLShader} */ (gl.createShader(kind));
     gl.shaderSource(shader, source);
     gl.compileShader(shader);

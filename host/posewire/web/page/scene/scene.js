@@ -9,7 +9,16 @@ import { Renderer } from "./renderer.js";
 const PALE_MS = 700;
 const GONE_MS = 10_000;
 const APART = 1.7;
-const COLORS = [[0.27, 0.78, 0.75], [1, 0.73, 0.32], [0.65, 0.6, 1], [0.98, 0.47, 0.55], [0.53, 0.84, 0.43], [0.45, 0.7, 1], [1, 0.58, 0.9], [0.86, 0.86, 0.5]];
+const COLORS = [
+  [0.27, 0.78, 0.75],
+  [1, 0.73, 0.32],
+  [0.65, 0.6, 1],
+  [0.98, 0.47, 0.55],
+  [0.53, 0.84, 0.43],
+  [0.45, 0.7, 1],
+  [1, 0.58, 0.9],
+  [0.86, 0.86, 0.5],
+];
 
 /** The color of the n-th stream, for style sheets. @param {number} index */
 export const cssColor = (index) => `rgb(${COLORS[index % COLORS.length].map((part) => Math.round(255 * part)).join(" ")})`;

@@ -68,6 +68,7 @@ export default {
   "It blinks and beeps.": "它会闪灯并鸣叫。",
   "Identify": "识别",
   "It restarts.": "正在重启。",
+  "Rename": "重命名",
   "Restart": "重启",
   "Read its log": "读取日志",
   "Talk to it": "与它对话",

@@ -16,7 +16,9 @@ export function Devices({ rest, may }) {
     const words = search.toLowerCase();
     return (value?.devices ?? [])
       .filter((device) => programs || isBoard(device) || device.device === chosen)
-      .filter((device) => [device.device, device.name, device.session?.board, device.session?.room].join(" ").toLowerCase().includes(words));
+      .filter((device) =>
+        [device.device, device.name, device.session?.board, device.session?.room].join(" ").toLowerCase().includes(words),
+      );
   }, [value, search, programs, chosen]);
   const found = value?.devices.find((device) => device.device === chosen);
   return html`
@@ -52,7 +54,11 @@ function State({ device }) {
 }
 
 const columns = () => [
-  { name: t("State"), of: (device) => (device.session ? (trouble(device) ? 0 : 1) : 2), show: (device) => html`<${State} device=${device} />` },
+  {
+    name: t("State"),
+    of: (device) => (device.session ? (trouble(device) ? 0 : 1) : 2),
+    show: (device) => html`<${State} device=${device} />`,
+  },
   {
     name: t("Name"),
     of: (device) => device.name || device.device,
@@ -60,19 +66,50 @@ const columns = () => [
   },
   { name: t("Board"), of: (device) => device.session?.board },
   { name: t("Firmware"), of: (device) => device.session?.firmware },
-  { name: t("Room"), of: (device) => device.session?.room, show: ({ session }) => session?.room && html`<a href=${`#/rooms/${encodeURIComponent(session.room)}`}>${session.room}</a>` },
+  {
+    name: t("Room"),
+    of: (device) => device.session?.room,
+    show: ({ session }) => session?.room && html`<a href=${`#/rooms/${encodeURIComponent(session.room)}`}>${session.room}</a>`,
+  },
   { name: t("Audio"), of: (device) => device.session?.audio },
-  { name: t("Signal"), number: true, of: (device) => device.report?.rssi, show: ({ report }) => report?.rssi !== undefined && `${report.rssi} dBm` },
-  { name: t("Free memory"), number: true, of: (device) => device.report?.heap_free, show: ({ report }) => report?.heap_free !== undefined && `${Math.round(report.heap_free / 1024)} KB` },
-  { name: t("Battery"), number: true, of: (device) => device.report?.battery, show: ({ report }) => report?.battery !== undefined && `${report.battery} %` },
-  { name: t("Up for"), number: true, of: (device) => device.report?.uptime_ms, show: ({ report }) => report?.uptime_ms !== undefined && duration(report.uptime_ms) },
+  {
+    name: t("Signal"),
+    number: true,
+    of: (device) => device.report?.rssi,
+    show: ({ report }) => report?.rssi !== undefined && `${report.rssi} dBm`,
+  },
+  {
+    name: t("Free memory"),
+    number: true,
+    of: (device) => device.report?.heap_free,
+    show: ({ report }) => report?.heap_free !== undefined && `${Math.round(report.heap_free / 1024)} KB`,
+  },
+  {
+    name: t("Battery"),
+    number: true,
+    of: (device) => device.report?.battery,
+    show: ({ report }) => report?.battery !== undefined && `${report.battery} %`,
+  },
+  {
+    name: t("Up for"),
+    number: true,
+    of: (device) => device.report?.uptime_ms,
+    show: ({ report }) => report?.uptime_ms !== undefined && duration(report.uptime_ms),
+  },
 ];
 
 /** Nobody is here yet: a simulated board can be. */
 function NoBoard({ may }) {
   const { value, refresh } = usePolled("/api/sim-boards", POLL_MS);
   const [outcome, run] = useOutcome();
-  const start = () => run(async () => (await ask("/api/sim-boards", { body: {} }), await refresh(), t("It starts: in some seconds it is in the list, and moves in the room “demo”.")));
+  const start = () =>
+    run(
+      async () => (
+        await ask("/api/sim-boards", { body: {} }),
+        await refresh(),
+        t("It starts: in some seconds it is in the list, and moves in the room “demo”.")
+      ),
+    );
   return html`<div>
     <p>${t("No board is here yet.")} <a href="#/new">${t("Set up a new board")}</a></p>
     ${value?.available && may("operator.act") && html`<p><button class="main" onClick=${start}>${t("Try a simulated one")}</button> <span class="faint">${t("The real firmware, with a simulated microphone, light, camera and motion sensor.")}</span></p>`}
@@ -88,7 +125,7 @@ function Device({ device, may, refresh }) {
   const [log, setLog] = useState("");
   const sims = usePolled("/api/sim-boards", POLL_MS).value?.boards.find((board) => board.device === id);
   const call = (tool, args = {}) => ask(`${path}/tools/${tool}`, { body: { arguments: args } });
-  const act = (work, done) => run(async () => ((await work()), await refresh(), done));
+  const act = (work, done) => run(async () => (await work(), await refresh(), done));
   const acts = session && may("operator.act");
   return html`<section class="card" aria-label=${device.name || id}>
     <div class="row"><h2 class="grow">${device.name || id} <${State} device=${device} /></h2><a href="#/devices">${t("Close")}</a></div>
@@ -103,8 +140,16 @@ function Device({ device, may, refresh }) {
           [t("Tools"), session?.tools],
           [t("Network"), report?.ssid],
           [t("Signal"), report?.rssi !== undefined ? `${report.rssi} dBm` : null],
-          [t("Free memory"), report?.heap_free !== undefined ? `${report.heap_free} B${report.heap_free_min !== undefined ? `, ${t("at least")} ${report.heap_free_min} B` : ""}` : null],
-          [t("Memory of the chip"), report?.idf_free !== undefined ? `${report.idf_free} B, ${t("in one piece")} ${report.idf_largest} B` : null],
+          [
+            t("Free memory"),
+            report?.heap_free !== undefined
+              ? `${report.heap_free} B${report.heap_free_min !== undefined ? `, ${t("at least")} ${report.heap_free_min} B` : ""}`
+              : null,
+          ],
+          [
+            t("Memory of the chip"),
+            report?.idf_free !== undefined ? `${report.idf_free} B, ${t("in one piece")} ${report.idf_largest} B` : null,
+          ],
           [t("Up for"), report?.uptime_ms !== undefined ? duration(report.uptime_ms) : null],
           [t("Started by"), report?.reset_cause],
           [t("Connections lost"), report?.reconnects],
@@ -118,15 +163,21 @@ function Device({ device, may, refresh }) {
         ${update && update.total ? html`<progress class="meter" max=${update.total} value=${update.done} aria-label=${t("Update")} />` : null}
       </div>
       <div class="row">
-        ${acts && html`<button onClick=${() => act(() => call("self.identify"), t("It blinks and beeps."))}>${t("Identify")}</button>
+        ${
+          acts &&
+          html`<button onClick=${() => act(() => call("self.identify"), t("It blinks and beeps."))}>${t("Identify")}</button>
           <button onClick=${() => act(() => call("self.restart"), t("It restarts."))}>${t("Restart")}</button>
           <button onClick=${() => run(async () => setLog((await call("self.log.read")).text))}>${t("Read its log")}</button>
-          <a href=${`#/talk/${encodeURIComponent(id)}`}>${t("Talk to it")}</a>`}
+          <a href=${`#/talk/${encodeURIComponent(id)}`}>${t("Talk to it")}</a>`
+        }
         ${session?.updatable && may("operator.update") && html`<button onClick=${() => act(() => ask(`${path}/update`, { body: {} }), t("The update has begun."))}>${t("Update its firmware")}</button>`}
         ${pairing && !pairing.revoked && may("operator.pair") && html`<button onClick=${() => confirm(t("Take away the access of {name}?", { name: device.name || id })) && act(() => ask(`${path}/pairing`, { method: "DELETE" }), t("It has no access any more."))}>${t("Revoke")}</button>`}
         ${sims && may("operator.act") && html`<button onClick=${() => act(() => ask(`/api/sim-boards/${sims.number}`, { method: "DELETE" }), t("The simulated board is gone."))}>${t("End the simulated board")}</button>`}
       </div>
     </div>
+    ${may("operator.act") && html`<${Form} label=${t("Rename")} button=${t("Rename")} onSubmit=${({ name }) => act(() => ask(path, { method: "PATCH", body: { name } }), "")}>
+      <label>${t("Name")} <input name="name" maxlength="64" defaultValue=${device.name} /></label>
+    <//>`}
     <${Outcome} outcome=${outcome} />
     ${log && html`<h2>${t("Log of the board")}</h2><pre tabindex="0">${log}</pre>`}
     ${report?.crash && html`<h2>${t("Last crash")}</h2><pre tabindex="0">${report.crash}</pre>`}

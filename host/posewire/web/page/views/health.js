@@ -38,12 +38,15 @@ export function Health({ may }) {
       <h1>${t("Health")}</h1>
       <${Trouble} error=${error} />
       ${alerts && (alerts.active.length ? alerts.active.map((alert) => html`<p class="note bad" role="alert"><b>${alert.name}</b> ${alert.value?.toFixed?.(2)} (${t("threshold")} ${alert.threshold}). ${t(ADVICE[alert.name] ?? "")}</p>`) : html`<p class="state good">${t("No alert is on.")}</p>`)}
-      ${numbers && html`<${Facts} facts=${[
-        [t("Connections"), numbers.open],
-        [t("Rooms"), numbers.room_count],
-        [t("Delay of messages"), `p50 ${ms(numbers.message_ms.p50)}, p99 ${ms(numbers.message_ms.p99)}`],
-        [t("Lag of the event loop"), `p50 ${ms(numbers.loop_lag_ms.p50)}, p99 ${ms(numbers.loop_lag_ms.p99)}`],
-      ]} />`}
+      ${
+        numbers &&
+        html`<${Facts} facts=${[
+          [t("Connections"), numbers.open],
+          [t("Rooms"), numbers.room_count],
+          [t("Delay of messages"), `p50 ${ms(numbers.message_ms.p50)}, p99 ${ms(numbers.message_ms.p99)}`],
+          [t("Lag of the event loop"), `p50 ${ms(numbers.loop_lag_ms.p50)}, p99 ${ms(numbers.loop_lag_ms.p99)}`],
+        ]} />`
+      }
     </section>
     ${may("operator.read") && html`<${Charts} />`}
     ${may("operator.act") && html`<${Log} />`}
@@ -90,7 +93,11 @@ function Chart({ chart, history }) {
   const { title, names, scale = 1, unit } = chart;
   const data = useMemo(() => {
     const columns = names.map((name) => history.names.indexOf(name) + 1);
-    const values = columns.map((column) => history.samples.map((sample) => (column && sample[column] !== null && sample[column] !== undefined ? sample[column] * scale : null)));
+    const values = columns.map((column) =>
+      history.samples.map((sample) =>
+        column && sample[column] !== null && sample[column] !== undefined ? sample[column] * scale : null,
+      ),
+    );
     return [history.samples.map(([at]) => at), ...values];
   }, [history]);
   useEffect(() => {
@@ -99,7 +106,18 @@ function Chart({ chart, history }) {
     const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line } };
     const series = names.map((name, index) => ({ label: name, stroke: index ? warn : accent, width: 2, spanGaps: false }));
     const size = () => ({ width: Math.max(200, place.current.clientWidth), height: 150 });
-    plot.current = new uPlot({ ...size(), legend: { show: false }, cursor: { y: false }, scales: { y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1) * 1.1] } }, series: [{}, ...series], axes: [axis, { ...axis, size: 48 }] }, data, place.current);
+    plot.current = new uPlot(
+      {
+        ...size(),
+        legend: { show: false },
+        cursor: { y: false },
+        scales: { y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1) * 1.1] } },
+        series: [{}, ...series],
+        axes: [axis, { ...axis, size: 48 }],
+      },
+      data,
+      place.current,
+    );
     const watch = new ResizeObserver(() => plot.current.setSize(size()));
     watch.observe(place.current);
     return () => {
@@ -108,7 +126,9 @@ function Chart({ chart, history }) {
     };
   }, []);
   useEffect(() => plot.current?.setData(data), [data]);
-  const now = names.map((name, index) => `${names.length > 1 ? `${name} ` : ""}${(data[index + 1].at(-1) ?? 0).toFixed(1)}`).join(", ");
+  const now = names
+    .map((name, index) => `${names.length > 1 ? `${name} ` : ""}${(data[index + 1].at(-1) ?? 0).toFixed(1)}`)
+    .join(", ");
   return html`<figure class="chart" style=${{ margin: 0 }}><figcaption>${t(title)} <b>${now} ${unit}</b></figcaption><div ref=${place} aria-hidden="true"></div></figure>`;
 }
 
@@ -145,7 +165,12 @@ function Log() {
       <label>${t("Level")} <select value=${level} onChange=${(event) => setLevel(event.target.value)}><option value="info">${t("all")}</option><option value="warning">${t("warnings and errors")}</option></select></label>
       <label><span class="visually-hidden">${t("Filter")}</span><input type="search" placeholder=${t("Filter")} value=${filter} onInput=${(event) => setFilter(event.target.value)} /></label></div>
     <ul class="log" tabindex="0" aria-label=${t("Log of the host")}>${shown.map(
-      (line) => html`<li key=${line.number}><span class="faint">${new Date(1000 * line.time).toLocaleTimeString()}</span> <b class=${line.level === "info" ? "" : line.level === "warning" ? "warn" : "bad"}>${line.event}</b> ${Object.entries(line.fields).map(([name, value]) => `${name}=${value}`).join(" ")}</li>`,
+      (line) =>
+        html`<li key=${line.number}><span class="faint">${new Date(1000 * line.time).toLocaleTimeString()}</span> <b class=${line.level === "info" ? "" : line.level === "warning" ? "warn" : "bad"}>${line.event}</b> ${Object.entries(
+          line.fields,
+        )
+          .map(([name, value]) => `${name}=${value}`)
+          .join(" ")}</li>`,
     )}</ul>
   </section>`;
 }

@@ -19,22 +19,37 @@ export function Rooms({ rest, may, session, looker }) {
     location.hash = `#/rooms/${encodeURIComponent(new FormData(event.target).get("room"))}`;
   };
   const columns = [
-    { name: t("Room"), of: ({ room }) => room, show: ({ room }) => html`<a href=${`#/rooms/${encodeURIComponent(room)}`}>${room}</a>` },
+    {
+      name: t("Room"),
+      of: ({ room }) => room,
+      show: ({ room }) => html`<a href=${`#/rooms/${encodeURIComponent(room)}`}>${room}</a>`,
+    },
     { name: t("Members"), number: true, of: ({ members }) => members.length },
     { name: t("Publishing"), number: true, of: ({ members }) => members.filter(({ publish }) => publish.length).length },
-    { name: t("Poses a second"), number: true, of: ({ members }) => Math.round(members.reduce((sum, { rates }) => sum + (rates.pose?.fps ?? 0), 0)) },
+    {
+      name: t("Poses a second"),
+      number: true,
+      of: ({ members }) => Math.round(members.reduce((sum, { rates }) => sum + (rates.pose?.fps ?? 0), 0)),
+    },
     { name: t("Locked"), of: ({ locked }) => Number(locked), show: ({ locked }) => (locked ? t("locked") : "") },
   ];
   return html`
-    ${chosen && host && html`<${Room} key=${`${chosen} ${host.device}`} name=${chosen} host=${host} state=${state} may=${may} session=${session}
-      described=${value?.rooms.find(({ room }) => room === chosen)} />`}
+    ${
+      chosen &&
+      host &&
+      html`<${Room} key=${`${chosen} ${host.device}`} name=${chosen} host=${host} state=${state} may=${may} session=${session}
+      described=${value?.rooms.find(({ room }) => room === chosen)} />`
+    }
     <${Recordings} />
-    ${!looker && html`<section class="card">
+    ${
+      !looker &&
+      html`<section class="card">
       <div class="row"><h1 class="grow">${t("Rooms")}</h1>
         <form class="row" onSubmit=${open}><label>${t("Room")} <input name="room" required maxlength="64" size="12" /></label><button>${t("Look")}</button></form></div>
       <${Trouble} error=${error} />
       ${value && (value.rooms.length ? html`<${Table} label=${t("Rooms")} rows=${value.rooms} keyOf=${({ room }) => room} selected=${chosen} columns=${columns} />` : html`<p>${t("There is no room: the first member makes one.")}</p>`)}
-    </section>`}`;
+    </section>`
+    }`;
 }
 
 /**
@@ -97,17 +112,24 @@ function Room({ name, host, state, may, session, described }) {
   }, []);
   useEffect(() => room?.on("pose", (pose) => scene.current?.update(pose)), [room]);
   if (scene.current) scene.current.options = options;
-  const option = (key, label) => html`<label class="row"><input type="checkbox" checked=${options[key]} onChange=${(event) => setOptions({ ...options, [key]: event.target.checked })} /> ${label}</label>`;
+  const option = (key, label) =>
+    html`<label class="row"><input type="checkbox" checked=${options[key]} onChange=${(event) => setOptions({ ...options, [key]: event.target.checked })} /> ${label}</label>`;
   const whole = () => canvas.current.parentElement.requestFullscreen();
   const link = () =>
     run(async () => {
       const { token, expires } = await ask(`/api/rooms/${encodeURIComponent(name)}/links`, { body: { hours: 24 } });
       const address = `${location.origin}/#link=${token}&room=${encodeURIComponent(name)}`;
       await navigator.clipboard?.writeText(address).catch(() => {});
-      return t("Until {time}, who has this address sees the room: {address}", { time: new Date(1000 * expires).toLocaleString(), address });
+      return t("Until {time}, who has this address sees the room: {address}", {
+        time: new Date(1000 * expires).toLocaleString(),
+        address,
+      });
     });
   const owner = room?.role === "owner";
-  const members = [...(room?.members.values() ?? [])].map((member) => ({ ...member, rates: described?.members.find((known) => known.member_id === member.memberId) }));
+  const members = [...(room?.members.values() ?? [])].map((member) => ({
+    ...member,
+    rates: described?.members.find((known) => known.member_id === member.memberId),
+  }));
   return html`<section class="card" aria-label=${t("Room {name}", { name })}>
     <div class="row">
       <h1 class="grow">${name} ${room?.locked ? html`<span class="warn">${t("locked")}</span>` : ""}</h1>
@@ -125,7 +147,11 @@ function Room({ name, host, state, may, session, described }) {
     <h2>${t("Members")}</h2>
     <${Table} label=${t("Members")} rows=${members} keyOf=${({ memberId }) => memberId} columns=${[
       { name: t("Number"), number: true, of: ({ memberId }) => memberId },
-      { name: t("Name"), of: ({ device }) => device, show: ({ device, memberId }) => (memberId === room.memberId ? t("this page") : device) },
+      {
+        name: t("Name"),
+        of: ({ device }) => device,
+        show: ({ device, memberId }) => (memberId === room.memberId ? t("this page") : device),
+      },
       { name: t("Role"), of: ({ role }) => t(role) },
       { name: t("Publishes"), of: ({ publish }) => publish.map(t).join(", ") },
       { name: t("State"), of: ({ away }) => (away ? t("away") : t("there")) },

@@ -99,7 +99,14 @@ function There({ device, may }) {
   const [outcome, run] = useOutcome();
   const [tool, setTool] = useState("");
   if (!may("operator.act")) return html`<p class="note">${t("Your token lets you look only.")}</p>`;
-  const say = ({ text, urgent }, form) => run(async () => (await ask(`${path}/say`, { body: { text, urgent: urgent === "on" } }), form.reset(), t("It is said when the device is free.")));
+  const say = ({ text, urgent }, form) =>
+    run(
+      async () => (
+        await ask(`${path}/say`, { body: { text, urgent: urgent === "on" } }),
+        form.reset(),
+        t("It is said when the device is free.")
+      ),
+    );
   const put = ({ text }, form) => run(async () => (await ask(`${path}/ask`, { body: { text } }), form.reset(), ""));
   const call = ({ name, arguments: written }) =>
     run(async () => {
@@ -117,10 +124,14 @@ function There({ device, may }) {
       <label class="row"><input name="urgent" type="checkbox" /> ${t("urgent")}</label>
     <//>
     <${Trouble} error=${error} />
-    ${value?.tools.length ? html`<${Form} label=${t("Call a tool")} button=${t("Call")} onSubmit=${call}>
+    ${
+      value?.tools.length
+        ? html`<${Form} label=${t("Call a tool")} button=${t("Call")} onSubmit=${call}>
       <label>${t("Tool")} <select name="name" onChange=${(event) => setTool(event.target.value)}>${value.tools.map(({ name }) => html`<option>${name}</option>`)}</select></label>
       <label class="grow">${t("Arguments (JSON)")} <input name="arguments" key=${known.name} defaultValue=${example(known.inputSchema)} style=${{ width: "100%" }} /></label>
-    <//><p class="faint">${known.description}</p>` : null}
+    <//><p class="faint">${known.description}</p>`
+        : null
+    }
     <${Outcome} outcome=${outcome} />`;
 }
 
