@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from typing import Any
 
@@ -13,9 +14,44 @@ from client.conftest import Link
 from posewire.client.reconnect import FixedDelay, ReconnectPolicy
 from posewire.errors import ConfigError, NotDeliveredError, QueueFullError, WireError
 from posewire.server.host import Host
+from posewire.wire.deflated import deflate
+from posewire.wire.frames import FrameType, build_frame
 from support.peers import Peers
 
 QUICK = ReconnectPolicy(FixedDelay(0.02))
+
+
+async def test_long_messages_are_compressed_where_both_sides_take_it(host: Host) -> None:
+    peers = Peers(host.url)
+    async with posewire.connect(host.url, device="a") as first, posewire.connect(host.url, device="b") as second:
+        speaker, ear = await first.join("studio"), await second.join("studio")
+        plain = await peers.connect("aa:00:00:00:00:09")
+        await plain.hello()
+        await plain.join(messages=True)
+        sent, came = first.statistics()["bytes_out"], second.statistics()["bytes_in"]
+        long = ["the same again"] * 800
+        assert await speaker.send(long) == 2
+        assert (await anext(ear.messages())).data == long
+        assert (await plain.receive("room", event="message"))["data"] == long
+        assert first.statistics()["bytes_out"] - sent < 2000
+        assert second.statistics()["bytes_in"] - came < 2000
+    await peers.close()
+
+
+async def test_a_compressed_bomb_is_refused_and_nothing_else_is_lost(host: Host) -> None:
+    peers = Peers(host.url)
+    peer = await peers.connect("aa:00:00:00:00:09")
+    assert (await peer.hello(features={"pose": True, "deflate": True}))["features"]["deflate"] is True
+    bomb = deflate(json.dumps({"type": "ping", "id": "x", "more": "x" * 5_000_000}))
+    assert bomb is not None
+    for payload in (bomb, b"no deflate"):
+        await peer.socket.send(build_frame(FrameType.DEFLATED, payload, 3))
+        assert (await peer.receive("error"))["code"] == "bad_frame"
+    packed = deflate(json.dumps({"type": "ping", "id": "y", "more": "x" * 5_000}))
+    assert packed is not None
+    await peer.socket.send(build_frame(FrameType.DEFLATED, packed, 3))
+    assert (await peer.receive("pong"))["id"] == "y"
+    await peers.close()
 
 
 async def test_json_and_bytes_go_to_all_or_to_one(host: Host) -> None:

@@ -161,16 +161,16 @@ async def rooms(url: str, token: str, seed: int) -> dict[str, Any]:
             syncs.append(1000 * (time.monotonic() - at))
 
     async def member(connection: HostConnection) -> None:
-        await asyncio.sleep(chance.uniform(0, 1))
-        for _ in range(10):
+        await asyncio.sleep(chance.uniform(0, 5))
+        for _ in range(5):
             begun[connection.device] = began = time.monotonic()
             room = await connection.join("bench", subscribe=[])
             operations.append(1000 * (time.monotonic() - began))
-            await asyncio.sleep(chance.uniform(0.2, 1))
+            await asyncio.sleep(chance.uniform(1, 5))
             began = time.monotonic()
             await room.leave()
             operations.append(1000 * (time.monotonic() - began))
-            await asyncio.sleep(chance.uniform(0.1, 0.5))
+            await asyncio.sleep(chance.uniform(0.5, 2))
 
     async with posewire.connect(url, token=token, device="watcher") as watching:
         watched = await watching.join("bench", subscribe=[])

@@ -30,6 +30,7 @@ from posewire.client.transports.websocket import open_websocket
 from posewire.errors import HostUnreachableError, NotConnectedError, PosewireError, UnauthorizedError, WireError
 from posewire.task_scope import TaskScope
 from posewire.wire.close_codes import REPLACED
+from posewire.wire.deflated import deflate, inflate
 from posewire.wire.frames import FrameType, build_frame, parse_frame
 from posewire.wire.messages import AudioParams, Message, dump_text
 
@@ -38,6 +39,9 @@ _log = logging.getLogger(__name__)
 _PROTOCOL = 3
 _FIRST_TIMEOUT = 1.5
 """Seconds for the first attempt after a loss; each further one has twice as long, up to the connection's time-out."""
+
+_LONGEST_TEXT = 1024 * 1024
+"""Bytes that a compressed message of the host may unpack to."""
 
 _OF_FRAMES = frozenset({"bad_pose", "bad_frame"})
 """Codes of errors that only frames cause: they are no answer to a request."""
@@ -77,6 +81,7 @@ class HostConnection:
         self.audio_time = False
         """Whether audio has times in this session: both sides take it so."""
 
+        self._deflate = False
         self.session_id = ""
         self.endpoint: Endpoint | None = None
         """The address of the present connection, or of the last one."""
@@ -455,13 +460,14 @@ class HostConnection:
             "type": "hello",
             "version": _PROTOCOL,
             "transport": "websocket",
-            "features": {"pose": True, "audio_time": True},
+            "features": {"pose": True, "audio_time": True, "deflate": True},
             "audio_params": audio.as_dict(),
         }
         if self.session_id:
             hello["resume"] = self.session_id
         if self.room is not None:
             self.room.is_welcome = False
+        self._deflate = False
         greeted = self._greeted = asyncio.get_running_loop().create_future()
         self._put(hello)
         try:
@@ -472,6 +478,7 @@ class HostConnection:
             raise HostUnreachableError(str(answer.get("message") or answer.get("reason") or "the host refuses"))
         self.session_id = answer["session_id"]
         self.audio = AudioParams(**answer["audio_params"])
+        self._deflate = bool(answer.get("features", {}).get("deflate"))
         self.audio_time = bool(answer.get("features", {}).get("audio_time"))
         resumed = bool(answer.get("resumed"))
         await self._restore_room(session, resumed)
@@ -630,7 +637,12 @@ class HostConnection:
     def _put(self, message: Mapping[str, Any], keep: bool = False) -> None:
         text = dump_text(message)
         kept = message if keep else None
-        self.queue.put(Queued(Priority.CONTROL, lambda: text, message=kept))
+
+        def make() -> str | bytes:
+            packed = deflate(text) if self._deflate else None
+            return text if packed is None else build_frame(FrameType.DEFLATED, packed, _PROTOCOL)
+
+        self.queue.put(Queued(Priority.CONTROL, make, message=kept))
 
     def _keep_unsent(self) -> None:
         """Keep the messages that were not given to the network yet; frames are worth nothing later."""
@@ -681,6 +693,9 @@ class HostConnection:
 
     def _receive_binary(self, message: bytes) -> None:
         frame = parse_frame(message, _PROTOCOL)
+        if frame.type == FrameType.DEFLATED:
+            self._receive_text(json.loads(inflate(frame.payload, _LONGEST_TEXT)))
+            return
         if frame.type == FrameType.AUDIO and not frame.member_id:
             self._listeners.emit("audio", frame.payload)
         elif self.room is not None:

@@ -32,6 +32,9 @@ Wanted = str | dict[str, str | int]
 _KINDS: dict[int, RoomKind] = {FrameType.AUDIO: "audio", FrameType.TIMED_AUDIO: "audio", FrameType.POSE: "pose"}
 _T = TypeVar("_T")
 
+_SAME_MEMBERS = frozenset({"joined", "away", "back", "role", "locked"})
+"""Events after which nobody is gone who was there before."""
+
 _EARLY = 256
 _POSES, _FRAMES, _MESSAGES = 256, 4096, 1000
 
@@ -310,7 +313,7 @@ class Room:
             _put(self._message_feeds, message)
         if name in ("message", "sent", "refused", "caught_up"):
             return
-        before = {member_id: member.device for member_id, member in self.members.items()}
+        before = {} if name in _SAME_MEMBERS else {key: member.device for key, member in self.members.items()}
         if not self.mirror.apply(event) and self._host.connected:
             self._host.send({"type": "room", "action": "info"})
         for member_id, device in before.items():

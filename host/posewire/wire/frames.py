@@ -20,6 +20,7 @@ class FrameType(IntEnum):
     AUDIO = 0
     JSON = 1
     TIMED_AUDIO = 2
+    DEFLATED = 3
     POSE = 16
 
 

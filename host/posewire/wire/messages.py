@@ -95,6 +95,9 @@ class Hello:
     firmware: str
     update: bool = False
     telemetry: bool = False
+    deflate: bool = False
+    """Whether it takes compressed text messages, and sends such."""
+
     audio_time: bool = False
     """Whether it stamps its audio with times, and takes such."""
 
@@ -147,6 +150,7 @@ def parse_hello(message: Message) -> Hello:
         update=bool(features.get("update")),
         telemetry=bool(features.get("telemetry")),
         audio_time=bool(features.get("audio_time")),
+        deflate=bool(features.get("deflate")),
         max_message=max(0, get_field(device, "max_message", int, 0)),
         uplink=tuple(name for name in get_field(features, "uplink", list, []) if isinstance(name, str)),
     )

@@ -28,7 +28,8 @@ from posewire.voice.tools.device import DeviceExecutor
 from posewire.voice.tools.handler import UnifiedToolHandler
 from posewire.wire.audio import negotiate_uplink
 from posewire.wire.close_codes import GOING_AWAY, NORMAL, POLICY_VIOLATION, REPLACED, UNSUPPORTED_DATA
-from posewire.wire.frames import FrameType, frame_header
+from posewire.wire.deflated import deflate
+from posewire.wire.frames import FrameType, build_frame, frame_header
 from posewire.wire.messages import AudioParams, Hello, dump_text, error_message
 
 
@@ -48,6 +49,7 @@ class ConnectionHandler:
         self.uplink = AudioParams()
         self.pose = False
         self.audio_time = False
+        self.deflate = False
         self.messages = 0
         """How many messages have come; the router counts them."""
 
@@ -136,7 +138,13 @@ class ConnectionHandler:
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a text message with this session's id."""
-        self.websocket.send_text(dump_text({**message, "session_id": self.session_id}))
+        text = dump_text({**message, "session_id": self.session_id})
+        # What agrees on compression is not compressed itself.
+        packed = deflate(text) if self.deflate and message.get("type") != "hello" else None
+        if packed is None:
+            self.websocket.send_text(text)
+        else:
+            self.websocket.send_binary(build_frame(FrameType.DEFLATED, packed, 3))
 
     def send_audio(self, frame: bytes) -> None:
         """Send one encoded audio frame of the host's voice."""
@@ -211,6 +219,7 @@ class ConnectionHandler:
         self.protocol = self.identity.protocol or hello.version or 1
         self.pose = hello.pose and self.protocol == 3
         self.audio_time = hello.audio_time and self.protocol == 3
+        self.deflate = hello.deflate and self.protocol == 3
         self.tools.longest = hello.max_message
         self.voice.set_format(self.uplink)
         resumed = hello.resume is not None and self._resume(hello.resume)

@@ -104,6 +104,10 @@ class Peer(Connection, Protocol):
         """Whether both sides agreed on pose frames."""
 
     @property
+    def deflate(self) -> bool:
+        """Whether both sides agreed on compressed text messages."""
+
+    @property
     def audio_time(self) -> bool:
         """Whether both sides agreed on audio frames with times."""
 

@@ -12,8 +12,12 @@ from posewire.server.bridge.bridge import FORWARDED_TYPES
 from posewire.server.connection.handler import ConnectionHandler
 from posewire.server.connection.message_type import TextType
 from posewire.wire.close_codes import UNSUPPORTED_DATA
+from posewire.wire.deflated import inflate
 from posewire.wire.frames import Frame, FrameType, parse_frame, split_timed
 from posewire.wire.messages import Message, parse_text
+
+_LONGEST_INFLATED = 64 * 1024
+"""Bytes that a compressed message may unpack to."""
 
 _SAMPLED = 15
 """Mask of a connection's message count: the time of every 16th message is measured."""
@@ -118,6 +122,9 @@ class Router:
             connection.room.publish_pose(frame.payload, frame.member_id)
         elif frame.type == FrameType.JSON:
             self._route_text(frame.payload)
+        elif frame.type == FrameType.DEFLATED and connection.deflate:
+            if self._may_route_text():
+                self._handle_text(inflate(frame.payload, _LONGEST_INFLATED))
         else:
             raise FrameError(f"unknown frame type {frame.type}")
 
@@ -156,11 +163,20 @@ class Router:
         Raises:
             WireError: not a message, of an unknown type, not granted, or before hello.
         """
-        connection, limits = self._connection, self._limits
+        if self._may_route_text():
+            self._handle_text(text)
+
+    def _may_route_text(self) -> bool:
+        """Count a text message; False: there are too many."""
+        limits = self._limits
         if not limits.text.try_acquire():
-            limits.flooded(connection, "text", limits.text)
-            return
+            limits.flooded(self._connection, "text", limits.text)
+            return False
         self._counters["text_in"] += 1
+        return True
+
+    def _handle_text(self, text: str | bytes) -> None:
+        connection = self._connection
         message = parse_text(text)
         kind = message["type"]
         text_type = self._routing.text_types.get(kind)
