@@ -46,7 +46,7 @@ class Codec(Protocol):
         """Return what is then heard."""
 
 
-_CELT, _VOIP = 2051, 2048
+CELT, VOIP = 2051, 2048
 _SET_APPLICATION, _SET_BITRATE, _SET_MAX_BANDWIDTH, _SET_VBR, _SET_COMPLEXITY = 4000, 4002, 4004, 4006, 4010
 _WIDEBAND = 1103
 _MOST_DELAY = 200
@@ -69,10 +69,10 @@ def run(args: argparse.Namespace) -> int:
     results: dict[str, Any] = {}
     with BoardEncoder() as board:
         codecs: dict[str, Codec] = {
-            "board": lambda pcm, bitrate: _decoded(board.packets(_padded(pcm), bitrate)),
-            "libopus CELT, complexity 0": partial(_by_libopus, application=_CELT, complexity=0),
-            "libopus CELT, complexity 5": partial(_by_libopus, application=_CELT, complexity=5),
-            "libopus VOIP, complexity 5": partial(_by_libopus, application=_VOIP, complexity=5),
+            "board": lambda pcm, bitrate: decoded(board.packets(padded(pcm), bitrate)),
+            "libopus CELT, complexity 0": partial(by_libopus, application=CELT, complexity=0),
+            "libopus CELT, complexity 5": partial(by_libopus, application=CELT, complexity=5),
+            "libopus VOIP, complexity 5": partial(by_libopus, application=VOIP, complexity=5),
         }
         for name in args.only or _PARTS:
             try:
@@ -99,12 +99,13 @@ def _print_table(name: str, rows: Mapping[str, Mapping[str, str]]) -> None:
 # --- coding
 
 
-def _padded(pcm: Pcm) -> Pcm:
-    """To whole packets, and one more for what the codecs hold back."""
+def padded(pcm: Pcm) -> Pcm:
+    """Fill up to whole packets, and one more for what the codecs hold back."""
     return np.concatenate((pcm, np.zeros(FRAME + -len(pcm) % FRAME, np.int16)))
 
 
-def _decoded(packets: list[bytes]) -> Pcm:
+def decoded(packets: list[bytes]) -> Pcm:
+    """Return the sound of a stream."""
     decoder = OpusDecoder(RATE)
     return np.concatenate([decoder.decode(packet) for packet in packets])
 
@@ -125,9 +126,10 @@ class _Libopus(OpusEncoder):
                 raise ProviderError(f"this libopus refuses the setting {request}")
 
 
-def _by_libopus(pcm: Pcm, bitrate: int, application: int, complexity: int) -> Pcm:
+def by_libopus(pcm: Pcm, bitrate: int, application: int, complexity: int) -> Pcm:
+    """Return what is heard of libopus's packets."""
     encoder = _Libopus(bitrate, application, complexity)
-    return _decoded([encoder.encode(frame) for frame in Framer(FRAME).push(_padded(pcm))])
+    return decoded([encoder.encode(frame) for frame in Framer(FRAME).push(padded(pcm))])
 
 
 # --- the sound
