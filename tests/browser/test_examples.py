@@ -44,7 +44,7 @@ async def test_somebody_who_moves_is_seen(watched: Watched, host: Host, name: st
         await expect(page.get_by_role("status")).to_have_text("ann")
         assert await page.evaluate(DRAWN) > 500
         if name == "drum":
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(40):
                 while await page.evaluate("hits") < 2:
                     await asyncio.sleep(0.05)
         await page.screenshot(path=picture(f"example-{name}"))
