@@ -1,6 +1,6 @@
 """The reports of a room's receivers, added up for each publisher; for a board the host decides what follows."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -27,14 +27,14 @@ class _Watched:
 
 
 class Reports:
-    """Adds the reports up. ``members`` is the room's own dictionary, by id; ``tell`` sends an event to members.
+    """Adds the reports up. ``members`` is the room's own dictionary, by id; ``room``: its name.
 
     A report names the streams that are in trouble; all others that its member gets are fine.
     """
 
-    def __init__(self, members: Mapping[int, Member], tell: Callable[..., None]) -> None:
+    def __init__(self, members: Mapping[int, Member], room: str) -> None:
         self._members = members
-        self._tell_members = tell
+        self._room = room
         self._watched: dict[tuple[int, int], _Watched] = {}
 
     def receive(self, member: Member, troubles: Mapping[tuple[int, int], ReceiverReport]) -> None:
@@ -80,14 +80,17 @@ class Reports:
         if publisher.link is None:
             return
         if publisher.reports:
-            self._tell_members(
-                [publisher],
-                "reports",
-                stream=stream.number,
-                reporting=len(reports),
-                loss=round(together.loss, 4),
-                age_ms=round(together.age_ms, 1),
-                buffer=together.buffer,
+            publisher.link.send_room_event(
+                {
+                    "type": "room",
+                    "event": "reports",
+                    "room": self._room,
+                    "stream": stream.number,
+                    "reporting": len(reports),
+                    "loss": round(together.loss, 4),
+                    "age_ms": round(together.age_ms, 1),
+                    "buffer": together.buffer,
+                }
             )
         elif watched.controller.update(together, now) and stream.rate is None:
             # A board knows byte budgets. One that its only receiver has set is that one's own wish.

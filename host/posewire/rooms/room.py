@@ -49,7 +49,7 @@ class Room:
         self.fan_out = FanOut(self.members, counters, snapshots or SnapshotMaker(counters))
         """The way of the members' frames."""
 
-        self.reports = Reports(self.members, self._tell)
+        self.reports = Reports(self.members, name)
         """What receivers say of the streams that they get."""
 
         self.log = MessageLog()
