@@ -9,7 +9,6 @@ import time
 
 import machine
 import micropython
-import posewire_slots
 from micropython import const
 
 from posewire_fw import events, log, memory
@@ -33,7 +32,9 @@ _THRESHOLD_MOST = const(32768)
 
 # What makes the parts, in this order: each has build(app). And the modules that only they need.
 _STEPS = ("settings", "base_parts", "voice_parts", "session_parts", "motion_parts", "tool_parts", "worker_parts")
-_NEEDED_ONCE = ("config", "url", "credentials", "parts", "board", "device_tools", "outputs")
+# Without these a board is still of use: what the host and the page hear is left out.
+_OPTIONAL = {"voice_parts": "voice", "motion_parts": "motion", "tool_parts": "tools"}
+_NEEDED_ONCE = ("config", "url", "credentials", "parts", "board", "outputs")
 
 _app = None
 
@@ -52,11 +53,21 @@ class App:
         self._pressed_at = time.ticks_ms()
         # One after the other, so that the next takes the place of the last.
         for step in _STEPS:
-            module = __import__("posewire_fw." + step, None, None, (step,))
-            module.build(self)
-            del module
+            try:
+                module = __import__("posewire_fw." + step, None, None, (step,))
+                module.build(self)
+            except MemoryError as exc:
+                if step not in _OPTIONAL:
+                    raise
+                self.leave_out(_OPTIONAL[step], "not enough memory: %s" % exc)
+            module = None
             unload_modules(step, *_NEEDED_ONCE)
             gc.collect()
+        from posewire_fw import growing
+
+        growing.release()
+        del growing
+        unload_modules("growing")
 
     def add_pose_stream(self, stream):
         pose = self.config["pose"]
@@ -124,6 +135,8 @@ class App:
         self.telemetry.poll()
         self.led.tick()
         if self._reboot_at is not None and time.ticks_diff(time.ticks_ms(), self._reboot_at) > 0:
+            import posewire_slots
+
             posewire_slots.orderly()
             machine.reset()
 
@@ -138,6 +151,13 @@ class App:
         return "posewire-" + self.wifi.mac().replace(":", "")[-4:]
 
     # What is needed once in months is imported then, and unloaded after.
+
+    def declare_tools(self):
+        """Declare the board's own tools."""
+        from posewire_fw import device_tools
+
+        device_tools.register(self)
+        unload_modules("device_tools")
 
     def set_host(self, url, token):
         """Use another host and token, and keep them: host_setting.set_host()."""

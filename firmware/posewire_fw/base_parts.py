@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from posewire_fw import board, memory
+from posewire_fw import board, growing, log
 from posewire_fw.led import open_led
 from posewire_fw.link import Link
 from posewire_fw.tools import Tools
@@ -15,25 +15,27 @@ _MESSAGE = const(4096)
 _CHUNK = const(1460)
 _RECEIVE_SMALL = const(2560)
 _SEND_SMALL = const(1664)
-_CHUNK_SMALL = const(1024)
+_CHUNK_SMALL = const(1008)
 
 
 def build(app):
     """Make them as attributes of the application."""
     settings = app.config
     hardware = app.board = board.load()
-    app.small = memory.is_small()
+    app.small = growing.is_small()
     app.led = open_led(hardware)
     app.events.on("state", app.led.set_state)
     silence = settings["host"]["silence"] * 1000
     app.uplink = Uplink(app.clock)
     if app.small:
-        app.link = Link(app.uplink, _RECEIVE_SMALL, _SEND_SMALL, silence_ms=silence, chunk=_CHUNK_SMALL)
+        app.link = Link(app.uplink, 0, _SEND_SMALL, silence_ms=silence, chunk=0)
+        app.link.receiver.message = growing.keeper(_RECEIVE_SMALL)
+        log.ring = growing.spare(len(log.ring))
+        app.link.receiver.chunk = growing.spare(_CHUNK_SMALL)
     else:
         app.link = Link(app.uplink, _MESSAGE, _MESSAGE, silence_ms=silence, chunk=_CHUNK)
     app.wifi = Wifi(settings["wifi"])
     app.tools = Tools(hardware.name, app.on_tool_call)
-    app.tools.unloads = app.small
     app.tools.longest = _SEND_SMALL if app.small else _MESSAGE
     pin = hardware.button_pin()
     if pin is not None:

@@ -4,18 +4,9 @@ from micropython import const
 
 from posewire_fw import log, memory
 from posewire_fw.tools import integer
-from posewire_fw.unload import drop_functions
 
 _IDENTIFY_MS = const(3000)
 _BEEP_MS = const(400)
-
-
-def has_outputs(pins):
-    """Whether a board has relays, servos or free pins: their module is loaded only then."""
-    for name in pins:
-        if name.startswith(("relay", "servo", "gpio_")):
-            return True
-    return False
 
 
 def register(app):
@@ -72,11 +63,6 @@ def register(app):
             {},
             app.imu.bias.measure,
         )
-    if has_outputs(app.board.pins):
-        from posewire_fw import outputs
-
-        outputs.register(tools, app.board)
-        drop_functions(outputs, "register", "_relay", "_servo", "_gpio")
     tools.tool("self.identify", "Blink the LED and beep, to find the board.", {}, identify)
     tools.tool("self.log.read", "The last lines of the board's log.", {}, log.tail)
     tools.tool("self.restart", "Restart the board.", {}, app.reboot)

@@ -18,8 +18,8 @@ _LETTERS = {DEBUG: "D", INFO: "I", WARNING: "W", ERROR: "E"}
 # The board's own: time.ticks_ms() turns over after 12 days, and this one only after 49.
 clock = Clock()
 _level = INFO
-# The last bytes of the log, as a ring; _count goes on for ever.
-_ring = bytearray(_KEPT)
+# The last bytes of the log; as a ring, which the start may put elsewhere; _count goes on for ever.
+ring = bytearray(_KEPT)
 _count = 0
 
 
@@ -46,18 +46,18 @@ def _keep(data):
     data = data[-_KEPT:]
     at = _count % _KEPT
     first = min(len(data), _KEPT - at)
-    _ring[at : at + first] = data[:first]
+    ring[at : at + first] = data[:first]
     if len(data) > first:
-        _ring[: len(data) - first] = data[first:]
+        ring[: len(data) - first] = data[first:]
     _count += len(data)
 
 
 def tail():
     """The last lines, whole ones only."""
     if _count <= _KEPT:
-        return bytes(_ring[:_count]).decode()
+        return bytes(ring[:_count]).decode()
     at = _count % _KEPT
-    data = bytes(_ring[at:]) + bytes(_ring[:at])
+    data = bytes(ring[at:]) + bytes(ring[:at])
     return data[data.find(b"\n") + 1 :].decode()
 
 

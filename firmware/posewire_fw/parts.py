@@ -6,7 +6,10 @@ from posewire_fw import memory
 
 
 def open_part(app, name, open_it):
-    """Call open_it(app); where the memory does not suffice the board goes on without. True when the part is there."""
+    """Call open_it(app); where that fails, for memory or anything else, the board goes on without.
+
+    True when the part is there.
+    """
     need = app.board.needs.get(name)
     if need and not memory.has_room(need[0], need[1]):
         found = memory.idf()
@@ -18,6 +21,8 @@ def open_part(app, name, open_it):
         return True
     except MemoryError as exc:
         why = "not enough memory: %s" % exc
+    except OSError as exc:
+        why = "it does not open: %s" % exc
     except ImportError as exc:
         why = "it is not installed (%s): posewire deploy with another --profile brings it" % exc
     gc.collect()

@@ -201,7 +201,7 @@ class PoseEncoder:
             q[2] = s.on_grid(level)
             s.missing = pack.quantise(0, 0, 0, q)
             if s.quat:
-                s.missing += pack.unit_length(0, 0, q)
+                s.missing += s.quat.unit_length(0, 0, q)
         state.there = s.missing < s.marks
         return state.there
 

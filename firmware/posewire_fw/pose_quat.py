@@ -17,6 +17,86 @@ _UNIT = const(29)
 
 
 @micropython.viper
+def unit_length(m: int, c: int, args) -> int:
+    """Makes rotations of quaternions on the grid that have another length (docs/pose-packet.md section 7).
+
+    After pose_pack.quantise, with the same args: the limit is 1.0 on the grid. One of length 0 becomes missing; returns
+    how many.
+    """
+    a = args
+    s = ptr32(a[0])
+    d = ptr16(a[1])
+    bb = ptr8(a[2])
+    th = ptr8(a[3])
+    last = 4 * (bb[0] | (bb[1] << 8))
+    unit = bb[3] | (bb[4] << 8)
+    missing = 0
+    q = 0
+    while q < last:
+        if th[q >> 2] == 0:
+            q += 4
+            continue
+        rest = 0 - unit * unit
+        top = 0
+        c = 0
+        while c < 4:
+            m = (d[q + c] ^ 0x8000) - 0x8000
+            rest += m * m
+            m = (s[q + c] >> 23) & 255
+            if m > top:
+                top = m
+            c += 1
+        if rest < 0:
+            rest = 0 - rest
+        if rest <= 2 * unit + 1:
+            q += 4
+            continue
+        # 13 bits of the largest component: four squares are less than 2^30
+        rest = 0
+        c = 0
+        while c < 4:
+            v = s[q + c]
+            m = (v >> 23) & 255
+            sh = 11 + top - m
+            if m == 0 or sh > 24:
+                m = 0
+            else:
+                m = (((v & 0x7FFFFF) | 0x800000) + (1 << (sh - 1))) >> sh
+            rest += m * m
+            d[q + c] = m
+            c += 1
+        r = 0
+        bit = 0x10000000
+        while bit > rest:
+            bit >>= 2
+        while bit:
+            if rest >= r + bit:
+                rest -= r + bit
+                r = (r >> 1) + bit
+            else:
+                r >>= 1
+            bit >>= 2
+        if rest > r:
+            r += 1
+        c = 0
+        while c < 4:
+            m = 0
+            if r:
+                m = (d[q + c] * unit + (r >> 1)) // r
+                if m > unit:
+                    m = unit
+                if (s[q + c] >> 31) & 1:
+                    m = 0 - m
+            d[q + c] = m
+            c += 1
+        if r == 0:
+            th[q >> 2] = 0
+            missing += 1
+        q += 4
+    return missing
+
+
+@micropython.viper
 def quat_restore(cx):
     """Q4 from X and _DROP; missing landmarks keep R4."""
     ct = cx

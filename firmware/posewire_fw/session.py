@@ -22,14 +22,8 @@ _IOT_MS = const(5000)
 _REFUSAL_MS = const(1000)
 # The kind of pose packet that subscribers send.
 _CONTROL = const(7)
-# A host answers a join at once. One that resumes a session has said before long which room that is in.
-_JOIN_MS = const(10000)
+# A host that resumes a session has said before long which room that is in.
 _WELCOME_MS = const(2000)
-# Before a room is joined that has just been closed, and one that has not let the board in.
-_CLOSED_MS = const(1000)
-_REFUSED_MS = const(30000)
-# Refusals of a join that may not hold for ever.
-_PASSING = ("too_many", "room_locked", "no_such_room")
 # The close code of whoever leaves in order.
 _GOING_AWAY = const(1001)
 _INTERNAL_ERROR = const(-32603)
@@ -58,7 +52,7 @@ class Session:
         self.room_problem = None
         self._room_since = 0
         self._room_wait = 0
-        self._joining = False
+        self.joining = False
         self.receiver = None
         self._since = time.ticks_ms()
         self._iot_due = False
@@ -283,34 +277,27 @@ class Session:
         if self.host_features.get("pose") and self._wants_pose():
             if resumed:
                 # A welcome follows, unless the place is lost.
-                self._join_in(_WELCOME_MS)
+                self.join_in(_WELCOME_MS)
             else:
                 self._join()
         unload_modules("greeting")
 
     def _join(self):
-        from posewire_fw.greeting import join_room
+        self._room("join")
 
-        self._joining = True
-        self._join_in(_JOIN_MS)
-        self._send(join_room(self._config["pose"], self._uplink.publishes, self.receiver is not None))
-        unload_modules("greeting")
+    def _room(self, name, *args):
+        """What has to do with the room is loaded for it: it seldom happens."""
+        from posewire_fw import room
 
-    def _join_in(self, milliseconds):
+        try:
+            getattr(room, name)(self, self._uplink, self._config["pose"], *args)
+        finally:
+            unload_modules("room", "greeting")
+
+    def join_in(self, milliseconds):
         """Join the room then, unless it is there before; 0 for never in this connection."""
         self._room_since = time.ticks_ms()
         self._room_wait = milliseconds
-
-    def _no_room(self, why, again):
-        """The board is in no room, or not any more."""
-        self._uplink.pose_open = False
-        self._joining = False
-        self.member_id = None
-        self.room_problem = why
-        if self.receiver is not None:
-            self.receiver.forget()
-        self._join_in(again)
-        log.error("session", "not in room %s: %s", self._config["pose"]["room"], why)
 
     def _greeted(self, message):
         """The host's hello, before anything follows from it."""
@@ -346,26 +333,12 @@ class Session:
         if self._iot is None:
             from posewire_fw.iot import Iot
 
+            self._tools.keep_own()
             self._iot = Iot(self._tools, self._send)
         return self._iot
 
     def _on_room(self, message):
-        event = message.get("event")
-        if event == "welcome":
-            self.member_id = message.get("member_id")
-            log.info("session", "in room %s as member %s", message.get("room"), self.member_id)
-            self.room_problem = None
-            self._joining = False
-            self._room_wait = 0
-            self._uplink.reset_pose()
-            self._uplink.pose_open = True
-        elif event == "closed":
-            self._no_room("closed: %s" % message.get("reason"), _CLOSED_MS)
-        elif event == "kicked":
-            # Its owner does not want this board.
-            self._no_room("removed: %s" % message.get("reason"), 0)
-        elif event == "left" and self.receiver is not None:
-            self.receiver.forget(message.get("member_id"))
+        self._room("on_room", message)
 
     def _on_system(self, message):
         if message.get("command") == "reboot":
@@ -376,12 +349,4 @@ class Session:
         self._link.close()
 
     def _on_error(self, message):
-        code = message.get("code")
-        text = message.get("message")
-        if code == "not_in_room":
-            if self._uplink.pose_open:
-                self._no_room(text, _CLOSED_MS)
-        elif self._joining:
-            self._no_room("%s: %s" % (code, text), _REFUSED_MS if code in _PASSING else 0)
-        else:
-            log.warning("session", "the host refuses: %s: %s", code, text)
+        self._room("on_error", message)

@@ -1,13 +1,20 @@
 """Makes what talks with the host: session, updates, telemetry, connection, supervisor. Needed at the start only."""
 
+import gc
+
 import machine
 import posewire_slots
+from micropython import const
 
-from posewire_fw import log, memory
+from posewire_fw import growing, log
 from posewire_fw.connection import Connection
 from posewire_fw.supervisor import Supervisor
 from posewire_fw.telemetry import Telemetry
+from posewire_fw.unload import unload_modules
 from posewire_fw.updates import Updates
+
+# For the network, what parts that are opened after this cannot have.
+_NETWORK = const(14000)
 
 
 def build(app):
@@ -26,7 +33,7 @@ def build(app):
     )
     app.link.recall = app.last_address
     # More than the first heap can hold lives now: the heap has grown and stays so. Machine code needs what was held.
-    memory.release()
+    growing.release(_NETWORK)
     app.watchdog = open_watchdog(settings["watchdog"])
     app.supervisor = Supervisor(app.watchdog, app.frames_sent, app.others, app.note_crash, app.give_up)
 
@@ -50,13 +57,30 @@ def _make_session(app):
     from posewire_fw import __version__
 
     args = (app.config, app.board, __version__, app.link, app.uplink, app.tools, app.events, app.reboot)
-    if app.board.profile != "motion" and "voice" not in app.left_out:
-        from posewire_fw.voice_session import VoiceSession
-
-        return VoiceSession(*args, app.mic, app.ring, app.speaker)
+    if app.mic is not None or app.speaker is not None or app.button is not None:
+        session = _make_voice_session(app, args)
+        if session is not None:
+            return session
     from posewire_fw.session import Session
 
     return Session(*args)
+
+
+def _make_voice_session(app, args):
+    """A session that can listen and speak; None, and the board goes on without, where it does not fit."""
+    if app.board.profile == "motion" or "voice" in app.left_out:
+        return None
+    try:
+        from posewire_fw.voice_session import VoiceSession
+
+        return VoiceSession(*args, app.mic, app.ring, app.speaker)  # pyright: ignore[reportCallIssue]
+    except MemoryError as exc:
+        why = "not enough memory for a conversation: %s" % exc
+    app.mic = app.speaker = app.ring = app.uplink.ring = None
+    unload_modules("voice_session", "audio", "mic", "speaker")
+    gc.collect()
+    app.leave_out("voice", why)
+    return None
 
 
 def open_watchdog(settings):

@@ -9,12 +9,10 @@ from micropython import const
 
 # Above this a chip has no clock; MicroPython starts below it.
 _CLOCKS_MHZ = (240, 160)
-# The heap of a plain ESP32 grows once, by the largest free block of the chip's own memory but by no more than its own
-# size. What is held back while it does so stays the chip's: for sockets, machine code, DMA, and for TLS where it is
-# used. Measured on an emulated chip: docs/performance.md.
-_GROWTH = const(55296)
-_GROWTH_TLS = const(46080)
-_FIRST_HEAP_MAX = const(60000)
+# Of the chip's own memory, what the heap is to leave for sockets, machine code and DMA, and for TLS where it is used.
+# `posewire deploy` writes what the board's profile needs ("keep" in board.json); this is for a board without.
+_KEEP = const(41000)
+_KEEP_TLS = const(50000)
 
 
 def run():
@@ -23,7 +21,7 @@ def run():
     settings = read()
     if settings.get("wifi", ()) is not None:
         start_wifi()
-    hold_back(settings)
+    grow_heap(settings)
     del settings
     gc.collect()
     from posewire_fw.unload import unload_modules
@@ -46,10 +44,14 @@ def run_faster():
 
 def read():
     """The settings as they are in the file; the application reads them more carefully."""
+    return _read("config.json")
+
+
+def _read(name):
     try:
-        with open("config.json") as file:
-            settings = json.load(file)
-        return settings if isinstance(settings, dict) else {}
+        with open(name) as file:
+            found = json.load(file)
+        return found if isinstance(found, dict) else {}
     except (OSError, ValueError, UnicodeError):
         return {}
 
@@ -63,13 +65,17 @@ def start_wifi():
         print("start: no Wi-Fi: %s" % exc)
 
 
-def hold_back(settings):
-    """On a chip with little memory, hold what the heap is not to take; memory.release() gives it back."""
-    from posewire_fw import memory
+def grow_heap(settings):
+    """On a chip whose heap grows out of its own memory, let it grow by what is not needed there, once and now."""
+    from posewire_fw import growing
 
-    if not memory.is_small() or gc.mem_alloc() + memory.heap_free() > _FIRST_HEAP_MAX:
+    if not growing.is_small():
         return
     host = settings.get("host")
     url = host.get("url", "") if isinstance(host, dict) else ""
-    growth = _GROWTH_TLS if isinstance(url, str) and url.startswith("wss:") else _GROWTH
-    memory.hold(memory.growth() - growth)
+    with_tls = isinstance(url, str) and url.startswith("wss:")
+    board = _read("board.json")
+    keep = board.get("keep")
+    if not isinstance(keep, list) or len(keep) != 2:
+        keep = (_KEEP, _KEEP_TLS)
+    growing.grow(keep[1 if with_tls else 0], board.get("pins"))

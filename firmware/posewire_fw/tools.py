@@ -56,8 +56,9 @@ class Tools:
         self._on_call = on_call
         # Bytes of the longest message that can be sent.
         self.longest = MESSAGE_MAX
-        # What answers requests is loaded for each where memory is short.
-        self.unloads = False
+        # declare() declares the board's own tools: where memory is short they, and what answers requests, are there
+        # only while a request is answered. None: they are there all the time.
+        self.declare = None
         # report(name, data=None) sends the host an event; the app puts the session's here.
         self.report = _not_connected
 
@@ -94,8 +95,26 @@ class Tools:
         """Answer one JSON-RPC request (a dict, or its JSON text) with a dict; None for notifications."""
         from posewire_fw import tool_answers
 
+        if self.declare is None:
+            return tool_answers.handle_rpc(self, request)
+        kept, values = self.all, self.values
         try:
+            self.declare_own()
             return tool_answers.handle_rpc(self, request)
         finally:
-            if self.unloads:
-                unload_modules("tool_answers")
+            self.all, self.values = kept, values
+            unload_modules("tool_answers")
+
+    def keep_own(self):
+        """Have the board's own tools there from now on."""
+        if self.declare is not None:
+            self.declare_own()
+            self.declare = None
+
+    def declare_own(self):
+        """Declare the board's own tools, before the others."""
+        kept, values = self.all, self.values
+        self.all, self.values = [], []
+        self.declare()  # pyright: ignore[reportOptionalCall]
+        self.all += kept
+        self.values += values

@@ -12,6 +12,11 @@ def unload_modules(*names):
             delattr(package, name)
 
 
+def unload_slots():
+    """Let go of posewire_slots, which who asks for it loads anew."""
+    sys.modules.pop("posewire_slots", None)
+
+
 def drop_functions(owner, *names):
     """Give back functions of a module or a class that have done their work; what they have made keeps it alive."""
     for name in names:

@@ -6,7 +6,7 @@ import time
 
 from micropython import const
 
-from posewire_fw.unload import unload_modules
+from posewire_fw.unload import unload_modules, unload_slots
 
 # An update that has not reached a host by then is not worth keeping: the board starts again, and finally goes back.
 _TRIAL_MS = const(300000)
@@ -70,6 +70,7 @@ class Updates:
             self.update.close()
             self.update = None
             unload_modules("image_update", "updater", "update_error", "partitions")
+            unload_slots()
 
     def _step(self):
         try:
@@ -91,3 +92,5 @@ class Updates:
             getattr(update_control, name)(self, argument)
         finally:
             unload_modules("update_control", "credentials")
+            if self.update is None:
+                unload_slots()

@@ -14,8 +14,13 @@ _SPEAKER_FRAMES_SMALL = const(8)
 
 def build(app):
     """Open microphone and speaker where the board has them and is for voice."""
-    if app.board.profile != "motion" and (app.board.has_microphone() or app.board.has_speaker()):
-        open_part(app, "voice", open_voice)
+    if app.board.profile == "motion" or not (app.board.has_microphone() or app.board.has_speaker()):
+        return
+    if app.small and app.board.profile == "full" and app.config["pose"]["room"]:
+        # What is opened first would take the memory of all that follows, the connection's among it.
+        app.leave_out("voice", "voice and motion together need PSRAM, and pose.room asks for motion")
+        return
+    open_part(app, "voice", open_voice)
 
 
 def open_voice(app):

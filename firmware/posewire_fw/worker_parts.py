@@ -3,7 +3,7 @@
 from micropython import const
 
 from posewire_fw.supervisor import Poller
-from posewire_fw.unload import drop_functions, unload_modules
+from posewire_fw.unload import drop_functions, unload_modules, unload_slots
 
 _AUDIO_POLL_MS = const(5)
 _FRONT_POLL_MS = const(10)
@@ -18,6 +18,7 @@ def build(app):
     app.board.needs = None
     if app.small:
         drop_constructors(app)
+        drop_slots()
     if app.mic is not None and app.config["audio"]["format"] in ("auto", "opus"):
         if not app.small:
             from posewire_fw.opus_part import allow_opus
@@ -54,6 +55,18 @@ def drop_constructors(app):
         from posewire_fw.pose_stream import drop_builders
 
         drop_builders()
+
+
+def drop_slots():
+    """Give back posewire_slots, all of it: who asks for it again gets it from the flash."""
+    import sys
+
+    slots = sys.modules.get("posewire_slots")
+    unload_slots()
+    if slots is not None:
+        for name in list(slots.__dict__):
+            if not name.startswith("__"):
+                delattr(slots, name)
 
 
 def add_workers(app):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from posewire.boards.budgets import load_budgets, memory_of, needs, refusals
+from posewire.boards.budgets import device_tables, growth, load_budgets, memory_of, refusals
+from posewire.boards.chip_memory import chip_memory
 from posewire.boards.definition import load_board
 from posewire.boards.folders import board_folder, board_names
 
@@ -11,27 +12,31 @@ S3 = load_board(board_folder("esp32-s3-devkitc-1"))
 
 
 def test_each_profile_fits_on_a_plain_esp32_with_its_reserve() -> None:
-    table, chip = load_budgets(), load_budgets().chips["esp32"]
+    table, chip = load_budgets(), chip_memory("esp32")
     for profile, parts in (("motion", ("base", "pose", "imu", "keypoints")), ("voice", ("base", "voice"))):
         heap = sum(table.parts[part].heap for part in parts)
         of_chip = sum(table.parts[part].chip for part in parts)
-        assert heap <= chip.first_heap + chip.growth, profile
-        assert of_chip + chip.growth + chip.socket + table.reserve_chip <= chip.at_boot - chip.wifi, profile
+        keep = table.keep[profile]
+        assert heap <= chip.first_heap + growth(chip, keep), profile
+        assert of_chip + chip.costs["tcp"] + table.reserve_chip <= keep, profile
 
 
 def test_tls_leaves_room_for_one_source_of_motion() -> None:
-    table, chip = load_budgets(), load_budgets().chips["esp32"]
+    table, chip = load_budgets(), chip_memory("esp32")
     for source in ("imu", "keypoints"):
         parts = [table.parts[part] for part in ("base", "pose", source)]
-        assert sum(part.heap for part in parts) <= chip.first_heap + chip.growth_tls
-        left = chip.at_boot - chip.wifi - chip.growth_tls - sum(part.chip for part in parts)
-        assert left >= chip.tls_opening + chip.socket, source
+        assert sum(part.heap for part in parts) <= chip.first_heap + growth(chip, table.keep["tls"])
+        left = table.keep["tls"] - sum(part.chip for part in parts)
+        assert left >= chip.costs["tls_opening"] + chip.costs["tcp"], source
 
 
 def test_what_the_board_is_told() -> None:
-    assert set(needs(DEVKIT)) == {"pose", "imu", "keypoints", "voice", "follow"}
-    assert needs(DEVKIT)["imu"] == [4500 + 9000, 12000]
-    assert needs(S3) == {}
+    tables, table = device_tables(DEVKIT), load_budgets()
+    assert set(tables["needs"]) == {"pose", "imu", "keypoints", "voice", "follow"}
+    imu = table.parts["imu"]
+    assert tables["needs"]["imu"] == [imu.heap + table.reserve_heap, imu.chip + table.reserve_chip]
+    assert tables["keep"] == [table.keep["voice"], table.keep["tls"]]
+    assert not {"needs", "keep"} & set(device_tables(S3))
     assert memory_of(S3) is None
 
 

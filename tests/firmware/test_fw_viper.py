@@ -5,7 +5,20 @@ from array import array
 
 import twins
 from fw_support import Random
-from posewire_fw import adpcm, crc16, imu, imu_bias, keypoints, mask, memcopy, pcm, pose_pack, pose_unpack, utf8
+from posewire_fw import (
+    adpcm,
+    crc16,
+    imu,
+    imu_bias,
+    keypoints,
+    mask,
+    memcopy,
+    pcm,
+    pose_pack,
+    pose_quat,
+    pose_unpack,
+    utf8,
+)
 from posewire_fw.imu_chips import CHIPS
 from posewire_fw.pose_sets import PoseSet
 
@@ -262,7 +275,7 @@ def test_unit_length_random_quaternions():
         grid = struct.pack("<HBHBBBB", count, 4, 1 << bits, *[150 - bits] * 4)
         args = [bytearray(raw), out, grid, there]
         assert pose_pack.quantise(0, 0, 0, args) == 0
-        missing = pose_pack.unit_length(0, 0, args)
+        missing = pose_quat.unit_length(0, 0, args)
         expected = [twins.unit_quaternion(floats[i : i + 4], 1 << bits) for i in range(0, len(floats), 4)]
         assert list(there) == [0 if value is None else 1 for value in expected]
         assert missing == expected.count(None) >= 2

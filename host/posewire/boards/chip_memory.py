@@ -17,8 +17,8 @@ class ChipMemory:
 
     ``measured``: False where the numbers are estimates. ``heap``: what MicroPython's heap begins with, with its tables;
     ``heap_in_use``: what is allocated then. ``data``, ``shared``, ``code``: the IDF's regions, (size, free) of each:
-    for data, for data and machine code, for machine code only. ``psram``: free bytes of PSRAM. ``costs``: what things
-    take of it, by name, as the table explains.
+    for data, for data and machine code, for machine code only. ``psram``: free bytes of PSRAM; ``ulp``: what is kept
+    for programs of the ULP. ``costs``: what things take of it, by name, as the table explains.
     """
 
     name: str
@@ -30,7 +30,18 @@ class ChipMemory:
     shared: tuple[tuple[int, int], ...]
     code: tuple[tuple[int, int], ...]
     psram: int
+    ulp: int
     costs: dict[str, int]
+
+    @property
+    def first_heap(self) -> int:
+        """The blocks of the heap that MicroPython begins with, in bytes; the rest of it are its tables."""
+        return (self.heap - 1) * 8 // 524 * 64
+
+    @property
+    def wifi(self) -> int:
+        """What a joined network takes of the IDF: driver, lwIP, one connection to an access point."""
+        return sum(self.costs[name] for name in ("network", "station", "active", "connect"))
 
     @property
     def idf_free(self) -> int:

@@ -1,6 +1,7 @@
 """The pages of docs/boards/, made from the board definitions."""
 
-from posewire.boards.budgets import ChipBudget, load_budgets, memory_of
+from posewire.boards.budgets import growth, load_budgets, memory_of
+from posewire.boards.chip_memory import ChipMemory
 from posewire.boards.definition import CLASSES, BoardDefinition, load_board
 from posewire.boards.folders import board_folder, board_names
 from posewire.boards.profiles import PROFILES
@@ -118,19 +119,25 @@ def _memory(board: BoardDefinition) -> str:
     rows.append("| part | of the heap | of the chip's own memory |")
     rows.append("|---|---|---|")
     rows.extend(f"| {part.title} | {part.heap} | {part.chip} |" for part in parts.values())
-    beside = memory.at_boot - memory.wifi - memory.growth
+    keep = load_budgets().keep
+    for profile in ("motion", "voice"):
+        heap = memory.first_heap + growth(memory, keep[profile])
+        rows.append(
+            f"\nWith Wi-Fi joined the profile {profile} has {heap} bytes of heap, and {keep[profile]} bytes of the "
+            "chip's own beside it."
+        )
     rows.append(
-        f"\nThere are {memory.first_heap + memory.growth} bytes of heap, and {beside} bytes of the chip's own beside "
-        f"it with Wi-Fi joined. Measured: {memory.source}; never on a real chip. "
+        "\nMeasured on an emulated ESP32 with the stock image ESP32_GENERIC 1.26.1, never on a real chip. "
         "`posewire deploy --profile motion` or `--profile voice` chooses; following others' motion needs PSRAM.\n"
     )
     return "\n".join(rows)
 
 
-def _tls_words(memory: ChipBudget) -> str:
+def _tls_words(memory: ChipMemory) -> str:
+    tls, opening = memory.costs["tls"], memory.costs["tls_opening"]
     return (
-        f"`wss://` takes {memory.tls} bytes of the chip's own memory, {memory.tls_opening} while it opens: with the "
-        "profile motion there is room for one source beside it, the motion sensor or the camera; the other is left out."
+        f"`wss://` takes {tls} bytes of the chip's own memory, {opening} while it opens: with the profile "
+        "motion there is room for one source beside it, the motion sensor or the camera; the other is left out."
     )
 
 

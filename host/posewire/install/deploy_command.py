@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from posewire.boards.budgets import needs, refusals
+from posewire.boards.budgets import device_tables, refusals
 from posewire.boards.definition import BoardDefinition, load_board
 from posewire.boards.folders import board_folder, firmware_folder
 from posewire.boards.profiles import PROFILES
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         architecture = "" if args.source or not state.interpreter.takes_mpy else state.interpreter.architecture
         if board is not None:
             refuse(board, _settings(args, repl, state))
-        tables = tables_of(board) if board is not None else _tables_of(repl)
+        tables = device_tables(board) if board is not None else _tables_of(repl)
         if board is None and args.profile:
             tables["board"]["profile"] = args.profile
             extras.append(json_file("board.json", tables))
@@ -96,14 +96,6 @@ def run(args: argparse.Namespace) -> int:
                 repl.reset()
     _tell(args, plan, state)
     return 0
-
-
-def tables_of(board: BoardDefinition) -> dict[str, Any]:
-    """Return the content of board.json: what the firmware reads of a definition, and what its parts need of memory."""
-    tables = board.device_tables()
-    if found := needs(board):
-        tables["needs"] = found
-    return tables
 
 
 def refuse(board: BoardDefinition, config: dict[str, Any]) -> None:
@@ -172,7 +164,7 @@ def find_board(name: str) -> BoardDefinition:
 
 
 def _extras(args: argparse.Namespace, board: BoardDefinition | None) -> list[BundleFile]:
-    files = [json_file("board.json", tables_of(board))] if board is not None else []
+    files = [json_file("board.json", device_tables(board))] if board is not None else []
     if args.config is not None:
         files.append(json_file("config.json", _read_config(args.config)))
     for item in args.file:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TextIO
 from posewire.errors import InstallError
 from posewire.install.repl import port_problem
 from posewire.install.serial_ports import choose_port, missing_extra
+from posewire.install.tracebacks import in_source_names
 from posewire.terminal import Style, show, show_part
 
 _BAUD = 115200
@@ -133,7 +134,7 @@ class Screen:
         if not self._hidden:
             for out in self._outs:
                 if piece.ends:
-                    show(piece.text, style=self._style, out=out)
+                    show(in_source_names(piece.text), style=self._style, out=out)
                 else:
                     show_part(piece.text, style=self._style, out=out)
 

@@ -1,6 +1,7 @@
 """The check of the board on a serial port, for ``posewire doctor PORT``."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,12 +12,15 @@ from posewire.install.deploy import read_state
 from posewire.install.interpreter import OLDEST, chip_of
 from posewire.install.provision_command import open_line
 from posewire.install.repl import BoardRepl, open_repl
+from posewire.install.tracebacks import in_source_names
 from posewire.provision.improv import State
 from posewire.provision.improv_client import BoardMemory, ImprovClient
 
 _IMPROV_SECONDS = 3.0
 # Less than this, and the next message or connection may be the one that does not fit.
 _LEAST_HEAP, _LEAST_CHIP = 6_000, 10_000
+# How the last line of a traceback begins.
+_ERROR = re.compile(r"\w*(Error|Exception|Interrupt|Exit)\b")
 _STATES = {
     State.STOPPED: "its provisioning is off",
     State.READY: "it has no network: posewire provision",
@@ -85,11 +89,13 @@ def _check_repl(repl: BoardRepl, note: Callable[[str, bool, str], None]) -> None
     note("micropython", new_enough, interpreter.describe() + advice)
     there = bool(state.firmware) and "main.py" in state.files
     note("files", there, f"posewire {state.firmware}" if there else "no firmware: posewire deploy --board NAME")
+    profile = ""
     if "board.json" not in state.files:
         note("board", False, f"it has no definition: posewire deploy --board {_guess(interpreter.machine)}")
     else:
         try:
-            name = json.loads(repl.read("board.json"))["board"]["name"]
+            board = json.loads(repl.read("board.json"))["board"]
+            name, profile = board["name"], str(board.get("profile", "full"))
             note("board", True, str(name))
         except (ValueError, KeyError, TypeError):
             note("board", False, "board.json is damaged: posewire deploy --board NAME")
@@ -98,7 +104,15 @@ def _check_repl(repl: BoardRepl, note: Callable[[str, bool, str], None]) -> None
     if "crash.txt" in state.files or there:
         crash = repl.run("try: print(open('crash.txt').read())\nexcept OSError: pass").strip()
         if crash:
-            note("crash", False, crash.splitlines()[-1])
+            note("crash", False, _last_of(crash, profile))
+
+
+def _last_of(crash: str, profile: str) -> str:
+    """What a board died of, and where."""
+    lines = crash.splitlines()
+    cause = next((number for number, line in enumerate(lines) if number and _ERROR.match(line)), len(lines) - 1)
+    where = lines[cause - 1].strip() if cause and "File " in lines[cause - 1] else ""
+    return lines[cause] + (f" ({in_source_names(where, profile)})" if where else "")
 
 
 def _guess(machine: str) -> str:

@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
-from posewire.boards.budgets import needs_of_chip
+from posewire.boards.budgets import device_tables
 from posewire.boards.chip_memory import ChipMemory, chip_memory
 from posewire.boards.definition import BoardDefinition, load_board
 from posewire.boards.folders import board_folder, firmware_folder
@@ -173,11 +173,10 @@ class SimBoard:
         self._hardware = HARDWARE
         folder = board_folder(board)
         definition = load_board(folder)
-        self.memory = _memory_of(definition, chip)
-        needs = needs_of_chip(self.memory.name)
-        if profile is None and needs and definition.board.profile == "full":
-            # As `posewire deploy` has it: such a chip has no room for voice and motion together.
-            profile = "motion"
+        memory = _memory_of(definition, chip)
+        if profile is None and definition.board.profile == "full" and heap is None and not memory.psram:
+            # Such a chip is for one of them.
+            profile = "motion" if room else "voice"
         if profile is not None:
             definition = definition.with_profile(profile)
         self.profile = definition.board.profile
@@ -188,6 +187,7 @@ class SimBoard:
         self._imu_chip = imu_chip or (definition.imu.chip if definition.imu else "mpu6050")
         self._i2c = _register_chips(definition)
         self._chip = definition.chip
+        self.memory = memory
         self._clock_set = clock_set
 
         self._changed = threading.Condition()
@@ -228,7 +228,7 @@ class SimBoard:
         }
         write_flash(
             self.flash,
-            {**definition.device_tables(), "needs": needs},
+            device_tables(definition, self.memory),
             merged(settings, config or {}),
             user_tools or folder / "user_tools.py",
         )
@@ -472,6 +472,7 @@ class SimBoard:
             "code": memory.code,
             "psram": memory.psram,
             "costs": memory.costs,
+            "ulp": memory.ulp,
         }
 
     @property

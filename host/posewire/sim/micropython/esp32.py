@@ -11,6 +11,7 @@ HEAP_EXEC = 0x0001
 
 _NVS_FILE = "nvs.json"
 _BLOB_MAX = 4000
+_ULP_AT = 0x50000000
 # By namespace: what all open handles see, stored with the next commit.
 _spaces = {}
 
@@ -19,6 +20,25 @@ def idf_heap_info(capabilities):
     """(total, free, largest free block, least ever free) of each region; not there without a model of the memory."""
     socket.forget_closed()
     return simidf.heap_info(capabilities == HEAP_EXEC)
+
+
+def _has_ulp_memory():
+    """Put some memory where the chip has that of its ULP; False where this process cannot."""
+    try:
+        import ffi
+
+        mmap = ffi.open(None).func("p", "mmap", "piiiii")
+        return mmap(_ULP_AT, 4096, 3, 0x32, -1, 0) == _ULP_AT
+    except (ImportError, OSError, AttributeError):
+        return False
+
+
+if simidf.ulp_memory() and _has_ulp_memory():
+
+    class ULP:
+        """The slow second processor: the firmware uses the memory that is kept for its programs."""
+
+        RESERVE_MEM = simidf.ulp_memory()
 
 
 def mcu_temperature():

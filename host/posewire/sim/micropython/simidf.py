@@ -45,6 +45,11 @@ def cost(name):
     return _costs.get(name, 0)
 
 
+def ulp_memory():
+    """Bytes that the chip keeps for programs of its ULP."""
+    return _memory.get("ulp", 0) if _memory else 0
+
+
 class Taken:
     """Memory that was taken: (region, bytes) of each piece."""
 
