@@ -53,7 +53,7 @@ def test_the_board_gets_what_the_firmware_reads_and_nothing_else() -> None:
     assert tables["board"] == {
         "name": "m5-atoms3-echo-base",
         "chip": "esp32s3",
-        "profile": "full",
+        "profile": "voice",
         "features": ["half_duplex"],
     }
     assert tables["pins"] == HALF["pins"]
