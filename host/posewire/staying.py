@@ -44,13 +44,7 @@ async def stay_in_room(
 async def _until_over(room: Room, work: Callable[[Room], Coroutine[Any, Any, None]]) -> str | None:
     """Work until that ends (None), or the room does (the reason)."""
     over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-    def closed(_: object) -> None:
-        # The host's own event of that name comes before the room is closed here.
-        if room.closed is not None and not over.done():
-            over.set_result(room.closed)
-
-    remove = room.on("closed", closed)
+    remove = room.on("closed", over.set_result)
     working = asyncio.create_task(work(room))
     either: list[asyncio.Future[Any]] = [working, over]
     try:

@@ -21,10 +21,13 @@ async def test_a_room_that_the_host_closes_is_asked_for_again_where_the_program_
     async with posewire.connect(host.url, recovery=recovery) as patient, posewire.connect(host.url) as other:
         room = await patient.join("studio", publish=["pose"], subscribe=[])
         left = await other.join("studio")
+        reasons: list[object] = []
+        left.on("closed", reasons.append)
         sender = room.sender()
         host.services.rooms.rooms["studio"].close("for the night")
         host.services.rooms.rooms.pop("studio", None)
         await eventually(lambda: left.closed == "closed: for the night")
+        assert reasons == ["closed: for the night"]
         await eventually(lambda: patient.in_room)
         assert room.closed is None
         assert sender.send(body=np.full((33, 4), 0.5))

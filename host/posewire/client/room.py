@@ -332,7 +332,8 @@ class Room:
         own = self.members.get(self.member_id)
         self.role = own.role if own is not None else self.role
         _put(self._arrival_feeds, event)
-        self._listeners.emit(name, event)
+        if name != "closed":  # that is said when the room is over here, once, with the reason alone
+            self._listeners.emit(name, event)
         reason = str(event.get("reason") or "")
         if name == "kicked":
             self.gone(f"kicked: {reason}" if reason else name)
