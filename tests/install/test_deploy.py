@@ -165,7 +165,7 @@ def test_the_architecture_is_that_of_the_board(tmp_path: Path, small: Path, caps
     options = ["deploy", "--firmware", str(small), "--folder"]
     assert main([*options, str(tmp_path / "c3"), "--board", "xmini-c3"]) == 0
     # mpy-cross says which it is in the third byte: 11 is rv32imc.
-    assert (tmp_path / "c3/posewire_fw/mask.mpy").read_bytes()[2] >> 2 == 11
+    assert (tmp_path / "c3/posewire_fw/core.mpy").read_bytes()[2] >> 2 == 11
     capsys.readouterr()
     assert main([*options, str(tmp_path / "no"), "--board", "esp32-devkit", "--arch", "rv32imc"]) == 2
     assert "esp32-devkit has an ESP32: its --arch is xtensawin, not rv32imc" in capsys.readouterr().err
