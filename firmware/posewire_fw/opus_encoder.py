@@ -53,7 +53,8 @@ class OpusEncoder:
         self._size = (bitrate * frame_ms // 8000 - self._header) // self._count
         self.packet_bytes = self._header + self._count * self._size
         self._quiet = quiet
-        self._words = array("i", bytes(4 * (_BUF + (self._size + 3) // 4)))
+        # Of a range, which has a length and takes no room: of bytes it would need as much again, in one piece.
+        self._words = array("i", range(_BUF + (self._size + 3) // 4))
         self.reset()
 
     def reset(self):
