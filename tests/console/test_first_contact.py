@@ -47,7 +47,8 @@ async def test_settings_that_were_written_start_a_host_that_wants_their_token(tm
 
 
 def test_a_host_for_this_machine_only_needs_no_token(tmp_path: Path) -> None:
-    assert run("init", str(tmp_path), "--local").returncode == 0
+    done = run("init", str(tmp_path), "--local", "--json")
+    assert json.loads(done.stdout) == {"settings": str(tmp_path / "posewire.toml"), "token_file": None}
     assert not (tmp_path / "posewire.token").exists()
     written = tomllib.loads((tmp_path / "posewire.toml").read_text())
     assert written["server"] == {"host": "127.0.0.1", "port": 8000}
@@ -57,9 +58,12 @@ def test_a_host_for_this_machine_only_needs_no_token(tmp_path: Path) -> None:
 def test_the_service_starts_this_very_command(tmp_path: Path) -> None:
     config = tmp_path / "a 100% $odd name.toml"
     config.write_text("")
+    shown = run("service", "show", "--config", str(config), "--json", XDG_CONFIG_HOME=str(tmp_path))
     done = run("service", "install", "--config", str(config), "--no-start", XDG_CONFIG_HOME=str(tmp_path))
     assert done.returncode == 0, done.stderr
-    unit = (tmp_path / "systemd/user/posewire.service").read_text()
+    file = tmp_path / "systemd/user/posewire.service"
+    unit = file.read_text()
+    assert json.loads(shown.stdout) == {"file": str(file), "text": unit}
     (start,) = [line for line in unit.splitlines() if line.startswith("ExecStart=")]
     assert start.endswith('"serve" "--config" "' + str(config).replace("%", "%%").replace("$", "$$") + '"')
     verify = shutil.which("systemd-analyze")
@@ -81,7 +85,7 @@ def test_the_service_starts_this_very_command(tmp_path: Path) -> None:
         (["sim", "device", "--cha"], set()),
         (["sim", "device", "--chi"], {"--chip"}),
         (["tokens", "is"], {"issue"}),
-        (["service", ""], {"install", "show", "remove", "--help", "--config", "--no-start"}),
+        (["service", ""], {"install", "show", "remove", "--help", "--config", "--no-start", "--json"}),
     ],
 )
 def test_bash_completes_the_words_of_a_command(words: list[str], found: set[str]) -> None:

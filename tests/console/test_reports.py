@@ -19,8 +19,8 @@ from posewire.wire.pose import PoseEncoder
 from support.peers import Peers
 
 SPEECH = Path(__file__).parent.parent / "data" / "speech"
-REPORTS_NOTHING = {"serve", "mcp", "monitor", "sim net"}
-"""Commands that run until they are stopped and speak in lines of their own."""
+REPORTS_NOTHING = {"serve", "mcp", "monitor", "sim net", "completion"}
+"""Commands that run until they are stopped and speak in lines of their own, and one whose output is a program."""
 
 
 def posewire(*arguments: str, status: int = 0) -> Any:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from posewire.errors import ConfigError
-from posewire.terminal import show, show_part
+from posewire.terminal import show, show_json, show_part
 
 _SETTINGS = """\
 # The settings of a Posewire host: docs/configuration.md has all of them.
@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--local", action="store_true", help="only this machine does")
     parser.add_argument("--port", type=int, default=8000, metavar="N", help="port to listen on (default 8000)")
     parser.add_argument("--yes", action="store_true", help="ask nothing: as --network, unless --local is given")
+    parser.add_argument("--json", action="store_true", help="print the names of the files as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,6 +64,9 @@ def run(args: argparse.Namespace) -> int:
         settings.write_text(text)
     except OSError as error:
         raise ConfigError(f"cannot write to {folder}: {error.strerror}") from None
+    if args.json:
+        show_json({"settings": str(settings), "token_file": str(token) if network else None})
+        return 0
     show(f"wrote {settings}" + (f" and {token}" if network else ""), style="green")
     show()
     show(f"  posewire serve --config {settings}")

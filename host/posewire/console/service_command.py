@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from posewire.errors import ConfigError
-from posewire.terminal import show, show_text, warn
+from posewire.terminal import show, show_json, show_text, warn
 
 _NAME = "posewire"
 _LABEL = "org.posewire.host"
@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("install", "show", "remove"), help="what to do")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings of the host (posewire init writes them)")
     parser.add_argument("--no-start", action="store_true", help="write the file only")
+    parser.add_argument("--json", action="store_true", help="print the file's name, and for show its text, as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -34,6 +35,9 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"there is no file {args.config}")
     mac = sys.platform == "darwin"
     file, text = _launchd(args.config) if mac else _systemd(args.config)
+    if args.json and args.action == "show":
+        show_json({"file": str(file), "text": text})
+        return 0
     if args.action == "show":
         show(f"# {file}", style="dim")
         show_text(text.rstrip())
@@ -41,24 +45,31 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "remove":
         _control(["launchctl", "unload", str(file)] if mac else ["systemctl", "--user", "disable", "--now", _NAME])
         file.unlink(missing_ok=True)
-        show(f"removed {file}")
+        _report(args, "removed", file)
         return 0
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     except OSError as error:
         raise ConfigError(f"cannot write {file}: {error.strerror}") from None
-    show(f"wrote {file}")
+    _report(args, "wrote", file)
     if args.no_start:
         return 0
     if mac:
         return _control(["launchctl", "load", "-w", str(file)])
     status = _control(["systemctl", "--user", "daemon-reload"])
     status = status or _control(["systemctl", "--user", "enable", "--now", _NAME])
-    if not status:
+    if not status and not args.json:
         show(f"it runs; its log: journalctl --user -u {_NAME}")
         show("loginctl enable-linger starts it before anybody logs in")
     return status
+
+
+def _report(args: argparse.Namespace, done: str, file: Path) -> None:
+    if args.json:
+        show_json({done: str(file)})
+    else:
+        show(f"{done} {file}")
 
 
 def _command(config: Path | None) -> list[str]:

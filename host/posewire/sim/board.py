@@ -176,7 +176,7 @@ class SimBoard:
         memory = _memory_of(definition, chip)
         if profile is None and definition.board.profile == "full" and heap is None and not memory.psram:
             # Such a chip is for one of them.
-            profile = "motion" if room else "voice"
+            profile = "motion" if room or (config or {}).get("pose", {}).get("room") else "voice"
         if profile is not None:
             definition = definition.with_profile(profile)
         self.profile = definition.board.profile
