@@ -7,6 +7,7 @@ was (``Origin``, ``Sec-Fetch-Site``), and under which name it looked for the hos
 import base64
 from collections.abc import Collection, Mapping
 from http.cookies import CookieError, SimpleCookie
+from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from posewire.errors import WireError
@@ -39,12 +40,15 @@ def refuse_other_pages(headers: Mapping[str, str], allowed: Collection[str]) -> 
 def refuse_other_names(headers: Mapping[str, str]) -> None:
     """Refuse a request under a name that is not this machine's own: it may be a page's, bound to 127.0.0.1.
 
+    An address of numbers is let through: nobody can bind it to another, and a tunnel or a port that is passed on to
+    this machine has one.
+
     Raises:
         WireError: ``forbidden``.
     """
     host = header(headers, "Host")
     name = _split(f"//{host}").hostname if host is not None else "localhost"
-    if not is_loopback(name or ""):
+    if name != "localhost" and not _is_address(name or ""):
         raise WireError(
             f"this host runs without authentication: use it as 127.0.0.1, not {(host or '')[:80]}", "forbidden"
         )
@@ -80,6 +84,13 @@ def header(headers: Mapping[str, str], name: str) -> str | None:
         return headers.get(name)
     except LookupError:  # websockets' headers refuse to choose
         raise WireError(f"{name} is there more than once", "bad_message") from None
+
+
+def _is_address(name: str) -> bool:
+    try:
+        return not ip_address(name).is_unspecified  # 0.0.0.0 leads browsers to this machine, whoever's page asks
+    except ValueError:
+        return False
 
 
 def _cookie_name(headers: Mapping[str, str]) -> str:

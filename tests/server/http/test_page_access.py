@@ -4,12 +4,15 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 import pytest_asyncio
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
 
 import posewire
 from posewire.config import ConfigError
@@ -220,8 +223,21 @@ async def test_origins_of_other_servers_can_be_allowed() -> None:
         read_auth({"allowed_origins": ["a.example/x"]})
 
 
+def under(host: Host, name: str, **options: Any) -> connect:
+    """A WebSocket to the host that says another name of it."""
+    return connect(f"ws://{name}/posewire/v1/", host="127.0.0.1", port=urlsplit(host.url).port, **options)
+
+
 async def test_a_websocket_under_another_name_is_refused(host: Host) -> None:
-    for name in ("example.org", "example.org:80", "192.0.2.1"):
+    for name in ("example.org", "example.org:80", "0.0.0.0:8000", "192.0.2.1.example.org"):
         with pytest.raises(InvalidStatus) as refused:
-            await connect(host.url, additional_headers={"Host": name})
-        assert refused.value.response.status_code in (400, 403)
+            await under(host, name)
+        assert refused.value.response.status_code == 403
+
+
+async def test_a_board_reaches_the_host_through_a_tunnel_or_a_forwarded_port(host: Host) -> None:
+    for address in ("192.0.2.1:8000", "[2001:db8::1]:8000"):
+        async with under(host, address) as board:
+            await board.ping()
+        with pytest.raises(InvalidStatus):
+            await under(host, address, origin=Origin("http://evil.example"))
