@@ -143,12 +143,12 @@ def test_protocol_2_carries_no_pose(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_no_host_is_a_clear_failure(capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--url", "ws://127.0.0.1:9/", "--chip", ROOMY_CHIP, "--for", "1.5", "--json"]
+    options = ["--url", "ws://127.0.0.1:9/", "--chip", ROOMY_CHIP, "--for", "5", "--json"]
     status = cli.main(["sim", "device", *options])
     captured = capsys.readouterr()
     assert status == 1
     assert json.loads(captured.out)["connected"] is False
-    assert "no connection to ws://127.0.0.1:9/ within 1.5 s; the board says: connection:" in captured.err
+    assert "no connection to ws://127.0.0.1:9/ within 5 s; the board says: connection:" in captured.err
 
 
 def test_files_are_looked_at_first(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
