@@ -123,6 +123,11 @@ async def test_what_waits_is_bounded_and_expires(voiced: Host, devices: Peers) -
     hasty = Announcement("Too late.", keep=0)
     announcer.announce(OTHER, hasty)
     assert await hasty.outcome == "expired"
+    patient, behind = Announcement("Still there?", keep=30), Announcement("Too late, too.", keep=0.05)
+    announcer.announce(OTHER, patient)
+    announcer.announce(OTHER, behind)
+    assert await behind.outcome == "expired"
+    assert not patient.outcome.done()
     peer = await devices.connect(DEVICE)
     await peer.hello()
     assert [await says(peer) for _ in range(3)] == ["Fire!", "Number 2.", "Number 3."]

@@ -177,6 +177,9 @@ class Announcer:
             if left <= 0:
                 waiting.close()
                 return "expired"
+            for behind in [other for other in queue.items if other.deadline <= loop.time()]:
+                self._end(device_id, queue, behind, "expired")
+            left = min(other.deadline for other in queue.items) - loop.time()
             await _first(min(left, patience), waiting, queue.changed.wait())
         return None
 
