@@ -1,16 +1,14 @@
 """Being in a room for months: a program that joins again when the host has closed the room."""
 
 import asyncio
-import random
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from posewire.client.connection import HostConnection
+from posewire.client.rejoin import join_again
 from posewire.client.room import Room
-from posewire.errors import HostUnreachableError, NotConnectedError, WireError
+from posewire.errors import WireError
 from posewire.terminal import warn
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
 
 
 async def stay_in_room(
@@ -37,7 +35,7 @@ async def stay_in_room(
         if reason.startswith("kicked"):
             raise WireError(f'this program was removed from the room "{name}" ({reason})', "room_denied")
         warn(f'no longer in the room "{name}" ({reason}): joining again')
-        room = await _join_again(host, name, publish, subscribe)
+        room = await join_again(lambda: host.join(name, publish=publish, subscribe=subscribe))
         warn(f'in the room "{name}" again')
 
 
@@ -57,20 +55,3 @@ async def _until_over(room: Room, work: Callable[[Room], Coroutine[Any, Any, Non
         remove()
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
-
-
-async def _join_again(host: HostConnection, name: str, publish: Sequence[str], subscribe: Sequence[str]) -> Room:
-    pause, said = _FIRST_PAUSE, ""
-    while True:
-        await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-        pause = min(2 * pause, _LONGEST_PAUSE)
-        try:
-            return await host.join(name, publish=publish, subscribe=subscribe)
-        except NotConnectedError:
-            raise
-        except (HostUnreachableError, WireError) as error:
-            if error.code == "room_denied":
-                raise
-            if str(error) != said:
-                said = str(error)
-                warn(said)

@@ -1,11 +1,8 @@
 """The Opus encoder by itself: installed with mip as another project does, then recording into a file for players."""
 
-import functools
-import http.server
 import json
 import os
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,33 +13,13 @@ from numpy.typing import NDArray
 
 from posewire.sim.interpreter import find_micropython
 from posewire.wire.opus import OpusDecoder
+from support.package_server import FIRMWARE, package_server
 from support.recordings import recording
 
 ROOT = Path(__file__).parents[2]
-FIRMWARE = ROOT / "firmware"
 PROGRAM = Path(__file__).with_name("mip_recorder.py")
 PACKAGE = "opus-package.json"
 SECONDS = 3
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves the package with whole URLs: relative ones are for mip 0.4 (MicroPython 1.26) and newer."""
-
-    def do_GET(self) -> None:
-        if self.path != f"/{PACKAGE}":
-            return super().do_GET()
-        package = json.loads((FIRMWARE / PACKAGE).read_text())
-        host, port = self.connection.getsockname()[:2]
-        package["urls"] = [[target, f"http://{host}:{port}/{source}"] for target, source in package["urls"]]
-        body = json.dumps(package).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        return None
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +28,11 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("recorder")
     said = np.resize(recording("numbers"), 16000 * SECONDS).astype("<i4") << 16
     (folder / "samples").write_bytes(said.tobytes())
-    with http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Handler, directory=str(FIRMWARE))
-    ) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with package_server() as web:
         environment = {
             **os.environ,
             "MICROPYPATH": ".frozen",
-            "POSEWIRE_TEST_PACKAGE": f"http://127.0.0.1:{server.server_port}/{PACKAGE}",
+            "POSEWIRE_TEST_PACKAGE": f"{web}/{PACKAGE}",
             "POSEWIRE_TEST_TARGET": str(folder / "lib"),
             "POSEWIRE_TEST_EXAMPLE": str(ROOT / "examples/opus_recorder"),
             "POSEWIRE_TEST_SAMPLES": str(folder / "samples"),
@@ -68,8 +41,6 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         }
         command = [*find_micropython(), str(PROGRAM)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=100, env=environment, check=False)
-        server.shutdown()
-        thread.join()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "recorded" in done.stdout
     installed = {path.name for path in (folder / "lib/posewire_fw").iterdir()}

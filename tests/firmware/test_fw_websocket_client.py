@@ -2,12 +2,9 @@
 
 import asyncio
 import contextlib
-import functools
-import http.server
 import json
 import os
 import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,43 +13,17 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from posewire.sim.interpreter import find_micropython
+from support.package_server import FIRMWARE, package_server
 
-FIRMWARE = Path(__file__).parents[2] / "firmware"
 STRANGER = Path(__file__).with_name("mip_stranger.py")
 PACKAGE = "websocket-package.json"
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves the package with whole URLs: relative ones are for mip 0.4 (MicroPython 1.26) and newer."""
-
-    def do_GET(self) -> None:
-        if self.path != f"/{PACKAGE}":
-            return super().do_GET()
-        package = json.loads((FIRMWARE / PACKAGE).read_text())
-        host, port = self.connection.getsockname()[:2]
-        base = f"http://{host}:{port}/"
-        package["urls"] = [[target, base + source] for target, source in package["urls"]]
-        body = json.dumps(package).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        return None
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
 
 @pytest.fixture
 def web() -> Iterator[str]:
     """The firmware folder on a web server."""
-    handler = functools.partial(Handler, directory=str(FIRMWARE))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with package_server() as address:
+        yield address
 
 
 async def echo(connection: ServerConnection) -> None:

@@ -13,7 +13,6 @@ import argparse
 import asyncio
 import contextlib
 import json
-import random
 import sqlite3
 import sys
 import time
@@ -22,7 +21,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from posewire.client.room_client import HostUnreachableError, ReceivedFrame, RoomClient, unique_name
+from posewire.client.rejoin import join_again
+from posewire.client.room_client import ReceivedFrame, RoomClient, unique_name
 from posewire.errors import PosewireError, StoreError, WireError
 from posewire.host_address import add_host_arguments, websocket_url
 from posewire.rooms.recording import AUDIO, EVENT, POSE, Record, RecordingWriter
@@ -32,9 +32,6 @@ from posewire.store.command_line import add_store_arguments, opened_store
 from posewire.terminal import LiveLine, is_live, show, show_json, warn
 
 _TYPES = {"audio": AUDIO, "pose": POSE}
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
-"""Seconds between attempts to find a host that went away."""
-
 _SHOWN_EVERY = 0.5
 
 
@@ -144,7 +141,7 @@ async def record(
                         recorded.losses += 1
                         await joined.aclose()
                         warn("the host is away or has closed the room: waiting for it, until Ctrl-C")
-                        client = await _join_again(joined, newcomer)
+                        client = await join_again(lambda: joined.enter_async_context(newcomer()))
                         warn("recording again")
 
 
@@ -165,22 +162,6 @@ async def _record_connection(client: RoomClient, write: Callable[[int, int, byte
             raise WireError(f"the room's host has removed the recorder{f': {reason}' if reason else ''}", "room_denied")
         if arrival.get("event") == "closed":
             return
-
-
-async def _join_again(joined: contextlib.AsyncExitStack, newcomer: Callable[[], RoomClient]) -> RoomClient:
-    """Try until the host takes this program again; what keeps it from that is said once."""
-    pause, said = _FIRST_PAUSE, ""
-    while True:
-        await asyncio.sleep(pause * random.uniform(0.5, 1.0))
-        pause = min(2 * pause, _LONGEST_PAUSE)
-        try:
-            return await joined.enter_async_context(newcomer())
-        except (HostUnreachableError, WireError) as error:
-            if error.code == "room_denied":
-                raise
-            if str(error) != said:
-                said = str(error)
-                warn(said)
 
 
 @contextlib.contextmanager

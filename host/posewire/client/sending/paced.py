@@ -1,6 +1,7 @@
 """The common part of all senders: a bounded queue, a task that lets it out, and counts."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable
 from time import monotonic
@@ -16,7 +17,7 @@ _WINDOW = 2.0
 _LATENCIES = 512
 
 
-class PacedSender:
+class PacedSender(ABC):
     """The common part of all senders: a bounded queue, a task that lets it out, and counts."""
 
     def __init__(self, host: HostLink, capacity: int) -> None:
@@ -148,5 +149,6 @@ class PacedSender:
         self._latencies.append(1000 * (now - at))
         return size
 
+    @abstractmethod
     async def _run(self) -> None:
-        raise NotImplementedError
+        """Let out what waits, at its pace, until cancelled."""
