@@ -9,7 +9,7 @@ demo:
 	@.venv/bin/posewire demo
 
 test: lint rv32 browser
-	.venv/bin/pytest -n 3 --dist loadfile
+	tools/run_tests.sh
 
 lint: typings
 	.venv/bin/ruff check .

@@ -128,6 +128,8 @@ class Bus:
             while len(header := stream.read(_HEADER.size)) == _HEADER.size:
                 kind, port, length, a, b, c = _HEADER.unpack(header)
                 payload = stream.read(length) if length else b""
+                if len(payload) != length:
+                    break  # the board ended in the middle of a record
                 if kind == Kind.READY:
                     self._period = c
                     self._epoch = _epoch(_signed(round(time.monotonic() * 1e6) - b, c) / 1e6)
