@@ -745,7 +745,7 @@ def logarithm(v):
 
 
 def theta_delta(theta, n):
-    """What the two halves of a band of 2 n bins differ by, in 1/8 bits, at an angle."""
+    """The difference between the halves of a band of 2 n bins, in 1/8 bits, at an angle."""
     if theta == 0 or theta == 16384:
         return 2 * theta - 16384
     theta = logarithm(cosine(16384 - theta)) - logarithm(cosine(theta))

@@ -286,7 +286,7 @@ class Session:
         self._room("join")
 
     def _room(self, name, *args):
-        """What has to do with the room is loaded for it: it seldom happens."""
+        """Load what has to do with the room: it seldom happens."""
         from posewire_fw import room
 
         try:

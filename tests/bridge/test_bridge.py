@@ -68,7 +68,7 @@ async def say(peer: Peer, params: AudioParams, pcm: NDArray[np.int16], protocol:
 
 
 async def hear(peer: Peer, params: AudioParams, protocol: int = 3) -> tuple[NDArray[np.int16], list[dict[str, Any]]]:
-    """What comes until the reply is over: the sound, and the texts in order."""
+    """The sound and the texts in order, until the reply is over."""
     decoder, sound, texts = frame_decoder(params), [], []
     while True:
         message = await asyncio.wait_for(peer.socket.recv(), 10)
@@ -525,7 +525,7 @@ async def test_the_connection_upstream_ends_with_the_board(peers: Peers, upstrea
 
 
 def test_the_decoder_needs_no_word_on_the_rate() -> None:
-    """What the bridge relies on: a packet made at 24 kHz decodes at 16 kHz, to the same length of time."""
+    """The bridge relies on this: a packet made at 24 kHz decodes at 16 kHz, to the same length of time."""
     tone = (9000 * np.sin(2 * np.pi * 440 / 24000 * np.arange(1440))).astype(np.int16)
     assert len(OpusDecoder(16000).decode(OpusEncoder(24000).encode(tone))) == 960
 

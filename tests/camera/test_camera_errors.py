@@ -1,4 +1,4 @@
-"""What the camera command says where something is missing; it needs neither OpenCV nor MediaPipe."""
+"""The camera command's words where something is missing; they need neither OpenCV nor MediaPipe."""
 
 import importlib.util
 import json

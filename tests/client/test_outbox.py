@@ -1,4 +1,4 @@
-"""What waits for the host is bounded, in order, and resent once."""
+"""Messages that wait for the host are bounded, in order, and resent once."""
 
 from __future__ import annotations
 

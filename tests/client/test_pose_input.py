@@ -1,4 +1,4 @@
-"""What a program has of a pose becomes landmark sets, or one precise error."""
+"""A program's pose becomes landmark sets, or one precise error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a receiver makes of packets: a gap, never a wrong pose, and a key asked for until it comes."""
+"""A receiver makes of packets a pose or a gap, never a wrong pose, and asks for a key until it comes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done about errors, and the record of it."""
+"""The recovery from errors, and the record of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands print, word for word: the files in ``golden/`` are their output.
+"""The output of commands, word for word: the files in ``golden/`` are their output.
 
 ``POSEWIRE_GOLDEN=write pytest tests/console/test_golden.py`` writes them anew; look at the difference then.
 """

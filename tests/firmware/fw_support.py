@@ -1,4 +1,4 @@
-"""What the firmware's tests need on both interpreters: vectors, random numbers, an assertion about exceptions."""
+"""Helpers of the firmware's tests on both interpreters: vectors, random numbers, an assertion about exceptions."""
 
 import json
 

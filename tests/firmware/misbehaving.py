@@ -113,7 +113,7 @@ Play = Callable[[Peer], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Scenario:
-    """What the server does, what the client does, and what both must have seen in the end."""
+    """The server's steps, the client's steps, and what both must have seen in the end."""
 
     name: str
     play: Play

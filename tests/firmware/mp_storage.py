@@ -224,7 +224,7 @@ class Hours:
 
 
 def after(milliseconds, without_motion=None, greeted=False):
-    """What updates.py does in that time after a start: how often it restarts the board."""
+    """The number of restarts by updates.py in that time after a start."""
     restarts = []
     with Hours(updates) as hours:
         work = updates.Updates(None, lambda: restarts.append(hours.now), None, "full", without_motion)

@@ -98,7 +98,7 @@ def test_a_worker_that_hangs_is_started_again_and_the_dog_is_not_fed_meanwhile()
 
 
 def troubles_of(vital):
-    """What is said of a worker that fails whenever it is started; its pauses pass in no time."""
+    """The log of a worker that fails whenever it is started; its pauses pass in no time."""
     log.set_level(log.ERROR + 1)
     said = []
     pauses = []

@@ -134,7 +134,7 @@ def update(host):
 
 
 def boot():
-    """What boot.py would choose; returns the slot."""
+    """Return the slot that boot.py would choose."""
     path = list(sys.path)
     slots.choose()
     sys.path[:] = path

@@ -73,7 +73,7 @@ def pseudo_pulses(q):
 
 
 def _costs(n):
-    """What q = 0, 1, ... cost in 1/8 bits, rounded up, as long as the count of words fits 32 bits."""
+    """The costs of q = 0, 1, ... in 1/8 bits, rounded up, as long as the count of words fits 32 bits."""
     costs = [0]
     for k in range(1, 1 + pseudo_pulses(40)):
         pvq_u(n, k)  # bottom up: no deep recursion

@@ -1,4 +1,4 @@
-"""What the compiler makes of the firmware: it builds for every chip, and hot functions stay off the heap."""
+"""The compiled firmware: it builds for every chip, and hot functions stay off the heap."""
 
 import subprocess
 from pathlib import Path

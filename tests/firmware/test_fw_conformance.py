@@ -457,7 +457,7 @@ SCENARIOS = [*OPENINGS, *MESSAGES, *CONTROL, *BROKEN, *CLOSING, *NETWORK, *URLS,
 
 
 class Outcome:
-    """What all scenarios led to, on both sides."""
+    """The outcomes of all scenarios, on both sides."""
 
     def __init__(self, server: Server, output: str) -> None:
         self.peers = server.peers

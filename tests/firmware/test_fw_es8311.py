@@ -26,7 +26,7 @@ def codec(setup=()):
 
 
 def inner_clock(bus, rate, bits):
-    """What the converters run at, from the bit clock, as the registers have it."""
+    """The converters' rate, from the bit clock, as the registers have it."""
     assert bus.registers[0x01] & 0x80, "the clock is not made from the bit clock"
     divider = (bus.registers[0x02] >> 5) + 1
     multiplier = 1 << (bus.registers[0x02] >> 3 & 3)

@@ -1,4 +1,4 @@
-"""What keeps a board alive for months, on MicroPython: updates on a real littlefs, storage, provisioning."""
+"""The long life of a board, on MicroPython: updates on a real littlefs, storage, provisioning."""
 
 import subprocess
 from pathlib import Path

@@ -43,7 +43,7 @@ HAVE_VIPER = [source for source in SOURCES if "@micropython.viper" in source.rea
 
 
 def module_constants(tree: ast.Module) -> dict[str, int]:
-    """What a module makes with const()."""
+    """The numbers that a module makes with const()."""
     found: dict[str, int] = {}
     for node in tree.body:
         match node:
@@ -55,7 +55,7 @@ def module_constants(tree: ast.Module) -> dict[str, int]:
 
 
 def far_indexes(tree: ast.Module) -> list[str]:
-    """What a viper function indexes by a constant that is too large."""
+    """The places where a viper function indexes by a constant that is too large."""
     known = module_constants(tree)
     found = []
     for function in ast.walk(tree):

@@ -227,7 +227,7 @@ class Scene:
         self.session.release()
 
     def said(self):
-        """What was said since the last time, without ids: [type, the rest …]."""
+        """The messages since the last call, without ids: [type, the rest …]."""
         out = []
         for message in self.wire.said:
             message.pop("session_id", None)
@@ -935,7 +935,7 @@ JOIN = ["room", "join", ["pose"], "studio", []]
 
 
 def asked(scene):
-    """What was asked of the host about rooms since the last time."""
+    """The requests about rooms since the last call."""
     return [message for message in scene.said() if message[0] == "room"]
 
 

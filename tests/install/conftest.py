@@ -1,4 +1,4 @@
-"""What the tests of the installer share."""
+"""Fixtures of the installer's tests."""
 
 import sys
 from collections.abc import Iterator

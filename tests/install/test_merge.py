@@ -1,4 +1,4 @@
-"""What is deployed on a small board does what its source does: merged, with other names, compiled, run."""
+"""Code that is deployed on a small board does what its source does: merged, with other names, compiled, run."""
 
 import ast
 import subprocess

@@ -1,4 +1,4 @@
-"""What a chip has no memory for is left out by name: the board is there all the same, and the host shows it."""
+"""A part that a chip has no memory for is left out by name: the board is there all the same, and the host shows it."""
 
 import json
 from urllib.request import urlopen
@@ -15,7 +15,7 @@ SEND_AND_FOLLOW = {"pose": {"room": "studio", "imu": True, "imu_hz": 100, "recei
 
 
 def report_of(host: HostProcess, board: SimBoard) -> dict[str, object]:
-    """What the host tells of a board's own report; empty until there is one."""
+    """The board's own report as the host tells it; empty until there is one."""
     address = host.url.replace("ws://", "http://").partition("/posewire")[0]
     with urlopen(f"{address}/api/devices") as answer:
         devices = {device["device"]: device["report"] for device in json.load(answer)["devices"]}

@@ -1,4 +1,4 @@
-"""What a publisher and a subscriber rely on: exact bounds, small packets, and never a wrong pose."""
+"""The promises to publishers and subscribers: exact bounds, small packets, and never a wrong pose."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def test_the_browser_smooths_as_the_host_does(tmp_path: Path) -> None:
 
 
 def smooth_on_unix(source: bytes, folder: Path) -> bytes:
-    """What the firmware makes of the frames in MicroPython's unix port."""
+    """The frames as the firmware filters them in MicroPython's unix port."""
     frames, smoothed = folder / "frames", folder / "smoothed"
     frames.write_bytes(source)
     done = subprocess.run(

@@ -111,7 +111,7 @@ def test_ctrl_c_outside_of_a_packet_ends_the_application(sim_board: MakeBoard) -
 
 
 def ask_name(board: SimBoard, name: str, kind: int = 1) -> bytes:
-    """What the board's name service answers."""
+    """The answer of the board's name service."""
     labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
     query = struct.pack(">HHHHHH", 77, 0x0100, 1, 0, 0, 0) + labels + struct.pack(">BHH", 0, kind, 1)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:

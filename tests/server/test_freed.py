@@ -39,7 +39,7 @@ def alive() -> Counter[str]:
 
 
 async def freed(host: Host) -> Counter[str]:
-    """What is left of all connections once the host knows that they are gone."""
+    """The objects that are left of all connections once the host knows that they are gone."""
     await host.services.registry.drained()
     for _ in range(5):  # the callbacks of tasks and of the transport that were cancelled or closed
         await asyncio.sleep(0)

@@ -219,7 +219,7 @@ async def introduce(machine: Machine) -> tuple[Peer, str]:
 
 
 def said_to(model: HttpStandIn) -> list[dict[str, Any]]:
-    """What the model was asked last, without the prompt."""
+    """The model's last question, without the prompt."""
     return [message for message in model.requests[-1].json()["messages"] if message["role"] != "system"]
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the simulator share: boards, programs for them, a small host."""
+"""Fixtures of the simulator's tests: boards, programs for them, a small host."""
 
 import textwrap
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What programs on the simulated board have shown."""
+"""The output of programs on the simulated board."""
 
 import json
 from typing import Any

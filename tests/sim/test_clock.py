@@ -22,7 +22,7 @@ Answer = Callable[[bytes], bytes | None]
 
 
 def rfc5905(moment: float, query: bytes) -> bytes:
-    """What a server of stratum 2 answers at a moment (seconds since 1970); sections 7.3 and 9.2."""
+    """The answer of a server of stratum 2 at a moment (seconds since 1970); sections 7.3 and 9.2."""
     seconds, fraction = divmod(moment + _TO_1900, 1)
     now = struct.pack("!II", int(seconds) & 0xFFFFFFFF, int(fraction * 2**32))
     mode = (query[0] & 0x38) | 4

@@ -10,7 +10,7 @@ _RECORD = bytes.fromhex("510014000000000000000000000000000000000000000000")  # M
 
 
 def _records_of(sent: bytes) -> list[Record]:
-    """What the host takes from a board that sends these bytes and ends."""
+    """The records that the host takes from a board that sends these bytes and ends."""
     records: list[Record] = []
     ended = threading.Event()
     bus = Bus(records.append, ended.set)

@@ -1,4 +1,4 @@
-"""What goes wrong around a board, and that it streams again without help. Hosts that are killed: tests/integration."""
+"""Failures around a board: it streams again without help. Hosts that are killed: tests/integration."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What happens to a board in months: networks go, files break, it crashes, it hangs. It is back without help."""
+"""The accidents of months: networks go, files break, a board crashes or hangs. It is back without help."""
 
 import json
 import shutil

@@ -48,7 +48,7 @@ def spectrum(pcm: NDArray[np.int16]) -> NDArray[np.float64]:
 
 
 async def words(pcm: Pcm) -> str:
-    """What the grammar recogniser hears."""
+    """The words that the grammar recogniser hears."""
     settings, sentences = VoiceSettings(asr_decoders=2), load_sentences()
     recognizer = load_provider("asr", "pocketsphinx", settings, sentences)
     try:

@@ -28,7 +28,7 @@ def with_text_input(board: SimBoard) -> None:
 
 
 def results(server: BackgroundStockServer) -> list[dict[str, Any]]:
-    """What calls of tools have given."""
+    """The results of tool calls."""
     answers = [message["payload"].get("result", {}) for message in server.texts("mcp")]
     return [result for result in answers if "content" in result]
 

@@ -1,4 +1,4 @@
-"""What is on the UART is said in config.json; the senders to copy speak the simulator's line."""
+"""config.json names what is on the UART; the senders to copy speak the simulator's line."""
 
 import importlib.util
 import struct

@@ -17,7 +17,7 @@ UP: Vector = (0.0, 0.0, 1.0)
 
 
 def counts_of(before: Rotation, now: Rotation, step: float, bias: Vector) -> list[list[int]]:
-    """What accelerometer and gyroscope show, rounded to counts, between two orientations of a sensor at rest."""
+    """The counts of accelerometer and gyroscope between two orientations of a sensor at rest."""
     w, x, y, z = multiply(inverse(before), now)
     half = math.acos(min(1.0, abs(w)))
     factor = math.copysign(2 * half / math.sin(half) if half > 1e-9 else 2.0, w) / step

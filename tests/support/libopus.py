@@ -1,4 +1,4 @@
-"""What the tests want of libopus besides what the host uses."""
+"""Functions of libopus that only the tests use."""
 
 import ctypes
 

@@ -46,7 +46,7 @@ class Sensor:
 
 @dataclass
 class Tracker:
-    """What the server knows of a tracker."""
+    """A tracker as the server knows it."""
 
     address: Address
     mac: str
@@ -85,7 +85,7 @@ class SlimeServer(asyncio.DatagramProtocol):
         self._by_address.clear()
 
     def keep_up(self) -> None:
-        """What the server says twice a second: a heartbeat and a ping."""
+        """Send a heartbeat and a ping, as the server does twice a second."""
         for tracker in self._by_address.values():
             tracker.ping = random.getrandbits(31)
             self._send(struct.pack(">IQ", 1, 0), tracker.address)

@@ -54,7 +54,7 @@ class StockServer:
         """Its hello names PCM as what it sends, and so it is; a device's voice is Opus all the same."""
 
         self.text_reply: tuple[str, str] | None = None
-        """What is shown as heard, and the reply, where a text is to be answered with a whole turn."""
+        """The text that is shown as heard, and the reply, where a text is to be answered with a whole turn."""
 
         self.answers_aborts = False
         self.aborted = 0

@@ -151,7 +151,7 @@ async def measure_sound(codecs: Mapping[str, Codec], args: argparse.Namespace) -
 
 
 async def _spoken(engines: tuple[str, ...], texts: tuple[str, ...]) -> list[Spoken]:
-    """What the synthesizers say that are installed."""
+    """Speech from the synthesizers that are installed."""
     found: list[Spoken] = []
     for engine in engines:
         try:

@@ -22,7 +22,7 @@ _PARTS = {
 
 @dataclass(frozen=True)
 class Part:
-    """What a part takes, in bytes: of MicroPython's heap, and of the chip's own memory.
+    """The bytes that a part takes: of MicroPython's heap, and of the chip's own memory.
 
     ``later``: heap that parts take which are opened after it.
     """

@@ -40,7 +40,7 @@ class ChipMemory:
 
     @property
     def wifi(self) -> int:
-        """What a joined network takes of the IDF: driver, lwIP, one connection to an access point."""
+        """The bytes that a joined network takes of the IDF: driver, lwIP, one connection to an access point."""
         return sum(self.costs[name] for name in ("network", "station", "active", "connect"))
 
     @property

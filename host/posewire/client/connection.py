@@ -90,7 +90,7 @@ class HostConnection:
         """The room that this connection is in: one at a time."""
 
         self.recoveries = RecoveryLog()
-        """What went wrong so far, what was done about it, and how that ended."""
+        """The errors so far, what was done about each, and how it ended."""
 
         self.outbox = Outbox()
         self.queue = SendQueue()

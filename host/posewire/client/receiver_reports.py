@@ -1,4 +1,4 @@
-"""What this program, as a receiver, reports to the host about the pose streams that it gets."""
+"""Reports to the host about the pose streams that this program receives."""
 
 import asyncio
 from collections.abc import Callable, Mapping

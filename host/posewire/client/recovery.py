@@ -1,4 +1,4 @@
-"""What is done about which error, and a record of how it ended."""
+"""The recovery from each kind of error, and a record of how it ended."""
 
 import time
 from collections import Counter, deque

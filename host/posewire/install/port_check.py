@@ -108,7 +108,7 @@ def _check_repl(repl: BoardRepl, note: Callable[[str, bool, str], None]) -> None
 
 
 def _last_of(crash: str, profile: str) -> str:
-    """What a board died of, and where."""
+    """The error that stopped a board, and its place."""
     lines = crash.splitlines()
     cause = next((number for number, line in enumerate(lines) if number and _ERROR.match(line)), len(lines) - 1)
     where = lines[cause - 1].strip() if cause and "File " in lines[cause - 1] else ""

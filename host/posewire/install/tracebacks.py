@@ -46,6 +46,6 @@ def _names(profile: str) -> dict[tuple[str, str], str]:
 
 
 def _without_module(into: str, name: str) -> str:
-    """What merging has made of a name, as people know it: link__Link is link.Link."""
+    """Give the source's name for a merged one: link__Link is link.Link."""
     module, found, rest = name.lstrip("_").partition("__")
     return f"{module}.{rest}" if found and module in MERGED.get(into, ()) else name

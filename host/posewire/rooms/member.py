@@ -74,7 +74,7 @@ class Member:
     """When it last reported, on the monotonic clock."""
 
     troubles: dict[tuple[int, int], ReceiverReport] = field(default_factory=dict)
-    """What it reported: the streams that are in trouble, by publisher and stream number."""
+    """The streams that it reported to be in trouble, by publisher and stream number."""
 
     streams: dict[int, PoseStream] = field(default_factory=dict)
     last_frames: deque[tuple[float, RoomKind, bytes]] = field(default_factory=lambda: deque(maxlen=MAX_REPLAY))

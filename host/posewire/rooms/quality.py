@@ -30,7 +30,7 @@ LEVELS = (
 
 @dataclass(frozen=True)
 class ReceiverReport:
-    """What a receiver says of a stream: the share of packets that did not come, the age of what came, in ms, and how
+    """A receiver's report of a stream: the share of packets that did not come, the age of what came, in ms, and how
     many poses wait there for the program.
     """
 
@@ -40,7 +40,7 @@ class ReceiverReport:
 
     @property
     def trouble(self) -> str:
-        """What is bad enough for a lower quality: ``loss``, ``age``, ``buffer``, or nothing."""
+        """The measure that asks for a lower quality: ``loss``, ``age``, ``buffer``, or nothing."""
         return _first_over(self, 0.05, 150.0, 8)
 
     @property
@@ -98,7 +98,7 @@ class QualityController:
     def __init__(self) -> None:
         self.level = 0
         self.cause = ""
-        """What made the level lower: ``loss``, ``age`` or ``buffer``; empty at the full quality."""
+        """The cause of a lower level: ``loss``, ``age`` or ``buffer``; empty at the full quality."""
 
         self._mistakes = [0] * len(LEVELS)
         self._changed = float("-inf")

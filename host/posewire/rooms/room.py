@@ -50,7 +50,7 @@ class Room:
         """The way of the members' frames."""
 
         self.reports = Reports(self.members, name)
-        """What receivers say of the streams that they get."""
+        """The receivers' reports of the streams that they get."""
 
         self.log = MessageLog()
         """The members' messages."""

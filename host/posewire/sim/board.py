@@ -180,7 +180,7 @@ class SimBoard:
         if profile is not None:
             definition = definition.with_profile(profile)
         self.profile = definition.board.profile
-        """What its firmware is for, and so which files it has."""
+        """The profile of its firmware, which decides what files it has."""
 
         pins = definition.pins
         self._led_pin = pins.get("led")

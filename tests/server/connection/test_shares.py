@@ -1,4 +1,4 @@
-"""What one peer, or one address, can use up: never all there is."""
+"""The share that one peer, or one address, can use up: never all there is."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the page asks the host for: rooms, turns, the last hour, the log, simulated boards."""
+"""The page's requests to the host: rooms, turns, the last hour, the log, simulated boards."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace

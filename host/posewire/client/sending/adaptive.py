@@ -41,7 +41,7 @@ class Quality:
 
     @property
     def advice(self) -> str:
-        """What a person may do about it; empty at the full quality."""
+        """Advice to a person; empty at the full quality."""
         return _ADVICE[self.cause]
 
     def as_dict(self) -> dict[str, Any]:
@@ -71,7 +71,7 @@ class Adaptation:
 
     @property
     def level(self) -> Level:
-        """What the quality means."""
+        """Describe the quality in words."""
         return LEVELS[self.quality.level]
 
     @property

@@ -1,4 +1,4 @@
-"""What each device heard, did and said last, for the page: kept in memory, and gone with the process."""
+"""The last turns of each device, for the page: heard, done and said. Kept in memory, and gone with the process."""
 
 import time
 from collections import OrderedDict, deque

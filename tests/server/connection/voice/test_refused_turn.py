@@ -15,7 +15,7 @@ def short_rest(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def until_stop(wire: Wire) -> list[dict[str, str]]:
-    """What comes until the device is told that the reply is over."""
+    """The messages until the device is told that the reply is over."""
     found: list[dict[str, str]] = []
 
     def over() -> bool:
