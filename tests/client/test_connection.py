@@ -96,7 +96,7 @@ async def test_a_host_that_has_forgotten_the_session_is_joined_anew(link: Link, 
         room = await connection.join("studio", publish=["pose"], subscribe=["pose", "audio"])
         await link.cut()
         await lost(connection)
-        connection.session_id = "another host's"
+        connection.forget_session()
         await link.mend()
         await connection.wait_connected(5)
         assert room.closed is None
@@ -318,7 +318,7 @@ async def test_a_hello_of_ones_own_that_comes_late_is_no_other_program(host: Hos
     async with posewire.connect(link.url, device="seen", reconnect=QUICK) as connection:
         room = await connection.join("studio")
         late = HostConnection(host.url, device="seen", reconnect=NO_RECONNECT)
-        late._client_id = connection._client_id
+        late._dialer.client_id = connection._dialer.client_id
         await late.open()
         await lost(connection)
         await connection.wait_connected(5)

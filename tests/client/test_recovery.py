@@ -49,7 +49,8 @@ async def test_a_locked_room_is_waited_for_as_long_as_was_said(host: Host, link:
         other = await hasty.join("studio")
         sender = guest.sender()
         await link.cut()
-        visiting.session_id = hasty.session_id = ""  # as if the host had forgotten them
+        visiting.forget_session()
+        hasty.forget_session()
         await eventually(lambda: not visiting.connected and not hasty.connected)
         there = host.services.rooms.rooms["studio"]
         for member in list(there.members.values()):

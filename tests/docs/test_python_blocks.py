@@ -296,7 +296,11 @@ async def test_a_board_follows(tmp_path: Path) -> None:
 # --- nothing is left out
 
 
-ELSEWHERE = {"docs/plugins.md": "tests/server/test_plugins.py", "docs/client.md": "tests/docs/test_client_page.py"}
+ELSEWHERE = {
+    "docs/plugins.md": "tests/server/test_plugins.py",
+    "docs/client.md": "tests/docs/test_client_page.py",
+    "docs/transports.md": "tests/docs/test_transports_page.py",
+}
 
 
 def test_every_block_has_a_test() -> None:

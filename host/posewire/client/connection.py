@@ -1,12 +1,11 @@
 """A connection to a host that comes back by itself, and the room that it is in."""
 
 import asyncio
-import json
 import logging
 import secrets
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from time import monotonic
 from types import TracebackType
 from typing import Any
@@ -14,37 +13,32 @@ from typing import Any
 from posewire.client.endpoints import Endpoint, read_endpoints
 from posewire.client.link.clock_offset import now_ms
 from posewire.client.link.connection_state import ConnectionState, StateMachine
-from posewire.client.link.credentials import RENEW_BEFORE, Credentials, TokenSource
+from posewire.client.link.credentials import Credentials, TokenSource
+from posewire.client.link.dialer import PROTOCOL, Dialer
+from posewire.client.link.greeting import Agreement, hello, read_answer
 from posewire.client.link.heartbeat import Heartbeat
+from posewire.client.link.incoming import Incoming
+from posewire.client.link.life import Life
 from posewire.client.link.outbox import Outbox
+from posewire.client.link.requests import Requests
 from posewire.client.link.send_queue import Priority, Queued, SendQueue
 from posewire.client.link.session import Session
 from posewire.client.link.statistics import ConnectionStatistics
 from posewire.client.listeners import Handler, Listeners
 from posewire.client.reconnect import ReconnectPolicy
-from posewire.client.recovery import DEFAULT_RECOVERY, GIVE_UP, Outcome, RecoveryLog, Rejoin
+from posewire.client.recovery import DEFAULT_RECOVERY, Outcome, RecoveryLog, Rejoin
 from posewire.client.room import Room, Wanted
+from posewire.client.room_place import RoomPlace
 from posewire.client.sending.adaptive import Quality
 from posewire.client.transports.base import Opener, Transport
 from posewire.client.transports.websocket import open_websocket
 from posewire.errors import HostUnreachableError, NotConnectedError, PosewireError, UnauthorizedError, WireError
 from posewire.task_scope import TaskScope
-from posewire.wire.close_codes import REPLACED
-from posewire.wire.deflated import deflate, inflate
-from posewire.wire.frames import FrameType, build_frame, parse_frame
+from posewire.wire.deflated import deflate
+from posewire.wire.frames import Frame, FrameType, build_frame
 from posewire.wire.messages import AudioParams, Message, dump_text
 
 _log = logging.getLogger(__name__)
-
-_PROTOCOL = 3
-_FIRST_TIMEOUT = 1.5
-"""Seconds for the first attempt after a loss; each further one has twice as long, up to the connection's time-out."""
-
-_LONGEST_TEXT = 1024 * 1024
-"""Bytes that a compressed message of the host may unpack to."""
-
-_OF_FRAMES = frozenset({"bad_pose", "bad_frame"})
-"""Codes of errors that only frames cause: they are no answer to a request."""
 
 
 class HostConnection:
@@ -75,19 +69,8 @@ class HostConnection:
         recovery: Mapping[str, Rejoin] = DEFAULT_RECOVERY,
     ) -> None:
         self.device = device or unique_name("desktop")
-        self.audio = audio or AudioParams()
-        """How audio is encoded in both directions: what this program asked for, and since hello what was agreed on."""
-
-        self.audio_time = False
-        """Whether audio has times in this session: both sides take it so."""
-
-        self._deflate = False
-        self.session_id = ""
-        self.endpoint: Endpoint | None = None
-        """The address of the present connection, or of the last one."""
-
-        self.room: Room | None = None
-        """The room that this connection is in: one at a time."""
+        self.agreed = Agreement(audio=audio or AudioParams())
+        """What both sides take part in: what this program asked for, and since hello what was agreed on."""
 
         self.recoveries = RecoveryLog()
         """The errors so far, what was done about each, and how it ended."""
@@ -95,28 +78,22 @@ class HostConnection:
         self.outbox = Outbox()
         self.queue = SendQueue()
         self.close_reason = ""
-        self._recovery = recovery
-        self._rejoining: asyncio.Task[None] | None = None
         self._asked_audio = audio
-        self._endpoints = read_endpoints(urls)
-        self._credentials = Credentials(token)
-        self._reconnect = reconnect or ReconnectPolicy()
-        self._timeout = timeout_s
-        self._open_transport = open_transport
-        self._client_id = str(uuid.uuid4())
         self._states = StateMachine(self._state_changed)
         self._state_is_new = asyncio.Event()
         self._statistics = ConnectionStatistics()
         self._tasks = TaskScope(lambda error: self._listeners.failed(error, "task"))
         self._listeners = Listeners(self._tasks)
+        self._incoming = Incoming(self._receive_text, self._receive_frame, self._listeners.failed)
         self.heartbeat = Heartbeat(heartbeat_s, silence_s, self._put)
+        self._requests = Requests(self.heartbeat, self._put, self.wait_connected, timeout_s)
+        self._place = RoomPlace(self._requests, self.heartbeat, self._put, self._tasks, self.recoveries, recovery)
+        self._dialer = Dialer(
+            read_endpoints(urls), Credentials(token), self.device, open_transport, self._statistics, self._begin
+        )
+        self._life = Life(self._dialer, reconnect or ReconnectPolicy(), self.recoveries, timeout_s, self._talk, self)
         self._session: Session | None = None
         self._greeted: asyncio.Future[Message] | None = None
-        self._opened: asyncio.Future[None] | None = None
-        self._life: asyncio.Task[None] | None = None
-        self._joining: Room | None = None
-        self._refusals: list[WireError] = []
-        self._one_request = asyncio.Lock()
 
     # --- life
 
@@ -140,6 +117,31 @@ class HostConnection:
         return self._states.state is ConnectionState.CONNECTED
 
     @property
+    def session_id(self) -> str:
+        """The id of the session; empty before the first hello."""
+        return self.agreed.session_id
+
+    @property
+    def audio(self) -> AudioParams:
+        """How audio is encoded in both directions."""
+        return self.agreed.audio
+
+    @property
+    def audio_time(self) -> bool:
+        """Whether audio has times in this session: both sides take it so."""
+        return self.agreed.audio_time
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """The address of the present connection, or of the last one."""
+        return self._dialer.endpoint
+
+    @property
+    def room(self) -> Room | None:
+        """The room that this connection is in: one at a time."""
+        return self._place.room
+
+    @property
     def bytes_s(self) -> float | None:
         """The capacity of a congested way to the host, in bytes a second; None: more than what is sent."""
         return self._session.congestion.bytes_s if self._session is not None else None
@@ -152,12 +154,12 @@ class HostConnection:
     async def open(self) -> None:
         """Connect: every URL is tried once."""
         self._states.change(ConnectionState.CONNECTING)
-        self._opened = asyncio.get_running_loop().create_future()
-        self._life = self._tasks.spawn(self._live(), "connection")
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._tasks.spawn(self._life.run(opened), "connection")
         try:
-            await self._opened
+            await opened
         except BaseException as error:
-            self._end(str(error))
+            self.ended(str(error))
             await self._tasks.close()
             raise
 
@@ -171,7 +173,7 @@ class HostConnection:
                     self._put({"type": "goodbye"})
                     await self.flush()
                     await session.wait_ended()  # the host answers a goodbye by closing
-        self._end("closed by this program")
+        self.ended("closed by this program")
         await self._tasks.close()
 
     async def wait_closed(self) -> str:
@@ -193,6 +195,10 @@ class HostConnection:
                     await self._next_state()
         except TimeoutError:
             raise NotConnectedError(f"the host has been away for {timeout_s:g} s") from None
+
+    def forget_session(self) -> None:
+        """Begin a session anew with the next connection, in place of resuming the present one."""
+        self.agreed = replace(self.agreed, session_id="")
 
     # --- what a program says
 
@@ -230,18 +236,9 @@ class HostConnection:
             "publish": list(publish), "subscribe": list(subscribe), "create": create is not False, "echo": echo,
             "messages": True, "reports": True,
         }  # fmt: skip
-        before = self.room
-        joining = self._joining = Room(self, room, request, compiled=compiled, acknowledge=acknowledge, decode=decode)
+        joining = Room(self, room, request, compiled=compiled, acknowledge=acknowledge, decode=decode)
         joining.on("quality", self._quality_changed)
-        try:
-            await joining.prepare()
-            await self.request({"type": "room", "action": "create" if create else "join", "room": room, **request})
-            if self.room is not joining:
-                raise WireError(f'the host has not let this program into the room "{room}"', "room_denied")
-        finally:
-            self._joining = None
-        if before is not None and before is not joining:
-            before.gone("this program has joined another room")
+        await self._place.join(joining, bool(create))
         return joining
 
     async def list_rooms(self) -> list[dict[str, Any]]:
@@ -293,7 +290,7 @@ class HostConnection:
         """Send a binary frame, or nothing while the host is away. Control goes first, then audio, then poses."""
         if self.connected:
             priority = Priority.POSE if kind == FrameType.POSE else Priority.AUDIO
-            frame = build_frame(kind, payload, _PROTOCOL, member_id)
+            frame = build_frame(kind, payload, PROTOCOL, member_id)
             self.queue.put(Queued(Priority.CONTROL if member_id else priority, lambda: frame))
 
     async def deliver(self, kind: FrameType, payload: bytes) -> bool:
@@ -306,7 +303,7 @@ class HostConnection:
             if not taken.done():
                 taken.set_result(size is not None)
 
-        frame = build_frame(kind, payload, _PROTOCOL)
+        frame = build_frame(kind, payload, PROTOCOL)
         priority = Priority.POSE if kind == FrameType.POSE else Priority.AUDIO
         self.queue.put(Queued(priority, lambda: frame, sent=sent))
         return await taken
@@ -320,16 +317,7 @@ class HostConnection:
             NotConnectedError: the connection is closed, or the host has been away for too long.
             HostUnreachableError: the connection was lost before the answer.
         """
-        async with self._one_request:
-            await self.wait_connected(self._timeout)
-            self._refusals.clear()
-            self._put(message)
-            try:
-                await self.heartbeat.barrier(self._timeout)
-            except ConnectionError:
-                raise HostUnreachableError("the connection was lost before the host answered") from None
-            if self._refusals:
-                raise self._refusals[0]
+        await self._requests.ask(message)
 
     def failed(self, error: BaseException, where: str) -> None:
         """Report an exception of a function of the program: to the handlers of ``error``, else to the log."""
@@ -355,6 +343,7 @@ class HostConnection:
         return {
             "state": self.state.value,
             "url": self.endpoint.url if self.endpoint else None,
+            "transport": self._transport_status(),
             "session": self.session_id,
             "room": self.room.name if self.room is not None and self.room.closed is None else None,
             "connected_since": counts.connected_since,
@@ -378,60 +367,14 @@ class HostConnection:
             "recoveries": dict(self.recoveries.counts),
             "expired": self.outbox.expired,
             "dropped": dict(self.queue.dropped),
-            "endpoints": [endpoint.as_dict() for endpoint in self._endpoints.all],
+            "endpoints": [endpoint.as_dict() for endpoint in self._dialer.endpoints.all],
         }
 
-    # --- the life of the connection
+    # --- the life of the connection (Life, and its Events)
 
-    async def _live(self) -> None:
-        """Connect, talk until the connection is lost, and again."""
-        assert self._opened is not None
-        try:
-            session: Session | None = await self._connect(self._timeout)
-        except Exception as error:
-            self._opened.set_exception(error)
-            return
-        self._opened.set_result(None)
-        try:
-            while session is not None:
-                reason = await self._talk(session)
-                session = await self._come_back(session, reason)
-        except Exception as error:
-            self._end(f"a defect of the client: {error!r}")
-            raise
-
-    async def _connect(self, timeout_s: float) -> Session:
-        """Try each address once, until one takes this program."""
-        last: PosewireError | None = None
-        for endpoint in self._endpoints.round():
-            self._statistics.attempts += 1
-            endpoint.attempts += 1
-            try:
-                session = await self._connect_to(endpoint, timeout_s)
-            except PosewireError as error:
-                endpoint.failed(error)
-                self._statistics.failures_in_a_row += 1
-                self._statistics.errors[error.code] += 1
-                # A host that is there and says no counts for more than one that is away.
-                if not isinstance(last, UnauthorizedError):
-                    last = error
-                continue
-            endpoint.succeeded()
-            self.endpoint = endpoint
-            return session
-        assert last is not None
-        raise last
-
-    async def _connect_to(self, endpoint: Endpoint, timeout_s: float) -> Session:
-        try:
-            transport = await self._open(endpoint, timeout_s)
-        except UnauthorizedError:
-            if not self._credentials.renewable:
-                raise
-            await self._credentials.token(refused=True)
-            transport = await self._open(endpoint, timeout_s)
+    async def _begin(self, endpoint: Endpoint, transport: Transport, timeout_s: float) -> Session:
         self._statistics.received(0)
-        session = Session(transport, self.queue, self._statistics, self._receive)
+        session = Session(transport, self.queue, self._statistics, self._incoming.receive)
         try:
             async with asyncio.timeout(timeout_s):
                 await self._greet(session)
@@ -445,113 +388,31 @@ class HostConnection:
             raise
         return session
 
-    async def _open(self, endpoint: Endpoint, timeout_s: float) -> Transport:
-        headers = {"Device-Id": self.device, "Client-Id": self._client_id, "Protocol-Version": str(_PROTOCOL)}
-        token = await self._credentials.token()
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        return await self._open_transport(endpoint.url, headers, timeout_s)
-
     async def _greet(self, session: Session) -> None:
         """Say hello, and get the room back."""
-        # Always named: who says nothing of audio is taken for a stock client, which means Opus.
-        audio = self._asked_audio or AudioParams()
-        hello: Message = {
-            "type": "hello",
-            "version": _PROTOCOL,
-            "transport": "websocket",
-            "features": {"pose": True, "audio_time": True, "deflate": True},
-            "audio_params": audio.as_dict(),
-        }
-        if self.session_id:
-            hello["resume"] = self.session_id
-        if self.room is not None:
-            self.room.is_welcome = False
-        self._deflate = False
+        self._place.lost()
+        resume, self.agreed = self.session_id, replace(self.agreed, deflate=False)
         greeted = self._greeted = asyncio.get_running_loop().create_future()
-        self._put(hello)
+        self._put(hello(self._asked_audio, resume))
         try:
-            answer = await session.first(greeted)
+            self.agreed = read_answer(await session.first(greeted))
         finally:
             self._greeted = None
-        if answer["type"] != "hello":
-            raise HostUnreachableError(str(answer.get("message") or answer.get("reason") or "the host refuses"))
-        self.session_id = answer["session_id"]
-        self.audio = AudioParams(**answer["audio_params"])
-        self._deflate = bool(answer.get("features", {}).get("deflate"))
-        self.audio_time = bool(answer.get("features", {}).get("audio_time"))
-        resumed = bool(answer.get("resumed"))
-        await self._restore_room(session, resumed)
+        await self._place.restore(session, self.agreed.resumed)
         self._session = session
-        self._statistics.connected(resumed)
+        self._statistics.connected(self.agreed.resumed)
         self._states.change(ConnectionState.CONNECTED)
         for kept in self.outbox.to_resend():
             self._statistics.resent += 1
             self._put(kept.message, keep=kept.number is None)
-        self._listeners.emit("connected", resumed)
-
-    async def _restore_room(self, session: Session, resumed: bool) -> None:
-        """Be in the room again: by the resumed session, else by joining anew."""
-        room = self.room
-        if room is None or room.closed is not None:
-            return
-        if resumed:
-            await session.first(self.heartbeat.ping())
-            if room.is_welcome:
-                return
-        self._refusals.clear()
-        self._put({"type": "room", "action": "join", "room": room.name, **room.request})
-        await session.first(self.heartbeat.ping())
-        if not room.is_welcome:
-            why = self._refusals[0] if self._refusals else WireError("the host does not answer a join", "room_denied")
-            self._refused(room, why)
-
-    def room_closed(self, room: Room, reason: str) -> None:
-        """Take the host's word that it has closed the room."""
-        self._refused(room, WireError(f"closed: {reason}" if reason else "closed", "room_closed"))
-
-    def _refused(self, room: Room, why: WireError) -> None:
-        """Do what is to be done where this program is in its room no longer."""
-        rejoin = self._recovery.get(why.code, GIVE_UP)
-        room.is_welcome = False
-        if not rejoin.attempts:
-            self.recoveries.note(why.code, "give_up", "given_up", detail=str(why))
-            self._give_up(room, str(why))
-        elif self._rejoining is None or self._rejoining.done():
-            self.recoveries.note(why.code, "rejoin", "trying", detail=str(why))
-            self._rejoining = self._tasks.spawn(self._rejoin(room, why, rejoin), "rejoin")
-
-    async def _rejoin(self, room: Room, why: WireError, rejoin: Rejoin) -> None:
-        began, first = monotonic(), why.code
-        for attempt in range(1, rejoin.attempts + 1):
-            await asyncio.sleep(rejoin.pause_s)
-            if room.closed is not None or self.room is not room:
-                return
-            try:
-                await self.request({"type": "room", "action": "join", "room": room.name, **room.request})
-            except WireError as error:
-                why = error
-                if not self._recovery.get(error.code, GIVE_UP).attempts:
-                    break
-            except PosewireError:
-                continue  # the connection is lost: its return asks for the room, too
-            if room.is_welcome:
-                self.recoveries.note(first, "rejoin", "recovered", attempts=attempt, seconds=monotonic() - began)
-                return
-        self.recoveries.note(first, "rejoin", "given_up", seconds=monotonic() - began, detail=str(why))
-        self._give_up(room, str(why))
-
-    def _give_up(self, room: Room, why: str) -> None:
-        if self.room is room:
-            self.room = None
-        room.gone(why)
+        self._listeners.emit("connected", self.agreed.resumed)
 
     async def _talk(self, session: Session) -> str:
         """Send and receive until the connection is lost; returns the reason."""
         began = monotonic()
         try:
             return await session.run_until_lost(
-                self.heartbeat.watch(lambda: self._statistics.last_received), self._wait_for_renewal()
+                self.heartbeat.watch(lambda: self._statistics.last_received), self._life.wait_for_renewal()
             )
         finally:
             self._session = None
@@ -560,58 +421,19 @@ class HostConnection:
                 self.endpoint.connected_s += monotonic() - began
             self._keep_unsent()
 
-    async def _come_back(self, lost: Session, reason: str) -> Session | None:
-        """Connect again after a loss; None when that was given up."""
-        if self.state is ConnectionState.CLOSED:
-            return None
+    def lost(self, reason: str) -> None:
+        """Note that the connection was lost; for its life."""
         self._statistics.lost()
-        # A hello of this program itself, long on its way over a network that stalls, may come after a newer one.
-        if lost.transport.close_code == REPLACED and not lost.transport.close_reason.endswith("and client"):
-            self._end(f'another program has connected with the device id "{self.device}"')
-            return None
         self._states.change(ConnectionState.RECONNECTING)
         self._listeners.emit("disconnected", reason)
-        lost_for = reason
-        attempt, since = 0, monotonic()
-        while True:
-            attempt += 1
-            pause = self._reconnect.pause(attempt, monotonic() - since)
-            if pause is None:
-                seconds = monotonic() - since
-                self.recoveries.note(
-                    "connection_lost", "reconnect", "given_up", attempts=attempt - 1, seconds=seconds, detail=reason
-                )
-                self._end(reason if attempt == 1 else f"given up after {attempt - 1} attempts: {reason}")
-                return None
-            await asyncio.sleep(pause)
-            self.outbox.drop_expired()
-            try:
-                session = await self._connect(min(self._timeout, _FIRST_TIMEOUT * 2.0 ** min(attempt - 1, 8)))
-            except PosewireError as error:
-                reason = str(error)
-                if isinstance(error, UnauthorizedError):
-                    self._statistics.refused += 1
-                    self._listeners.emit("error", error)
-                    self.recoveries.note("unauthorized", "give_up", "given_up", attempts=attempt, detail=reason)
-                    self._end(reason)
-                    return None
-            else:
-                seconds = monotonic() - since
-                self.recoveries.note(
-                    "connection_lost", "reconnect", "recovered", attempts=attempt, seconds=seconds, detail=lost_for
-                )
-                return session
 
-    async def _wait_for_renewal(self) -> str:
-        """Return when the token of this connection is about to expire; never where it does not."""
-        left = self._credentials.seconds_left()
-        if left is None or not self._credentials.renewable:
-            await asyncio.Event().wait()
-        else:
-            await asyncio.sleep(max(1.0, left / 2, left - RENEW_BEFORE))
-        return "the token is about to expire: a new one is asked for"
+    def refused(self, error: UnauthorizedError) -> None:
+        """Note that the host no longer lets this program in; for the connection's life."""
+        self._statistics.refused += 1
+        self._listeners.emit("error", error)
 
-    def _end(self, reason: str) -> None:
+    def ended(self, reason: str) -> None:
+        """Note that the connection is over; for its life."""
         if self.state is ConnectionState.CLOSED:
             return
         self.close_reason = reason
@@ -623,7 +445,19 @@ class HostConnection:
             self._listeners.emit("error", lost)
         self._listeners.emit("closed", reason)
 
+    def before_attempt(self) -> None:
+        """Drop what was kept for too long; for the connection's life."""
+        self.outbox.drop_expired()
+
+    def is_closed(self) -> bool:
+        """Tell whether the connection is over; for its life."""
+        return self.state is ConnectionState.CLOSED
+
     # --- inside
+
+    def room_closed(self, room: Room, reason: str) -> None:
+        """Take the host's word that it has closed the room."""
+        self._place.refused(room, WireError(f"closed: {reason}" if reason else "closed", "room_closed"))
 
     def _quality_changed(self, quality: Quality) -> None:
         outcome: Outcome = "trying" if quality.is_degraded else "recovered"
@@ -634,13 +468,18 @@ class HostConnection:
         senders = [] if self.room is None else self.room.pose_senders
         return max((sender.quality for sender in senders), key=lambda q: q.level).as_dict() if senders else None
 
+    def _transport_status(self) -> dict[str, Any] | None:
+        """Return the kind of way that is in use and what it has counted; None: the host is away."""
+        transport = None if self._session is None else self._session.transport
+        return None if transport is None else {"name": transport.name, **transport.statistics()}
+
     def _put(self, message: Mapping[str, Any], keep: bool = False) -> None:
         text = dump_text(message)
         kept = message if keep else None
 
         def make() -> str | bytes:
-            packed = deflate(text) if self._deflate else None
-            return text if packed is None else build_frame(FrameType.DEFLATED, packed, _PROTOCOL)
+            packed = deflate(text) if self.agreed.deflate else None
+            return text if packed is None else build_frame(FrameType.DEFLATED, packed, PROTOCOL)
 
         self.queue.put(Queued(Priority.CONTROL, make, message=kept))
 
@@ -651,51 +490,28 @@ class HostConnection:
                 with suppress(PosewireError):
                     self.outbox.keep(item.message, at=item.at)
 
-    def _receive(self, message: str | bytes) -> None:
-        """Take a message of the host. A defect in a handler, or in a message, does not end the reader."""
-        try:
-            if isinstance(message, str):
-                self._receive_text(json.loads(message))
-            else:
-                self._receive_binary(message)
-        except Exception as error:
-            self._listeners.failed(error, "a message of the host")
-
     def _receive_text(self, message: Message) -> None:
         kind = message.get("type")
+        error: WireError | None = None
         match kind:
             case "pong":
                 self.heartbeat.on_pong(message)
                 if self.room is not None:
                     self.room.check_version(message.get("room_version"))
             case "room":
-                self._receive_room(message)
+                self._place.receive(message)
             case "error":
                 error = WireError(str(message.get("message", "refused")), str(message.get("code", "internal")))
                 self._statistics.errors[error.code] += 1
-                if error.code not in _OF_FRAMES:
-                    self._refusals.append(error)
+                self._requests.refused(error)
         if self._greeted is not None and not self._greeted.done() and kind in ("hello", "error", "goodbye"):
             self._greeted.set_result(message)
-        elif kind == "error":
+        elif error is not None:
             self._listeners.emit("error", error)
-        if isinstance(kind, str) and kind != "error":
+        if isinstance(kind, str) and error is None:
             self._listeners.emit(kind, message)
 
-    def _receive_room(self, message: Message) -> None:
-        joining = self._joining
-        if joining is not None and message.get("room") == joining.name:
-            if message.get("event") == "welcome":
-                self.room = joining
-            joining.receive(message)
-        elif self.room is not None and message.get("room") == self.room.name:
-            self.room.receive(message)
-
-    def _receive_binary(self, message: bytes) -> None:
-        frame = parse_frame(message, _PROTOCOL)
-        if frame.type == FrameType.DEFLATED:
-            self._receive_text(json.loads(inflate(frame.payload, _LONGEST_TEXT)))
-            return
+    def _receive_frame(self, frame: Frame) -> None:
         if frame.type == FrameType.AUDIO and not frame.member_id:
             self._listeners.emit("audio", frame.payload)
         elif self.room is not None:

@@ -11,9 +11,15 @@ from posewire.wire.messages import AudioParams
 class HostLink(Protocol):
     """A connection to a host, as its parts see it."""
 
-    audio: AudioParams
-    audio_time: bool
     queue: SendQueue
+
+    @property
+    def audio(self) -> AudioParams:
+        """How audio is encoded in both directions."""
+
+    @property
+    def audio_time(self) -> bool:
+        """Whether audio has times in this session: both sides take it so."""
 
     @property
     def connected(self) -> bool:

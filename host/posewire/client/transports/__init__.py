@@ -1,1 +1,1 @@
-"""The ways to a host. One so far: a WebSocket."""
+"""The ways to a host, behind one interface (``base.Transport``)."""

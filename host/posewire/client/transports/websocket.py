@@ -4,10 +4,12 @@ import json
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
+from posewire.client.transports.base import Delivery, TransportCounts
 from posewire.errors import HostUnreachableError, UnauthorizedError
 
 _UNSENT = 4096
@@ -20,15 +22,21 @@ _CLOSE_TIMEOUT = 2.0
 class WebSocketTransport:
     """An open WebSocket (``transports.base.Transport``)."""
 
+    name = "websocket"
+    lossy = False
+
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
+        self._counts = TransportCounts()
 
-    async def send(self, message: str | bytes) -> None:
-        """Send a message; returns when the network takes more."""
+    async def send(self, message: str | bytes, delivery: Delivery = Delivery.RELIABLE) -> None:
+        """Send a message; returns when the network takes more. Nothing is lost, whatever ``delivery`` says."""
         try:
             await self._connection.send(message)
         except ConnectionClosed as error:
+            self._counts.failed += 1
             raise ConnectionError(str(error)) from None
+        self._counts.sent(len(message))
 
     async def probe(self) -> None:
         """Send a WebSocket ping, and wait for its pong."""
@@ -41,6 +49,7 @@ class WebSocketTransport:
         """Iterate over the messages that come, until the WebSocket is closed."""
         try:
             async for message in self._connection:
+                self._counts.received(len(message))
                 yield message
         except ConnectionClosed:
             return
@@ -52,6 +61,10 @@ class WebSocketTransport:
     def abort(self) -> None:
         """Close it without a farewell."""
         self._connection.transport.abort()
+
+    def statistics(self) -> dict[str, Any]:
+        """Return what was counted."""
+        return self._counts.as_dict()
 
     @property
     def close_code(self) -> int | None:
