@@ -47,7 +47,7 @@ def recording() -> dict[str, Any]:
 
 
 def write_load(folder: Path, sets: list[str]) -> None:
-    """The files that tests/firmware/pose_load.py reads."""
+    """The files that tests/firmware/pose/pose_load.py reads."""
     frames = {name: values.astype("<f4") for name, values in recording().items() if name in sets}
     encoder = PoseEncoder(sets)
     packets = b""
@@ -77,7 +77,7 @@ def instructions(sets: list[str], what: str, frames: int) -> int:
                 *command,
                 "-X",
                 "heapsize=8m",
-                str(ROOT / "tests/firmware/pose_load.py"),
+                str(ROOT / "tests/firmware/pose/pose_load.py"),
                 ids,
                 what,
                 str(frames),

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests/firmware"))
+sys.path.insert(0, str(ROOT / "tests/firmware/opus"))
 
 import opus_twin as twin  # noqa: E402
 

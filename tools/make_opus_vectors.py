@@ -2,8 +2,8 @@
 
     python tools/make_opus_vectors.py
 
-Each entry: a sound of ``tests/firmware/opus_signals.py`` with its seed and samples, bit/s, ms a packet, what counts as
-quiet, how many packets come of it, and the CRC-32 of all their bytes.
+Each entry: a sound of ``tests/firmware/opus/opus_signals.py`` with its seed and samples, bit/s, ms a packet, what
+counts as quiet, how many packets come of it, and the CRC-32 of all their bytes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from binascii import crc32
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests/firmware"))
+sys.path.insert(0, str(ROOT / "tests/firmware/opus"))
 
 from opus_signals import KINDS, signal  # noqa: E402
 from opus_twin import OpusEncoder  # noqa: E402

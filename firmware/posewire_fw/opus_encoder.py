@@ -1,6 +1,7 @@
 """An Opus encoder (RFC 6716) for 16 kHz mono speech: CELT, wideband, frames of 20 ms. docs/opus.md explains it.
 
-tests/firmware/opus_twin.py is the same to read, and gives the same bytes. The parts: opus_mdct, opus_range, opus_bands.
+tests/firmware/opus/opus_twin.py is the same to read, and gives the same bytes. The parts: opus_mdct, opus_range,
+opus_bands.
 Everything lives in one array of 32-bit words, w; names such as _X are places in it, others places in t, the tables, in
 units of 8 or 16 bits. Loads of a ptr32 are unsigned on a 64-bit machine: (v ^ sign_bit) - sign_bit, with 1 << 31, makes
 them signed, and changes nothing on a 32-bit one, for which `posewire deploy` leaves it out.

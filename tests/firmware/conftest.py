@@ -8,7 +8,7 @@ import pytest
 
 HERE = Path(__file__).parent
 
-for folder in (HERE, HERE / "shim", HERE.parents[1] / "firmware"):
+for folder in (HERE, HERE / "programs", HERE / "opus", HERE / "shim", HERE.parents[1] / "firmware"):
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
 

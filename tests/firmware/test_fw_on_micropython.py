@@ -17,7 +17,7 @@ from posewire.sim.interpreter import find_micropython
 from posewire.sim.paths import HARDWARE
 
 HERE = Path(__file__).parent
-SHARED = sorted(path.name for path in HERE.glob("test_fw_*.py") if "import pytest" not in path.read_text())
+SHARED = sorted(path.name for path in HERE.rglob("test_fw_*.py") if "import pytest" not in path.read_text())
 
 
 def run_on_micropython(name: str, cwd: Path | None = None, hardware: bool = False, **environment: str) -> str:

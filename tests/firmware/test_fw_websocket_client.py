@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from posewire.sim.interpreter import find_micropython
 from support.package_server import FIRMWARE, package_server
 
-STRANGER = Path(__file__).with_name("mip_stranger.py")
+STRANGER = Path(__file__).parent / "programs" / "mip_stranger.py"
 PACKAGE = "websocket-package.json"
 
 

@@ -99,7 +99,7 @@ class SerialBoard:
             *self._interpreter.argv,
             "-X",
             "heapsize=1m",
-            str(HERE.parent / "firmware" / "mp_raw_repl.py"),
+            str(HERE.parent / "firmware" / "programs" / "mp_raw_repl.py"),
             f"/dev/fd/{tell}",
             *arguments,
         ]

@@ -67,7 +67,7 @@ def test_javascript_agrees(cases: Path) -> None:
 
 
 def test_the_board_agrees(cases: Path) -> None:
-    script = ROOT / "tests/firmware/pose_agreement.py"
+    script = ROOT / "tests/firmware/pose/pose_agreement.py"
     run([*find_micropython(), "-X", "heapsize=64m", script, cases], MICROPYPATH=f"{ROOT / 'firmware'}:.frozen")
 
 
@@ -75,4 +75,4 @@ def test_an_rv32_board_agrees(cases: Path, rv32: Machine) -> None:
     # A stream at a time: the board has no room for all of them.
     for case in json.loads(cases.read_text()):
         files = {"case.json": json.dumps([case]).encode()}
-        assert rv32.run("pose_agreement.py", "/rom/case.json", files=files).strip() == "ok"
+        assert rv32.run("pose/pose_agreement.py", "/rom/case.json", files=files).strip() == "ok"

@@ -44,7 +44,7 @@ def smooth_on_unix(source: bytes, folder: Path) -> bytes:
     frames, smoothed = folder / "frames", folder / "smoothed"
     frames.write_bytes(source)
     done = subprocess.run(
-        [*find_micropython(), ROOT / "tests/firmware/pose_filter_run.py", frames, smoothed],
+        [*find_micropython(), ROOT / "tests/firmware/pose/pose_filter_run.py", frames, smoothed],
         env={**os.environ, "MICROPYPATH": f"{ROOT / 'firmware'}:.frozen"},
         capture_output=True,
         text=True,
@@ -57,7 +57,7 @@ def smooth_on_unix(source: bytes, folder: Path) -> bytes:
 
 def smooth_on_rv32(source: bytes, machine: Machine) -> bytes:
     """The same as RISC-V machine code."""
-    arguments = ("pose_filter_run.py", "/rom/frames", "/smoothed")
+    arguments = ("pose/pose_filter_run.py", "/rom/frames", "/smoothed")
     printed, smoothed = machine.run_for_file(*arguments, files={"frames": source}, wanted="/smoothed")
     assert printed.strip() == "ok"
     return smoothed

@@ -69,7 +69,7 @@ def test_javascript() -> None:
 
 def test_micropython() -> None:
     done = subprocess.run(
-        [*find_micropython(), "-X", "heapsize=16m", ROOT / "tests/firmware/pose_vectors.py", *FILES],
+        [*find_micropython(), "-X", "heapsize=16m", ROOT / "tests/firmware/pose/pose_vectors.py", *FILES],
         env={**os.environ, "MICROPYPATH": f"{ROOT / 'firmware'}:.frozen"},
         capture_output=True,
         text=True,
@@ -81,12 +81,12 @@ def test_micropython() -> None:
 
 
 def test_micropython_on_rv32(rv32: Machine) -> None:
-    printed = rv32.run("pose_vectors.py", *(f"/rom/{path.relative_to(ROOT)}" for path in FILES))
+    printed = rv32.run("pose/pose_vectors.py", *(f"/rom/{path.relative_to(ROOT)}" for path in FILES))
     assert printed.split() == [w for f in FILES for w in ("ok", f.stem)]
 
 
 def test_the_board_allocates_nothing_per_frame() -> None:
-    script = ROOT / "tests/firmware/pose_allocation.py"
+    script = ROOT / "tests/firmware/pose/pose_allocation.py"
     done = subprocess.run(
         [*find_micropython(), "-X", "heapsize=400k", script],
         env={**os.environ, "MICROPYPATH": f"{ROOT / 'firmware'}:.frozen"},
@@ -100,4 +100,4 @@ def test_the_board_allocates_nothing_per_frame() -> None:
 
 
 def test_an_rv32_board_allocates_nothing_per_frame(rv32: Machine) -> None:
-    assert rv32.run("pose_allocation.py").split() == ["encode", "0", "decode", "0"]
+    assert rv32.run("pose/pose_allocation.py").split() == ["encode", "0", "decode", "0"]

@@ -43,7 +43,7 @@ class Machine:
         self._files = {f"firmware/{path}": data for path, data in firmware.items()}
         for folder, under in ((TARGET, "lib"), (interpreter / "asyncio", "lib/asyncio")):
             self._files |= {f"{under}/{path.name}": path.read_bytes() for path in folder.glob("*.py")}
-        for pattern in ("firmware/*.py", "vectors/**/*.json"):
+        for pattern in ("firmware/*.py", "firmware/*/*.py", "vectors/**/*.json"):
             for path in (ROOT / "tests").glob(pattern):
                 self._files[str(path.relative_to(ROOT))] = path.read_bytes()
 

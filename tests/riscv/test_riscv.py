@@ -12,7 +12,7 @@ from riscv.interpreter import find
 from riscv.machine import ROOT, Machine
 
 PROGRAMS = ROOT / "tests" / "firmware"
-SHARED = sorted(path.name for path in PROGRAMS.glob("test_fw_*.py") if "import pytest" not in path.read_text())
+SHARED = sorted(path.name for path in PROGRAMS.rglob("test_fw_*.py") if "import pytest" not in path.read_text())
 # On MicroPython only; they need neither a network nor a board's hardware.
 ALONE = ["mp_pose_rate.py", "mp_supervisor.py"]
 

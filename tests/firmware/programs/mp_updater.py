@@ -8,7 +8,7 @@ import hashlib
 import os
 import sys
 
-sys.path.insert(1, __file__.rsplit("/", 1)[0] + "/../../host/posewire/sim/micropython")
+sys.path.insert(1, __file__.rsplit("/", 1)[0] + "/../../../host/posewire/sim/micropython")
 
 import esp32
 import posewire_slots as slots

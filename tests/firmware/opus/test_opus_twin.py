@@ -21,7 +21,7 @@ from posewire.wire.opus import OpusDecoder
 from support.libopus import RangeDecoder
 from support.recordings import COMMANDS, OTHERS, recording
 
-TOOLS = Path(__file__).parents[2] / "tools"
+TOOLS = Path(__file__).parents[3] / "tools"
 FRAME = 320
 """Samples of 20 ms."""
 

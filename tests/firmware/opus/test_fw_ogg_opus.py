@@ -16,8 +16,8 @@ from posewire.wire.opus import OpusDecoder
 from support.package_server import FIRMWARE, package_server
 from support.recordings import recording
 
-ROOT = Path(__file__).parents[2]
-PROGRAM = Path(__file__).with_name("mip_recorder.py")
+ROOT = Path(__file__).parents[3]
+PROGRAM = ROOT / "tests" / "firmware" / "programs" / "mip_recorder.py"
 PACKAGE = "opus-package.json"
 SECONDS = 3
 

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 
-sys.path.insert(1, __file__.rsplit("/", 1)[0] + "/../../host/posewire/sim/micropython")
+sys.path.insert(1, __file__.rsplit("/", 1)[0] + "/../../../host/posewire/sim/micropython")
 
 import esp32
 import machine
