@@ -6,6 +6,7 @@ try:
     gc.threshold(4096)
     import posewire_slots
 
+    posewire_slots.read_faster()
     posewire_slots.choose()
 except Exception as exc:
     print("boot: %r" % exc)

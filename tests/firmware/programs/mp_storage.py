@@ -14,7 +14,8 @@ import machine
 import micropython
 import posewire_slots as slots
 import simbus
-from mp_updater import fresh, mount
+import vfs
+from mp_updater import Flash, fresh, mount
 
 from posewire_fw import config, crash, credentials, image_update, log, ntp, update_control, updates
 from posewire_fw.console import Console
@@ -330,3 +331,50 @@ def test_what_looks_for_something_to_do_allocates_nothing():
     finally:
         micropython.heap_unlock()
         console.close()
+
+
+class CountingFlash(Flash):
+    """A flash that counts how often it is read."""
+
+    reads = 0
+
+    def readblocks(self, block, buf, offset=0):
+        self.reads += 1
+        super().readblocks(block, buf, offset)
+
+
+def reads_to_find(flash, name):
+    before = flash.reads
+    os.stat(name)
+    return flash.reads - before
+
+
+def test_the_file_system_reads_in_larger_pieces_and_is_whole():
+    flash = CountingFlash(bytearray(b"\xff" * 4096 * 200))
+    vfs.VfsLfs2.mkfs(flash, readsize=32, progsize=32, lookahead=32)
+    outside = vfs.VfsPosix()
+    vfs.umount("/board")
+    vfs.umount("/")
+    try:
+        vfs.mount(vfs.VfsLfs2(flash, readsize=32, progsize=32, lookahead=32), "/")
+        os.mkdir("modules")
+        for i in range(64):
+            with open("modules/module_%d.mpy" % i, "w") as file:
+                file.write("%d" % i)
+        sys.modules["flashbdev"] = type("", (), {"bdev": flash})
+        slow = reads_to_find(flash, "modules/module_0.mpy")
+        slots.read_faster()
+        assert reads_to_find(flash, "modules/module_0.mpy") * 2 < slow
+        with open("modules/module_63.mpy") as file:
+            assert file.read() == "63"
+        with open("new", "w") as file:
+            file.write("x")
+        # Another file system than littlefs stays as it is.
+        sys.modules["flashbdev"].bdev = CountingFlash(bytearray(4096 * 8))
+        slots.read_faster()
+        assert sorted(os.listdir()) == ["modules", "new"]
+    finally:
+        vfs.umount("/")
+        vfs.mount(outside, "/")
+        sys.modules.pop("flashbdev", None)
+        fresh()

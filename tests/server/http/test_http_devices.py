@@ -1,5 +1,6 @@
 """``/api/devices``: one resource for each device, connected or paired, and one shape of every refusal."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -7,7 +8,11 @@ import httpx2
 import pytest
 import pytest_asyncio
 
+from posewire.boards.folders import firmware_folder
+from posewire.boards.profiles import is_used
 from posewire.identity.identities import pair
+from posewire.install.merge import PACKAGE
+from posewire.install.shorten import original_names
 from posewire.server.host import Host
 from support.peers import Peers
 
@@ -30,6 +35,14 @@ async def operator(host: Host) -> AsyncIterator[httpx2.AsyncClient]:
     base = host.url.replace("ws://", "http://").replace("/posewire/v1/", "/api/")
     async with httpx2.AsyncClient(base_url=base) as client:
         yield client
+
+
+def board_name(name: str) -> tuple[str, str]:
+    """The module and the name under which a board with little memory knows a name of the source."""
+    firmware = firmware_folder()
+    files = [path for path in (firmware / PACKAGE).glob("*.py") if is_used(path.stem, "motion")]
+    sources = {path: path.read_text("utf-8") for path in sorted([*files, firmware / "posewire_slots.py"])}
+    return next(place for place, original in original_names(sources).items() if original == name)
 
 
 async def pair_away(host: Host) -> None:
@@ -65,6 +78,19 @@ async def test_connected_and_paired_devices_are_one_list(
     assert (await operator.get(f"devices/{DEVICE.upper()}")).json()["device"] == DEVICE
     assert (await operator.get(f"devices/{AWAY}")).json() == away
     assert (await operator.get("images")).json() == {"images": []}
+
+
+async def test_a_crash_is_told_in_the_names_of_the_source(
+    host: Host, peers: Peers, operator: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    module, short = board_name("on_binary")
+    peer = await peers.connect(DEVICE)
+    await peer.hello(device={"board": "esp32-devkit"}, features={"telemetry": True})
+    await peer.send(type="telemetry", crash=f'Traceback:\n  File "{module}", in {short}\nMemoryError: 512 bytes')
+    while "board_crashed" not in caplog.text:
+        await asyncio.sleep(0.02)
+    crash = (await operator.get(f"devices/{DEVICE}")).json()["report"]["crash"]
+    assert crash == f'Traceback:\n  File "{module}", in on_binary\nMemoryError: 512 bytes'
 
 
 async def test_a_pairing_is_ended_and_stays_visible(host: Host, operator: httpx2.AsyncClient) -> None:
