@@ -3,7 +3,7 @@
 import pytest
 
 from posewire.errors import ConfigError
-from posewire.server.transport.mdns import SERVICE, MdnsAnnouncer
+from posewire.server.transport.mdns import SERVICE, Announcements
 from posewire.server.transport.settings import MdnsSettings
 
 zeroconf = pytest.importorskip("zeroconf")
@@ -11,9 +11,9 @@ zeroconf_asyncio = pytest.importorskip("zeroconf.asyncio")
 
 
 async def test_the_name_resolves_while_the_host_runs() -> None:
-    announcer = MdnsAnnouncer(MdnsSettings("posewire-test"))
+    announcer = Announcements(MdnsSettings("posewire-test"))
     try:
-        await announcer.start("127.0.0.1", 8123, "/posewire/v1/", ["127.0.0.1"])
+        await announcer.announce(SERVICE, "", "127.0.0.1", 8123, {"path": "/posewire/v1/"}, ["127.0.0.1"])
         asking = zeroconf_asyncio.AsyncZeroconf(interfaces=["127.0.0.1"])
     except OSError as error:
         pytest.skip(f"no multicast on this machine: {error}")
@@ -31,9 +31,9 @@ async def test_the_name_resolves_while_the_host_runs() -> None:
 
 
 async def test_a_host_on_loopback_is_not_announced() -> None:
-    announcer = MdnsAnnouncer(MdnsSettings())
-    await announcer.start("127.0.0.1", 8000, "/")
-    assert announcer._zeroconf is None
+    announcer = Announcements(MdnsSettings())
+    await announcer.announce(SERVICE, "", "127.0.0.1", 8000)
+    assert announcer._zeroconf == {}
 
 
 def test_names_that_cannot_be() -> None:

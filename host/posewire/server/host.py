@@ -39,10 +39,10 @@ from posewire.server.state.voiceprints import Voiceprints
 from posewire.server.store_domains import DOMAINS
 from posewire.server.transport.addresses import reachable_urls
 from posewire.server.transport.listener import Listener
-from posewire.server.transport.mdns import MdnsAnnouncer
+from posewire.server.transport.mdns import SERVICE, Announcements
 from posewire.server.transport.openings import Openings
 from posewire.server.transport.websocket import CLOSING_TIMEOUT, WebSocket
-from posewire.server.wiring import admission, host_parts, session_store
+from posewire.server.wiring import admission, host_parts, satellites, session_store
 from posewire.store import MEMORY, Store
 from posewire.task_scope import TaskScope
 from posewire.terminal import show
@@ -89,9 +89,9 @@ class Host:
         self._listener: Listener | None = None
         self._http: HttpSide | None = None
         self._gateway: SocketIoGateway | None = None
-        self._mdns = MdnsAnnouncer(settings.mdns)
+        self._mdns = Announcements(settings.mdns)
         self._plugins: list[Plugin] = []
-        self._announcing: asyncio.Task[None] | None = None
+        self._tasks = TaskScope()
         self.url = ""
         self.address = ""
 
@@ -117,12 +117,16 @@ class Host:
             self._services = self._make_services(assistant, store, identities)
             identities.on_revoked = self._close_revoked
             await self._load_sessions()
+            if self._settings.satellites.enabled:
+                self._services.satellites = satellites(self._services, self._mdns)
             self._listener = self._make_listener(self._services)
             for plugin in self._plugins:
                 plugin.bind(self._services)
                 for hook in plugin.starting:
                     await hook(self._services)
             host, port = await self._listener.start(server.host, server.port, server.certificate, server.key)
+            if self._services.satellites is not None:
+                await self._services.satellites.start()
         except BaseException:
             store.close()
             raise
@@ -140,7 +144,7 @@ class Host:
             jobs.append(Job("configuration", CONFIG_EVERY, reload.reload_if_changed))
         self._scheduler = Scheduler(jobs, self._services.counters)
         self._scheduler.start()
-        self._announcing = asyncio.create_task(self._mdns.start(host, port, PATH))
+        self._tasks.spawn(self._mdns.announce(SERVICE, "", host, port, {"path": PATH}))
         scheme = "wss" if server.certificate else "ws"
         self.address = host
         self.url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}{PATH}"
@@ -234,9 +238,14 @@ class Host:
             if (theirs.token_id, theirs.device_id) == (principal.token_id, principal.device_id):
                 peer.leave_for_good()
                 peer.close(POLICY_VIOLATION, "access was revoked or has expired")
+        if self.services.satellites is not None and principal.device_id:
+            self._tasks.spawn(self.services.satellites.forget(principal.device_id))
 
     async def stop(self, reason: str = "the host is shutting down") -> None:
         """Tell every peer, wait for their closing handshakes, then stop the engines."""
+        await self._tasks.close()
+        if self._services is not None and self._services.satellites is not None:
+            await self._services.satellites.close()
         await self._mdns.stop()
         if self._listener is not None:
             await self._listener.stop()
@@ -249,8 +258,6 @@ class Host:
             await self._services.health.webhook.close()
         await self._services.push.close()
         await self._services.sim_boards.close()
-        if self._announcing is not None:
-            self._announcing.cancel()
         registry = self._services.registry
         for peer in registry:
             peer.say_goodbye(reason)

@@ -21,6 +21,7 @@ from posewire.server.monitoring.metrics import Metrics
 from posewire.server.monitoring.tracing import Tracing
 from posewire.server.push.service import Push
 from posewire.server.rate_limit import FailureLimit
+from posewire.server.satellites.service import SatelliteService
 from posewire.server.settings import Settings
 from posewire.server.sim_boards import SimBoards
 from posewire.server.state.board_reports import BoardReports
@@ -53,6 +54,8 @@ class Services:
     tools: HostTools
     voiceprints: Voiceprints | None = None
     """The enrolled people; None where the host makes no voiceprints."""
+    satellites: SatelliteService | None = None
+    """None: no board is a satellite of Home Assistant."""
     states: StateDirectory = field(init=False)
     resumption: SessionResumption = field(init=False)
     control: HostControl = field(default_factory=HostControl)

@@ -15,6 +15,7 @@ from posewire.server.connection.settings import FloodSettings
 from posewire.server.http.settings import GatewaySettings, HttpSettings, OtaSettings
 from posewire.server.monitoring.settings import AlertSettings, TracingSettings
 from posewire.server.push.settings import PushSettings
+from posewire.server.satellites.settings import SatelliteSettings
 from posewire.server.transport.settings import MdnsSettings
 from posewire.store.settings import StoreSettings, default_path
 from posewire.update.settings import UpdateSettings
@@ -68,6 +69,11 @@ class Settings:
     voice: VoiceSettings | None = field(default_factory=VoiceSettings)
     tools: ToolsSettings = field(default_factory=ToolsSettings)
     push: PushSettings = field(default_factory=PushSettings)
+    satellites: SatelliteSettings = field(default_factory=SatelliteSettings)
+
+    def __post_init__(self) -> None:
+        if self.satellites.enabled and self.upstream.wanted:
+            raise ConfigError("[satellites] and [upstream] exclude each other: one of them is the boards' assistant")
 
     def with_upstream(self, url: str) -> "Settings":
         """Return the settings with the upstream server of the command line; the host then loads no voice engines."""
@@ -123,6 +129,7 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
         voice=voice if voice.enabled else None,
         tools=section(ToolsSettings, "tools"),
         push=section(PushSettings, "push"),
+        satellites=section(SatelliteSettings, "satellites"),
     )
 
 

@@ -3,6 +3,7 @@
 from posewire.identity.tables import AUDIT, IDENTITY
 from posewire.server.connection import session_store as kept_sessions
 from posewire.server.push import reminders
+from posewire.server.satellites import service as satellites
 from posewire.server.state import conversation_memory as memory
 from posewire.server.state import voiceprints
 from posewire.store import Domain
@@ -14,4 +15,5 @@ DOMAINS: tuple[Domain, ...] = (
     memory.TABLES,
     voiceprints.TABLES,
     kept_sessions.TABLES,
+    satellites.TABLES,
 )

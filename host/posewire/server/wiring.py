@@ -11,12 +11,15 @@ from posewire.server.connection.message_type import TextType
 from posewire.server.connection.room_link import RoomAccess
 from posewire.server.connection.router import Router, Routing
 from posewire.server.connection.session_store import SessionStore
-from posewire.server.connection.voice_sessions import VoiceSessions
+from posewire.server.connection.voice_sessions import VoiceOutputs, VoiceSessions
 from posewire.server.messages.catalog import HostParts
+from posewire.server.satellites.service import SatelliteService
 from posewire.server.services import Services
 from posewire.server.speech_encoding import SpeechEncoding
+from posewire.server.transport.mdns import Announcements
 from posewire.server.transport.peer_socket import PeerSocket
 from posewire.voice.output import TurnReport
+from posewire.voice.settings import VoiceSettings
 
 
 def host_parts(services: Services) -> HostParts:
@@ -45,12 +48,9 @@ def connection_context(services: Services) -> ConnectionContext:
         now = services.settings
         return ConnectionSettings(now.flood, now.server.hello_timeout, now.server.resume_window)
 
-    voices, encoding, voice = None, SpeechEncoding(), services.settings.voice
-    if services.assistant is not None and voice is not None and not services.settings.upstream.wanted:
-        note_turn = _turn_recorder(services)
-        voices = VoiceSessions(
-            services.assistant, services.voiceprints, note_turn, encoding, voice.burst, services.turns
-        )
+    voices, encoding = None, SpeechEncoding()
+    if services.assistant is not None and services.settings.voice is not None:
+        voices = VoiceSessions(services.assistant, services.voiceprints, _outputs(services, encoding))
     return ConnectionContext(
         settings=settings,
         check_principal=lambda principal: services.authenticator.again(principal),
@@ -63,7 +63,20 @@ def connection_context(services: Services) -> ConnectionContext:
         tools=services.tools.manager,
         upstream=services.settings.upstream,
         voices=voices,
+        satellites=services.satellites,
         encoding=encoding,
+    )
+
+
+def satellites(services: Services, announcements: Announcements) -> SatelliteService:
+    """Return what makes devices satellites of Home Assistant."""
+    return SatelliteService(
+        services.settings.satellites,
+        services.store,
+        _outputs(services, SpeechEncoding()).make,
+        services.identities.known,
+        services.identities.name_of,
+        announcements,
     )
 
 
@@ -89,6 +102,11 @@ def admission(services: Services, text_types: Mapping[str, TextType]) -> Admissi
 def session_store(services: Services) -> SessionStore:
     """Return what saves sessions for the next process."""
     return SessionStore(services.store, services.resumption, services.rooms, services.states)
+
+
+def _outputs(services: Services, encoding: SpeechEncoding) -> VoiceOutputs:
+    voice = services.settings.voice or VoiceSettings()
+    return VoiceOutputs(_turn_recorder(services), encoding, voice.burst, services.turns)
 
 
 def _turn_recorder(services: Services) -> Callable[[TurnReport, str, str], None]:

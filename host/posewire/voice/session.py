@@ -182,6 +182,11 @@ class VoiceSession:
         while self.busy:
             await self._tasks.wait_any()
 
+    def give_way(self) -> None:
+        """Stop everything, for somebody else who listens to the device now; it is told only of a reply that ends."""
+        self._stop_listening()
+        self._cancel_turn()
+
     def abort(self) -> None:
         """Stop everything now."""
         self._stop_listening()

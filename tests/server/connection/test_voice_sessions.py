@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from posewire.server.connection.voice_sessions import VoiceSessions
+from posewire.server.connection.voice_sessions import VoiceOutputs, VoiceSessions
 from posewire.server.speech_encoding import SpeechEncoding
 from posewire.server.state.turn_log import TurnLog
 from posewire.voice.assistant import Assistant
@@ -33,7 +33,9 @@ async def answered(wire: Wire, text: str) -> list[str]:
 async def test_a_session_speaks_to_its_peer_and_its_turns_are_noted(assistant: Assistant) -> None:
     turns: list[tuple[TurnReport, str, str]] = []
     log = TurnLog()
-    parts = Parts(voices=VoiceSessions(assistant, None, lambda *turn: turns.append(turn), SpeechEncoding(), 5, log))
+    parts = Parts(
+        voices=VoiceSessions(assistant, None, VoiceOutputs(lambda *turn: turns.append(turn), SpeechEncoding(), 5, log))
+    )
     wire = parts.greeted("kitchen")
     assert await answered(wire, "what time is it") != []
     ((report, device, session),) = turns
@@ -48,7 +50,9 @@ async def test_a_session_speaks_to_its_peer_and_its_turns_are_noted(assistant: A
 async def test_the_end_of_a_conversation_ends_the_connection_of_a_stock_device_only(
     assistant: Assistant, board: str, code: int | None
 ) -> None:
-    parts = Parts(voices=VoiceSessions(assistant, None, lambda *turn: None, SpeechEncoding(), 5, TurnLog()))
+    parts = Parts(
+        voices=VoiceSessions(assistant, None, VoiceOutputs(lambda *turn: None, SpeechEncoding(), 5, TurnLog()))
+    )
     wire = parts.greeted(device={"board": board})
     await answered(wire, "goodbye")
     assert wire.close_code == code

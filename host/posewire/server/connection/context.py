@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from posewire.identity.audit import Audit
 from posewire.identity.principal import Principal
 from posewire.server.bridge.settings import UpstreamSettings
+from posewire.server.connection.peer import Peer
 from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.connection.resumption import SessionResumption
 from posewire.server.connection.room_link import RoomAccess
@@ -25,6 +27,16 @@ class ConnectionSettings:
     flood: FloodSettings
     hello_timeout: float
     resume_window: float
+
+
+class Satellites(Protocol):
+    """What lets others than this host have the turns of devices."""
+
+    def greeted(self, peer: Peer) -> None:
+        """Share the turns of a device that has said hello, if it is one of those that it is for."""
+
+    def closed(self, peer: Peer) -> None:
+        """Let go of a device whose connection has closed."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +61,9 @@ class ConnectionContext:
     upstream: UpstreamSettings
     voices: VoiceSessions | None
     """None: this host is nobody's assistant."""
+
+    satellites: Satellites | None = None
+    """None: no board is a satellite of Home Assistant."""
 
     encoding: SpeechEncoding = field(default_factory=SpeechEncoding)
     known_tools: KnownTools = field(default_factory=KnownTools)

@@ -234,6 +234,8 @@ class ConnectionHandler:
         if voices is not None:
             self.voice.enable(lambda memory: voices.make(self, memory))
             voices.prepare()
+        if context.satellites is not None:
+            context.satellites.greeted(self)
         log_hello(self, hello, resumed)
         self.answer_hello(resumed)
         self.room.welcome()
@@ -271,10 +273,11 @@ class ConnectionHandler:
         self.tools.close()
         self._tasks.cancel()
         self.upstream.close()
+        if context.satellites is not None:
+            context.satellites.closed(self)
         context.counters["voice_samples_dropped"] += self.voice.samples_dropped
-        session = self.voice.close()
-        if session is not None:
-            self.spawn(session.close())
+        for turns in self.voice.close():
+            self.spawn(turns.close())
         self._part(code)
         self.log.info("closed", code=code, reason=reason)
 

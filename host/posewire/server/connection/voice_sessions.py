@@ -18,36 +18,21 @@ NoteTurn = Callable[[TurnReport, str, str], None]
 """Records the report of a turn of a device (id) in a session (id)."""
 
 
-class VoiceSessions:
-    """Makes the voice session of a peer.
+class VoiceOutputs:
+    """Makes the output of a voice for a peer.
 
-    ``identifier`` tells the dialogue who speaks; None: it is not told. ``burst``: as ``AudioDownlink``. ``turns``:
-    where what is heard, done and said is kept for the page.
+    ``burst``: as ``AudioDownlink``. ``turns``: where what is heard, done and said is kept for the page.
     """
 
-    def __init__(
-        self,
-        assistant: Assistant,
-        identifier: VoiceIdentifier | None,
-        note_turn: NoteTurn,
-        encoding: SpeechEncoding,
-        burst: int,
-        turns: TurnLog,
-    ) -> None:
-        self._assistant = assistant
-        self._identifier = identifier
+    def __init__(self, note_turn: NoteTurn, encoding: SpeechEncoding, burst: int, turns: TurnLog) -> None:
+        self.turns = turns
         self._note_turn = note_turn
         self._encoding = encoding
         self._burst = burst
-        self._turns = turns
 
-    def prepare(self) -> None:
-        """Prepare what the first speaker would have to wait for."""
-        self._assistant.prepare()
-
-    def make(self, peer: Peer, memory: VoiceMemory | None) -> VoiceSession:
-        """Make a session that speaks to a peer and goes on with an earlier session's memory."""
-        note_turn, turns = self._note_turn, self._turns
+    def make(self, peer: Peer) -> ConnectionVoiceOut:
+        """Make an output that speaks to a peer."""
+        note_turn, turns = self._note_turn, self.turns
 
         def send(message: Message) -> None:
             turns.note_sent(peer.device_id, message)
@@ -59,15 +44,35 @@ class VoiceSessions:
             if peer.hello is not None and not peer.hello.board:
                 peer.close(NORMAL, "the conversation is over")
 
+        return ConnectionVoiceOut(
+            send,
+            AudioDownlink(peer.audio, peer.send_audio, self._encoding, self._burst),
+            peer.log,
+            end_conversation,
+            lambda report: note_turn(report, peer.device_id, peer.session_id),
+        )
+
+
+class VoiceSessions:
+    """Makes the voice session of a peer.
+
+    ``identifier`` tells the dialogue who speaks; None: it is not told.
+    """
+
+    def __init__(self, assistant: Assistant, identifier: VoiceIdentifier | None, outputs: VoiceOutputs) -> None:
+        self._assistant = assistant
+        self._identifier = identifier
+        self._outputs = outputs
+
+    def prepare(self) -> None:
+        """Prepare what the first speaker would have to wait for."""
+        self._assistant.prepare()
+
+    def make(self, peer: Peer, memory: VoiceMemory | None) -> VoiceSession:
+        """Make a session that speaks to a peer and goes on with an earlier session's memory."""
         return self._assistant.session(
-            ConnectionVoiceOut(
-                send,
-                AudioDownlink(peer.audio, peer.send_audio, self._encoding, self._burst),
-                peer.log,
-                end_conversation,
-                lambda report: note_turn(report, peer.device_id, peer.session_id),
-            ),
-            NotedTools(peer.all_tools, turns, peer.device_id),
+            self._outputs.make(peer),
+            NotedTools(peer.all_tools, self._outputs.turns, peer.device_id),
             device_name=peer.device_id,
             identifier=self._identifier,
             memory=memory,

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from posewire.errors import WireError
 from posewire.log import EventLog
 from posewire.server.connection.registry import ConnectionRegistry
-from posewire.voice.session import VoiceSession, VoiceState
+from posewire.server.connection.voice.device_voice import VoiceTurns
+from posewire.voice.session import VoiceState
 
 QUEUED = 8
 """Announcements that wait for one device."""
@@ -183,8 +184,10 @@ class Announcer:
             await _first(min(left, patience), waiting, queue.changed.wait())
         return None
 
-    async def _speak(self, voice: VoiceSession, queue: _Queue, item: Announcement) -> Outcome:
+    async def _speak(self, voice: VoiceTurns, queue: _Queue, item: Announcement) -> Outcome:
         saying = voice.announce(item.text, item.emotion)
+        if saying is None:
+            return "no voice"
         while queue.next() is item and not saying.done():
             queue.changed.clear()
             changed = asyncio.create_task(queue.changed.wait())

@@ -1,6 +1,7 @@
-"""The name of the host on the local network: boards look for ``posewire.local`` unless told otherwise (RFC 6762)."""
+"""Names on the local network (RFC 6762): boards look for ``posewire.local``, and others for services (RFC 6763)."""
 
 import socket
+from collections.abc import Mapping
 from typing import Any
 
 from posewire.log import EventLog
@@ -11,19 +12,34 @@ from posewire.server.transport.settings import MdnsSettings
 SERVICE = "_posewire._tcp.local."
 
 
-class MdnsAnnouncer:
-    """Announces one host on the local network while it runs, where the package zeroconf is installed."""
+class Announcements:
+    """The services of one host, announced on the local network while it runs.
+
+    A failure is logged, not raised: all works without a name.
+    """
 
     def __init__(self, settings: MdnsSettings) -> None:
         self._name = settings.name
         self._log = EventLog()
-        self._zeroconf: Any = None
+        self._zeroconf: dict[tuple[str, ...], Any] = {}
+        """By the addresses that they speak on."""
 
-    async def start(self, address: str, port: int, path: str, addresses: list[str] | None = None) -> None:
-        """Announce the host that listens on an address and port; does nothing for a host on loopback.
+        self._services: dict[tuple[str, str], tuple[Any, Any]] = {}
+        """By service and label: where it is announced, and what."""
 
-        ``addresses``: where others reach it (default: all of this machine's). A failure is logged, not raised: the host
-        works without a name.
+    async def announce(
+        self,
+        service: str,
+        label: str,
+        address: str,
+        port: int,
+        properties: Mapping[str, str] | None = None,
+        addresses: list[str] | None = None,
+    ) -> None:
+        """Announce a service that listens on an address and port; does nothing for one on loopback.
+
+        ``label``: its own name; empty: the host's. ``addresses``: where others reach it (default: all of this
+        machine's).
         """
         if not self._name or (is_loopback(address) and addresses is None):
             return
@@ -36,28 +52,37 @@ class MdnsAnnouncer:
             return
         if addresses is None:
             addresses = [own for own in own_addresses() if is_wildcard(address) or own == address]
+        if not addresses:
+            return
         info = ServiceInfo(
-            SERVICE,
-            f"{self._name}.{SERVICE}",
+            service,
+            f"{label or self._name}.{service}",
             port,
-            properties={"path": path},
+            properties=dict(properties or {}),
             server=f"{self._name}.local.",
             addresses=[socket.inet_aton(text) for text in addresses],
         )
-        if not addresses:
-            return
+        key = tuple(addresses)
         try:
-            self._zeroconf = AsyncZeroconf(interfaces=addresses, ip_version=IPVersion.V4Only)
-            await self._zeroconf.async_register_service(info)
+            if key not in self._zeroconf:
+                self._zeroconf[key] = AsyncZeroconf(interfaces=addresses, ip_version=IPVersion.V4Only)
+            await self._zeroconf[key].async_register_service(info)
         except (OSError, ZeroconfError) as error:
-            self._log.warning("no_mdns", why=str(error) or type(error).__name__)
-            await self.stop()
+            self._log.warning("no_mdns", service=service, why=str(error) or type(error).__name__)
             return
-        self._log.info("mdns", name=f"{self._name}.local", addresses=" ".join(addresses))
+        self._services[service, label] = (self._zeroconf[key], info)
+        self._log.info("mdns", name=info.name, addresses=" ".join(addresses))
+
+    async def withdraw(self, service: str, label: str = "") -> None:
+        """Take a service back."""
+        zeroconf, info = self._services.pop((service, label), (None, None))
+        if zeroconf is not None:
+            await zeroconf.async_unregister_service(info)
 
     async def stop(self) -> None:
-        """Withdraw the name from the network."""
-        zeroconf, self._zeroconf = self._zeroconf, None
-        if zeroconf is not None:
+        """Take everything back."""
+        self._services.clear()
+        while self._zeroconf:
+            _, zeroconf = self._zeroconf.popitem()
             await zeroconf.async_unregister_all_services()
             await zeroconf.async_close()

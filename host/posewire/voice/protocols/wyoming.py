@@ -1,4 +1,5 @@
-"""The Wyoming protocol: one JSON line, then as many bytes of data and payload as it says. For ASR and TTS servers.
+"""The Wyoming protocol: one JSON line, then as many bytes of data and payload as it says. For ASR and TTS servers,
+and for boards as satellites.
 
 Source: the protocol's description in github OHF-Voice/wyoming. No authentication and no encryption: for servers on this
 machine or in your own network.
@@ -123,11 +124,13 @@ def encode_event(event: Event) -> bytes:
     return json.dumps(head).encode() + b"\n" + data + event.payload
 
 
-async def read_event(reader: asyncio.StreamReader) -> Event:
+async def read_event(reader: asyncio.StreamReader, longest: int = _MAX_BODY) -> Event:
     """Read one event; its data may be in the line, behind it, or both.
 
+    ``longest``: bytes that its data, and its payload, may have.
+
     Raises:
-        ValueError: the bytes are not an event, or it is over 16 MB.
+        ValueError: the bytes are not an event, or it is longer.
         asyncio.IncompleteReadError: the stream ended.
     """
     try:
@@ -140,10 +143,10 @@ async def read_event(reader: asyncio.StreamReader) -> Event:
     if not isinstance(head, dict) or not isinstance(head.get("type"), str):
         raise ValueError("a line has no type")  # noqa: TRY004 - of a peer's bytes, not of our types
     data = _data(head.get("data"))
-    more = await reader.readexactly(_length(head.get("data_length")))
+    more = await reader.readexactly(_length(head.get("data_length"), longest))
     if more:
         data = {**data, **_data(parse_json(more))}
-    return Event(head["type"], data, await reader.readexactly(_length(head.get("payload_length"))))
+    return Event(head["type"], data, await reader.readexactly(_length(head.get("payload_length"), longest)))
 
 
 def _data(value: Any) -> dict[str, Any]:
@@ -154,9 +157,9 @@ def _data(value: Any) -> dict[str, Any]:
     return value
 
 
-def _length(value: Any) -> int:
+def _length(value: Any, longest: int) -> int:
     if value is None:
         return 0
-    if type(value) is not int or not 0 <= value <= _MAX_BODY:
-        raise ValueError(f"a length must be between 0 and {_MAX_BODY}, is {value!r}")
+    if type(value) is not int or not 0 <= value <= longest:
+        raise ValueError(f"a length must be between 0 and {longest}, is {value!r}")
     return value

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from posewire.errors import FrameError
 from posewire.server.connection.voice.device_voice import DeviceVoice
-from posewire.server.connection.voice_sessions import VoiceSessions
+from posewire.server.connection.voice_sessions import VoiceOutputs, VoiceSessions
 from posewire.server.speech_encoding import SpeechEncoding
 from posewire.server.state.turn_log import TurnLog
 from posewire.voice.assistant import Assistant
@@ -34,7 +34,7 @@ class Counted(VoiceSessions):
 @pytest_asyncio.fixture
 async def voices() -> AsyncIterator[Counted]:
     assistant = Assistant.create(VoiceSettings(tts="none"))
-    yield Counted(assistant, None, lambda report, device, session: None, SpeechEncoding(), 5, TurnLog())
+    yield Counted(assistant, None, VoiceOutputs(lambda report, device, session: None, SpeechEncoding(), 5, TurnLog()))
     await assistant.close()
 
 
@@ -87,7 +87,7 @@ async def test_without_an_assistant_there_is_no_session() -> None:
     assert (voice.speaks, voice.state) == (False, "")
     voice.abort()
     voice.feed(b"odd")
-    assert voice.close() is None
+    assert voice.close() == []
 
 
 async def test_frames_are_decoded_in_the_format_that_was_set() -> None:

@@ -73,4 +73,4 @@ async def test_a_device_that_leaves_meanwhile_is_told_nothing(parts: Parts) -> N
     wire = parts.greeted("stock")
     wire.send(type="listen", state="start", mode="auto")
     wire.lose()
-    assert wire.handler.voice.close() is None
+    assert wire.handler.voice.close() == []

@@ -1,0 +1,386 @@
+"""The turns of one device that is a satellite: Home Assistant's while it is connected, else the own pipeline's.
+
+Home Assistant runs its pipeline there. Here the device's speech goes to it, and what it says about the turn becomes
+what the device is told. What this host itself has to say (timers, announcements) is said by its own voice.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from posewire.log import EventLog
+from posewire.server.satellites.link import SatelliteLink
+from posewire.server.satellites.reply import SatelliteReply
+from posewire.server.satellites.timers import SatelliteTimers, beeps
+from posewire.sound.pcm import SAMPLE_RATE, Pcm
+from posewire.task_scope import TaskScope
+from posewire.voice.output import Outcome, TurnReport, VoiceOut
+from posewire.voice.protocols.wyoming import Event
+from posewire.voice.session import SIGN_EVERY, VoiceSession, VoiceState
+from posewire.wire.json_shape import as_text
+from posewire.wire.messages import ListenMode
+
+_FORMAT = {"rate": SAMPLE_RATE, "width": 2, "channels": 1}
+_RUN = {"start_stage": "asr", "end_stage": "tts", "restart_on_end": False}
+_NOTHING_HEARD = "stt-no-text-recognized"
+"""Home Assistant's code for an utterance in which it heard no words."""
+
+_ANSWER_WITHIN = 60.0
+"""Seconds that a turn waits for Home Assistant to go on."""
+
+_LONGEST_LISTENING = 60.0
+"""Seconds after which an utterance is over, if neither the user nor Home Assistant has ended it."""
+
+_PAUSES: dict[Outcome, float] = {"answered": 0.0, "nothing heard": 1.0}
+_LONG_PAUSE = 10.0
+"""Seconds before an open microphone is listened to again, by the outcome of the turn before."""
+
+_TEXT_MAX = 1000
+
+_OWED_FOR = 15.0
+"""Seconds within which the answer to a turn that was interrupted may still come: Home Assistant goes on with it."""
+
+_ANSWERS = frozenset({"transcript", "synthesize", "audio-start", "audio-chunk", "audio-stop", "error"})
+_LAST = frozenset({"audio-stop", "error"})
+"""Events that are the answer to a turn, and those with which it ends."""
+
+
+class SatelliteTurns:
+    """The ``VoiceTurns`` of a satellite; all methods run on the event loop.
+
+    ``own``: returns the device's session with the host's own pipeline; None where the host has none.
+    """
+
+    def __init__(self, out: VoiceOut, own: Callable[[], VoiceSession | None], log: EventLog) -> None:
+        self._out = out
+        self._own = own
+        self._log = log
+        self._link: SatelliteLink | None = None
+        self._reply = SatelliteReply(out)
+        self._timers = SatelliteTimers()
+        self._state = VoiceState.IDLE
+        self._mode: ListenMode = "auto"
+        self._wake_word = ""
+        self._began: dict[str, float] = {}
+        self._stages: dict[str, float] = {}
+        self._clocks: dict[str, asyncio.TimerHandle] = {}
+        self._awaiting = False
+        """Home Assistant owes the end of an answer."""
+
+        self._ignoring_until = 0.0
+        self._tasks = TaskScope()
+        self._over = asyncio.Event()
+        self._dropped = 0
+
+    # --- VoiceTurns
+
+    @property
+    def available(self) -> bool:
+        """Whether somebody takes the turns: Home Assistant, or the own pipeline."""
+        return self._link is not None or self._own() is not None
+
+    @property
+    def dropped(self) -> int:
+        """Samples that were dropped because Home Assistant, or the own session, was too slow for them."""
+        own = self._own()
+        return self._dropped + (own.dropped if own is not None else 0)
+
+    @property
+    def state(self) -> VoiceState:
+        """The activity."""
+        own = self._own()
+        return own.state if self._state == VoiceState.IDLE and own is not None else self._state
+
+    @property
+    def listens(self) -> bool:
+        """Whether samples that are fed now are listened to."""
+        own = self._own()
+        return self._hears or (own is not None and own.listens)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a turn runs."""
+        own = self._own()
+        return self._state != VoiceState.IDLE or (own is not None and own.busy)
+
+    def start(self, mode: ListenMode) -> None:
+        """Begin to listen. What still runs is interrupted."""
+        self._mode = mode
+        own = self._own()
+        self._interrupt()
+        if self._link is not None:
+            if own is not None:
+                own.give_way()
+            self._run()
+        elif own is not None:
+            own.start(mode)
+
+    def feed(self, pcm: Pcm) -> None:
+        """Queue 16 kHz mono samples for who listens."""
+        own = self._own()
+        if self._hears and self._link is not None:
+            before = self._link.dropped
+            self._link.send_audio(Event("audio-chunk", _FORMAT, pcm.astype("<i2", copy=False).tobytes()))
+            self._dropped += (self._link.dropped - before) * len(pcm)
+        elif own is not None and own.listens:
+            own.feed(pcm)
+
+    def stop(self) -> None:
+        """End the utterance: everything fed so far belongs to it."""
+        own = self._own()
+        if self._hears and self._link is not None:
+            self._link.send(Event("audio-stop"))
+            self._utterance_over()
+        elif own is not None:
+            own.stop()
+
+    def text(self, text: str, may_be_wake_word: bool = False) -> None:
+        """Take a text. The own session answers typed ones, which have no way to Home Assistant.
+
+        A wake word is told to Home Assistant when the device listens.
+        """
+        own = self._own()
+        if may_be_wake_word:
+            self._wake_word = text.strip()[:_TEXT_MAX]
+        if own is not None:
+            own.text(text, may_be_wake_word)
+        elif not may_be_wake_word:
+            self._fail("a typed text needs the host's own voice pipeline")
+
+    def announce(self, text: str, emotion: str = "neutral") -> asyncio.Task[None] | None:
+        """Say a text by the host's own voice; None where it has none."""
+        own = self._own()
+        self._interrupt()
+        return own.announce(text, emotion) if own is not None else None
+
+    async def until_idle(self) -> None:
+        """Wait until no turn runs."""
+        while self.busy:
+            own = self._own()
+            if self._state == VoiceState.IDLE and own is not None:
+                await own.until_idle()
+            else:
+                self._over.clear()
+                await self._over.wait()
+
+    def abort(self) -> None:
+        """Stop everything now."""
+        self._mode = "manual"
+        own = self._own()
+        told = self._interrupt()
+        if own is not None and own.busy:
+            own.abort()
+        elif not told:
+            self._out.reply_cancelled()
+
+    async def close(self) -> None:
+        """Stop everything, and wait until nothing runs; the device is not told, for it is gone."""
+        if self._hears and self._link is not None:
+            self._link.send(Event("audio-stop"))
+        self._link = None
+        self._clear_clocks()
+        await self._reply.close()
+        await self._tasks.close()
+
+    # --- Home Assistant
+
+    def connect(self, link: SatelliteLink) -> None:
+        """Give the next turns to Home Assistant."""
+        self._link = link
+        self._awaiting, self._ignoring_until = False, 0.0
+
+    def disconnect(self) -> None:
+        """Give the next turns to the own pipeline; a turn that Home Assistant owes an answer ends with a word."""
+        self._link = None
+        self._timers.clear()
+        if self._state != VoiceState.IDLE:
+            self._fail("Home Assistant is gone")
+
+    async def take(self, event: Event) -> None:
+        """Take an event. It returns when the device has, or soon needs, the audio that came with it."""
+        if event.type in _LAST:
+            self._awaiting = False
+        if event.type in _ANSWERS and time.monotonic() < self._ignoring_until:
+            # Events do not say to which turn they belong: until a new utterance is over, to the one before.
+            self._ignoring_until = 0.0 if event.type in _LAST else self._ignoring_until
+            return
+        if self._state in (VoiceState.RECOGNISING, VoiceState.ACTING, VoiceState.SPEAKING):
+            self._expect_more()
+        match event.type:
+            case "voice-started":
+                self._out.speech_started()
+            case "voice-stopped" if self._hears:
+                self._utterance_over()
+            case "transcript" if self._state != VoiceState.IDLE:
+                self._transcript(_text(event))
+            case "synthesize" if self._state != VoiceState.IDLE:
+                self._synthesize(_text(event))
+            case "audio-start":
+                self._audio_start(event)
+            case "audio-chunk":
+                if await self._reply.audio_chunk(event):
+                    self._ends("tts", "total")
+            case "audio-stop":
+                if await self._reply.audio_stop():
+                    self._played()
+            case "error" if self._state != VoiceState.IDLE:
+                self._error(as_text(event.data.get("code"))[:_TEXT_MAX], _text(event))
+            case "timer-started":
+                self._timers.started(event)
+            case "timer-cancelled":
+                self._timers.over(event)
+            case "timer-finished":
+                await self._ring(self._timers.over(event))
+
+    # --- the turn
+
+    @property
+    def _hears(self) -> bool:
+        return self._state == VoiceState.LISTENING
+
+    def _run(self) -> None:
+        own = self._own()
+        if self._link is None:
+            if own is not None:
+                own.start(self._mode)
+            return
+        self._state = VoiceState.LISTENING
+        self._began, self._stages = {}, {}
+        self._awaiting = True
+        word, self._wake_word = self._wake_word, ""
+        if word:
+            self._link.send(Event("detection", {"name": word, "timestamp": 0}))
+        self._link.send(Event("run-pipeline", {**_RUN, **({"wake_word_name": word} if word else {})}))
+        self._link.send(Event("audio-start", {**_FORMAT, "timestamp": 0}))
+        self._set_clock("deadline", _LONGEST_LISTENING, self.stop)
+
+    def _utterance_over(self) -> None:
+        self._state = VoiceState.RECOGNISING
+        self._ignoring_until = 0.0
+        self._begins("asr", "total")
+        self._expect_more()
+        self._set_clock("sign", SIGN_EVERY, self._give_sign)
+
+    def _transcript(self, text: str) -> None:
+        if self._hears:
+            self._utterance_over()  # the pipeline has no detection of voice, or said nothing about it
+        self._ends("asr")
+        self._begins("llm")
+        self._state = VoiceState.ACTING
+        if text:
+            self._out.heard(text)
+
+    def _synthesize(self, text: str) -> None:
+        self._ends("llm")
+        self._begins("tts")
+        self._speak()
+        if text:
+            self._out.sentence(text)
+
+    def _audio_start(self, event: Event) -> None:
+        why_not = self._reply.audio_start(event)
+        if why_not:
+            self._log.warning("satellite_audio", why=why_not)
+        self._awaiting = True
+        own = self._own()
+        if self._hears:
+            self.stop()  # an announcement of Home Assistant, into an open microphone
+        elif self._state == VoiceState.IDLE and own is not None:
+            own.give_way()
+        self._speak()
+
+    def _played(self) -> None:
+        if self._link is not None:
+            self._link.send(Event("played"))
+        self._finish("answered")
+
+    def _error(self, code: str, text: str) -> None:
+        if code != _NOTHING_HEARD:
+            self._log.warning("satellite_error", code=code, why=text)
+            self._fail(text or code or "Home Assistant failed")
+        elif self._mode == "realtime":
+            self._finish("nothing heard")
+        else:
+            self._speak()
+            self._tasks.spawn(self._end("nothing heard"))
+            if self._mode == "auto":
+                self._out.goodbye()  # a stock device listens again after each reply
+
+    def _fail(self, text: str) -> None:
+        self._speak()
+        self._out.emotion("sad")
+        self._out.sentence(text)
+        self._tasks.spawn(self._end("failed"))
+
+    async def _end(self, outcome: Outcome) -> None:
+        if await self._reply.end():
+            self._finish(outcome)
+
+    async def _ring(self, name: str) -> None:
+        if self.busy:
+            self._log.info("timer_finished", name=name, rung=False)
+            return
+        self._speak()
+        self._out.sentence(f"Timer {name}".rstrip())
+        if await self._reply.play_all(beeps()):
+            self._finish("answered")
+
+    def _speak(self) -> None:
+        self._reply.begin()
+        self._state = VoiceState.SPEAKING
+        self._expect_more()
+
+    def _interrupt(self) -> bool:
+        """End the turn that runs here; return whether the device was told of a reply that ends."""
+        if self._state == VoiceState.IDLE:
+            self._clear_clocks()
+            return False
+        if self._hears and self._link is not None:
+            self._link.send(Event("audio-stop"))
+        if self._awaiting:
+            self._awaiting, self._ignoring_until = False, time.monotonic() + _OWED_FOR
+        told = self._reply.cancel()
+        self._finish("interrupted")
+        return told
+
+    def _finish(self, outcome: Outcome) -> None:
+        self._clear_clocks()
+        self._state = VoiceState.IDLE
+        self._over.set()
+        self._out.turn(TurnReport(outcome, dict(self._stages)))
+        if self._mode == "realtime" and outcome != "interrupted":
+            self._set_clock("again", _PAUSES.get(outcome, _LONG_PAUSE), self._run)
+
+    # --- time
+
+    def _expect_more(self) -> None:
+        self._set_clock("deadline", _ANSWER_WITHIN, lambda: self._fail("Home Assistant does not answer"))
+
+    def _give_sign(self) -> None:
+        """Show the device that it still has to wait: one of this project gives up after 15 s of silence."""
+        self._out.still_working(SIGN_EVERY)
+        self._set_clock("sign", SIGN_EVERY, self._give_sign)
+
+    def _set_clock(self, name: str, seconds: float, then: Callable[[], Any]) -> None:
+        if name in self._clocks:
+            self._clocks[name].cancel()
+        self._clocks[name] = asyncio.get_running_loop().call_later(seconds, then)
+
+    def _clear_clocks(self) -> None:
+        for clock in self._clocks.values():
+            clock.cancel()
+        self._clocks.clear()
+
+    def _begins(self, *stages: str) -> None:
+        self._began.update(dict.fromkeys(stages, time.monotonic()))
+
+    def _ends(self, *stages: str) -> None:
+        for stage in stages:
+            began = self._began.pop(stage, None)
+            if began is not None:
+                self._stages[stage] = (time.monotonic() - began) * 1000
+
+
+def _text(event: Event) -> str:
+    return as_text(event.data.get("text")).strip()[:_TEXT_MAX]
