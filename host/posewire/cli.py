@@ -50,7 +50,7 @@ COMMANDS = {
     "bench opus": ("measure the board's Opus encoder, beside libopus", "posewire.bench.opus"),
     "bench client": ("measure the board's WebSocket client, beside micropython-lib's", "posewire.bench.client"),
     "bench client-room": ("measure desktop programs in a room, on good and bad links", "posewire.bench.client_room"),
-    "bench voice": ("measure the accuracy and the speed of the voice pipeline", "posewire.bench.voice"),
+    "bench voice": ("measure the accuracy and the speed of the voice pipeline", "posewire.bench.voice.command"),
     "bench voiceprint": ("measure the accuracy of voiceprints", "posewire.bench.voiceprint"),
     "bench relay": ("measure this host as a relay, beside other servers in the same run", "posewire.bench.relay"),
     "flash": ("put MicroPython on a board", "posewire.install.flash_command"),

@@ -5,8 +5,9 @@ import shutil
 
 import pytest
 
-from posewire.bench.voice import measure_cancelling, measure_endurance, measure_streaming
-from posewire.bench.voice_corpus import COMMANDS, UNRELATED, with_noise
+from posewire.bench.voice.corpus import COMMANDS, UNRELATED, with_noise
+from posewire.bench.voice.remains import measure_cancelling, measure_endurance
+from posewire.bench.voice.speed import measure_streaming
 from posewire.voice.commands.intents import IntentMatcher
 from posewire.voice.commands.sentences_file import load_sentences
 from support.recordings import recording

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from posewire.bench.standins import HttpStandIn, OpenAiScript
-from posewire.bench.voice import ModelResponder
+from posewire.bench.voice.parts import ModelResponder
 from posewire.voice.assistant import Assistant
 from posewire.voice.commands.sentences_file import load_sentences
 from posewire.voice.providers import load_provider

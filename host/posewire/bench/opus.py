@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire.bench.opus_stream import BoardEncoder
-from posewire.bench.voice_corpus import COMMANDS, UNRELATED, Spoken, speak
+from posewire.bench.voice.corpus import COMMANDS, UNRELATED, Spoken, speak
 from posewire.errors import ProviderError
 from posewire.sim.parts.recording import read_wav
 from posewire.sound.pcm import Framer, Pcm
