@@ -2,13 +2,13 @@
 # make test   sets everything up and runs every check and test
 # make coverage   the tests, and which lines none of them reaches; noting every line makes them more than twice as slow
 
-.PHONY: demo test lint unit coverage rv32 browser clean
+.PHONY: demo test lint unit coverage rv32 browser programs clean
 
 demo:
 	@tools/setup.sh espeak
 	@.venv/bin/posewire demo
 
-test: lint rv32 browser
+test: lint rv32 browser programs
 	tools/run_tests.sh
 
 lint: typings
@@ -18,7 +18,7 @@ lint: typings
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/pyright --project firmware
 
-coverage: .venv/bin/python rv32 browser
+coverage: .venv/bin/python rv32 browser programs
 	.venv/bin/pytest -n 3 --dist loadfile --cov --cov-report=term:skip-covered
 
 # MicroPython for 32-bit RISC-V, on Debian and Ubuntu: what it is built with (by root), and the build, both once.
@@ -28,6 +28,10 @@ rv32: .venv/bin/python
 # Chromium, and what checks the page's JavaScript, for the tests in tests/browser: once, Chromium by root only.
 browser: .venv/bin/python
 	@PYTHONPATH=host .venv/bin/python tests/browser/chromium.py
+
+# Speech programs and servers that tests start: from Debian's packages, once, by root only.
+programs: .venv/bin/python
+	@.venv/bin/python tests/support/debian_packages.py
 
 # The fast part: no child processes, no MicroPython.
 unit: .venv/bin/python
