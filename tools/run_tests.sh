@@ -4,6 +4,8 @@
 # others. What passes then is named at the end and is a fault of the test, to be repaired; more than three, or one that
 # fails again, is a failure. CPython's own test runner does the same.
 set -u
+# The many processes that tests start share compiled modules, whatever the environment says.
+unset PYTHONDONTWRITEBYTECODE
 cd "$(dirname "$0")/.."
 rm -f .pytest_cache/v/cache/lastfailed
 .venv/bin/pytest -n 3 --dist loadfile "$@" && exit 0

@@ -13,7 +13,7 @@ from posewire.voice.commands.sentences_file import load_sentences
 from support.recordings import recording
 
 needs_flite = pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
-ARGUMENTS = argparse.Namespace(turns=12)
+ARGUMENTS = argparse.Namespace(turns=12, repeats=2)
 
 
 def test_the_sentences_are_what_they_are_said_to_be() -> None:

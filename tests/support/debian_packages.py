@@ -1,7 +1,7 @@
 """Other people's programs that tests start, from Debian's packages.
 
-Run as a program (``make test`` does), this file installs the ones that are missing, where root runs it and there is apt.
-A test whose program is missing is skipped, and says so.
+Run as a program (``make test`` does), this file installs the missing ones, where root runs it and there is apt. A test
+whose program is missing is skipped, and says so.
 """
 
 import os

@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--only", choices=list(_PARTS), action="append", help="measure this part; may be repeated")
     parser.add_argument("--turns", type=int, default=1000, help="turns of the endurance part (default 1000)")
+    parser.add_argument("--repeats", type=int, default=10, help="of streaming and cancelling (default 10)")
     parser.add_argument("--people", type=int, default=50, help="most people who speak at once (default 50)")
     parser.add_argument("--threshold", type=float, help="another asr_threshold")
     parser.add_argument("--json", action="store_true", help="one object at the end instead of lines")

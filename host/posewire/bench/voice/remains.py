@@ -20,7 +20,7 @@ from posewire.voice.session import VoiceState
 from posewire.voice.settings import VoiceSettings
 
 
-async def measure_cancelling(_: argparse.Namespace) -> dict[str, Any]:
+async def measure_cancelling(args: argparse.Namespace) -> dict[str, Any]:
     """Abort in every stage: how long until no task and no request of the turn is left."""
     pcm = (await speak("flite", ("turn on the light",)))[0].pcm
     result = {}
@@ -29,7 +29,7 @@ async def measure_cancelling(_: argparse.Namespace) -> dict[str, Any]:
         script = OpenAiScript(ANSWER, token_s=0.02, **slow)
         took = []
         async with Pipeline(script, "openai", asr="openai") as pipeline:
-            for _turn in range(10):
+            for _turn in range(args.repeats):
                 line, session = pipeline.session()
                 line.full = True
                 before = asyncio.all_tasks()

@@ -61,14 +61,14 @@ async def measure_latency(_: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-async def measure_streaming(_: argparse.Namespace) -> dict[str, Any]:
+async def measure_streaming(args: argparse.Namespace) -> dict[str, Any]:
     """A model that writes a token every 20 ms: from its first whole sentence to the first audio."""
     result = {}
     for tts in ("openai", "flite", "espeak-ng"):
         script = OpenAiScript(ANSWER, token_s=0.02)
         delays = []
         async with Pipeline(script, tts) as pipeline:
-            for _turn in range(10):
+            for _turn in range(args.repeats):
                 script.sent.clear()
                 line, session = pipeline.session()
                 session.text("a question")
