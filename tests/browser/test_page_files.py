@@ -8,7 +8,7 @@ WEB = ROOT / "host/posewire/web"
 
 
 def test_every_text_is_there_in_every_language() -> None:
-    sources = [*(WEB / "page").glob("*.js"), *(WEB / "page/views").glob("*.js")]
+    sources = [file for file in (WEB / "page").rglob("*.js") if file.parent.name != "text"]
     used = {
         text.encode().decode("unicode_escape").encode("latin-1").decode()
         for source in sources
@@ -23,7 +23,8 @@ def test_every_text_is_there_in_every_language() -> None:
 
 def test_vendored_libraries_name_their_licences() -> None:
     folder = WEB / "vendor"
-    assert {file.stem for file in folder.glob("*.LICENSE.txt")} == {"uplot.LICENSE", "htm.LICENSE", "preact.LICENSE"}
+    licences = {file.name.partition(".")[0] for file in folder.glob("*.LICENSE.txt")}
+    assert licences == {"uplot", "htm", "preact", "esptool", "esptool-parts"}
     listed = (folder / "README.txt").read_text()
     for file in folder.glob("*.[jc]s*"):
         assert file.name in listed

@@ -1,14 +1,11 @@
 """Fixtures of the installer's tests."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).parent))
-
-from serial_board import SerialBoard
+from support.serial_board import SerialBoard
 
 
 @pytest.fixture

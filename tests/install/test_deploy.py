@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from serial_board import SerialBoard
 
 from posewire.boards.definition import load_board
 from posewire.boards.folders import board_folder, firmware_folder
@@ -19,6 +18,7 @@ from posewire.install.deploy import BoardState, carry_out, make_plan, read_state
 from posewire.install.interpreter import Interpreter, check_interpreter, chip_of, parse_interpreter
 from posewire.install.repl import open_repl
 from posewire.sim.interpreter import find_interpreter
+from support.serial_board import SerialBoard
 
 S3 = load_board(board_folder("esp32-s3-devkitc-1"))
 

@@ -3,9 +3,7 @@
 import functools
 import http.server
 import json
-import os
 import re
-import struct
 import subprocess
 import sys
 import threading
@@ -13,7 +11,6 @@ from pathlib import Path
 
 import esptool
 import pytest
-from rom_loader import RomLoader
 
 from posewire.boards.definition import load_board
 from posewire.boards.folders import board_folder, board_names
@@ -29,23 +26,10 @@ from posewire.install.esptool import (
     write_command,
 )
 from posewire.install.image import check_image, find_image, image_url
+from support.rom_loader import RomLoader, make_image
 
 BOARD = load_board(board_folder("esp32-s3-devkitc-1"))
 PLAIN = load_board(board_folder("m5-atoms3-echo-base"))
-
-
-def make_image(path: Path, chip: int = 9, size: int = 300_000) -> Path:
-    """An image as esptool reads them: header, one segment, checksum."""
-    segment = os.urandom(size // 2) + bytes(size - size // 2 - 64)
-    segment += bytes(-len(segment) % 4)
-    checksum = 0xEF
-    for byte in segment:
-        checksum ^= byte
-    head = struct.pack("<BBBBI", 0xE9, 1, 2, 0x20, 0x40000000) + bytes(4) + struct.pack("<H", chip) + bytes(10)
-    data = head + struct.pack("<II", 0x3FC80000, len(segment)) + segment
-    data += bytes(15 - len(data) % 16) + bytes([checksum])
-    path.write_bytes(data)
-    return path
 
 
 def flash(port: str, image: Path, *options: str) -> int:

@@ -11,13 +11,13 @@ import tty
 from pathlib import Path
 
 import pytest
-from serial_board import SerialBoard
 
 from posewire.cli import main
 from posewire.errors import InstallError
 from posewire.install import monitor_command, repl
 from posewire.install.repl import port_problem
 from posewire.install.serial_ports import Port, choose_port
+from support.serial_board import SerialBoard
 
 
 def test_the_only_board_is_taken_and_none_or_several_are_told() -> None:

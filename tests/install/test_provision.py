@@ -1,11 +1,6 @@
 """`posewire provision` and `posewire doctor PORT` at the serial port of a board that runs the real firmware."""
 
 import json
-import os
-import pty
-import select
-import threading
-import tty
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +9,7 @@ import pytest
 from posewire.cli import main
 from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.parts.wifi import PASSWORD, SSID
+from support.console_port import console_port
 from support.small_host import SmallHost
 
 
@@ -29,29 +25,8 @@ def board() -> Iterator[SimBoard]:
 @pytest.fixture
 def port(board: SimBoard) -> Iterator[str]:
     """The board's console as a serial port."""
-    cable, far_end = pty.openpty()
-    tty.setraw(far_end)
-    over = threading.Event()
-
-    def down() -> None:
-        while not over.is_set():
-            if data := board.console.read(4096):
-                os.write(cable, data)
-
-    def up() -> None:
-        while not over.is_set():
-            if select.select([cable], [], [], 0.05)[0]:
-                board.console.write(os.read(cable, 4096))
-
-    threads = [threading.Thread(target=run, daemon=True) for run in (down, up)]
-    for thread in threads:
-        thread.start()
-    yield os.ttyname(far_end)
-    over.set()
-    for thread in threads:
-        thread.join()
-    os.close(cable)
-    os.close(far_end)
+    with console_port(board) as name:
+        yield name
 
 
 def result(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:

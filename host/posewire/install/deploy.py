@@ -1,9 +1,12 @@
 """Deployment: find the files that a board lacks, and write them so that a loss of power does no harm."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from posewire.boards.budgets import refusals
+from posewire.boards.definition import BoardDefinition
 from posewire.errors import InstallError
 from posewire.install.bundle import BundleFile
 from posewire.install.interpreter import Interpreter, parse_interpreter
@@ -12,8 +15,19 @@ from posewire.install.repl import BoardRepl
 
 STAGED = ".new"
 
-# Run on the board: what it is, and the SHA-256 of each file that may be ours. Prints JSON on the last line.
-_LOOK = """
+# The watchdog cannot be stopped, but it can be given more time: it would reset the board in the middle of this.
+_CALM_WATCHDOG = """
+import json
+try:
+ with open('config.json') as f: c=json.load(f)
+ if c.get('watchdog',{}).get('enabled'):
+  import machine;machine.WDT(timeout=1800000)
+except Exception: pass
+"""
+
+LOOK = (
+    _CALM_WATCHDOG
+    + """
 import os,sys,hashlib,binascii,json
 def _h(p):
  d=hashlib.sha256();b=bytearray(512)
@@ -41,16 +55,8 @@ except Exception: pass
 print(json.dumps({'version':list(_i.version)[:3],'mpy':getattr(_i,'_mpy',0),'machine':getattr(_i,'_machine',''),
 'files':_f,'free':_s,'firmware':_v}))
 """.replace("PACKAGE", PACKAGE)
-
-# The watchdog cannot be stopped, but it can be given more time: it would reset the board in the middle of this.
-_CALM_WATCHDOG = """
-import json
-try:
- with open('config.json') as f: c=json.load(f)
- if c.get('watchdog',{}).get('enabled'):
-  import machine;machine.WDT(timeout=1800000)
-except Exception: pass
-"""
+)
+"""Run on the board: what it is, and the SHA-256 of each file that may be ours. Prints JSON on the last line."""
 
 # An update over the air may have been installed beside the base; what is deployed by cable is the base.
 _CHOOSE_BASE = """
@@ -87,14 +93,25 @@ class Plan:
 
 def read_state(repl: BoardRepl) -> BoardState:
     """Ask a board for its interpreter and its files. Raises InstallError."""
-    repl.run(_CALM_WATCHDOG)
-    lines = repl.run(_LOOK, timeout=180).strip().splitlines()
+    return parse_state(repl.run(LOOK, timeout=180))
+
+
+def parse_state(printed: str) -> BoardState:
+    """Read what ``LOOK`` has printed. Raises InstallError."""
+    line = (printed.strip().splitlines() or [""])[-1]
     try:
-        found = json.loads(lines[-1])
+        found = json.loads(line)
         interpreter = parse_interpreter(found["version"], found["mpy"], found["machine"])
-        return BoardState(interpreter, found["files"], found["free"], found["firmware"])
-    except (IndexError, ValueError, KeyError, TypeError) as error:
-        raise InstallError(f"the board's answer is not valid: {lines[-1:]}") from error
+        files = {str(path): str(digest) for path, digest in found["files"].items()}
+        return BoardState(interpreter, files, int(found["free"]), str(found["firmware"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InstallError(f"the board's answer is not valid: {line[:200]}") from error
+
+
+def refuse(board: BoardDefinition, config: Mapping[str, Any]) -> None:
+    """Raise InstallError that names each part that cannot fit on the board with these settings."""
+    if reasons := refusals(board, config):
+        raise InstallError("; ".join(reasons))
 
 
 def make_plan(wanted: Sequence[BundleFile], state: BoardState) -> Plan:
@@ -119,12 +136,8 @@ def carry_out(
     repl: BoardRepl, plan: Plan, state: BoardState, on_progress: Callable[[int, str], None] = lambda done, what: None
 ) -> None:
     """Write all files beside the running ones, then put them in place at once. Raises InstallError."""
-    if 0 <= state.free < plan.bytes:
-        raise InstallError(f"the board has {state.free} bytes of free flash, and the files need {plan.bytes}")
-    folders = sorted({file.path.rpartition("/")[0] for file in plan.write} - {""})
-    if folders:
-        makes = "".join(f"try: os.mkdir({name!r})\nexcept OSError: pass\n" for name in folders)
-        repl.run("import os\n" + makes)
+    check_space(plan, state)
+    repl.run(make_folders(plan))
     done = 0
     for file in plan.write:
         before = done
@@ -135,10 +148,23 @@ def carry_out(
         repl.write(file.path + STAGED, file.data, report)
         done += len(file.data)
         on_progress(done, file.path)
-    repl.run(_finish(plan), timeout=180)
+    repl.run(put_in_place(plan), timeout=180)
 
 
-def _finish(plan: Plan) -> str:
+def check_space(plan: Plan, state: BoardState) -> None:
+    """Raise InstallError where the board's flash has no room for the files beside those that it has."""
+    if 0 <= state.free < plan.bytes:
+        raise InstallError(f"the board has {state.free} bytes of free flash, and the files need {plan.bytes}")
+
+
+def make_folders(plan: Plan) -> str:
+    """Return the program that makes the folders on the board."""
+    folders = sorted({file.path.rpartition("/")[0] for file in plan.write} - {""})
+    return "import os\n" + "".join(f"try: os.mkdir({name!r})\nexcept OSError: pass\n" for name in folders)
+
+
+def put_in_place(plan: Plan) -> str:
+    """Return the program that gives the files, written with ``STAGED`` behind their names, their names."""
     lines = ["import os"]
     for file in plan.write:
         # littlefs puts the new file in the old one's place at once; FAT wants the old one away first.

@@ -10,13 +10,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from posewire.boards.budgets import device_tables, refusals
+from posewire.boards.budgets import device_tables
 from posewire.boards.definition import BoardDefinition, load_board
 from posewire.boards.folders import board_folder, firmware_folder
 from posewire.boards.profiles import PROFILES
 from posewire.errors import InstallError
 from posewire.install.bundle import ARCHITECTURES, BundleFile, firmware_files, json_file
-from posewire.install.deploy import BoardState, Plan, carry_out, make_plan, read_state, verify
+from posewire.install.deploy import BoardState, Plan, carry_out, make_plan, read_state, refuse, verify
 from posewire.install.interpreter import check_interpreter
 from posewire.install.merge import MERGED
 from posewire.install.repl import BoardRepl, open_repl
@@ -96,12 +96,6 @@ def run(args: argparse.Namespace) -> int:
                 repl.reset()
     _tell(args, plan, state)
     return 0
-
-
-def refuse(board: BoardDefinition, config: dict[str, Any]) -> None:
-    """Raise InstallError that names each part that cannot fit on the board."""
-    if reasons := refusals(board, config):
-        raise InstallError("; ".join(reasons))
 
 
 def _settings(args: argparse.Namespace, repl: BoardRepl, state: BoardState) -> dict[str, Any]:

@@ -24,7 +24,7 @@ _PIECE = 64 * 1024
 # Of an image's header (Espressif's "firmware image format"): the magic byte, and the chip's number at offset 12.
 _MAGIC = 0xE9
 _CHIP_AT = 12
-_CHIP_IDS = {0: "esp32", 2: "esp32s2", 5: "esp32c3", 9: "esp32s3", 13: "esp32c6"}
+CHIP_IDS = {0: "esp32", 2: "esp32s2", 5: "esp32c3", 9: "esp32s3", 13: "esp32c6"}
 
 
 def image_url(board: BoardDefinition, version: str = VERSION) -> str:
@@ -67,7 +67,7 @@ def check_image(path: Path, board: BoardDefinition | None) -> str:
     if len(head) < _CHIP_AT + 2 or head[0] != _MAGIC:
         kind = "an update package (.app-bin and .uf2 do not go here)" if path.suffix != ".bin" else "no ESP32 image"
         raise InstallError(f"{path.name} is {kind}: take the .bin of the board's page on micropython.org/download")
-    chip = _CHIP_IDS.get(int.from_bytes(head[_CHIP_AT:], "little"), "")
+    chip = CHIP_IDS.get(int.from_bytes(head[_CHIP_AT:], "little"), "")
     if not chip:
         raise InstallError(f"{path.name} is for a chip that this firmware does not know")
     if board is not None and chip != board.board.chip:

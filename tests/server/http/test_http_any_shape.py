@@ -26,12 +26,13 @@ PATHS = (
     f"/api/devices/{DEVICE}/say",
     f"/api/devices/{DEVICE}/enrol",
     "/api/voiceprints/ann",
+    "/api/boards/esp32-devkit/files",
     "/xiaozhi/ota/",
     "/xiaozhi/ota/activate",
 )
 NAMES = (
     "code", "name", "scopes", "kind", "image", "arguments", "text", "urgent", "keep", "emotion", "wait", "utterances",
-    "application", "version", "board", "type",
+    "application", "version", "board", "type", "state", "profile",
 )  # fmt: skip
 WORDS = ("app", "image", "voice", "*", "123456", "../x")
 BODIES = st.one_of(

@@ -4,11 +4,12 @@ import http
 
 from starlette.responses import JSONResponse
 
-from posewire.errors import PosewireError, UpdateError, WireError
+from posewire.errors import InstallError, PosewireError, UpdateError, WireError
 
 STATUS = {
     "unauthorized": http.HTTPStatus.UNAUTHORIZED,
     "forbidden": http.HTTPStatus.FORBIDDEN,
+    "bad_board": http.HTTPStatus.NOT_FOUND,
     "not_found": http.HTTPStatus.NOT_FOUND,
     "not_available": http.HTTPStatus.NOT_IMPLEMENTED,
     "bad_message": http.HTTPStatus.BAD_REQUEST,
@@ -20,7 +21,7 @@ STATUS = {
 
 def status_of(error: PosewireError) -> int:
     """Return the HTTP status of an error: 400 for a request that is refused, 500 for a fault of the host."""
-    return STATUS.get(error.code, 400 if isinstance(error, WireError | UpdateError) else 500)
+    return STATUS.get(error.code, 400 if isinstance(error, InstallError | UpdateError | WireError) else 500)
 
 
 def error_response(status: int, code: str, message: str) -> JSONResponse:

@@ -1,5 +1,6 @@
 """The limits on requests of one kind."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from posewire.server.rate_limit import RateLimit
@@ -23,3 +24,6 @@ class RequestLimits:
 
     sign_in: RateLimit = field(default_factory=lambda: RateLimit(20))
     """Wrong tokens with which pages of one address try to sign in; of this machine's own, too."""
+
+    compiling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the firmware is compiled for a new board: one at a time is enough for the machine."""

@@ -4,19 +4,20 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Route
 
-from posewire.server.http.devices import list_devices, list_turns, rename_device, show_device
+from posewire.server.http.devices.listing import list_devices, list_turns, rename_device, show_device
+from posewire.server.http.devices.pairing import pair_device, revoke_pairing
+from posewire.server.http.devices.speech import ask, say
+from posewire.server.http.devices.tools import call_tool, list_tools
+from posewire.server.http.devices.updates import list_images, show_update, start_update
+from posewire.server.http.devices.voiceprints import enrol_next, enrol_recording, erase_voiceprint, list_voiceprints
+from posewire.server.http.new_boards import give_image, list_boards, plan_files
 from posewire.server.http.ota import activate, allow_pages, check_version
-from posewire.server.http.pairing import pair_device, revoke_pairing
 from posewire.server.http.request import sender
 from posewire.server.http.room_links import make_room_link
 from posewire.server.http.rooms import list_rooms
 from posewire.server.http.sign_in import show_session, sign_in, sign_out
 from posewire.server.http.sim_boards import list_sim_boards, start_sim_board, stop_sim_board
-from posewire.server.http.speech import ask, say
 from posewire.server.http.status import alerts, history, log_tail, metrics, ready, statistics
-from posewire.server.http.tools import call_tool, list_tools
-from posewire.server.http.updates import list_images, show_update, start_update
-from posewire.server.http.voiceprints import enrol_next, enrol_recording, erase_voiceprint, list_voiceprints
 from posewire.server.http.web_files import web_files
 
 
@@ -63,6 +64,9 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/api/sim-boards", start_sim_board, methods=["POST"]),
     Route("/api/sim-boards/{number:int}", stop_sim_board, methods=["DELETE"]),
     Route("/api/images", list_images),
+    Route("/api/boards", list_boards),
+    Route("/api/boards/{board}/files", plan_files, methods=["POST"]),
+    Route("/api/boards/images/{image}", give_image),
     Route("/api/devices", list_devices),
     Route("/api/devices", pair_device, methods=["POST"]),
     Route("/api/devices/{device}", show_device),

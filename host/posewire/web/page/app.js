@@ -92,7 +92,7 @@ function App({ session, onSession }) {
     location.reload();
   };
   return html`
-    <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), document.getElementById("main").focus())}>${t("To the content")}</a>
+    <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), document.getElementById("main")?.focus())}>${t("To the content")}</a>
     <header class="top">
       <span class="brand"><img src="/page/icon.svg" width="24" height="24" alt="" />Posewire</span>
       <nav aria-label=${t("Views")}>${session && views.map((each) => html`<a href=${`#/${each.path}`} aria-current=${each === view ? "page" : undefined}>${t(each.name)}</a>`)}</nav>
@@ -124,7 +124,7 @@ async function followLink() {
 
 async function start() {
   await Promise.all([useLanguage(), followLink()]);
-  const root = document.getElementById("app");
+  const root = /** @type {HTMLElement} */ (document.getElementById("app"));
   root.replaceChildren();
   let live = false;
   /** @param {any} session */

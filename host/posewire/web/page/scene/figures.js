@@ -153,7 +153,7 @@ export class Figure {
 
   /**
    * Take a pose that has come: what is drawn of its past.
-   * @param {import("/posewire/v1/client/posewire.js").ReceivedPose} pose
+   * @param {import("/posewire/v1/client/pose_streams.js").ReceivedPose} pose
    */
   update(pose) {
     for (const [name, values] of Object.entries(pose.values)) {
@@ -269,7 +269,7 @@ export class Figure {
   #feel(values, timeMs) {
     const seconds = this.#timeMs === null ? 0 : Math.min(0.2, Math.max(0, (timeMs - this.#timeMs) / 1000));
     this.#timeMs = timeMs;
-    const board = ([x, y, z]) => /** @type {Vec} */ ([x, z, -y]);
+    const board = (/** @type {number[]} */ [x, y, z]) => /** @type {Vec} */ ([x, z, -y]);
     const up = unit(board([...values.subarray(0, 3)]));
     const rate = board([...values.subarray(3, 6)].map((count) => ((count / COUNTS_A_DEGREE) * Math.PI) / 180));
     const [w, x, y, z] = this.#orientation;

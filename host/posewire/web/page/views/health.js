@@ -57,7 +57,7 @@ const ms = (value) => `${value < 10 ? value.toFixed(2) : Math.round(value)} ms`;
 
 /** The samples of the last hour: asked for once, then only what is new. */
 function useHistory() {
-  const [history, setHistory] = useState({ names: [], samples: [] });
+  const [history, setHistory] = useState({ names: /** @type {string[]} */ ([]), samples: /** @type {number[][]} */ ([]) });
   const held = useRef(history);
   useEffect(() => {
     let alive = true;
@@ -82,7 +82,7 @@ function useHistory() {
 
 function Charts() {
   const history = useHistory();
-  const span = history.samples.length > 1 ? history.samples.at(-1)[0] - history.samples[0][0] : 0;
+  const span = (history.samples.at(-1)?.[0] ?? 0) - (history.samples[0]?.[0] ?? 0);
   return html`<section class="card"><h2>${t("The last hour")} <span class="faint">${span ? duration(1000 * span) : t("it begins now")}</span></h2>
     <div class="charts">${CHARTS.map((chart) => html`<${Chart} key=${chart.title} chart=${chart} history=${history} />`)}</div></section>`;
 }
@@ -133,10 +133,11 @@ function Chart({ chart, history }) {
 }
 
 function Log() {
-  const [lines, setLines] = useState([]);
+  const [lines, setLines] = useState(/** @type {any[]} */ ([]));
   const [filter, setFilter] = useState("");
   const [level, setLevel] = useState("info");
   useEffect(() => {
+    /** @type {any[]} */
     let held = [];
     let alive = true;
     const look = async () => {

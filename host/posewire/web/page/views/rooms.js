@@ -16,7 +16,7 @@ export function Rooms({ rest, may, session, looker }) {
   const { value, error } = usePolled(may("operator.read") ? "/api/rooms" : null, POLL_MS);
   const open = (event) => {
     event.preventDefault();
-    location.hash = `#/rooms/${encodeURIComponent(new FormData(event.target).get("room"))}`;
+    location.hash = `#/rooms/${encodeURIComponent(String(new FormData(event.target).get("room")))}`;
   };
   const columns = [
     {

@@ -127,7 +127,7 @@ function There({ device, may }) {
     ${
       value?.tools.length
         ? html`<${Form} label=${t("Call a tool")} button=${t("Call")} onSubmit=${call}>
-      <label>${t("Tool")} <select name="name" onChange=${(event) => setTool(event.target.value)}>${value.tools.map(({ name }) => html`<option>${name}</option>`)}</select></label>
+      <label>${t("Tool")} <select name="name" onChange=${(event) => setTool(event.target.value)}>${value.tools.map(({ name }) => html`<option value=${name}>${name}</option>`)}</select></label>
       <label class="grow">${t("Arguments (JSON)")} <input name="arguments" key=${known.name} defaultValue=${example(known.inputSchema)} style=${{ width: "100%" }} /></label>
     <//><p class="faint">${known.description}</p>`
         : null

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from posewire.errors import WireError
-from posewire.server.http.devices import find_connection
+from posewire.server.http.devices.listing import find_connection
 from posewire.server.http.request import READ, authorize, device_id, json_body, record_order, services
 from posewire.wire.messages import get_field
 

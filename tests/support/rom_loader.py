@@ -5,10 +5,12 @@ The protocol is the one of Espressif's "serial protocol" page: SLIP frames, comm
 """
 
 import hashlib
+import os
 import socketserver
 import struct
 import threading
 import zlib
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +21,20 @@ _BEGIN, _DATA, _DEFL_BEGIN, _DEFL_DATA, _MD5, _ERASE = 0x02, 0x03, 0x10, 0x11, 0
 # The first word of the flash's answer: JEDEC id of a 4 MB chip.
 _SPI_W0, _JEDEC = 0x60002058, 0x001640EF
 _ESP32S3 = 9
+
+
+def make_image(path: Path, chip: int = 9, size: int = 300_000) -> Path:
+    """An image as esptool reads them: header, one segment, checksum."""
+    segment = os.urandom(size // 2) + bytes(size - size // 2 - 64)
+    segment += bytes(-len(segment) % 4)
+    checksum = 0xEF
+    for byte in segment:
+        checksum ^= byte
+    head = struct.pack("<BBBBI", 0xE9, 1, 2, 0x20, 0x40000000) + bytes(4) + struct.pack("<H", chip) + bytes(10)
+    data = head + struct.pack("<II", 0x3FC80000, len(segment)) + segment
+    data += bytes(15 - len(data) % 16) + bytes([checksum])
+    path.write_bytes(data)
+    return path
 
 
 class RomLoader:

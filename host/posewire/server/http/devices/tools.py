@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from posewire.errors import ToolError
-from posewire.server.http.devices import find_connection
+from posewire.server.http.devices.listing import find_connection
 from posewire.server.http.request import ACT, READ, authorize, json_body, record_order
 from posewire.voice.tools.base import ToolContext, ToolInfo
 from posewire.wire.messages import get_field

@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from posewire.errors import WireError
-from posewire.server.http.devices import find_connection
+from posewire.server.http.devices.listing import find_connection
 from posewire.server.http.request import ACT, READ, authorize, json_body, record_order, services
 from posewire.server.state.voiceprints import ENROL_UTTERANCES, Voiceprints
 from posewire.sound.pcm import SAMPLE_RATE, SPEECH_RATES, to_int16

@@ -1,0 +1,1 @@
+"""``/api/devices``: the devices, their pairing, updates, tools, speech and voiceprints."""

@@ -1,0 +1,3 @@
+/** What the page uses of esptool-js. */
+export const ESPLoader: any;
+export const Transport: any;

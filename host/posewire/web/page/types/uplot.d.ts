@@ -1,0 +1,3 @@
+/** What the page uses of uPlot. */
+declare const uPlot: any;
+export default uPlot;
