@@ -32,10 +32,10 @@ def test_settings(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
             if variable:
                 monkeypatch.setenv(variable, "a-secret-of-forty-characters-for-the-test")
     text = block.text
-    for _, value in _named(data, "file") + _named(data, "sentences"):
-        for path in value if isinstance(value, list) else [value]:
+    for _, value in _named(data, "file") + _named(data, "_file") + _named(data, "sentences"):
+        for path in filter(None, value if isinstance(value, list) else [value]):
             (tmp_path / Path(path).name).write_text("a-secret-of-forty-characters-for-the-test")
-            text = text.replace(path, (tmp_path / Path(path).name).as_posix()) if path else text
+            text = text.replace(path, (tmp_path / Path(path).name).as_posix())
     (tmp_path / "posewire.toml").write_text(text)
     load_settings(tmp_path / "posewire.toml")
 

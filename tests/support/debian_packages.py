@@ -9,22 +9,30 @@ import shutil
 import subprocess
 import sys
 
-PACKAGES = {"flite": "flite", "espeak-ng": "espeak-ng"}
+PACKAGES = {"flite": "flite", "espeak-ng": "espeak-ng", "mosquitto": "mosquitto"}
 """The package of each command."""
+
+_SBIN = ":/usr/local/sbin:/usr/sbin"
 
 _TIMEOUT_SECONDS = 600
 
 
+def find(command: str) -> str | None:
+    """Return the path of a command, also of one for administrators; None: it is not there."""
+    return shutil.which(command, path=os.environ.get("PATH", "") + _SBIN)
+
+
 def missing() -> list[str]:
     """Return the packages whose command is not there."""
-    return sorted(package for command, package in PACKAGES.items() if shutil.which(command) is None)
+    return sorted(package for command, package in PACKAGES.items() if find(command) is None)
 
 
 def install(packages: list[str]) -> str:
     """Install packages; return why it failed, or nothing."""
     if os.getuid() or shutil.which("apt-get") is None:
         return "needs root on Debian or Ubuntu"
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    # In run level 1 a package does not start its own server.
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     for words in (["update"], ["-y", "--no-install-recommends", "install", *packages]):
         command = ["apt-get", "-q", *words]
         try:

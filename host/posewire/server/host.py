@@ -34,6 +34,7 @@ from posewire.server.services import Services
 from posewire.server.settings import Settings, check_exposure
 from posewire.server.state.cache_registry import Caches
 from posewire.server.state.conversation_memory import StoredMemory
+from posewire.server.state.happenings import Happenings
 from posewire.server.state.shared_states import REFRESH
 from posewire.server.state.voiceprints import Voiceprints
 from posewire.server.store_domains import DOMAINS
@@ -42,7 +43,7 @@ from posewire.server.transport.listener import Listener
 from posewire.server.transport.mdns import SERVICE, Announcements
 from posewire.server.transport.openings import Openings
 from posewire.server.transport.websocket import CLOSING_TIMEOUT, WebSocket
-from posewire.server.wiring import admission, host_parts, satellites, session_store
+from posewire.server.wiring import admission, host_parts, mqtt, satellites, session_store
 from posewire.store import MEMORY, Store
 from posewire.task_scope import TaskScope
 from posewire.terminal import show
@@ -119,6 +120,8 @@ class Host:
             await self._load_sessions()
             if self._settings.satellites.enabled:
                 self._services.satellites = satellites(self._services, self._mdns)
+            if self._settings.mqtt.broker:
+                self._services.mqtt = mqtt(self._services)
             self._listener = self._make_listener(self._services)
             for plugin in self._plugins:
                 plugin.bind(self._services)
@@ -135,6 +138,8 @@ class Host:
         self._services.log_tail.start()
         self._services.tools.start()
         self._services.push.start()
+        if self._services.mqtt is not None:
+            self._services.mqtt.start()
         self._services.health = _health_monitor(self._services)
         jobs = [*self._services.health.jobs(), *self._jobs(self._services, self._listener)]
         jobs.append(Job("malloc_trim", TRIM_PERIOD, malloc_trim))
@@ -214,7 +219,8 @@ class Host:
         registry, caches, counters = ConnectionRegistry(hub.pool), Caches(), Counter[str]()
         for name, cache in (assistant.caches() if assistant is not None else {}).items():
             caches.add(name, cache)
-        push = Push(settings.push, registry, store, counters)
+        happenings = Happenings()
+        push = Push(settings.push, registry, store, counters, happenings)
         return Services(
             settings,
             assistant,
@@ -227,6 +233,7 @@ class Host:
             registry,
             push,
             HostTools(settings.tools, counters, caches, push.tools.functions()),
+            happenings,
             None if assistant is None or assistant.voiceprint is None else Voiceprints(assistant.voiceprint, store),
             caches=caches,
             counters=counters,
@@ -240,6 +247,8 @@ class Host:
                 peer.close(POLICY_VIOLATION, "access was revoked or has expired")
         if self.services.satellites is not None and principal.device_id:
             self._tasks.spawn(self.services.satellites.forget(principal.device_id))
+        if self.services.mqtt is not None and principal.device_id:
+            self.services.mqtt.forget(principal.device_id)
 
     async def stop(self, reason: str = "the host is shutting down") -> None:
         """Tell every peer, wait for their closing handshakes, then stop the engines."""
@@ -256,6 +265,8 @@ class Host:
             await self._scheduler.stop()
         if self._services.health is not None:
             await self._services.health.webhook.close()
+        if self._services.mqtt is not None:
+            await self._services.mqtt.close()
         await self._services.push.close()
         await self._services.sim_boards.close()
         registry = self._services.registry

@@ -19,6 +19,7 @@ from posewire.server.monitoring.health import HealthMonitor
 from posewire.server.monitoring.log_tail import LogTail
 from posewire.server.monitoring.metrics import Metrics
 from posewire.server.monitoring.tracing import Tracing
+from posewire.server.mqtt.service import MqttService
 from posewire.server.push.service import Push
 from posewire.server.rate_limit import FailureLimit
 from posewire.server.satellites.service import SatelliteService
@@ -26,6 +27,7 @@ from posewire.server.settings import Settings
 from posewire.server.sim_boards import SimBoards
 from posewire.server.state.board_reports import BoardReports
 from posewire.server.state.cache_registry import Caches
+from posewire.server.state.happenings import Happenings
 from posewire.server.state.shared_states import HOST, StateDirectory
 from posewire.server.state.turn_log import TurnLog
 from posewire.server.state.voiceprints import Voiceprints
@@ -52,10 +54,13 @@ class Services:
     registry: ConnectionRegistry
     push: Push
     tools: HostTools
+    happenings: Happenings
     voiceprints: Voiceprints | None = None
     """The enrolled people; None where the host makes no voiceprints."""
     satellites: SatelliteService | None = None
     """None: no board is a satellite of Home Assistant."""
+    mqtt: MqttService | None = None
+    """None: no broker is told of the devices."""
     states: StateDirectory = field(init=False)
     resumption: SessionResumption = field(init=False)
     control: HostControl = field(default_factory=HostControl)

@@ -14,6 +14,7 @@ from posewire.server.bridge.settings import UpstreamSettings
 from posewire.server.connection.settings import FloodSettings
 from posewire.server.http.settings import GatewaySettings, HttpSettings, OtaSettings
 from posewire.server.monitoring.settings import AlertSettings, TracingSettings
+from posewire.server.mqtt.settings import MqttSettings
 from posewire.server.push.settings import PushSettings
 from posewire.server.satellites.settings import SatelliteSettings
 from posewire.server.transport.settings import MdnsSettings
@@ -70,6 +71,7 @@ class Settings:
     tools: ToolsSettings = field(default_factory=ToolsSettings)
     push: PushSettings = field(default_factory=PushSettings)
     satellites: SatelliteSettings = field(default_factory=SatelliteSettings)
+    mqtt: MqttSettings = field(default_factory=MqttSettings)
 
     def __post_init__(self) -> None:
         if self.satellites.enabled and self.upstream.wanted:
@@ -130,6 +132,7 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
         tools=section(ToolsSettings, "tools"),
         push=section(PushSettings, "push"),
         satellites=section(SatelliteSettings, "satellites"),
+        mqtt=section(MqttSettings, "mqtt").with_secret(),
     )
 
 

@@ -13,6 +13,7 @@ from posewire.server.connection.router import Router, Routing
 from posewire.server.connection.session_store import SessionStore
 from posewire.server.connection.voice_sessions import VoiceOutputs, VoiceSessions
 from posewire.server.messages.catalog import HostParts
+from posewire.server.mqtt.service import MqttService
 from posewire.server.satellites.service import SatelliteService
 from posewire.server.services import Services
 from posewire.server.speech_encoding import SpeechEncoding
@@ -38,6 +39,7 @@ def host_parts(services: Services) -> HostParts:
         audit=services.audit,
         log_in=log_in,
         counters=services.counters,
+        happenings=services.happenings,
     )
 
 
@@ -80,6 +82,19 @@ def satellites(services: Services, announcements: Announcements) -> SatelliteSer
     )
 
 
+def mqtt(services: Services) -> MqttService:
+    """Return what tells a broker of the devices."""
+    return MqttService(
+        services.settings.mqtt,
+        services.registry,
+        services.identities,
+        services.reports,
+        services.happenings,
+        services.push.announcer,
+        services.audit,
+    )
+
+
 def admission(services: Services, text_types: Mapping[str, TextType]) -> Admission:
     """Return what decides on opening requests, and gives each admitted connection its handler and router."""
     context = connection_context(services)
@@ -112,7 +127,8 @@ def _outputs(services: Services, encoding: SpeechEncoding) -> VoiceOutputs:
 def _turn_recorder(services: Services) -> Callable[[TurnReport, str, str], None]:
     def record(report: TurnReport, device_id: str, session_id: str) -> None:
         services.metrics.record_turn(report.stages)
-        services.turns.note_end(device_id, report)
+        heard = services.turns.note_end(device_id, report)
+        services.happenings.tell(device_id, "turn", report.outcome, heard=heard["heard"], said=heard["said"])
         if services.tracing is not None:
             services.tracing.turn(report, device_id, session_id)
 

@@ -35,6 +35,7 @@ from posewire.server.push.announcer import Announcer
 from posewire.server.push.events import DeviceEvents
 from posewire.server.push.settings import PushSettings
 from posewire.server.state.board_reports import BoardReports
+from posewire.server.state.happenings import Happenings
 from posewire.server.state.shared_states import StateDirectory
 from posewire.server.store_domains import DOMAINS
 from posewire.server.transport.websocket import HIGH_WATER, WebSocket
@@ -188,6 +189,7 @@ class Parts:
         self.states = StateDirectory(self.hub.dispatcher, dict, self._is_here)
         self.resumption = SessionResumption(self.registry, self.rooms, self.states)
         self.control = HostControl()
+        self.happenings = Happenings()
         self.principals: dict[str, Principal | None] = {}
         """By name of a principal: who it is by settings that have changed."""
 
@@ -210,13 +212,16 @@ class Parts:
         parts = HostParts(
             rooms=self.rooms,
             states=self.states,
-            events=DeviceEvents(PushSettings(), self.registry, Announcer(self.registry, self.counters), self.counters),
+            events=DeviceEvents(
+                PushSettings(), self.registry, Announcer(self.registry, self.counters), self.counters, self.happenings
+            ),
             reports=BoardReports(),
             updates=self.context.updates,
             control=self.control,
             audit=self.audit,
             log_in=lambda token, address: LOCAL,
             counters=self.counters,
+            happenings=self.happenings,
         )
         types: Mapping[str, TextType] = {**text_types(parts), **given.get("text_types", {})}
         trace = self._span if given.get("traced") else None

@@ -5,7 +5,7 @@ others may change.
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Container, Coroutine, Mapping
 from typing import Any, Protocol
 
 from posewire.errors import WireError
@@ -17,6 +17,13 @@ from posewire.server.connection.tools.device_tools import DeviceToolClient
 from posewire.server.connection.voice.device_voice import DeviceVoice
 from posewire.voice.tools.handler import UnifiedToolHandler
 from posewire.wire.messages import AudioParams, Hello, RoomAction
+
+
+def is_lasting(peer: "Peer", known: Container[str]) -> bool:
+    """Tell whether a peer will come back under its id: a board of this project, or one of the ``known`` devices."""
+    if peer.identity.anonymous or peer.hello is None:
+        return False
+    return bool(peer.hello.board) or peer.device_id in known
 
 
 class PeerRoom(Protocol):

@@ -29,6 +29,7 @@ from posewire.server.messages.telemetry import handle_telemetry
 from posewire.server.messages.update import handle_update
 from posewire.server.push.events import DeviceEvents
 from posewire.server.state.board_reports import BoardReports
+from posewire.server.state.happenings import Happenings
 from posewire.server.state.shared_states import StateDirectory
 from posewire.update.service import UpdateService
 from posewire.wire.messages import parse_hello, parse_listen, parse_room
@@ -56,6 +57,7 @@ class HostParts:
     audit: Audit
     log_in: LogIn
     counters: Counter[str]
+    happenings: Happenings
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,9 @@ class Entry:
 
 MESSAGES: Mapping[str, Entry] = {
     "hello": Entry(lambda _: handle_hello, parse_hello, first=True),
-    "listen": Entry(lambda _: handle_listen, parse_listen, scope="voice", refused=end_refused_turn),
+    "listen": Entry(
+        lambda host: partial(handle_listen, host.happenings), parse_listen, scope="voice", refused=end_refused_turn
+    ),
     "abort": Entry(lambda _: handle_abort, parse_abort, scope="voice"),
     "mcp": Entry(lambda host: partial(handle_mcp, host.events), parse_mcp, scope="voice"),
     "iot": Entry(lambda host: partial(handle_iot, host.states), parse_iot, scope="voice"),

@@ -2,6 +2,7 @@
 
 from posewire.errors import WireError
 from posewire.server.connection.peer import Peer
+from posewire.server.state.happenings import Happenings
 from posewire.wire.messages import Listen, Message
 
 
@@ -11,7 +12,7 @@ def end_refused_turn(peer: Peer, message: Message, why: str) -> None:
         peer.spawn(peer.voice.refused.end(peer.send, why))
 
 
-def handle_listen(peer: Peer, listen: Listen) -> None:
+def handle_listen(happenings: Happenings, peer: Peer, listen: Listen) -> None:
     """Start or stop a listening turn, or answer a text.
 
     Raises:
@@ -23,6 +24,7 @@ def handle_listen(peer: Peer, listen: Listen) -> None:
     match listen.state:
         case "start":
             peer.log.info("listen", mode=listen.mode)
+            happenings.tell(peer.device_id, "wake", "button")
             voice.start(listen.mode)
         case "stop":
             voice.stop()
@@ -30,4 +32,6 @@ def handle_listen(peer: Peer, listen: Listen) -> None:
             peer.log.info("text", text=listen.text)
             # A board of this project does not send the words that wake it.
             stock = peer.hello is None or not peer.hello.board
+            if stock:
+                happenings.tell(peer.device_id, "wake", "word", text=listen.text[:100])
             voice.text(listen.text, may_be_wake_word=stock)

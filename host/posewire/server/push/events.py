@@ -9,21 +9,29 @@ from posewire.server.connection.peer import Peer
 from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.push.announcer import Announcement, Announcer
 from posewire.server.push.settings import EventSettings, PushSettings
+from posewire.server.state.happenings import Happenings
 
 MAX_NAME = 64
 _MAX_VALUE = 100
+_MAX_TOLD = 20
 
 
 class DeviceEvents:
     """Applies the rules to events."""
 
     def __init__(
-        self, settings: PushSettings, registry: ConnectionRegistry, announcer: Announcer, counters: Counter[str]
+        self,
+        settings: PushSettings,
+        registry: ConnectionRegistry,
+        announcer: Announcer,
+        counters: Counter[str],
+        happenings: Happenings,
     ) -> None:
         self._settings = settings
         self._registry = registry
         self._announcer = announcer
         self._counters = counters
+        self._happenings = happenings
 
     def handle(self, peer: Peer, name: str, data: Mapping[str, Any], now: float) -> None:
         """Apply the rule for an event of a device. ``now``: seconds of any steady clock.
@@ -33,6 +41,8 @@ class DeviceEvents:
         """
         if not 0 < len(name) <= MAX_NAME:
             raise WireError(f"an event's name must have 1 to {MAX_NAME} characters")
+        told = {key[:_MAX_VALUE]: _short(value) for key, value in list(data.items())[:_MAX_TOLD]}
+        self._happenings.tell(peer.device_id, "event", "reported", name=name, data=told)
         rule = self._settings.events.get(name)
         if rule is None:
             self._counters["events_ignored"] += 1

@@ -8,6 +8,7 @@ from posewire.server.push.events import DeviceEvents
 from posewire.server.push.reminders import Reminders
 from posewire.server.push.settings import PushSettings
 from posewire.server.push.tools import PushTools
+from posewire.server.state.happenings import Happenings
 from posewire.store import Store
 
 
@@ -15,11 +16,16 @@ class Push:
     """Owns the parts of server push."""
 
     def __init__(
-        self, settings: PushSettings, registry: ConnectionRegistry, store: Store, counters: Counter[str]
+        self,
+        settings: PushSettings,
+        registry: ConnectionRegistry,
+        store: Store,
+        counters: Counter[str],
+        happenings: Happenings,
     ) -> None:
         self.announcer = Announcer(registry, counters)
         self.reminders = Reminders(store, self.announcer)
-        self.events = DeviceEvents(settings, registry, self.announcer, counters)
+        self.events = DeviceEvents(settings, registry, self.announcer, counters, happenings)
         self.tools = PushTools(registry, self.announcer, self.reminders)
 
     def start(self) -> None:

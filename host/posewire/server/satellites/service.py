@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from posewire.errors import StoreError
 from posewire.log import EventLog
-from posewire.server.connection.peer import Peer
+from posewire.server.connection.peer import Peer, is_lasting
 from posewire.server.satellites.satellite import Satellite
 from posewire.server.satellites.settings import SatelliteSettings
 from posewire.server.satellites.turns import SatelliteTurns
@@ -76,11 +76,9 @@ class SatelliteService:
     def greeted(self, peer: Peer) -> None:
         """Share the turns of a device that has said hello (``connection.context.Satellites``)."""
         hello = peer.hello
-        if peer.identity.anonymous or hello is None or (hello.audio is None and not hello.codecs):
+        if hello is None or (hello.audio is None and not hello.codecs):
             return
-        if not peer.identity.principal.allows("voice"):
-            return
-        if hello.board or peer.device_id in self._known():
+        if peer.identity.principal.allows("voice") and is_lasting(peer, self._known()):
             turns = SatelliteTurns(self._output(peer), peer.voice.own_session, peer.log)
             self._turns[peer] = turns
             peer.voice.share(turns)

@@ -51,12 +51,13 @@ class TurnLog:
             calls.append(call)
         return call
 
-    def note_end(self, device: str, report: TurnReport) -> None:
-        """Note how a turn ended, and how long its stages took."""
+    def note_end(self, device: str, report: TurnReport) -> Turn:
+        """Note how a turn ended, and how long its stages took; return the turn."""
         turn = self._current(device)
         turn["outcome"] = report.outcome
         turn["stages"] = {stage: round(took, 1) for stage, took in report.stages.items()}
         turn["over_budget"] = report.over_budget
+        return turn
 
     def _current(self, device: str) -> Turn:
         turns = self._turns.get(device)
