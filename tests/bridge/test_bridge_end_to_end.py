@@ -29,7 +29,7 @@ def test_a_board_without_opus_talks_to_a_stock_server(stock: BackgroundStockServ
         board.wait_connected(timeout=20)
         board.wait(lambda: "self.led.set_color" in stock.tools, timeout=20, what="upstream to list the tools")
         stock.run(stock.call_tool("self.led.set_color", {"red": 255, "green": 0, "blue": 0}))
-        board.wait(lambda: board.led.color == (255, 0, 0), timeout=10, what="the light to turn red")
+        board.wait(lambda: board.led.color == (255, 0, 0), what="the light to turn red")
         seconds = board.mic.play(BLUE)
         board.button.press(hold=seconds + 0.3)
         board.wait(lambda: bool(stock.texts("listen", state="stop")), timeout=20, what="the end of speech upstream")

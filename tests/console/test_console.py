@@ -38,7 +38,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
 def board(host: HostProcess) -> Iterator[SimBoard]:
     with SimBoard(url=host.url, chip=ROOMY_CHIP) as running:
         running.wait_connected(timeout=20)
-        running.wait(lambda: bool(host.logged("tools")), timeout=10, what="the host to list the tools")
+        running.wait(lambda: bool(host.logged("tools")), what="the host to list the tools")
         yield running
 
 
@@ -99,7 +99,7 @@ def test_a_board_speaks_and_acts_on_command(board: SimBoard, address: str) -> No
         "tools", DEVICE_ID, "--url", address, "--call", "self.led.set_color", '{"red":9,"green":0,"blue":1}'
     )
     assert called.returncode == 0, called.stderr
-    board.wait(lambda: board.led.color == (9, 0, 1), timeout=10, what="the light to change")
+    board.wait(lambda: board.led.color == (9, 0, 1), what="the light to change")
     before = board.speaker.audible_seconds
     said = posewire("say", "--url", address, DEVICE_ID, "Dinner", "is", "ready.")
     assert said.stdout == f"{DEVICE_ID}  spoken\n", said.stderr
@@ -132,7 +132,7 @@ async def test_any_mcp_client_uses_the_boards(board: SimBoard, address: str) -> 
         done = await client.call_tool(PREFIX + "self_led_set_color", colour)
         assert not done.is_error
         # Seen when the board is idle: it may still be saying what it was told before.
-        await asyncio.to_thread(lambda: board.wait(lambda: board.led.color == (1, 2, 3), timeout=10, what="the light"))
+        await asyncio.to_thread(lambda: board.wait(lambda: board.led.color == (1, 2, 3), what="the light"))
         refused = await client.call_tool(PREFIX + "self_led_set_color", {**colour, "red": 999})
         assert refused.is_error
         assert "red" in refused.content[0].text

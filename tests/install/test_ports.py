@@ -15,7 +15,7 @@ import pytest
 from posewire.cli import main
 from posewire.errors import InstallError
 from posewire.install import monitor_command, repl
-from posewire.install.repl import port_problem
+from posewire.install.repl import open_patiently, port_problem
 from posewire.install.serial_ports import Port, choose_port
 from support.serial_board import SerialBoard
 
@@ -177,3 +177,17 @@ def test_the_doctor_reads_board_and_crash(serial_board: SerialBoard, capsys: pyt
 def test_the_doctor_tells_of_a_port_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "/dev/nowhere"]) == 1
     assert "cannot open /dev/nowhere" in capsys.readouterr().out
+
+
+def test_a_port_that_is_not_free_yet_is_tried_again(serial_board: SerialBoard) -> None:
+    tries = []
+
+    def opened() -> str:
+        tries.append(serial_board.port)
+        if len(tries) < 3:
+            raise OSError("permission denied")
+        return "open"
+
+    assert open_patiently(serial_board.port, opened) == "open"
+    with pytest.raises(InstallError, match="plugged in"):
+        open_patiently(serial_board.port + "x", lambda: tries[99])

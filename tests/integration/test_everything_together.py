@@ -38,7 +38,7 @@ def host(shared_host: HostProcess) -> HostProcess:
 def board(host: HostProcess) -> Iterator[SimBoard]:
     with SimBoard(url=host.url, chip=ROOMY_CHIP, room="studio") as running:
         running.wait_connected(timeout=20)
-        running.wait(lambda: bool(host.logged("tools")), timeout=10, what="the host to list the tools")
+        running.wait(lambda: bool(host.logged("tools")), what="the host to list the tools")
         yield running
 
 
@@ -79,8 +79,8 @@ def test_the_button_interrupts_the_answer(host: HostProcess, board: SimBoard) ->
     board.button.press(hold=0.1)
     board.wait(lambda: board.speaker.audible_seconds > 0.8, timeout=20, what="the answer to begin")
     board.button.press(hold=0.1)
-    board.wait(lambda: board.speaker.is_silent(last=0.5), timeout=10, what="silence")
-    board.wait(lambda: bool(host.logged("abort")), timeout=5, what="the host to be told")
+    board.wait(lambda: board.speaker.is_silent(last=0.5), what="silence")
+    board.wait(lambda: bool(host.logged("abort")), what="the host to be told")
     until_idle(board)
     # The next turn works as if nothing had been.
     board.mic.play(BLUE)
@@ -128,7 +128,7 @@ def test_lost_wifi_in_the_middle_of_a_sentence(host: HostProcess, board: SimBoar
     session = board.snapshot()["session_id"]
     board.mic.play(DRIVE)
     board.button.down()
-    board.wait(lambda: board.snapshot()["sent"]["audio"] > 5, timeout=10, what="audio to flow")
+    board.wait(lambda: board.snapshot()["sent"]["audio"] > 5, what="audio to flow")
     board.wifi.drop()
     board.wait(lambda: board.snapshot()["state"] == "offline", timeout=60, what="the board to notice")
     board.button.up()

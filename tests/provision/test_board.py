@@ -103,11 +103,8 @@ def test_ctrl_c_outside_of_a_packet_ends_the_application(sim_board: MakeBoard) -
         board = sim_board(host.url, imu=False)
         connected(board)
         board.console.write(b"\r\x03")
-        deadline = time.monotonic() + 10
-        while board.running and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert not board.running
-        assert any("KeyboardInterrupt" in line for line in board.log)
+        board.wait(lambda: any("KeyboardInterrupt" in line for line in board.log), what="the end of the application")
+        board.wait(lambda: not board.running, what="the end of the process")
 
 
 def ask_name(board: SimBoard, name: str, kind: int = 1) -> bytes:

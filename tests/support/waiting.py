@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until a condition holds; fail after ten seconds."""
-    async with asyncio.timeout(10):
+    """Wait until a condition holds; fail after a minute."""
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.005)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from posewire.errors import InstallError
-from posewire.install.repl import port_problem
+from posewire.install.repl import open_patiently
 from posewire.install.serial_ports import choose_port, missing_extra
 from posewire.printable import printable
 from posewire.provision.improv_client import ImprovClient
@@ -62,10 +62,7 @@ def open_line(port: str) -> Any:
         import serial
     except ImportError:
         raise missing_extra("pyserial") from None
-    try:
-        return serial.Serial(port, _BAUD, timeout=_READ_SECONDS, write_timeout=_WRITE_SECONDS)
-    except (OSError, ValueError) as error:
-        raise InstallError(port_problem(port, error)) from error
+    return open_patiently(port, lambda: serial.Serial(port, _BAUD, timeout=_READ_SECONDS, write_timeout=_WRITE_SECONDS))
 
 
 def _talk(args: argparse.Namespace, client: ImprovClient, token: str) -> dict[str, Any]:

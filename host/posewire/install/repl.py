@@ -4,10 +4,13 @@ import contextlib
 import io
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from posewire.errors import InstallError
 from posewire.install.serial_ports import missing_extra
+
+T = TypeVar("T")
 
 _CHUNK = 1024
 # Each attempt may take longer: a large file system is slow to start.
@@ -15,6 +18,8 @@ _ENTER_SECONDS = (10, 10, 30)
 # A nearly full or worn flash collects its garbage now and then: a board that is silent for so long is not dead.
 _FLASH_SECONDS = 90.0
 _LOOK_SECONDS = 1.0
+_NOT_FREE_SECONDS = 2.0
+_AGAIN_SECONDS = 0.1
 _SILENCE_SECONDS = 5.0
 # What ends a program's output, and what a board that has started anew shows.
 _END, _PROMPT = b"\x04", b">>> "
@@ -97,6 +102,22 @@ def _is_full(text: str) -> bool:
     return "ENOSPC" in text or "Errno 28" in text or text.endswith("OSError: 28")
 
 
+def open_patiently(port: str, open_port: Callable[[], T]) -> T:
+    """Open a port. One that exists is tried again for a moment: one that has just come back is not free at once.
+
+    Raises:
+        InstallError: the port does not exist or cannot be opened.
+    """
+    until = time.monotonic() + _NOT_FREE_SECONDS
+    while True:
+        try:
+            return open_port()
+        except Exception as error:
+            if time.monotonic() > until or not Path(port).exists():
+                raise InstallError(port_problem(port, error)) from error
+        time.sleep(_AGAIN_SECONDS)
+
+
 @contextlib.contextmanager
 def open_repl(port: str) -> Iterator[BoardRepl]:
     """Interrupt the running program of the board and open its REPL.
@@ -108,10 +129,7 @@ def open_repl(port: str) -> Iterator[BoardRepl]:
         from mpremote.transport_serial import SerialTransport
     except ImportError:
         raise missing_extra("mpremote") from None
-    try:
-        transport = SerialTransport(port)
-    except Exception as error:
-        raise InstallError(port_problem(port, error)) from error
+    transport = open_patiently(port, lambda: SerialTransport(port))
     # Without it, a board that falls silent in the middle of an answer is waited for without end.
     transport.serial.timeout = _SILENCE_SECONDS
     try:

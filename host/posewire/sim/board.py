@@ -353,7 +353,7 @@ class SimBoard:
         lines = [line for line in self.log if line_level(line) == "E"]
         return lines + ([self._failure] if self._failure else [])
 
-    def snapshot(self, timeout: float = 5.0) -> dict[str, Any]:
+    def snapshot(self, timeout: float = 30.0) -> dict[str, Any]:
         """Ask the firmware for its counters; the last known ones when it does not run."""
         process = self._process
         if process is None or not process.alive():
@@ -408,7 +408,7 @@ class SimBoard:
 
     # waiting
 
-    def wait(self, condition: Callable[[], Any], timeout: float = 10.0, what: str = "a condition") -> None:
+    def wait(self, condition: Callable[[], Any], timeout: float = 30.0, what: str = "a condition") -> None:
         """Wait until a condition holds; it is looked at whenever something happens, and every 10 ms."""
         deadline = time.monotonic() + timeout
         while not condition():
@@ -419,7 +419,7 @@ class SimBoard:
             with self._changed:
                 self._changed.wait(_POLL_SECONDS)
 
-    def wait_connected(self, timeout: float = 10.0) -> None:
+    def wait_connected(self, timeout: float = 30.0) -> None:
         """Wait until the board has a session with the host."""
         self.wait(lambda: self.connected, timeout, f"the board to connect to {self.url}")
 
