@@ -12,6 +12,7 @@ from posewire.client.connection import HostConnection
 from posewire.client.room import Room
 from posewire.client.sending.adaptive import Adaptation, Quality
 from posewire.client.sending.pose_sender import PoseSender
+from posewire.client.sending.uplink import Uplink
 from posewire.server.host import Host
 
 
@@ -102,18 +103,32 @@ def test_the_way_to_the_host_sets_the_level_at_once_and_raises_it_step_by_step()
     adaptation = Adaptation()
     for _ in range(200):
         adaptation.sent(500)
-    adaptation.on_uplink(500 * 30 * 0.2, 30, 0)
+    adaptation.on_uplink(510 * 30 * 0.25, None, 30, 0)
     assert adaptation.quality == Quality(3, "low", "uplink")
     assert adaptation.budget == 175
     adaptation.on_reports({"loss": 0.9, "age_ms": 900, "buffer": 0}, 0.1)  # nothing new
     assert adaptation.quality.level == 3
     levels = []
     for tenth in range(1, 60):
-        adaptation.on_uplink(None, 30, tenth / 10)
+        adaptation.on_uplink(None, 510 * 30 * 3.0, 30, tenth / 10)
         levels.append(adaptation.quality.level)
     assert sorted(levels, reverse=True) == levels
     assert levels[-1] == 0
     assert levels.index(0) >= 25
+
+
+def test_a_way_that_does_not_seem_to_carry_more_is_tried_rarely() -> None:
+    uplink = Uplink()
+    uplink.update(500, 30, 5000, 5000, 0)
+    level = uplink.level
+    tried = []
+    for second in range(1, 300):
+        before = uplink.level
+        uplink.update(500, 30, None if uplink.level == level else 5000, 5000, second)
+        if uplink.level < before:
+            tried.append(second)
+    assert 29 <= tried[0] <= 31
+    assert len(tried) <= 4
 
 
 def test_the_face_goes_first_then_the_hands_and_something_stays() -> None:
@@ -122,8 +137,8 @@ def test_the_face_goes_first_then_the_hands_and_something_stays() -> None:
         adaptation.sent(500)
     pose = {"body33": 1, "hands42": 2, "face468": 3}
     assert set(adaptation.keep(pose)) == {"body33", "hands42", "face468"}
-    adaptation.on_uplink(500 * 30 * 0.4, 30, 0)
+    adaptation.on_uplink(510 * 30 * 0.5, None, 30, 0)
     assert set(adaptation.keep(pose)) == {"body33", "hands42"}
-    adaptation.on_uplink(10, 30, 1)
+    adaptation.on_uplink(10, None, 30, 1)
     assert set(adaptation.keep(pose)) == {"body33"}
     assert set(adaptation.keep({"face468": 3})) == {"face468"}

@@ -33,38 +33,52 @@ class Way:
     def hold(self, held: bool) -> None:
         self.held = held
 
-    async def answer(self, size: int, seconds: float) -> None:
-        """Send a pose, and let the probe after it come back."""
-        before = len(self.probes)
+    async def answer(self, size: int, seconds: float, alone: float = 0.02) -> None:
+        """Send a pose; its probe comes back after ``seconds``, those with nothing before them after ``alone``."""
         self.congestion.sent(size)
         await asyncio.sleep(0)
-        assert len(self.probes) == before + 1
         self.now += seconds
-        self.probes[-1].set_result(None)
-        await asyncio.sleep(0.001)
+        while self.probes:
+            self.probes.pop().set_result(None)
+            await asyncio.sleep(0.001)
+            self.now += alone if self.probes else 0.0
         self.now += 0.2
 
 
-async def test_a_way_with_a_queue_is_congested_and_poses_go_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+async def begun(monkeypatch: pytest.MonkeyPatch) -> Way:
     way = Way(monkeypatch)
     for _ in range(3):
         await way.answer(500, 0.02)
     assert not way.congestion.congested
-    for _ in range(3):
-        await way.answer(500, 0.12)
+    return way
+
+
+async def test_a_way_with_a_queue_is_congested_and_poses_go_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    way = await begun(monkeypatch)
+    for _ in range(4):
+        await way.answer(494, 0.12)
     assert way.congestion.congested
     assert way.congestion.bytes_s == pytest.approx(5000)
     way.congestion.sent(500)
     assert way.held
     await asyncio.sleep(0)
-    way.probes[-1].set_result(None)
+    way.probes.pop().set_result(None)
     await asyncio.sleep(0.001)
     assert not way.held
     await way.congestion.close()
 
 
+async def test_a_way_that_has_become_longer_has_no_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    way = await begun(monkeypatch)
+    for _ in range(6):
+        await way.answer(500, 0.15, alone=0.15)
+        assert not way.congestion.congested
+    assert way.congestion.bytes_s is None
+    await way.congestion.close()
+
+
 async def test_jitter_is_no_queue_and_a_very_late_answer_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    way = Way(monkeypatch)
+    way = await begun(monkeypatch)
     for seconds in (0.02, 0.1, 0.1, 0.02, 0.15, 0.03, 0.12):
         await way.answer(500, seconds)
         assert not way.congestion.congested
@@ -73,10 +87,19 @@ async def test_jitter_is_no_queue_and_a_very_late_answer_is_one(monkeypatch: pyt
     await way.congestion.close()
 
 
+async def test_what_the_way_carries_is_known_without_congestion(monkeypatch: pytest.MonkeyPatch) -> None:
+    way = await begun(monkeypatch)
+    for _ in range(5):
+        await way.answer(94, 0.07)
+    assert not way.congestion.congested
+    assert way.congestion.carries == pytest.approx(2000)
+    await way.congestion.close()
+
+
 async def test_a_way_that_is_free_again_carries_more_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    way = Way(monkeypatch)
-    await way.answer(500, 0.02)
-    await way.answer(500, 0.52)
+    way = await begun(monkeypatch)
+    await way.answer(494, 0.52)
+    await way.answer(494, 0.52)
     found: list[float | None] = [way.congestion.bytes_s]
     while found[-1] is not None:
         await way.answer(500, 0.02)

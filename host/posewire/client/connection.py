@@ -147,6 +147,11 @@ class HostConnection:
         return self._session.congestion.bytes_s if self._session is not None else None
 
     @property
+    def carries(self) -> float | None:
+        """The bytes a second that the way to the host carries at least; None: not known."""
+        return self._session.congestion.carries if self._session is not None else None
+
+    @property
     def in_room(self) -> bool:
         """Whether the host is there, and has this program in its room at this moment."""
         return self.connected and self.room is not None and self.room.closed is None and self.room.is_welcome

@@ -81,6 +81,9 @@ _SURE = 0.4
 _AFTER_DOWN = 0.9
 """Seconds that a lower level has to show its effect."""
 
+_DRAINED, _FALLING = 4.0, 0.9
+"""Seconds after a lower level for which no further one follows while the age falls to this share of what it was."""
+
 _WAIT, _LONGEST_WAIT = 2.0, 120.0
 """Seconds for which all must be fine before a step up: the first time, and after many that were in vain."""
 
@@ -88,10 +91,42 @@ _LASTING = 30.0
 """Seconds after which a step up was no mistake."""
 
 
+class StepsUp:
+    """Remembers which steps up were mistakes: each makes the next one to that level wait eight times as long."""
+
+    def __init__(self) -> None:
+        self._mistakes = [0] * len(LEVELS)
+        self._raised: float | None = None
+
+    def wait(self, level: int) -> float:
+        """Return the seconds for which all must be fine before a step up to this level."""
+        return min(_LONGEST_WAIT, _WAIT * 8.0 ** self._mistakes[level])
+
+    def was_mistake(self, level: int) -> bool:
+        """Whether a step up to this level was a mistake, lately."""
+        return self._mistakes[level] > 0
+
+    def up(self, now: float) -> None:
+        """Note a step up."""
+        self._raised = now
+
+    def down(self, level: int) -> None:
+        """Note a step down from this level: if the step to it was the last one, it was a mistake."""
+        if self._raised is not None:
+            self._mistakes[level] = min(2, self._mistakes[level] + 1)
+        self._raised = None
+
+    def lasts(self, level: int, now: float) -> None:
+        """Note that this level goes well: after a while the step to it was no mistake."""
+        if self._raised is not None and now - self._raised >= _LASTING:
+            self._raised = None
+            self._mistakes[level] = max(0, self._mistakes[level] - 1)
+
+
 class QualityController:
     """Decides on the level by the reports: down in at most two seconds, up step by step.
 
-    A step up that had to be taken back makes the next one to that level wait four times as long: so the level does not
+    A step up that had to be taken back makes the next one to that level wait eight times as long: so the level does not
     swing.
     """
 
@@ -100,9 +135,9 @@ class QualityController:
         self.cause = ""
         """The cause of a lower level: ``loss``, ``age`` or ``buffer``; empty at the full quality."""
 
-        self._mistakes = [0] * len(LEVELS)
+        self._steps = StepsUp()
         self._changed = float("-inf")
-        self._raised = False
+        self._age = 0.0
         self._bad_since: float | None = None
         self._fine_since: float | None = None
 
@@ -114,7 +149,7 @@ class QualityController:
             if self._bad_since is None:
                 self._bad_since = now
             if report.is_grave or now - self._bad_since >= _SURE:
-                return self._lower(trouble, 2 if report.is_grave else 1, now)
+                return self._lower(trouble, report, now)
             return False
         self._bad_since = None
         if not report.is_fine:
@@ -122,25 +157,23 @@ class QualityController:
             return False
         if self._fine_since is None:
             self._fine_since = now
-        if self._raised and now - self._changed >= _LASTING:
-            self._raised = False
-            self._mistakes[self.level] = max(0, self._mistakes[self.level] - 1)
-        if self.level and now - max(self._fine_since, self._changed) >= self._wait():
+        self._steps.lasts(self.level, now)
+        if self.level and now - max(self._fine_since, self._changed) >= self._steps.wait(self.level - 1):
             self.level -= 1
-            self._changed, self._raised = now, True
+            self._changed = now
+            self._steps.up(now)
             self.cause = self.cause if self.level else ""
             return True
         return False
 
-    def _wait(self) -> float:
-        return min(_LONGEST_WAIT, _WAIT * 4.0 ** self._mistakes[self.level - 1])
-
-    def _lower(self, cause: str, steps: int, now: float) -> bool:
-        if self.level == len(LEVELS) - 1 or now - self._changed < _AFTER_DOWN:
+    def _lower(self, cause: str, report: ReceiverReport, now: float) -> bool:
+        since = now - self._changed
+        if self.level == len(LEVELS) - 1 or since < _AFTER_DOWN:
             return False
-        if self._raised:
-            self._mistakes[self.level] = min(8, self._mistakes[self.level] + 1)
-        self.level = min(len(LEVELS) - 1, self.level + steps)
+        if cause == "age" and since < _DRAINED and report.age_ms < _FALLING * self._age:
+            return False  # what waits in the network is becoming less
+        self._steps.down(self.level)
+        self.level = min(len(LEVELS) - 1, self.level + (2 if report.is_grave else 1))
         self.cause = cause
-        self._changed, self._raised = now, False
+        self._changed, self._age = now, report.age_ms
         return True

@@ -36,6 +36,10 @@ class HostLink(Protocol):
     def bytes_s(self) -> float | None:
         """The capacity of a congested way to the host, in bytes a second; None: more than what is sent."""
 
+    @property
+    def carries(self) -> float | None:
+        """The bytes a second that the way to the host carries at least; None: not known."""
+
     def on(self, event: str, handler: Callable[..., Any]) -> Callable[[], None]:
         """Call a function at each event of this name; returns a function that stops that."""
 

@@ -4,10 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from posewire.client.sending.uplink import Uplink
 from posewire.rooms.quality import LEVELS, Level, QualityController, ReceiverReport
-
-_UP_EVERY = 1.0
-"""Seconds from one step up to the next when the way to the host has become free."""
 
 _MEAN_OF = 100
 _LEAST_BYTES = 24
@@ -57,15 +55,16 @@ class Adaptation:
 
     def __init__(self) -> None:
         self._receivers = QualityController()
-        self._uplink = 0
-        self._risen = float("-inf")
+        self._uplink = Uplink()
         self._full_bytes = 0.0
+        self._measured = 0
 
     @property
     def quality(self) -> Quality:
         """The quality at this moment."""
-        if self._uplink and self._uplink >= self._receivers.level:
-            return Quality(self._uplink, LEVELS[self._uplink].name, "uplink")
+        uplink = self._uplink.level
+        if uplink and uplink >= self._receivers.level:
+            return Quality(uplink, LEVELS[uplink].name, "uplink")
         level = self._receivers.level
         return Quality(level, LEVELS[level].name, self._receivers.cause if level else "")
 
@@ -80,29 +79,27 @@ class Adaptation:
         size = self.level.size
         return None if size == 1.0 or not self._full_bytes else max(_LEAST_BYTES, round(size * self._full_bytes))
 
+    @property
+    def layers(self) -> int:
+        """How many layers the stream has at least: where receivers have trouble, the host may drop every other pose."""
+        return 2 if self.quality.level and self.quality.cause != "uplink" else 1
+
     def on_reports(self, event: Mapping[str, Any], now: float) -> None:
         """Take what the receivers say together (a ``reports`` event)."""
         report = ReceiverReport(float(event["loss"]), float(event["age_ms"]), int(event["buffer"]))
-        if not self._uplink:
+        if not self._uplink.level:
             self._receivers.update(report, now)
 
-    def on_uplink(self, bytes_s: float | None, fps: float, now: float) -> None:
-        """Take what the way to the host carries; None: more than is sent. ``fps``: the rate of the full quality."""
-        wanted = 0
-        if bytes_s is not None and self._full_bytes:
-            share = bytes_s / (self._full_bytes * fps)
-            wanted = next(
-                (number for number, level in enumerate(LEVELS) if level.size * level.rate <= share), len(LEVELS) - 1
-            )
-        if wanted > self._uplink:
-            self._uplink, self._risen = wanted, now
-        elif wanted < self._uplink and now - self._risen >= _UP_EVERY:
-            self._uplink, self._risen = self._uplink - 1, now
+    def on_uplink(self, limit: float | None, carries: float | None, fps: float, now: float) -> None:
+        """Take what the way to the host carries, in bytes a second (``Uplink``). ``fps``: of the full quality."""
+        if self._full_bytes:
+            self._uplink.update(self._full_bytes, fps, limit, carries, now)
 
     def sent(self, size: int) -> None:
         """Note the size of a packet."""
         if not self.quality.level:
-            self._full_bytes += (size - self._full_bytes) / (_MEAN_OF if self._full_bytes else 1)
+            self._measured = min(_MEAN_OF, self._measured + 1)
+            self._full_bytes += (size - self._full_bytes) / self._measured
 
     def keep(self, names: Mapping[str, Any]) -> dict[str, Any]:
         """Return the sets of a pose that are sent at this level: at least one."""

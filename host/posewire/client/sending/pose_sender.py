@@ -194,7 +194,11 @@ class PoseSender(PacedSender):
         if (rate := self._host.bytes_s) is not None:
             budgets.append(max(_LEAST_BUDGET, int(rate * _SHARE) - WIRE_OVERHEAD))
         encoder.budget = min(budgets) if budgets else None
-        sets = dict(item.sets) if self._adaptation is None else self._adaptation.keep(item.sets)
+        sets = dict(item.sets)
+        if self._adaptation is not None:
+            sets = self._adaptation.keep(item.sets)
+            if not encoder.acknowledged:
+                encoder.layers = max(self._options["layers"], self._adaptation.layers)
         packet = encoder.encode(sets, item.time_ms)
         if self._adaptation is not None:
             self._adaptation.sent(len(packet))
@@ -203,7 +207,7 @@ class PoseSender(PacedSender):
     def _adapted_bytes(self) -> int | None:
         if self._adaptation is None:
             return None
-        self._adaptation.on_uplink(self._host.bytes_s, self._fps, monotonic())
+        self._adaptation.on_uplink(self._host.bytes_s, self._host.carries, self._fps, monotonic())
         self._adapt()
         return self._adaptation.budget
 
