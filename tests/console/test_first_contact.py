@@ -77,6 +77,11 @@ def test_the_service_starts_this_very_command(tmp_path: Path) -> None:
     assert run("service", "install", "--config", str(tmp_path / "none")).returncode == 2
 
 
+@pytest.fixture(scope="module")
+def script() -> str:
+    return run("completion", "bash").stdout
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [
@@ -88,8 +93,7 @@ def test_the_service_starts_this_very_command(tmp_path: Path) -> None:
         (["service", ""], {"install", "show", "remove", "--help", "--config", "--no-start", "--json"}),
     ],
 )
-def test_bash_completes_the_words_of_a_command(words: list[str], found: set[str]) -> None:
-    script = run("completion", "bash").stdout
+def test_bash_completes_the_words_of_a_command(script: str, words: list[str], found: set[str]) -> None:
     line = " ".join(f"'{word}'" for word in ["posewire", *words])
     ask = f'{script}\nCOMP_WORDS=({line})\nCOMP_CWORD={len(words)}\n_posewire 2>/dev/null\necho "${{COMPREPLY[*]}}"'
     done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True)

@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ for folder in (HERE, HERE / "programs", HERE / "opus", HERE / "shim", HERE.paren
 import micropython  # noqa: E402, F401  (defines ptr8 and its like before the firmware is imported)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def small_heap() -> None:
+@pytest.fixture(scope="module", autouse=True)
+def small_heap() -> Iterator[None]:
     """Leave the test run's own objects out of collections: the firmware collects often, cheaply on a board."""
     gc.collect()
     gc.freeze()
+    yield
+    gc.unfreeze()

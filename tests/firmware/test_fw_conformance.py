@@ -386,7 +386,7 @@ NETWORK = [
     Scenario("a_frozen_server_is_pinged_and_given_up", freezes, options={"silence_ms": 200}, code=1006,
              says="does not answer", closed_with=None,
              check=lambda peer, result: [opcode for opcode, _ in peer.frames] == [PING]),
-    Scenario("pongs_keep_a_quiet_connection_open", answers_pings, options={"silence_ms": 150}),
+    Scenario("pongs_keep_a_quiet_connection_open", answers_pings, options={"silence_ms": 600}),
     Scenario("a_server_that_takes_all_and_answers_no_ping", takes_and_says_nothing, send=((4000, 150),),
              options={"silence_ms": 400}),
     Scenario("a_server_that_does_not_read", does_not_read, send=((4000, 5000),), options={"stall_ms": 500}, code=1006,
