@@ -110,7 +110,7 @@ def _room(value):
 _FORMATS = ("auto", "opus", "ima-adpcm", "pcm")
 
 # (section, name, default, check, what it must be); section None is the top level
-_SETTINGS = (
+SETTINGS = (
     ("host", "url", "ws://posewire.local:8000/posewire/v1/", _url, "a ws:// or wss:// URL"),
     ("host", "token", "", _text, "a text"),
     ("host", "ca", None, _optional_text, "a file name or null"),
@@ -149,7 +149,7 @@ _SETTINGS = (
 def defaults():
     """A fresh dict of all settings."""
     config = {}
-    for section, name, default, _, _ in _SETTINGS:
+    for section, name, default, _, _ in SETTINGS:
         target = config if section is None else config.setdefault(section, {})
         target[name] = list(default) if isinstance(default, list) else default
     return config
@@ -162,7 +162,7 @@ def read(data):
     if not isinstance(data, dict):
         return config, [ConfigError("config: must be a JSON object")]
     known = {}
-    for section, name, _, check, meaning in _SETTINGS:
+    for section, name, _, check, meaning in SETTINGS:
         known.setdefault(section, []).append(name)
         source = data if section is None else data.get(section, {})
         if not isinstance(source, dict):

@@ -5,6 +5,7 @@ import json
 from micropython import const
 
 from posewire_fw import __version__, log
+from posewire_fw.unload import unload_modules
 
 PROTOCOL_VERSION = "2024-11-05"
 
@@ -52,7 +53,19 @@ def handle_rpc(tools, request):
         return rpc_result(number, _initialize(tools))
     if method == "ping":
         return rpc_result(number, {})
+    if method.startswith("settings/"):
+        return _settings(number, method, params)
     return rpc_error(number, _METHOD_NOT_FOUND, "no such method: %s" % method)
+
+
+def _settings(number, method, params):
+    from posewire_fw import setting_answers
+
+    try:
+        reply = setting_answers.answer(number, method, params)
+    finally:
+        unload_modules("setting_answers", "config")
+    return reply or rpc_error(number, _METHOD_NOT_FOUND, "no such method: %s" % method)
 
 
 def _call(tools, number, params):

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -21,6 +22,7 @@ from posewire.identity.settings import AuthSettings
 from posewire.rooms.recording import read_recording
 from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
+from posewire.sim.board import ROOMY_CHIP, SimBoard
 from riscv.machine import ROOT
 from support.hosts import http_url, running, settings
 from support.peers import Peers
@@ -143,6 +145,50 @@ async def test_devices_are_listed_and_looked_at(watched: Watched, host: Host, pe
     await expect(rows.first).to_contain_text("kitchen")
     await first.socket.close()
     await expect(rows).to_have_count(0)
+
+
+async def test_a_board_is_set_from_the_page(watched: Watched, host: Host) -> None:
+    """A form from what the real firmware says of its settings; the board keeps what is right, and refuses the rest."""
+    page = watched.page
+    with SimBoard(host.url, chip=ROOMY_CHIP, imu=False) as simulated:
+        await asyncio.to_thread(simulated.wait_connected)
+        await open_view(page, host, f"devices/{simulated.device_id}")
+        await page.get_by_text("Settings of the board").click()
+        form = page.get_by_role("form", name="Settings of the board")
+        volume = form.get_by_label("audio.volume")
+        await expect(volume).to_have_attribute("max", "100")
+        await volume.fill("35")
+        await form.get_by_label("listen.start").select_option("voice")
+        await form.get_by_label("pose.room").fill("studio")
+        await page.screenshot(path=picture("board-settings"), full_page=True)
+        await form.get_by_role("button", name="Keep on the board").click()
+        await expect(page.get_by_text("Kept: audio.volume, listen.start, pose.room")).to_be_visible()
+        kept = json.loads((simulated.flash / "config.json").read_text())
+        assert (kept["audio"]["volume"], kept["listen"]["start"], kept["pose"]["room"]) == (35, "voice", "studio")
+        await form.get_by_label("host.url").fill("http://wrong")
+        await form.get_by_role("button", name="Keep on the board").click()
+        await expect(page.get_by_text("host.url must be a ws:// or wss:// URL")).to_be_visible()
+        # The browser tells of the host's refusal.
+        assert [error for error in watched.errors if "400" not in error] == []
+        watched.errors.clear()
+        await page.goto("about:blank")
+
+
+async def test_who_waits_is_paired_by_a_click(chromium: Browser) -> None:
+    async with running(replace(settings(), auth=AuthSettings(token=TOKEN, pairing=True))) as host:
+        waiting = await host.services.identities.want_pairing(DEVICE, "c", "esp32-devkit", "10.0.0.7")
+        context = await chromium.new_context()
+        page = await context.new_page()
+        await page.goto(http_url(host, "/#/devices"))
+        await page.get_by_role("textbox", name="Token").fill(TOKEN)
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_text(waiting.code)).to_be_visible()
+        await page.screenshot(path=picture("pairing"), full_page=True)
+        await page.get_by_role("button", name=f"Pair the device with the code {waiting.code}").click()
+        await expect(page.get_by_text("esp32-devkit is paired.")).to_be_visible()
+        await expect(page.get_by_text(waiting.code)).to_have_count(0)
+        assert host.services.identities.devices[DEVICE].revoked is None
+        await context.close()
 
 
 async def test_fifty_devices_do_not_make_the_page_slow(watched: Watched, host: Host, peers: Peers) -> None:

@@ -1,6 +1,7 @@
 """The board as an MCP server, and the same tools as legacy iot things."""
 
 import json
+import os
 
 from fw_support import raises
 from posewire_fw import iot
@@ -237,3 +238,54 @@ def test_a_result_too_long_to_send_is_said_to_be():
     tools.tool("self.dump", "All.", {}, lambda: "x" * 40000)
     error = rpc(tools, "tools/call", {"name": "self.dump"})["error"]
     assert "40000 characters" in error["message"] and "4096" in error["message"]
+
+
+def settings(tools):
+    found = {}
+    cursor = ""
+    for _ in range(20):
+        result = rpc(tools, "settings/list", {"cursor": cursor} if cursor else None)["result"]
+        assert len(json.dumps(result)) < PAGE_BYTES + 400
+        for entry in result["settings"]:
+            found[entry["name"]] = entry
+        cursor = result.get("nextCursor")
+        if not cursor:
+            return found
+    raise AssertionError("it does not end")
+
+
+def test_settings_are_told_but_no_secret():
+    tools, _, _ = board()
+    found = settings(tools)
+    assert found["audio.volume"]["default"] == 70
+    assert found["audio.volume"]["is"] == "0..100"
+    assert "ntp" in found
+    for name in ("host.token", "wifi", "client_id"):
+        assert name not in found
+        assert rpc(tools, "settings/set", {"name": name, "value": ""})["error"]["code"] == -32602
+    assert rpc(tools, "settings/list", {"cursor": "no such"})["error"]["code"] == -32602
+    assert rpc(tools, "settings/forget")["error"]["code"] == -32601
+
+
+def test_a_setting_is_checked_and_kept():
+    tools, _, _ = board()
+    before = os.getcwd()
+    folder = "settings_of_a_test"
+    os.mkdir(folder)
+    os.chdir(folder)
+    try:
+        assert rpc(tools, "settings/set", {"name": "audio.volume", "value": 30})["result"] == {"restart": True}
+        assert rpc(tools, "settings/set", {"name": "pose.room", "value": "studio"})["result"] == {"restart": True}
+        for params, words in (
+            ({"name": "audio.volume", "value": 101}, "audio.volume must be 0..100, is 101"),
+            ({"name": "audio.volume"}, "needs a value"),
+            ({"name": "nothing", "value": 1}, "no such setting: nothing"),
+        ):
+            assert words in rpc(tools, "settings/set", params)["error"]["message"]
+        found = settings(tools)
+        assert (found["audio.volume"]["value"], found["pose.room"]["value"]) == (30, "studio")
+    finally:
+        for name in os.listdir():
+            os.remove(name)
+        os.chdir(before)
+        os.rmdir(folder)

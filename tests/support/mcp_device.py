@@ -22,6 +22,8 @@ async def answer(peer: Peer, pages: list[list[str]], calls: list[dict[str, Any]]
                 tools = [{"name": name, "description": name, "inputSchema": {"type": "object"}} for name in pages[page]]
                 more = str(page + 1) if page + 1 < len(pages) else ""
                 reply["result"] = {"tools": tools, "nextCursor": more}
+            case "settings/list" | "settings/set":
+                reply["error"] = {"code": -32601, "message": f"no such method: {payload['method']}"}
             case "tools/call":
                 calls.append(payload["params"])
                 name = payload["params"]["name"]

@@ -1,10 +1,12 @@
 """``/api/devices``: one resource for each device, connected or paired, and one shape of every refusal."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
+import numpy as np
 import pytest
 import pytest_asyncio
 
@@ -14,6 +16,8 @@ from posewire.identity.identities import pair
 from posewire.install.merge import PACKAGE
 from posewire.install.shorten import original_names
 from posewire.server.host import Host
+from posewire.wire.messages import AudioParams
+from support.mcp_device import answer
 from support.peers import Peers
 
 DEVICE = "aa:bb:cc:00:00:01"
@@ -25,6 +29,7 @@ PATHS = (
     ("POST", f"devices/{DEVICE}/tools/self.a"),
     ("POST", f"devices/{DEVICE}/ask"),
     ("POST", f"devices/{DEVICE}/say"),
+    ("PATCH", f"devices/{DEVICE}/settings"),
     ("POST", f"devices/{DEVICE}/enrol"),
 )
 """All endpoints of the API that read a JSON body."""
@@ -49,6 +54,44 @@ async def pair_away(host: Host) -> None:
     pairing = await host.services.identities.want_pairing(AWAY, "client", "box", "")
     await host.services.store.run(lambda c: pair(c, pairing.code, "hall", ["voice"], "test"))
     await host.services.identities.refresh(force=True)
+
+
+async def test_a_device_without_settings_says_so(host: Host, peers: Peers, operator: httpx2.AsyncClient) -> None:
+    path = f"devices/{DEVICE}/settings"
+    assert (await operator.get(path)).status_code == 404
+    peer = await peers.connect(DEVICE)
+    await peer.hello(features={"mcp": True})
+    device = asyncio.create_task(answer(peer, [["self.lamp"]]))
+    assert ((await operator.get(path)).status_code, (await operator.get(path)).json()["code"]) == (501, "not_available")
+    refused = await operator.patch(path, json={"name": "audio.volume", "value": 3})
+    assert "this device tells no settings" in refused.json()["message"]
+    assert (await operator.patch(path, json={"name": "audio.volume"})).status_code == 400
+    device.cancel()
+
+
+async def test_who_waits_is_listed_with_the_code(host: Host, operator: httpx2.AsyncClient) -> None:
+    assert (await operator.get("pairings")).json() == {"waiting": []}
+    code = (await host.services.identities.want_pairing(AWAY, "client", "box", "10.0.0.7")).code
+    (waiting,) = (await operator.get("pairings")).json()["waiting"]
+    assert waiting.pop("expires") > 0
+    assert waiting == {"code": code, "device": AWAY, "board": "box", "address": "10.0.0.7"}
+    await operator.post("devices", json={"code": code})
+    assert (await operator.get("pairings")).json() == {"waiting": []}
+
+
+async def test_how_far_a_device_is_and_how_loud(peers: Peers, operator: httpx2.AsyncClient, host: Host) -> None:
+    peer = await peers.connect(DEVICE)
+    await peer.hello()
+    session = (await operator.get(f"devices/{DEVICE}")).json()["session"]
+    assert session["level_db"] is None
+    if sys.platform == "linux":
+        assert 0 < session["rtt_ms"] < 60_000
+    handler = host.services.registry.device(DEVICE)
+    assert handler is not None
+    handler.voice.set_format(AudioParams(format="pcm"))
+    handler.voice.decode(np.full(960, 3277, "<i2").tobytes())
+    session = (await operator.get(f"devices/{DEVICE}")).json()["session"]
+    assert session["level_db"] == -20.0
 
 
 async def test_connected_and_paired_devices_are_one_list(

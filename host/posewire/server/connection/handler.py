@@ -88,6 +88,11 @@ class ConnectionHandler:
         """How many bytes the peer has received of what it was sent; pings are not counted."""
         return self.websocket.delivered
 
+    @property
+    def round_trip_ms(self) -> float | None:
+        """How long the peer takes to acknowledge, by the kernel; None where it does not tell."""
+        return self.websocket.round_trip_ms
+
     def send_text(self, text: str) -> None:
         """Send a text message as it is."""
         self.websocket.send_text(text)

@@ -165,6 +165,10 @@ class Peer(Connection, Protocol):
         """Bytes that wait to be sent to this peer."""
 
     @property
+    def round_trip_ms(self) -> float | None:
+        """How long the peer takes to acknowledge, by the kernel; None where it does not tell."""
+
+    @property
     def held_bytes(self) -> int:
         """Bytes that the host keeps for this peer: unsent messages, frames in a room, dialogue, tools, shared state."""
 

@@ -54,6 +54,11 @@ class SocketStandIn:
         """How many bytes of events the client has taken."""
         return self._delivered
 
+    @property
+    def round_trip_ms(self) -> float | None:
+        """Not known: its connection is Starlette's."""
+        return None
+
     def send_text(self, text: str) -> None:
         """Take a text message of the host."""
         if self.close_code is None:

@@ -13,6 +13,7 @@ STATUS = {
     "not_found": http.HTTPStatus.NOT_FOUND,
     "not_available": http.HTTPStatus.NOT_IMPLEMENTED,
     "bad_message": http.HTTPStatus.BAD_REQUEST,
+    "no_answer": http.HTTPStatus.GATEWAY_TIMEOUT,
     "busy": http.HTTPStatus.CONFLICT,
     "too_many": http.HTTPStatus.TOO_MANY_REQUESTS,
 }

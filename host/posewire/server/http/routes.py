@@ -5,7 +5,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Route
 
 from posewire.server.http.devices.listing import list_devices, list_turns, rename_device, show_device
-from posewire.server.http.devices.pairing import pair_device, revoke_pairing
+from posewire.server.http.devices.pairing import list_waiting, pair_device, revoke_pairing
+from posewire.server.http.devices.settings import change_device_setting, show_device_settings
 from posewire.server.http.devices.speech import ask, say
 from posewire.server.http.devices.tools import call_tool, list_tools
 from posewire.server.http.devices.updates import list_images, show_update, start_update
@@ -71,6 +72,9 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/api/devices", pair_device, methods=["POST"]),
     Route("/api/devices/{device}", show_device),
     Route("/api/devices/{device}", rename_device, methods=["PATCH"]),
+    Route("/api/pairings", list_waiting),
+    Route("/api/devices/{device}/settings", show_device_settings),
+    Route("/api/devices/{device}/settings", change_device_setting, methods=["PATCH"]),
     Route("/api/devices/{device}/pairing", revoke_pairing, methods=["DELETE"]),
     Route("/api/devices/{device}/update", show_update),
     Route("/api/devices/{device}/update", start_update, methods=["POST"]),

@@ -19,7 +19,7 @@ from websockets.protocol import OPEN, SERVER
 from websockets.protocol import Protocol as WebSocketProtocol
 from websockets.server import ServerProtocol
 
-from posewire.tcp_progress import untaken_bytes
+from posewire.tcp_progress import round_trip_ms, untaken_bytes
 from posewire.wire.close_codes import ABNORMAL, INVALID_DATA, NORMAL, PROTOCOL_ERROR, TRY_AGAIN_LATER
 
 try:
@@ -148,6 +148,11 @@ class WebSocket(asyncio.Protocol):
     def delivered(self) -> int:
         """How many bytes of messages the peer has received, about: sent, less what it has not acknowledged yet."""
         return self._sent - untaken_bytes(self._transport) if self._transport is not None else self._sent
+
+    @property
+    def round_trip_ms(self) -> float | None:
+        """How long the peer takes to acknowledge, by the kernel; None where it does not tell."""
+        return round_trip_ms(self._transport) if self._transport is not None else None
 
     # --- sending
 

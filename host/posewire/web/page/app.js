@@ -4,7 +4,7 @@ import { html, render, useCallback, useEffect, useState } from "/vendor/htm-prea
 import { ask } from "./api.js";
 import { goLive, useHost } from "./live.js";
 import { currentLanguage, languages, t, useLanguage } from "./text.js";
-import { Devices } from "./views/devices.js";
+import { Devices } from "./views/devices/devices.js";
 import { Health } from "./views/health.js";
 import { NewBoard } from "./views/new_board.js";
 import { Rooms } from "./views/rooms.js";

@@ -83,7 +83,7 @@ class DeviceToolClient:
         Raises:
             ToolError: the device does not answer, or refuses.
         """
-        await self._request(
+        await self.request(
             "initialize",
             {
                 "protocolVersion": _PROTOCOL_VERSION,
@@ -97,7 +97,7 @@ class DeviceToolClient:
         size = 0
         cursor: str | int = ""
         while True:
-            result = await self._request("tools/list", {"cursor": cursor} if cursor else {}, within)
+            result = await self.request("tools/list", {"cursor": cursor} if cursor else {}, within)
             known = len(tools)
             size, left_out = _add_page(tools, size, as_list(result.get("tools")))
             given = result.get("nextCursor")
@@ -157,7 +157,7 @@ class DeviceToolClient:
     async def _call(self, name: str, arguments: Mapping[str, object]) -> str:
         if name not in self._tools:
             return self._things.call(name, arguments)
-        result = await self._request("tools/call", {"name": name, "arguments": dict(arguments)}, CALL_TIMEOUT)
+        result = await self.request("tools/call", {"name": name, "arguments": dict(arguments)}, CALL_TIMEOUT)
         texts = [
             as_text(part.get("text"))
             for part in as_list(result.get("content"))
@@ -205,7 +205,12 @@ class DeviceToolClient:
         self._send = send_nowhere
         self._things.close()
 
-    async def _request(self, method: str, params: Message, within: float) -> Message:
+    async def request(self, method: str, params: Message, within: float) -> Message:
+        """Send a JSON-RPC request, and return its result.
+
+        Raises:
+            ToolError: the request is too long for the device, the device answers with an error, or not in time.
+        """
         request_id = next(self._ids)
         size = len(dump_text(params).encode()) + _ENVELOPE
         if self.longest and size > self.longest:

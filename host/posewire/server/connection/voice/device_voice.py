@@ -156,6 +156,11 @@ class DeviceVoice:
             turns.feed(self._uplink.decode(payload))
 
     @property
+    def level(self) -> float | None:
+        """How loud it is at the device's microphone, in dB of full scale; None while the host does not listen to it."""
+        return self._uplink.level
+
+    @property
     def decode(self) -> Callable[[bytes], Pcm]:
         """Decodes one audio frame of the device to 16 kHz mono samples; raises FrameError."""
         return self._uplink.decode

@@ -98,6 +98,8 @@ def _session(peer: Peer) -> dict[str, Any]:
         "audio": peer.audio.format,
         "voice": peer.voice.state,
         "tools": len(peer.tools.available()),
+        "rtt_ms": peer.round_trip_ms,
+        "level_db": peer.voice.level,
     }
 
 

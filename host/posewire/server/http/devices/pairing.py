@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from posewire.errors import ConfigError, WireError
+from posewire.identity.identities import read_pairings
 from posewire.identity.principal import DEVICE_SCOPES, check_scopes, read_scopes
 from posewire.server.http.request import authorize, client_group, device_id, json_body, limits, services
 from posewire.wire.messages import get_field
@@ -28,6 +29,22 @@ async def pair_device(request: Request) -> JSONResponse:
         principal.require_to_grant(scope)
     device = await services(request).identities.pair(code, name, granted, principal.name)
     return JSONResponse({"device": device.device_id, "name": device.name}, 201)
+
+
+async def list_waiting(request: Request) -> JSONResponse:
+    """Answer the devices that wait to be paired, each with the code that it shows."""
+    authorize(request, PAIR)
+    waiting = [
+        {
+            "code": each.code,
+            "device": each.device_id,
+            "board": each.board,
+            "address": each.peer,
+            "expires": each.expires,
+        }
+        for each in await services(request).store.run(read_pairings)
+    ]
+    return JSONResponse({"waiting": waiting})
 
 
 async def revoke_pairing(request: Request) -> JSONResponse:

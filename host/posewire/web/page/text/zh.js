@@ -265,4 +265,13 @@ export default {
   "Password": "密码",
   "Host": "主机",
   "Token (none: it shows a code)": "令牌（留空：显示配对码）",
+  "Round trip": "往返时间",
+  "Microphone": "麦克风",
+  "a device": "设备",
+  "Pair the device with the code {code}": "配对代码为 {code} 的设备",
+  "Pair only what shows you the same code.": "只配对显示相同代码的设备。",
+  "Settings of the board": "开发板设置",
+  "Keep on the board": "保存到开发板",
+  "Nothing was changed.": "没有改动。",
+  "Kept: {names}. It holds from the next start.": "已保存：{names}。下次启动后生效。",
 };

@@ -1,0 +1,79 @@
+/** One device closely: what it reports, what can be done with it. */
+
+import { html, useState } from "/vendor/htm-preact.js";
+import { ask, useOutcome, usePolled } from "../../api.js";
+import { Facts, Form, Outcome, duration } from "../../parts.js";
+import { t } from "../../text.js";
+import { BoardSettings } from "./settings.js";
+import { State } from "./state.js";
+
+const POLL_MS = 2000;
+
+export function Device({ device, may, refresh }) {
+  const { device: id, session, report, pairing, update } = device;
+  const path = `/api/devices/${encodeURIComponent(id)}`;
+  const [outcome, run] = useOutcome();
+  const [log, setLog] = useState("");
+  const sims = usePolled("/api/sim-boards", POLL_MS).value?.boards.find((board) => board.device === id);
+  const call = (tool, args = {}) => ask(`${path}/tools/${tool}`, { body: { arguments: args } });
+  const act = (work, done) => run(async () => (await work(), await refresh(), done));
+  const acts = session && may("operator.act");
+  return html`<section class="card" aria-label=${device.name || id}>
+    <div class="row"><h2 class="grow">${device.name || id} <${State} device=${device} /></h2><a href="#/devices">${t("Close")}</a></div>
+    <div class="columns">
+      <div>
+        <${Facts} facts=${[
+          [t("Address"), id],
+          [t("Session"), session?.id],
+          [t("Board"), session?.board],
+          [t("Firmware"), session?.firmware],
+          [t("Room"), session?.room],
+          [t("Round trip"), typeof session?.rtt_ms === "number" ? `${session.rtt_ms.toFixed(1)} ms` : null],
+          [t("Tools"), session?.tools],
+          [t("Network"), report?.ssid],
+          [t("Signal"), report?.rssi !== undefined ? `${report.rssi} dBm` : null],
+          [
+            t("Free memory"),
+            report?.heap_free !== undefined
+              ? `${report.heap_free} B${report.heap_free_min !== undefined ? `, ${t("at least")} ${report.heap_free_min} B` : ""}`
+              : null,
+          ],
+          [
+            t("Memory of the chip"),
+            report?.idf_free !== undefined ? `${report.idf_free} B, ${t("in one piece")} ${report.idf_largest} B` : null,
+          ],
+          [t("Battery"), report?.battery !== undefined ? `${report.battery} %` : null],
+          [t("Up for"), report?.uptime_ms !== undefined ? duration(report.uptime_ms) : null],
+          [t("Started by"), report?.reset_cause],
+          [t("Connections lost"), report?.reconnects],
+          [t("Audio dropped"), report?.audio_dropped],
+          [t("Poses dropped"), report?.pose_dropped],
+          [t("Parts left out"), report?.left_out],
+          [t("Paired"), pairing ? new Date(1000 * pairing.paired).toLocaleString() : null],
+          [t("May"), pairing?.scopes.join(" ")],
+          [t("Update"), update ? `${update.stage} ${update.message ?? ""}` : null],
+        ]} />
+        ${update && update.total ? html`<progress class="meter" max=${update.total} value=${update.done} aria-label=${t("Update")} />` : null}
+      </div>
+      <div class="row">
+        ${
+          acts &&
+          html`<button onClick=${() => act(() => call("self.identify"), t("It blinks and beeps."))}>${t("Identify")}</button>
+          <button onClick=${() => act(() => call("self.restart"), t("It restarts."))}>${t("Restart")}</button>
+          <button onClick=${() => run(async () => setLog((await call("self.log.read")).text))}>${t("Read its log")}</button>
+          <a href=${`#/talk/${encodeURIComponent(id)}`}>${t("Talk to it")}</a>`
+        }
+        ${session?.updatable && may("operator.update") && html`<button onClick=${() => act(() => ask(`${path}/update`, { body: {} }), t("The update has begun."))}>${t("Update its firmware")}</button>`}
+        ${pairing && !pairing.revoked && may("operator.pair") && html`<button onClick=${() => confirm(t("Take away the access of {name}?", { name: device.name || id })) && act(() => ask(`${path}/pairing`, { method: "DELETE" }), t("It has no access any more."))}>${t("Revoke")}</button>`}
+        ${sims && may("operator.act") && html`<button onClick=${() => act(() => ask(`/api/sim-boards/${sims.number}`, { method: "DELETE" }), t("The simulated board is gone."))}>${t("End the simulated board")}</button>`}
+      </div>
+    </div>
+    ${may("operator.act") && html`<${Form} label=${t("Rename")} button=${t("Rename")} onSubmit=${({ name }) => act(() => ask(path, { method: "PATCH", body: { name } }), "")}>
+      <label>${t("Name")} <input name="name" maxlength="64" defaultValue=${device.name} /></label>
+    <//>`}
+    <${Outcome} outcome=${outcome} />
+    ${acts && session.board && html`<${BoardSettings} path=${path} restart=${() => call("self.restart")} />`}
+    ${log && html`<h2>${t("Log of the board")}</h2><pre tabindex="0">${log}</pre>`}
+    ${report?.crash && html`<h2>${t("Last crash")}</h2><pre tabindex="0">${report.crash}</pre>`}
+  </section>`;
+}

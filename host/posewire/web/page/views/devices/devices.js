@@ -1,0 +1,119 @@
+/** All devices; one of them closely, those that wait to be paired. */
+
+import { html, useMemo, useState } from "/vendor/htm-preact.js";
+import { ask, useOutcome, usePolled } from "../../api.js";
+import { Outcome, Table, Trouble, duration } from "../../parts.js";
+import { t } from "../../text.js";
+import { Device } from "./device.js";
+import { Pair } from "./pairing.js";
+import { State, trouble } from "./state.js";
+
+const POLL_MS = 2000;
+
+export function Devices({ rest, may }) {
+  const { value, error, refresh } = usePolled("/api/devices", POLL_MS);
+  const [search, setSearch] = useState("");
+  const [programs, setPrograms] = useState(false);
+  const chosen = rest[0];
+  const devices = useMemo(() => {
+    const words = search.toLowerCase();
+    return (value?.devices ?? [])
+      .filter((device) => programs || isBoard(device) || device.device === chosen)
+      .filter((device) =>
+        [device.device, device.name, device.session?.board, device.session?.room].join(" ").toLowerCase().includes(words),
+      );
+  }, [value, search, programs, chosen]);
+  const found = value?.devices.find((device) => device.device === chosen);
+  return html`
+    <section class="card">
+      <div class="row">
+        <h1 class="grow">${t("Devices")} <span class="faint">${value ? devices.length : ""}</span></h1>
+        <label><span class="visually-hidden">${t("Search")}</span><input type="search" placeholder=${t("Search")} value=${search} onInput=${(event) => setSearch(event.target.value)} /></label>
+        <label class="row"><input type="checkbox" checked=${programs} onChange=${(event) => setPrograms(event.target.checked)} /> ${t("programs and pages, too")}</label>
+      </div>
+      <${Trouble} error=${error} />
+      ${value && !devices.length && !search ? html`<${NoBoard} may=${may} />` : html`<${Table} label=${t("Devices")} rows=${devices} keyOf=${(device) => device.device} selected=${chosen} columns=${columns()} />`}
+    </section>
+    ${found && html`<${Device} key=${chosen} device=${found} may=${may} refresh=${refresh} />`}
+    ${may("operator.pair") && html`<${Pair} refresh=${refresh} />`}`;
+}
+
+const isBoard = ({ session, pairing, report }) => Boolean(session?.board || pairing || report);
+
+const columns = () => [
+  {
+    name: t("State"),
+    of: (device) => (device.session ? (trouble(device) ? 0 : 1) : 2),
+    show: (device) => html`<${State} device=${device} />`,
+  },
+  {
+    name: t("Name"),
+    of: (device) => device.name || device.device,
+    show: (device) => html`<a href=${`#/devices/${encodeURIComponent(device.device)}`}>${device.name || device.device}</a>`,
+  },
+  { name: t("Board"), of: (device) => device.session?.board },
+  { name: t("Firmware"), of: (device) => device.session?.firmware },
+  {
+    name: t("Room"),
+    of: (device) => device.session?.room,
+    show: ({ session }) => session?.room && html`<a href=${`#/rooms/${encodeURIComponent(session.room)}`}>${session.room}</a>`,
+  },
+  { name: t("Audio"), of: (device) => device.session?.audio },
+  {
+    name: t("Signal"),
+    number: true,
+    of: (device) => device.report?.rssi,
+    show: ({ report }) => report?.rssi !== undefined && `${report.rssi} dBm`,
+  },
+  {
+    name: t("Round trip"),
+    number: true,
+    of: (device) => device.session?.rtt_ms,
+    show: ({ session }) => typeof session?.rtt_ms === "number" && `${session.rtt_ms.toFixed(session.rtt_ms < 10 ? 1 : 0)} ms`,
+  },
+  {
+    name: t("Microphone"),
+    of: (device) => device.session?.level_db,
+    show: ({ session }) =>
+      typeof session?.level_db === "number" &&
+      html`<meter class="level" min="-60" max="0" value=${session.level_db} aria-label=${t("Level of the microphone")} title=${`${session.level_db} dB`} />`,
+  },
+  {
+    name: t("Free memory"),
+    number: true,
+    of: (device) => device.report?.heap_free,
+    show: ({ report }) => report?.heap_free !== undefined && `${Math.round(report.heap_free / 1024)} KB`,
+  },
+  {
+    name: t("Battery"),
+    number: true,
+    of: (device) => device.report?.battery,
+    show: ({ report }) => report?.battery !== undefined && `${report.battery} %`,
+  },
+  {
+    name: t("Up for"),
+    number: true,
+    of: (device) => device.report?.uptime_ms,
+    show: ({ report }) => report?.uptime_ms !== undefined && duration(report.uptime_ms),
+  },
+];
+
+/** Nobody is here yet: a simulated board can be. */
+function NoBoard({ may }) {
+  const { value, refresh } = usePolled("/api/sim-boards", POLL_MS);
+  const [outcome, run] = useOutcome();
+  const start = () =>
+    run(
+      async () => (
+        await ask("/api/sim-boards", { body: {} }),
+        await refresh(),
+        t("It starts: in some seconds it is in the list, and moves in the room “demo”.")
+      ),
+    );
+  return html`<div>
+    <p>${t("No board is here yet.")} <a href="#/new">${t("Set up a new board")}</a></p>
+    ${value?.available && may("operator.act") && html`<p><button class="main" onClick=${start}>${t("Try a simulated one")}</button> <span class="faint">${t("The real firmware, with a simulated microphone, light, camera and motion sensor.")}</span></p>`}
+    <${Outcome} outcome=${outcome} />
+    ${value?.boards.filter((board) => !board.running).map((board) => html`<pre tabindex="0">${board.lines.join("\n")}</pre>`)}
+  </div>`;
+}

@@ -1,0 +1,37 @@
+/** Devices that wait to be paired. */
+
+import { html } from "/vendor/htm-preact.js";
+import { ask, useOutcome, usePolled } from "../../api.js";
+import { Form, Outcome } from "../../parts.js";
+import { t } from "../../text.js";
+
+const POLL_MS = 3000;
+
+/** Those that wait, and a form for a code that somebody reads from a device. */
+export function Pair({ refresh }) {
+  const [outcome, run] = useOutcome();
+  const waiting = usePolled("/api/pairings", POLL_MS);
+  const pair = ({ code, name }, form) =>
+    run(async () => {
+      const found = await ask("/api/devices", { body: { code: code.trim(), name } });
+      form?.reset();
+      await Promise.all([refresh(), waiting.refresh()]);
+      return t("{name} is paired.", { name: found.name || found.device });
+    });
+  return html`<section class="card">
+    <h2>${t("Pair a device")}</h2>
+    <p class="faint">${t("A device that is new here shows or speaks six digits.")}</p>
+    ${(waiting.value?.waiting ?? []).map(
+      (each) => html`<div class="row" key=${each.code}>
+        <span class="grow"><code class="code">${each.code}</code> ${each.board || t("a device")} <span class="faint">${each.device}, ${each.address}</span></span>
+        <button onClick=${() => pair({ code: each.code, name: "" })} aria-label=${t("Pair the device with the code {code}", { code: each.code })}>${t("Pair")}</button>
+      </div>`,
+    )}
+    ${waiting.value?.waiting.length > 0 && html`<p class="faint">${t("Pair only what shows you the same code.")}</p>`}
+    <${Form} label=${t("Pair a device")} button=${t("Pair")} onSubmit=${pair}>
+      <label>${t("Code")} <input name="code" inputmode="numeric" pattern="\\s*[0-9]{6}\\s*" required size="8" /></label>
+      <label>${t("Name")} <input name="name" maxlength="64" /></label>
+    <//>
+    <${Outcome} outcome=${outcome} />
+  </section>`;
+}

@@ -1,0 +1,21 @@
+/** How a device is. */
+
+import { html } from "/vendor/htm-preact.js";
+import { t } from "../../text.js";
+
+/** What is wrong with a device, in a word; empty where nothing is. */
+export function trouble({ session, report, pairing }) {
+  if (!session) return pairing?.revoked ? t("revoked") : t("away");
+  if (report?.crash) return t("has crashed");
+  if (report?.left_out) return t("parts left out");
+  if (report?.rssi !== undefined && report.rssi < -80) return t("weak signal");
+  if (report?.battery !== undefined && report.battery < 15) return t("battery low");
+  return "";
+}
+
+/** How a device is, in a word and a colour. */
+export function State({ device }) {
+  const wrong = trouble(device);
+  const level = !device.session ? "faint" : wrong ? "warn" : "good";
+  return html`<span class=${`state ${level}`}>${wrong || (device.session.voice && device.session.voice !== "idle" ? t(device.session.voice) : t("there"))}</span>`;
+}
