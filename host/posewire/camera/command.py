@@ -178,7 +178,7 @@ def _preview() -> Callable[[Picture, Tracker], bool]:
         raise ConfigError("there is no screen for --preview here (neither DISPLAY nor WAYLAND_DISPLAY is set)")
     cv2 = opencv()
 
-    def look(picture: Picture, tracker: Tracker) -> bool:
+    def show(picture: Picture, tracker: Tracker) -> bool:
         try:
             cv2.imshow(_WINDOW, tracker.draw(picture.image))
             key = cv2.waitKey(1) & 0xFF
@@ -186,4 +186,4 @@ def _preview() -> Callable[[Picture, Tracker], bool]:
             raise ConfigError("this OpenCV, or this machine, has no windows: leave --preview out") from None
         return key not in (ord("q"), 27)
 
-    return look
+    return show

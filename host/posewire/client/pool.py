@@ -55,7 +55,7 @@ class ConnectionPool:
         except BaseException:
             await self.close()
             raise
-        self._tasks.spawn(self._look_after(), "pool")
+        self._tasks.spawn(self._maintain(), "pool")
         return self
 
     async def __aexit__(
@@ -181,7 +181,7 @@ class ConnectionPool:
         self._ended += len(self._idle) - len(alive)
         self._idle = alive
 
-    async def _look_after(self) -> None:
+    async def _maintain(self) -> None:
         while True:
             await asyncio.sleep(self._check_s)
             self._drop_ended()

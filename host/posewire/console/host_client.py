@@ -58,7 +58,7 @@ class HostClient:
         """
         return [device for device in await self._known() if device["session"]]
 
-    async def look(self) -> dict[str, Any]:
+    async def overview(self) -> dict[str, Any]:
         """Return the ``devices``, the ``rooms`` and the ``statistics`` of the host.
 
         Raises:

@@ -33,7 +33,7 @@ async def _watch(args: argparse.Namespace) -> int:
     live = is_live(sys.stdout) and not args.json
     async with HostClient(args.url, args.token) as host:
         while True:
-            seen = await host.look()
+            seen = await host.overview()
             if args.json:
                 show_json(seen)
             else:

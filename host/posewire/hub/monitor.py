@@ -59,7 +59,7 @@ class ConnectionMonitor(Generic[C]):
             try:
                 if self.limits.idle_after:
                     self._note_messages(connection_id, connection, seen.get(connection_id))
-                self._look(connection_id, connection, now, asked.get(connection_id))
+                self._check(connection_id, connection, now, asked.get(connection_id))
             except Exception:
                 # One broken connection must not keep the others from being watched.
                 logging.getLogger(__name__).exception("watching %s failed", connection_id)
@@ -67,7 +67,7 @@ class ConnectionMonitor(Generic[C]):
         self._ended |= closing
         return ids
 
-    def _look(self, connection_id: str, connection: C, now: float, asked: Liveness | None) -> None:
+    def _check(self, connection_id: str, connection: C, now: float, asked: Liveness | None) -> None:
         limits = self.limits
         silent = now - connection.last_received
         if limits.idle_after and (idle := now - self._messages[connection_id][1]) >= limits.idle_after:

@@ -97,7 +97,7 @@ class Identities:
         self._seen = store.run_now(_data_version)
         self._waiting: dict[tuple[str, str], Pairing] = {}
         self._keep_waiting(store.run_now(read_pairings))
-        self._take(store.run_now(_read_all))
+        self._hold(store.run_now(_read_all))
         self._good = self._good_now()
 
     # --- who is it
@@ -216,7 +216,7 @@ class Identities:
         version = await self._store.run(_data_version)
         if version != self._seen or force:
             self._seen = version
-            self._take(await self._store.run(_read_all))
+            self._hold(await self._store.run(_read_all))
         good = self._good_now()
         for key in self._good.keys() - good.keys():
             # Taken out one by one: where telling of one fails, the others are told of the next time.
@@ -245,7 +245,7 @@ class Identities:
         tokens = [_token_principal(token) for token in self.tokens.values() if token.alive]
         return {(principal.token_id, principal.device_id): principal for principal in (*devices, *tokens)}
 
-    def _take(self, rows: tuple[list[Device], list[IssuedToken], dict[str, str]]) -> None:
+    def _hold(self, rows: tuple[list[Device], list[IssuedToken], dict[str, str]]) -> None:
         devices, tokens, self._names = rows
         self.devices = {device.device_id: device for device in devices}
         self.tokens = {token.id: token for token in tokens}

@@ -102,13 +102,13 @@ class Decoder:
         at = buffer.find(HEADER)
         end = buffer.find(b"\n")
         if end >= 0 and (at < 0 or end < at):
-            return self._take_text(end + 1)
+            return self._pop_text(end + 1)
         if at < 0:
             if len(buffer) > _LINE_MAX:
-                return self._take_text(_LINE_MAX)
+                return self._pop_text(_LINE_MAX)
             return None
         if at:
-            return self._take_text(at)
+            return self._pop_text(at)
         if len(buffer) < _OVERHEAD:
             return None
         size = _OVERHEAD + buffer[8] + 1
@@ -123,7 +123,7 @@ class Decoder:
         del buffer[:size]
         return Packet(whole[7], whole[_OVERHEAD:-1])
 
-    def _take_text(self, count: int) -> str:
+    def _pop_text(self, count: int) -> str:
         text = self._buffer[:count].decode("utf-8", "replace").rstrip("\r\n")
         del self._buffer[:count]
         return text

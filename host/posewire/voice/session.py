@@ -257,7 +257,7 @@ class VoiceSession:
 
     async def _run(self, turn: Turn, work: Coroutine[Any, Any, None]) -> None:
         interrupted = True
-        signs = self._tasks.spawn(self._give_signs_of_life())
+        signs = self._tasks.spawn(self._send_signs_of_life())
         try:
             try:
                 await work
@@ -271,7 +271,7 @@ class VoiceSession:
                 self._greeting = False
             self._out.turn(turn.finish(interrupted))
 
-    async def _give_signs_of_life(self) -> None:
+    async def _send_signs_of_life(self) -> None:
         while True:
             await asyncio.sleep(SIGN_EVERY)
             self._out.still_working(SIGN_EVERY)

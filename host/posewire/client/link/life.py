@@ -66,12 +66,12 @@ class Life:
         try:
             while session is not None:
                 reason = await self._talk(session)
-                session = None if self._events.is_closed() else await self._come_back(session, reason)
+                session = None if self._events.is_closed() else await self._reconnect(session, reason)
         except Exception as error:
             self._events.ended(f"a defect of the client: {error!r}")
             raise
 
-    async def _come_back(self, lost: Session, reason: str) -> Session | None:
+    async def _reconnect(self, lost: Session, reason: str) -> Session | None:
         """Connect again after a loss; None when that was given up."""
         # A hello of this program itself, long on its way over a network that stalls, may come after a newer one.
         if lost.transport.close_code == REPLACED and not lost.transport.close_reason.endswith("and client"):

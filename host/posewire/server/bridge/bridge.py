@@ -187,10 +187,10 @@ class UpstreamBridge:
     async def run(self) -> None:
         """Keep the connection open while it is wanted, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._give_signs())
+            group.create_task(self._send_signs_of_life())
             await self._stay_connected()
 
-    async def _give_signs(self) -> None:
+    async def _send_signs_of_life(self) -> None:
         """Show the board that its turn goes on: one of this project gives it up when nothing happens for 15 s."""
         while True:
             await asyncio.sleep(_SIGN_EVERY / 5)

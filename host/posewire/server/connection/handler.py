@@ -248,7 +248,7 @@ class ConnectionHandler:
             context.updates.greeted(self.device_id, self.send, hello.firmware)
         self.upstream.update(self)
         if self.upstream.bridge is None and hello.mcp:
-            self.tools.expect(context.known_tools.get(self.device_id))
+            self.tools.preload(context.known_tools.get(self.device_id))
             self.spawn(self._discover_tools())
 
     def answer_hello(self, resumed: bool = False) -> None:

@@ -22,9 +22,9 @@ _driven = set()
 
 
 def _drive(name, more=0):
-    """Take what a driver and its buffers take of the chip's memory."""
+    """Allocate what a driver and its buffers take of the chip's memory."""
     try:
-        return simidf.take_parts(simidf.cost(name) + (more if simidf.cost(name) else 0))
+        return simidf.allocate_parts(simidf.cost(name) + (more if simidf.cost(name) else 0))
     except simidf.NoMemory:
         raise OSError(errno.ENOMEM, "ESP_ERR_NO_MEM")
 
@@ -305,7 +305,7 @@ class UART(io.IOBase):
             before.deinit()
         self._id = id
         self._timeout = timeout
-        self._taken = _drive("uart", rxbuf + txbuf)
+        self._memory = _drive("uart", rxbuf + txbuf)
         self._rxbuf = rxbuf
         # The chip's own memory, not the heap's: what is larger than the room here is made when something arrives.
         self._ring = micropython.RingIO(memoryview(_uart_rooms[id])[: rxbuf + 1]) if rxbuf < _UART_ROOM else None
@@ -319,7 +319,7 @@ class UART(io.IOBase):
 
     def deinit(self):
         _uarts.pop(self._id, None)
-        self._taken.give_back()
+        self._memory.free()
         simbus.send(simbus.UART_OPEN, self._id, 0)
 
     @property

@@ -55,19 +55,19 @@ class _Air:
 _air = _Air()
 
 
-# What has been taken for good.
+# What has been allocated for good.
 _charged = set()
 
 
 def _charge(name):
     if name not in _charged:
-        _take(name)
+        _allocate(name)
         _charged.add(name)
 
 
-def _take(name):
+def _allocate(name):
     try:
-        return simidf.take_parts(simidf.cost(name))
+        return simidf.allocate_parts(simidf.cost(name))
     except simidf.NoMemory:
         raise OSError("WiFi Out of Memory")
 
@@ -89,7 +89,7 @@ class WLAN:
                 _charge("access_point" if interface_id == AP_IF else "station")
             wlan = super().__new__(cls)
             wlan._active = False
-            wlan._taken = simidf.Taken()
+            wlan._memory = simidf.Allocation()
             wlan._ssid = None
             wlan._key = ""
             wlan._since = 0
@@ -110,10 +110,10 @@ class WLAN:
         if is_active:
             if not self._access_point:
                 _charge("active")
-            elif not self._taken.pieces:
-                self._taken = _take("access_point_on")
+            elif not self._memory.pieces:
+                self._memory = _allocate("access_point_on")
         elif self._access_point:
-            self._taken.give_back()
+            self._memory.free()
         self._active = bool(is_active)
         if not self._active:
             self._ssid = None
@@ -129,7 +129,7 @@ class WLAN:
             raise OSError("Wifi Not Started")
         if "connect" not in _charged:
             # Buffers that come and go: with less than they would like it connects all the same.
-            simidf.take_parts(min(simidf.cost("connect"), simidf.free_internal()))
+            simidf.allocate_parts(min(simidf.cost("connect"), simidf.free_internal()))
             _charged.add("connect")
         self._ssid = ssid
         self._key = key or ""

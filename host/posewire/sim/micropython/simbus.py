@@ -114,7 +114,7 @@ def drain():
         return
     _polling = True
     try:
-        while _take():
+        while _dispatch():
             pass
     finally:
         _polling = False
@@ -158,7 +158,7 @@ async def _run():
         await asyncio.sleep_ms(_TICK_MS)
 
 
-def _take():
+def _dispatch():
     got = _line.readinto(_header, _HEADER)
     if got is None:
         return False

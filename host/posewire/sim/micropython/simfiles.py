@@ -30,7 +30,7 @@ class _Folder:
         for size in self._native.get(path[1:], ()):
             # It is read into the heap first.
             bytearray(size)
-            simidf.take_code(size)
+            simidf.allocate_code(size)
         return open(self._root + path, mode)
 
 

@@ -131,7 +131,7 @@ def _go_on(this, wanted: int):
 
 @micropython.viper
 def _weigh(wanted: int):
-    """Count what lives; give back areas in which nothing does; add one where so many blocks in a row are not free."""
+    """Count what lives; free areas in which nothing does; add one where so many blocks in a row are not free."""
     state = ptr32(_state)
     size = int(state[_SIZE])
     wide = 32 if size == 2 else 0
@@ -231,22 +231,22 @@ def _add_area(wanted: int):
     if room < needed or areas == _AREAS_MAX:
         return
     total = int(state[_TOTAL])
-    take = (total + total // 2 + total * 64 + 1 + _AREA_SIZE + 15) // 16 * 16
-    if take < needed:
-        take = needed
-    if take > room:
-        take = room
+    amount = (total + total // 2 + total * 64 + 1 + _AREA_SIZE + 15) // 16 * 16
+    if amount < needed:
+        amount = needed
+    if amount > room:
+        amount = room
     start = int(state[_END + areas - 1])
-    length = (take - _AREA_SIZE - 1) * 8 // 524
+    length = (amount - _AREA_SIZE - 1) * 8 // 524
     if start + 1 + length > int(state[_ROOM]):
         return
-    step = int(_step(take))
-    take = (take + step - 1) // step * step + _HEADER
+    step = int(_step(amount))
+    amount = (amount + step - 1) // step * step + _HEADER
     # What malloc() finds first, and the PSRAM before all of it.
     region = int(state[_PSRAM])
-    if region == _NONE or int(state[_FREE + region]) < take:
+    if region == _NONE or int(state[_FREE + region]) < amount:
         region = 0
-        while int(state[_FREE + region]) + _HEADER < take:
+        while int(state[_FREE + region]) + _HEADER < amount:
             region += 1
     # The block between this area and the one before it lives on, for the collector that is at work, too.
     table[start] = 0xAB
@@ -257,15 +257,15 @@ def _add_area(wanted: int):
     if int(area[6 * size]) < start * 4 + 3:
         area[6 * size] = start * 4 + 3
     area[size] = start + 1 + length
-    if take > int(state[_FREE + region]):
-        take = int(state[_FREE + region])
+    if amount > int(state[_FREE + region]):
+        amount = int(state[_FREE + region])
     state[_END + areas] = start + 1 + length
-    state[_TAKEN + areas] = take
+    state[_TAKEN + areas] = amount
     state[_REGION + areas] = region
     state[_AREAS] = areas + 1
     state[_TOTAL] = total + length
     state[_GROWN] = int(state[_GROWN]) + 1
-    state[_FREE + region] = int(state[_FREE + region]) - take
+    state[_FREE + region] = int(state[_FREE + region]) - amount
     _note_idf()
 
 
@@ -522,9 +522,9 @@ def region_free(i):
     return _state[_FREE + i]
 
 
-def take(i, size):
-    """Take so much of a region of the IDF; a negative size gives back."""
-    _state[_FREE + i] -= size
+def charge(region, size):
+    """Count so many bytes of one of the IDF's regions as used; a negative size frees them."""
+    _state[_FREE + region] -= size
     _note_idf()
 
 

@@ -152,7 +152,7 @@ class I2S(io.IOBase):
         size = _FRAMES * (8 if mode == I2S.RX else simmic.layout_size(layout))
         buffers = max(2, ibuf // size)
         try:
-            self._taken = simidf.take_parts(simidf.cost("i2s") + buffers * (size + simidf.cost("i2s_buffer")))
+            self._memory = simidf.allocate_parts(simidf.cost("i2s") + buffers * (size + simidf.cost("i2s_buffer")))
         except simidf.NoMemory:
             raise OSError(errno.ENOMEM, "ESP_ERR_NO_MEM")
         if mode == I2S.RX:
@@ -190,7 +190,7 @@ class I2S(io.IOBase):
         if self._dma is None:
             return
         self._dma = None
-        self._taken.give_back()
+        self._memory.free()
         self._buf = None
         self._waiting = None
         simbus.no_tick(self)

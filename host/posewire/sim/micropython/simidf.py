@@ -50,8 +50,8 @@ def ulp_memory():
     return _memory.get("ulp", 0) if _memory else 0
 
 
-class Taken:
-    """Memory that was taken: (region, bytes) of each piece."""
+class Allocation:
+    """Memory of the IDF in use: (region, bytes) of each piece."""
 
     def __init__(self):
         self.pieces = []
@@ -62,17 +62,17 @@ class Taken:
     def size(self):
         return sum([size for _, size in self.pieces])
 
-    def give_back(self):
+    def free(self):
         for region, size in self.pieces:
-            simheap.take(region, -size)
+            simheap.charge(region, -size)
         self.pieces = []
 
 
-def take(size, internal=False):
-    """Take one block; raises NoMemory. internal: not of the PSRAM."""
-    taken = Taken()
+def allocate(size, internal=False):
+    """Allocate one block; raises NoMemory. internal: not of the PSRAM."""
+    memory = Allocation()
     if not _least or not size:
-        return taken
+        return memory
     needed = simheap.block(size)
     order = list(range(_internal))
     if len(_least) > _internal and not internal:
@@ -80,25 +80,25 @@ def take(size, internal=False):
         order = [_internal] + order if size > 8192 else order + [_internal]
     for region in order:
         if simheap.region_free(region) >= needed:
-            _take_of(region, needed, taken)
-            return taken
+            _charge(region, needed, memory)
+            return memory
     raise NoMemory()
 
 
-def take_parts(size, internal=True):
-    """Take so much in small blocks, wherever there is room; raises NoMemory when there is not enough in all."""
-    taken = Taken()
+def allocate_parts(size, internal=True):
+    """Allocate so much in small blocks, wherever there is room; raises NoMemory when there is not enough in all."""
+    memory = Allocation()
     if not _least or not size:
-        return taken
+        return memory
     order = list(range(_internal if internal else len(_least)))
     if sum([simheap.region_free(region) for region in order]) < size:
         raise NoMemory()
     for region in order:
         piece = min(size, simheap.region_free(region))
         if piece:
-            _take_of(region, piece, taken)
+            _charge(region, piece, memory)
             size -= piece
-    return taken
+    return memory
 
 
 def free_internal():
@@ -109,8 +109,8 @@ def free_internal():
     return free
 
 
-def take_code(size):
-    """Take memory for a piece of machine code, for good; raises MemoryError as the chip does."""
+def allocate_code(size):
+    """Allocate memory for a piece of machine code, for good; raises MemoryError as the chip does."""
     if not _least:
         return
     size = (size + 3) // 4 * 4 + 4
@@ -121,7 +121,7 @@ def take_code(size):
             return
     for region in range(_shared, _internal):
         if simheap.region_free(region) >= needed:
-            _take_of(region, needed, Taken())
+            _charge(region, needed, Allocation())
             return
     raise MemoryError("memory allocation failed, allocating %d bytes" % size)
 
@@ -133,9 +133,9 @@ class NoMemory(OSError):
         super().__init__(errno.ENOMEM)
 
 
-def _take_of(region, size, taken):
-    simheap.take(region, size)
-    taken.pieces.append((region, size))
+def _charge(region, size, memory):
+    simheap.charge(region, size)
+    memory.pieces.append((region, size))
     _least[region] = min(_least[region], simheap.region_free(region))
 
 

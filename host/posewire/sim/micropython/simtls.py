@@ -36,22 +36,22 @@ class SSLContext:
 
     def wrap_socket(self, sock, **options):
         socket.forget_closed()
-        taken = simidf.Taken()
+        memory = simidf.Allocation()
         try:
-            taken.add(simidf.take(simidf.cost("tls_block")))
-            taken.add(simidf.take_parts(simidf.cost("tls") - taken.size(), False))
+            memory.add(simidf.allocate(simidf.cost("tls_block")))
+            memory.add(simidf.allocate_parts(simidf.cost("tls") - memory.size(), False))
         except simidf.NoMemory:
-            taken.give_back()
+            memory.free()
             raise OSError(errno.ENOMEM)
         try:
-            simidf.take_parts(simidf.cost("tls_opening") - simidf.cost("tls"), False).give_back()
+            simidf.allocate_parts(simidf.cost("tls_opening") - simidf.cost("tls"), False).free()
         except simidf.NoMemory:
-            taken.give_back()
+            memory.free()
             raise OSError(_MPI_ALLOC_FAILED, "MBEDTLS_ERR_MPI_ALLOC_FAILED")
         try:
             wrapped = self._context.wrap_socket(sock, **options)
         except Exception:
-            taken.give_back()
+            memory.free()
             raise
-        socket.keep(sock, taken)
+        socket.keep(sock, memory)
         return wrapped

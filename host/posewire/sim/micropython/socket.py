@@ -33,7 +33,7 @@ class _Address(bytes):
         return self.pair[index]
 
 
-# By file descriptor: what the sockets that are open have taken of the chip's memory.
+# By file descriptor: what the sockets that are open use of the chip's memory.
 _open = {}
 
 
@@ -41,9 +41,9 @@ def socket(family=usocket.AF_INET, kind=usocket.SOCK_STREAM, *protocol):
     forget_closed()
     if len(_open) >= _SOCKETS_MAX and simidf.modelled():
         raise OSError(_ENFILE)
-    taken = simidf.take_parts(simidf.cost("tcp" if kind == usocket.SOCK_STREAM else "udp"))
+    memory = simidf.allocate_parts(simidf.cost("tcp" if kind == usocket.SOCK_STREAM else "udp"))
     sock = usocket.socket(family, kind, *protocol)
-    keep(sock, taken)
+    keep(sock, memory)
     if kind == usocket.SOCK_STREAM and sys.platform == "linux":
         sock.setsockopt(usocket.SOL_SOCKET, _SO_SNDBUF, _SEND_BUFFER)
     return sock
@@ -57,7 +57,7 @@ def getaddrinfo(host, port, *hints):
     global _answer
     forget_closed()
     try:
-        simidf.take(simidf.cost("lookup"), True).give_back()
+        simidf.allocate(simidf.cost("lookup"), True).free()
     except simidf.NoMemory:
         raise OSError(_EAI_MEMORY)
     if not simbus.connected():
@@ -78,24 +78,24 @@ def getaddrinfo(host, port, *hints):
     return [(usocket.AF_INET, usocket.SOCK_STREAM, 0, "", address)]
 
 
-def keep(sock, taken):
-    """Not on the chip: note what a socket has taken, until it is closed."""
-    if not taken.pieces:
+def keep(sock, memory):
+    """Not on the chip: note the memory that a socket uses until it is closed."""
+    if not memory.pieces:
         return
     before = _open.get(sock.fileno())
     if before is None:
-        _open[sock.fileno()] = taken
+        _open[sock.fileno()] = memory
     else:
-        before.add(taken)
+        before.add(memory)
 
 
 def forget_closed():
-    """Not on the chip: give back what sockets have taken that are closed by now."""
+    """Not on the chip: free the memory of sockets that are closed by now."""
     for number in list(_open):
         try:
             os.stat("/proc/self/fd/%d" % number)
         except OSError:
-            _open.pop(number).give_back()
+            _open.pop(number).free()
 
 
 def _resolved(port, a, b, c, length):

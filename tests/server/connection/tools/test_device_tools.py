@@ -112,7 +112,7 @@ async def test_a_lost_question_is_asked_again(monkeypatch: pytest.MonkeyPatch) -
         asked.set()
 
     tools = DeviceToolClient(send, EventLog())
-    tools.expect({})
+    tools.preload({})
     discovering = asyncio.create_task(tools.try_discover())
     turn = asyncio.create_task(tools.ready())
     results: list[Message] = [{}, {"tools": [{"name": "self.a"}]}]
@@ -131,7 +131,7 @@ async def test_a_lost_question_is_asked_again(monkeypatch: pytest.MonkeyPatch) -
 async def test_a_refusal_is_not_asked_again_and_a_turn_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Message] = []
     tools = DeviceToolClient(lambda message: sent.append(message["payload"]), EventLog())
-    tools.expect({})
+    tools.preload({})
     discovering = asyncio.create_task(tools.try_discover())
     await asyncio.sleep(0)
     tools.on_mcp({"id": sent[0]["id"], "error": {"message": "no"}})
@@ -139,7 +139,7 @@ async def test_a_refusal_is_not_asked_again_and_a_turn_does_not_wait_for_ever(mo
     assert len(sent) == 1
     await tools.ready()
     monkeypatch.setattr(device_tools, "READY_WITHIN", 0.02)
-    tools.expect({})
+    tools.preload({})
     async with asyncio.timeout(5):
         await tools.ready()
 

@@ -61,7 +61,7 @@ class DeviceToolClient:
         """The tools that the device has listed by MCP."""
         return self._tools
 
-    def expect(self, known: Mapping[str, ToolInfo]) -> None:
+    def preload(self, known: Mapping[str, ToolInfo]) -> None:
         """Use the list that the device gave in an earlier session until it gives a new one, which will be soon.
 
         Turns need not wait for the new list where there is an older one.
