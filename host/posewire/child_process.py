@@ -205,4 +205,4 @@ async def _read(stream: asyncio.StreamReader, into: bytearray, limit: int, stric
     while data := await stream.read(_STREAM_LIMIT):
         into += data[: limit - len(into)]
         if strict and len(into) >= limit:
-            raise ValueError(f"over {limit} bytes")
+            raise ValueError(f"the output has more than {limit} bytes")

@@ -28,8 +28,8 @@ class Check(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire doctor``."""
-    parser.add_argument("port", nargs="?", help="a board's serial port")
-    parser.add_argument("--json", action="store_true", help="the findings as JSON")
+    parser.add_argument("port", nargs="?", help="serial port of a board to check")
+    parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
 def run(args: argparse.Namespace) -> int:

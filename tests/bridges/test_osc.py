@@ -101,9 +101,9 @@ async def test_what_is_no_pose_is_refused_and_the_rest_comes_in(host: Host, caps
             lambda: client.send_message("/posewire/pose/coco17", [0.25] * 51), lambda: room.latest("tracker")
         )
     warned = capsys.readouterr().err
-    assert "coco17 has 17 landmarks; 50 numbers are no multiple of that" in warned
+    assert "coco17 needs a multiple of 17 numbers, not 50" in warned
     assert "unknown landmark set 'tail9'" in warned
-    assert "a pose is numbers" in warned
+    assert "a pose must consist of numbers" in warned
 
 
 async def test_an_address_that_is_taken_is_an_error(host: Host) -> None:

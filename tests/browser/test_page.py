@@ -418,4 +418,4 @@ async def test_a_room_is_recorded_and_gone_through(
     await page.get_by_role("button", name="Play").click()
     await expect(page.locator("output")).not_to_have_text("0.0 s")
     await page.get_by_label("Open a recording").set_input_files({"name": "x.pwrec", "mimeType": "", "buffer": b"no"})
-    await expect(page.get_by_text("this is no recording of a room")).to_be_visible()
+    await expect(page.get_by_text("this is not a recording of a room")).to_be_visible()

@@ -191,8 +191,8 @@ def test_what_does_not_wait_is_read_to_the_newest_picture() -> None:
 
 def test_what_is_no_picture_says_so(tmp_path: Path) -> None:
     for name, message in (
-        ("x.png", "is no picture that OpenCV can read"),
-        ("x.mp4", "is no video that OpenCV can read"),
+        ("x.png", "is not a picture that OpenCV can read"),
+        ("x.mp4", "is not a video that OpenCV can read"),
     ):
         file = tmp_path / name
         file.write_bytes(b"hello")

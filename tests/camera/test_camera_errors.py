@@ -26,15 +26,15 @@ def test_without_the_extra_it_says_how_to_get_it(tmp_path: Path, capsys: pytest.
 
 @pytest.mark.skipif(sys.platform != "linux", reason="cameras are files on Linux only")
 def test_a_camera_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "there is no camera 87; there" in failed(capsys, "--camera-id", "87")
+    assert "there is no camera 87;" in failed(capsys, "--camera-id", "87")
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--file", "no-such-file.mp4"], "there is no no-such-file.mp4: a camera is a number"),
-        (["--camera-id", "front"], "--camera-id is a number, or list, not 'front'"),
-        (["--size", "large"], "--size is like 640x480"),
+        (["--file", "no-such-file.mp4"], "no-such-file.mp4 does not exist; a camera is named by its number"),
+        (["--camera-id", "front"], "--camera-id must be a number or list, not 'front'"),
+        (["--size", "large"], "--size must be like 640x480"),
         (["--fps", "0"], "--fps must be more than 0"),
     ],
 )
@@ -74,4 +74,4 @@ def test_a_camera_that_this_user_may_not_use(
 def test_a_preview_without_a_screen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for variable in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(variable, raising=False)
-    assert "there is no screen for --preview here" in failed(capsys, "--preview")
+    assert "--preview needs a screen" in failed(capsys, "--preview")

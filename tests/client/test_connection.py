@@ -166,7 +166,7 @@ async def test_attempts_are_given_up(link: Link) -> None:
 async def test_nobody_there_is_said_at_once(host: Host) -> None:
     with pytest.raises(HostUnreachableError, match="no host answers at"):
         await posewire.connect(NOBODY).open()
-    with pytest.raises(ConfigError, match="begins with ws:// or wss://"):
+    with pytest.raises(ConfigError, match="must begin with ws:// or wss://"):
         posewire.connect("http://127.0.0.1:9/")
     with pytest.raises(ConfigError, match="needs the URL"):
         posewire.connect([])

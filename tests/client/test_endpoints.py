@@ -38,8 +38,8 @@ def test_what_failed_comes_last_longest_ago_first() -> None:
     ("given", "message"),
     [
         ([], "needs the URL"),
-        ([A, A], "may be given once"),
-        ("http://a/", "begins with ws:// or wss://"),
+        ([A, A], "must not be given twice"),
+        ("http://a/", "must begin with ws:// or wss://"),
     ],
 )
 def test_addresses_that_make_no_sense(given: list[str] | str, message: str) -> None:

@@ -60,11 +60,11 @@ def test_channels_that_are_not_there_are_filled() -> None:
 @pytest.mark.parametrize(
     ("pose", "parts", "message"),
     [
-        (None, {}, "there is no pose"),
-        (np.zeros((25, 3)), {}, r"an array of shape \(25, 3\) is no pose of 17, 21, 33, 42, 468, 478 landmarks"),
+        (None, {}, "no pose was given"),
+        (np.zeros((25, 3)), {}, r"an array of shape \(25, 3\) is not a pose of 17, 21, 33, 42, 468, 478 landmarks"),
         (np.zeros(33), {}, r"an array of shape \(33,\)"),
         (None, {"body": np.zeros((17, 3))}, r"body33 has 33 x 4 values, not \(17, 3\)"),
-        (None, {"face": np.zeros((400, 3))}, "a face has 468 or 478 landmarks, not 400"),
+        (None, {"face": np.zeros((400, 3))}, "a face must have 468 or 478 landmarks, not 400"),
         (None, {"quat3": np.zeros((3, 3))}, "quat3 has 3 x 4 values"),
         (None, {"nose": np.zeros((1, 3))}, "unknown landmark set 'nose'"),
         (np.zeros((33, 4)), {"body": np.zeros((33, 4))}, "body33 is given twice"),

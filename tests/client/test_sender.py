@@ -156,7 +156,7 @@ async def test_a_pose_that_is_none_is_refused_whole(host: Host) -> None:
         sender.send(body=np.zeros((32, 4)))
     with pytest.raises(PoseError, match="this sender's sets are body33"):
         sender.send(face=np.zeros((468, 3)))
-    with pytest.raises(PoseError, match="there is no pose"):
+    with pytest.raises(PoseError, match="no pose was given"):
         sender.send()
     assert sender.statistics()["accepted"] == 0
     with pytest.raises(ConfigError, match="qos"):

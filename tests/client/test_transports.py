@@ -103,5 +103,5 @@ def test_what_is_no_record_is_told(tmp_path: Path) -> None:
         read_record(file)
     for line in ("nothing", '{"at":1}', '{"at":1,"side":"up","text":""}', '{"at":1,"side":"in","data":"?"}'):
         file.write_text('{"at":0,"side":"in","text":"{}"}\n' + line)
-        with pytest.raises(ConfigError, match=r"session.jsonl:2: no message of a record"):
+        with pytest.raises(ConfigError, match=r"session.jsonl:2: not a message of a record"):
             read_record(file)

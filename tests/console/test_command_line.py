@@ -127,7 +127,7 @@ def test_a_mistyped_scope_is_refused(tmp_path: Path) -> None:
     for wrong in ("nonsense", "operator.raed", "room.join:", "rooms.*"):
         refused = posewire("tokens", "issue", "ann", "--scope", wrong, *store)
         assert refused.returncode == 2
-        assert f"there is no scope {wrong!r}; there are voice, room.join" in refused.stderr
+        assert f"there is no scope {wrong!r}; they are voice, room.join" in refused.stderr
     for right in ("operator.*", "room.join:studio", "*", "room.*:class-*", "voice"):
         assert posewire("tokens", "issue", "ann", "--scope", right, *store).returncode == 0
     assert posewire("tokens", "issue", "ann", "--scope", "lights.dim", "--any-scope", *store).returncode == 0

@@ -130,12 +130,12 @@ def test_rerun(recording: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["{file}", "out.txt"], "the ending says what it becomes"),
+        (["{file}", "out.txt"], "the name must end in one of"),
         (["none.pwrec", "out.csv"], "cannot read none.pwrec"),
         (["{file}", "/no/such/folder/out.csv"], "cannot write /no/such/folder/out.csv"),
-        (["{file}", "out.csv", "--device", "nobody"], "has no poses that are wanted"),
+        (["{file}", "out.csv", "--device", "nobody"], "has no poses of the devices and landmark sets asked for"),
         (["{file}", "out.bvh", "--device", "wrist"], "has no body: that is one of quat55, world33, body33"),
-        (["{file}", "out.bvh", "--fps", "0"], "--fps is more than 0"),
+        (["{file}", "out.bvh", "--fps", "0"], "--fps must be more than 0"),
     ],
 )
 def test_errors_say_what_to_do(
@@ -159,5 +159,5 @@ def test_the_command_reports(recording: Path, tmp_path: Path, capsys: pytest.Cap
 
 def test_what_is_no_recording(tmp_path: Path) -> None:
     (tmp_path / "x.pwrec").write_bytes(b"hello")
-    with pytest.raises(RecordingError, match="is no recording"):
+    with pytest.raises(RecordingError, match="is not a recording"):
         export(tmp_path / "x.pwrec", tmp_path / "x.csv")

@@ -61,7 +61,7 @@ def test_a_wrong_password_a_scan_and_what_is_missing(
     assert main(["provision", "--port", port, "--json", "--scan"]) == 0
     assert SSID in result(capsys)["networks"]  # type: ignore[operator]
     assert main(["provision", "--port", port, "--json", "--ssid", SSID]) == 2
-    assert "no password: set POSEWIRE_WIFI_PASSWORD" in capsys.readouterr().err
+    assert "no password was given: set POSEWIRE_WIFI_PASSWORD" in capsys.readouterr().err
     assert main(["provision", "--port", port, "--json"]) == 2
     assert "name the network" in capsys.readouterr().err
     monkeypatch.setenv("POSEWIRE_WIFI_PASSWORD", "wrong one")

@@ -158,13 +158,13 @@ def test_scripts_are_read(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("{", "walk:1: not JSON"),
-        ("[]", "each line is a JSON object"),
-        ('{"kbit_s": 1}', '"at" is no float'),
-        ('{"at": 1}\n{"at": 0}', "walk:2: the time 0 is before"),
+        ("[]", "each line must be a JSON object"),
+        ('{"kbit_s": 1}', '"at" must be of the type float'),
+        ('{"at": 1}\n{"at": 0}', "walk:2: the time 0 is earlier"),
         ('{"at": 0, "speed": 1}', 'no condition "speed"'),
         ('{"at": 0, "kbit_s": -1}', "walk:1: kbit_s must be 0 or more"),
-        ('{"at": 0, "stall": 2}', '"stall" is no bool'),
-        ('{"at": 0, "do": "explode"}', '"do" is one of reset, half_open'),
+        ('{"at": 0, "stall": 2}', '"stall" must be of the type bool'),
+        ('{"at": 0, "do": "explode"}', '"do" must be one of reset, half_open'),
     ],
 )
 def test_a_script_that_makes_no_sense_is_refused(text: str, message: str, tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_script_that_makes_no_sense_is_refused(text: str, message: str, tmp_pa
         read_script(file)
     with pytest.raises(ConfigError, match="cannot be read"):
         read_script(tmp_path / "nothing")
-    with pytest.raises(ConfigError, match="begins with"):
+    with pytest.raises(ConfigError, match="must begin with"):
         LinkProxy("127.0.0.1:80")
 
 

@@ -208,7 +208,7 @@ def test_every_section_of_the_settings_can_be_empty(tmp_path: Path, monkeypatch:
         ("[alerts]\nwebhook = 'ftp://secret'\n", "[alerts] webhook must begin with http:// or https://"),
         ("[voice]\nenabled = 1\n", "[voice] enabled must be true or false, not 1"),
         ("[voice.chat.devices.x]\nprompt = '{y}'\n", "[voice.chat.devices.x] the prompt has no placeholder {y}"),
-        ("[push.events.bell]\n", "[push.events.bell] must have either say or ask"),
+        ("[push.events.bell]\n", "[push.events.bell] must have one of say and ask, not both"),
         ("[push]\nevent = 1\n", "[push] has no setting 'event'; its settings are events"),
         ("[[tools.mcp]]\nname = 'A'\n", "[[tools.mcp]] name must be 1 to 32 small letters, digits, - and _, not 'A'"),
         ("[tools.home_assistant]\nurl = 'x'\n", "[tools.home_assistant] url must be an address like http://home"),

@@ -41,11 +41,11 @@ _CUT = 5.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire bench client-room``."""
-    parser.add_argument("--only", choices=PARTS, action="append", help="only this part; may be given several times")
-    parser.add_argument("--seconds", type=float, default=30.0, help="of the latency part (default 30)")
+    parser.add_argument("--only", choices=PARTS, action="append", help="measure only this part (may be repeated)")
+    parser.add_argument("--seconds", type=float, default=30.0, help="length of the latency part (default 30)")
     parser.add_argument("--cuts", type=int, default=200, metavar="N", help="how often links are cut (default 200)")
-    parser.add_argument("--seed", type=int, default=1, help="of what happens by chance (default 1)")
-    parser.add_argument("--json", action="store_true", help="one object instead of text")
+    parser.add_argument("--seed", type=int, default=1, help="seed of what happens by chance (default 1)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
 
 
 def run(args: argparse.Namespace) -> int:

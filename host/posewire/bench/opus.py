@@ -58,10 +58,16 @@ _AUDIBLE = 40.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("recordings", nargs="*", type=Path, metavar="FILE", help="speech (WAV) to measure as well")
-    parser.add_argument("--only", choices=list(_PARTS), action="append", help="measure this part; may be repeated")
-    parser.add_argument("--rate", type=int, action="append", metavar="BITS", help="bit/s (default 12000 to 32000)")
-    parser.add_argument("--json", action="store_true", help="one object at the end instead of tables")
+    parser.add_argument(
+        "recordings", nargs="*", type=Path, metavar="FILE", help="recording of speech (WAV) to measure as well"
+    )
+    parser.add_argument(
+        "--only", choices=list(_PARTS), action="append", help="measure only this part (may be repeated)"
+    )
+    parser.add_argument(
+        "--rate", type=int, action="append", metavar="BITS", help="bit rate to measure (default 12000 to 32000 bit/s)"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end instead of tables")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -91,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--budget", type=int, metavar="BYTES", help="rate control: no packet larger, at larger steps where needed"
     )
     parser.add_argument("--compiled", action="store_true", help="the compiled path (needs the extra 'fast')")
-    parser.add_argument("--json", action="store_true", help="one list of objects instead of a table")
+    parser.add_argument("--json", action="store_true", help="print one JSON list of objects instead of a table")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -64,13 +64,21 @@ NO_VOICE = "[voice]\nenabled = false\n"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire bench relay``."""
-    parser.add_argument("--json", action="store_true", help="one list of objects instead of a table")
-    parser.add_argument("--quick", action="store_true", help="short and small: shows that it runs, measures little")
+    parser.add_argument("--json", action="store_true", help="print one JSON list of objects instead of a table")
+    parser.add_argument(
+        "--quick", action="store_true", help="run a short, small load: it shows that all works, and measures little"
+    )
     parser.add_argument("--rounds", type=int, default=1, metavar="N", help="rounds to take medians of (default 1)")
-    parser.add_argument("--seconds", type=float, default=0.5, metavar="S", help="of one measurement (default 0.5)")
+    parser.add_argument(
+        "--seconds", type=float, default=0.5, metavar="S", help="length of one measurement (default 0.5)"
+    )
     parser.add_argument("--connections", type=int, default=2000, metavar="N", help="idle connections (default 2000)")
-    parser.add_argument("--only", action="append", choices=CONTENDERS, help="this contender (may be repeated)")
-    parser.add_argument("--scenario", action="append", choices=tuple(SCENARIOS), help="this scenario (may be repeated)")
+    parser.add_argument(
+        "--only", action="append", choices=CONTENDERS, help="measure only this contender (may be repeated)"
+    )
+    parser.add_argument(
+        "--scenario", action="append", choices=tuple(SCENARIOS), help="measure only this scenario (may be repeated)"
+    )
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the figures to a JSON file")
     parser.add_argument("--compare", type=Path, metavar="FILE", help="show the change against a saved file")
 

@@ -45,10 +45,10 @@ _ALLOWED_SHARE = 0.03
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire bench soak``."""
-    parser.add_argument("--minutes", type=float, default=10.0, help="how long (default 10)")
+    parser.add_argument("--minutes", type=float, default=10.0, help="length of the load (default 10)")
     parser.add_argument("--rooms", type=int, default=30, metavar="N", help="rooms of 11 members (default 30)")
     parser.add_argument("--talkers", type=int, default=0, metavar="N", help="boards that talk (default 0)")
-    parser.add_argument("--json", action="store_true", help="one object instead of text")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
 
 
 def run(args: argparse.Namespace) -> int:

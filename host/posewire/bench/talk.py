@@ -75,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wav", type=Path, help="what they say: 16 kHz, mono, 16 bits (default: a shipped sentence)")
     parser.add_argument("--audio", choices=FORMATS, default=FORMATS[0], help="their audio format (default %(default)s)")
     parser.add_argument("--distinct", action="store_true", help="no sentence of an answer comes twice")
-    parser.add_argument("--json", action="store_true", help="one object instead of a table")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of a table")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -46,7 +46,7 @@ Voices = Mapping[str, Sequence[Vector]]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("--json", action="store_true", help="one object instead of text")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write weights made from the other voices")
 
 

@@ -36,7 +36,7 @@ class Bridge(Protocol):
 
 def add_bridge_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of all bridges."""
-    parser.add_argument("--room", required=True, help="the room; it is created when it is not there")
+    parser.add_argument("--room", required=True, help="name of the room, which is created when it does not exist")
     add_host_arguments(parser)
     parser.add_argument("--name", default="", help="device id of this bridge in the room (default: one of its own)")
     parser.add_argument("--seconds", type=float, default=0, help="stop after this time (default: run until Ctrl-C)")

@@ -138,9 +138,9 @@ class OscBridge:
         assert self._room is not None
         spec = landmark_set(name)
         if not values or not all(isinstance(value, int | float) for value in values):
-            raise WireError(f"{name}: a pose is numbers")
+            raise WireError(f"{name}: a pose must consist of numbers")
         if len(values) % spec.landmarks:
-            raise WireError(f"{name} has {spec.landmarks} landmarks; {len(values)} numbers are no multiple of that")
+            raise WireError(f"{name} needs a multiple of {spec.landmarks} numbers, not {len(values)}")
         sender = self._senders.get(name)
         if sender is None:
             if len(self._senders) >= _STREAMS:

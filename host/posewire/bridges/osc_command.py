@@ -21,16 +21,20 @@ from posewire.errors import ConfigError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire bridge osc``."""
     add_bridge_arguments(parser)
-    parser.add_argument("--to", metavar="HOST:PORT", help="where the room's poses and messages go")
-    parser.add_argument("--listen", metavar="[HOST:]PORT", help="take OSC in there (a port alone: from this machine)")
-    parser.add_argument("--by-landmark", action="store_true", help="one message a landmark instead of one a set")
-    parser.add_argument("--fps", type=float, default=60.0, help="poses a second that come in, at most (default 60)")
+    parser.add_argument("--to", metavar="HOST:PORT", help="send the room's poses and messages there")
+    parser.add_argument(
+        "--listen", metavar="[HOST:]PORT", help="receive OSC there (a port alone: from this machine only)"
+    )
+    parser.add_argument(
+        "--by-landmark", action="store_true", help="send a message for each landmark instead of one for each set"
+    )
+    parser.add_argument("--fps", type=float, default=60.0, help="most poses a second to let in (default 60)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Bridge until Ctrl-C."""
     if args.to is None and args.listen is None:
-        raise ConfigError("say where OSC goes (--to HOST:PORT), where it comes from (--listen PORT), or both")
+        raise ConfigError("give --to HOST:PORT, --listen PORT, or both")
     to = read_address(args.to) if args.to else None
     listen = read_address(args.listen) if args.listen else None
     return run_bridge(args, OscBridge(to, listen, by_landmark=args.by_landmark, fps=args.fps))

@@ -79,7 +79,7 @@ def message_bytes(address: str, arguments: Iterable[Any]) -> bytes:
                 types.append("b")
                 values.append(_INT.pack(len(argument)) + argument + bytes(-len(argument) % 4))
             case _:
-                raise TypeError(f"OSC has no {type(argument).__name__}")
+                raise TypeError(f"OSC cannot carry a {type(argument).__name__}")
     return b"".join([_text(address), _text("".join(types)), *values])
 
 
@@ -104,9 +104,9 @@ def read_packet(data: bytes) -> list[Message]:
     try:
         return [(timed.message.address, list(timed.message.params)) for timed in OscPacket(data).messages]
     except ParseError as error:
-        raise WireError(f"no OSC: {error}") from None
+        raise WireError(f"this is not OSC: {error}") from None
     except Exception as error:  # what its parser raises on bytes from anywhere is not documented
-        raise WireError(f"no OSC: {type(error).__name__}: {error}") from None
+        raise WireError(f"this is not OSC: {type(error).__name__}: {error}") from None
 
 
 class IncomingOsc:

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to", metavar="HOST:PORT", default=f"127.0.0.1:{PORT}", help="the SlimeVR server (default: %(default)s)"
     )
-    parser.add_argument("--device", action="append", default=[], help="only this member; may be given several times")
+    parser.add_argument("--device", action="append", default=[], help="send only this member (may be repeated)")
 
 
 def run(args: argparse.Namespace) -> int:

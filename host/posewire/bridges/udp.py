@@ -24,7 +24,7 @@ def read_address(text: str, default_port: int | None = None) -> Address:
     except ValueError:
         number = -1
     if not 0 <= number <= 65535:
-        raise ConfigError(f"{text!r} is no address: write it like 127.0.0.1:9000")
+        raise ConfigError(f"{text!r} is not an address: write it like 127.0.0.1:9000")
     return host.strip("[]") or "127.0.0.1", number
 
 

@@ -173,7 +173,7 @@ class VmcBridge:
         elif address == "/VMC/Ext/Bone/Pos":
             rotation, name = _rotation(address, values), values[0]
             if name not in BONES:
-                raise WireError(f"{name!r} is no bone of a humanoid")
+                raise WireError(f"{name!r} is not a bone of a humanoid")
             self._bones[name] = rotation
             self._moved += 1
 
@@ -223,5 +223,5 @@ def _rotation(address: str, values: list[Any]) -> Rotation:
         raise WireError(f"{address} is a name, a place (3 numbers) and a rotation (4), not {values}")
     x, y, z, w = values[4:8]
     if not all(map(math.isfinite, (x, y, z, w))):
-        raise WireError(f"{address}: a rotation that is no number")
+        raise WireError(f"{address}: the rotation has a value that is not a number")
     return normalized((w, x, y, z))

@@ -25,9 +25,11 @@ _AVATAR = "127.0.0.1:39539"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire bridge vmc``."""
     add_bridge_arguments(parser)
-    parser.add_argument("--to", metavar="HOST:PORT", help=f"where the avatar is (default: {_AVATAR}, without --listen)")
-    parser.add_argument("--listen", metavar="[HOST:]PORT", help="take bones in there; 39540 is customary")
-    parser.add_argument("--device", default="", help="whose body it is (default: the first that has one)")
+    parser.add_argument(
+        "--to", metavar="HOST:PORT", help=f"address of the avatar's program (default: {_AVATAR}, without --listen)"
+    )
+    parser.add_argument("--listen", metavar="[HOST:]PORT", help="receive bones there; 39540 is customary")
+    parser.add_argument("--device", default="", help="member whose body is sent (default: the first that has one)")
     parser.add_argument(
         "--aspect", default="4:3", metavar="WIDTH:HEIGHT", help="shape of the pictures behind body33 (default 4:3)"
     )
@@ -38,9 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="bones of a suit of motion sensors, in the order of its quaternions",
     )
     parser.add_argument(
-        "--facing", type=float, default=0.0, metavar="DEGREES", help="where its wearer looks in the T of the first pose"
+        "--facing",
+        type=float,
+        default=0.0,
+        metavar="DEGREES",
+        help="direction in which its wearer looks in the T of the first pose",
     )
-    parser.add_argument("--fps", type=float, default=30.0, help="poses a second that come in, at most (default 30)")
+    parser.add_argument("--fps", type=float, default=30.0, help="most poses a second to let in (default 30)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,5 +70,5 @@ def _ratio(text: str) -> float:
     except (ValueError, ZeroDivisionError):
         ratio = 0.0
     if not 0.1 < ratio < 10:
-        raise ConfigError(f"--aspect is like 4:3 or 16:9, not {text!r}")
+        raise ConfigError(f"--aspect must be like 4:3 or 16:9, not {text!r}")
     return ratio

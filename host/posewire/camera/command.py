@@ -37,22 +37,27 @@ _WINDOW = "posewire camera"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire camera``."""
     parser.add_argument(
-        "--room", default="studio", help="the room; it is created when it is not there (default studio)"
+        "--room", default="studio", help="name of the room, which is created when it does not exist (default studio)"
     )
     parser.add_argument("--name", default="", help="device id in the room (default: one of its own)")
     add_host_arguments(parser)
     parser.add_argument(
-        "--camera-id", default="0", metavar="NUMBER|list", help="which camera, or a list of them (default 0)"
+        "--camera-id", default="0", metavar="NUMBER|list", help="number of the camera; list shows all (default 0)"
     )
     parser.add_argument(
-        "--file", default="", metavar="FILE|FOLDER|URL", help="a video, picture(s) or an address instead"
+        "--file",
+        default="",
+        metavar="FILE|FOLDER|URL",
+        help="video, picture, folder of pictures or stream address to use instead",
     )
-    parser.add_argument("--loop", action="store_true", help="begin a file anew at its end")
+    parser.add_argument("--loop", action="store_true", help="start a file again at its end")
     parser.add_argument("--track", default="body,hands", metavar="PARTS", help="body, hands, face (default body,hands)")
-    parser.add_argument("--size", default="", metavar="WIDTHxHEIGHT", help="of a camera's pictures (default: its own)")
-    parser.add_argument("--fps", type=float, default=30.0, help="poses a second, at most (default 30)")
-    parser.add_argument("--max-kbit-s", type=float, help="bandwidth, at most: poses become coarser, then fewer")
-    parser.add_argument("--mirror", action="store_true", help="turn pictures over, as in a mirror")
+    parser.add_argument(
+        "--size", default="", metavar="WIDTHxHEIGHT", help="size of a camera's pictures (default: its own)"
+    )
+    parser.add_argument("--fps", type=float, default=30.0, help="most poses a second (default 30)")
+    parser.add_argument("--max-kbit-s", type=float, help="largest bandwidth: poses become coarser, then fewer")
+    parser.add_argument("--mirror", action="store_true", help="mirror the pictures")
     parser.add_argument(
         "--smooth",
         type=float,
@@ -62,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="One-Euro filter; lower is steadier (1 unless given)",
     )
     parser.add_argument(
-        "--confidence", type=float, default=0.5, help="from which somebody is seen, 0 to 1 (default 0.5)"
+        "--confidence", type=float, default=0.5, help="least confidence that somebody is seen, 0 to 1 (default 0.5)"
     )
     parser.add_argument("--preview", action="store_true", help="show the pictures with what was found; q ends it")
     parser.add_argument("--seconds", type=float, default=0, help="stop after this time (default: run until Ctrl-C)")
@@ -74,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     if args.camera_id == "list":
         return _list(args.json)
     if not args.camera_id.isdigit():
-        raise ConfigError(f"--camera-id is a number, or list, not {args.camera_id!r}; a file is --file")
+        raise ConfigError(f"--camera-id must be a number or list, not {args.camera_id!r}; for a file use --file")
     if args.fps <= 0:
         raise ConfigError("--fps must be more than 0")
     width, height = _size(args.size)
@@ -167,7 +172,7 @@ def _size(text: str) -> tuple[int, int]:
         return 0, 0
     width, _, height = text.lower().partition("x")
     if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
-        raise ConfigError(f"--size is like 640x480, not {text!r}")
+        raise ConfigError(f"--size must be like 640x480, not {text!r}")
     return int(width), int(height)
 
 
@@ -175,7 +180,7 @@ def _preview() -> Callable[[Picture, Tracker], bool]:
     """A window that shows each picture with what was found; q or Esc ends it."""
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         # Its library would end the whole process.
-        raise ConfigError("there is no screen for --preview here (neither DISPLAY nor WAYLAND_DISPLAY is set)")
+        raise ConfigError("--preview needs a screen, and neither DISPLAY nor WAYLAND_DISPLAY is set")
     cv2 = opencv()
 
     def show(picture: Picture, tracker: Tracker) -> bool:
@@ -183,7 +188,7 @@ def _preview() -> Callable[[Picture, Tracker], bool]:
             cv2.imshow(_WINDOW, tracker.draw(picture.image))
             key = cv2.waitKey(1) & 0xFF
         except cv2.error:
-            raise ConfigError("this OpenCV, or this machine, has no windows: leave --preview out") from None
+            raise ConfigError("OpenCV cannot open a window on this machine: run without --preview") from None
         return key not in (ord("q"), 27)
 
     return show

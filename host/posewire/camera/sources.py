@@ -83,7 +83,7 @@ def pictures(source: str, wanted: Wanted | None = None) -> Iterator[Picture]:
         return _files(files, wanted)
     if not path.exists():
         raise ConfigError(
-            f"there is no {source}: a camera is a number (--camera-id list shows them), else it is a file"
+            f"the file {source} does not exist; a camera is named by its number (--camera-id list shows them)"
         )
     if not os.access(path, os.R_OK):
         raise ConfigError(_not_permitted(source))
@@ -98,7 +98,7 @@ def _camera(number: int, wanted: Wanted) -> Iterator[Picture]:
         if not device.exists():
             cameras = ", ".join(f"{found} ({name})" for found, name in list_cameras().items())
             raise ConfigError(
-                f"there is no camera {number}; there {f'are: {cameras}' if cameras else 'is none at all'}"
+                f"there is no camera {number}; {f'there are: {cameras}' if cameras else 'no camera was found'}"
             )
         if not os.access(device, os.R_OK | os.W_OK):
             raise ConfigError(_not_permitted(str(device)))
@@ -181,7 +181,7 @@ def _video(path: Path, wanted: Wanted) -> Iterator[Picture]:
     first = capture.isOpened() and capture.grab()
     capture.release()
     if not first:
-        raise ConfigError(f"{path} is no video that OpenCV can read")
+        raise ConfigError(f"{path} is not a video that OpenCV can read")
     return _paced(_frames(path, wanted.loop), rate)
 
 
@@ -209,7 +209,7 @@ def _files(files: list[Path], wanted: Wanted) -> Iterator[Picture]:
     def load(file: Path) -> Image:
         image = cv2.imread(str(file))
         if image is None:
-            raise ConfigError(f"{file} is no picture that OpenCV can read")
+            raise ConfigError(f"{file} is not a picture that OpenCV can read")
         return image
 
     def each() -> Iterator[Callable[[], Image]]:

@@ -32,10 +32,10 @@ class Tracker:
         wanted = set(parts)
         if not wanted or not wanted <= set(PARTS):
             raise ConfigError(
-                f"what is tracked is {', '.join(PARTS)}, or some of them, not {', '.join(parts) or 'nothing'}"
+                f"the parts to track must be some of {', '.join(PARTS)}, not {', '.join(parts) or 'nothing'}"
             )
         if not 0 < confidence < 1:
-            raise ConfigError(f"a confidence is between 0 and 1, not {confidence:g}")
+            raise ConfigError(f"a confidence must be between 0 and 1, not {confidence:g}")
         self._solutions = mediapipe().solutions
         self._parts = wanted
         self._mirror = mirror

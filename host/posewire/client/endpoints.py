@@ -26,7 +26,7 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("ws://", "wss://")):
-            raise ConfigError(f"the host's URL begins with ws:// or wss://, not as {self.url!r}")
+            raise ConfigError(f"the host's URL must begin with ws:// or wss://, not {self.url!r}")
         if self.weight < 0:
             raise ConfigError(f"the weight of {self.url} must be 0 or more, is {self.weight}")
 
@@ -56,7 +56,7 @@ class Endpoints:
         if not endpoints:
             raise ConfigError("a connection needs the URL of a host")
         if len({endpoint.url for endpoint in endpoints}) != len(endpoints):
-            raise ConfigError("each URL of a host may be given once")
+            raise ConfigError("the same URL of a host must not be given twice")
         self.all = tuple(endpoints)
         self._random = chance or random.Random()
 

@@ -69,7 +69,7 @@ class Monitor:
         clock: Callable[[], float] = time.time,
     ) -> None:
         if every_s <= 0 or keep_s < every_s:
-            raise ConfigError("a monitor takes samples more than 0 s apart, and keeps at least one")
+            raise ConfigError("a monitor needs more than 0 s between samples, and must keep at least one")
         self._host = host
         self._every = every_s
         self._clock = clock

@@ -35,7 +35,7 @@ class ConnectionPool:
         **options: Any,
     ) -> None:
         if not 0 <= least <= most or most < 1:
-            raise ConfigError(f"a pool has 0 <= least <= most, and most is 1 or more; not {least} and {most}")
+            raise ConfigError(f"a pool needs 0 <= least <= most and a most of 1 or more, not {least} and {most}")
         self._urls = urls
         self._least, self._most = least, most
         self._idle_s, self._check_s = idle_s, check_s

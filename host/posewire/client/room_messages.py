@@ -91,10 +91,10 @@ class RoomMessages:
             try:
                 size = len(dump_text({"": data}).encode()) - len('{"":}')
             except (TypeError, ValueError) as error:
-                raise WireError(f"a message is JSON or bytes: {error}") from None
+                raise WireError(f"a message must be JSON or bytes: {error}") from None
             message["data"] = data
         if size > MAX_MEMBER_MESSAGE:
-            raise WireError(f"a message has at most {MAX_MEMBER_MESSAGE} bytes, not {size}", "too_many")
+            raise WireError(f"a message must have at most {MAX_MEMBER_MESSAGE} bytes, not {size}", "too_many")
         return message
 
     def receive(self, event: Mapping[str, Any]) -> list[RoomMessage]:

@@ -28,7 +28,7 @@ complete -F _posewire posewire
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire completion``."""
-    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="which shell")
+    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help="shell to write for")
     parser.set_defaults(words=_words)
 
 

@@ -33,12 +33,14 @@ pairing = true                    # boards show a code, which is confirmed on th
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire init``."""
-    parser.add_argument("folder", nargs="?", type=Path, default=Path(), help="where to write (default: here)")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path(), help="folder to write to (default: the current one)"
+    )
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--network", action="store_true", help="boards and other machines reach the host")
-    where.add_argument("--local", action="store_true", help="only this machine does")
+    where.add_argument("--network", action="store_true", help="let boards and other machines reach the host")
+    where.add_argument("--local", action="store_true", help="let only this machine reach the host")
     parser.add_argument("--port", type=int, default=8000, metavar="N", help="port to listen on (default 8000)")
-    parser.add_argument("--yes", action="store_true", help="ask nothing: as --network, unless --local is given")
+    parser.add_argument("--yes", action="store_true", help="ask nothing, and do as --network unless --local is given")
     parser.add_argument("--json", action="store_true", help="print the names of the files as JSON")
 
 
@@ -48,9 +50,9 @@ def run(args: argparse.Namespace) -> int:
     settings, token = folder / "posewire.toml", folder / "posewire.token"
     for file in (settings, token):
         if file.exists():
-            raise ConfigError(f"{file} is there already: take it away first, or choose another folder")
+            raise ConfigError(f"{file} exists already: move it away, or choose another folder")
     if any(char in str(folder) for char in '"\\\n'):
-        raise ConfigError(f"{folder} has a character that settings cannot name")
+        raise ConfigError(f"the path {folder} has a character that a settings file cannot hold")
     network = args.network or (
         not args.local and (args.yes or _ask("Shall boards and other machines reach this host?"))
     )
@@ -81,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _ask(question: str) -> bool:
     if not sys.stdin.isatty():
-        raise ConfigError("nobody is there to be asked: say --network or --local")
+        raise ConfigError("there is no terminal to ask on: give --network or --local")
     show_part(f"{question} [Y/n] ")
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in ("", "y", "yes")

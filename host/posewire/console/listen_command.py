@@ -47,7 +47,7 @@ def read_recording(path: Path) -> Pcm:
         with wave.open(str(path)) as file:
             rate, channels = file.getframerate(), file.getnchannels()
             if file.getsampwidth() != 2:
-                raise ConfigError(f"{path} has {8 * file.getsampwidth()} bits a sample: only 16 are read")
+                raise ConfigError(f"{path} has {8 * file.getsampwidth()} bits a sample: only 16 bits are supported")
             if file.getnframes() > _MAX_SECONDS * rate:
                 raise ConfigError(f"{path} is over an hour long")
             samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")

@@ -26,7 +26,9 @@ TOKEN_VARIABLE = "POSEWIRE_MCP_TOKEN"  # noqa: S105 - the name of a variable
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire mcp``."""
-    parser.add_argument("--listen", metavar="ADDRESS:PORT", help="serve streamable HTTP there; port 0 picks a free one")
+    parser.add_argument(
+        "--listen", metavar="ADDRESS:PORT", help="serve streamable HTTP at this address; port 0 picks a free port"
+    )
     add_host_arguments(parser)
 
 

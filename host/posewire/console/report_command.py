@@ -17,10 +17,12 @@ from posewire.terminal import show, show_json, show_text
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire report``."""
-    parser.add_argument("file", type=Path, metavar="FILE", help="the report, as Report.save has written it")
-    parser.add_argument("--compare", type=Path, metavar="BEFORE", help="an earlier report: say what is better or worse")
+    parser.add_argument("file", type=Path, metavar="FILE", help="report that Report.save wrote")
+    parser.add_argument(
+        "--compare", type=Path, metavar="BEFORE", help="show what is better or worse than in this earlier report"
+    )
     parser.add_argument("--html", type=Path, metavar="PAGE", help="write a page with plots instead")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
 
 
 def run(args: argparse.Namespace) -> int:

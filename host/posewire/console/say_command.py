@@ -35,14 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words", nargs="+", metavar="[DEVICE] TEXT", help="DEVICE is an id or a name, or all; not with --wav, --play"
     )
-    parser.add_argument("--wav", type=Path, metavar="FILE", help="write it to a file instead")
-    parser.add_argument("--play", action="store_true", help="play it on this machine instead")
+    parser.add_argument("--wav", type=Path, metavar="FILE", help="write the speech to a file instead")
+    parser.add_argument("--play", action="store_true", help="play the speech on this machine instead")
     parser.add_argument("--urgent", action="store_true", help="interrupt whatever the device is doing")
     parser.add_argument(
         "--keep",
         type=float,
         metavar="S",
-        help="wait so long for the device, even an unknown one (default 60)",
+        help="wait this long for the device, even an unknown one (default 60)",
     )
     parser.add_argument("--no-wait", action="store_true", help="do not wait until it was said")
     parser.add_argument(
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         asyncio.run(_speak_here(" ".join(args.words), args))
         return 0
     if len(args.words) < 2:
-        raise ConfigError(f"say which device and what: posewire say DEVICE TEXT ({_LISTED})")
+        raise ConfigError(f"name a device and a text: posewire say DEVICE TEXT ({_LISTED})")
     return asyncio.run(_say(args.words[0], " ".join(args.words[1:]), args))
 
 
@@ -127,7 +127,7 @@ def _play(samples: Pcm) -> None:
     player = next((command for command in _PLAYERS if shutil.which(command[0])), None)
     if player is None:
         names = ", ".join(command[0] for command in _PLAYERS)
-        raise ProviderError(f"no player is here (looked for {names}): write a file with --wav")
+        raise ProviderError(f"no audio player was found (looked for {names}): write a file with --wav")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "say.wav"
         _write(path, samples)

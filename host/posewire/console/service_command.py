@@ -23,9 +23,9 @@ _LABEL = "org.posewire.host"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the actions of ``posewire service``."""
-    parser.add_argument("action", choices=("install", "show", "remove"), help="what to do")
+    parser.add_argument("action", choices=("install", "show", "remove"), help="action")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings of the host (posewire init writes them)")
-    parser.add_argument("--no-start", action="store_true", help="write the file only")
+    parser.add_argument("--no-start", action="store_true", help="write the file, and change nothing else")
     parser.add_argument("--json", action="store_true", help="print the file's name, and for show its text, as JSON")
 
 

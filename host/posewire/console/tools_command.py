@@ -25,11 +25,11 @@ from posewire.voice.tools.schema import arguments_from_json
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire tools``."""
-    parser.add_argument("device", nargs="?", metavar="DEVICE", help="a device of a running host")
+    parser.add_argument("device", nargs="?", metavar="DEVICE", help="device of a running host")
     parser.add_argument("--devices", action="store_true", help="list the devices of a running host")
-    parser.add_argument("--all", action="store_true", help="with a device: also what the host offers its session")
+    parser.add_argument("--all", action="store_true", help="with a device: also list what the host offers its session")
     parser.add_argument("--call", nargs="+", metavar="NAME [JSON]", help="call a tool with these arguments")
-    parser.add_argument("--json", action="store_true", help="the list as JSON, with the schemas")
+    parser.add_argument("--json", action="store_true", help="print the list as JSON, with the schemas")
     parser.add_argument("--config", type=Path, metavar="FILE", help="settings that name the host's own tools")
     add_host_arguments(parser)
 

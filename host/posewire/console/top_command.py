@@ -18,9 +18,9 @@ from posewire.terminal import clear_screen, is_live, show, show_json
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire top``."""
-    parser.add_argument("--every", type=float, default=2.0, metavar="S", help="seconds between looks (default 2)")
-    parser.add_argument("--once", action="store_true", help="look once")
-    parser.add_argument("--json", action="store_true", help="print each look as one line of JSON")
+    parser.add_argument("--every", type=float, default=2.0, metavar="S", help="time between two readings (default 2)")
+    parser.add_argument("--once", action="store_true", help="print one reading and end")
+    parser.add_argument("--json", action="store_true", help="print each reading as one line of JSON")
     add_host_arguments(parser)
 
 

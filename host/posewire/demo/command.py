@@ -40,9 +40,17 @@ _TILT = (0.5, 0.0, 0.866)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire demo``."""
-    parser.add_argument("--out", type=Path, default=Path("demo-out"), metavar="FOLDER", help="default: demo-out")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("demo-out"),
+        metavar="FOLDER",
+        help="folder for the results (default: demo-out)",
+    )
     parser.add_argument("--json", action="store_true", help="print session.json at the end; all else goes to stderr")
-    parser.add_argument("--chip", choices=tuple(chip_memories()), default="esp32s3-psram", help="of the board")
+    parser.add_argument(
+        "--chip", choices=tuple(chip_memories()), default="esp32s3-psram", help="MicroPython heap of the board"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

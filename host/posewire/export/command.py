@@ -29,10 +29,10 @@ _ENDINGS = (".csv", ".jsonl", ".npz", ".bvh", ".rrd")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire export``."""
-    parser.add_argument("file", type=Path, help="a file that posewire record has written")
+    parser.add_argument("file", type=Path, help="file that posewire record wrote")
     parser.add_argument("out", type=Path, help="the file to write")
-    parser.add_argument("--device", action="append", default=[], help="only this device; may be given several times")
-    parser.add_argument("--set", action="append", default=[], help="only this landmark set; may be given several times")
+    parser.add_argument("--device", action="append", default=[], help="export only this device (may be repeated)")
+    parser.add_argument("--set", action="append", default=[], help="export only this landmark set (may be repeated)")
     parser.add_argument("--fps", type=float, default=30.0, help="frames a second of a .bvh file (default 30)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
@@ -40,9 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the file; prints how many poses are in it."""
     if args.out.suffix not in _ENDINGS:
-        raise ConfigError(f"{args.out}: the ending says what it becomes, one of {', '.join(_ENDINGS)}")
+        raise ConfigError(f"{args.out}: the name must end in one of {', '.join(_ENDINGS)}")
     if not 0 < args.fps <= 1000:
-        raise ConfigError(f"--fps is more than 0 and at most 1000, not {args.fps:g}")
+        raise ConfigError(f"--fps must be more than 0 and at most 1000, not {args.fps:g}")
     count = export(args.file, args.out, Wanted(args.device, args.set), args.fps)
     if args.json:
         show_json({"file": str(args.out), "poses": count})
@@ -74,7 +74,7 @@ def export(file: Path, out: Path, wanted: Wanted | None = None, fps: float = 30.
             case _:
                 count = write_rrd(poses, part)
         if not count:
-            raise ConfigError(f"{file} has no poses that are wanted")
+            raise ConfigError(f"{file} has no poses of the devices and landmark sets asked for")
         part.replace(out)
     except OSError as error:
         raise RecordingError(f"cannot write {out}: {error.strerror or error}") from None

@@ -288,7 +288,7 @@ def pair(connection: sqlite3.Connection, code: str, name: str, scopes: Iterable[
     ).fetchone()
     if row is None:
         raise WireError(
-            f"no device waits with the code {code[:12]}: it may have expired, see the device for a new one", "not_found"
+            f"no device waits with the code {code[:12]}: it may have expired; the device shows a new one", "not_found"
         )
     connection.execute("DELETE FROM pairings WHERE code = ?", (digits,))
     device_id, client_id, board, challenge = row
@@ -361,7 +361,7 @@ def revoke_token(connection: sqlite3.Connection, token_id: str, who: str) -> Non
         "UPDATE tokens SET revoked = ? WHERE id = ? AND revoked IS NULL", (time.time(), token_id)
     ).rowcount
     if not changed:
-        raise WireError(f"there is no live token {token_id[:20]}", "not_found")
+        raise WireError(f"there is no valid token {token_id[:20]}", "not_found")
     write_entry(connection, "revoked", who, token=token_id)
 
 

@@ -61,9 +61,7 @@ class Principal:
             WireError: ``forbidden``.
         """
         if not any(covers(scope, wish) for scope in self.scopes):
-            raise WireError(
-                f'"{self.name}" cannot grant {wish}: it has no scope that surely holds all of it', "forbidden"
-            )
+            raise WireError(f'"{self.name}" cannot grant {wish}: none of its scopes covers all of that', "forbidden")
 
     def require(self, need: str) -> None:
         """Check that ``need`` is granted.
@@ -102,7 +100,7 @@ def check_scopes(scopes: Iterable[str]) -> None:
     for scope in scopes:
         pattern, colon, names = scope.partition(":")
         if (colon and not names) or not any(fnmatchcase(verb, pattern) for verb in VERBS):
-            raise ConfigError(f"there is no scope {scope!r}; there are {', '.join(VERBS)}, with * for parts of them")
+            raise ConfigError(f"there is no scope {scope!r}; they are {', '.join(VERBS)}, with * for parts of them")
 
 
 def read_scopes(text: str | Iterable[str]) -> frozenset[str]:

@@ -78,7 +78,7 @@ class _AuthTable:
     def __post_init__(self) -> None:
         for origin in self.allowed_origins:
             if not _ORIGIN.fullmatch(origin):
-                raise ConfigError(f'allowed_origins has origins such as "http://localhost:5173", not {origin!r}')
+                raise ConfigError(f'allowed_origins must hold origins such as "http://localhost:5173", not {origin!r}')
         if self.jwt_keys and not self.jwt_issuer:
             raise ConfigError("jwt_keys needs jwt_issuer, whose tokens the keys verify")
 

@@ -117,7 +117,7 @@ def _tables_of(repl: BoardRepl) -> dict[str, Any]:
         tables = json.loads(repl.read("board.json"))
         tables["board"]["name"]
     except (ValueError, KeyError, TypeError) as error:
-        raise InstallError("the board's board.json makes no sense: name the board with --board") from error
+        raise InstallError("the board's board.json is not valid: name the board with --board") from error
     return dict(tables)
 
 

@@ -66,7 +66,7 @@ def check_image(path: Path, board: BoardDefinition | None) -> str:
         raise InstallError(f"cannot read {path}: {error.strerror}") from error
     if len(head) < _CHIP_AT + 2 or head[0] != _MAGIC:
         kind = "an update package (.app-bin and .uf2 do not go here)" if path.suffix != ".bin" else "no ESP32 image"
-        raise InstallError(f"{path.name} is {kind}: take the .bin of the board's page on micropython.org/download")
+        raise InstallError(f"{path.name} is {kind}: use the .bin from the board's page on micropython.org/download")
     chip = CHIP_IDS.get(int.from_bytes(head[_CHIP_AT:], "little"), "")
     if not chip:
         raise InstallError(f"{path.name} is for a chip that this firmware does not know")

@@ -115,7 +115,7 @@ def _password(args: argparse.Namespace, ssid: str) -> str:
     if PASSWORD_VARIABLE in os.environ:
         return os.environ[PASSWORD_VARIABLE]
     if args.json or not sys.stdin.isatty():
-        raise InstallError(f"there is no password: set {PASSWORD_VARIABLE}, or use --password-file or --open")
+        raise InstallError(f"no password was given: set {PASSWORD_VARIABLE}, or use --password-file or --open")
     return getpass.getpass(f"password of {printable(ssid)}: ")
 
 

@@ -60,7 +60,7 @@ class BoardRepl:
         while not data.endswith(_END):
             data += self._transport.read_until(1, _END, timeout=_LOOK_SECONDS)
             if data.endswith(_PROMPT):
-                raise OSError("it has started anew in the middle")
+                raise OSError("it restarted before it had finished")
             if time.monotonic() > end:
                 raise OSError(f"no answer for {timeout:g} s")
         return data[:-1]
@@ -153,7 +153,7 @@ class _Hurried:
 
     def __getattr__(self, name: str) -> Any:
         if time.monotonic() > self._until and name in ("inWaiting", "in_waiting", "read"):
-            raise TimeoutError("the board prints all the time")
+            raise TimeoutError("the board never stops printing")
         return getattr(self._serial, name)
 
 

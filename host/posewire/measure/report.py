@@ -105,7 +105,7 @@ def load_report(path: Path | str) -> Report:
     try:
         read = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} is no report: {error}") from None
+        raise ConfigError(f"{path} is not a report: {error}") from None
     try:
         if read["posewire_report"] != _VERSION:
             raise ConfigError(f"{path} is a report of another version of posewire")
@@ -120,7 +120,7 @@ def load_report(path: Path | str) -> Report:
             dict(read["facts"]),
         )
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise ConfigError(f"{path} is no report of posewire: {error!r}") from None
+        raise ConfigError(f"{path} is not a report of posewire: {error!r}") from None
 
 
 @dataclass(frozen=True)

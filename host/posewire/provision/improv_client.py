@@ -99,8 +99,8 @@ class ImprovClient:
                     self._drain()
                     return self.state
         raise ProvisioningError(
-            "the board does not answer on this port: is it the right one, does the firmware run "
-            "(press reset), has no other program the port open?"
+            "the board does not answer on this port: check that it is the right port, that the firmware runs "
+            "(press reset) and that no other program has the port open"
         )
 
     def info(self) -> DeviceInfo:

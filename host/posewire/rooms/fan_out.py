@@ -85,7 +85,7 @@ class FanOut:
         """
         header = parse_header(packet)
         if header is None:
-            raise PoseError("a pose packet of a version or kind that this host does not know")
+            raise PoseError("the pose packet has a version or kind that this host does not know")
         if header.kind is Kind.CONTROL:
             raise PoseError("a control packet goes to a publisher: name its member_id")
         if "pose" not in member.publish:

@@ -125,7 +125,7 @@ def read_recording(path: Path) -> Iterator[Record]:
 def _records(path: Path) -> Iterator[tuple[Record, int]]:
     with path.open("rb") as file:
         if file.read(len(MAGIC)) != MAGIC:
-            raise RecordingError(f"{path} is no recording of a room")
+            raise RecordingError(f"{path} is not a recording of a room")
         while len(head := file.read(_HEAD.size)) == _HEAD.size:
             size, time_us, kind, member_id = _HEAD.unpack(head)
             if size > _MAX_PAYLOAD:

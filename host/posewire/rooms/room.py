@@ -241,7 +241,7 @@ class Room:
         self._require_owner(member)
         heir = self._member(member_id)
         if heir.role == "watcher":
-            raise RoomError("who only watches cannot own a room", "room_denied")
+            raise RoomError("a watcher cannot own a room", "room_denied")
         member.role = "member"
         self._make_owner(heir)
 

@@ -106,5 +106,5 @@ async def _begin() -> ChildProcess:
 async def _answer(process: ChildProcess) -> bytes:
     size = SIZE.unpack(await process.stdout.readexactly(SIZE.size))[0]
     if size > _MAX_SNAPSHOT:
-        raise ValueError(f"a snapshot of {size} bytes")
+        raise ValueError(f"the snapshot has {size} bytes, which is not plausible")
     return await process.stdout.readexactly(size)

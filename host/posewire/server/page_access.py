@@ -83,7 +83,7 @@ def header(headers: Mapping[str, str], name: str) -> str | None:
     try:
         return headers.get(name)
     except LookupError:  # websockets' headers refuse to choose
-        raise WireError(f"{name} is there more than once", "bad_message") from None
+        raise WireError(f"the header {name} occurs more than once", "bad_message") from None
 
 
 def _is_address(name: str) -> bool:

@@ -50,7 +50,7 @@ class Plugin:
             ConfigError: the host has not started: use them in handlers and hooks, not in ``register``.
         """
         if self._services is None:
-            raise ConfigError(f"plug-in {self.name}: the host's services are there when the host has started")
+            raise ConfigError(f"plug-in {self.name}: the host's services exist only after the host has started")
         return self._services
 
     def bind(self, services: Services) -> None:

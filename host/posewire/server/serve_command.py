@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--upstream", metavar="URL", help="a stock xiaozhi server (ws:// or wss://) that is the assistant of all boards"
     )
-    parser.add_argument("--log", choices=("text", "json"), default="text", help="style of the log (default text)")
+    parser.add_argument("--log", choices=("text", "json"), default="text", help="format of the log (default text)")
     parser.add_argument(
         "--log-level", choices=("debug", "info", "warning"), default="info", help="least level to log (default info)"
     )

@@ -155,11 +155,11 @@ class SimBoard:
         except ValueError:
             good = False
         if not good:
-            raise SimulatorError(f"the host is a ws:// or wss:// URL with a port of 1 to 65535, not {url!r}")
+            raise SimulatorError(f"the host must be a ws:// or wss:// URL with a port of 1 to 65535, not {url!r}")
         if heap is not None and heap < LEAST_HEAP:
-            raise SimulatorError(f"a heap has at least {LEAST_HEAP} bytes, not {heap}")
+            raise SimulatorError(f"a heap must have at least {LEAST_HEAP} bytes, not {heap}")
         if not _MAC.fullmatch(device_id):
-            raise SimulatorError(f"a board's address is six bytes such as {DEVICE_ID}, not {device_id!r}")
+            raise SimulatorError(f"a board's address must be six bytes such as {DEVICE_ID}, not {device_id!r}")
         self.url = url
         self.device_id = device_id.lower()
         self.log: list[str] = []

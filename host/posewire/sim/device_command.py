@@ -89,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--chip",
         choices=tuple(chip_memories()),
-        help="whose memory it has (default: that of the board; of the simulator's own board: esp32)",
+        help="chip whose memory it has (default: that of the board; of the simulator's own board: esp32)",
     )
     add(
         "--profile",
@@ -101,7 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         choices=(32, 64),
         default=32,
-        help="of the MicroPython that runs it: 32 as on a board, where this machine runs that (default: %(default)s)",
+        help="word size of the MicroPython that runs it; 32 is that of a board (default: %(default)s)",
     )
     add(
         "--heap",
@@ -126,7 +126,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--format",
         choices=("auto", "opus", "ima-adpcm", "pcm"),
         default="ima-adpcm",
-        help="of the microphone (default: %(default)s)",
+        help="audio format of the microphone (default: %(default)s)",
     )
     add("--protocol", type=int, choices=(1, 2, 3), default=3, help="framing of binary messages (default: %(default)s)")
     add("--imu", action=argparse.BooleanOptionalAction, default=True, help="publish the motion sensor (default: yes)")
@@ -284,7 +284,7 @@ def _heap(text: str) -> int:
     except ValueError:
         heap = 0
     if heap < LEAST_HEAP:
-        raise argparse.ArgumentTypeError(f"bytes, at least {LEAST_HEAP}; not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a number of bytes, at least {LEAST_HEAP}, not {text!r}")
     return heap
 
 
@@ -294,7 +294,7 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = 0.0
     if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"seconds, more than 0; not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text!r}")
     return seconds
 
 
@@ -303,9 +303,9 @@ def _press(text: str) -> Press:
     try:
         press = Press(float(at), float(hold) if hold else _TAP_SECONDS)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"AT[:HOLD] in seconds, such as 0, 1.5 or 0:2.5; not {text!r}") from None
+        raise argparse.ArgumentTypeError(f"must be AT[:HOLD] in seconds, like 0, 1.5 or 0:2.5, not {text!r}") from None
     if press.at < 0 or press.hold <= 0:
-        raise argparse.ArgumentTypeError(f"AT cannot be negative, and HOLD is more than 0; not {text!r}")
+        raise argparse.ArgumentTypeError(f"AT must not be negative, and HOLD must be more than 0, not {text!r}")
     return press
 
 

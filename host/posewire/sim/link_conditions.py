@@ -65,7 +65,7 @@ def read_script(file: Path) -> Sequence[Step]:
     for number, row in _rows(file, text):
         step = _step(f"{file}:{number}", row)
         if steps and step.at < steps[-1].at:
-            raise ConfigError(f"{file}:{number}: the time {step.at:g} is before the one of the line before")
+            raise ConfigError(f"{file}:{number}: the time {step.at:g} is earlier than that of the line before")
         steps.append(step)
     return steps
 
@@ -85,7 +85,7 @@ def _rows(file: Path, text: str) -> list[tuple[int, Mapping[str, Any]]]:
             except ValueError as error:
                 raise ConfigError(f"{file}:{number}: not JSON: {error}") from None
             if not isinstance(row, dict):
-                raise ConfigError(f"{file}:{number}: each line is a JSON object")
+                raise ConfigError(f"{file}:{number}: each line must be a JSON object")
             rows.append((number, row))
     return rows
 
@@ -94,7 +94,7 @@ def _step(where: str, row: Mapping[str, Any]) -> Step:
     changes: dict[str, Any] = {}
     do = str(row.get("do", ""))
     if do and do not in ACTIONS:
-        raise ConfigError(f'{where}: "do" is one of {", ".join(ACTIONS)}, not "{do}"')
+        raise ConfigError(f'{where}: "do" must be one of {", ".join(ACTIONS)}, not "{do}"')
     for name, value in row.items():
         if name in ("at", "do"):
             continue
@@ -117,4 +117,4 @@ def _value(where: str, name: str, kind: type, value: Any) -> Any:
             raise ValueError  # noqa: TRY301
         return kind(value)
     except (ValueError, TypeError):
-        raise ConfigError(f'{where}: "{name}" is no {kind.__name__}: {value!r}') from None
+        raise ConfigError(f'{where}: "{name}" must be of the type {kind.__name__}, not {value!r}') from None

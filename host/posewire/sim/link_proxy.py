@@ -30,7 +30,7 @@ class LinkProxy:
     def __init__(self, url: str, conditions: LinkConditions | None = None, seed: int = 0) -> None:
         parts = urlsplit(url)
         if parts.hostname is None or parts.scheme not in ("ws", "wss", "http", "https"):
-            raise ConfigError(f"the host's URL begins with ws://, wss://, http:// or https://, not as {url!r}")
+            raise ConfigError(f"the host's URL must begin with ws://, wss://, http:// or https://, not {url!r}")
         self._parts = parts
         self._target = parts.hostname, parts.port or (443 if parts.scheme in ("wss", "https") else 80)
         self.conditions = conditions or LinkConditions()

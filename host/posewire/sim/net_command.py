@@ -27,14 +27,14 @@ _DEFAULT_URL = "ws://127.0.0.1:8000/posewire/v1/"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire sim net``."""
-    parser.add_argument("--url", default=_DEFAULT_URL, help="the host (default: %(default)s)")
+    parser.add_argument("--url", default=_DEFAULT_URL, help="URL of the host (default: %(default)s)")
     parser.add_argument("--port", type=int, default=0, help="the port to listen on (default: any that is free)")
-    parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="on every byte, each way")
-    parser.add_argument("--jitter", type=float, default=0.0, metavar="MS", help="0 to so much more")
+    parser.add_argument("--latency", type=float, default=0.0, metavar="MS", help="delay of every byte, each way")
+    parser.add_argument("--jitter", type=float, default=0.0, metavar="MS", help="largest delay added by chance")
     parser.add_argument("--kbit-s", type=float, default=0.0, metavar="KBIT", help="bandwidth each way (0: no limit)")
-    parser.add_argument("--chunk", type=int, default=0, metavar="BYTES", help="at most so many in one write")
-    parser.add_argument("--script", type=Path, metavar="FILE", help="how the conditions change")
-    parser.add_argument("--seed", type=int, default=0, help="of the jitter")
+    parser.add_argument("--chunk", type=int, default=0, metavar="BYTES", help="largest number of bytes in one write")
+    parser.add_argument("--script", type=Path, metavar="FILE", help="script of how the conditions change over time")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the jitter")
 
 
 def run(args: argparse.Namespace) -> int:

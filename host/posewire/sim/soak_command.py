@@ -34,12 +34,14 @@ _UNDER_WAY = 512
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``posewire sim soak``."""
     parser.add_argument(
-        "--frames", type=int, default=1_000_000, help="stop after so many frames (default: %(default)s)"
+        "--frames", type=int, default=1_000_000, help="stop after this number of frames (default: %(default)s)"
     )
-    parser.add_argument("--minutes", type=float, metavar="M", help="stop after so many minutes, if that is earlier")
-    parser.add_argument("--chip", choices=tuple(chip_memories()), default="esp32", help="as of posewire sim device")
-    parser.add_argument("--heap", type=int, metavar="BYTES", help="as of posewire sim device")
-    parser.add_argument("--firmware", type=Path, metavar="FOLDER", help="another firmware than this project's")
+    parser.add_argument("--minutes", type=float, metavar="M", help="stop after this time, if that is earlier")
+    parser.add_argument("--chip", choices=tuple(chip_memories()), default="esp32", help="as in posewire sim device")
+    parser.add_argument("--heap", type=int, metavar="BYTES", help="as in posewire sim device")
+    parser.add_argument(
+        "--firmware", type=Path, metavar="FOLDER", help="run this firmware instead of the project's own"
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON; all else goes to stderr")
 
 

@@ -84,10 +84,10 @@ def adpcm_decode(frame: bytes) -> NDArray[np.int16]:
         FrameError: shorter than its 4-byte header, or a step index above 88.
     """
     if len(frame) < HEADER.size:
-        raise FrameError(f"an ima-adpcm frame has a 4-byte header; got {len(frame)} bytes")
+        raise FrameError(f"an ima-adpcm frame must have a 4-byte header; got {len(frame)} bytes")
     predictor, index, _ = HEADER.unpack_from(frame)
     if index > _LAST:
-        raise FrameError(f"the step index of an ima-adpcm frame is at most {_LAST}; got {index}")
+        raise FrameError(f"the step index of an ima-adpcm frame must be at most {_LAST}; got {index}")
     nibbles = frame[HEADER.size :]
     if audioop is None:
         return decode_plain(nibbles, predictor, index)

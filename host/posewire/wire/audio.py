@@ -44,7 +44,7 @@ class PcmCodec:
     def decode(self, frame: bytes) -> Pcm:
         """Return the samples; raises FrameError for an odd number of bytes."""
         if len(frame) & 1:
-            raise FrameError(f"a pcm frame has an even number of bytes; got {len(frame)}")
+            raise FrameError(f"a pcm frame must have an even number of bytes; got {len(frame)}")
         return np.frombuffer(frame, "<i2").astype(np.int16, copy=False)
 
 

@@ -43,12 +43,12 @@ def parse_frame(message: bytes, protocol: int) -> Frame:
         return Frame(FrameType.AUDIO, message)
     if protocol == 3:
         if len(message) < _V3.size:
-            raise FrameError(f"a protocol 3 frame has a 4-byte header; got {len(message)} bytes")
+            raise FrameError(f"a protocol 3 frame must have a 4-byte header; got {len(message)} bytes")
         kind, member_id, size = _V3.unpack_from(message)
         timestamp, header = 0, _V3.size
     else:
         if len(message) < _V2.size:
-            raise FrameError(f"a protocol 2 frame has a 16-byte header; got {len(message)} bytes")
+            raise FrameError(f"a protocol 2 frame must have a 16-byte header; got {len(message)} bytes")
         version, kind, reserved, timestamp, size = _V2.unpack_from(message)
         if version != 2:
             raise FrameError(f"the version field of a protocol 2 frame must be 2; got {version}")
@@ -65,7 +65,7 @@ def split_timed(payload: bytes) -> tuple[int, bytes]:
         FrameError: it is too short.
     """
     if len(payload) < _TIME.size:
-        raise FrameError(f"an audio frame with a time begins with {_TIME.size} bytes; got {len(payload)}")
+        raise FrameError(f"an audio frame with a time must begin with {_TIME.size} bytes; got {len(payload)}")
     return _TIME.unpack_from(payload)[0], payload[_TIME.size :]
 
 
@@ -95,6 +95,6 @@ def frame_header(kind: int, size: int, protocol: int, member_id: int = 0, timest
         return b""
     if protocol == 3:
         if size > 0xFFFF:
-            raise FrameError(f"a protocol 3 payload is at most 65535 bytes; got {size}")
+            raise FrameError(f"a protocol 3 payload must be at most 65535 bytes; got {size}")
         return _V3.pack(kind, member_id, size)
     return _V2.pack(2, kind, member_id, timestamp_ms & 0xFFFFFFFF, size)

@@ -266,7 +266,7 @@ def parse_room(message: Message) -> RoomAction:
         case "create" | "join":
             room = get_field(message, "room", str)
             if not 1 <= len(room) <= 64 or not room.isprintable():
-                raise WireError("a room name has 1 to 64 printable characters")
+                raise WireError("a room name must have 1 to 64 printable characters")
             return RoomAction(
                 verb,
                 room,
@@ -315,17 +315,17 @@ _MAX_TROUBLES = 255
 
 def _troubles(entries: Sequence[Any]) -> Mapping[tuple[int, int], tuple[float, float, int]]:
     if len(entries) > _MAX_TROUBLES:
-        raise WireError(f'"report" names at most {_MAX_TROUBLES} streams', "too_many")
+        raise WireError(f'"report" may name at most {_MAX_TROUBLES} streams', "too_many")
     found: dict[tuple[int, int], tuple[float, float, int]] = {}
     for entry in entries:
         if not isinstance(entry, dict):
-            raise WireError('"report" lists objects')
+            raise WireError('"report" must list objects')
         stream = _between(get_field(entry, "stream", int, 0), 0, 255, "stream")
         loss, age = entry.get("loss", 0), entry.get("age_ms", 0)
         for value in (loss, age):
             # A NaN is between nothing.
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LARGEST:
-                raise WireError('"report" has "loss" and "age_ms" as numbers of 0 or more')
+                raise WireError('"report" must have "loss" and "age_ms" as numbers of 0 or more')
         buffer = _between(get_field(entry, "buffer", int, 0), 0, _LARGEST, "buffer")
         found[_member_id(entry), stream] = min(1.0, float(loss)), float(age), buffer
     return found
@@ -335,7 +335,7 @@ def _member_message(message: Message) -> MemberMessage:
     number = _between(get_field(message, "number", int), 0, _LARGEST, "number")
     to = _member_id(message, "to") if message.get("to") is not None else 0
     if ("data" in message) == ("bytes" in message):
-        raise WireError('"send" has "data" or "bytes"')
+        raise WireError('"send" needs "data" or "bytes"')
     if "bytes" in message:
         encoded = get_field(message, "bytes", str)
         try:
@@ -347,7 +347,7 @@ def _member_message(message: Message) -> MemberMessage:
         content = {"data": message["data"]}
         size = len(dump_text(content).encode()) - len('{"data":}')
     if size > MAX_MEMBER_MESSAGE:
-        raise WireError(f"a message has at most {MAX_MEMBER_MESSAGE} bytes, not {size}", "too_many")
+        raise WireError(f"a message must have at most {MAX_MEMBER_MESSAGE} bytes, not {size}", "too_many")
     return MemberMessage(number, to, content, size)
 
 
@@ -368,9 +368,9 @@ def _subscription(entries: Sequence[Any]) -> Subscription:
         elif isinstance(device, str) and member_id is None:
             some.add((kind, device.lower()[:64]))
         else:
-            raise WireError('"subscribe" names a single member by "member_id" (a number) or by "device" (a string)')
+            raise WireError('"subscribe" must name a single member by "member_id" (a number) or by "device" (a string)')
     if len(some) > _MAX_SINGLES:
-        raise WireError(f'"subscribe" names at most {_MAX_SINGLES} single members', "too_many")
+        raise WireError(f'"subscribe" may name at most {_MAX_SINGLES} single members', "too_many")
     return Subscription(_kinds(everybody, "subscribe"), frozenset(some))
 
 
@@ -385,7 +385,7 @@ def _kinds(names: Sequence[Any], where: str) -> frozenset[RoomKind]:
         elif name == "audio":
             kinds.add("audio")
         else:
-            raise WireError(f'"{where}" lists kinds "pose" and "audio"; got {json.dumps(name)[:40]}')
+            raise WireError(f'"{where}" must list the kinds "pose" and "audio"; got {json.dumps(name)[:40]}')
     return frozenset(kinds)
 
 

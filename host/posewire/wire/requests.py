@@ -41,7 +41,7 @@ def parse_ping(message: Message) -> Ping:
     if given is None:
         return Ping()
     if isinstance(given, bool) or not isinstance(given, (str, int)) or len(str(given)) > _MAX_ID:
-        raise WireError(f'the "id" of a ping is an integer or a string of at most {_MAX_ID} characters')
+        raise WireError(f'the "id" of a ping must be an integer or a string of at most {_MAX_ID} characters')
     return Ping(given)
 
 
@@ -109,7 +109,7 @@ def parse_iot(message: Message) -> Iot:
     for thing, descriptor in _things(message, "descriptors"):
         offered = get_field(descriptor, "methods", dict, {})
         if len(offered) > _MAX_METHODS:
-            raise WireError(f"a thing has at most {_MAX_METHODS} methods")
+            raise WireError(f"a thing may have at most {_MAX_METHODS} methods")
         for name, spec in offered.items():
             spec = spec if isinstance(spec, dict) else {}
             parameters = spec.get("parameters")
@@ -127,11 +127,11 @@ def parse_iot(message: Message) -> Iot:
 def _things(message: Message, name: str) -> list[tuple[str, Message]]:
     entries = get_field(message, name, list, [])
     if len(entries) > _MAX_THINGS:
-        raise WireError(f'"{name}" lists at most {_MAX_THINGS} things')
+        raise WireError(f'"{name}" may list at most {_MAX_THINGS} things')
     things = []
     for entry in entries:
         if not isinstance(entry, dict):
-            raise WireError(f'"{name}" is a list of objects')
+            raise WireError(f'"{name}" must be a list of objects')
         things.append((get_field(entry, "name", str)[:_MAX_ID], entry))
     return things
 
@@ -180,7 +180,7 @@ def parse_state(message: Message) -> StateRequest:
     """
     name = get_field(message, "name", str)
     if not 1 <= len(name) <= 100 or not name.isprintable():
-        raise WireError("the name of a state has 1 to 100 printable characters")
+        raise WireError("the name of a state must have 1 to 100 printable characters")
     version = get_field(message, "version", int, -1)
     match get_field(message, "action", str):
         case "subscribe":

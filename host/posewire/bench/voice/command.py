@@ -30,12 +30,14 @@ _PARTS: dict[str, Callable[[argparse.Namespace], Any]] = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("--only", choices=list(_PARTS), action="append", help="measure this part; may be repeated")
+    parser.add_argument(
+        "--only", choices=list(_PARTS), action="append", help="measure only this part (may be repeated)"
+    )
     parser.add_argument("--turns", type=int, default=1000, help="turns of the endurance part (default 1000)")
-    parser.add_argument("--repeats", type=int, default=10, help="of streaming and cancelling (default 10)")
+    parser.add_argument("--repeats", type=int, default=10, help="repeats of streaming and cancelling (default 10)")
     parser.add_argument("--people", type=int, default=50, help="most people who speak at once (default 50)")
-    parser.add_argument("--threshold", type=float, help="another asr_threshold")
-    parser.add_argument("--json", action="store_true", help="one object at the end instead of lines")
+    parser.add_argument("--threshold", type=float, help="value for asr_threshold (default: that of the settings)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object at the end instead of lines")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the figures to a JSON file")
 
 

@@ -37,7 +37,7 @@ _SHOWN_EVERY = 0.5
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire record``."""
-    parser.add_argument("room", help="the room's name; it is created when it is not there")
+    parser.add_argument("room", help="name of the room, which is created when it does not exist")
     parser.add_argument("file", type=Path, help="the file to write, or to append to")
     add_host_arguments(parser)
     parser.add_argument("--seconds", type=float, default=0, help="stop after this time (default: run until Ctrl-C)")

@@ -18,10 +18,10 @@ from posewire.terminal import show, show_json
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire recordings``."""
-    parser.add_argument("--room", help="only this room's")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--room", help="list only the recordings of this room")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     parser.add_argument(
-        "--forget", type=int, metavar="NUMBER", help="take this one out of the list; its file stays where it is"
+        "--forget", type=int, metavar="NUMBER", help="remove this recording from the list; its file is not touched"
     )
     add_store_arguments(parser)
 

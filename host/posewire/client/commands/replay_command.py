@@ -31,8 +31,8 @@ _Part = tuple[str, AudioParams | None]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire replay``."""
-    parser.add_argument("file", type=Path, help="a file that posewire record has written")
-    parser.add_argument("--speed", type=float, default=1.0, help="1 is as it was, 2 twice as fast (default 1)")
+    parser.add_argument("file", type=Path, help="file that posewire record wrote")
+    parser.add_argument("--speed", type=float, default=1.0, help="speed: 1 as recorded, 2 twice as fast (default 1)")
     parser.add_argument("--room", default="", help="the room to play into (default: the recorded one)")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     add_host_arguments(parser)

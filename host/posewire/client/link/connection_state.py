@@ -45,6 +45,6 @@ class StateMachine:
         if state is before:
             return
         if state not in _NEXT[before]:
-            raise ValueError(f"a connection does not go from {before.value} to {state.value}")
+            raise ValueError(f"a connection cannot go from {before.value} to {state.value}")
         self.state = state
         self._changed(before, state)

@@ -140,7 +140,7 @@ class _Frame:
 def _mono(samples: NDArray[Any]) -> NDArray[np.float32]:
     array = np.asarray(samples)
     if array.ndim not in (1, 2) or (array.dtype != np.int16 and array.dtype.kind != "f"):
-        raise ConfigError(f"audio is int16 or float, (n,) or (n, channels), not {array.dtype} {array.shape}")
+        raise ConfigError(f"audio must be int16 or float, (n,) or (n, channels), not {array.dtype} {array.shape}")
     scaled = array.astype(np.float32)
     if array.dtype == np.int16:
         scaled /= np.float32(32767)

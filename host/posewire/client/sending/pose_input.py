@@ -41,7 +41,7 @@ def read_pose(pose: Any = None, **parts: Any) -> Sets:
                 raise PoseError(f"{set_name} is given twice")
             sets[set_name] = array
     if not sets:
-        raise PoseError("there is no pose: give a result, an array, or parts such as body=…")
+        raise PoseError("no pose was given: give a result, an array, or parts such as body=…")
     return sets
 
 
@@ -52,7 +52,7 @@ def _whole(pose: Any) -> Sets:
     name = _BY_SIZE.get(len(array)) if array.ndim == 2 else None
     if name is None:
         raise PoseError(
-            f"an array of shape {array.shape} is no pose of {', '.join(map(str, _BY_SIZE))} landmarks:"
+            f"an array of shape {array.shape} is not a pose of {', '.join(map(str, _BY_SIZE))} landmarks:"
             " name its set, as in send(quat5=…)"
         )
     return {name: _array(name, array)}
@@ -76,7 +76,7 @@ def _part(name: str, values: Any) -> Sets:
 
 
 def _wrong(face: Any) -> Sets:
-    raise PoseError(f"a face has 468 or 478 landmarks, not {len(face)}")
+    raise PoseError(f"a face must have 468 or 478 landmarks, not {len(face)}")
 
 
 def _hands(values: Any) -> Sets:

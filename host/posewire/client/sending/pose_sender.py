@@ -67,7 +67,7 @@ class PoseSender(PacedSender):
         changed: Callable[[Quality], None] | None = None,
     ) -> None:
         if qos not in ("latest", "ordered", "reliable"):
-            raise ConfigError(f'qos is "latest", "ordered" or "reliable", not {qos!r}')
+            raise ConfigError(f'qos must be "latest", "ordered" or "reliable", not {qos!r}')
         if fps <= 0 or every < 1 or capacity < 1 or (max_kbit_s is not None and max_kbit_s <= 0):
             raise ConfigError("fps and max_kbit_s must be more than 0, every and capacity 1 or more")
         super().__init__(host, capacity if qos == "ordered" else 1)

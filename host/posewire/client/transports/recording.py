@@ -243,8 +243,8 @@ def read_record(file: Path) -> list[Line]:
             said = json.loads(line)
             message = said["text"] if "text" in said else base64.b64decode(said["data"], validate=True)
             if said["side"] not in ("in", "out") or not isinstance(message, str | bytes):
-                raise ValueError("side is in or out, text a string")  # noqa: TRY301
+                raise ValueError("side must be in or out, and text a string")  # noqa: TRY301
             found.append(Line(float(said["at"]), said["side"], message))
         except (ValueError, LookupError, TypeError) as error:
-            raise ConfigError(f"{file}:{number}: no message of a record: {error}") from None
+            raise ConfigError(f"{file}:{number}: not a message of a record: {error}") from None
     return found

@@ -96,7 +96,7 @@ async def open_websocket(url: str, headers: Mapping[str, str], timeout_s: float)
             write_limit=_UNSENT,
         )
     except InvalidURI:
-        raise HostUnreachableError(f"the host's URL begins with ws:// or wss://, not as {url!r}") from None
+        raise HostUnreachableError(f"the host's URL must begin with ws:// or wss://, not {url!r}") from None
     except InvalidStatus as error:
         message = f"{url} refuses: {_reason(error)}"
         if error.response.status_code in (401, 403):

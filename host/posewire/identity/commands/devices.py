@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pairing.add_argument(
         "--scope", action="append", default=[], help="scope to grant (may be repeated; default: voice and all rooms)"
     )
-    pairing.add_argument("--any-scope", action="store_true", help="take unknown scopes: those of a plug-in")
+    pairing.add_argument("--any-scope", action="store_true", help="accept unknown scopes, such as those of a plug-in")
     add_store_arguments(pairing)
     revoking = actions.add_parser("revoke", help="revoke a device's access; its connection is closed")
     revoking.add_argument("device", metavar="DEVICE", help="id or name of the device, as in the list")

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     issuing.add_argument(
         "--scope", action="append", default=[], help="scope to grant (may be repeated; default: voice and all rooms)"
     )
-    issuing.add_argument("--any-scope", action="store_true", help="take unknown scopes: those of a plug-in")
+    issuing.add_argument("--any-scope", action="store_true", help="accept unknown scopes, such as those of a plug-in")
     issuing.add_argument("--days", type=float, metavar="N", help="validity in days (default: until revoked)")
     add_store_arguments(issuing)
     listing = actions.add_parser("list", help="list all tokens, without their secrets")

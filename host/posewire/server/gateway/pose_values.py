@@ -46,7 +46,7 @@ class PoseEncoders:
             encoder = self._encoder(sets, stream)
             return encoder.encode(sets, round(1000 * monotonic() if time_ms is None else time_ms))
         except (TypeError, ValueError) as error:  # numpy's words for what is no array of numbers
-            raise PoseError(f"no pose: {error}") from None
+            raise PoseError(f"not a pose: {error}") from None
 
     def control(self, packet: bytes, stream: int) -> None:
         """Obey a subscriber's control packet."""
@@ -57,7 +57,7 @@ class PoseEncoders:
     def _encoder(self, sets: Sets, stream: int) -> PoseEncoder:
         encoder = self._encoders.get(stream)
         if encoder is None and (not 0 <= stream <= 255 or len(self._encoders) >= _STREAMS):
-            raise PoseError(f"a stream is a number from 0 to 255, and a member has at most {_STREAMS} of them")
+            raise PoseError(f"a stream must be a number from 0 to 255; a member may have at most {_STREAMS}")
         known = [spec.name for spec in encoder.sets] if encoder is not None else []
         new = [name for name in sets if name not in known]
         if encoder is None or new:

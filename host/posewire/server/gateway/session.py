@@ -120,11 +120,11 @@ class GatewaySession:
             return self._frame(FrameType.POSE, bytes(pose))
         if not isinstance(pose, dict):
             raise PoseError(
-                'a pose is an object from landmark sets to values, as {"body33": [[x, y, z, visibility], …]}'
+                'a pose must be an object from landmark sets to values, like {"body33": [[x, y, z, visibility], …]}'
             )
         stream, at = options.get("stream", 0), options.get("time_ms")
         if not _is_number(stream) or not (at is None or _is_number(at)):
-            raise PoseError("stream and time_ms are numbers")
+            raise PoseError("stream and time_ms must be numbers")
         return self._frame(FrameType.POSE, self._encoders.encode(pose, int(stream), at))
 
     def _message(self, data: Any, to: Any) -> dict[str, Any]:
@@ -151,7 +151,7 @@ class GatewaySession:
             return {}
         found = next((answer for answer in answers if answer.get("event") == event), None)
         if found is None:
-            raise WireError("the host did not answer: too many messages, for one", "too_many")
+            raise WireError("the host did not answer: perhaps there were too many messages", "too_many")
         return {event: found}
 
     def _answer(self, action: Message, event: str, field: str = "") -> dict[str, Any]:
@@ -264,7 +264,7 @@ def _event(message: Message) -> Message:
 
 def _bytes(value: Any) -> bytes:
     if not isinstance(value, bytes | bytearray):
-        raise WireError("audio is binary: a frame in the format of the connection")
+        raise WireError("audio must be binary: a frame in the format of the connection")
     return bytes(value)
 
 

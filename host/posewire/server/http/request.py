@@ -76,7 +76,7 @@ def sender(request: Request) -> Principal:
     )
     signed_in = "authorization" not in request.headers and cookie_token(request.headers)
     if signed_in and request.method not in _READING and PAGE_HEADER not in request.headers:
-        raise WireError(f"an order of somebody who has signed in needs the header {PAGE_HEADER}", "forbidden")
+        raise WireError(f"a browser that has signed in must send its orders with the header {PAGE_HEADER}", "forbidden")
     return principal
 
 

@@ -20,13 +20,13 @@ async def make_room_link(request: Request) -> JSONResponse:
     here = services(request)
     hours = get_field(await json_body(request), "hours", int, 24)
     if not here.settings.auth.required:
-        raise WireError(
-            "this host is open to this machine, and to nobody else: there is nobody to link", "not_available"
-        )
+        raise WireError("only this machine can reach this host: nobody else could follow a link", "not_available")
     if not 1 <= hours <= _MOST_HOURS:
-        raise WireError(f'"hours" is from 1 to {_MOST_HOURS}')
+        raise WireError(f'"hours" must be 1 to {_MOST_HOURS}')
     if any(char in "*?[]" or char.isspace() for char in room):
-        raise WireError("a room with *, ?, brackets or blanks in its name has no links: they mean others in a scope")
+        raise WireError(
+            "a room cannot have links while its name has *, ?, brackets or blanks: a scope gives them a meaning"
+        )
     token = await here.identities.issue(
         f"link to {room}"[:64], "person", [f"room.watch:{room}"], hours / 24, principal.name
     )

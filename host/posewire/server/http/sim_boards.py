@@ -41,4 +41,4 @@ def _available(request: Request) -> bool:
 
 def _require_local(request: Request) -> None:
     if not _available(request):
-        raise WireError("simulated boards are started from this machine, on a host without authentication", "forbidden")
+        raise WireError("simulated boards start only from this machine, on a host without authentication", "forbidden")

@@ -75,7 +75,7 @@ class Reminders:
         """
         label = " ".join(label.split())[:MAX_LABEL]
         if not 0 < due - self._clock() <= MAX_AHEAD:
-            raise ToolError("a reminder is at least a second and at most a year ahead")
+            raise ToolError("a reminder must be at least a second and at most a year ahead")
 
         def work(connection: sqlite3.Connection) -> int:
             count = connection.execute("SELECT count(*) FROM reminders WHERE device = ?", (device,)).fetchone()[0]

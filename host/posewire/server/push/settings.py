@@ -35,9 +35,9 @@ class EventSettings:
     def __post_init__(self) -> None:
         check_rules(self)
         if bool(self.say) == bool(self.ask):
-            raise ConfigError("must have either say or ask")
+            raise ConfigError("must have one of say and ask, not both")
         if self.ask and self.to:
-            raise ConfigError("must not have to with ask: the device itself answers")
+            raise ConfigError("must not have to together with ask: the device itself answers")
         template = self.say or self.ask
         try:
             names = [name for _, name, _, _ in Formatter().parse(template) if name is not None]

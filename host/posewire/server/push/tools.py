@@ -122,5 +122,5 @@ def _for(reminder: Reminder) -> str:
 
 def _device(context: ToolContext) -> str:
     if not context.device:
-        raise ToolError("a timer rings on a device, and this call comes from none")
+        raise ToolError("a timer needs a device to ring on, and this call does not come from a device")
     return context.device

@@ -83,7 +83,7 @@ class StateDirectory:
             WireError: ``not_found``; ``too_many``.
         """
         if not self._is_here(name):
-            raise WireError(f'there is no "{name}" here whose state could be changed', "not_found")
+            raise WireError(f'there is no "{name}" whose state could be changed', "not_found")
         return self.get(name)
 
     def read(self, name: str) -> SharedState:

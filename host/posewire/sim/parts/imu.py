@@ -49,7 +49,7 @@ class Imu:
         accels = np.asarray(accel, np.float64)
         gyros = np.asarray(gyro, np.float64)
         if accels.shape != (len(moments), 3) or gyros.shape != accels.shape:
-            raise SimulatorError(f"a motion is times (N), accel (N, 3), gyro (N, 3), not {accels.shape}, {gyros.shape}")
+            raise SimulatorError(f"a motion needs accel (N, 3) and gyro (N, 3), not {accels.shape} and {gyros.shape}")
         self.stop()
         start = time.monotonic()
 

@@ -200,7 +200,7 @@ def import_pocketsphinx() -> Any:
         import pocketsphinx
     except ImportError as exc:
         raise ProviderError(
-            f"the speech recogniser pocketsphinx does not import ({exc}): pip install pocketsphinx, "
+            f"the speech recogniser pocketsphinx cannot be imported ({exc}): pip install pocketsphinx, "
             "on a Python that it has wheels for (3.11 to 3.13)"
         ) from None
     return pocketsphinx

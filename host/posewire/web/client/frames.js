@@ -56,7 +56,7 @@ export function buildFrame(type, payload, memberId = 0, protocol = 3, timestampM
   }
   const header = protocol === 3 ? 4 : 16;
   if (protocol === 3 && payload.length > 0xffff) {
-    throw new FrameError(`a protocol 3 payload is at most 65535 bytes; got ${payload.length}`);
+    throw new FrameError(`a protocol 3 payload must be at most 65535 bytes; got ${payload.length}`);
   }
   const message = new Uint8Array(header + payload.length);
   const view = new DataView(message.buffer);

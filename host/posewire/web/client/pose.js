@@ -861,7 +861,7 @@ class SetCoder {
 
   decode(data, flags, pos, end, before, gains, cold) {
     const { spec } = this, landmarks = spec.landmarks, mode = flags & 3, coarse = (flags >> 2) & 7, fresh = mode === MODE_INTRA;
-    if (spec.quat && coarse > spec.bits[0] - 4) throw new PoseError("coarser than this set can be");
+    if (spec.quat && coarse > spec.bits[0] - 4) throw new PoseError("the block is coarser than its set can be");
     if (!before && !(fresh || cold)) throw new PoseError("a set continues that is not in the reference");
     let ref;
     if (fresh || !before) {
@@ -875,7 +875,7 @@ class SetCoder {
       let first, count;
       [first, pos] = getVarint(data, pos, end);
       [count, pos] = getVarint(data, pos, end);
-      if (first + count > landmarks) throw new PoseError("a refresh beyond the last landmark");
+      if (first + count > landmarks) throw new PoseError("a refresh goes beyond the last landmark");
       refresh = [first, count];
     }
     let stop = landmarks, known = ref.known;
@@ -892,7 +892,7 @@ class SetCoder {
     }
     let coded = Int32Array.from(ref.x), reference = ref.x, previous = ref.previous, dropped = null;
     if (spec.quat) {
-      if (stop < landmarks) throw new PoseError("quaternions are not refreshed");
+      if (stop < landmarks) throw new PoseError("quaternions cannot be refreshed");
       [coded, reference, previous, dropped] = [new Int32Array(3 * landmarks), new Int32Array(3 * landmarks), new Int32Array(3 * landmarks), new Uint8Array(landmarks)];
       let k = 0;
       for (let i = 0; i < landmarks; i++) if (action[i] === INTRA) {
@@ -912,7 +912,7 @@ class SetCoder {
 
   fromSnapshot(data, flags, pos, end, gains) {
     const { spec } = this, landmarks = spec.landmarks, coarse = (flags >> 2) & 7, start = this.level(coarse, gains);
-    if (spec.quat && coarse > spec.bits[0] - 4) throw new PoseError("coarser than this set can be");
+    if (spec.quat && coarse > spec.bits[0] - 4) throw new PoseError("the block is coarser than its set can be");
     let there;
     [there, pos] = getMask(landmarks, data, pos, end);
     const valid = Uint8Array.from(there), intra = valid.map((v) => (v ? INTRA : SKIP)), delta = valid.map((v) => (v ? DELTA : SKIP));
@@ -999,7 +999,7 @@ function getDescriptor(id, data, pos, end) {
       let back;
       [back, pos] = getVarint(data, pos, end);
       parents.push(back ? i - back : -1);
-      if (parents[i] < -1) throw new PoseError("a parent before the first landmark");
+      if (parents[i] < -1) throw new PoseError("a parent lies before the first landmark");
     }
   }
   const spec = makeSet(id, landmarks, bits, parents), stop = pos + spec.coded;
@@ -1133,7 +1133,7 @@ export class PoseDecoder {
     const ref = packet[6] ? this.#find(h.sequence - packet[6]) : null;
     if (!ref) {
       this.needsKey = true;
-      throw new PoseError("coded against a frame that is not held");
+      throw new PoseError("the packet is coded against a frame that is not held");
     }
     let check;
     try {
@@ -1144,7 +1144,7 @@ export class PoseDecoder {
     }
     const time = (ref.time + ((((packet[4] << 8) | packet[5]) - ref.time) & 0xffff)) >>> 0;
     if (h.kind === REPEAT) {
-      if (packet.length !== h.size + 4) throw new PoseError("a repeat with blocks");
+      if (packet.length !== h.size + 4) throw new PoseError("a repeat must not have blocks");
       return { ...ref, time };
     }
     const state = { ...this.#blocks(packet, h, ref, false), time, check };
@@ -1166,8 +1166,8 @@ export class PoseDecoder {
       if (!NAMED[block.id] && block.id !== QUAT_ID && block.id !== CUSTOM_ID) continue;
       const fresh = (block.flags & 3) === MODE_INTRA, before = ref?.sets.get(block.id) ?? null;
       let pos = block.start, spec, gains = null;
-      if (h.kind === KEY && !fresh) throw new PoseError("a key packet with a set that refers to another frame");
-      if (fresh && block.flags & HAS_REFRESH) throw new PoseError("a new set with a refresh");
+      if (h.kind === KEY && !fresh) throw new PoseError("a key packet must not have a set that refers to another frame");
+      if (fresh && block.flags & HAS_REFRESH) throw new PoseError("a new set must not have a refresh");
       if (fresh || h.kind === RESTART) {
         [spec, gains, pos] = getDescriptor(block.id, packet, pos, block.end);
         if (!fresh && before && !sameSet(before.spec, spec)) throw new PoseError("a set has changed without starting anew");

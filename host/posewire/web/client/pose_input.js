@@ -35,7 +35,7 @@ export function readPose(pose) {
     if (set in sets) throw new PoseError(`${set} is given twice`);
     sets[set] = values === null || values === undefined || values.length === 0 ? null : flat(set, values);
   }
-  if (!Object.keys(sets).length) throw new PoseError("there is no pose: give a result, or parts such as {body: …}");
+  if (!Object.keys(sets).length) throw new PoseError("no pose was given: give a result, or parts such as {body: …}");
   return sets;
 }
 
@@ -74,7 +74,7 @@ function setName(name, values) {
   if (name === "quaternions") return `quat${(values?.length ?? 4) / 4}`;
   if (name !== "face") return NAMED[name] ?? name;
   const count = typeof values?.[0] === "object" ? values.length : (values?.length ?? 468 * 3) / 3;
-  if (count !== 468 && count !== 478) throw new PoseError(`a face has 468 or 478 landmarks, not ${count}`);
+  if (count !== 468 && count !== 478) throw new PoseError(`a face must have 468 or 478 landmarks, not ${count}`);
   return `face${count}`;
 }
 

@@ -57,7 +57,7 @@ export function packRecord({ timeMs, kind, memberId, payload }) {
  */
 export function* readRecords(bytes) {
   if (new TextDecoder("latin1").decode(bytes.subarray(0, MAGIC.length)) !== MAGIC)
-    throw new WireError("this is no recording of a room");
+    throw new WireError("this is not a recording of a room");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = MAGIC.length; at + HEAD + CHECK <= bytes.length;) {
     const size = view.getUint32(at, true);

@@ -143,7 +143,7 @@ export class RoomMessages {
       message.bytes = toBase64(data);
     } else {
       const text = JSON.stringify(data);
-      if (text === undefined) throw new WireError("a message is JSON or bytes");
+      if (text === undefined) throw new WireError("a message must be JSON or bytes");
       size = new TextEncoder().encode(text).length;
       message.data = data;
     }

@@ -116,7 +116,7 @@ class PoseDecoder:
 
     def _refuse_old(self, sequence: int, window: int) -> None:
         if self._newest is not None and (self._newest[0] - sequence) & 0xFFFF < window:
-            raise PoseError("an old packet: a newer one was decoded already")
+            raise PoseError("the packet is old: a newer one was decoded already")
 
     def reference_at(self, sequence: int) -> FrameState | None:
         """The reference frame with this sequence; None where it is not held."""
@@ -133,7 +133,7 @@ class PoseDecoder:
         ref = self._reference(header)
         if ref is None or header.distance == 0:
             self.needs_key = True
-            raise PoseError("coded against a frame that is not held")
+            raise PoseError("the packet is coded against a frame that is not held")
         try:
             check = wire.verify(packet, ref.check)
         except PoseError:
@@ -142,7 +142,7 @@ class PoseDecoder:
         time_ms = (ref.time_ms + ((header.time - ref.time_ms) & 0xFFFF)) & 0xFFFFFFFF
         if header.kind is Kind.REPEAT:
             if len(packet) != header.size + wire.CHECK_BYTES:
-                raise PoseError("a repeat with blocks")
+                raise PoseError("a repeat must not have blocks")
             return FrameState(ref.sequence, time_ms, ref.check, ref.sets)
         state = self._blocks(packet, header, ref, time_ms, check)
         if header.layer == 0:
@@ -177,9 +177,9 @@ class PoseDecoder:
             pos, fresh = block.start, block.flags & 3 == MODE_INTRA
             before = None if ref is None else ref.sets.get(block.set_id)
             if header.kind is Kind.KEY and not fresh:
-                raise PoseError("a key packet with a set that refers to another frame")
+                raise PoseError("a key packet must not have a set that refers to another frame")
             if fresh and block.flags & HAS_REFRESH:
-                raise PoseError("a new set with a refresh")
+                raise PoseError("a new set must not have a refresh")
             if fresh or header.kind is Kind.RESTART:
                 spec, pos = get_descriptor(block.set_id, packet, pos, block.end)
                 gains, pos = get_gains(spec, packet, pos, block.end)

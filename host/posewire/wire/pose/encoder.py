@@ -64,9 +64,9 @@ class PoseEncoder:
         listed = [sets] if isinstance(sets, str | LandmarkSet) else list(sets)
         self.sets = [landmark_set(s) if isinstance(s, str) else s for s in listed]
         if not self.sets or len({s.id for s in self.sets}) != len(self.sets):
-            raise PoseError("a stream has one or more different landmark sets")
+            raise PoseError("a stream must have one or more different landmark sets")
         if layers not in (1, 2) or not 0 <= stream <= 255 or not 0 <= coarse <= MAX_COARSE:
-            raise PoseError("layers is 1 or 2, stream 0 to 255, coarse 0 to 7")
+            raise PoseError("layers must be 1 or 2, stream 0 to 255, coarse 0 to 7")
         if layers == 2 and acknowledged:
             raise PoseError("two layers and acknowledged references exclude each other")
         if refresh and any(s.is_quaternion for s in self.sets):

@@ -94,7 +94,7 @@ def parse_header(packet: bytes) -> Header | None:
     Raises ``PoseError`` for a packet that is too short or too long.
     """
     if not 4 <= len(packet) <= MAX_PACKET:
-        raise PoseError(f"a pose packet has 4 to {MAX_PACKET} bytes, not {len(packet)}")
+        raise PoseError(f"a pose packet must have 4 to {MAX_PACKET} bytes, not {len(packet)}")
     found = _KINDS.get(packet[0] >> 2)
     if found is None:
         return None
@@ -187,13 +187,13 @@ def get_descriptor(ident: int, data: bytes, pos: int, end: int) -> tuple[Landmar
     if ident == CUSTOM_ID:
         landmarks, pos = get_varint(data, pos, end)
         if not 1 <= landmarks <= MAX_LANDMARKS:
-            raise PoseError(f"a custom set has 1 to {MAX_LANDMARKS} landmarks, not {landmarks}")
+            raise PoseError(f"a custom set must have 1 to {MAX_LANDMARKS} landmarks, not {landmarks}")
         parents = []
         for i in range(landmarks):
             back, pos = get_varint(data, pos, end)
             parents.append(i - back if back else -1)
             if parents[-1] < -1:
-                raise PoseError("a parent before the first landmark")
+                raise PoseError("a parent lies before the first landmark")
         return make_set(ident, landmarks, bits, tuple(parents)), pos
     return make_set(ident, 0, bits), pos
 
@@ -280,6 +280,6 @@ def parse_control(packet: bytes) -> ControlMessage | None:
         return None
     kind = Control(packet[4])
     if len(packet) != (11 if kind == Control.RATE else 9):
-        raise PoseError("a control packet of the wrong length")
+        raise PoseError("the control packet has the wrong length")
     argument = int.from_bytes(packet[5:7], "big") if kind == Control.RATE else 0
     return ControlMessage(kind, header.stream, header.sequence, argument)

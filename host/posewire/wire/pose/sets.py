@@ -98,7 +98,7 @@ def make_set(ident: int, landmarks: int, bits: tuple[int, ...], parents: tuple[i
         return LandmarkSet(CUSTOM_ID, "custom", landmarks, bits, parents)
     if ident == QUAT_ID:
         if not 1 <= landmarks <= 255 or len(bits) != 4 or len(set(bits)) != 1 or not 4 <= bits[0] <= 14:
-            raise PoseError("a quat set is 1 to 255 quaternions with one step of 2^-4 to 2^-14")
+            raise PoseError("a quat set must be 1 to 255 quaternions with one step of 2^-4 to 2^-14")
         return LandmarkSet(QUAT_ID, f"quat{landmarks}", landmarks, bits)
     base = _BY_ID.get(ident)
     if base is None:

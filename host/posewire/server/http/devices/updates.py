@@ -35,5 +35,5 @@ async def show_update(request: Request) -> JSONResponse:
     device = device_id(request)
     update = services(request).updates.get(device)
     if update is None:
-        raise WireError(f"{device[:64]} was not updated since this host started", "not_found")
+        raise WireError(f"{device[:64]} has not been updated since this host started", "not_found")
     return JSONResponse(update.as_dict())

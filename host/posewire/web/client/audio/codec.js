@@ -128,12 +128,12 @@ export class AdpcmEncoder {
  * @param {Uint8Array} frame
  */
 export function decodeAdpcm(frame) {
-  if (frame.length < 4) throw new FrameError(`an ima-adpcm frame has a 4-byte header; got ${frame.length} bytes`);
+  if (frame.length < 4) throw new FrameError(`an ima-adpcm frame must have a 4-byte header; got ${frame.length} bytes`);
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   const coder = new Adpcm();
   coder.predictor = view.getInt16(0, true);
   coder.index = view.getUint8(2);
-  if (coder.index >= STEPS.length) throw new FrameError(`the step index of an ima-adpcm frame is at most 88; got ${coder.index}`);
+  if (coder.index >= STEPS.length) throw new FrameError(`the step index of an ima-adpcm frame must be at most 88; got ${coder.index}`);
   const samples = new Int16Array(2 * (frame.length - 4));
   for (let i = 0; i < samples.length; i++) samples[i] = coder.take((frame[4 + (i >> 1)] >> (i & 1 ? 4 : 0)) & 15);
   return samples;

@@ -102,7 +102,7 @@ def decode_block(
         task.action[np.array(mask) & (task.action == DELTA)] = INTRA
     if coder.is_quaternion:
         if stop < coder.spec.landmarks:
-            raise PoseError("quaternions are not refreshed")
+            raise PoseError("quaternions cannot be refreshed")
         result = quaternion_block.decode(coder, task, mode, data, at, end)
     else:
         result = landmark_block.decode(coder, task, mode, stop, data, at, end)
@@ -115,7 +115,7 @@ def decode_block(
 def check_coarse(spec: LandmarkSet, coarse: int) -> None:
     """Raise ``PoseError`` where quaternions would have a step above 2^-4."""
     if spec.is_quaternion and coarse > spec.bits[0] - 4:
-        raise PoseError("coarser than this set can be")
+        raise PoseError("the block is coarser than its set can be")
 
 
 def _reference(
@@ -142,7 +142,7 @@ def _get_parts(spec: LandmarkSet, flags: int, data: bytes, at: int, end: int) ->
         first, at = packet.get_varint(data, at, end)
         count, at = packet.get_varint(data, at, end)
         if first + count > spec.landmarks:
-            raise PoseError("a refresh beyond the last landmark")
+            raise PoseError("a refresh goes beyond the last landmark")
         refresh = Refresh(first, count)
     return present, refresh, at
 

@@ -71,10 +71,10 @@ def decode(coder: SetCoder, data: bytes, flags: int, at: int, end: int, gains: t
             raise PoseError("a plane of the snapshot does not end where it must")
         at += size
     if at != end:
-        raise PoseError("bytes after the snapshot")
+        raise PoseError("bytes follow the snapshot")
     for scale, weight in zip(planes.scale, planes.weight, strict=True):
         if not 2 <= scale <= MAX_SCALE or not 0 <= weight <= MAX_WEIGHT:
-            raise PoseError("a state out of range")
+            raise PoseError("a state is out of range")
     return SetState(
         coder.spec, coarse, valid, planes.x, planes.previous, planes.scale, planes.weight, gains, all(there)
     )
