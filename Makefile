@@ -2,7 +2,7 @@
 # make test   sets everything up and runs every check and test
 # make coverage   the tests, and which lines none of them reaches; noting every line makes them more than twice as slow
 
-.PHONY: demo test lint unit coverage rv32 browser programs clean
+.PHONY: demo test lint unit coverage rv32 browser programs docs clean
 
 demo:
 	@tools/setup.sh espeak
@@ -32,6 +32,10 @@ browser: .venv/bin/python
 # Speech programs and servers that tests start: from Debian's packages, once, by root only.
 programs: .venv/bin/python
 	@.venv/bin/python tests/support/debian_packages.py
+
+# The documentation as a site, in build/docs/site; a dead link is an error.
+docs: .venv/bin/python
+	@.venv/bin/python tools/make_docs.py
 
 # The fast part: no child processes, no MicroPython.
 unit: .venv/bin/python

@@ -1,4 +1,4 @@
-"""Writes docs/boards/: a page for each board definition, and the list of all with those that are not supported.
+"""Writes docs/boards/: a page and a drawing for each board definition, and the list of all boards, supported or not.
 
 python tools/make_board_pages.py          write them
 python tools/make_board_pages.py --check  only say whether the committed ones are current (status 1 when not)
@@ -18,7 +18,7 @@ FOLDER = ROOT / "docs" / "boards"
 def main() -> int:
     wanted = pages()
     stale = [name for name, text in wanted.items() if _read(FOLDER / name) != text]
-    extra = [path.name for path in FOLDER.glob("*.md") if path.name not in wanted]
+    extra = [path.name for path in [*FOLDER.glob("*.md"), *FOLDER.glob("*.svg")] if path.name not in wanted]
     if "--check" in sys.argv:
         for name in [*stale, *extra]:
             print(f"docs/boards/{name} is not current: run tools/make_board_pages.py")

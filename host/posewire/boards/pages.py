@@ -1,4 +1,4 @@
-"""The pages of docs/boards/, made from the board definitions."""
+"""The pages and drawings of docs/boards/, made from the board definitions."""
 
 from posewire.boards.budgets import growth, load_budgets, memory_of
 from posewire.boards.chip_memory import ChipMemory
@@ -6,6 +6,7 @@ from posewire.boards.definition import CLASSES, BoardDefinition, load_board
 from posewire.boards.folders import board_folder, board_names
 from posewire.boards.profiles import PROFILES
 from posewire.boards.unsupported import unsupported_boards
+from posewire.boards.wiring import drawing
 
 _MADE = "<!-- Made by tools/make_board_pages.py from boards/: change the board.toml, not this page. -->\n\n"
 _PINS = {
@@ -32,11 +33,12 @@ _PINS = {
 
 
 def pages() -> dict[str, str]:
-    """All pages by file name. Raises BoardError."""
+    """All pages and drawings by file name. Raises BoardError."""
     boards = [load_board(board_folder(name)) for name in board_names()]
     result = {f"{board.board.name}.md": page(board) for board in boards}
     result["README.md"] = index(boards)
-    return result
+    drawings = {f"{board.board.name}.svg": drawing(board) for board in boards if board.board.name != "sim"}
+    return {**result, **{name: text for name, text in drawings.items() if text}}
 
 
 def index(boards: list[BoardDefinition]) -> str:
@@ -91,6 +93,10 @@ def page(board: BoardDefinition) -> str:
     lines.append(_memory(board))
     lines.append("| GPIO | for |\n|---|---|")
     lines.extend(f"| {number} | {_PINS.get(name, f'`{name}`')} |" for name, number in board.pins.items())
+    if identity.name != "sim" and board.pins:
+        lines.append(f"\n![Wiring: the chip's pins, and the parts that they lead to]({identity.name}.svg)\n")
+        if board.codec is not None or "half_duplex" in board.board.features:
+            lines.append("What is on the board itself is wired there already.\n")
     lines.append("\nSources of the facts: " + "; ".join(identity.sources) + ".\n")
     if identity.name == "sim":
         lines.append("`posewire sim device` is this board.\n")
