@@ -13,22 +13,22 @@ import time
 from pathlib import Path
 
 import posewire
+from posewire.client.recovery import PATIENT_RECOVERY
 
 
 async def main(url, folder):
     folder.mkdir(parents=True, exist_ok=True)
-    host = posewire.connect(url, device="recorder")  # it comes back by itself, for as long as it takes
+    # It waits for a host, comes back by itself, and asks for its room again, for as long as it takes.
+    host = posewire.connect(url, device="recorder", wait=True, recovery=PATIENT_RECOVERY)
     host.on("changed", lambda old, new: print(new.value, flush=True))
     async with host:
-        while True:
-            room = await host.join("studio")
-            async for pose in room.poses():
-                line = {"at": round(time.time(), 3), "device": pose.device, "age_ms": round(pose.age_ms, 1)}
-                line["sets"] = {name: values.round(4).tolist() for name, values in pose.values.items()}
-                with (folder / time.strftime("%Y-%m-%d_%H.jsonl")).open("a") as file:
-                    file.write(json.dumps(line) + "\n")
-            print(f"no longer in the room: {room.closed}", flush=True)
-            await asyncio.sleep(1)
+        room = await host.join("studio")
+        async for pose in room.poses():
+            line = {"at": round(time.time(), 3), "device": pose.device, "age_ms": round(pose.age_ms, 1)}
+            line["sets"] = {name: values.round(4).tolist() for name, values in pose.values.items()}
+            with (folder / time.strftime("%Y-%m-%d_%H.jsonl")).open("a") as file:
+                file.write(json.dumps(line) + "\n")
+        print(f"no longer in the room: {room.closed}", flush=True)
 
 
 if __name__ == "__main__":

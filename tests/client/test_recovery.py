@@ -8,9 +8,11 @@ import numpy as np
 
 import posewire
 from client.conftest import Link
+from posewire.client.key_requests import KeyRequest, KeyRequests
 from posewire.client.reconnect import FixedDelay, ReconnectPolicy
 from posewire.client.recovery import RecoveryLog, Rejoin
 from posewire.server.host import Host
+from posewire.wire.pose import PoseEncoder
 from support.waiting import eventually
 
 QUICK = ReconnectPolicy(FixedDelay(0.02))
@@ -89,3 +91,52 @@ def test_the_record_is_bounded() -> None:
     assert log.counts == {"lower_quality:trying": 120}
     assert [entry["attempts"] for entry in log.last(3)] == [117, 118, 119]
     assert len(log.last()) == 50
+
+
+async def test_a_request_for_a_key_is_on_record(host: Host) -> None:
+    async with posewire.connect(host.url, device="arm") as sending, posewire.connect(host.url) as watching:
+        publishing = await sending.join("studio", publish=["pose"], subscribe=[])
+        watched = await watching.join("studio")
+        encoder = PoseEncoder("coco17")
+        publishing.add_publisher(0, encoder.control)
+        requests: list[KeyRequest] = []
+        watched.on("key_request", requests.append)
+        poses = watched.poses()
+        await publishing.publish(encoder.encode(np.full((17, 3), 0.5), 0))
+        await anext(poses)
+        encoder.encode(np.full((17, 3), 0.6), 33)  # lost
+        await publishing.publish(encoder.encode(np.full((17, 3), 0.7), 66))
+        await eventually(lambda: bool(requests))
+        await eventually(lambda: encoder._key_wanted)
+        await publishing.publish(encoder.encode(np.full((17, 3), 0.8), 99))
+        await anext(poses)
+        assert [request.outcome for request in requests] == ["trying", "recovered"]
+        told = watching.status()["recoveries"]
+        assert [(entry["cause"], entry["remedy"], entry["outcome"]) for entry in told] == [
+            ("undecodable", "ask_for_key", "trying"), ("undecodable", "ask_for_key", "recovered"),
+        ]  # fmt: skip
+        assert told[-1]["detail"] == "stream 0 of arm"
+
+
+def test_keys_are_asked_for_ever_more_rarely_and_a_lost_cause_is_told_once() -> None:
+    told: list[tuple[str, int]] = []
+    keys = KeyRequests(lambda outcome, attempts, seconds: told.append((outcome, attempts)))
+    asked = [second for second in range(300) if keys.is_due(second)]
+    assert asked[:6] == [0, 1, 3, 7, 15, 31]
+    assert max(asked[-1] - asked[-2], asked[-2] - asked[-3]) <= 31
+    assert told == [("trying", 1), ("given_up", 6)]
+    keys.decoded(300)
+    assert told[-1] == ("recovered", len(asked))
+
+
+async def test_a_program_may_wait_for_its_host(host: Host) -> None:
+    async with Link(host.url) as link:
+        await link.cut()
+        waiting = posewire.connect(link.url, wait=True, reconnect=QUICK)
+        opening = asyncio.create_task(waiting.open())
+        await eventually(lambda: waiting.statistics()["attempts"] >= 3)
+        assert not opening.done()
+        await link.mend()
+        await opening
+        assert waiting.connected
+        await waiting.close()

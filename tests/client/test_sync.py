@@ -63,6 +63,46 @@ def test_messages_and_a_shared_state(url: str) -> None:
         assert other.closed == "kicked"
 
 
+def test_poses_with_sound_and_a_monitor(url: str) -> None:
+    with posewire.sync.connect(url, device="stage") as first, posewire.sync.connect(url) as second:
+        room = second.join("media", subscribe=["pose", "audio"])
+        mine = first.join("media", publish=["pose", "audio"], subscribe=[])
+        assert (mine.role, mine.locked) == ("member", False)
+        sender = mine.media_sender(fps=200)
+        sounds: list[object] = []
+        room.on("audio", sounds.append)
+        with first.monitor(every_s=0.05) as monitor:
+            monitor.set_threshold("fps", 1)
+            deadline = time.monotonic() + 20
+            while (
+                room.latest("stage") is None or not sounds or "fps" not in monitor.latest()
+            ) and time.monotonic() < deadline:
+                assert sender.send(body=np.full((33, 4), 0.5), sound=np.zeros(480, np.int16), rate=48_000)
+                time.sleep(0.01)
+            assert monitor.latest()["fps"] > 0
+            assert monitor.report("a test").title == "a test"
+            assert any(rule.name == "fps" and rule.threshold == 1 for rule in monitor.thresholds)
+        assert sounds
+        assert room.latest("stage") is not None
+        sender.pose.fps = 10
+        assert sender.pose.fps == 10
+        assert sender.pose.quality.name == "full"
+        assert sender.pose.queue_status()["capacity"] == 1
+        assert sender.statistics()["audio"]["sent"] > 0
+        sender.pose.stop()
+        assert not sender.pose.send(body=np.full((33, 4), 0.5))
+
+
+def test_a_pool_for_many_rooms(url: str) -> None:
+    with posewire.sync.pool(url, most=2) as pool:
+        with pool.room("one", publish=["pose"]) as one, pool.room("two") as two:
+            assert (one.name, two.name) == ("one", "two")
+            assert pool.statistics()["in_use"] == 2
+        assert pool.statistics()["idle"] == 2
+    with pytest.raises(NotConnectedError):
+        posewire.sync.pool(url).statistics()
+
+
 def test_what_goes_wrong_is_raised(url: str) -> None:
     with pytest.raises(HostUnreachableError), posewire.sync.connect("ws://127.0.0.1:9/posewire/v1/"):
         pass

@@ -148,6 +148,19 @@ async def test_load() -> None:
     assert report["p50_ms"] <= report["p99_ms"]
 
 
+async def test_two_players_play() -> None:
+    async with (
+        running(settings()) as host,
+        program("game_loop", host.url, "anna", "120") as anna,
+        program("game_loop", host.url, "ben", "120") as ben,
+    ):
+        for player, other in ((anna, "ben"), (ben, "anna")):
+            shown = json.loads(await line(player))
+            while other not in shown["others"] or not {"anna", "ben"} <= set(shown["score"]):
+                shown = json.loads(await line(player))
+            assert shown["score"]["last"] in ("anna", "ben")
+
+
 async def test_camera_to_room() -> None:
     for module in ("cv2", "mediapipe"):
         if importlib.util.find_spec(module) is None:
@@ -167,4 +180,4 @@ def test_the_camera_takes_twenty_lines() -> None:
 
 def test_every_program_has_a_test() -> None:
     names = {file.stem for file in PROGRAMS.glob("*.py")}
-    assert names == {"camera_to_room", "room_to_osc", "robot_arm", "recorder", "load_generator"}
+    assert names == {"camera_to_room", "room_to_osc", "robot_arm", "recorder", "load_generator", "game_loop"}

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from posewire.client.endpoints import Endpoint, read_endpoints
+from posewire.client.key_requests import KeyRequest
 from posewire.client.link.clock_offset import now_ms
 from posewire.client.link.connection_state import ConnectionState, StateMachine
 from posewire.client.link.credentials import Credentials, TokenSource
@@ -45,9 +46,9 @@ class HostConnection:
     """A connection to a host, as an async context manager: ``async with posewire.connect(url) as host``.
 
     Entering raises ``HostUnreachableError`` (no host at any of the URLs; ``UnauthorizedError``: it does not let this
-    program in) and ``ConfigError`` (a URL, the token's file or function). After that, a lost connection is opened
-    again as ``reconnect`` says: the session is resumed or begun anew, the room is joined, and what was said meanwhile
-    is sent.
+    program in) and ``ConfigError`` (a URL, the token's file or function); with ``wait`` it waits until a host is there,
+    as long as ``reconnect`` says. After that, a lost connection is opened again as ``reconnect`` says: the session is
+    resumed or begun anew, the room is joined, and what was said meanwhile is sent.
 
     Events (``on``): ``changed`` (old, new ``ConnectionState``), ``connected`` (whether resumed), ``disconnected``
     (reason), ``closed`` (reason), ``error`` (a ``PosewireError``, or the exception of a handler), ``audio`` (a frame of
@@ -67,6 +68,7 @@ class HostConnection:
         timeout_s: float = 10.0,
         open_transport: Opener = open_websocket,
         recovery: Mapping[str, Rejoin] = DEFAULT_RECOVERY,
+        wait: bool = False,
     ) -> None:
         self.device = device or unique_name("desktop")
         self.agreed = Agreement(audio=audio or AudioParams())
@@ -91,7 +93,9 @@ class HostConnection:
         self._dialer = Dialer(
             read_endpoints(urls), Credentials(token), self.device, open_transport, self._statistics, self._begin
         )
-        self._life = Life(self._dialer, reconnect or ReconnectPolicy(), self.recoveries, timeout_s, self._talk, self)
+        self._life = Life(
+            self._dialer, reconnect or ReconnectPolicy(), self.recoveries, timeout_s, self._talk, self, wait
+        )
         self._session: Session | None = None
         self._greeted: asyncio.Future[Message] | None = None
 
@@ -243,6 +247,7 @@ class HostConnection:
         }  # fmt: skip
         joining = Room(self, room, request, compiled=compiled, acknowledge=acknowledge, decode=decode)
         joining.on("quality", self._quality_changed)
+        joining.on("key_request", self._key_asked)
         await self._place.join(joining, bool(create))
         return joining
 
@@ -467,6 +472,12 @@ class HostConnection:
     def _quality_changed(self, quality: Quality) -> None:
         outcome: Outcome = "trying" if quality.is_degraded else "recovered"
         self.recoveries.note(quality.cause or "congestion", "lower_quality", outcome, detail=quality.name)
+
+    def _key_asked(self, request: KeyRequest) -> None:
+        self.recoveries.note(
+            "undecodable", "ask_for_key", request.outcome, attempts=request.attempts, seconds=request.seconds,
+            detail=f"stream {request.stream} of {request.device}",
+        )  # fmt: skip
 
     def _quality(self) -> dict[str, Any] | None:
         """Return the lowest quality among the senders of the room; None: there is no sender."""

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 
+from posewire.client.key_requests import KeyRequest, KeyRequests
+from posewire.client.recovery import Outcome
 from posewire.errors import PoseError
 from posewire.wire.pose import Kind, PoseDecoder, PoseFrame, parse_header
 
 _RESTART_JUMP = 256
-_ASK_AGAIN = 1.0
-"""Seconds after which a key that has not come is asked for again: the request, or the key, may be lost."""
-
 _WINDOW = 10.0
 """Seconds over which the fastest packet is looked for: clocks drift."""
 
@@ -64,8 +64,8 @@ class ReceivedPose:
 @dataclass
 class _Stream:
     decoder: PoseDecoder
+    keys: KeyRequests
     count: StreamCount = field(default_factory=StreamCount)
-    key_asked: float | None = None
     fastest: float | None = None
     fastest_before: float | None = None
     window_ends: float = 0.0
@@ -87,13 +87,21 @@ class _Stream:
 class PoseStreams:
     """Decodes the pose packets of a room's members, by member id and stream number.
 
-    A packet that does not decode is a gap: its publisher is asked for a key, once, and again after a second. ``ask``:
-    sends a control packet to a publisher, by member id. ``acknowledge``: tell publishers which reference frames
-    arrived.
+    A packet that does not decode is a gap: its publisher is asked for a key (``KeyRequests``). ``ask``: sends a control
+    packet to a publisher, by member id. ``acknowledge``: tell publishers which reference frames arrived. ``told``: is
+    called with what becomes of a stream that does not decode.
     """
 
-    def __init__(self, ask: Callable[[int, bytes], None], *, compiled: bool = False, acknowledge: bool = False) -> None:
+    def __init__(
+        self,
+        ask: Callable[[int, bytes], None],
+        *,
+        compiled: bool = False,
+        acknowledge: bool = False,
+        told: Callable[[KeyRequest], None] = lambda request: None,
+    ) -> None:
         self._ask = ask
+        self._told = told
         self._compiled = compiled
         self._acknowledge = acknowledge
         self._streams: dict[tuple[int, int], _Stream] = {}
@@ -119,7 +127,8 @@ class PoseStreams:
         stream = self._streams.get((member_id, header.stream))
         if stream is None:
             decoder = PoseDecoder(stream=header.stream, compiled=self._compiled)
-            stream = self._streams[member_id, header.stream] = _Stream(decoder)
+            keys = KeyRequests(partial(self._tell, member_id, device, header.stream))
+            stream = self._streams[member_id, header.stream] = _Stream(decoder, keys)
         count = stream.count
         if count.last_sequence is not None:
             gap = (header.sequence - count.last_sequence - 1) & 0xFFFF
@@ -134,14 +143,16 @@ class PoseStreams:
             pose = stream.decoder.decode(packet, arrived * 1000)
         except PoseError:
             count.undecodable += 1
-            if stream.decoder.needs_key and (stream.key_asked is None or arrived - stream.key_asked > _ASK_AGAIN):
-                stream.key_asked = arrived
+            if stream.decoder.needs_key and stream.keys.is_due(arrived):
                 self._ask(member_id, stream.decoder.key_request())
             return None
         if pose is None:
             return None
-        stream.key_asked = None
+        stream.keys.decoded(arrived)
         count.sets = tuple(pose.values)
         if self._acknowledge and header.layer == 0 and (ack := stream.decoder.ack()) is not None:
             self._ask(member_id, ack)
         return ReceivedPose(member_id, device, pose, len(packet), stream.delay(pose.time_ms, arrived), arrived)
+
+    def _tell(self, member_id: int, device: str, stream: int, outcome: Outcome, attempts: int, seconds: float) -> None:
+        self._told(KeyRequest(member_id, device, stream, outcome, attempts, seconds))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Remedy = Literal["reconnect", "rejoin", "lower_quality", "give_up"]
+Remedy = Literal["reconnect", "rejoin", "lower_quality", "ask_for_key", "give_up"]
 Outcome = Literal["trying", "recovered", "given_up"]
 
 _KEPT = 50
@@ -27,6 +27,11 @@ DEFAULT_RECOVERY: Mapping[str, Rejoin] = {"too_many": Rejoin(), "room_locked": R
 """By the code of the error with which a host refuses a returning program; ``room_closed``: the host has closed the
 room. What is not here is given up.
 """
+
+PATIENT_RECOVERY: Mapping[str, Rejoin] = dict.fromkeys(
+    ("too_many", "room_locked", "no_such_room", "room_closed"), Rejoin(attempts=10**9)
+)
+"""Of programs that run for months: nothing is given up but what somebody wants so (a kick, a room that is denied)."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from weakref import WeakSet
 
 from posewire.client.audio_lag import AudioLags
 from posewire.client.feed import Feed
+from posewire.client.key_requests import KeyRequest
 from posewire.client.link.host_link import HostLink
 from posewire.client.listeners import Handler, Listeners
 from posewire.client.member import RoomMember
@@ -62,7 +63,8 @@ class Room:
     """A room that this program is in; ``HostConnection.join`` makes one.
 
     Events (``on``): ``pose`` (a ``ReceivedPose``), ``audio`` (a ``ReceivedFrame``), ``message`` (a ``RoomMessage``),
-    ``quality`` (a sender's ``Quality``, when it changes), ``closed`` (the reason: this program left, was kicked, the
+    ``quality`` (a sender's ``Quality``, when it changes), ``key_request`` (a ``KeyRequest``, when a stream does not
+    decode, and when it does again), ``closed`` (the reason: this program left, was kicked, the
     room ended, or the connection did), and the host's room events by their name, each with the whole message:
     ``welcome``, ``joined``, ``left``, ``away``, ``back``, ``role``, ``locked``, ``kicked``, ``replay``, ``info``.
     """
@@ -101,7 +103,7 @@ class Room:
         self._messages = RoomMessages(host, name)
         self._reports = ReceiverReports(self.counts, self._waiting, self._report)
         self._reporter: asyncio.Task[None] | None = None
-        self._streams = PoseStreams(self._ask, compiled=compiled, acknowledge=acknowledge)
+        self._streams = PoseStreams(self._ask, compiled=compiled, acknowledge=acknowledge, told=self._key_asked)
         self._latest: dict[int, ReceivedPose] = {}
         self._lags = AudioLags()
         # Weak: a loop that has ended takes its feed with it.
@@ -393,6 +395,9 @@ class Room:
 
     async def _act(self, action: str, **fields: Any) -> None:
         await self._host.request({"type": "room", "action": action, **fields})
+
+    def _key_asked(self, request: KeyRequest) -> None:
+        self._listeners.emit("key_request", request)
 
     def _ask(self, member_id: int, packet: bytes) -> None:
         self._host.send_frame(FrameType.POSE, packet, member_id)

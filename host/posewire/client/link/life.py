@@ -10,7 +10,7 @@ from posewire.client.link.dialer import Dialer
 from posewire.client.link.session import Session
 from posewire.client.reconnect import ReconnectPolicy
 from posewire.client.recovery import Outcome, RecoveryLog
-from posewire.errors import PosewireError, UnauthorizedError
+from posewire.errors import HostUnreachableError, PosewireError, UnauthorizedError
 from posewire.wire.close_codes import REPLACED
 
 _FIRST_TIMEOUT = 1.5
@@ -37,7 +37,10 @@ class Events(Protocol):
 
 
 class Life:
-    """Opens a connection again and again. ``talk`` uses a session until it is lost, and returns why."""
+    """Opens a connection again and again. ``talk`` uses a session until it is lost, and returns why.
+
+    ``wait``: also at the beginning, when no host is there yet.
+    """
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class Life:
         timeout_s: float,
         talk: Callable[[Session], Awaitable[str]],
         events: Events,
+        wait: bool = False,
     ) -> None:
         self._dialer = dialer
         self._policy = policy
@@ -54,11 +58,12 @@ class Life:
         self._timeout = timeout_s
         self._talk = talk
         self._events = events
+        self._wait = wait
 
     async def run(self, opened: asyncio.Future[None]) -> None:
         """Live; ``opened`` is done when the first attempt has succeeded, or has failed."""
         try:
-            session: Session | None = await self._dialer.dial(self._timeout)
+            session: Session | None = await self._begin()
         except Exception as error:
             opened.set_exception(error)
             return
@@ -70,6 +75,21 @@ class Life:
         except Exception as error:
             self._events.ended(f"a defect of the client: {error!r}")
             raise
+
+    async def _begin(self) -> Session:
+        """Connect for the first time; where that was wanted, again and again."""
+        since, attempt = monotonic(), 0
+        while True:
+            attempt += 1
+            try:
+                return await self._dialer.dial(self._timeout)
+            except HostUnreachableError as error:
+                pause = (
+                    None if isinstance(error, UnauthorizedError) else self._policy.pause(attempt, monotonic() - since)
+                )
+                if pause is None or not self._wait:
+                    raise
+            await asyncio.sleep(pause)
 
     async def _reconnect(self, lost: Session, reason: str) -> Session | None:
         """Connect again after a loss; None when that was given up."""

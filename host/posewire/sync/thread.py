@@ -1,0 +1,59 @@
+"""An event loop in a thread of its own, for programs without asyncio."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from typing import Any, TypeVar
+
+from posewire.errors import NotConnectedError
+
+_T = TypeVar("_T")
+
+
+class LoopThread:
+    """An event loop in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="posewire connection", daemon=True)
+        self._thread.start()
+
+    def wait(self, work: Coroutine[Any, Any, _T]) -> _T:
+        """Run a coroutine there and return its result."""
+        if not self._thread.is_alive():
+            work.close()
+            raise NotConnectedError("the connection is closed")
+        running = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return running.result()
+        except BaseException:
+            running.cancel()
+            raise
+
+    def call(self, function: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
+        """Call a function there and return its result."""
+
+        async def calling() -> _T:
+            return function(*arguments, **options)
+
+        return self.wait(calling())
+
+    def iterate(self, feed: AsyncIterator[_T], timeout_s: float | None) -> Iterator[_T]:
+        """Iterate over a feed, until it ends or nothing has come for ``timeout_s`` seconds."""
+
+        async def next_one() -> tuple[_T] | None:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    return (await anext(feed),)
+            except (StopAsyncIteration, TimeoutError):
+                return None
+
+        while (found := self.wait(next_one())) is not None:
+            yield found[0]
+
+    def stop(self) -> None:
+        """End the thread."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
