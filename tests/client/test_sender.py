@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 import posewire
+from client.conftest import Link
 from posewire.client.connection import HostConnection
+from posewire.client.reconnect import FixedDelay, ReconnectPolicy
 from posewire.client.sending.pose_sender import PoseSender
 from posewire.errors import ConfigError, PoseError
 from posewire.server.host import Host
+from support.waiting import eventually
 
 NONE: list[str] = []
 
@@ -192,3 +195,54 @@ async def test_audio_of_any_rate_arrives_in_the_agreed_format(host: Host) -> Non
     spectrum = np.abs(np.fft.rfft(heard[1000:6000].astype(float)))
     assert abs(np.argmax(spectrum) * 16_000 / 5000 - 440) < 4
     assert 0.47 < np.abs(heard).max() / 32767 < 0.53
+
+
+async def test_what_was_lost_with_the_connection_is_tried_again(host: Host, link: Link) -> None:
+    quick = ReconnectPolicy(FixedDelay(0.02))
+    async with (
+        posewire.connect(link.url, device="publisher", reconnect=quick) as sending,
+        posewire.connect(host.url) as watching,
+    ):
+        watched = await watching.join("studio")
+        seen: list[float] = []
+        watched.on("pose", lambda pose: seen.append(round(float(pose.values["body33"][0, 0]), 3)))
+        room = await sending.join("studio", publish=["pose"], subscribe=NONE)
+        patient, hasty = room.sender(fps=500, retries=20, qos="ordered"), room.sender(fps=500, qos="ordered")
+        patient.send(body=body(0))
+        session = sending._session
+        assert session is not None
+        await eventually(lambda: bool(seen) and not session.congestion._probing)
+        sending.queue.hold_poses(True)  # what is given now does not leave before the connection is lost
+        patient.send(body=body(100))
+        hasty.send(body=body(200))
+        await eventually(lambda: sending.queue.waiting()["pose"] == 2)
+        await link.cut()
+        await eventually(lambda: not sending.connected)
+        await link.mend()
+        await eventually(lambda: 0.1 in seen)
+        assert patient.statistics()["retried"] == 1
+        assert patient.statistics()["success_rate"] == 1.0
+        assert hasty.dropped["lost"] == 1
+        assert 0.2 not in seen
+
+
+async def test_nothing_is_tried_again_after_its_deadline(host: Host, link: Link) -> None:
+    async with posewire.connect(link.url, reconnect=ReconnectPolicy(FixedDelay(0.02))) as sending:
+        room = await sending.join("studio", publish=["pose"], subscribe=NONE)
+        sender = room.sender(fps=500, retries=20, deadline_ms=60)
+        sending.queue.hold_poses(True)
+        sender.send(body=body(0))
+        await eventually(lambda: sending.queue.waiting()["pose"] == 1)
+        await link.cut()
+        await eventually(lambda: sender.dropped["deadline"] == 1)
+        assert sender.statistics()["sent"] == 0
+
+
+async def test_the_jitter_of_departures_is_measured(host: Host) -> None:
+    connection, sender = await publisher(host, qos="ordered", fps=100)
+    for step in range(20):
+        sender.send(body=body(step))
+    await sent_all(sender, 20)
+    jitter = sender.statistics()["jitter_ms"]
+    assert 0 <= jitter["p50"] <= jitter["p95"]
+    await connection.close()

@@ -66,9 +66,10 @@ async def _camera(pipe: Connection, url: str, token: str, names: list[str], seco
     used = (time.process_time() - cpu) / (time.monotonic() - began)
     await asyncio.sleep(0.5)
     dropped = [dict(sender.dropped) for _, sender in cameras]
+    jitter = max(sender.statistics()["jitter_ms"]["p95"] or 0.0 for _, sender in cameras)
     for connection, _ in cameras:
         await connection.close()
-    return {"given": given, "cpu": used, "dropped": dropped}
+    return {"given": given, "cpu": used, "dropped": dropped, "jitter_ms": jitter}
 
 
 async def _receiver(pipe: Connection, url: str, token: str, compiled: bool) -> dict[str, Any]:

@@ -30,11 +30,13 @@ class AudioSender(PacedSender):
     """Sends audio to the room, in the format that the connection's hello ended in. ``room.audio_sender()`` makes one.
 
     ``send`` never blocks: frames leave at the rate at which they are heard; at most ``capacity`` frames wait, then the
-    oldest are dropped.
+    oldest are dropped. ``retries``, ``deadline_ms``: see ``PacedSender``.
     """
 
-    def __init__(self, host: HostLink, *, capacity: int = 50) -> None:
-        super().__init__(host, capacity)
+    def __init__(
+        self, host: HostLink, *, capacity: int = 50, retries: int = 0, deadline_ms: float | None = None
+    ) -> None:
+        super().__init__(host, capacity, retries=retries, deadline_ms=deadline_ms)
         self._params: AudioParams | None = None
         self._resampler: soxr.ResampleStream | None = None
         self._rate = 0
@@ -121,6 +123,8 @@ class AudioSender(PacedSender):
     async def _run(self) -> None:
         while True:
             item: _Frame = await self._next(self._pacer.pause)
+            if self._is_too_old(item.at):
+                continue
             await self._depart(Priority.AUDIO, item.at, partial(self._frame, item))
 
     def _frame(self, item: "_Frame") -> bytes:

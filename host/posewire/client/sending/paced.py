@@ -9,24 +9,34 @@ from typing import Any
 
 from posewire.client.link.host_link import HostLink
 from posewire.client.link.send_queue import Priority, Queued
-from posewire.errors import QueueFullError
+from posewire.errors import ConfigError, QueueFullError
 from posewire.measure.process_stats import ProcessLoad
 from posewire.measure.summary import percentiles
 
 _WINDOW = 2.0
 _LATENCIES = 512
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
+"""Seconds before something is tried again, twice as long each time."""
 
 
 class PacedSender(ABC):
-    """The common part of all senders: a bounded queue, a task that lets it out, and counts."""
+    """The common part of all senders: a bounded queue, a task that lets it out, and counts.
 
-    def __init__(self, host: HostLink, capacity: int) -> None:
+    ``retries``: how often something is tried again that could not leave (the connection was lost, its queue was full),
+    after 50 ms, 100 ms, 200 ms …, 5 s at most. ``deadline_ms``: what is older is not sent.
+    """
+
+    def __init__(self, host: HostLink, capacity: int, *, retries: int = 0, deadline_ms: float | None = None) -> None:
+        if retries < 0 or (deadline_ms is not None and deadline_ms <= 0):
+            raise ConfigError("retries must be 0 or more, deadline_ms more than 0")
         self.dropped: Counter[str] = Counter()
         """The messages that were not sent, by cause: ``replaced`` (by a newer one), ``full``, ``deadline``, ``away``
         (the host), ``paused``, ``sampled`` (``every``), ``cleared``, ``lost`` (with the connection), ``closed``."""
 
         self.capacity = capacity
         self._host = host
+        self._retries = retries
+        self._deadline_ms = deadline_ms
         self._waiting: deque[Any] = deque()
         self._filled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -37,6 +47,9 @@ class PacedSender(ABC):
         self._bytes = 0
         self._departures: deque[float] = deque(maxlen=1024)
         self._latencies: deque[float] = deque(maxlen=_LATENCIES)
+        self._due = 0.0
+        self._jitters: deque[float] = deque(maxlen=_LATENCIES)
+        self._retried = 0
         self._load = ProcessLoad()
 
     def pause(self) -> None:
@@ -72,7 +85,8 @@ class PacedSender(ABC):
     def statistics(self) -> dict[str, Any]:
         """Return counts since the start, the rate of the last two seconds, times from ``send`` to the network in ms.
 
-        ``success_rate``: sent ones of those accepted. ``cpu``, ``memory_mb``: of the whole process (``ProcessLoad``).
+        ``jitter_ms``: how much later they left than at even distances. ``success_rate``: sent ones of those accepted.
+        ``retried``: how often something was tried again. ``cpu``, ``memory_mb``: of the process (``ProcessLoad``).
         """
         now = monotonic()
         return {
@@ -81,6 +95,8 @@ class PacedSender(ABC):
             "bytes": self._bytes,
             "fps": sum(at > now - _WINDOW for at in self._departures) / _WINDOW,
             "latency_ms": percentiles(self._latencies),
+            "jitter_ms": percentiles(self._jitters),
+            "retried": self._retried,
             "success_rate": self._sent / self._accepted if self._accepted else 1.0,
             "dropped": dict(self.dropped),
             **self.queue_status(),
@@ -120,13 +136,40 @@ class PacedSender(ABC):
                 self._filled.clear()
                 await self._filled.wait()
             pause = ready()
+            self._due = monotonic() + pause
             if pause > 0:
                 await asyncio.sleep(pause)
             if self._waiting:
                 return self._waiting.popleft()
 
+    def _is_too_old(self, at: float) -> bool:
+        """Whether something that was given then is not worth sending any more; counts it."""
+        if self._deadline_ms is None or 1000 * (monotonic() - at) <= self._deadline_ms:
+            return False
+        self.dropped["deadline"] += 1
+        return True
+
     async def _depart(self, priority: Priority, at: float, make: Callable[[], bytes | None]) -> int | None:
         """Put something into the connection's queue and wait until it has left; returns its size, None: dropped."""
+        pause, cause = _FIRST_PAUSE, ""
+        for attempt in range(self._retries + 1):
+            if attempt:
+                await asyncio.sleep(pause)
+                pause = min(_LONGEST_PAUSE, 2 * pause)
+                if self._is_too_old(at):
+                    return None
+                if not self._host.in_room:
+                    continue
+                self._retried += 1
+            size, cause = await self._try(priority, make)
+            if size is not None:
+                self._left(size, at)
+                return size
+        self.dropped[cause] += 1
+        return None
+
+    async def _try(self, priority: Priority, make: Callable[[], bytes | None]) -> tuple[int | None, str]:
+        """Put something into the connection's queue; returns its size, or why it has not left."""
         left: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
 
         def sent(size: int | None) -> None:
@@ -136,18 +179,16 @@ class PacedSender(ABC):
         try:
             self._host.queue.put(Queued(priority, make, sent=sent))
         except QueueFullError:
-            self.dropped["full"] += 1
-            return None
-        size = await left
-        if size is None:
-            self.dropped["lost"] += 1
-            return None
+            return None, "full"
+        return await left, "lost"
+
+    def _left(self, size: int, at: float) -> None:
         now = monotonic()
         self._sent += 1
         self._bytes += size
         self._departures.append(now)
         self._latencies.append(1000 * (now - at))
-        return size
+        self._jitters.append(1000 * (now - self._due))
 
     @abstractmethod
     async def _run(self) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from time import monotonic
 from typing import Any, Literal
 
@@ -42,8 +41,8 @@ class PoseSender(PacedSender):
     included: poses become coarser first, then fewer. ``adapt``: the quality follows the network and what receivers
     report; ``changed`` is called with each new ``Quality``. ``qos``: ``latest``: a newer pose replaces one that has
     not left; ``ordered``: up to ``capacity`` wait, in order; ``reliable``: as ``latest``, coded against poses that the
-    receiver has acknowledged (one receiver, joined with ``acknowledge=True``). ``deadline_ms``: what is older is not
-    sent. ``compiled``: encode with numba. All others: see ``PoseEncoder``.
+    receiver has acknowledged (one receiver, joined with ``acknowledge=True``). ``deadline_ms``, ``retries``: see
+    ``PacedSender``. ``compiled``: encode with numba. All others: see ``PoseEncoder``.
     """
 
     def __init__(
@@ -58,6 +57,7 @@ class PoseSender(PacedSender):
         qos: Qos = "latest",
         capacity: int = 64,
         deadline_ms: float | None = None,
+        retries: int = 0,
         layers: int = 1,
         key_every: int = 0,
         coarse: int = 0,
@@ -70,7 +70,7 @@ class PoseSender(PacedSender):
             raise ConfigError(f'qos must be "latest", "ordered" or "reliable", not {qos!r}')
         if fps <= 0 or every < 1 or capacity < 1 or (max_kbit_s is not None and max_kbit_s <= 0):
             raise ConfigError("fps and max_kbit_s must be more than 0, every and capacity 1 or more")
-        super().__init__(host, capacity if qos == "ordered" else 1)
+        super().__init__(host, capacity if qos == "ordered" else 1, retries=retries, deadline_ms=deadline_ms)
         self.stream = stream
         self.every = every
         self._names = [sets] if isinstance(sets, str) else list(sets)
@@ -81,7 +81,7 @@ class PoseSender(PacedSender):
         self._quality = Quality()
         self._bytes_s = None if max_kbit_s is None else max_kbit_s * 1000 / 8
         self._budget = None if max_kbit_s is None else ByteBudget(max_kbit_s)
-        self._deadline = deadline_ms
+        self._leaving: _Waiting | None = None
         self._options: dict[str, Any] = {
             "layers": layers, "key_every": key_every, "coarse": coarse, "smooth": smooth,
             "acknowledged": qos == "reliable", "compiled": compiled,
@@ -170,20 +170,22 @@ class PoseSender(PacedSender):
     async def _run(self) -> None:
         while True:
             item: _Waiting = await self._next(self._pause)
-            if self._deadline is not None and 1000 * (monotonic() - item.at) > self._deadline:
-                self.dropped["deadline"] += 1
+            if self._is_too_old(item.at):
                 continue
-            size = await self._depart(Priority.POSE, item.at, partial(self._encode, item))
+            self._leaving = item
+            size = await self._depart(Priority.POSE, item.at, self._encode)
             if self._budget is not None and size is not None:
                 self._budget.spend(size + WIRE_OVERHEAD - 4)
 
     def _pause(self) -> float:
         return max(self._pacer.pause(), 0.0 if self._budget is None else self._budget.pause())
 
-    def _encode(self, item: _Waiting) -> bytes:
+    def _encode(self) -> bytes:
+        item = self._leaving
+        assert item is not None
         if self._waiting and self.capacity == 1:
             # One that is newer came while this one waited for the network.
-            item = self._waiting.popleft()
+            item = self._leaving = self._waiting.popleft()
             self.dropped["replaced"] += 1
         encoder = self._encoder_for(item.sets)
         budgets = [self._asked_bytes] if self._asked_bytes else []
