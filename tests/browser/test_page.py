@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,12 +21,13 @@ from browser.motion import skeleton
 from client.conftest import Link
 from posewire.identity.settings import AuthSettings
 from posewire.rooms.recording import read_recording
-from posewire.server.host import Host
-from posewire.server.settings import ServerSettings, Settings
+from posewire.server.host import Config, Host
+from posewire.server.settings import ServerSettings, Settings, load_settings
 from posewire.sim.board import ROOMY_CHIP, SimBoard
 from riscv.machine import ROOT
 from support.hosts import http_url, running, settings
 from support.peers import Peers
+from support.waiting import eventually
 
 # A browser on a loaded machine may take its time.
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
@@ -189,6 +191,38 @@ async def test_who_waits_is_paired_by_a_click(chromium: Browser) -> None:
         await expect(page.get_by_text(waiting.code)).to_have_count(0)
         assert host.services.identities.devices[DEVICE].revoked is None
         await context.close()
+
+
+async def test_the_configuration_is_changed_from_the_page(
+    chromium: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("host") / "posewire.toml"
+    path.write_text('[server]\nport = 0\nmax_connections = 50\n[voice]\nenabled = false\n[store]\npath = ":memory:"\n')
+
+    def read(file: Path) -> Settings:
+        return load_settings(file, TOKEN)
+
+    host = Host(read(path), Config(lambda: read(path), path, read))
+    await host.start()
+    page = await chromium.new_page()
+    try:
+        await page.goto(http_url(host, "/#/health"))
+        await page.get_by_role("textbox", name="Token").fill(TOKEN)
+        await page.keyboard.press("Enter")
+        text = page.get_by_label("The file")
+        await text.fill((await text.input_value()).replace("50", "-50"))
+        await page.get_by_role("button", name="Check and save").click()
+        await expect(page.get_by_text("[server] max_connections must be more than 0, not -50")).to_be_visible()
+        await text.fill((await text.input_value()).replace("-50", "70"))
+        await page.get_by_role("button", name="Check and save").click()
+        await eventually(lambda: host.services.settings.server.max_connections == 70)
+        await expect(text).to_have_value(re.compile("max_connections = 70"))
+        await page.get_by_text("What is in force").click()
+        await expect(page.get_by_role("row", name="[server] max_connections")).to_contain_text("70")
+        await page.screenshot(path=picture("configuration"), full_page=True)
+    finally:
+        await page.close()
+        await host.stop()
 
 
 async def test_fifty_devices_do_not_make_the_page_slow(watched: Watched, host: Host, peers: Peers) -> None:

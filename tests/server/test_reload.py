@@ -15,7 +15,7 @@ from posewire.identity.settings import AuthSettings
 from posewire.rooms.settings import RoomSettings
 from posewire.server.host import Config, Host
 from posewire.server.host_process import HostProcess
-from posewire.server.reload import merge
+from posewire.server.live_settings import merge
 from posewire.server.settings import Settings
 from posewire.server.transport.settings import MdnsSettings
 from support.hosts import settings

@@ -17,6 +17,7 @@ from posewire.identity.identities import Identities
 from posewire.identity.principal import Principal
 from posewire.log import EventLog
 from posewire.server.authenticator import ConnectionAuthenticator
+from posewire.server.config_file import ConfigFile
 from posewire.server.connection.peer import Peer
 from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.host_tools import HostTools
@@ -75,6 +76,8 @@ class Config:
 
     load: Callable[[], Settings]
     path: Path | None = None
+    read: Callable[[Path], Settings] | None = None
+    """Reads another file as if it were that one."""
 
 
 class Host:
@@ -147,6 +150,8 @@ class Host:
             reload = ConfigReload(self._services, self._config.load, self._config.path)
             self._services.control.on_reload = reload.reload
             jobs.append(Job("configuration", CONFIG_EVERY, reload.reload_if_changed))
+            if self._config.path is not None and self._config.read is not None:
+                self._services.config_file = ConfigFile(self._config.path, self._config.read)
         self._scheduler = Scheduler(jobs, self._services.counters)
         self._scheduler.start()
         self._tasks.spawn(self._mdns.announce(SERVICE, "", host, port, {"path": PATH}))

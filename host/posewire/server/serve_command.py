@@ -49,11 +49,11 @@ def run(args: argparse.Namespace) -> int:
 
     configure_logging(args.log, args.log_level)
 
-    def load() -> Settings:
-        settings = load_settings(args.config, args.token).with_address(args.host, args.port)
+    def read(path: Path | None) -> Settings:
+        settings = load_settings(path, args.token).with_address(args.host, args.port)
         return settings.with_upstream(args.upstream) if args.upstream else settings
 
-    if asyncio.run(run_host(Config(load, args.config))):
+    if asyncio.run(run_host(Config(lambda: read(args.config), args.config, read))):
         # In the same process, so that a supervisor that watches it sees no end.
         os.execv(sys.executable, [sys.executable, "-m", "posewire", *sys.argv[1:]])  # noqa: S606 - our own command again
     return 0

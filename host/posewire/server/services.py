@@ -10,6 +10,7 @@ from posewire.identity.audit import Audit
 from posewire.identity.identities import Identities
 from posewire.rooms.directory import RoomDirectory
 from posewire.server.authenticator import ConnectionAuthenticator
+from posewire.server.config_file import ConfigFile
 from posewire.server.connection.peer import Peer
 from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.connection.resumption import SessionResumption
@@ -64,6 +65,8 @@ class Services:
     states: StateDirectory = field(init=False)
     resumption: SessionResumption = field(init=False)
     control: HostControl = field(default_factory=HostControl)
+    config_file: ConfigFile | None = None
+    """None: the host was started without one."""
     failures: FailureLimit = field(default_factory=FailureLimit)
     rooms: RoomDirectory = field(init=False)
     reports: BoardReports = field(default_factory=BoardReports)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from posewire.server.live_settings import merge
 from posewire.server.monitoring.alerts import Webhook, rules
 from posewire.server.monitoring.settings import AlertSettings
-from posewire.server.reload import merge
 from posewire.server.settings import load_settings
 from support.hosts import settings
 

@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Route
 
+from posewire.server.http.configuration import check_configuration, save_configuration, show_configuration
 from posewire.server.http.devices.listing import list_devices, list_turns, rename_device, show_device
 from posewire.server.http.devices.pairing import list_waiting, pair_device, revoke_pairing
 from posewire.server.http.devices.settings import change_device_setting, show_device_settings
@@ -61,6 +62,9 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/api/statistics", statistics),
     Route("/api/history", history),
     Route("/api/log", log_tail),
+    Route("/api/configuration", show_configuration),
+    Route("/api/configuration", save_configuration, methods=["PUT"]),
+    Route("/api/configuration/check", check_configuration, methods=["POST"]),
     Route("/api/sim-boards", list_sim_boards),
     Route("/api/sim-boards", start_sim_board, methods=["POST"]),
     Route("/api/sim-boards/{number:int}", stop_sim_board, methods=["DELETE"]),

@@ -5,6 +5,7 @@ import uPlot from "/vendor/uplot.js";
 import { ask, usePolled } from "../api.js";
 import { Facts, Trouble, duration } from "../parts.js";
 import { t } from "../text.js";
+import { Configuration } from "./configuration.js";
 
 const CHARTS = [
   { title: "Processor", names: ["cpu"], scale: 100, unit: "%" },
@@ -50,6 +51,7 @@ export function Health({ may }) {
     </section>
     ${may("operator.read") && html`<${Charts} />`}
     ${may("operator.act") && html`<${Log} />`}
+    ${may("server.config") && html`<${Configuration} />`}
     ${alerts?.history.length ? html`<section class="card"><h2>${t("Past alerts")}</h2><ul class="log" tabindex="0">${[...alerts.history].reverse().map((alert) => html`<li>${new Date(1000 * alert.time).toLocaleString()} <b>${alert.name}</b> ${t(alert.state)} ${alert.value?.toFixed?.(2)}</li>`)}</ul></section>` : null}`;
 }
 
@@ -111,7 +113,8 @@ function Chart({ chart, history }) {
         ...size(),
         legend: { show: false },
         cursor: { y: false },
-        scales: { y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1) * 1.1] } },
+        // The first sample alone has no width: a minute is what it begins with.
+        scales: { x: { range: (_, from, to) => [Math.min(from ?? 0, (to ?? 0) - 60), to ?? 60] }, y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1) * 1.1] } },
         series: [{}, ...series],
         axes: [axis, { ...axis, size: 48 }],
       },
