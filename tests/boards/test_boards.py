@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posewire.boards.definition import CLASSES, load_board, parse_board
+from posewire.boards.board_file import load_board, parse_board
+from posewire.boards.definition import CLASSES
 from posewire.boards.folders import board_folder, board_names, boards_folder
 from posewire.boards.unsupported import unsupported_boards
 from posewire.errors import BoardError

@@ -2,7 +2,7 @@
 
 import pytest
 
-from posewire.boards.definition import load_board
+from posewire.boards.board_file import load_board
 from posewire.boards.folders import board_folder, board_names
 from posewire.sim.board import SimBoard
 from support.small_host import SmallHost

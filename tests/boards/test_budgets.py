@@ -2,9 +2,9 @@
 
 import pytest
 
+from posewire.boards.board_file import load_board
 from posewire.boards.budgets import device_tables, growth, load_budgets, memory_of, refusals
 from posewire.boards.chip_memory import chip_memory
-from posewire.boards.definition import load_board
 from posewire.boards.folders import board_folder, board_names
 
 DEVKIT = load_board(board_folder("esp32-devkit"))

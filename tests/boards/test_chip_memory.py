@@ -2,8 +2,8 @@
 
 import pytest
 
+from posewire.boards.board_file import load_board
 from posewire.boards.chip_memory import chip_memories, chip_memory
-from posewire.boards.definition import load_board
 from posewire.boards.folders import board_folder, board_names
 from posewire.errors import BoardError
 

@@ -16,8 +16,8 @@ import pytest
 import pytest_asyncio
 from numpy.typing import NDArray
 
-from posewire.identity.identities import issue_token
 from posewire.identity.settings import AuthSettings
+from posewire.identity.stored import issue_token
 from posewire.server.bridge import bridge as bridge_module
 from posewire.server.bridge.settings import UpstreamSettings
 from posewire.server.host import Config, Host

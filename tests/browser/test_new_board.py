@@ -17,7 +17,7 @@ from playwright.async_api import Page, expect
 
 from browser.conftest import Watched, picture
 from browser.serial_side import SerialSide
-from posewire.boards.definition import load_board
+from posewire.boards.board_file import load_board
 from posewire.boards.folders import board_folder, firmware_folder
 from posewire.install.bundle import firmware_files
 from posewire.server.host import Host

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from docs.pages import ROOT, Block, blocks
-from posewire.boards.definition import parse_board
+from posewire.boards.board_file import parse_board
 from posewire.server.settings import load_settings
 from posewire.voice.commands.sentences_file import load_sentences
 from posewire.wire.messages import parse_hello, parse_text

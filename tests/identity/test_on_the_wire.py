@@ -24,9 +24,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from posewire.errors import ConfigError
-from posewire.identity.identities import issue_token, revoke_token
 from posewire.identity.settings import AuthSettings, JwtKey
 from posewire.identity.stock_token import make_stock_token
+from posewire.identity.stored import issue_token, revoke_token
 from posewire.server.host import Config, Host
 from posewire.server.rate_limit import FailureLimit
 from posewire.store import StoreSettings

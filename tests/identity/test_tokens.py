@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 from posewire.cli import main
 from posewire.errors import ConfigError, PairingPendingError, StoreError, WireError
 from posewire.identity.audit import read_entries, write_entry
-from posewire.identity.identities import Identities, issue_token, pair, revoke_device, revoke_token
+from posewire.identity.identities import Identities
 from posewire.identity.jwt_tokens import JwtVerifier
 from posewire.identity.principal import Principal, covers, grants
 from posewire.identity.settings import read_auth
 from posewire.identity.stock_token import VALID_FOR, make_stock_token, verify_stock_token
+from posewire.identity.stored import issue_token, pair, revoke_device, revoke_token
 from posewire.identity.tables import AUDIT, IDENTITY
 from posewire.server.rate_limit import FailureLimit
 from posewire.store import MEMORY, Store
@@ -202,13 +203,13 @@ async def test_a_device_is_paired_by_a_code_once(store: Store) -> None:
 
 
 async def test_a_code_expires_and_there_are_not_endlessly_many(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("posewire.identity.identities.CODE_LIFETIME", -1.0)
-    monkeypatch.setattr("posewire.identity.identities.MAX_CODES", 2)
+    monkeypatch.setattr("posewire.identity.stored.CODE_LIFETIME", -1.0)
+    monkeypatch.setattr("posewire.identity.stored.MAX_CODES", 2)
     identities = Identities(store)
     pairing = await identities.want_pairing(MAC, CLIENT, "", "")
     with pytest.raises(WireError, match="expired"):
         await identities.pair(pairing.code)
-    monkeypatch.setattr("posewire.identity.identities.CODE_LIFETIME", 60.0)
+    monkeypatch.setattr("posewire.identity.stored.CODE_LIFETIME", 60.0)
     for number in range(2):
         await identities.want_pairing(f"device-{number}", CLIENT, "", "")
     with pytest.raises(WireError) as caught:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posewire.boards.definition import load_board
+from posewire.boards.board_file import load_board
 from posewire.boards.folders import board_folder, firmware_folder
 from posewire.cli import main
 from posewire.errors import InstallError

@@ -12,7 +12,7 @@ from pathlib import Path
 import esptool
 import pytest
 
-from posewire.boards.definition import load_board
+from posewire.boards.board_file import load_board
 from posewire.boards.folders import board_folder, board_names
 from posewire.cli import main
 from posewire.errors import InstallError

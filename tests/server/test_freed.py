@@ -12,8 +12,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.protocol import Protocol
 from websockets.server import ServerProtocol
 
-from posewire.identity.identities import issue_token
 from posewire.identity.settings import AuthSettings
+from posewire.identity.stored import issue_token
 from posewire.rooms.member import Member
 from posewire.server.connection.handler import ConnectionHandler
 from posewire.server.connection.tools.device_tools import DeviceToolClient

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from posewire.identity.audit import read_entries
-from posewire.identity.identities import Identities, issue_token
+from posewire.identity.identities import Identities
+from posewire.identity.stored import issue_token
 from posewire.identity.tables import STORED
 from posewire.rooms.recording_index import RECORDINGS, note_beginning, note_end, read_index
 from posewire.server.push import reminders

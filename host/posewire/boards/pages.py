@@ -1,8 +1,9 @@
 """The pages and drawings of docs/boards/, made from the board definitions."""
 
+from posewire.boards.board_file import load_board
 from posewire.boards.budgets import growth, load_budgets, memory_of
 from posewire.boards.chip_memory import ChipMemory
-from posewire.boards.definition import CLASSES, BoardDefinition, load_board
+from posewire.boards.definition import CLASSES, BoardDefinition
 from posewire.boards.folders import board_folder, board_names
 from posewire.boards.profiles import PROFILES
 from posewire.boards.unsupported import unsupported_boards

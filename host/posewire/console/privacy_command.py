@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from posewire.errors import ConfigError
-from posewire.identity.identities import find_device
+from posewire.identity.stored import find_device
 from posewire.terminal import show, show_json
 
 

@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from posewire.boards.board_file import load_board
 from posewire.boards.budgets import device_tables
-from posewire.boards.definition import BoardDefinition, load_board
+from posewire.boards.definition import BoardDefinition
 from posewire.boards.folders import board_folder, firmware_folder
 from posewire.boards.profiles import PROFILES
 from posewire.errors import InstallError

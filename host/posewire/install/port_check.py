@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from posewire.boards.definition import load_board
+from posewire.boards.board_file import load_board
 from posewire.boards.folders import board_folder, board_names
 from posewire.errors import InstallError, ProvisioningError
 from posewire.install.deploy import read_state

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qs
 
 from posewire.errors import PairingPendingError, WireError
-from posewire.identity.identities import PREFIX, Identities
+from posewire.identity.identities import Identities
 from posewire.identity.jwt_tokens import JwtVerifier
 from posewire.identity.principal import DEVICE_SCOPES, Principal
 from posewire.identity.settings import AuthSettings
 from posewire.identity.stock_token import looks_like_stock_token, verify_stock_token
+from posewire.identity.stored import PREFIX
 from posewire.server.page_access import cookie_token, header, refuse_other_names, refuse_other_pages
 
 _MAX_ID = 64

@@ -22,9 +22,10 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
+from posewire.boards.board_file import load_board
 from posewire.boards.budgets import device_tables
 from posewire.boards.chip_memory import ChipMemory, chip_memory
-from posewire.boards.definition import BoardDefinition, load_board
+from posewire.boards.definition import BoardDefinition
 from posewire.boards.folders import board_folder, firmware_folder
 from posewire.errors import BoardError, SimulatorError
 from posewire.sim.bytecode import copy_as_bytecode

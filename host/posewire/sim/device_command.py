@@ -5,7 +5,6 @@ are simulated underneath and driven by the options.
 """
 
 import argparse
-import json
 import signal
 import ssl
 import sys
@@ -14,18 +13,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 from posewire.boards.chip_memory import chip_memories
 from posewire.boards.profiles import PROFILES
 from posewire.errors import SimulatorError
 from posewire.host_address import add_host_arguments, websocket_url
-from posewire.sim.board import DEVICE_ID, LEAST_HEAP, Event, SimBoard, line_level
+from posewire.sim.board import DEVICE_ID, LEAST_HEAP, SimBoard, line_level
 from posewire.sim.device_ids import reserved_device_id
+from posewire.sim.device_story import Story
 from posewire.sim.parts.camera import load_recording
 from posewire.sim.parts.microphone import RATE
 from posewire.sim.parts.recording import read_wav
-from posewire.terminal import show, show_json
+from posewire.terminal import show_json
 
 _TAP_SECONDS = 0.1
 _CONNECT_SECONDS = 15.0
@@ -145,7 +145,7 @@ def run(args: argparse.Namespace) -> int:
     if args.ca is not None:
         _check_certificate(args.ca)
     presses = sorted(args.press or ([Press(0.0, _TAP_SECONDS)] if args.mic is not None else []))
-    story = _Story(sys.stderr if args.json else sys.stdout, args.verbose)
+    story = Story(sys.stderr if args.json else sys.stdout, args.verbose)
     with reserved_device_id() if args.device_id is None else nullcontext(args.device_id) as device_id:
         status, report = _report(args, device_id, presses, story)
     if args.json:
@@ -156,7 +156,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _report(
-    args: argparse.Namespace, device_id: str, presses: list[Press], story: "_Story"
+    args: argparse.Namespace, device_id: str, presses: list[Press], story: Story
 ) -> tuple[int, Mapping[str, Any]]:
     """Run the board; return the exit status so far and the board's report."""
     board = SimBoard(
@@ -227,7 +227,7 @@ def _terminated_as_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _run(board: SimBoard, args: argparse.Namespace, presses: list[Press], story: "_Story") -> None:
+def _run(board: SimBoard, args: argparse.Namespace, presses: list[Press], story: Story) -> None:
     ends = float("inf") if args.seconds is None else time.monotonic() + args.seconds
     # With --for, a host that comes up late is waited for: the board keeps trying anyway.
     limit = _CONNECT_SECONDS if args.seconds is None else ends - time.monotonic()
@@ -307,61 +307,3 @@ def _press(text: str) -> Press:
     if press.at < 0 or press.hold <= 0:
         raise argparse.ArgumentTypeError(f"AT must not be negative, and HOLD must be more than 0, not {text!r}")
     return press
-
-
-class _Story:
-    """Tells what happens, line by line, and speaks into the microphone when a press made the board listen."""
-
-    def __init__(self, out: TextIO, verbose: bool) -> None:
-        self._out = out
-        self._verbose = verbose
-        self._start = time.monotonic()
-        self.board: SimBoard | None = None
-        # What to say when the board begins to listen; None when no button was pressed just now.
-        self.mic: Path | None = None
-
-    def line(self, line: str) -> None:
-        """A line that the firmware printed."""
-        if self._verbose or line_level(line) in ("W", "E"):
-            self.tell(f"board | {line.strip()}")
-
-    def event(self, event: Event) -> None:
-        """Something that the firmware reported."""
-        if event.name == "state" and event.value == "listening" and self.mic is not None and self.board is not None:
-            mic, self.mic = self.mic, None
-            length = self.board.mic.play(mic)
-            self.tell(f"listening; {mic.name} plays for {length:.1f} s")
-        else:
-            self.tell(_in_words(event))
-
-    def tell(self, text: str) -> None:
-        """One line, with the seconds since the start."""
-        show(f"{time.monotonic() - self._start:7.2f}  {text}", out=self._out)
-
-    def summary(self, report: Mapping[str, Any]) -> None:
-        """The end of the story for people."""
-        sent, received = report["sent"], report["received"]
-        self.tell(
-            f"sent {sent['audio']} audio, {sent['pose']} pose, {sent['text']} text; "
-            f"received {received['audio']} audio, {received['pose']} pose, {received['text']} text"
-        )
-        self.tell(
-            f"speaker {report['speaker_seconds']:.1f} s, LED {tuple(report['led'])}, "
-            f"reconnects {report['reconnects']}, heap free at least {report['heap_free_min']} B"
-        )
-
-
-def _in_words(event: Event) -> str:
-    match event.name:
-        case "connected":
-            return f"connected, session {event.value}"
-        case "stt":
-            return f"heard: {event.value}"
-        case "sentence":
-            return f"says: {event.value}"
-        case "tool":
-            return f"tool {event.value['name']} {json.dumps(event.value['arguments'])}"
-        case "state" | "disconnected":
-            return str(event.value or event.name)
-        case _:
-            return f"{event.name}: {event.value}"

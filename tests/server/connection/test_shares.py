@@ -3,7 +3,8 @@
 import pytest
 
 from posewire.errors import WireError
-from posewire.identity.identities import MAX_CODES, MAX_CODES_OF_ADDRESS, Identities
+from posewire.identity.identities import Identities
+from posewire.identity.stored import MAX_CODES, MAX_CODES_OF_ADDRESS
 from posewire.identity.tables import STORED
 from posewire.rooms.settings import RoomSettings
 from posewire.server.connection.resumable_state import ResumableState

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from posewire.boards.folders import firmware_folder
 from posewire.boards.profiles import is_used
-from posewire.identity.identities import pair
+from posewire.identity.stored import pair
 from posewire.install.merge import PACKAGE
 from posewire.install.shorten import original_names
 from posewire.server.host import Host

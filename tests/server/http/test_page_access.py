@@ -17,8 +17,8 @@ from websockets.typing import Origin
 import posewire
 from posewire.config import ConfigError
 from posewire.errors import UnauthorizedError, WireError
-from posewire.identity.identities import revoke_token
 from posewire.identity.settings import AuthSettings, read_auth
+from posewire.identity.stored import revoke_token
 from posewire.server.host import Host
 from support.hosts import http_url, running, settings
 from support.waiting import eventually

@@ -8,8 +8,8 @@ import pytest
 import pytest_asyncio
 
 import posewire
-from posewire.identity.identities import issue_token
 from posewire.identity.settings import AuthSettings
+from posewire.identity.stored import issue_token
 from posewire.log import EventLog
 from posewire.server.host import Host
 from posewire.server.monitoring.history import History

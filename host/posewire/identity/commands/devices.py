@@ -11,8 +11,9 @@ import time
 from typing import Any
 
 from posewire.identity.commands.local_user import local_user
-from posewire.identity.identities import Device, find_device, pair, read_devices, read_pairings, revoke_device
 from posewire.identity.principal import check_scopes
+from posewire.identity.records import Device
+from posewire.identity.stored import find_device, pair, read_devices, read_pairings, revoke_device
 from posewire.identity.tables import STORED
 from posewire.store.command_line import add_store_arguments, opened_store
 from posewire.terminal import show, show_json

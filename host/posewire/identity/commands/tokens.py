@@ -16,8 +16,9 @@ from typing import Any
 
 from posewire.errors import ConfigError
 from posewire.identity.commands.local_user import local_user
-from posewire.identity.identities import PREFIX, IssuedToken, find_device, issue_token, read_tokens, revoke_token
 from posewire.identity.principal import DEVICE_SCOPES, PrincipalKind, check_scopes
+from posewire.identity.records import IssuedToken
+from posewire.identity.stored import PREFIX, find_device, issue_token, read_tokens, revoke_token
 from posewire.identity.tables import STORED
 from posewire.store.command_line import add_store_arguments, opened_store
 from posewire.terminal import show, show_json

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from posewire.errors import WireError
-from posewire.identity.identities import Pairing
+from posewire.identity.records import Pairing
 from posewire.log import EventLog
 from posewire.loopback import is_loopback
 from posewire.server.authenticator import said_by

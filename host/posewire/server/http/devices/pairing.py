@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from posewire.errors import ConfigError, WireError
-from posewire.identity.identities import read_pairings
 from posewire.identity.principal import DEVICE_SCOPES, check_scopes, read_scopes
+from posewire.identity.stored import read_pairings
 from posewire.server.http.request import authorize, client_group, device_id, json_body, limits, services
 from posewire.wire.messages import get_field
 

@@ -1,0 +1,68 @@
+"""What happens to a simulated board, told to people line by line."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from posewire.sim.board import Event, SimBoard, line_level
+from posewire.terminal import show
+
+
+class Story:
+    """Tells what happens, line by line, and speaks into the microphone when a press made the board listen."""
+
+    def __init__(self, out: TextIO, verbose: bool) -> None:
+        self._out = out
+        self._verbose = verbose
+        self._start = time.monotonic()
+        self.board: SimBoard | None = None
+        # What to say when the board begins to listen; None when no button was pressed just now.
+        self.mic: Path | None = None
+
+    def line(self, line: str) -> None:
+        """A line that the firmware printed."""
+        if self._verbose or line_level(line) in ("W", "E"):
+            self.tell(f"board | {line.strip()}")
+
+    def event(self, event: Event) -> None:
+        """Something that the firmware reported."""
+        if event.name == "state" and event.value == "listening" and self.mic is not None and self.board is not None:
+            mic, self.mic = self.mic, None
+            length = self.board.mic.play(mic)
+            self.tell(f"listening; {mic.name} plays for {length:.1f} s")
+        else:
+            self.tell(_in_words(event))
+
+    def tell(self, text: str) -> None:
+        """One line, with the seconds since the start."""
+        show(f"{time.monotonic() - self._start:7.2f}  {text}", out=self._out)
+
+    def summary(self, report: Mapping[str, Any]) -> None:
+        """The end of the story for people."""
+        sent, received = report["sent"], report["received"]
+        self.tell(
+            f"sent {sent['audio']} audio, {sent['pose']} pose, {sent['text']} text; "
+            f"received {received['audio']} audio, {received['pose']} pose, {received['text']} text"
+        )
+        self.tell(
+            f"speaker {report['speaker_seconds']:.1f} s, LED {tuple(report['led'])}, "
+            f"reconnects {report['reconnects']}, heap free at least {report['heap_free_min']} B"
+        )
+
+
+def _in_words(event: Event) -> str:
+    match event.name:
+        case "connected":
+            return f"connected, session {event.value}"
+        case "stt":
+            return f"heard: {event.value}"
+        case "sentence":
+            return f"says: {event.value}"
+        case "tool":
+            return f"tool {event.value['name']} {json.dumps(event.value['arguments'])}"
+        case "state" | "disconnected":
+            return str(event.value or event.name)
+        case _:
+            return f"{event.name}: {event.value}"
