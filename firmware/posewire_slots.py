@@ -60,6 +60,7 @@ def read_faster():
         import vfs
         from flashbdev import bdev
 
+        sys.modules.pop("flashbdev", None)
         files = vfs.VfsLfs2(bdev, readsize=_READ_SIZE)
     except (ImportError, AttributeError, OSError):
         return  # another port, or another file system

@@ -53,6 +53,8 @@ class App:
         self._pressed_at = time.ticks_ms()
         # One after the other, so that the next takes the place of the last.
         for step in _STEPS:
+            if not self._is_wanted(step):
+                continue
             try:
                 module = __import__("posewire_fw." + step, None, None, (step,))
                 module.build(self)
@@ -68,6 +70,12 @@ class App:
         growing.release()
         del growing
         unload_modules("growing")
+
+    def _is_wanted(self, step):
+        """Whether a step has anything to do here: what loading it leaves behind, its names, stays for good."""
+        if step == "voice_parts":
+            return self.board.profile != "motion"
+        return step != "motion_parts" or bool(self.config["pose"]["room"])
 
     def add_pose_stream(self, stream):
         pose = self.config["pose"]
@@ -198,6 +206,7 @@ class App:
             from posewire_fw.files import CONFIG, GOOD_CONFIG, copy_file
 
             copy_file(CONFIG, GOOD_CONFIG)
+            unload_modules("files")
         features = self.session.host_features
         self.updates.greeted(bool(features.get("update")))
         self.telemetry.greeted(bool(features.get("telemetry")))

@@ -15,6 +15,9 @@ _SMALL = const(200000)
 _MARGIN = const(1024)
 # For the machine code of what is loaded before release(), where that goes into the same memory.
 _CODE = const(16384)
+# The slow memory of an ESP32, and what machine.RTC().memory() takes of it.
+_SLOW = const(8192)
+_RTC = const(2048)
 # What fills the heap, so that it grows; the last one becomes the buffer of received messages.
 _FILL = const(2560)
 
@@ -23,7 +26,8 @@ _held = None
 _held_by = 0
 # The last one of what has filled the heap: it lives in what that has grown by.
 _keeper = None
-_spare_used = 0
+# Where spare() takes from.
+_places = None
 
 
 def is_small():
@@ -81,18 +85,46 @@ def keeper(count):
 
 
 def spare(count):
-    """A buffer for the life of the board: of memory that nothing else uses, while there is some, else of the heap.
+    """A buffer for the life of the board: of memory that nothing else uses, while there is some, else of the heap."""
+    global _places
+    if _places is None:
+        _places = _find_places()
+    for place in _places:
+        if place[1] >= count:
+            import uctypes
 
-    A plain ESP32 keeps two kilobytes for programs of its slow second processor (ULP); this firmware has none.
+            at = place[0]
+            place[0] += count + 3 & -4
+            place[1] -= count + 3 & -4
+            return uctypes.bytearray_at(at, count)
+    return bytearray(count)
+
+
+def _find_places():
+    """[address, bytes] of what a plain ESP32 keeps, and this firmware has no use for.
+
+    For programs of its slow second processor (ULP), at the beginning of the slow memory, and, somewhere behind, for
+    machine.RTC().memory().
     """
-    global _spare_used
-    at = _spare_used
-    if at + count > getattr(getattr(esp32, "ULP", None), "RESERVE_MEM", 0):
-        return bytearray(count)
+    count = getattr(getattr(esp32, "ULP", None), "RESERVE_MEM", 0)
+    if not count:
+        return ()
+    import os
+
+    import machine
     import uctypes
 
-    _spare_used = at + (count + 3 & -4)
-    return uctypes.bytearray_at(int.from_bytes(b"\x50\x00\x00\x00", "big") + at, count)
+    start = int.from_bytes(b"\x50\x00\x00\x00", "big")
+    places = [[start, count]]
+    mark = os.urandom(16)
+    try:
+        machine.RTC().memory(mark + bytes(_RTC - len(mark)))
+        at = bytes(uctypes.bytearray_at(start, _SLOW)).find(mark)
+        if at >= count:
+            places.append([start + (at + 3 & -4), _RTC - 4])
+    except (AttributeError, ValueError):
+        pass
+    return places
 
 
 def hold(count, pins=None):

@@ -74,13 +74,13 @@ class Link:
     ):
         self._uplink = uplink
         self.receiver = Receiver(message_max, chunk)
-        self._builder = FrameBuilder(frame_max)
+        self.builder = FrameBuilder(frame_max)
         self.open_ms = open_ms
         self._silence_ms = silence_ms
         self._stall_ms = stall_ms
         self._close_ms = close_ms
         self._queue = []
-        self._pong = bytearray(CONTROL_MAX)
+        self.pong = bytearray(CONTROL_MAX)
         self.addresses = {}
         # recall(host) gives an address that the host had before, for when its name does not resolve; host and
         # peer are name and address of the present host.
@@ -108,7 +108,7 @@ class Link:
 
     def reserve(self, count):
         """Make room for binary messages of count bytes. Raises MemoryError; then all is as before."""
-        self._builder.reserve(count)
+        self.builder.reserve(count)
 
     def longest(self):
         """Bytes of the longest message that is taken."""
@@ -121,7 +121,7 @@ class Link:
         """Open the WebSocket, calling beat() while waiting. Raises OSError, HandshakeError, ValueError (the URL)."""
         self.drop()
         self.receiver.reset()
-        self._builder.keys.reseed()
+        self.builder.keys.reseed()
         # Needed for as long as it takes, and its memory is given back: what streams needs it more.
         from posewire_fw.opening import open_websocket
 
@@ -166,7 +166,7 @@ class Link:
                 return kind
             if kind == PING:
                 self._pong_length = receiver.control_length
-                memcopy(self._pong, 0, receiver.control, 0, self._pong_length)
+                memcopy(self.pong, 0, receiver.control, 0, self._pong_length)
             elif kind == CLOSE:
                 self._on_close()
             elif kind == NEED_DATA:
@@ -188,13 +188,13 @@ class Link:
 
         Raises ValueError for a payload that has no room, WebSocketError when the connection is closing.
         """
-        if len(payload) > self._builder.room():
+        if len(payload) > self.builder.room():
             raise ValueError("a message of %d bytes is too long to send" % len(payload))
         if not self.open():
             raise WebSocketError(LOST, "the connection is closed")
         if self.sending():
             return False
-        self._builder.put(opcode, payload)
+        self.builder.put(opcode, payload)
         self._begin()
         self._flush()
         return True
@@ -209,7 +209,7 @@ class Link:
         Too many in the queue close the connection: control messages are never dropped.
         """
         data = text.encode()
-        if len(data) > self._builder.room():
+        if len(data) > self.builder.room():
             raise ValueError("a text message of %d bytes is too long to send" % len(data))
         if not self.open():
             return False
@@ -301,15 +301,15 @@ class Link:
 
     def _write(self):
         # Offset and length instead of a slice: MicroPython's streams take them, its stubs do not know it.
-        return self._sock.write(self._builder.buffer, self._at, self._end - self._at)  # pyright: ignore
+        return self._sock.write(self.builder.buffer, self._at, self._end - self._at)  # pyright: ignore
 
     def _next_frame(self):
         """Put the most urgent frame into the transmit buffer; False when there is none."""
-        builder = self._builder
+        builder = self.builder
         if self._close_sent:
             return False
         if self._pong_length >= 0:
-            memcopy(builder.buffer, builder.PAYLOAD, self._pong, 0, self._pong_length)
+            memcopy(builder.buffer, builder.PAYLOAD, self.pong, 0, self._pong_length)
             builder.finish(PONG, self._pong_length)
             self._pong_length = -1
         elif self._queue:
@@ -325,12 +325,12 @@ class Link:
         return True
 
     def _begin(self):
-        self._at = self._builder.start
-        self._end = self._builder.end
+        self._at = self.builder.start
+        self._end = self.builder.end
         self._moved = time.ticks_ms()
 
     def _put_close(self, code):
-        builder = self._builder
+        builder = self.builder
         builder.buffer[builder.PAYLOAD] = code >> 8
         builder.buffer[builder.PAYLOAD + 1] = code & 0xFF
         builder.finish(CLOSE, 2)
@@ -357,5 +357,5 @@ class Link:
             raise WebSocketError(LOST, "the host does not answer")
         if silence > self._silence_ms and not self._ping_sent and self._at == self._end:
             self._ping_sent = True
-            self._builder.finish(PING, 0)
+            self.builder.finish(PING, 0)
             self._begin()

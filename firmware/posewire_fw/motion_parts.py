@@ -10,9 +10,8 @@ _BODY33 = const(1)
 
 def build(app):
     """Open what the settings want, each part for itself."""
-    if app.config["pose"]["room"]:
-        open_pose(app)
-        app.session.receiver = app.receiver
+    open_pose(app)
+    app.session.receiver = app.receiver
 
 
 def open_pose(app):

@@ -26,7 +26,7 @@ def run():
     gc.collect()
     from posewire_fw.unload import unload_modules
 
-    unload_modules("startup")
+    unload_modules("startup", "_version")
     from posewire_fw.app import run as run_app
 
     run_app()

@@ -13,8 +13,8 @@ _SPEAKER_FRAMES_SMALL = const(8)
 
 
 def build(app):
-    """Open microphone and speaker where the board has them and is for voice."""
-    if app.board.profile == "motion" or not (app.board.has_microphone() or app.board.has_speaker()):
+    """Open microphone and speaker where the board has them."""
+    if not (app.board.has_microphone() or app.board.has_speaker()):
         return
     if app.small and app.board.profile == "full" and app.config["pose"]["room"]:
         # What is opened first would take the memory of all that follows, the connection's among it.

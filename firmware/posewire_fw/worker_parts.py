@@ -32,13 +32,14 @@ def drop_constructors(app):
     """Give back what has made the parts: nobody makes another one."""
     parts = [app, app.session, app.wifi, app.tools, app.updates, app.telemetry, app.connection, app.console]
     parts += [app.supervisor, app.imu, app.keypoints, app.uplink, app.uplink.rate, app.link, app.link.receiver]
-    parts += [app.clock, app.led, app.board, app.button]
+    parts += [app.clock, app.led, app.board, app.button, app.link.builder, app.link.builder.keys]
     for part in parts:
         if part is not None:
             try:
                 drop_functions(type(part), "__init__")
             except (AttributeError, KeyError):
                 pass  # an imported part of another kind has none of its own
+    drop_functions(type(app), "_is_wanted")
     drop_functions(type(app.supervisor), "add")
     drop_functions(type(app.board), "has_microphone", "has_speaker", "button_pin", "open_codec", "_codec_bus")
     if app.mic is None:
@@ -46,6 +47,8 @@ def drop_constructors(app):
     if app.speaker is None:
         drop_functions(type(app.board), "open_speaker", "amplifier")
     del app.config["watchdog"]
+    if app.board.profile == "motion":
+        del app.config["listen"]
     from posewire_fw import led
 
     drop_functions(led, "open_led", "RgbLed")

@@ -193,7 +193,7 @@ def test_the_link_makes_room_for_the_largest_set():
     stream.values[:] = b"".join([struct.pack("<f", (rng.below(60000) - 30000) / 4096) for _ in range(VALUES_MAX)])
     stream.publish()
     link = Link(None)
-    builder = link._builder
+    builder = link.builder
     builder.put(2, b"under way")
     before = bytes(builder.buffer[: builder.end])
     raises(ValueError, stream.fill, builder.buffer, builder.PAYLOAD)

@@ -11,7 +11,10 @@ HEAP_EXEC = 0x0001
 
 _NVS_FILE = "nvs.json"
 _BLOB_MAX = 4000
+# The slow memory: what is kept for programs of the ULP, then what machine.RTC().memory() keeps.
 _ULP_AT = 0x50000000
+_SLOW = 8192
+RTC_MAX = 2048
 # By namespace: what all open handles see, stored with the next commit.
 _spaces = {}
 
@@ -28,7 +31,7 @@ def _has_ulp_memory():
         import ffi
 
         mmap = ffi.open(None).func("p", "mmap", "piiiii")
-        return mmap(_ULP_AT, 4096, 3, 0x32, -1, 0) == _ULP_AT
+        return mmap(_ULP_AT, _SLOW, 3, 0x32, -1, 0) == _ULP_AT
     except (ImportError, OSError, AttributeError):
         return False
 
@@ -39,6 +42,16 @@ if simidf.ulp_memory() and _has_ulp_memory():
         """The slow second processor: the firmware uses the memory that is kept for its programs."""
 
         RESERVE_MEM = simidf.ulp_memory()
+
+
+def rtc_memory():
+    """What machine.RTC().memory() keeps, None where there is none."""
+    count = simidf.ulp_memory()
+    if not count:
+        return None
+    import uctypes
+
+    return uctypes.bytearray_at(_ULP_AT + count, RTC_MAX)
 
 
 def mcu_temperature():

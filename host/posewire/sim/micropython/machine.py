@@ -438,6 +438,15 @@ class RTC:
     def init(self, moment):
         self.datetime(moment)
 
+    def memory(self, data):
+        """Keep some bytes; only writing is there. The firmware finds where, and uses the place itself."""
+        import esp32
+
+        kept = esp32.rtc_memory()
+        if kept is None or len(data) > len(kept):
+            raise ValueError("buffer too long")
+        kept[: len(data)] = data
+
 
 def reset():
     """Start again from nothing: Python ends this process and starts another."""
