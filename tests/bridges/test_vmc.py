@@ -10,7 +10,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient, UDPClient
 
 from bridges.conftest import OscProgram, bridging, member, send_until
-from posewire.bridges.vmc import VmcBridge, face_blends
+from posewire.bridges.vmc import VmcBridge
+from posewire.bridges.vmc_blends import face_blends, read_blends
 from posewire.server.host import Host
 from posewire.skeleton.body_landmarks import world_landmarks
 from posewire.skeleton.humanoid import BONE_NAMES
@@ -163,6 +164,43 @@ async def test_an_avatar_comes_into_the_room(host: Host) -> None:
     assert body[15, 1] < body[13, 1] < body[11, 1]
     assert body[0, 2] > body[7, 2]
     assert bridge.counts()["refused"] >= 1
+
+
+async def test_blend_shapes_come_into_the_room_and_go_out_again(host: Host, program: OscProgram) -> None:
+    incoming, outgoing = VmcBridge(None, ANYWHERE), VmcBridge(program.address, None)
+    async with (
+        bridging(incoming, host, "performer") as where,
+        bridging(outgoing, host, "stage"),
+        member(host, "screen") as room,
+    ):
+        heard: list[object] = []
+        room.on("message", lambda message: heard.append(message.data))
+        client = UDPClient("127.0.0.1", int(where.rpartition(":")[2]))
+        smile = bundle(
+            ("/VMC/Ext/Bone/Pos", ["Hips", 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0]),
+            ("/VMC/Ext/Blend/Val", ["Joy", 0.5]),
+            ("/VMC/Ext/Blend/Val", ["A", 0.25]),
+            ("/VMC/Ext/Blend/Val", ["A", "wide"]),
+            ("/VMC/Ext/Blend/Apply", []),
+        )
+        await send_until(lambda: client.send(smile), lambda: heard)
+        assert heard[0] == {"vmc_blends": {"Joy": 0.5, "A": 0.25}}
+        # What was said before the other bridge followed this member is said again when it changes.
+        frown = bundle(("/VMC/Ext/Blend/Val", ["Joy", 0.0]), ("/VMC/Ext/Blend/Apply", []))
+
+        def again() -> None:
+            for packet in (smile, frown):
+                client.send(packet)
+
+        await send_until(again, lambda: ("Joy", 0.0) in program.all("/VMC/Ext/Blend/Val"))
+        assert incoming.counts()["refused"] >= 1
+    assert program.last("/VMC/Ext/Blend/Apply") == ()
+
+
+def test_messages_of_others_are_no_blend_shapes() -> None:
+    for data in ("hello", b"x", None, {"vmc_blends": 5}, {"vmc_blends": {"A": "1", "B": float("nan"), "C": True}}):
+        assert read_blends(data) == {}
+    assert read_blends({"vmc_blends": {"A": 1, "B": None}}) == {"A": 1.0}
 
 
 async def test_bones_that_come_one_by_one_are_one_pose(host: Host) -> None:

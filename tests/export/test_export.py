@@ -11,10 +11,13 @@ from posewire.cli import main
 from posewire.errors import ConfigError
 from posewire.export.command import export
 from posewire.export.poses import RecordedPoses, Wanted
-from posewire.rooms.recording import EVENT, POSE, Record, RecordingError, RecordingWriter
+from posewire.rooms.recording import AUDIO, EVENT, POSE, Record, RecordingError, RecordingWriter
 from posewire.skeleton.body_landmarks import world_landmarks
 from posewire.skeleton.humanoid import BONES, placed
 from posewire.skeleton.rotations import about
+from posewire.sound.wav import read_wav
+from posewire.wire.audio import frame_encoder
+from posewire.wire.messages import AudioParams
 from posewire.wire.pose import PoseEncoder
 from posewire.wire.pose.recording import load_recording
 from support.bvh import read_bvh
@@ -161,3 +164,47 @@ def test_what_is_no_recording(tmp_path: Path) -> None:
     (tmp_path / "x.pwrec").write_bytes(b"hello")
     with pytest.raises(RecordingError, match="is not a recording"):
         export(tmp_path / "x.pwrec", tmp_path / "x.csv")
+
+
+def sounding(file: Path, *devices: str) -> Path:
+    """A recording of members that each say four frames of a tone, and after a second four more."""
+    params = AudioParams("ima-adpcm")
+    tone = (8000 * np.sin(np.arange(params.frame_samples) / 5)).astype(np.int16)
+    with RecordingWriter(file) as writer:
+        members = [
+            {"member_id": number, "device": device, "role": "member", "audio": params.as_dict()}
+            for number, device in enumerate(devices, 1)
+        ]
+        welcome = {"type": "room", "event": "welcome", "member_id": 9, "members": members}
+        writer.write(Record(0, EVENT, 0, json.dumps(welcome).encode()))
+        for start in (60_000, 1_300_000):
+            for frame in range(4):
+                for number in range(1, 1 + len(devices)):
+                    encoded = b"broken" if (start, frame) == (60_000, 1) else frame_encoder(params).encode(tone)
+                    late = 40_000 * (frame % 2)  # the network's unrest is no pause
+                    writer.write(Record(start + 60_000 * frame + late, AUDIO, number, encoded))
+    return file
+
+
+def test_wav(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, out = sounding(tmp_path / "talk.pwrec", "microphone"), tmp_path / "talk.wav"
+    assert main(["export", str(file), str(out), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"file": str(out), "frames": 8}
+    samples, rate = read_wav(out.read_bytes())
+    assert rate == 16_000
+    assert len(samples) == pytest.approx(1.48 * rate, abs=0.05 * rate)
+    loud = np.abs(samples.astype(int)) > 1000
+    assert loud[:960].mean() > 0.5
+    assert not loud[960:1920].any()  # the frame that does not decode
+    assert loud[1920:3840].mean() > 0.5
+    assert not loud[4000:19_000].any()  # the pause
+    assert loud[20_000:].mean() > 0.5
+
+
+def test_a_wav_file_holds_one_device(tmp_path: Path) -> None:
+    file, out = sounding(tmp_path / "talk.pwrec", "anna", "ben"), tmp_path / "talk.wav"
+    with pytest.raises(ConfigError, match="choose by --device among anna, ben"):
+        export(file, out)
+    assert export(file, out, Wanted(["ben"])) == 8
+    with pytest.raises(ConfigError, match="no frames of the devices"):
+        export(file, out, Wanted(["carl"]))

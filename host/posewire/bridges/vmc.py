@@ -1,8 +1,9 @@
 """A room in the Virtual Motion Capture protocol (VMC): the body of one member moves an avatar, or an avatar moves one.
 
 Out: ``/VMC/Ext/OK``, ``/VMC/Ext/T``, ``/VMC/Ext/Root/Pos``, ``/VMC/Ext/Bone/Pos`` of the bones, blend shapes of eyes
-and mouth where there is a face, and ``/VMC/Ext/Tra/Pos`` of each member with a single quaternion. In: root and bones,
-which the room gets as ``quat55`` (the rotation of each bone) and ``world33`` (the landmarks of such a body).
+and mouth where there is a face, or those that the member says in messages, and ``/VMC/Ext/Tra/Pos`` of each member with
+a single quaternion. In: root and bones, which the room gets as ``quat55`` (the rotation of each bone) and ``world33``
+(the landmarks of such a body), and blend shapes, which it gets as messages.
 """
 
 import asyncio
@@ -13,12 +14,13 @@ from time import monotonic
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from posewire.bridges.osc_packets import IncomingOsc, Message, packets, require_osc
 from posewire.bridges.udp import Address, datagrams
+from posewire.bridges.vmc_blends import Blends, face_blends, read_blends
 from posewire.client.pose_streams import ReceivedPose
 from posewire.client.room import Room
+from posewire.client.room_messages import RoomMessage
 from posewire.client.sending.pose_sender import PoseSender
 from posewire.errors import WireError
 from posewire.skeleton.body_landmarks import world_landmarks
@@ -73,6 +75,7 @@ class VmcBridge:
         self._due: asyncio.TimerHandle | None = None
         self._next = 0.0
         self._incoming = IncomingOsc(self._handle)
+        self._incoming_blends: Blends | None = None
 
     def counts(self) -> Mapping[str, int]:
         """Return the poses out and in, and what was refused of what came in."""
@@ -91,8 +94,10 @@ class VmcBridge:
                         socket.send(packet, to)
 
                 room.on("pose", send)
+                room.on("message", self._hear)
             if self._listen is not None:
                 self._sender = room.sender(fps=self._fps)
+                self._incoming_blends = Blends(room)
             where = [f"VMC to {to[0]}:{to[1]}"] if to is not None else []
             if self._listen is not None:
                 where.append(f"VMC from {socket.address[0]}:{socket.address[1]}")
@@ -154,6 +159,11 @@ class VmcBridge:
         self._blends = face_blends(face)
         return True
 
+    def _hear(self, message: RoomMessage) -> None:
+        """Take the blend shapes of the member whose body moves the avatar; they go out with its next pose."""
+        if message.device == self._chosen:
+            self._blends.update(read_blends(message.data))
+
     # --- in
 
     def _receive(self, data: bytes, sender: Address) -> None:
@@ -176,6 +186,10 @@ class VmcBridge:
                 raise WireError(f"{name!r} is not a bone of a humanoid")
             self._bones[name] = rotation
             self._moved += 1
+        elif address == "/VMC/Ext/Blend/Val" and self._incoming_blends is not None:
+            self._incoming_blends.set(values)
+        elif address == "/VMC/Ext/Blend/Apply" and self._incoming_blends is not None:
+            self._incoming_blends.apply()
 
     def _publish(self) -> None:
         self._due, self._next = None, asyncio.get_running_loop().time() + 1 / self._fps
@@ -185,22 +199,6 @@ class VmcBridge:
         bones = np.array([pose.get(name, IDENTITY) for name in BONE_NAMES], np.float32)
         self._sender.send({BONE_SET: bones, "world33": world_landmarks(pose)})
         self._counts["poses in"] += 1
-
-
-def face_blends(face: NDArray[np.float32]) -> dict[str, float]:
-    """Return how far the mouth is open and each eye closed, 0 to 1, by VRM's names for them."""
-
-    def apart(a: int, b: int) -> float:
-        return float(np.hypot(*(face[a, :2] - face[b, :2])))
-
-    def share(value: float, nothing: float, full: float) -> float:
-        part = (value - nothing) / (full - nothing)
-        return 0.0 if math.isnan(part) else min(max(part, 0.0), 1.0)
-
-    mouth = apart(13, 14) / max(apart(78, 308), 1e-6)
-    right = apart(159, 145) / max(apart(33, 133), 1e-6)
-    left = apart(386, 374) / max(apart(362, 263), 1e-6)
-    return {"A": share(mouth, 0.05, 0.6), "Blink_L": share(left, 0.25, 0.08), "Blink_R": share(right, 0.25, 0.08)}
 
 
 def _arguments(rotation: Rotation) -> tuple[float, float, float, float]:

@@ -1,15 +1,17 @@
-"""Export the poses of a recording to a file that other programs read; the file's ending says what it becomes.
+"""Export a recording to a file that other programs read; the file's ending says what it becomes.
 
   .csv     a row for each landmark of each pose
   .jsonl   a JSON object for each pose
   .npz     one landmark set of one device, as arrays of numpy (posewire sim device --pose plays it)
   .bvh     the body of one device as a skeleton, for Blender, Maya, Unreal …
-  .rrd     everything, for the Rerun viewer (needs the extra "rerun")
+  .wav     the sound of one device
+  .rrd     all poses, for the Rerun viewer (needs the extra "rerun")
 
 examples:
   posewire export session.pwrec session.csv
   posewire export session.pwrec walk.bvh --device camera --fps 60
   posewire export session.pwrec hand.npz --device glove --set hand21
+  posewire export session.pwrec voice.wav --device camera
 """
 
 import argparse
@@ -20,11 +22,12 @@ from posewire.export.bvh import write_bvh
 from posewire.export.npz import write_npz
 from posewire.export.poses import RecordedPoses, Wanted
 from posewire.export.rerun_file import write_rrd
+from posewire.export.sound import write_wav
 from posewire.export.tables import write_csv, write_jsonl
 from posewire.rooms.recording import RecordingError
 from posewire.terminal import show, show_json
 
-_ENDINGS = (".csv", ".jsonl", ".npz", ".bvh", ".rrd")
+_ENDINGS = (".csv", ".jsonl", ".npz", ".bvh", ".wav", ".rrd")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,14 +48,14 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"--fps must be more than 0 and at most 1000, not {args.fps:g}")
     count = export(args.file, args.out, Wanted(args.device, args.set), args.fps)
     if args.json:
-        show_json({"file": str(args.out), "poses": count})
+        show_json({"file": str(args.out), _kind(args.out): count})
     else:
-        show(f"{args.out}: {count} poses")
+        show(f"{args.out}: {count} {_kind(args.out)}")
     return 0
 
 
 def export(file: Path, out: Path, wanted: Wanted | None = None, fps: float = 30.0) -> int:
-    """Export a recording; returns the number of poses in the new file.
+    """Export a recording; returns the number of poses, or of frames of sound, in the new file.
 
     Raises:
         RecordingError: there is no such recording, or the new file cannot be written.
@@ -71,13 +74,19 @@ def export(file: Path, out: Path, wanted: Wanted | None = None, fps: float = 30.
                 count = write_npz(file, wanted, part)
             case ".bvh":
                 count = write_bvh(file, wanted, part, fps=fps)
+            case ".wav":
+                count = write_wav(file, wanted.devices, part)
             case _:
                 count = write_rrd(poses, part)
         if not count:
-            raise ConfigError(f"{file} has no poses of the devices and landmark sets asked for")
+            raise ConfigError(f"{file} has no {_kind(out)} of the devices and landmark sets asked for")
         part.replace(out)
     except OSError as error:
         raise RecordingError(f"cannot write {out}: {error.strerror or error}") from None
     finally:
         part.unlink(missing_ok=True)
     return count
+
+
+def _kind(out: Path) -> str:
+    return "frames" if out.suffix == ".wav" else "poses"
