@@ -11,6 +11,7 @@ class NotingLink:
 
     def __init__(self) -> None:
         self.congested = False
+        self.lossy = False
         self.queued_bytes = 0
         self.events: list[dict[str, Any]] = []
         self.frames: list[RoomFrame] = []

@@ -21,6 +21,7 @@ from posewire.client.link.heartbeat import Heartbeat
 from posewire.client.link.incoming import Incoming
 from posewire.client.link.life import Life
 from posewire.client.link.outbox import Outbox
+from posewire.client.link.pose_channel import PoseChannel
 from posewire.client.link.requests import Requests
 from posewire.client.link.send_queue import Priority, Queued, SendQueue
 from posewire.client.link.session import Session
@@ -32,6 +33,8 @@ from posewire.client.room import Room, Wanted
 from posewire.client.room_place import RoomPlace
 from posewire.client.sending.adaptive import Quality
 from posewire.client.transports.base import Opener, Transport
+from posewire.client.transports.switches import Switch
+from posewire.client.transports.webrtc import WebRtc
 from posewire.client.transports.websocket import open_websocket
 from posewire.errors import HostUnreachableError, NotConnectedError, PosewireError, UnauthorizedError, WireError
 from posewire.task_scope import TaskScope
@@ -51,8 +54,9 @@ class HostConnection:
     resumed or begun anew, the room is joined, and what was said meanwhile is sent.
 
     Events (``on``): ``changed`` (old, new ``ConnectionState``), ``connected`` (whether resumed), ``disconnected``
-    (reason), ``closed`` (reason), ``error`` (a ``PosewireError``, or the exception of a handler), ``audio`` (a frame of
-    the host's voice), and each text message of the host by its type (``stt``, ``tts``, …).
+    (reason), ``closed`` (reason), ``transport`` (the one that poses go by from now on, why), ``error`` (a
+    ``PosewireError``, or the exception of a handler), ``audio`` (a frame of the host's voice), and each text message of
+    the host by its type (``stt``, ``tts``, …).
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class HostConnection:
         open_transport: Opener = open_websocket,
         recovery: Mapping[str, Rejoin] = DEFAULT_RECOVERY,
         wait: bool = False,
+        webrtc: bool | WebRtc = False,
     ) -> None:
         self.device = device or unique_name("desktop")
         self.agreed = Agreement(audio=audio or AudioParams())
@@ -89,6 +94,8 @@ class HostConnection:
         self._incoming = Incoming(self._receive_text, self._receive_frame, self._listeners.failed)
         self.heartbeat = Heartbeat(heartbeat_s, silence_s, self._put)
         self._requests = Requests(self.heartbeat, self._put, self.wait_connected, timeout_s)
+        options = (WebRtc() if webrtc else None) if isinstance(webrtc, bool) else webrtc
+        self._channel = PoseChannel(options, self._put, self._switched)
         self._place = RoomPlace(self._requests, self.heartbeat, self._put, self._tasks, self.recoveries, recovery)
         self._dialer = Dialer(
             read_endpoints(urls), Credentials(token), self.device, open_transport, self._statistics, self._begin
@@ -144,6 +151,11 @@ class HostConnection:
     def room(self) -> Room | None:
         """The room that this connection is in: one at a time."""
         return self._place.room
+
+    @property
+    def lossy(self) -> bool:
+        """Whether poses go by a data channel, on which they may be lost, at this moment."""
+        return self.connected and self._channel.lossy
 
     @property
     def bytes_s(self) -> float | None:
@@ -204,6 +216,10 @@ class HostConnection:
                     await self._next_state()
         except TimeoutError:
             raise NotConnectedError(f"the host has been away for {timeout_s:g} s") from None
+
+    def rollback(self) -> None:
+        """Go back to the transport that poses went by before, and stay there until this is called again."""
+        self._channel.rollback()
 
     def forget_session(self) -> None:
         """Begin a session anew with the next connection, in place of resuming the present one."""
@@ -384,7 +400,7 @@ class HostConnection:
 
     async def _begin(self, endpoint: Endpoint, transport: Transport, timeout_s: float) -> Session:
         self._statistics.received(0)
-        session = Session(transport, self.queue, self._statistics, self._incoming.receive)
+        session = Session(self._channel.beside(transport), self.queue, self._statistics, self._incoming.receive)
         try:
             async with asyncio.timeout(timeout_s):
                 await self._greet(session)
@@ -403,7 +419,7 @@ class HostConnection:
         self._place.lost()
         resume, self.agreed = self.session_id, replace(self.agreed, deflate=False)
         greeted = self._greeted = asyncio.get_running_loop().create_future()
-        self._put(hello(self._asked_audio, resume))
+        self._put(hello(self._asked_audio, resume, self._channel.wanted))
         try:
             self.agreed = read_answer(await session.first(greeted))
         finally:
@@ -416,6 +432,8 @@ class HostConnection:
             self._statistics.resent += 1
             self._put(kept.message, keep=kept.number is None)
         self._listeners.emit("connected", self.agreed.resumed)
+        if self.agreed.webrtc:
+            self._channel.agreed()
 
     async def _talk(self, session: Session) -> str:
         """Send and receive until the connection is lost; returns the reason."""
@@ -484,6 +502,11 @@ class HostConnection:
         senders = [] if self.room is None else self.room.pose_senders
         return max((sender.quality for sender in senders), key=lambda q: q.level).as_dict() if senders else None
 
+    def _switched(self, switch: Switch) -> None:
+        cause = "transport_failed" if switch.now == "websocket" else "transport_works"
+        self.recoveries.note(cause, "switch_transport", "recovered", detail=f"{switch.now}: {switch.cause}")
+        self._listeners.emit("transport", switch.now, switch.cause)
+
     def _transport_status(self) -> dict[str, Any] | None:
         """Return the kind of way that is in use and what it has counted; None: the host is away."""
         transport = None if self._session is None else self._session.transport
@@ -514,6 +537,8 @@ class HostConnection:
                 self.heartbeat.on_pong(message)
                 if self.room is not None:
                     self.room.check_version(message.get("room_version"))
+            case "webrtc":
+                self._channel.receive(message)
             case "room":
                 self._place.receive(message)
             case "error":

@@ -36,10 +36,13 @@ class KeyRequests:
         self._attempts = 0
         self._next = 0.0
 
-    def is_due(self, now: float) -> bool:
-        """Take it that a packet needs a key that is not here; whether to ask for one now. ``now``: in seconds."""
+    def is_due(self, now: float, patience: float = 0.0) -> bool:
+        """Take it that a packet needs a key that is not here; whether to ask for one now. ``now``: in seconds.
+
+        ``patience``: seconds from the first such packet in which what is missing may come by itself.
+        """
         if self._began is None:
-            self._began, self._attempts, self._next = now, 0, now
+            self._began, self._attempts, self._next = now, 0, now + patience
         if now < self._next:
             return False
         self._attempts += 1
@@ -51,5 +54,6 @@ class KeyRequests:
     def decoded(self, now: float) -> None:
         """Take it that a packet has decoded."""
         if self._began is not None:
-            self._told("recovered", self._attempts, now - self._began)
+            if self._attempts:
+                self._told("recovered", self._attempts, now - self._began)
             self._began = None

@@ -11,6 +11,10 @@ from posewire.errors import PoseError
 from posewire.wire.pose import Kind, PoseDecoder, PoseFrame, parse_header
 
 _RESTART_JUMP = 256
+_HALF = 1 << 15
+_PATIENCE = 0.15
+"""Seconds that a stream on a lossy way may not decode before a key is asked for: what it refers to may be late."""
+
 _WINDOW = 10.0
 """Seconds over which the fastest packet is looked for: clocks drift."""
 
@@ -28,6 +32,17 @@ class StreamCount:
     missing: int = 0
     undecodable: int = 0
     last_sequence: int | None = None
+
+    def follow(self, sequence: int, is_key: bool) -> None:
+        """Count what is missing before the packet with this sequence; one that comes late is missing no longer."""
+        gap = 0 if self.last_sequence is None else (sequence - self.last_sequence - 1) & 0xFFFF
+        if gap >= _HALF:
+            self.missing = max(0, self.missing - 1)
+            return
+        # A publisher that starts again jumps (docs/pose-packet.md section 8): nothing was lost there.
+        if not is_key or gap < _RESTART_JUMP:
+            self.missing += gap
+        self.last_sequence = sequence
 
 
 @dataclass(frozen=True)
@@ -89,7 +104,8 @@ class PoseStreams:
 
     A packet that does not decode is a gap: its publisher is asked for a key (``KeyRequests``). ``ask``: sends a control
     packet to a publisher, by member id. ``acknowledge``: tell publishers which reference frames arrived. ``told``: is
-    called with what becomes of a stream that does not decode.
+    called with what becomes of a stream that does not decode. ``lossy``: whether packets come by a way on which they
+    may be lost at the moment; then publishers are told what arrived, too.
     """
 
     def __init__(
@@ -99,11 +115,13 @@ class PoseStreams:
         compiled: bool = False,
         acknowledge: bool = False,
         told: Callable[[KeyRequest], None] = lambda request: None,
+        lossy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._ask = ask
         self._told = told
         self._compiled = compiled
         self._acknowledge = acknowledge
+        self._lossy = lossy
         self._streams: dict[tuple[int, int], _Stream] = {}
 
     def counts(self) -> dict[tuple[int, int], StreamCount]:
@@ -130,12 +148,7 @@ class PoseStreams:
             keys = KeyRequests(partial(self._tell, member_id, device, header.stream))
             stream = self._streams[member_id, header.stream] = _Stream(decoder, keys)
         count = stream.count
-        if count.last_sequence is not None:
-            gap = (header.sequence - count.last_sequence - 1) & 0xFFFF
-            # A publisher that starts again jumps (docs/pose-packet.md section 8): nothing was lost there.
-            if header.kind is not Kind.KEY or gap < _RESTART_JUMP:
-                count.missing += gap
-        count.last_sequence = header.sequence
+        count.follow(header.sequence, header.kind is Kind.KEY)
         count.packets += 1
         count.bytes += len(packet)
         arrived = monotonic()
@@ -143,14 +156,14 @@ class PoseStreams:
             pose = stream.decoder.decode(packet, arrived * 1000)
         except PoseError:
             count.undecodable += 1
-            if stream.decoder.needs_key and stream.keys.is_due(arrived):
+            if stream.decoder.needs_key and stream.keys.is_due(arrived, _PATIENCE if self._lossy() else 0.0):
                 self._ask(member_id, stream.decoder.key_request())
             return None
         if pose is None:
             return None
         stream.keys.decoded(arrived)
         count.sets = tuple(pose.values)
-        if self._acknowledge and header.layer == 0 and (ack := stream.decoder.ack()) is not None:
+        if (self._acknowledge or self._lossy()) and header.layer == 0 and (ack := stream.decoder.ack()) is not None:
             self._ask(member_id, ack)
         return ReceivedPose(member_id, device, pose, len(packet), stream.delay(pose.time_ms, arrived), arrived)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Remedy = Literal["reconnect", "rejoin", "lower_quality", "ask_for_key", "give_up"]
+Remedy = Literal["reconnect", "rejoin", "lower_quality", "switch_transport", "ask_for_key", "give_up"]
 Outcome = Literal["trying", "recovered", "given_up"]
 
 _KEPT = 50

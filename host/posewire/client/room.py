@@ -103,7 +103,9 @@ class Room:
         self._messages = RoomMessages(host, name)
         self._reports = ReceiverReports(self.counts, self._waiting, self._report)
         self._reporter: asyncio.Task[None] | None = None
-        self._streams = PoseStreams(self._ask, compiled=compiled, acknowledge=acknowledge, told=self._key_asked)
+        self._streams = PoseStreams(
+            self._ask, compiled=compiled, acknowledge=acknowledge, told=self._key_asked, lossy=lambda: host.lossy
+        )
         self._latest: dict[int, ReceivedPose] = {}
         self._lags = AudioLags()
         # Weak: a loop that has ended takes its feed with it.

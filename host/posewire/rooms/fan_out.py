@@ -76,8 +76,10 @@ class FanOut:
             member.waiting.popleft()
             self._counters["audio_out"] += 1
 
-    def publish_pose(self, member: Member, packet: bytes) -> int:
+    def publish_pose(self, member: Member, packet: bytes, lossy: bool = False) -> int:
         """Relay one pose packet to the subscribers of pose; returns how many got it.
+
+        ``lossy``: it came on a way on which others may be lost: its publisher is told which frames have arrived.
 
         Raises:
             RoomError: the member did not join to publish pose, or publishes too many streams (``too_many``).
@@ -93,32 +95,25 @@ class FanOut:
         stream = member.streams.get(header.stream)
         if stream is None:
             stream = self._new_stream(member, header.stream)
-        stream.append(header, packet)
+        if lossy or header.kind is not Kind.KEY:
+            stream.acknowledged = lossy
+        if not stream.append(header, packet):
+            self._counters["pose_late"] += 1
+            return 0
         if stream.key_wanted:
             self._ask_if_due(member, stream)
         self._keep(member, "pose", packet)
-        frame = RoomFrame("pose", packet, member.member_id)
-        behind = stream.behind_for(header)
-        droppable = header.layer > 0
-        passed_over = []
-        sent = 0
-        for other in self._subscribers("pose", member):
-            link = other.link
-            if (
-                link is not None
-                and (not behind or other.member_id not in behind)
-                and not (droppable and link.queued_bytes > LAYER_1_BYTES)
-                and link.send_room_frame(frame)
-            ):
-                sent += 1
-            else:
-                passed_over.append(other)
-        self._counters["pose_out"] += sent
+        receivers, passed_over = self._relay(member, stream, header, packet)
+        self._counters["pose_out"] += len(receivers)
+        if lossy and header.layer == 0:
+            may_lose = [other.member_id for other in receivers if other.link is not None and other.link.lossy]
+            if stream.await_acknowledgements(header.sequence, may_lose):
+                self._acknowledge(member, stream, header.sequence)
         if header.kind is Kind.KEY:
             stream.key_sent(other.member_id for other in passed_over)
         for other in passed_over:
             self._pass_over(member, other, stream, header)
-        return sent
+        return len(receivers)
 
     def control_pose(self, subscriber: Member, member_id: int, packet: bytes) -> None:
         """Pass a subscriber's control packet on to the publisher ``member_id``.
@@ -146,6 +141,9 @@ class FanOut:
             )
         if message.control is Control.KEY_REQUEST:
             self._request_key(publisher, stream)
+        elif stream.acknowledged and message.control is Control.ACK:
+            if stream.acknowledge(message.sequence, subscriber.member_id):
+                self._acknowledge(publisher, stream, message.sequence)
         elif len(receivers) == 1:
             if message.control is Control.RATE:
                 stream.rate = (subscriber.member_id, packet)
@@ -190,6 +188,28 @@ class FanOut:
 
     # --- inside
 
+    def _relay(
+        self, member: Member, stream: PoseStream, header: Header, packet: bytes
+    ) -> tuple[list[Member], list[Member]]:
+        """Send a packet to all who can use it and take it; returns them, and those who were passed over."""
+        expendable = header.kind is not Kind.KEY and (header.layer > 0 or stream.acknowledged)
+        frame = RoomFrame("pose", packet, member.member_id, expendable=expendable)
+        behind = stream.behind_for(header)
+        droppable = header.layer > 0
+        receivers, passed_over = [], []
+        for other in self._subscribers("pose", member):
+            link = other.link
+            if (
+                link is not None
+                and (not behind or other.member_id not in behind)
+                and not (droppable and link.queued_bytes > LAYER_1_BYTES)
+                and link.send_room_frame(frame)
+            ):
+                receivers.append(other)
+            else:
+                passed_over.append(other)
+        return receivers, passed_over
+
     def _pass_over(self, publisher: Member, member: Member, stream: PoseStream, header: Header) -> None:
         """Note that a member did not get a packet, and bring it back if it could follow again."""
         self._counters["pose_dropped"] += 1
@@ -198,6 +218,11 @@ class FanOut:
             stream.miss(member.member_id, header)
         elif member.member_id in stream.behind:
             self._recover(publisher, stream)
+
+    def _acknowledge(self, publisher: Member, stream: PoseStream, sequence: int) -> None:
+        """Tell a publisher that a frame has arrived at all who may refer to it."""
+        if publisher.link is not None:
+            publisher.link.send_pose_control(control(Control.ACK, stream.number, sequence))
 
     def _drop_audio(self, member: Member) -> None:
         member.dropped["audio"] += 1

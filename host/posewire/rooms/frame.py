@@ -7,21 +7,26 @@ from posewire.wire.messages import RoomKind
 class RoomFrame:
     """A frame of a room. ``time_ms``: when its sound began, on its publisher's clock; None: not known, or no audio.
 
+    ``expendable``: nobody needs it to decode another, so it may be lost on the way.
+
     ``framed_2``, ``framed_3`` and ``framed_timed`` are for links: the frame in protocol 2, in 3, and in 3 with its
     time, ready for their transport, made by the first link that sends it so and sent by all others like it.
     """
 
-    __slots__ = ("framed_2", "framed_3", "framed_timed", "kind", "member_id", "payload", "time_ms")
+    __slots__ = ("expendable", "framed_2", "framed_3", "framed_timed", "kind", "member_id", "payload", "time_ms")
 
     framed_2: bytes
     framed_3: bytes
     framed_timed: bytes
 
-    def __init__(self, kind: RoomKind, payload: bytes, member_id: int, time_ms: int | None = None) -> None:
+    def __init__(
+        self, kind: RoomKind, payload: bytes, member_id: int, time_ms: int | None = None, expendable: bool = False
+    ) -> None:
         self.kind = kind
         self.payload = payload
         self.member_id = member_id
         self.time_ms = time_ms
+        self.expendable = expendable
         self.framed_2 = self.framed_3 = self.framed_timed = b""
 
     def header(self, protocol: int) -> bytes:

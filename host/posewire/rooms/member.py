@@ -28,6 +28,10 @@ class Link(Protocol):
     def queued_bytes(self) -> int:
         """Bytes that wait in its send buffer."""
 
+    @property
+    def lossy(self) -> bool:
+        """Whether frames that are expendable may be lost on the way to it."""
+
     def send_room_event(self, event: Mapping[str, Any]) -> None:
         """Send a ``room`` message; never dropped."""
 

@@ -15,6 +15,12 @@ SHORT_CHAIN_BYTES = 4 * 1024
 
 _MEAN_OF = 200
 
+_LATE = 128
+"""How far a packet may be behind the newest to count as late, or as said twice; beyond, the stream began again."""
+
+_AWAITED = 8
+"""Reference frames whose acknowledgements are waited for; those of older ones are worth nothing any more."""
+
 _REQUEST_GAP = 8
 """Packets of the stream between two requests (of a key or a snapshot) for it."""
 
@@ -27,6 +33,13 @@ class PoseStream:
 
     def __init__(self, number: int) -> None:
         self.number = number
+        self.acknowledged = False
+        """Whether its publisher codes against frames that have been acknowledged: packets come on a lossy way."""
+
+        self._held: dict[int, None] = {}
+        """The reference frames that have come, the oldest first: an acknowledged stream refers to no others."""
+
+        self._awaited: dict[int, set[int]] = {}
         self._packets: list[bytes] = []
         self._bytes = 0
         self._last_sequence: int | None = None
@@ -46,14 +59,25 @@ class PoseStream:
 
         self._since_request = _REQUEST_GAP
 
-    def append(self, header: Header, packet: bytes) -> None:
-        """Take the publisher's next packet."""
+    def append(self, header: Header, packet: bytes) -> bool:
+        """Take the publisher's next packet; False: nobody needs it, for it is late or was said before.
+
+        In an acknowledged stream also one that refers to a frame which has not come (yet): nobody can decode it.
+        """
+        if self._last_sequence is not None and (self._last_sequence - header.sequence) & 0xFFFF < _LATE:
+            return False
+        if self.acknowledged and header.kind is not Kind.KEY and self._reference(header) not in self._held:
+            return False
         self._since_request += 1
         if self.rate is None and not self.adapted and header.kind in (Kind.DELTA, Kind.REPEAT):
             self.mean_bytes += (len(packet) - self.mean_bytes) / (_MEAN_OF if self.mean_bytes else 1)
         if header.kind is Kind.KEY:
             self._packets, self._bytes = [packet], len(packet)
+            self._held = {header.sequence: None}
+            self._awaited.clear()
             self.key_wanted = False
+        elif self.acknowledged:
+            self._append_reference(header, packet)
         elif self._last_sequence != (header.sequence - 1) & 0xFFFF or len(self._packets) >= MAX_CHAIN:
             self._packets = []
         elif self._packets:
@@ -62,6 +86,26 @@ class PoseStream:
             if self._bytes > MAX_CHAIN_BYTES:
                 self._packets = []
         self._last_sequence = header.sequence
+        return True
+
+    def await_acknowledgements(self, sequence: int, receivers: Iterable[int]) -> bool:
+        """Wait until these subscribers have acknowledged a reference frame; True: there is nothing to wait for."""
+        waiting = set(receivers)
+        if waiting:
+            self._awaited[sequence] = waiting
+            while len(self._awaited) > _AWAITED:
+                del self._awaited[next(iter(self._awaited))]
+        return not waiting
+
+    def acknowledge(self, sequence: int, member_id: int) -> bool:
+        """Take a subscriber's acknowledgement; True: it was the last one that was waited for."""
+        waiting = self._awaited.get(sequence)
+        if waiting is None:
+            return False
+        waiting.discard(member_id)
+        if not waiting:
+            del self._awaited[sequence]
+        return not waiting
 
     def chain(self) -> Sequence[bytes] | None:
         """Return the packets a new member needs to decode the next one; None when there is no complete chain."""
@@ -114,6 +158,8 @@ class PoseStream:
     def forget(self, member_id: int) -> None:
         """Drop what is known of a subscriber who left."""
         self._behind.discard(member_id)
+        for waiting in self._awaited.values():
+            waiting.discard(member_id)
 
     def may_request(self) -> bool:
         """Tell whether it is time to ask for a key or a snapshot, and count that as asked."""
@@ -121,3 +167,20 @@ class PoseStream:
             return False
         self._since_request = 0
         return True
+
+    def _append_reference(self, header: Header, packet: bytes) -> None:
+        """Keep a packet of an acknowledged stream, where others may refer to it."""
+        if header.layer:
+            return
+        self._held[header.sequence] = None
+        while len(self._held) > MAX_CHAIN:
+            del self._held[next(iter(self._held))]
+        if self._packets:
+            self._packets.append(packet)
+            self._bytes += len(packet)
+        if len(self._packets) > MAX_CHAIN or self._bytes > MAX_CHAIN_BYTES:
+            self._packets = []
+
+    @staticmethod
+    def _reference(header: Header) -> int:
+        return (header.sequence - header.distance) & 0xFFFF

@@ -287,6 +287,7 @@ class Host:
             await self._gateway.stop()
         if self._http is not None:
             await self._http.stop(_DRAIN_TIMEOUT)
+        await self._services.webrtc.close()
         await self._services.rooms.close()
         await self._services.updates.close()
         await self._services.tools.close()

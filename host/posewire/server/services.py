@@ -32,6 +32,7 @@ from posewire.server.state.happenings import Happenings
 from posewire.server.state.shared_states import HOST, StateDirectory
 from posewire.server.state.turn_log import TurnLog
 from posewire.server.state.voiceprints import Voiceprints
+from posewire.server.webrtc.service import WebRtcService
 from posewire.store import Store
 from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant
@@ -77,6 +78,7 @@ class Services:
     metrics: Metrics = field(default_factory=Metrics)
     health: HealthMonitor | None = None
     draining: bool = False
+    webrtc: WebRtcService = field(init=False)
     tracing: Tracing | None = None
     """None: off."""
     counters: Counter[str] = field(default_factory=Counter)
@@ -84,6 +86,7 @@ class Services:
 
     def __post_init__(self) -> None:
         self.rooms = RoomDirectory(self.settings.rooms, self.counters)
+        self.webrtc = WebRtcService(lambda: self.settings.webrtc, self.counters)
         if self.settings.tracing.enabled:
             self.tracing = Tracing()
         self.states = StateDirectory(self.hub.dispatcher, self.numbers, self.has_state)

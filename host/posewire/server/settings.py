@@ -18,6 +18,7 @@ from posewire.server.mqtt.settings import MqttSettings
 from posewire.server.push.settings import PushSettings
 from posewire.server.satellites.settings import SatelliteSettings
 from posewire.server.transport.settings import MdnsSettings
+from posewire.server.webrtc.settings import WebRtcSettings
 from posewire.store.settings import StoreSettings, default_path
 from posewire.update.settings import UpdateSettings
 from posewire.voice.settings import VoiceSettings
@@ -60,6 +61,7 @@ class Settings:
     upstream: UpstreamSettings = field(default_factory=UpstreamSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     socketio: GatewaySettings = field(default_factory=GatewaySettings)
+    webrtc: WebRtcSettings = field(default_factory=WebRtcSettings)
     flood: FloodSettings = field(default_factory=FloodSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     update: UpdateSettings = field(default_factory=UpdateSettings)
@@ -121,6 +123,7 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
         upstream=section(UpstreamSettings, "upstream").with_secret(),
         http=section(HttpSettings, "http"),
         socketio=section(GatewaySettings, "socketio"),
+        webrtc=section(WebRtcSettings, "webrtc"),
         flood=section(FloodSettings, "flood"),
         store=replace(store, path=store.path or default_path()),
         update=section(UpdateSettings, "update"),

@@ -40,6 +40,7 @@ def host_parts(services: Services) -> HostParts:
         log_in=log_in,
         counters=services.counters,
         happenings=services.happenings,
+        webrtc=services.webrtc,
     )
 
 
@@ -66,6 +67,7 @@ def connection_context(services: Services) -> ConnectionContext:
         upstream=services.settings.upstream,
         voices=voices,
         satellites=services.satellites,
+        webrtc=services.webrtc.enabled,
         encoding=encoding,
     )
 

@@ -18,7 +18,8 @@ class LinkConditions:
 
     ``latency_ms``: on every byte; ``jitter_ms``: 0 to so much more, the order stays. ``kbit_s``: bandwidth, 0: no
     limit; ``buffer_bytes``: what waits for it before the sender is held up. ``stall``: nothing passes, nobody is told.
-    ``refuse``: no connection is made. ``chunk``: at most so many bytes in one write, 0: no limit.
+    ``refuse``: no connection is made. ``chunk``: at most so many bytes in one write, 0: no limit. For datagrams only:
+    ``loss``: the share that does not arrive, ``reorder``: the share that others overtake (0 to 1).
     """
 
     latency_ms: float = 0.0
@@ -28,11 +29,16 @@ class LinkConditions:
     stall: bool = False
     refuse: bool = False
     chunk: int = 0
+    loss: float = 0.0
+    reorder: float = 0.0
 
     def __post_init__(self) -> None:
         for name in ("latency_ms", "jitter_ms", "kbit_s", "chunk"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} must be 0 or more, is {getattr(self, name)}")
+        for name in ("loss", "reorder"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} must be 0 to 1, is {getattr(self, name)}")
         if self.buffer_bytes < 1:
             raise ConfigError(f"buffer_bytes must be 1 or more, is {self.buffer_bytes}")
 

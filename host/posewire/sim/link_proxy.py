@@ -1,16 +1,21 @@
-"""A simulated network: a TCP proxy before a host, which any board, client or bridge can be put behind by its URL."""
+"""A simulated network before a host, which any board, client or bridge can be put behind by its URL.
+
+Connections go through it, and the data channels for which they ask.
+"""
 
 import asyncio
 import contextlib
 import random
 import socket
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from posewire.errors import ConfigError
+from posewire.sim.answer_rewriter import AnswerRewriter
+from posewire.sim.datagram_proxy import DatagramProxy, rerouted
 from posewire.sim.link_conditions import LinkConditions, Step
 from posewire.task_scope import TaskScope
 
@@ -24,7 +29,8 @@ _PIECE = 1400
 class LinkProxy:
     """Listens on this machine and passes everything on to the host of ``url``, under ``conditions``.
 
-    The same ``seed`` gives the same jitter to the n-th connection. An async context manager.
+    The same ``seed`` gives the same jitter to the n-th connection. An async context manager. Data channels go through
+    it, too, unless the connection is one with TLS: their addresses are in what the host says.
     """
 
     def __init__(self, url: str, conditions: LinkConditions | None = None, seed: int = 0) -> None:
@@ -40,6 +46,9 @@ class LinkProxy:
 
         self.bytes_up = 0
         self.bytes_down = 0
+        self.datagrams = DatagramProxy(self.conditions, seed)
+        """The network of the data channels."""
+
         self._seed = seed
         self._server: asyncio.Server | None = None
         self._changed = asyncio.Event()
@@ -72,6 +81,7 @@ class LinkProxy:
         """Stop, and reset all connections."""
         self._stop_listening()
         self.reset()
+        self.datagrams.close()
         await self._tasks.close()
 
     async def change(self, **conditions: Any) -> None:
@@ -80,7 +90,7 @@ class LinkProxy:
         Raises:
             ConfigError: a value out of range.
         """
-        self.conditions = replace(self.conditions, **conditions)
+        self.conditions = self.datagrams.conditions = replace(self.conditions, **conditions)
         self._changed.set()
         self._changed = asyncio.Event()
         if self.conditions.refuse:
@@ -143,6 +153,7 @@ class LinkProxy:
         self._open.add(connection)
         up = _Direction(self, connection, reader, far_writer, random.Random(f"{self._seed}/{number}/up"))
         down = _Direction(self, connection, far_reader, writer, random.Random(f"{self._seed}/{number}/down"))
+        down.change = AnswerRewriter(lambda answer: rerouted(answer, self.datagrams.route)).feed
         ends = [self._tasks.spawn(end) for end in (up.read(), up.write(), down.read(), down.write())]
         try:
             await asyncio.wait(ends)
@@ -181,6 +192,9 @@ class _Direction:
         chance: random.Random,
     ) -> None:
         self.passed = 0
+        self.change: Callable[[bytes], bytes] = lambda data: data
+        """What becomes of what comes."""
+
         self._proxy = proxy
         self._connection = connection
         self._source = source
@@ -197,6 +211,9 @@ class _Direction:
         try:
             while data := await self._source.read(_PIECE):
                 if self._connection.silent:
+                    continue
+                data = self.change(data)
+                if not data:
                     continue
                 conditions = self._proxy.conditions
                 way = conditions.latency_ms + self._chance.random() * conditions.jitter_ms

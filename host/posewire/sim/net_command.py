@@ -5,6 +5,7 @@ or a CSV file with a header, for example a recorded trace of a network.
 
 examples:
   posewire sim net --latency 50 --jitter 30 --kbit-s 200
+  posewire sim net --latency 30 --loss 0.1 --reorder 0.05
   posewire sim net --url ws://pi.local:8000/posewire/v1/ --port 9000 --script walk.jsonl --seed 7
 
 a script:
@@ -33,18 +34,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jitter", type=float, default=0.0, metavar="MS", help="largest delay added by chance")
     parser.add_argument("--kbit-s", type=float, default=0.0, metavar="KBIT", help="bandwidth each way (0: no limit)")
     parser.add_argument("--chunk", type=int, default=0, metavar="BYTES", help="largest number of bytes in one write")
+    parser.add_argument("--loss", type=float, default=0.0, metavar="SHARE", help="share of data channels' packets lost")
+    parser.add_argument(
+        "--reorder", type=float, default=0.0, metavar="SHARE", help="share of them that others overtake"
+    )
     parser.add_argument("--script", type=Path, metavar="FILE", help="script of how the conditions change over time")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the jitter")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the jitter and the losses")
 
 
 def run(args: argparse.Namespace) -> int:
     """Pass everything on until Ctrl-C."""
-    conditions = LinkConditions(args.latency, args.jitter, args.kbit_s, chunk=args.chunk)
+    conditions = LinkConditions(
+        args.latency, args.jitter, args.kbit_s, chunk=args.chunk, loss=args.loss, reorder=args.reorder
+    )
     steps = read_script(args.script) if args.script is not None else ()
     proxy = LinkProxy(args.url, conditions, args.seed)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(proxy, args.port, list(steps)))
     show(f"{proxy.connections} connections, {proxy.bytes_up} bytes up, {proxy.bytes_down} bytes down")
+    if proxy.datagrams.passed or proxy.datagrams.lost:
+        show(f"{proxy.datagrams.passed} packets of data channels, {proxy.datagrams.lost} lost")
     return 0
 
 

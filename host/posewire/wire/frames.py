@@ -22,6 +22,8 @@ class FrameType(IntEnum):
     TIMED_AUDIO = 2
     DEFLATED = 3
     POSE = 16
+    PROBE = 17
+    """Comes back as it is; on data channels only."""
 
 
 class Frame(NamedTuple):

@@ -101,6 +101,9 @@ class Hello:
     audio_time: bool = False
     """Whether it stamps its audio with times, and takes such."""
 
+    webrtc: bool = False
+    """Whether it may open a data channel."""
+
     max_message: int = 0
     """Bytes of the longest message that the device takes; 0: it has not said."""
 
@@ -151,6 +154,7 @@ def parse_hello(message: Message) -> Hello:
         telemetry=bool(features.get("telemetry")),
         audio_time=bool(features.get("audio_time")),
         deflate=bool(features.get("deflate")),
+        webrtc=bool(features.get("webrtc")),
         max_message=max(0, get_field(device, "max_message", int, 0)),
         uplink=tuple(name for name in get_field(features, "uplink", list, []) if isinstance(name, str)),
     )

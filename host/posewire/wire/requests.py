@@ -199,3 +199,33 @@ def parse_state(message: Message) -> StateRequest:
             )
         case other:
             raise WireError(f'"state" action must be subscribe, unsubscribe, get or patch; got "{other[:40]}"')
+
+
+MAX_SDP = 8 * 1024
+
+
+@dataclass(frozen=True)
+class WebRtcRequest:
+    """``webrtc``: open a data channel, or close it. ``number``: of the offer; the answer has it, too."""
+
+    action: Literal["offer", "close"]
+    number: int = 0
+    sdp: str = ""
+
+
+def parse_webrtc(message: Message) -> WebRtcRequest:
+    """Read a ``webrtc`` message.
+
+    Raises:
+        WireError: unknown action, an offer without number or description, or one of more than 8 KiB.
+    """
+    match get_field(message, "action", str):
+        case "offer":
+            sdp = get_field(message, "sdp", str)
+            if len(sdp) > MAX_SDP:
+                raise WireError(f"an offer has at most {MAX_SDP} characters")
+            return WebRtcRequest("offer", get_field(message, "number", int), sdp)
+        case "close":
+            return WebRtcRequest("close")
+        case other:
+            raise WireError(f'"webrtc" action must be offer or close; got "{other[:40]}"')

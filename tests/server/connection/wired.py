@@ -39,6 +39,8 @@ from posewire.server.state.happenings import Happenings
 from posewire.server.state.shared_states import StateDirectory
 from posewire.server.store_domains import DOMAINS
 from posewire.server.transport.websocket import HIGH_WATER, WebSocket
+from posewire.server.webrtc.service import WebRtcService
+from posewire.server.webrtc.settings import WebRtcSettings
 from posewire.store import MEMORY, Store
 from posewire.update.service import UpdateService
 from posewire.update.settings import UpdateSettings
@@ -222,6 +224,7 @@ class Parts:
             log_in=lambda token, address: LOCAL,
             counters=self.counters,
             happenings=self.happenings,
+            webrtc=WebRtcService(WebRtcSettings, self.counters),
         )
         types: Mapping[str, TextType] = {**text_types(parts), **given.get("text_types", {})}
         trace = self._span if given.get("traced") else None

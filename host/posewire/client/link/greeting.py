@@ -17,16 +17,21 @@ class Agreement:
     audio: AudioParams = field(default_factory=AudioParams)
     audio_time: bool = False
     deflate: bool = False
+    webrtc: bool = False
     resumed: bool = False
 
 
-def hello(audio: AudioParams | None, resume: str) -> Message:
-    """Return this program's hello; ``resume``: the session of before, empty for none."""
+def hello(audio: AudioParams | None, resume: str, webrtc: bool = False) -> Message:
+    """Return this program's hello; ``resume``: the session of before, empty for none.
+
+    ``webrtc``: it can open data channels.
+    """
+    features = {"pose": True, "audio_time": True, "deflate": True}
     message: Message = {
         "type": "hello",
         "version": PROTOCOL,
         "transport": "websocket",
-        "features": {"pose": True, "audio_time": True, "deflate": True},
+        "features": {**features, "webrtc": True} if webrtc else features,
         # Always named: who says nothing of audio is taken for a stock client, which means Opus.
         "audio_params": (audio or AudioParams()).as_dict(),
     }
@@ -49,5 +54,6 @@ def read_answer(answer: Mapping[str, Any]) -> Agreement:
         audio=AudioParams(**answer["audio_params"]),
         audio_time=bool(features.get("audio_time")),
         deflate=bool(features.get("deflate")),
+        webrtc=bool(features.get("webrtc")),
         resumed=bool(answer.get("resumed")),
     )

@@ -33,6 +33,10 @@ class HostLink(Protocol):
         """Take the host's word that it has closed the room: it is over, or asked for again."""
 
     @property
+    def lossy(self) -> bool:
+        """Whether poses go by a way on which they may be lost at this moment."""
+
+    @property
     def bytes_s(self) -> float | None:
         """The capacity of a congested way to the host, in bytes a second; None: more than what is sent."""
 

@@ -8,7 +8,12 @@ from enum import IntEnum
 from time import monotonic
 from typing import Any
 
+from posewire.client.transports.base import Delivery
 from posewire.errors import QueueFullError
+
+
+def _reliable(data: bytes | str) -> Delivery:
+    return Delivery.RELIABLE
 
 
 class Priority(IntEnum):
@@ -26,6 +31,7 @@ class Queued:
     ``make`` returns its bytes or text at the moment of departure, None when there is nothing to send any more. ``key``:
     what it replaces, and is replaced by, while it waits; None: nothing. ``sent`` is called with the size on the wire,
     or with None when it was dropped. ``message``: a control message that is worth sending after a loss, too.
+    ``delivery`` returns what its bytes are worth late.
     """
 
     priority: Priority
@@ -35,6 +41,7 @@ class Queued:
     sent: Callable[[int | None], None] | None = None
     message: Mapping[str, Any] | None = None
     at: float = 0.0
+    delivery: Callable[[bytes | str], Delivery] = _reliable
 
 
 class SendQueue:

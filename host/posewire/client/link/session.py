@@ -95,7 +95,7 @@ class Session:
                 if item.sent is not None:
                     item.sent(None)
                 continue
-            await self.transport.send(data)
+            await self.transport.send(data, item.delivery(data))
             size = len(data)
             self._statistics.sent(size)
             if item.priority is Priority.POSE and size:

@@ -9,6 +9,7 @@ from typing import Any
 
 from posewire.client.link.host_link import HostLink
 from posewire.client.link.send_queue import Priority, Queued
+from posewire.client.transports.base import Delivery
 from posewire.errors import ConfigError, QueueFullError
 from posewire.measure.process_stats import ProcessLoad
 from posewire.measure.summary import percentiles
@@ -149,6 +150,10 @@ class PacedSender(ABC):
         self.dropped["deadline"] += 1
         return True
 
+    def _delivery(self, data: bytes | str) -> Delivery:
+        """Return what a message of this sender is worth late."""
+        return Delivery.RELIABLE
+
     async def _depart(self, priority: Priority, at: float, make: Callable[[], bytes | None]) -> int | None:
         """Put something into the connection's queue and wait until it has left; returns its size, None: dropped."""
         pause, cause = _FIRST_PAUSE, ""
@@ -177,7 +182,7 @@ class PacedSender(ABC):
                 left.set_result(size)
 
         try:
-            self._host.queue.put(Queued(priority, make, sent=sent))
+            self._host.queue.put(Queued(priority, make, sent=sent, delivery=self._delivery))
         except QueueFullError:
             return None, "full"
         return await left, "lost"

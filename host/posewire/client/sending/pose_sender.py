@@ -11,13 +11,15 @@ from posewire.client.sending.adaptive import Adaptation, Quality
 from posewire.client.sending.paced import PacedSender
 from posewire.client.sending.pacing import WIRE_OVERHEAD, ByteBudget, Pacer
 from posewire.client.sending.pose_input import Sets, read_pose
+from posewire.client.transports.base import Delivery
 from posewire.errors import ConfigError, PoseError
 from posewire.wire.frames import FrameType, build_frame
-from posewire.wire.pose import OneEuro, PoseEncoder, landmark_set
+from posewire.wire.pose import Kind, OneEuro, PoseEncoder, landmark_set, parse_header
 
 Qos = Literal["latest", "ordered", "reliable"]
 
 _PROTOCOL = 3
+_HEADER = len(build_frame(FrameType.POSE, b"", _PROTOCOL))
 _ANEW = 512
 """How far the sequence jumps when a stream gets other sets: more than what a decoder takes for lateness."""
 
@@ -82,9 +84,10 @@ class PoseSender(PacedSender):
         self._bytes_s = None if max_kbit_s is None else max_kbit_s * 1000 / 8
         self._budget = None if max_kbit_s is None else ByteBudget(max_kbit_s)
         self._leaving: _Waiting | None = None
+        self._acknowledged = qos == "reliable"
         self._options: dict[str, Any] = {
             "layers": layers, "key_every": key_every, "coarse": coarse, "smooth": smooth,
-            "acknowledged": qos == "reliable", "compiled": compiled,
+            "compiled": compiled,
         }  # fmt: skip
         self._encoder: PoseEncoder | None = None
         self._asked_bytes: int | None = None
@@ -224,15 +227,28 @@ class PoseSender(PacedSender):
                 self._changed(quality)
 
     def _encoder_for(self, sets: Sets) -> PoseEncoder:
-        """The stream's encoder; one for more sets where a pose has some that were not there before."""
+        """The stream's encoder; another where a pose has sets that were not there before, or the way became another.
+
+        On a way that loses packets, poses are coded against those that have arrived.
+        """
         encoder = self._encoder
         known = [spec.name for spec in encoder.sets] if encoder is not None else list(self._names)
         new = [name for name in sets if name not in known]
-        if encoder is None or new:
+        acknowledged = self._acknowledged or self._host.lossy
+        if encoder is None or new or encoder.acknowledged != acknowledged:
             sequence = encoder.sequence + _ANEW if encoder is not None else 0
             specs = [landmark_set(name) for name in known + new]
-            encoder = self._encoder = PoseEncoder(specs, stream=self.stream, sequence=sequence, **self._options)
+            options = self._options | ({"acknowledged": True, "layers": 1} if acknowledged else {})
+            encoder = self._encoder = PoseEncoder(specs, stream=self.stream, sequence=sequence, **options)
         return encoder
+
+    def _delivery(self, data: bytes | str) -> Delivery:
+        """All but keys may be lost where each refers to one that has arrived; layer 1 anywhere."""
+        header = parse_header(data[_HEADER:]) if isinstance(data, bytes) else None
+        if header is None or header.kind is Kind.KEY:
+            return Delivery.RELIABLE
+        acknowledged = self._encoder is not None and self._encoder.acknowledged
+        return Delivery.LOSSY if acknowledged or header.layer else Delivery.RELIABLE
 
     def _connected(self, resumed: bool) -> None:
         # What left before the loss may not have arrived.

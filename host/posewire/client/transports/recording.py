@@ -102,8 +102,10 @@ class ReplayTransport:
         self._speed = speed
         self._counts = TransportCounts()
         self._said = 0
-        self._pings: list[Any] = []
-        self._pongs_due = 0
+        self._pings: list[tuple[int, Any]] = []
+        self._answered = -1
+        """How much the program had said, at most, before the pings that were answered by now."""
+
         self._changed = asyncio.Event()
 
     async def send(self, message: str | bytes, delivery: Delivery = Delivery.RELIABLE) -> None:
@@ -117,10 +119,9 @@ class ReplayTransport:
         self._counts.sent(len(message))
         if isinstance(message, str):
             if _is(message, "ping"):
-                self._pings.append(json.loads(message).get("id"))
+                self._pings.append((self._said, json.loads(message).get("id")))
             else:
                 self._said += 1
-                self._pongs_due = 0
         self._changed.set()
 
     async def probe(self) -> None:
@@ -146,7 +147,7 @@ class ReplayTransport:
             if began is None:
                 began = monotonic() - (line.at / self._speed if self._speed else 0.0)
             if _is(line.message, "pong"):
-                self._pongs_due = max(1, len(self._pings))
+                self._answered = said
                 continue
             self._counts.received(len(line.message))
             yield line.message
@@ -169,8 +170,8 @@ class ReplayTransport:
 
     def _answers(self) -> list[str]:
         """The answers that are due by now."""
-        due, self._pings = self._pings[: self._pongs_due], self._pings[self._pongs_due :]
-        self._pongs_due -= len(due)
+        due = [number for said, number in self._pings if said <= self._answered]
+        self._pings = [(said, number) for said, number in self._pings if said > self._answered]
         return [json.dumps({"type": "pong", "id": number}) for number in due]
 
     async def _wait(self, seconds: float | None) -> None:

@@ -65,5 +65,8 @@ class ConnectionContext:
     satellites: Satellites | None = None
     """None: no board is a satellite of Home Assistant."""
 
+    webrtc: bool = False
+    """Whether this host opens data channels."""
+
     encoding: SpeechEncoding = field(default_factory=SpeechEncoding)
     known_tools: KnownTools = field(default_factory=KnownTools)

@@ -11,6 +11,7 @@ from posewire.errors import WireError
 from posewire.log import EventLog, LineLimit
 from posewire.server.authenticator import Identity
 from posewire.server.connection.context import ConnectionContext
+from posewire.server.connection.datagrams import Datagrams
 from posewire.server.connection.deadlines import Deadlines
 from posewire.server.connection.hello import hello_answer, log_hello, replace_older
 from posewire.server.connection.limits import PeerLimits
@@ -50,6 +51,7 @@ class ConnectionHandler:
         self.pose = False
         self.audio_time = False
         self.deflate = False
+        self.datagrams: Datagrams | None = None
         self.messages = 0
         """How many messages have come; the router counts them."""
 
@@ -144,8 +146,8 @@ class ConnectionHandler:
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a text message with this session's id."""
         text = dump_text({**message, "session_id": self.session_id})
-        # What agrees on compression is not compressed itself.
-        packed = deflate(text) if self.deflate and message.get("type") != "hello" else None
+        # What agrees on compression is not compressed itself, nor what a network in between may have to read.
+        packed = deflate(text) if self.deflate and message.get("type") not in ("hello", "webrtc") else None
         if packed is None:
             self.websocket.send_text(text)
         else:
@@ -225,6 +227,8 @@ class ConnectionHandler:
         self.pose = hello.pose and self.protocol == 3
         self.audio_time = hello.audio_time and self.protocol == 3
         self.deflate = hello.deflate and self.protocol == 3
+        if hello.webrtc and self.pose and context.webrtc:
+            self.datagrams = Datagrams(self, self.limits, context.counters)
         self.tools.longest = hello.max_message
         self.voice.set_format(self.uplink)
         resumed = hello.resume is not None and self._resume(hello.resume)
@@ -277,6 +281,8 @@ class ConnectionHandler:
         context.registry.remove(self)
         self.tools.close()
         self._tasks.cancel()
+        if self.datagrams is not None:
+            self.datagrams.close()
         self.upstream.close()
         if context.satellites is not None:
             context.satellites.closed(self)

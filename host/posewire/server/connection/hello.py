@@ -15,6 +15,8 @@ def hello_answer(peer: Peer, resumed: bool) -> Message:
         features["telemetry"] = True
     if peer.audio_time:
         features["audio_time"] = True
+    if peer.datagrams is not None:
+        features["webrtc"] = True
     if peer.deflate:
         features["deflate"] = True
     answer: Message = {

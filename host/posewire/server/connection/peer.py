@@ -12,6 +12,7 @@ from posewire.errors import WireError
 from posewire.hub.pool import Connection
 from posewire.log import EventLog
 from posewire.server.authenticator import Identity
+from posewire.server.connection.datagram_way import PeerDatagrams
 from posewire.server.connection.resumable_state import ResumableState
 from posewire.server.connection.tools.device_tools import DeviceToolClient
 from posewire.server.connection.voice.device_voice import DeviceVoice
@@ -47,6 +48,15 @@ class PeerRoom(Protocol):
 
     def leave(self) -> None:
         """Leave the room; does nothing when there is none."""
+
+    def publish_pose(self, packet: bytes, member_id: int, lossy: bool = False) -> None:
+        """Publish a pose packet, or pass a control packet on to the publisher ``member_id`` (not 0).
+
+        ``lossy``: it came on a way on which others may be lost.
+
+        Raises:
+            WireError, PoseError, RoomError: there is no room, or the packet cannot be placed.
+        """
 
     def handle(self, action: RoomAction) -> None:
         """Carry out an action of a member: ``subscribe``, ``kick``, ``send``, and so on.
@@ -117,6 +127,10 @@ class Peer(Connection, Protocol):
     @property
     def audio_time(self) -> bool:
         """Whether both sides agreed on audio frames with times."""
+
+    @property
+    def datagrams(self) -> PeerDatagrams | None:
+        """The lossy way beside the connection; None: the two sides have not agreed on one."""
 
     def greet(self, hello: Hello, audio: AudioParams) -> None:
         """Begin the session with the first hello and the audio format that was negotiated.

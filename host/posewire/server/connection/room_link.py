@@ -13,6 +13,7 @@ from posewire.rooms.frame import RoomFrame
 from posewire.rooms.member import Member
 from posewire.rooms.quality import ReceiverReport
 from posewire.rooms.room import Room
+from posewire.server.connection.datagram_way import PeerDatagrams
 from posewire.server.connection.peer import Peer
 from posewire.server.connection.resumable_state import ResumableState
 from posewire.server.connection.resumption import SessionResumption
@@ -42,7 +43,9 @@ class RoomLink:
     It is small, and apart from the connection, because a room uses one for every frame that it delivers.
     """
 
-    __slots__ = ("_access", "_audio_time", "_longest", "_peer", "_protocol", "_websocket", "member", "room")
+    __slots__ = (
+        "_access", "_audio_time", "_datagrams", "_longest", "_peer", "_protocol", "_websocket", "member", "room",
+    )  # fmt: skip
 
     def __init__(self, peer: Peer, websocket: PeerSocket, access: RoomAccess) -> None:
         self.room: Room | None = None
@@ -55,6 +58,7 @@ class RoomLink:
         self._protocol = 1
         self._longest = 0
         self._audio_time = False
+        self._datagrams: PeerDatagrams | None = None
 
     # --- from the room (rooms.member.Link)
 
@@ -68,12 +72,19 @@ class RoomLink:
         """Bytes that wait in the send buffer."""
         return self._websocket.queued_bytes
 
+    @property
+    def lossy(self) -> bool:
+        """Whether expendable frames go by a way on which they may be lost."""
+        return self._datagrams is not None and self._datagrams.works
+
     def send_room_frame(self, frame: RoomFrame, always: bool = False) -> bool:
         """Send another member's frame, unless it is longer than this device accepts: it would disconnect.
 
         Returns False if nothing was sent because the connection is congested (``always``: it is sent all the same).
         """
         websocket = self._websocket
+        if self._datagrams is not None and not always and (sent := self._datagrams.send(frame)) is not None:
+            return sent
         if websocket.congested and not always:
             return False
         if self._longest and len(frame.payload) > self._longest:
@@ -183,8 +194,10 @@ class RoomLink:
         if self.room is not None and self.member is not None:
             self.room.fan_out.publish_audio(self.member, payload, time_ms)
 
-    def publish_pose(self, packet: bytes, member_id: int) -> None:
+    def publish_pose(self, packet: bytes, member_id: int, lossy: bool = False) -> None:
         """Publish a pose packet, or pass a control packet on to the publisher ``member_id`` (not 0).
+
+        ``lossy``: it came on a way on which others may be lost.
 
         Raises:
             WireError: ``not_in_room``: the peer is in no room.
@@ -197,7 +210,7 @@ class RoomLink:
         if member_id:
             room.fan_out.control_pose(member, member_id, packet)
         else:
-            room.fan_out.publish_pose(member, packet)
+            room.fan_out.publish_pose(member, packet, lossy)
 
     # --- the connection's life
 
@@ -256,6 +269,7 @@ class RoomLink:
         peer = self._peer
         self._protocol = peer.protocol
         self._audio_time = peer.audio_time
+        self._datagrams = peer.datagrams
         self._longest = max(0, peer.hello.max_message - LONGEST_HEADER) if peer.hello is not None else 0
 
     def _detach(self) -> None:

@@ -27,10 +27,12 @@ from posewire.server.messages.server import LogIn, handle_server
 from posewire.server.messages.state import handle_state
 from posewire.server.messages.telemetry import handle_telemetry
 from posewire.server.messages.update import handle_update
+from posewire.server.messages.webrtc import handle_webrtc
 from posewire.server.push.events import DeviceEvents
 from posewire.server.state.board_reports import BoardReports
 from posewire.server.state.happenings import Happenings
 from posewire.server.state.shared_states import StateDirectory
+from posewire.server.webrtc.service import WebRtcService
 from posewire.update.service import UpdateService
 from posewire.wire.messages import parse_hello, parse_listen, parse_room
 from posewire.wire.requests import (
@@ -41,6 +43,7 @@ from posewire.wire.requests import (
     parse_ping,
     parse_server,
     parse_state,
+    parse_webrtc,
 )
 
 
@@ -58,6 +61,7 @@ class HostParts:
     log_in: LogIn
     counters: Counter[str]
     happenings: Happenings
+    webrtc: WebRtcService
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ MESSAGES: Mapping[str, Entry] = {
     "error": Entry(lambda _: handle_error, parse_device_error),
     "telemetry": Entry(lambda host: partial(handle_telemetry, host.reports, host.counters)),
     "update": Entry(lambda host: partial(handle_update, host.updates, host.counters)),
+    "webrtc": Entry(lambda host: partial(handle_webrtc, host.webrtc), parse_webrtc),
     "event": Entry(lambda host: partial(handle_event, host.events), scope="voice"),
 }
 

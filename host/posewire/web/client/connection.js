@@ -9,6 +9,7 @@ import { Outbox } from "./outbox.js";
 import { exponentialBackoff } from "./reconnect.js";
 import { Room } from "./room.js";
 import { openSocket } from "./session.js";
+import { PoseChannel } from "./webrtc.js";
 
 /** Ms for the first attempt after a loss; each further one has twice as long, up to the connection's time-out. */
 const FIRST_TIMEOUT_MS = 1500;
@@ -27,6 +28,7 @@ const OF_FRAMES = ["bad_pose", "bad_frame"];
  * @property {number} [heartbeatMs]
  * @property {number} [silenceMs] after so long without an answer the host is given up
  * @property {number} [timeoutMs]
+ * @property {boolean} [webrtc] poses by a data channel, where the host has one
  */
 
 /**
@@ -55,6 +57,7 @@ export const ownHost = () => new URL("/posewire/v1/", location.href.replace(/^ht
 
 /**
  * Events (`on`): `changed` (old, new state), `connected` (whether resumed), `disconnected` (reason), `closed` (reason),
+ * `transport` (the one that poses go by from now on, why),
  * `error` (a PosewireError, or the exception of a handler), `audio` (a frame of the host's voice), and each text message
  * of the host by its type (`stt`, `tts`, …).
  */
@@ -65,6 +68,8 @@ export class HostConnection {
   /** The room that this connection is in: one at a time. @type {Room | null} */
   room = null;
   closeReason = "";
+  /** @type {PoseChannel | null} */
+  #channel = null;
   /** @type {ConnectionState} */
   state = "new";
   outbox = new Outbox();
@@ -94,6 +99,7 @@ export class HostConnection {
     this.audio = options.audio ?? PCM;
     this.reconnect = options.reconnect ?? exponentialBackoff();
     this.timeoutMs = options.timeoutMs ?? 10_000;
+    this.webrtc = options.webrtc ?? false;
     this.heartbeat = new Heartbeat(options.heartbeatMs ?? 2000, options.silenceMs ?? 5000, (message) => this.#put(message));
     this.askedAudio = this.audio;
   }
@@ -102,6 +108,11 @@ export class HostConnection {
 
   get connected() {
     return this.state === "connected";
+  }
+
+  /** Whether poses go by a data channel, on which they may be lost, at this moment. */
+  get lossy() {
+    return this.connected && (this.#channel?.works ?? false);
   }
 
   /** Bytes that the network has not taken yet. */
@@ -175,7 +186,7 @@ export class HostConnection {
   async join(name, { publish = [], subscribe = ["pose"], create, echo = false, acknowledge = false, worker = true } = {}) {
     const request = { publish, subscribe, create: create !== false, echo, messages: true };
     const before = this.room;
-    const joining = new Room(this, name, request, { acknowledge, worker });
+    const joining = new Room(this, name, request, { acknowledge: acknowledge || this.webrtc, worker });
     this.#joining = joining;
     try {
       await this.request({ type: "room", action: create ? "create" : "join", room: name, ...request });
@@ -232,9 +243,12 @@ export class HostConnection {
    * @param {number} type
    * @param {Uint8Array} payload
    * @param {number} [memberId] whom a control packet is for
+   * @param {boolean} [lossy] it may be lost: nobody needs it to decode another
    */
-  sendFrame(type, payload, memberId = 0) {
-    if (this.connected) this.#write(buildFrame(type, payload, memberId));
+  sendFrame(type, payload, memberId = 0, lossy = false) {
+    if (!this.connected) return;
+    const frame = buildFrame(type, payload, memberId);
+    if (!lossy || !this.#channel?.send(frame)) this.#write(frame);
   }
 
   /**
@@ -274,6 +288,7 @@ export class HostConnection {
     return {
       state: this.state,
       url: this.url,
+      transport: this.lossy ? "webrtc" : "websocket",
       session: this.sessionId,
       room: this.room && this.room.closed === null ? this.room.name : null,
       roundTripMs: clock.roundTripMs,
@@ -303,6 +318,8 @@ export class HostConnection {
       const { code, reason } = await present.lost;
       this.heartbeat.lost();
       this.#session = null;
+      this.#channel?.close();
+      this.#channel = null;
       session = this.state === "closed" ? null : await this.#comeBack(code, reason);
     }
   }
@@ -409,7 +426,7 @@ export class HostConnection {
       type: "hello",
       version: 3,
       transport: "websocket",
-      features: { pose: true },
+      features: { pose: true, ...(this.webrtc ? { webrtc: true } : {}) },
       audio_params: this.askedAudio,
       ...(this.sessionId ? { resume: this.sessionId } : {}),
     });
@@ -418,9 +435,19 @@ export class HostConnection {
     if (answer.type !== "hello") throw new HostUnreachableError(String(answer.message ?? answer.reason ?? "the host refuses"));
     this.sessionId = answer.session_id;
     this.audio = answer.audio_params;
+    if (answer.features?.webrtc) this.#openChannel();
     const resumed = Boolean(answer.resumed);
     await this.#restoreRoom(session, resumed);
     return resumed;
+  }
+
+  #openChannel() {
+    this.#channel?.close();
+    this.#channel = new PoseChannel({
+      say: (message) => this.#put(message),
+      receive: (message) => this.#receive(message),
+      changed: (works, why) => this.#listeners.emit("transport", works ? "webrtc" : "websocket", why),
+    });
   }
 
   /**
@@ -450,6 +477,8 @@ export class HostConnection {
     this.closeReason = reason;
     const lost = this.outbox.close();
     this.#change("closed");
+    this.#channel?.close();
+    this.#channel = null;
     this.room?.gone(reason);
     if (lost) this.#listeners.emit("error", lost);
     this.#listeners.emit("closed", reason);
@@ -504,6 +533,7 @@ export class HostConnection {
     let error = null;
     if (kind === "pong") this.heartbeat.onPong(message);
     else if (kind === "room") this.#receiveRoom(message);
+    else if (kind === "webrtc") this.#channel?.take(message);
     else if (kind === "error") {
       error = new WireError(String(message.message ?? "refused"), String(message.code ?? "internal"));
       if (!OF_FRAMES.includes(error.code)) this.#refusals.push(error);

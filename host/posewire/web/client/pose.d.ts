@@ -57,6 +57,7 @@ export class PoseEncoder {
   constructor(sets: string | object | (string | object)[], options?: EncoderOptions);
   sets: LandmarkSet[];
   seq: number;
+  acknowledged: boolean;
   budget: number | null;
   coarse: number;
   requestKey(): void;

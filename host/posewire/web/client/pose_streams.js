@@ -7,6 +7,8 @@ const CONTROL = 7;
 const RESTART_JUMP = 256;
 /** After so long a key that has not come is asked for again: the request, or the key, may be lost. */
 const ASK_AGAIN_MS = 1000;
+/** So long a stream may not decode where packets are lost and overtaken, before a key is asked for. */
+const PATIENCE_MS = 150;
 /** Over so long the fastest packet is looked for: clocks drift. */
 const WINDOW_MS = 10_000;
 
@@ -65,7 +67,7 @@ class Delay {
   }
 }
 
-/** @typedef {{decoder: PoseDecoder, count: StreamCount, keyAsked: number | null, delay: Delay}} Stream */
+/** @typedef {{decoder: PoseDecoder, count: StreamCount, keyAsked: number | null, failingSince: number | null, delay: Delay}} Stream */
 
 /** Decodes the pose packets of a room's members. A packet that does not decode is a gap: a key is asked for. */
 export class PoseStreams {
@@ -106,7 +108,7 @@ export class PoseStreams {
     let stream = this.#streams.get(key);
     if (!stream) {
       const count = { sets: [], packets: 0, bytes: 0, missing: 0, undecodable: 0, lastSequence: null };
-      stream = { decoder: new PoseDecoder({ stream: number }), count, keyAsked: null, delay: new Delay() };
+      stream = { decoder: new PoseDecoder({ stream: number }), count, keyAsked: null, failingSince: null, delay: new Delay() };
       this.#streams.set(key, stream);
     }
     const { count, decoder } = stream;
@@ -115,7 +117,7 @@ export class PoseStreams {
       // A publisher that starts again jumps (docs/pose-packet.md section 8), and one that is late is no gap.
       if (gap < 0x8000 && (kind !== KEY || gap < RESTART_JUMP)) count.missing += gap;
     }
-    count.lastSequence = sequence;
+    if (count.lastSequence === null || ((sequence - count.lastSequence) & 0xffff) < 0x8000) count.lastSequence = sequence;
     count.packets++;
     count.bytes += packet.length;
     let frame;
@@ -124,14 +126,17 @@ export class PoseStreams {
     } catch (error) {
       if (!(error instanceof PoseError)) throw error;
       count.undecodable++;
-      if (decoder.needsKey && (stream.keyAsked === null || arrivedMs - stream.keyAsked > ASK_AGAIN_MS)) {
+      stream.failingSince ??= arrivedMs;
+      const patience = this.acknowledge ? PATIENCE_MS : 0;
+      const due = arrivedMs - stream.failingSince >= patience;
+      if (decoder.needsKey && due && (stream.keyAsked === null || arrivedMs - stream.keyAsked > ASK_AGAIN_MS)) {
         stream.keyAsked = arrivedMs;
         this.ask(memberId, decoder.keyRequest());
       }
       return null;
     }
     if (!frame) return null;
-    stream.keyAsked = null;
+    stream.keyAsked = stream.failingSince = null;
     count.sets = Object.keys(frame.values);
     const ack = this.acknowledge && frame.layer === 0 ? decoder.ack() : null;
     if (ack) this.ask(memberId, ack);

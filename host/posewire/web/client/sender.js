@@ -8,6 +8,7 @@ import { readPose } from "./pose_input.js";
 
 /** How far the sequence jumps when a stream gets other sets: more than what a decoder takes for lateness. */
 const ANEW = 512;
+const KEY = 0;
 const LEAST_BUDGET = 24;
 /** Unsent bytes of the socket from which on poses wait: a newer one takes the place of one that waits. */
 const CONGESTED = 8 * 1024;
@@ -69,7 +70,8 @@ export class PoseSender {
     this.every = every;
     this.maxKbitS = maxKbitS;
     this.capacity = qos === "ordered" ? capacity : 1;
-    this.encoding = { ...encoding, stream, acknowledged: qos === "reliable" };
+    this.encoding = { ...encoding, stream };
+    this.acknowledged = qos === "reliable";
     this.#pacer = new Pacer(fps);
     this.#budget = maxKbitS === null ? null : new ByteBudget(maxKbitS);
     // What left before the loss may not have arrived.
@@ -193,7 +195,8 @@ export class PoseSender {
       budgets.push(Math.max(LEAST_BUDGET, Math.floor((this.maxKbitS * 125) / this.fps) - WIRE_OVERHEAD));
     encoder.budget = budgets.length ? Math.min(...budgets) : null;
     const packet = encoder.encode(pose.sets, pose.timeMs);
-    this.host.sendFrame(POSE, packet);
+    // Each refers to one that has arrived: all but keys may be lost.
+    this.host.sendFrame(POSE, packet, 0, encoder.acknowledged && ((packet[0] >> 2) & 7) !== KEY);
     const now = monotonicMs();
     this.#budget?.take(packet.length + WIRE_OVERHEAD);
     this.sent++;
@@ -205,17 +208,19 @@ export class PoseSender {
   }
 
   /**
-   * The stream's encoder; one for more sets where a pose has some that were not there before.
+   * The stream's encoder; another where a pose has sets that were not there before, or the way became another: on one
+   * that loses packets, poses are coded against those that have arrived.
    * @param {string[]} names
    */
   #encoderFor(names) {
     const known = this.#encoder ? this.#encoder.sets.map((set) => set.name) : this.sets;
     const fresh = names.filter((name) => !known.includes(name));
-    if (!this.#encoder || fresh.length) {
+    const acknowledged = this.acknowledged || this.host.lossy;
+    if (!this.#encoder || fresh.length || this.#encoder.acknowledged !== acknowledged) {
       const sequence = this.#encoder ? this.#encoder.seq + ANEW : 0;
       this.#encoder = new PoseEncoder(
         [...known, ...fresh].map((name) => landmarkSet(name)),
-        { ...this.encoding, sequence },
+        { ...this.encoding, ...(acknowledged ? { acknowledged, layers: 1 } : {}), sequence },
       );
     }
     return this.#encoder;

@@ -1,0 +1,1 @@
+"""Data channels of WebRTC beside the WebSockets of programs and pages (extra ``webrtc``: aiortc)."""

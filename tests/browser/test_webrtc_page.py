@@ -1,0 +1,96 @@
+"""A page in Chromium with a data channel, against a host and the Python client."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import numpy as np
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page
+
+import posewire
+from browser.conftest import Watched
+from browser.test_client_rooms import body, load
+from posewire.server.host import Host
+from posewire.server.settings import ServerSettings, Settings
+from posewire.server.webrtc.settings import WebRtcSettings
+from support.hosts import running
+from support.waiting import eventually
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def host() -> AsyncIterator[Host]:
+    settings = Settings(
+        server=ServerSettings(port=0, max_connections=64), webrtc=WebRtcSettings(enabled=True), voice=None
+    )
+    async with running(settings) as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(watched: Watched, host: Host) -> Page:
+    await load(watched.page, host.url)
+    await watched.page.evaluate(
+        """async () => {
+          window.switches = [];
+          window.host = await connect(undefined, { webrtc: true });
+          host.on("transport", (name) => switches.push(name));
+          await until(() => host.lossy);
+        }"""
+    )
+    return watched.page
+
+
+async def test_a_page_sees_poses_that_come_by_a_data_channel(page: Page, host: Host) -> None:
+    async with posewire.connect(host.url, device="stage", webrtc=True) as stage:
+        room = await stage.join("studio", publish=["pose"])
+        sender = room.sender(fps=200)
+        await eventually(lambda: stage.lossy)
+        await page.evaluate(
+            """async () => {
+              window.seen = [];
+              window.room = await host.join("studio");
+              room.on("pose", (pose) => seen.push(pose.values.body33[0] * 64));
+            }"""
+        )
+        waiting, number = asyncio.create_task(page.evaluate("until(() => seen.length > 30)")), 0
+        while not waiting.done():
+            sender.send(body=body(number % 32))
+            number += 1
+            await asyncio.wait([waiting], timeout=0.02)
+        waiting.result()
+        seen: list[Any] = await page.evaluate("seen")
+        assert all(abs(value - round(value)) < 0.1 for value in seen)
+        assert host.services.counters["datagrams_out"] >= 20
+        assert host.services.counters["refused_bad_pose"] == 0
+
+
+async def test_a_page_publishes_by_a_data_channel_and_goes_on_without(page: Page, host: Host) -> None:
+    async with posewire.connect(host.url, device="stage") as stage:
+        room = await stage.join("studio")
+        await page.evaluate(
+            """async () => {
+              window.room = await host.join("studio", { publish: ["pose"], subscribe: [] });
+              const sender = room.sender({ fps: 60 });
+              const body = new Float32Array(132).fill(0.25);
+              window.sending = setInterval(() => { body[0] += 0.001; sender.send({ body }); }, 20);
+            }"""
+        )
+        poses = room.poses()
+        before = host.services.counters["datagrams_in"]
+        await eventually(lambda: host.services.counters["datagrams_in"] > before + 50)
+        np.testing.assert_allclose((await anext(poses)).values["body33"][1, 1], 0.25, atol=1e-3)
+        # The host ends the channel: poses go on by the WebSocket.
+        for peer in list(host.services.registry):
+            if peer.datagrams is not None:
+                peer.datagrams.use(None)
+        await page.evaluate("until(() => switches.at(-1) === 'websocket')")
+        for _ in range(20):
+            pose = await anext(poses)
+        assert pose.device.startswith("browser-")
+        assert await page.evaluate("host.status().transport") == "websocket"
+        await page.evaluate("() => { clearInterval(sending); host.close(); }")
+    await eventually(lambda: host.services.webrtc.open == 0)
