@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, TextIO
 
 from posewire.printable import printable, printable_json
 
-Style = Literal["bold", "dim", "green", "yellow", "red"]
+Style = Literal["bold", "dim", "green", "yellow", "red", "paper"]
 
 _STYLES: Mapping[str, str] = {
     "bold": "\x1b[1m",
@@ -20,9 +20,12 @@ _STYLES: Mapping[str, str] = {
     "green": "\x1b[32m",
     "yellow": "\x1b[33m",
     "red": "\x1b[31m",
+    "paper": "\x1b[97;40m",
 }
 _PLAIN = "\x1b[0m"
 _WIDTH = 28
+_BLOCKS: Mapping[tuple[int, int], str] = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}
+"""What shows two modules of a QR code, one above the other, in a light colour on a dark ground; 1 is dark."""
 
 
 def show(line: str = "", *, style: Style | None = None, out: TextIO | None = None) -> None:
@@ -48,6 +51,20 @@ def show_output(text: str, out: TextIO | None = None) -> None:
 def show_json(value: Any, indent: int | None = None) -> None:
     """Print a value as JSON, in one line unless ``indent`` is given."""
     _write(sys.stdout, printable_json(value, indent), None, "\n")
+
+
+def show_qr(text: str) -> None:
+    """Print a text as a QR code, dark on light: two of its rows in each line, in blocks. Without blocks: nothing."""
+    import segno
+
+    blocks = "".join(_BLOCKS.values())
+    if _encodable(blocks, sys.stdout) != blocks:
+        return
+    rows = [bytes(row) for row in segno.make(text, error="l", micro=False).matrix_iter(border=2)]
+    rows += [bytes(len(rows[0]))] * (len(rows) % 2)
+    for upper, lower in zip(rows[::2], rows[1::2], strict=True):
+        line = "".join(_BLOCKS[above, below] for above, below in zip(upper, lower, strict=True))
+        _write(sys.stdout, line, "paper", "\n")
 
 
 def warn(text: str, style: Style | None = None) -> None:

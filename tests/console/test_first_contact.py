@@ -43,7 +43,7 @@ async def test_settings_that_were_written_start_a_host_that_wants_their_token(tm
     await host.stop()
     again = await asyncio.to_thread(run, "init", str(tmp_path / "new"), "--network")
     assert again.returncode == 2
-    assert "is there already" in again.stderr
+    assert "exists already" in again.stderr
 
 
 def test_a_host_for_this_machine_only_needs_no_token(tmp_path: Path) -> None:
@@ -52,7 +52,13 @@ def test_a_host_for_this_machine_only_needs_no_token(tmp_path: Path) -> None:
     assert not (tmp_path / "posewire.token").exists()
     written = tomllib.loads((tmp_path / "posewire.toml").read_text())
     assert written["server"] == {"host": "127.0.0.1", "port": 8000}
-    assert "nobody is there to be asked" in run("init", str(tmp_path / "x")).stderr
+    assert "there is no terminal to ask on" in run("init", str(tmp_path / "x")).stderr
+
+
+def test_the_address_for_a_phone_is_a_qr_code_where_it_is_wanted(tmp_path: Path) -> None:
+    utf8 = {"PYTHONIOENCODING": "utf-8"}
+    assert "█" in run("init", str(tmp_path / "a"), "--network", "--qr", **utf8).stdout
+    assert "█" not in run("init", str(tmp_path / "b"), "--network", **utf8).stdout  # this is no terminal
 
 
 def test_the_service_starts_this_very_command(tmp_path: Path) -> None:

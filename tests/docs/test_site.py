@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from docs.pages import ROOT
-from posewire.boards.definition import load_board
+from posewire.boards.board_file import load_board
 from posewire.boards.folders import board_folder, board_names
 from posewire.boards.wiring import drawing
 

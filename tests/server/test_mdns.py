@@ -1,13 +1,12 @@
 """The host can be found by its name: real multicast DNS on the loopback interface."""
 
 import pytest
+import zeroconf
+import zeroconf.asyncio as zeroconf_asyncio
 
 from posewire.errors import ConfigError
 from posewire.server.transport.mdns import SERVICE, Announcements
 from posewire.server.transport.settings import MdnsSettings
-
-zeroconf = pytest.importorskip("zeroconf")
-zeroconf_asyncio = pytest.importorskip("zeroconf.asyncio")
 
 
 async def test_the_name_resolves_while_the_host_runs() -> None:

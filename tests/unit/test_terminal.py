@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import segno
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -110,3 +111,25 @@ def test_progress_is_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
     with terminal.Progress("copying", 2) as progress:
         progress.show(1, "a\x1b[2J")
     assert out.getvalue() == f"\r\x1b[Kcopying {'█' * 14}{'·' * 14}  50 % a\\x1b[2J\n"
+
+
+def test_a_qr_code_has_the_modules_of_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stdout", shown)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    terminal.show_qr("http://192.168.1.10:8000/")
+    dark = {"█": (0, 0), "▀": (0, 1), "▄": (1, 0), " ": (1, 1)}
+    rows: list[list[int]] = []
+    for line in shown.getvalue().splitlines():
+        rows += [[dark[char][half] for char in line] for half in (0, 1)]
+    wanted = [list(row) for row in segno.make("http://192.168.1.10:8000/", error="l").matrix_iter(border=2)]
+    assert rows[: len(wanted)] == wanted
+    assert not any(any(row) for row in rows[len(wanted) :])
+
+
+def test_a_terminal_without_blocks_gets_no_qr_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    terminal.show_qr("http://192.168.1.10:8000/")
+    assert raw.getvalue() == b""

@@ -8,11 +8,12 @@ examples:
 import argparse
 import os
 import secrets
+import socket
 import sys
 from pathlib import Path
 
 from posewire.errors import ConfigError
-from posewire.terminal import show, show_json, show_part
+from posewire.terminal import is_live, show, show_json, show_part, show_qr
 
 _SETTINGS = """\
 # The settings of a Posewire host: docs/configuration.md has all of them.
@@ -41,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--local", action="store_true", help="let only this machine reach the host")
     parser.add_argument("--port", type=int, default=8000, metavar="N", help="port to listen on (default 8000)")
     parser.add_argument("--yes", action="store_true", help="ask nothing, and do as --network unless --local is given")
+    parser.add_argument(
+        "--qr",
+        action=argparse.BooleanOptionalAction,
+        help="show the page's address as a QR code (default: on a terminal, where a phone can reach it)",
+    )
     parser.add_argument("--json", action="store_true", help="print the names of the files as JSON")
 
 
@@ -69,16 +75,26 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         show_json({"settings": str(settings), "token_file": str(token) if network else None})
         return 0
+    page = f"http://{_own_address() if network else '127.0.0.1'}:{args.port}/"
     show(f"wrote {settings}" + (f" and {token}" if network else ""), style="green")
     show()
     show(f"  posewire serve --config {settings}")
-    show(f"      starts it; its page is http://{'THIS-MACHINE' if network else '127.0.0.1'}:{args.port}/")
+    show(f"      starts it; its page is {page}")
     show(f"  posewire service install --config {settings}")
     show("      lets it run whenever this machine runs")
     if network:
         show(f"  cat {token}")
         show("      shows the token: the page asks for it, boards are paired by a code")
+    if args.qr or (args.qr is None and network and is_live(sys.stdout)):
+        show_qr(page)
     return 0
+
+
+def _own_address() -> str:
+    # Imported here: it belongs to the server, which takes a while to load.
+    from posewire.server.transport.addresses import own_addresses
+
+    return next(iter(own_addresses()), socket.gethostname())
 
 
 def _ask(question: str) -> bool:

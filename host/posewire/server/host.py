@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import signal
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from posewire.identity.audit import Audit
 from posewire.identity.identities import Identities
 from posewire.identity.principal import Principal
 from posewire.log import EventLog
+from posewire.loopback import is_loopback
 from posewire.server.authenticator import ConnectionAuthenticator
 from posewire.server.config_file import ConfigFile
 from posewire.server.connection.peer import Peer
@@ -47,7 +49,7 @@ from posewire.server.transport.websocket import CLOSING_TIMEOUT, WebSocket
 from posewire.server.wiring import admission, host_parts, mqtt, satellites, session_store
 from posewire.store import MEMORY, Store
 from posewire.task_scope import TaskScope
-from posewire.terminal import show
+from posewire.terminal import is_live, show, show_qr
 from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant
 from posewire.wire.close_codes import POLICY_VIOLATION
@@ -329,9 +331,10 @@ def _health_monitor(services: Services) -> HealthMonitor:
     )
 
 
-async def run_host(config: Config) -> bool:
+async def run_host(config: Config, qr: bool | None = None) -> bool:
     """Run a host until SIGINT or SIGTERM; prints one line on standard output when it is ready. SIGHUP reloads.
 
+    ``qr``: whether its page's address is shown as a QR code, too; None: on a terminal, where others can reach it.
     Returns whether it was told to start again.
     """
     raise_file_limit()
@@ -359,7 +362,10 @@ async def run_host(config: Config) -> bool:
     show(f"posewire: ready on {first}")
     for url in others:
         show(f"posewire: also as {url}")
-    show(f"posewire: its page is {first.replace('ws', 'http', 1).replace(PATH, '/')}")
+    page = first.replace("ws", "http", 1).replace(PATH, "/")
+    show(f"posewire: its page is {page}")
+    if qr or (qr is None and is_live(sys.stdout) and not is_loopback(host.address)):
+        show_qr(page)
     await stop.wait()
     await host.stop("the host restarts" if again else "the host is shutting down")
     return again

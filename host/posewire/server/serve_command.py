@@ -33,6 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--upstream", metavar="URL", help="a stock xiaozhi server (ws:// or wss://) that is the assistant of all boards"
     )
+    parser.add_argument(
+        "--qr",
+        action=argparse.BooleanOptionalAction,
+        help="show the page's address as a QR code (default: on a terminal, where a phone can reach it)",
+    )
     parser.add_argument("--log", choices=("text", "json"), default="text", help="format of the log (default text)")
     parser.add_argument(
         "--log-level", choices=("debug", "info", "warning"), default="info", help="least level to log (default info)"
@@ -53,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         settings = load_settings(path, args.token).with_address(args.host, args.port)
         return settings.with_upstream(args.upstream) if args.upstream else settings
 
-    if asyncio.run(run_host(Config(lambda: read(args.config), args.config, read))):
+    if asyncio.run(run_host(Config(lambda: read(args.config), args.config, read), args.qr)):
         # In the same process, so that a supervisor that watches it sees no end.
         os.execv(sys.executable, [sys.executable, "-m", "posewire", *sys.argv[1:]])  # noqa: S606 - our own command again
     return 0

@@ -7,12 +7,12 @@ what the device is told. What this host itself has to say (timers, announcements
 import asyncio
 import time
 from collections.abc import Callable
-from typing import Any
 
 from posewire.log import EventLog
 from posewire.server.satellites.link import SatelliteLink
 from posewire.server.satellites.reply import SatelliteReply
 from posewire.server.satellites.timers import SatelliteTimers, beeps
+from posewire.server.satellites.turn_clock import TurnClock
 from posewire.sound.pcm import SAMPLE_RATE, Pcm
 from posewire.task_scope import TaskScope
 from posewire.voice.output import Outcome, TurnReport, VoiceOut
@@ -62,9 +62,7 @@ class SatelliteTurns:
         self._state = VoiceState.IDLE
         self._mode: ListenMode = "auto"
         self._wake_word = ""
-        self._began: dict[str, float] = {}
-        self._stages: dict[str, float] = {}
-        self._clocks: dict[str, asyncio.TimerHandle] = {}
+        self._clock = TurnClock()
         self._awaiting = False
         """Home Assistant owes the end of an answer."""
 
@@ -179,7 +177,7 @@ class SatelliteTurns:
         if self._hears and self._link is not None:
             self._link.send(Event("audio-stop"))
         self._link = None
-        self._clear_clocks()
+        self._clock.silence()
         await self._reply.close()
         await self._tasks.close()
 
@@ -220,7 +218,7 @@ class SatelliteTurns:
                 self._audio_start(event)
             case "audio-chunk":
                 if await self._reply.audio_chunk(event):
-                    self._ends("tts", "total")
+                    self._clock.end("tts", "total")
             case "audio-stop":
                 if await self._reply.audio_stop():
                     self._played()
@@ -246,34 +244,34 @@ class SatelliteTurns:
                 own.start(self._mode)
             return
         self._state = VoiceState.LISTENING
-        self._began, self._stages = {}, {}
+        self._clock.restart()
         self._awaiting = True
         word, self._wake_word = self._wake_word, ""
         if word:
             self._link.send(Event("detection", {"name": word, "timestamp": 0}))
         self._link.send(Event("run-pipeline", {**_RUN, **({"wake_word_name": word} if word else {})}))
         self._link.send(Event("audio-start", {**_FORMAT, "timestamp": 0}))
-        self._set_clock("deadline", _LONGEST_LISTENING, self.stop)
+        self._clock.alarm("deadline", _LONGEST_LISTENING, self.stop)
 
     def _utterance_over(self) -> None:
         self._state = VoiceState.RECOGNISING
         self._ignoring_until = 0.0
-        self._begins("asr", "total")
+        self._clock.begin("asr", "total")
         self._expect_more()
-        self._set_clock("sign", SIGN_EVERY, self._give_sign)
+        self._clock.alarm("sign", SIGN_EVERY, self._give_sign)
 
     def _transcript(self, text: str) -> None:
         if self._hears:
             self._utterance_over()  # the pipeline has no detection of voice, or said nothing about it
-        self._ends("asr")
-        self._begins("llm")
+        self._clock.end("asr")
+        self._clock.begin("llm")
         self._state = VoiceState.ACTING
         if text:
             self._out.heard(text)
 
     def _synthesize(self, text: str) -> None:
-        self._ends("llm")
-        self._begins("tts")
+        self._clock.end("llm")
+        self._clock.begin("tts")
         self._speak()
         if text:
             self._out.sentence(text)
@@ -334,7 +332,7 @@ class SatelliteTurns:
     def _interrupt(self) -> bool:
         """End the turn that runs here; return whether the device was told of a reply that ends."""
         if self._state == VoiceState.IDLE:
-            self._clear_clocks()
+            self._clock.silence()
             return False
         if self._hears and self._link is not None:
             self._link.send(Event("audio-stop"))
@@ -345,41 +343,22 @@ class SatelliteTurns:
         return told
 
     def _finish(self, outcome: Outcome) -> None:
-        self._clear_clocks()
+        self._clock.silence()
         self._state = VoiceState.IDLE
         self._over.set()
-        self._out.turn(TurnReport(outcome, dict(self._stages)))
+        self._out.turn(TurnReport(outcome, dict(self._clock.stages)))
         if self._mode == "realtime" and outcome != "interrupted":
-            self._set_clock("again", _PAUSES.get(outcome, _LONG_PAUSE), self._run)
+            self._clock.alarm("again", _PAUSES.get(outcome, _LONG_PAUSE), self._run)
 
     # --- time
 
     def _expect_more(self) -> None:
-        self._set_clock("deadline", _ANSWER_WITHIN, lambda: self._fail("Home Assistant does not answer"))
+        self._clock.alarm("deadline", _ANSWER_WITHIN, lambda: self._fail("Home Assistant does not answer"))
 
     def _give_sign(self) -> None:
         """Show the device that it still has to wait: one of this project gives up after 15 s of silence."""
         self._out.still_working(SIGN_EVERY)
-        self._set_clock("sign", SIGN_EVERY, self._give_sign)
-
-    def _set_clock(self, name: str, seconds: float, then: Callable[[], Any]) -> None:
-        if name in self._clocks:
-            self._clocks[name].cancel()
-        self._clocks[name] = asyncio.get_running_loop().call_later(seconds, then)
-
-    def _clear_clocks(self) -> None:
-        for clock in self._clocks.values():
-            clock.cancel()
-        self._clocks.clear()
-
-    def _begins(self, *stages: str) -> None:
-        self._began.update(dict.fromkeys(stages, time.monotonic()))
-
-    def _ends(self, *stages: str) -> None:
-        for stage in stages:
-            began = self._began.pop(stage, None)
-            if began is not None:
-                self._stages[stage] = (time.monotonic() - began) * 1000
+        self._clock.alarm("sign", SIGN_EVERY, self._give_sign)
 
 
 def _text(event: Event) -> str:

@@ -3,6 +3,8 @@
 import socket
 from ipaddress import ip_address
 
+import ifaddr
+
 from posewire.loopback import is_loopback
 
 _ELSEWHERE = ("192.0.2.1", 9)
@@ -18,14 +20,9 @@ def is_wildcard(address: str) -> bool:
 
 
 def own_addresses() -> list[str]:
-    """Return this machine's IPv4 addresses, the one that leads out first; without the package ifaddr only that one."""
+    """Return this machine's IPv4 addresses, the one that leads out first."""
     found = [_way_out()]
-    try:
-        import ifaddr
-    except ImportError:
-        pass
-    else:
-        found += [str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4]
+    found += [str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4]
     return [address for address in dict.fromkeys(found) if address and not is_loopback(address)]
 
 

@@ -43,13 +43,11 @@ class Announcements:
         """
         if not self._name or (is_loopback(address) and addresses is None):
             return
-        try:
-            from zeroconf import Error as ZeroconfError
-            from zeroconf import IPVersion, ServiceInfo
-            from zeroconf.asyncio import AsyncZeroconf
-        except ImportError:
-            self._log.info("no_mdns", why="pip install 'posewire[mdns]' to be found as " + self._name + ".local")
-            return
+        # Imported here: a host on loopback, or without a name, starts sooner.
+        from zeroconf import Error as ZeroconfError
+        from zeroconf import IPVersion, ServiceInfo
+        from zeroconf.asyncio import AsyncZeroconf
+
         if addresses is None:
             addresses = [own for own in own_addresses() if is_wildcard(address) or own == address]
         if not addresses:
