@@ -34,7 +34,7 @@ async def test_output_errors_and_exit_code() -> None:
 
 
 async def test_a_flood_ends_the_program() -> None:
-    with pytest.raises(ValueError, match="over 100000 bytes"):
+    with pytest.raises(ValueError, match="more than 100000 bytes"):
         await shell("yes")
 
 
