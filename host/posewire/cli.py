@@ -57,6 +57,7 @@ COMMANDS = {
     "deploy": ("put this firmware on a board that has MicroPython", "posewire.install.deploy_command"),
     "provision": ("give a board its Wi-Fi and its host over USB", "posewire.install.provision_command"),
     "monitor": ("show the output of a board, or type at its REPL", "posewire.install.monitor_command"),
+    "bench gateway": ("measure the Socket.IO gateway with many clients", "posewire.bench.gateway"),
     "bench talk": ("measure the voice side with many boards that talk in the same second", "posewire.bench.talk"),
     "bench soak": ("run a host under load for long, and check that nothing grows", "posewire.bench.soak"),
     "doctor": ("check this machine, or the board on a serial port", "posewire.doctor"),
