@@ -96,6 +96,10 @@ class Link:
         self._end = 0
         self._pong_length = -1
         self._ping_sent = False
+        # Whether to send a ping; when one was that has no answer yet; how long the last answer took, -1: not known.
+        self.ping_wanted = False
+        self._pinged = None
+        self.round_trip_ms = -1
         self._close_code = 0
         self._close_sent = False
         now = time.ticks_ms()
@@ -167,6 +171,10 @@ class Link:
             if kind == PING:
                 self._pong_length = receiver.control_length
                 memcopy(self.pong, 0, receiver.control, 0, self._pong_length)
+            elif kind == PONG:
+                if self._pinged is not None:
+                    self.round_trip_ms = time.ticks_diff(time.ticks_ms(), self._pinged)
+                    self._pinged = None
             elif kind == CLOSE:
                 self._on_close()
             elif kind == NEED_DATA:
@@ -355,7 +363,9 @@ class Link:
         silence = time.ticks_diff(now, self._heard)
         if silence > 2 * self._silence_ms:
             raise WebSocketError(LOST, "the host does not answer")
-        if silence > self._silence_ms and not self._ping_sent and self._at == self._end:
+        if (self.ping_wanted or (silence > self._silence_ms and not self._ping_sent)) and self._at == self._end:
+            self.ping_wanted = False
             self._ping_sent = True
+            self._pinged = now
             self.builder.finish(PING, 0)
             self._begin()

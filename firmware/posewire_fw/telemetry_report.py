@@ -27,6 +27,10 @@ def send(app, first, heap_free):
         "audio_dropped": app.ring.dropped if app.ring is not None else 0,
         "pose_dropped": dropped,
     }
+    link = app.link
+    if link.round_trip_ms >= 0:
+        message["round_trip_ms"] = link.round_trip_ms
+    link.ping_wanted = True  # for the next report
     found = memory.idf()
     if found is not None:
         message["idf_free"], message["idf_largest"], message["idf_free_min"] = found

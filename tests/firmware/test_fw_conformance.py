@@ -321,6 +321,15 @@ async def answers_pings(peer: Peer) -> None:
     await peer.take_until_close()
 
 
+async def answers_a_ping_late(peer: Peer) -> None:
+    await peer.accept(frame(PONG, b"nobody asked"))
+    opcode, payload = await peer.take()
+    assert opcode == PING
+    await asyncio.sleep(0.1)
+    await peer.send(frame(PONG, payload) + GOODBYE)
+    await peer.take_until_close()
+
+
 async def takes_and_says_nothing(peer: Peer) -> None:
     """Takes what it is sent for longer than a silence may last, and answers no ping: it is alive all the same."""
     # Without it the kernel would take all in advance.
@@ -387,6 +396,8 @@ NETWORK = [
              says="does not answer", closed_with=None,
              check=lambda peer, result: [opcode for opcode, _ in peer.frames] == [PING]),
     Scenario("pongs_keep_a_quiet_connection_open", answers_pings, options={"silence_ms": 600}),
+    Scenario("a_round_trip_is_measured", answers_a_ping_late, ping=True,
+             check=lambda peer, result: result["round_trip_ms"] >= 99),
     Scenario("a_server_that_takes_all_and_answers_no_ping", takes_and_says_nothing, send=((4000, 150),),
              options={"silence_ms": 400}),
     Scenario("a_server_that_does_not_read", does_not_read, send=((4000, 5000),), options={"stall_ms": 500}, code=1006,
@@ -523,7 +534,8 @@ async def play_all(folder: Path) -> Outcome:
             url = scenario.url or base + (scenario.path or f"/{scenario.name}")
             plan.append({
                 "name": scenario.name, "url": url.format(**places), "send": scenario.send, "texts": scenario.texts,
-                "close": scenario.close, "options": scenario.options, "frame_max": scenario.frame_max,
+                "close": scenario.close, "ping": scenario.ping, "options": scenario.options,
+                "frame_max": scenario.frame_max,
                 "ca": str(authorities[scenario.ca]) if scenario.ca else None,
             })  # fmt: skip
         (folder / "plan.json").write_text(json.dumps(plan))

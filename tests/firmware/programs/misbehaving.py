@@ -123,6 +123,7 @@ class Scenario:
     send: tuple[tuple[int, int], ...] = ()
     texts: tuple[str, ...] = ()
     close: int = 0
+    ping: bool = False
     options: dict[str, int] = field(default_factory=dict)
     tls: bool = False
     ca: str | None = None

@@ -27,6 +27,7 @@ class Player:
         self.scenario = scenario
         self.payloads = iter(scenario["send"])
         self.messages = []
+        self.round_trip_ms = -1
         self.sent = hashlib.sha256()
 
     def fill(self, buf, at):
@@ -64,7 +65,10 @@ class Player:
         except AssertionError as exc:
             end = ["stuck", 0, str(exc)]
         digest = "".join(["%02x" % byte for byte in self.sent.digest()])
-        return {"name": scenario["name"], "messages": self.messages, "end": end, "digest": digest}
+        return {
+            "name": scenario["name"], "messages": self.messages, "end": end, "digest": digest,
+            "round_trip_ms": self.round_trip_ms,
+        }  # fmt: skip
 
     async def _play(self, scenario):
         link = Link(self, frame_max=scenario["frame_max"], **scenario["options"])
@@ -78,6 +82,7 @@ class Player:
                 link.send_text(text)
             if scenario["close"]:
                 link.close(scenario["close"])
+            link.ping_wanted = scenario["ping"]
             deadline = time.ticks_add(time.ticks_ms(), GUARD_MS)
             while True:
                 assert time.ticks_diff(deadline, time.ticks_ms()) > 0, "nothing happened in time"
@@ -87,6 +92,7 @@ class Player:
             code = exc.code
             raise
         finally:
+            self.round_trip_ms = link.round_trip_ms
             link.drop(code)
 
 

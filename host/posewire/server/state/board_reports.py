@@ -11,7 +11,7 @@ _BOARDS = 4000
 _NUMBERS = (
     "uptime_ms", "heap_free", "heap_free_min", "rssi", "reconnects", "restarts", "audio_dropped", "pose_dropped",
     "lost_samples", "underruns", "stalls", "heap_size", "idf_free", "idf_largest", "idf_free_min",
-    "battery", "battery_mv",
+    "battery", "battery_mv", "round_trip_ms",
 )  # fmt: skip
 _TEXTS = ("reset_cause", "slot", "firmware", "ssid")
 _TEXT_MAX = 64
