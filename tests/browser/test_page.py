@@ -24,6 +24,7 @@ from posewire.rooms.recording import read_recording
 from posewire.server.host import Config, Host
 from posewire.server.settings import ServerSettings, Settings, load_settings
 from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.store.settings import StoreSettings
 from riscv.machine import ROOT
 from support.hosts import http_url, running, settings
 from support.peers import Peers
@@ -82,6 +83,10 @@ async def four(host: Host) -> AsyncIterator[None]:
 async def open_view(page: Page, host: Host | Link, view: str) -> None:
     await page.goto(host.url.replace("ws://", "http://").replace("/posewire/v1/", f"/#/{view}"))
     await expect(page.locator(".top .state")).to_have_class(re.compile("good"))
+
+
+def content(file: Path) -> str:
+    return file.read_text()
 
 
 async def until(page: Page, condition: str) -> None:
@@ -453,3 +458,42 @@ async def test_a_room_is_recorded_and_gone_through(
     await expect(page.locator("output")).not_to_have_text("0.0 s")
     await page.get_by_label("Open a recording").set_input_files({"name": "x.pwrec", "mimeType": "", "buffer": b"no"})
     await expect(page.get_by_text("this is not a recording of a room")).to_be_visible()
+
+
+async def test_the_host_records_a_room_and_plays_it_again(
+    chromium: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("host")
+    page, stop_moving = await chromium.new_page(), asyncio.Event()
+    async with (
+        running(replace(settings(), store=StoreSettings(str(folder / "host.db")))) as host,
+        posewire.connect(host.url, device="ann") as ann,
+    ):
+        moving = asyncio.create_task(publish(await ann.join("studio", publish=["pose"]), stop_moving))
+        await open_view(page, host, "rooms/studio")
+        await until(page, "globalThis.scene?.streams().filter((s) => s.fps > 5).length === 1")
+        await page.get_by_role("button", name="Record on the host").click()
+        stop = page.get_by_role("button", name="End the host's recording")
+        await expect(stop).to_be_visible()
+        before = await page.evaluate("scene.frames")
+        await until(page, f"scene.frames > {before} + 30")
+        await stop.click()
+        await expect(page.get_by_role("button", name="Record on the host")).to_be_visible()
+        await open_view(page, host, "rooms")
+        recording = page.locator("details.item")
+        await recording.locator("summary").click()
+        await page.get_by_role("button", name="Look at it").click()
+        await until(page, "globalThis.player !== undefined")
+        await page.screenshot(path=picture("recordings"), full_page=True)
+        async with page.expect_download() as download:
+            await page.get_by_role("button", name="Save as csv").click()
+        table = folder / "studio.csv"
+        await (await download.value).save_as(table)
+        assert ",ann," in content(table)
+        await recording.get_by_role("textbox", name="Room").fill("stage")
+        await page.get_by_role("button", name="Play into a room").click()
+        await expect(page.get_by_role("heading", name="stage")).to_be_visible()
+        await until(page, "globalThis.scene?.streams().filter((s) => s.fps > 5).length === 1")
+        stop_moving.set()
+        await moving
+        await page.close()

@@ -148,6 +148,12 @@ class Identities:
         await self.refresh(force=True)
         return token
 
+    async def revoke_token(self, token: str, who: str = "") -> None:
+        """Revoke a token that ``issue`` has returned. Raises WireError (``not_found``) when it is no good any more."""
+        token_id, _, _ = token.removeprefix(stored.PREFIX).partition("_")
+        await self._store.run(lambda c: stored.revoke_token(c, token_id, who))
+        await self.refresh(force=True)
+
     async def refresh(self, force: bool = False) -> None:
         """Read the copy again where the store has changed, and report revoked and expired principals."""
         version = await self._store.run(_data_version)

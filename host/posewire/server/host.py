@@ -275,6 +275,7 @@ class Host:
         if self._services.mqtt is not None:
             await self._services.mqtt.close()
         await self._services.push.close()
+        await self._services.recordings.close()
         await self._services.sim_boards.close()
         registry = self._services.registry
         for peer in registry:

@@ -23,6 +23,7 @@ from posewire.server.monitoring.tracing import Tracing
 from posewire.server.mqtt.service import MqttService
 from posewire.server.push.service import Push
 from posewire.server.rate_limit import FailureLimit
+from posewire.server.recordings import Recordings
 from posewire.server.satellites.service import SatelliteService
 from posewire.server.settings import Settings
 from posewire.server.sim_boards import SimBoards
@@ -74,6 +75,7 @@ class Services:
     turns: TurnLog = field(default_factory=TurnLog)
     log_tail: LogTail = field(default_factory=LogTail)
     sim_boards: SimBoards = field(default_factory=SimBoards)
+    recordings: Recordings = field(init=False)
     caches: Caches = field(default_factory=Caches)
     metrics: Metrics = field(default_factory=Metrics)
     health: HealthMonitor | None = None
@@ -85,6 +87,9 @@ class Services:
     """Totals since start: messages and frames by kind, drops and errors by code."""
 
     def __post_init__(self) -> None:
+        self.recordings = Recordings(
+            self.store, self.identities, self.settings.store.path, self.settings.rooms.recordings
+        )
         self.rooms = RoomDirectory(self.settings.rooms, self.counters)
         self.webrtc = WebRtcService(lambda: self.settings.webrtc, self.counters)
         if self.settings.tracing.enabled:

@@ -1,6 +1,7 @@
 """The tables of the host's store: a line for each part that stores something."""
 
 from posewire.identity.tables import AUDIT, IDENTITY
+from posewire.rooms.recording_index import RECORDINGS
 from posewire.server.connection import session_store as kept_sessions
 from posewire.server.push import reminders
 from posewire.server.satellites import service as satellites
@@ -16,4 +17,5 @@ DOMAINS: tuple[Domain, ...] = (
     voiceprints.TABLES,
     kept_sessions.TABLES,
     satellites.TABLES,
+    RECORDINGS,
 )

@@ -25,5 +25,8 @@ class RequestLimits:
     sign_in: RateLimit = field(default_factory=lambda: RateLimit(20))
     """Wrong tokens with which pages of one address try to sign in; of this machine's own, too."""
 
+    exporting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a recording is exported: that takes all of a processor."""
+
     compiling: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while the firmware is compiled for a new board: one at a time is enough for the machine."""

@@ -14,6 +14,15 @@ from posewire.server.http.devices.updates import list_images, show_update, start
 from posewire.server.http.devices.voiceprints import enrol_next, enrol_recording, erase_voiceprint, list_voiceprints
 from posewire.server.http.new_boards import give_image, list_boards, plan_files
 from posewire.server.http.ota import activate, allow_pages, check_version
+from posewire.server.http.recordings import (
+    delete_recording,
+    give_recording,
+    list_recordings,
+    play_recording,
+    start_recording,
+    stop_player,
+    stop_recording,
+)
 from posewire.server.http.request import sender
 from posewire.server.http.room_links import make_room_link
 from posewire.server.http.rooms import list_rooms
@@ -65,6 +74,13 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/api/configuration", show_configuration),
     Route("/api/configuration", save_configuration, methods=["PUT"]),
     Route("/api/configuration/check", check_configuration, methods=["POST"]),
+    Route("/api/recordings", list_recordings),
+    Route("/api/recordings", start_recording, methods=["POST"]),
+    Route("/api/recordings/{number:int}", delete_recording, methods=["DELETE"]),
+    Route("/api/recordings/{number:int}/file", give_recording),
+    Route("/api/recordings/{number:int}/stop", stop_recording, methods=["POST"]),
+    Route("/api/recordings/{number:int}/play", play_recording, methods=["POST"]),
+    Route("/api/players/{number:int}", stop_player, methods=["DELETE"]),
     Route("/api/sim-boards", list_sim_boards),
     Route("/api/sim-boards", start_sim_board, methods=["POST"]),
     Route("/api/sim-boards/{number:int}", stop_sim_board, methods=["DELETE"]),

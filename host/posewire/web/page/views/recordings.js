@@ -1,56 +1,126 @@
-/** Recordings: made from a room into a file of the person's, and looked at again on a time line. */
+/** Recordings: made from a room into a file of the person's or on the host, looked at on a time line, played again. */
 
 import { Recorder, monotonicMs, readRecording } from "/posewire/v1/client/posewire.js";
 import { html, useEffect, useRef, useState } from "/vendor/htm-preact.js";
-import { useOutcome } from "../api.js";
-import { Outcome, Ticking } from "../parts.js";
+import { ask, useOutcome, usePolled } from "../api.js";
+import { Outcome, Ticking, duration } from "../parts.js";
 import { Scene } from "../scene/scene.js";
 import { t } from "../text.js";
 
 /** How much of the past is drawn at a moment: trails, and the newest pose of each stream. */
 const BEFORE_MS = 1500;
+const POLL_MS = 2000;
 
 /** A button that records the room, and gives the person the file. */
 export function Record({ room }) {
   const [recorder, setRecorder] = useState(/** @type {Recorder | null} */ (null));
   const flip = () => {
     if (!recorder) return setRecorder(new Recorder(room));
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(recorder.stop());
-    link.download = `${recorder.room.name}-${new Date().toISOString().slice(0, 19).replace(/:/g, "")}.pwrec`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    saveFile(recorder.stop(), `${recorder.room.name}-${new Date().toISOString().slice(0, 19).replace(/:/g, "")}.pwrec`);
     return setRecorder(null);
   };
   return html`<button onClick=${flip} disabled=${!room && !recorder} aria-pressed=${Boolean(recorder)}>${recorder ? t("Stop and save") : t("Record")}
     ${recorder && html` <span class="bad">● <${Ticking} everyMs=${500} text=${() => `${Math.round(recorder.seconds)} s, ${Math.round(recorder.bytes / 1024)} KB`} /></span>`}</button>`;
 }
 
-/** Open a recording, and go through it. */
-export function Recordings() {
+/** A button that has the host record the room, beside all that the person does. @param {{name: string}} props */
+export function HostRecord({ name }) {
+  const { value, refresh } = usePolled("/api/recordings", POLL_MS);
+  const [outcome, run] = useOutcome();
+  const running = value?.recordings.find((each) => each.running && each.room === name);
+  const start = () => run(async () => (await ask("/api/recordings", { body: { room: name } }), await refresh(), ""));
+  const stop = () => run(async () => (await ask(`/api/recordings/${running.number}/stop`, { method: "POST" }), await refresh(), ""));
+  if (!value?.available) return null;
+  return html`<button onClick=${running ? stop : start} aria-pressed=${Boolean(running)}>${running ? t("End the host's recording") : t("Record on the host")}
+    ${running && html` <span class="bad">● ${Math.round(running.bytes / 1024)} KB</span>`}</button><${Outcome} outcome=${outcome} />`;
+}
+
+/** The host's recordings, and a file of the person's: opened, and gone through. */
+export function Recordings({ may }) {
   const [recording, setRecording] = useState(/** @type {any} */ (null));
   const [outcome, run] = useOutcome();
-  const open = (event) =>
+  const open = (name, bytes) => {
+    const found = readRecording(bytes);
+    if (!found.poses.length) throw new Error(t("There are no poses in this recording."));
+    setRecording({ ...found, name });
+  };
+  const openFile = (event) =>
     run(async () => {
       const [file] = event.target.files;
-      if (!file) return;
-      const found = readRecording(new Uint8Array(await file.arrayBuffer()));
-      if (!found.poses.length) throw new Error(t("There are no poses in this recording."));
-      setRecording({ ...found, name: file.name });
+      if (file) open(file.name, new Uint8Array(await file.arrayBuffer()));
     });
   return html`<section class="card" aria-label=${t("Recordings")}>
     <div class="row"><h2 class="grow">${t("Recordings")}</h2>
-      <label>${t("Open a recording")} <input type="file" accept=".pwrec" onChange=${open} /></label></div>
+      <label>${t("Open a recording")} <input type="file" accept=".pwrec" onChange=${openFile} /></label></div>
+    ${may("operator.act") && html`<${OnHost} open=${open} run=${run} />`}
     <${Outcome} outcome=${outcome} />
     ${recording && html`<${Player} key=${recording.name} recording=${recording} />`}
   </section>`;
+}
+
+function OnHost({ open, run }) {
+  const { value, refresh } = usePolled("/api/recordings", POLL_MS);
+  if (!value?.recordings.length && !value?.failed) return null;
+  const path = (each) => `/api/recordings/${each.number}`;
+  const look = (each) =>
+    run(async () => {
+      const answer = await fetch(`${path(each)}/file`);
+      if (!answer.ok) throw new Error((await answer.json()).message);
+      open(each.file, new Uint8Array(await answer.arrayBuffer()));
+    });
+  const remove = (each) =>
+    confirm(t("Delete {name}?", { name: each.file })) &&
+    run(async () => (await ask(path(each), { method: "DELETE" }), await refresh(), ""));
+  const save = (each, format) =>
+    run(async () => {
+      const answer = await fetch(`${path(each)}/file${format ? `?format=${format}` : ""}`);
+      if (!answer.ok) throw new Error((await answer.json()).message);
+      saveFile(await answer.blob(), each.file.replace(/pwrec$/, format || "pwrec"));
+    });
+  const play = (event, each) => {
+    event.preventDefault();
+    const { room, speed } = Object.fromEntries(new FormData(event.target));
+    run(async () => {
+      await ask(`${path(each)}/play`, { body: { room, speed: Number(speed) } });
+      await refresh();
+      location.hash = `#/rooms/${encodeURIComponent(String(room))}`;
+      return "";
+    });
+  };
+  const end = (player) => run(async () => (await ask(`/api/players/${player.number}`, { method: "DELETE" }), await refresh(), ""));
+  return html`${value.failed && html`<p class="note bad">${value.failed}</p>`}
+    ${value.players.map((player) => html`<p class="row" key=${player.number}><span class="grow">${t("{file} is played into {room}.", player)}</span><button onClick=${() => end(player)}>${t("End")}</button></p>`)}
+    ${value.recordings.map(
+      (each) => html`<details class="item" key=${each.number}><summary>${new Date(1000 * each.began).toLocaleString()} · ${each.room} · ${each.running ? html`<span class="bad">${t("under way…")}</span>` : duration(1000 * (each.seconds ?? 0))} <span class="faint">${each.members.join(", ")}</span></summary>
+        <p class="faint">${each.file}, ${Math.ceil(each.bytes / 1024)} KB, ${each.pose} ${t("poses")}</p>
+        <div class="row">
+          <button onClick=${() => look(each)}>${t("Look at it")}</button>
+          <button onClick=${() => save(each, "")}>${t("Save")}</button>
+          ${value.formats.map((format) => html`<button onClick=${() => save(each, format)} aria-label=${t("Save as {format}", { format })}>.${format}</button>`)}
+          ${!each.running && html`<button onClick=${() => remove(each)}>${t("Delete")}</button>`}
+        </div>
+        <form class="row" aria-label=${t("Play into a room")} onSubmit=${(event) => play(event, each)}>
+          <label>${t("Room")} <input name="room" required maxlength="64" defaultValue=${each.room} /></label>
+          <label>${t("Speed")} <select name="speed">${["0.5", "1", "2", "4"].map((speed) => html`<option value=${speed} selected=${speed === "1"}>${speed} ×</option>`)}</select></label>
+          <button>${t("Play into a room")}</button>
+        </form></details>`,
+    )}`;
+}
+
+/** Give the person a file. @param {Blob} blob @param {string} name */
+function saveFile(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
 function Player({ recording }) {
   const { poses, durationMs, room } = recording;
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
   const scene = useRef(/** @type {Scene | null} */ (null));
-  const [at, setAt] = useState(0);
+  const [at, setAt] = useState(Math.ceil(poses[0].arrivedMs));
   const [speed, setSpeed] = useState(0);
   useEffect(() => {
     scene.current = new Scene(canvas.current);

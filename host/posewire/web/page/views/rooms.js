@@ -5,7 +5,7 @@ import { ask, useOutcome, usePolled } from "../api.js";
 import { useHost } from "../live.js";
 import { Outcome, Table, Ticking, Trouble } from "../parts.js";
 import { Scene, cssColor } from "../scene/scene.js";
-import { Record, Recordings } from "./recordings.js";
+import { HostRecord, Record, Recordings } from "./recordings.js";
 import { t } from "../text.js";
 
 const POLL_MS = 2000;
@@ -40,7 +40,6 @@ export function Rooms({ rest, may, session, looker }) {
       html`<${Room} key=${`${chosen} ${host.device}`} name=${chosen} host=${host} state=${state} may=${may} session=${session}
       described=${value?.rooms.find(({ room }) => room === chosen)} />`
     }
-    <${Recordings} />
     ${
       !looker &&
       html`<section class="card">
@@ -49,7 +48,8 @@ export function Rooms({ rest, may, session, looker }) {
       <${Trouble} error=${error} />
       ${value && (value.rooms.length ? html`<${Table} label=${t("Rooms")} rows=${value.rooms} keyOf=${({ room }) => room} selected=${chosen} columns=${columns} />` : html`<p>${t("There is no room: the first member makes one.")}</p>`)}
     </section>`
-    }`;
+    }
+    <${Recordings} may=${may} />`;
 }
 
 /**
@@ -135,6 +135,7 @@ function Room({ name, host, state, may, session, described }) {
       <h1 class="grow">${name} ${room?.locked ? html`<span class="warn">${t("locked")}</span>` : ""}</h1>
       ${option("trails", t("trails"))} ${option("together", t("in one space"))}
       <${Record} room=${room} />
+      ${may("operator.act") && html`<${HostRecord} name=${name} />`}
       <button onClick=${whole}>${t("Whole screen")}</button>
       ${session.authentication && may("operator.act") && html`<button onClick=${link}>${t("Link to look")}</button>`}
     </div>

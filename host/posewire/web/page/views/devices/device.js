@@ -5,7 +5,7 @@ import { ask, useOutcome, usePolled } from "../../api.js";
 import { Facts, Form, Outcome, duration } from "../../parts.js";
 import { t } from "../../text.js";
 import { BoardSettings } from "./settings.js";
-import { State } from "./state.js";
+import { State, roundTrip } from "./state.js";
 
 const POLL_MS = 2000;
 
@@ -28,7 +28,7 @@ export function Device({ device, may, refresh }) {
           [t("Board"), session?.board],
           [t("Firmware"), session?.firmware],
           [t("Room"), session?.room],
-          [t("Round trip"), typeof session?.rtt_ms === "number" ? `${session.rtt_ms.toFixed(1)} ms` : null],
+          [t("Round trip"), roundTrip(device) !== null ? `${roundTrip(device).toFixed(1)} ms` : null],
           [t("Tools"), session?.tools],
           [t("Network"), report?.ssid],
           [t("Signal"), report?.rssi !== undefined ? `${report.rssi} dBm` : null],

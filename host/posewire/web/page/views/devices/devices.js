@@ -6,7 +6,7 @@ import { Outcome, Table, Trouble, duration } from "../../parts.js";
 import { t } from "../../text.js";
 import { Device } from "./device.js";
 import { Pair } from "./pairing.js";
-import { State, trouble } from "./state.js";
+import { State, roundTrip, trouble } from "./state.js";
 
 const POLL_MS = 2000;
 
@@ -68,8 +68,8 @@ const columns = () => [
   {
     name: t("Round trip"),
     number: true,
-    of: (device) => device.session?.rtt_ms,
-    show: ({ session }) => typeof session?.rtt_ms === "number" && `${session.rtt_ms.toFixed(session.rtt_ms < 10 ? 1 : 0)} ms`,
+    of: roundTrip,
+    show: (device) => roundTrip(device) !== null && `${Math.round(roundTrip(device))} ms`,
   },
   {
     name: t("Microphone"),

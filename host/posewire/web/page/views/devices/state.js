@@ -19,3 +19,6 @@ export function State({ device }) {
   const level = !device.session ? "faint" : wrong ? "warn" : "good";
   return html`<span class=${`state ${level}`}>${wrong || (device.session.voice && device.session.voice !== "idle" ? t(device.session.voice) : t("there"))}</span>`;
 }
+
+/** Milliseconds to the device and back: as it measures itself, or of the connection, by the host's kernel; or null. */
+export const roundTrip = ({ report, session }) => report?.round_trip_ms ?? session?.rtt_ms ?? null;
