@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from posewire.identity.settings import AuthSettings
 from posewire.identity.stored import issue_token
 from posewire.server.bridge import bridge as bridge_module
+from posewire.server.bridge import dialer, keepalive
 from posewire.server.bridge.settings import UpstreamSettings
 from posewire.server.host import Config, Host
 from posewire.store import StoreSettings
@@ -109,8 +110,10 @@ def loudest_hz(sound: NDArray[np.int16], rate: int) -> float:
     ],
 )
 async def test_a_board_of_any_format_talks_to_a_server_that_knows_only_opus(
-    peers: Peers, upstream: StockServer, params: AudioParams, protocol: int
+    peers: Peers, upstream: StockServer, params: AudioParams, protocol: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # On a slow machine the board would be told meanwhile that its turn goes on.
+    monkeypatch.setattr(bridge_module, "_SIGN_EVERY", 600.0)
     peer = await peers.connect("02:00:00:00:00:01", **{"Protocol-Version": str(protocol)})
     await peer.hello(audio_params=params.as_dict())
     await peer.send(type="listen", state="start", mode="manual")
@@ -337,7 +340,7 @@ async def test_a_final_refusal_is_asked_for_once_and_ends_the_turn_for_the_board
             error.verify_message = "self-signed certificate"
             raise error
 
-        monkeypatch.setattr(bridge_module, "connect", untrusted)
+        monkeypatch.setattr(dialer, "connect", untrusted)
     peer = await peers.connect()
     await peer.hello(audio_params=ADPCM, device={"board": board})
     assert (await peer.receive("error"))["code"] == "upstream"
@@ -535,7 +538,7 @@ async def test_an_upstream_server_needs_not_answer_pings_while_it_takes_speech(
     peers: Peers, upstream: StockServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, seconds in (("_PING_AFTER", 0.1), ("_ANSWER_WITHIN", 0.2), ("_SWEEP", 0.03)):
-        monkeypatch.setattr(bridge_module, name, seconds)
+        monkeypatch.setattr(keepalive, name, seconds)
     upstream.answers_pings = False
     peer = await peers.connect()
     await peer.hello(audio_params=ADPCM)
@@ -554,7 +557,7 @@ async def test_an_upstream_server_that_answers_pings_is_kept(
     peers: Peers, upstream: StockServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, seconds in (("_PING_AFTER", 0.03), ("_ANSWER_WITHIN", 0.3), ("_SWEEP", 0.05)):
-        monkeypatch.setattr(bridge_module, name, seconds)
+        monkeypatch.setattr(keepalive, name, seconds)
     peer = await peers.connect()
     await peer.hello(audio_params=ADPCM)
     await upstream.until(lambda: upstream.connections)
@@ -565,8 +568,8 @@ async def test_an_upstream_server_that_answers_pings_is_kept(
 async def test_a_board_is_told_that_upstream_is_still_at_it(
     peers: Peers, upstream: StockServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, seconds in (("_SIGN_EVERY", 0.05), ("_SWEEP", 0.02)):
-        monkeypatch.setattr(bridge_module, name, seconds)
+    monkeypatch.setattr(bridge_module, "_SIGN_EVERY", 0.05)
+    monkeypatch.setattr(keepalive, "_SWEEP", 0.02)
     other = await peers.connect("aa:bb:cc:00:00:02")
     await other.hello(audio_params=ADPCM)
     await upstream.until(lambda: len(upstream.connections) == 1)

@@ -7,31 +7,26 @@ turn is opened again at once.
 """
 
 import asyncio
-import json
-import ssl
 import time
-import uuid
-from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any, Protocol
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from posewire.backoff import Backoff
-from posewire.errors import FrameError, WireError
-from posewire.hub.liveness import Liveness
+from posewire.errors import FrameError
 from posewire.log import EventLog
-from posewire.server.bridge.ota_check import OtaError, UpstreamAddress, ask_ota
+from posewire.server.bridge.dialer import UpstreamDialer, parse_upstream
+from posewire.server.bridge.failures import OPENING_TIMEOUT, UpstreamError, is_final, reason_of
+from posewire.server.bridge.keepalive import Keepalive
+from posewire.server.bridge.outbox import UpstreamOutbox, ends_utterance
 from posewire.server.bridge.settings import UpstreamSettings
 from posewire.server.bridge.transcoder import Downlink, Uplink
 from posewire.server.speech_encoding import SpeechEncoding
 from posewire.sound.pcm import SAMPLE_RATE, Pcm
-from posewire.tcp_progress import untaken_bytes
 from posewire.voice.emotions import EMOJI
-from posewire.wire.close_codes import INTERNAL_ERROR
-from posewire.wire.messages import AudioParams, Hello, Message, dump_text, error_message, parse_text
+from posewire.wire.messages import AudioParams, Hello, Message, error_message
 
 FORWARDED_TYPES = frozenset({"listen", "abort", "mcp", "iot"})
 """Types of the board's messages that go to the upstream server."""
@@ -40,12 +35,6 @@ TURN_ENDING = frozenset({"upstream", "not_available", "forbidden", "internal"})
 """Codes of errors after which no reply comes."""
 
 _HANDLED_HERE = frozenset({"hello", "goodbye", "pong", "server", "room", "state"})
-_TIMEOUT = 10.0
-_WAITING = 100
-_AUDIO_WAITING_MS = 3000
-_PING_AFTER, _ANSWER_WITHIN, _SWEEP = 20.0, 20.0, 2.0
-"""Seconds: as towards devices, see ``ServerSettings``."""
-
 _SIGN_EVERY = 5.0
 """Longest silence towards the board in a turn, in seconds."""
 
@@ -54,9 +43,6 @@ _OWED_FOR = 60.0
 
 _REST = 3.0
 """Seconds that the reply of a failed turn lasts for a stock device."""
-
-_PASSING = (408, 425, 429)
-"""HTTP statuses of a refusal that is true for a while only."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 8.0
 
@@ -69,16 +55,6 @@ class Board(Protocol):
 
     def send_audio(self, frame: bytes) -> None:
         """Send one audio frame in the board's format."""
-
-
-class UpstreamError(WireError):
-    """The upstream server cannot be reached, refuses, or is gone; the board is told."""
-
-    code = "upstream"
-
-
-class RefusedError(UpstreamError):
-    """The upstream server refuses this board: to ask again at once would bring the same answer."""
 
 
 class UpstreamBridge:
@@ -101,20 +77,15 @@ class UpstreamBridge:
         self._settings = settings
         self._board = board
         self._hello = hello
-        self._device_id, client_id = identity
-        # Stock servers want one; the same each time, for some know a device by it.
-        self._client_id = client_id or str(uuid.uuid5(uuid.NAMESPACE_URL, f"posewire:{self._device_id}"))
         self._log = log
         self._count = count
         uplink, downlink = formats
         self._opus = uplink.format == "opus"
-        self._audio_up = uplink if self._opus else AudioParams("opus", SAMPLE_RATE, 1, 60)
-        self._audio_limit = _AUDIO_WAITING_MS // self._audio_up.frame_duration
+        audio_up = uplink if self._opus else AudioParams("opus", SAMPLE_RATE, 1, 60)
+        self._dialer = UpstreamDialer(settings, hello, audio_up, identity, self._show_code)
+        self._outbox = UpstreamOutbox(audio_up.frame_duration, count)
         self._uplink = Uplink()
         self._downlink = Downlink(downlink, encoding)
-        self._waiting: deque[str | bytes] = deque()
-        self._audio_waiting = 0
-        self._something = asyncio.Event()
         self._wanted = asyncio.Event()
         # A peer without voice and tools, a viewer of a room for example, may never speak: it needs no connection.
         if hello.audio is not None or hello.codecs or hello.mcp:
@@ -132,11 +103,9 @@ class UpstreamBridge:
         self._rest: asyncio.TimerHandle | None = None
         """Ends a turn that has failed."""
 
-        self._received = self._told = 0.0
+        self._told = 0.0
         self._heard_of = 0.0
         """When the turn last went on: by the board, or by upstream."""
-
-        self._sent = 0
 
     # --- from the board
 
@@ -160,11 +129,9 @@ class UpstreamBridge:
             self._in_turn = True
             if state == "stop":
                 for packet in self._uplink.flush():
-                    self._put(packet)
+                    self._outbox.put_audio(packet, flushed=True)
             self._wanted.set()
-        if len(self._waiting) - self._audio_waiting >= _WAITING:
-            raise WireError("the upstream server is not connected and too many messages wait for it", "too_many")
-        self._put(dump_text({**message, "session_id": self._session}))
+        self._outbox.put_text({**message, "session_id": self._session})
 
     def feed(self, payload: bytes, decode: Callable[[bytes], Pcm]) -> None:
         """Send audio upstream: a board's Opus packet as it is, everything else encoded anew.
@@ -175,12 +142,7 @@ class UpstreamBridge:
             FrameError: the frame does not decode.
         """
         for packet in (payload,) if self._opus else self._uplink.feed(decode(payload)):
-            if self._audio_waiting >= self._audio_limit:
-                oldest = next(index for index, waiting in enumerate(self._waiting) if isinstance(waiting, bytes))
-                del self._waiting[oldest]
-                self._audio_waiting -= 1
-                self._count("upstream_audio_dropped")
-            self._put(packet)
+            self._outbox.put_audio(packet)
 
     # --- life
 
@@ -205,16 +167,15 @@ class UpstreamBridge:
         while True:
             await self._wanted.wait()
             try:
-                async with asyncio.timeout(_TIMEOUT):
-                    socket = await self._open()
+                async with asyncio.timeout(OPENING_TIMEOUT):
+                    socket, self._session = await self._dialer.dial(self._from_upstream)
             except (OSError, WebSocketException, ValueError, UpstreamError) as error:
-                # ValueError: an OTA answer gave an address that is not valid, for example because of its port.
                 pause = backoff.next_pause()
                 self._count("upstream_failed")
-                self._log.warning("upstream_failed", why=_why(error), tries=backoff.failures)
-                if backoff.failures >= self._settings.tries or not self._in_turn or _final(error):
+                self._log.warning("upstream_failed", why=reason_of(error), tries=backoff.failures)
+                if backoff.failures >= self._settings.tries or not self._in_turn or is_final(error):
                     backoff.reset()
-                    self._give_up(f"no connection to the upstream server: {_why(error)}")
+                    self._give_up(f"no connection to the upstream server: {reason_of(error)}")
                 else:
                     await asyncio.sleep(pause)
                 continue
@@ -226,81 +187,26 @@ class UpstreamBridge:
                 await socket.close()
             self._lost(socket)
 
-    async def _open(self) -> ClientConnection:
-        address = await self._address()
-        headers = {"Protocol-Version": "1", "Device-Id": self._device_id, "Client-Id": self._client_id}
-        if address.token:
-            headers["Authorization"] = f"Bearer {address.token}"
-        socket = await connect(
-            address.url,
-            additional_headers=headers,
-            compression=None,
-            user_agent_header=None,
-            max_size=1 << 20,
-            ping_interval=None,
-        )
-        try:
-            await self._greet(socket)
-        except BaseException:
-            await socket.close()
-            raise
-        return socket
-
-    async def _address(self) -> UpstreamAddress:
-        settings = self._settings
-        if not settings.ota_url:
-            return UpstreamAddress(settings.url, settings.token)
-        try:
-            address = await ask_ota(settings.ota_url, self._device_id, self._client_id, self._hello.board)
-        except OtaError as error:
-            kind = RefusedError if error.final else UpstreamError
-            raise kind(f"its OTA address {settings.ota_url} {error}") from None
-        if address.code:
-            self._log.warning("upstream_activation", code=address.code)
-            # What a board of ours shows on its display, where it has one.
-            text = f"confirm the code {address.code} at the upstream server"
-            self._board.send({"type": "alert", "status": "activation", "message": text, "emotion": "neutral"})
-            raise RefusedError(f"upstream does not know this board yet: {text}, then try again")
-        return address
-
-    async def _greet(self, socket: ClientConnection) -> None:
-        hello = {
-            "type": "hello",
-            "version": 1,
-            "features": {"mcp": self._hello.mcp},
-            "transport": "websocket",
-            "audio_params": self._audio_up.as_dict(),
-        }
-        with suppress(ConnectionClosed):
-            # Closed already: the reason may be among what has arrived.
-            await socket.send(dump_text(hello))
-        while True:
-            text = await socket.recv()
-            if isinstance(text, bytes):
-                continue
-            message = _parsed(text)
-            if message is None:
-                # Stock servers say in plain words what is wrong, and close.
-                raise RefusedError(f"upstream says: {text[:100]}")
-            if message["type"] == "hello":
-                self._session = str(message.get("session_id", ""))
-                return
-            await self._from_upstream(message)
+    def _show_code(self, code: str) -> None:
+        self._log.warning("upstream_activation", code=code)
+        # What a board of ours shows on its display, where it has one.
+        text = f"confirm the code {code} at the upstream server"
+        self._board.send({"type": "alert", "status": "activation", "message": text, "emotion": "neutral"})
 
     async def _talk(self, socket: ClientConnection) -> None:
-        if self._listening is not None and not any(_is_start(waiting) for waiting in self._waiting):
+        if self._listening is not None and not self._outbox.has_listen_start:
             # Upstream has a new session and does not know that the board listens.
-            self._waiting.appendleft(dump_text({**self._listening, "session_id": self._session}))
-        sending = asyncio.create_task(self._send_all(socket))
-        watching = asyncio.create_task(self._watch(socket))
-        self._received = time.monotonic()
+            self._outbox.put_first({**self._listening, "session_id": self._session})
+        alive = Keepalive()
+        sending = asyncio.create_task(self._send_all(socket, alive))
+        watching = asyncio.create_task(alive.watch(socket))
         try:
             async for message in socket:
-                self._received = time.monotonic()
+                alive.note_received()
                 if isinstance(message, bytes):
                     await self._audio_down(message)
                     continue
-                parsed = _parsed(message)
+                parsed = parse_upstream(message)
                 if parsed is not None:
                     await self._from_upstream(parsed)
         except ConnectionClosed:
@@ -309,41 +215,14 @@ class UpstreamBridge:
             sending.cancel()
             watching.cancel()
 
-    async def _watch(self, socket: ClientConnection) -> None:
-        """Close a connection on which nothing moves; not every server answers pings."""
-
-        def answered(pong: asyncio.Future[float]) -> None:
-            if not pong.cancelled() and pong.exception() is None:
-                self._received = time.monotonic()
-
-        asked: Liveness | None = None
-        with suppress(ConnectionClosed):
-            while True:
-                await asyncio.sleep(_SWEEP)
-                now = time.monotonic()
-                if now - self._received < _PING_AFTER:
-                    asked = None
-                    continue
-                taken = self._sent - untaken_bytes(socket.transport)
-                if asked is None or asked.answered(self._received):
-                    asked = Liveness(now, taken)
-                    pong = asyncio.ensure_future(await socket.ping())
-                    pong.add_done_callback(answered)
-                elif asked.gone(now, taken, _ANSWER_WITHIN):
-                    await socket.close(INTERNAL_ERROR, "keepalive ping timeout")
-
-    async def _send_all(self, socket: ClientConnection) -> None:
+    async def _send_all(self, socket: ClientConnection, alive: Keepalive) -> None:
         try:
             while True:
-                while self._waiting:
-                    message = self._waiting.popleft()
-                    self._audio_waiting -= isinstance(message, bytes)
-                    await socket.send(message)
-                    self._sent += len(message)
-                    if _is_handed_over(message):
-                        self._handed_over = True
-                self._something.clear()
-                await self._something.wait()
+                message = await self._outbox.pop()
+                await socket.send(message)
+                alive.note_sent(len(message))
+                if ends_utterance(message):
+                    self._handed_over = True
         except ConnectionClosed:
             return
 
@@ -356,7 +235,7 @@ class UpstreamBridge:
             self._board.send({"type": "tts", "state": "stop"})
 
     def _fail_turn(self, why: str) -> None:
-        """End the turn for the board, whatever it was doing: it would wait for ever, some devices with a deaf ear.
+        """End the turn for the board, whatever it was doing: it would wait for ever.
 
         A stock device listens again after every reply. Its reply lasts some seconds: it would ask without a pause.
         """
@@ -437,52 +316,4 @@ class UpstreamBridge:
 
     def _forget(self) -> None:
         self._wanted.clear()
-        self._waiting.clear()
-        self._audio_waiting = 0
-
-    def _put(self, message: str | bytes) -> None:
-        self._audio_waiting += isinstance(message, bytes)
-        self._waiting.append(message)
-        self._something.set()
-
-
-def _parsed(text: str) -> Message | None:
-    try:
-        return parse_text(text)
-    except WireError:
-        return None
-
-
-def _is_start(waiting: str | bytes) -> bool:
-    if isinstance(waiting, bytes):
-        return False
-    message = json.loads(waiting)
-    return bool(message.get("type") == "listen" and message.get("state") == "start")
-
-
-def _is_handed_over(sent: str | bytes) -> bool:
-    """Tell whether a message ends an utterance: upstream has what it needs for an answer."""
-    if isinstance(sent, bytes):
-        return False
-    message = json.loads(sent)
-    return message.get("type") == "listen" and message.get("state") in ("stop", "detect")
-
-
-def _final(error: Exception) -> bool:
-    """Tell whether the same question would bring the same answer."""
-    if isinstance(error, InvalidStatus):
-        return 400 <= error.response.status_code < 500 and error.response.status_code not in _PASSING
-    return isinstance(error, RefusedError | ValueError | InvalidURI | ssl.SSLCertVerificationError)
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, InvalidStatus):
-        return f"HTTP {error.response.status_code}"
-    if isinstance(error, TimeoutError) and not str(error):
-        return f"no answer within {_TIMEOUT:.0f} s"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f"its certificate is not trusted here ({error.verify_message}): "
-            "name the file of its authority's certificate in the variable SSL_CERT_FILE"
-        )
-    return str(error) or type(error).__name__
+        self._outbox.clear()
