@@ -264,7 +264,7 @@ async def test_a_closed_idle_connection_is_opened_again_by_the_next_turn(
     caplog.set_level("INFO")
     peer = await peers.connect()
     await peer.hello(audio_params=ADPCM)
-    await upstream.until(lambda: upstream.connections)
+    await upstream.until(lambda: "upstream" in caplog.messages)  # both have said hello
     await upstream.connections[-1].close()
     await upstream.until(lambda: "upstream_closed" in caplog.messages)
     await peer.echo()
