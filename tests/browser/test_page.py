@@ -326,6 +326,11 @@ async def test_signing_in_and_a_link_to_look(chromium: Browser) -> None:
         await expect(page.locator(".top .state")).to_have_class(re.compile("good"))
         await page.goto(http_url(host, "/#/rooms/studio"))
         await page.get_by_role("button", name="Link to look").click()
+        # For a telephone, too: what is drawn is that address.
+        code = page.get_by_role("img", name="A QR code of http")
+        await expect(code).to_be_visible()
+        assert await code.evaluate("image => image.complete && image.naturalWidth > 0")
+        await page.screenshot(path=picture("room-link"))
         shown = await page.locator(".note").text_content()
         assert shown is not None
         address = shown[shown.index("http://") :]

@@ -47,6 +47,14 @@ async def test_rooms_say_who_publishes_what(host: Host, operator: httpx2.AsyncCl
     assert watcher["dropped"] == {"pose": 0, "audio": 0}
 
 
+async def test_a_text_becomes_a_code_for_telephones(operator: httpx2.AsyncClient) -> None:
+    drawn = await operator.post("/qr", json={"text": "http://10.0.0.7:8000/"})
+    assert drawn.headers["content-type"] == "image/svg+xml"
+    assert drawn.text.startswith("<svg")
+    assert (await operator.post("/qr", json={"text": ""})).status_code == 400
+    assert (await operator.post("/qr", json={"text": "x" * 1001})).status_code == 400
+
+
 async def test_the_log_and_the_last_hour_can_be_read_on(host: Host, operator: httpx2.AsyncClient) -> None:
     EventLog(device=DEVICE).warning("something", text="a\x1b[31mb", count=3)
     (line,) = [line for line in (await operator.get("/log")).json()["lines"] if line["event"] == "something"]

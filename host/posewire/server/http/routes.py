@@ -14,6 +14,7 @@ from posewire.server.http.devices.updates import list_images, show_update, start
 from posewire.server.http.devices.voiceprints import enrol_next, enrol_recording, erase_voiceprint, list_voiceprints
 from posewire.server.http.new_boards import give_image, list_boards, plan_files
 from posewire.server.http.ota import activate, allow_pages, check_version
+from posewire.server.http.qr import make_qr
 from posewire.server.http.recordings import (
     delete_recording,
     give_recording,
@@ -74,6 +75,7 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/api/configuration", show_configuration),
     Route("/api/configuration", save_configuration, methods=["PUT"]),
     Route("/api/configuration/check", check_configuration, methods=["POST"]),
+    Route("/api/qr", make_qr, methods=["POST"]),
     Route("/api/recordings", list_recordings),
     Route("/api/recordings", start_recording, methods=["POST"]),
     Route("/api/recordings/{number:int}", delete_recording, methods=["DELETE"]),

@@ -40,6 +40,16 @@ export async function ask(path, { method, body } = {}) {
 }
 
 /**
+ * Return a text as a QR code, in SVG.
+ * @param {string} text
+ */
+export async function drawQr(text) {
+  const answer = await fetch("/api/qr", { method: "POST", headers: { "Posewire-Page": "1" }, body: JSON.stringify({ text }) });
+  if (!answer.ok) throw new ApiError(`HTTP ${answer.status}`, answer.status);
+  return answer.text();
+}
+
+/**
  * Ask again and again, while the page is seen; returns the newest answer, an error, and a function to ask now.
  * @param {string | null} path null: nothing is asked
  * @param {number} everyMs

@@ -2,6 +2,7 @@
 
 import { html, render, useCallback, useEffect, useState } from "/vendor/htm-preact.js";
 import { ask } from "./api.js";
+import { Qr } from "./parts.js";
 import { goLive, useHost } from "./live.js";
 import { currentLanguage, languages, t, useLanguage } from "./text.js";
 import { Devices } from "./views/devices/devices.js";
@@ -10,6 +11,9 @@ import { NewBoard } from "./views/new_board.js";
 import { Rooms } from "./views/rooms.js";
 import { SignIn } from "./views/sign_in.js";
 import { Talk } from "./views/talk.js";
+
+/** Whether the page is looked at on the host's own machine: its address is of no use to a telephone. */
+const LOCAL = ["127.0.0.1", "localhost", "[::1]"].includes(location.hostname);
 
 const VIEWS = [
   { path: "devices", name: "Devices", view: Devices },
@@ -76,6 +80,7 @@ function App({ session, onSession }) {
   const { path, rest } = useAddress();
   const { theme, flip } = useTheme();
   const [, redraw] = useState(0);
+  const [phone, setPhone] = useState(false);
   const looker = session?.scopes.length > 0 && session.scopes.every((scope) => scope.startsWith("room.watch"));
   const views = looker ? VIEWS.filter((view) => view.path === "rooms") : VIEWS;
   const view = views.find((known) => known.path === path) ?? views[0];
@@ -101,10 +106,12 @@ function App({ session, onSession }) {
         <label><span class="visually-hidden">${t("Language")}</span>
           <select value=${currentLanguage()} onChange=${speak}>${languages.map(([code, name]) => html`<option value=${code} selected=${code === currentLanguage()}>${name}</option>`)}</select></label>
         <button onClick=${flip} aria-label=${theme === "dark" ? t("Light look") : t("Dark look")}>${theme === "dark" ? "☀" : "☾"}</button>
+        ${session && !LOCAL && html`<button aria-expanded=${phone} onClick=${() => setPhone(!phone)}>${t("On a phone")}</button>`}
         ${session?.authentication && html`<button onClick=${leave}>${t("Sign out")}</button>`}
       </div>
     </header>
     <main id="main" tabindex="-1">
+      ${phone && html`<section class="card row"><${Qr} text=${location.origin} /><p>${location.origin}</p></section>`}
       ${
         session
           ? html`<${view.view} rest=${rest} may=${may} session=${session} looker=${looker} />`

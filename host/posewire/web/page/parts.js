@@ -1,6 +1,7 @@
 /** Small parts that several views use. */
 
 import { html, useEffect, useRef, useState } from "/vendor/htm-preact.js";
+import { drawQr } from "./api.js";
 import { t } from "./text.js";
 
 /** What came of something: read aloud by screen readers. */
@@ -29,6 +30,15 @@ export function Command({ text }) {
   };
   return html`<div class="command"><pre tabindex="0">${text}</pre>
     ${navigator.clipboard && html`<button onClick=${copy} aria-label=${t("Copy: {text}", { text })}>${copied ? t("Copied") : t("Copy")}</button>`}</div>`;
+}
+
+/** An address for telephones, as a QR code: the host draws it. */
+export function Qr({ text }) {
+  const [drawing, setDrawing] = useState("");
+  useEffect(() => {
+    drawQr(text).then(setDrawing, () => setDrawing(""));
+  }, [text]);
+  return drawing && html`<img class="qr" src=${`data:image/svg+xml,${encodeURIComponent(drawing)}`} alt=${t("A QR code of {text}", { text })} />`;
 }
 
 /** Names and values. */

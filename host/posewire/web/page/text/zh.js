@@ -309,4 +309,6 @@ export default {
   "Delete": "删除",
   "Play into a room": "回放到房间",
   "Speed": "速度",
+  "A QR code of {text}": "{text} 的二维码",
+  "On a phone": "手机访问",
 };

@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from "/vendor/htm-preact.js";
 import { ask, useOutcome, usePolled } from "../api.js";
 import { useHost } from "../live.js";
-import { Outcome, Table, Ticking, Trouble } from "../parts.js";
+import { Outcome, Qr, Table, Ticking, Trouble } from "../parts.js";
 import { Scene, cssColor } from "../scene/scene.js";
 import { HostRecord, Record, Recordings } from "./recordings.js";
 import { t } from "../text.js";
@@ -101,6 +101,7 @@ function Room({ name, host, state, may, session, described }) {
   const [options, setOptions] = useState({ trails: true, together: false });
   const [noGl, setNoGl] = useState("");
   const [outcome, run] = useOutcome();
+  const [shared, setShared] = useState("");
   useEffect(() => {
     try {
       scene.current = new Scene(canvas.current);
@@ -120,6 +121,7 @@ function Room({ name, host, state, may, session, described }) {
       const { token, expires } = await ask(`/api/rooms/${encodeURIComponent(name)}/links`, { body: { hours: 24 } });
       const address = `${location.origin}/#link=${token}&room=${encodeURIComponent(name)}`;
       await navigator.clipboard?.writeText(address).catch(() => {});
+      setShared(address);
       return t("Until {time}, who has this address sees the room: {address}", {
         time: new Date(1000 * expires).toLocaleString(),
         address,
@@ -140,6 +142,7 @@ function Room({ name, host, state, may, session, described }) {
       ${session.authentication && may("operator.act") && html`<button onClick=${link}>${t("Link to look")}</button>`}
     </div>
     <${Outcome} outcome=${outcome} />
+    ${shared && html`<p class="row"><${Qr} text=${shared} /><button onClick=${() => setShared("")}>${t("Close")}</button></p>`}
     <div class="stage">
       <canvas ref=${canvas} tabindex="0" role="img" aria-label=${t("The poses in space. Arrow keys turn the view, plus and minus come closer and go away, 0 is the beginning.")}></canvas>
       <div class="labels"><${Ticking} everyMs=${500} text=${() => html`<${Labels} scene=${scene.current} />`} /></div>
