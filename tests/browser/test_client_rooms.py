@@ -20,6 +20,7 @@ from posewire.errors import WireError
 from posewire.server.host import Host
 from posewire.wire.audio import frame_decoder, frame_encoder
 from posewire.wire.messages import AudioParams
+from posewire.wire.opus import opus_available
 from support.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -200,6 +201,53 @@ async def test_audio_goes_both_ways(page: Page, host: Host) -> None:
         samples = frame_decoder(AudioParams("pcm")).decode(frame.payload)
         assert len(samples) == 960
         assert 7000 < np.abs(samples).max() < 9000
+
+
+async def test_opus_goes_both_ways(page: Page, host: Host) -> None:
+    """Encoded and decoded by the browser on one side, by libopus on the other."""
+    if not opus_available():
+        pytest.skip("libopus is not installed")
+    opus = AudioParams("opus")
+    tone = (8000 * np.sin(np.arange(960) / 5)).astype(np.int16)
+    async with posewire.connect(host.url, device="stage", audio=opus) as stage:
+        room = await stage.join("studio", publish=["audio"], subscribe=["audio"])
+        assert await page.evaluate("opusWorks()") is True
+        await page.evaluate(
+            """async () => {
+              window.host = await connect(undefined, { audio: OPUS });
+              window.room = await host.join("studio", { publish: ["audio"], subscribe: ["audio"] });
+              window.heard = [];
+              let decoder = null;
+              room.on("audio", ({ memberId, payload }) => {
+                decoder ??= audioDecoder(room.members.get(memberId).audio, (samples, rate) => {
+                  const power = samples.reduce((sum, x) => sum + x * x, 0) / samples.length;
+                  heard.push([rate, samples.length, Math.sqrt(power)]);
+                });
+                decoder.decode(payload);
+              });
+            }"""
+        )
+        encoder = frame_encoder(opus)
+        for _ in range(8):
+            await room.publish_audio(encoder.encode(tone))
+        await page.evaluate("until(() => heard.length >= 6)")
+        rate, count, power = (await page.evaluate("heard"))[5]
+        assert count / rate == pytest.approx(0.06)
+        assert power == pytest.approx(8000 / 2**0.5, rel=0.15)
+        frames: list[bytes] = []
+        room.on("audio", lambda frame: frames.append(frame.payload))
+        await page.evaluate(
+            """() => {
+              const sender = room.audioSender();
+              for (let n = 0; n < 10; n++)
+                sender.send(Float32Array.from({ length: 960 }, (_, i) => Math.sin((960 * n + i) / 5) / 4), 16000);
+            }"""
+        )
+        await eventually(lambda: len(frames) >= 8)
+        decoder = frame_decoder(opus)
+        samples = [decoder.decode(frame) for frame in frames]
+        assert max(map(len, frames)) < 400
+        assert np.sqrt(np.mean(np.square(samples[6].astype(float)))) == pytest.approx(8192 / 2**0.5, rel=0.15)
 
 
 async def test_a_page_hears_its_microphone(page: Page) -> None:

@@ -13,6 +13,7 @@ export { PoseSender } from "./sender.js";
 export { readPose } from "./pose_input.js";
 export { AudioSender } from "./audio/audio_sender.js";
 export { PCM, frameDecoder, frameEncoder } from "./audio/codec.js";
+export { OPUS, audioDecoder, audioEncoder, opusWorks } from "./audio/stream_codec.js";
 export { openMicrophone } from "./audio/microphone.js";
 export { Speaker } from "./audio/speaker.js";
 export { Voice } from "./voice.js";

@@ -1,9 +1,9 @@
 /** Talk to the host's assistant as a device does: microphone, speaker, and what is heard and said. */
 
 import { AudioSender } from "./audio/audio_sender.js";
-import { frameDecoder } from "./audio/codec.js";
 import { openMicrophone } from "./audio/microphone.js";
 import { Speaker } from "./audio/speaker.js";
+import { audioDecoder } from "./audio/stream_codec.js";
 
 /**
  * Opens on the first `start`, which the person must have asked for with a key or a click. What is heard and said comes
@@ -38,10 +38,19 @@ export class Voice {
     if (this.#speakerOpen) return;
     this.#speakerOpen = true;
     await this.#speaker.open();
+    /** @type {ReturnType<typeof audioDecoder> | null} */
+    let decoder = null;
+    let params = this.host.audio;
     this.#stop = [
       this.host.on("audio", (payload) => {
-        this.#speaker.play(frameDecoder(this.host.audio)(payload), this.host.audio.sample_rate);
+        if (!decoder || params !== this.host.audio) {
+          decoder?.close();
+          params = this.host.audio;
+          decoder = audioDecoder(params, (samples, rate) => this.#speaker.play(samples, rate));
+        }
+        decoder.decode(payload);
       }),
+      () => decoder?.close(),
     ];
   }
 

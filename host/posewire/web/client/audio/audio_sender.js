@@ -1,8 +1,9 @@
 /** Audio to the host, or to a room, in the format that the connection's hello ended in. */
 
 import { AUDIO } from "../frames.js";
-import { frameEncoder, frameSamples } from "./codec.js";
+import { frameSamples } from "./codec.js";
 import { Resampler, toFloat, toInt16 } from "./resampler.js";
+import { audioEncoder } from "./stream_codec.js";
 
 /** Unsent bytes of the socket from which on audio is dropped: it would only become older. */
 const CONGESTED = 64 * 1024;
@@ -18,8 +19,8 @@ export class AudioSender {
   #rest = new Int16Array(0);
   /** @type {import("./codec.js").AudioParams | null} */
   #params = null;
-  /** @type {(samples: Int16Array) => Uint8Array} */
-  #encode = () => new Uint8Array(0);
+  /** @type {ReturnType<typeof audioEncoder> | null} */
+  #encoder = null;
 
   /** @param {import("../connection.js").HostConnection} host */
   constructor(host) {
@@ -36,7 +37,8 @@ export class AudioSender {
     if (this.#closed) return 0;
     if (this.#params !== params) {
       this.#params = params;
-      this.#encode = frameEncoder(params);
+      this.#encoder?.close();
+      this.#encoder = audioEncoder(params, (frame) => this.#put(frame));
       this.#resampler = null;
     }
     const from = rate ?? params.sample_rate;
@@ -50,7 +52,7 @@ export class AudioSender {
     all.set(fresh, this.#rest.length);
     const size = frameSamples(params);
     let at = 0;
-    for (; at + size <= all.length; at += size) this.#put(all.subarray(at, at + size));
+    for (; at + size <= all.length; at += size) this.#encoder?.encode(all.subarray(at, at + size));
     this.#rest = all.slice(at);
     return at / size;
   }
@@ -58,11 +60,11 @@ export class AudioSender {
   /** End the sender. */
   stop() {
     this.#closed = true;
+    this.#encoder?.close();
   }
 
-  /** @param {Int16Array} samples */
-  #put(samples) {
-    const frame = this.#encode(samples);
+  /** @param {Uint8Array} frame */
+  #put(frame) {
     if (!this.host.connected || this.host.unsentBytes > CONGESTED) {
       this.dropped++;
     } else {
