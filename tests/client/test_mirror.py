@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from posewire.client.mirror import RoomMirror
 from posewire.rooms.room import Room
 from posewire.rooms.settings import RoomSettings
-from posewire.wire.messages import Subscription
+from posewire.wire.room_actions import Subscription
 from support.room_link import NotingLink
 
 

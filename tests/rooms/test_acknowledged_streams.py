@@ -15,8 +15,8 @@ from posewire.rooms.member import Member
 from posewire.rooms.room import Room
 from posewire.rooms.settings import RoomSettings
 from posewire.rooms.snapshots import SnapshotMaker
-from posewire.wire.messages import Subscription
 from posewire.wire.pose import Control, Kind, PoseDecoder, PoseEncoder, control, parse_header
+from posewire.wire.room_actions import Subscription
 from support.room_link import NotingLink
 
 BODY = "body33"

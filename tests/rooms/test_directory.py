@@ -7,7 +7,7 @@ import pytest
 from posewire.errors import RoomError
 from posewire.rooms.directory import RoomDirectory
 from posewire.rooms.settings import RoomSettings
-from posewire.wire.messages import RoomAction, Subscription
+from posewire.wire.room_actions import RoomAction, Subscription
 from support.room_link import NotingLink
 
 

@@ -13,8 +13,8 @@ from posewire.rooms.member import Member
 from posewire.rooms.room import Room
 from posewire.rooms.settings import RoomSettings
 from posewire.rooms.snapshots import SnapshotMaker
-from posewire.wire.messages import RoomKind, Subscription
 from posewire.wire.pose import Control, PoseDecoder, PoseEncoder, control, parse_control, parse_header
+from posewire.wire.room_actions import RoomKind, Subscription
 from support.room_link import NotingLink
 
 BOTH: frozenset[RoomKind] = frozenset({"pose", "audio"})

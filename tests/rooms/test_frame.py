@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from posewire.rooms.frame import RoomFrame
 from posewire.wire.frames import FrameType, parse_frame
-from posewire.wire.messages import RoomKind
+from posewire.wire.room_actions import RoomKind
 
 
 @given(st.sampled_from(["pose", "audio"]), st.binary(max_size=100), st.integers(1, 255), st.sampled_from([2, 3]))

@@ -17,9 +17,9 @@ from posewire.rooms.pose_stream import MAX_CHAIN, PoseStream
 from posewire.rooms.room import Room
 from posewire.rooms.settings import RoomSettings
 from posewire.rooms.snapshots import SnapshotMaker
-from posewire.wire.messages import Subscription
 from posewire.wire.pose import Control, Kind, PoseDecoder, PoseEncoder, control, parse_control, parse_header
 from posewire.wire.pose.packet import Header
+from posewire.wire.room_actions import Subscription
 from support.room_link import NotingLink
 
 WATCH = Subscription(frozenset({"pose"}))

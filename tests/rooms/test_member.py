@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from posewire.rooms.frame import RoomFrame
 from posewire.rooms.member import Member
 from posewire.rooms.pose_stream import PoseStream
-from posewire.wire.messages import MAX_REPLAY, AudioParams, Subscription
+from posewire.wire.messages import AudioParams
 from posewire.wire.pose import PoseEncoder, parse_header
+from posewire.wire.room_actions import MAX_REPLAY, Subscription
 from support.room_link import NotingLink
 
 KINDS = st.frozensets(st.sampled_from(["pose", "audio"]))

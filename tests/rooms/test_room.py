@@ -12,7 +12,8 @@ from posewire.errors import RoomError
 from posewire.rooms.member import Member, epoch_ms
 from posewire.rooms.room import Room
 from posewire.rooms.settings import RoomSettings
-from posewire.wire.messages import AudioParams, RoomKind, Subscription
+from posewire.wire.messages import AudioParams
+from posewire.wire.room_actions import RoomKind, Subscription
 from support.room_link import NotingLink
 
 AUDIO: frozenset[RoomKind] = frozenset({"audio"})

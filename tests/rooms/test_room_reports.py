@@ -8,8 +8,8 @@ from posewire.rooms.member import Member
 from posewire.rooms.quality import ReceiverReport
 from posewire.rooms.room import Room
 from posewire.rooms.settings import RoomSettings
-from posewire.wire.messages import Subscription
 from posewire.wire.pose import PoseEncoder, parse_control
+from posewire.wire.room_actions import Subscription
 from support.room_link import NotingLink
 
 BAD = ReceiverReport(0.3, 700, 0)

@@ -8,14 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posewire.errors import WireError
-from posewire.wire.messages import (
-    dump_text,
-    error_message,
-    parse_hello,
-    parse_listen,
-    parse_room,
-    parse_text,
-)
+from posewire.wire.messages import dump_text, error_message, parse_hello, parse_listen, parse_text
+from posewire.wire.room_actions import parse_room
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
@@ -85,39 +79,9 @@ def test_listen_without_a_state_names_the_field() -> None:
         parse_listen({"type": "listen"})
 
 
-@pytest.mark.parametrize("room", ["", "x" * 65, "a\nb", 7])
-def test_room_names_are_bounded(room: object) -> None:
-    with pytest.raises(WireError):
-        parse_room({"type": "room", "action": "join", "room": room})
-
-
-def test_room_kinds_are_checked() -> None:
-    with pytest.raises(WireError, match="video"):
-        parse_room({"type": "room", "action": "join", "room": "a", "publish": ["video"]})
-
-
 def test_errors_are_json() -> None:
     assert json.loads(dump_text(error_message(WireError("no", "busy")))) == {
         "type": "error",
         "code": "busy",
         "message": "no",
     }
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        {"action": "explode"},
-        {"action": "kick"},
-        {"action": "kick", "member_id": 0},
-        {"action": "role", "member_id": 1, "role": "king"},
-        {"action": "replay", "member_id": 1, "frames": 101},
-        {"action": "subscribe", "subscribe": [{"kind": "pose"}]},
-        {"action": "subscribe", "subscribe": [{"kind": "smell", "member_id": 1}]},
-        {"action": "subscribe", "subscribe": [{"kind": "pose", "member_id": 1, "device": "x"}]},
-        {"action": "join", "room": ""},
-    ],
-)
-def test_room_messages_that_make_no_sense(message: dict[str, object]) -> None:
-    with pytest.raises(WireError):
-        parse_room({"type": "room", **message})

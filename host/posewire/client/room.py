@@ -24,8 +24,9 @@ from posewire.client.shared_state import LiveState
 from posewire.errors import ConfigError
 from posewire.task_scope import TaskScope
 from posewire.wire.frames import Frame, FrameType, join_timed, split_timed
-from posewire.wire.messages import Message, RoomKind
+from posewire.wire.messages import Message
 from posewire.wire.pose import Control, control, parse_header
+from posewire.wire.room_actions import RoomKind
 
 Wanted = str | dict[str, str | int]
 """A kind from everybody, or ``{"kind": …, "member_id": …}`` or ``{"kind": …, "device": …}``."""

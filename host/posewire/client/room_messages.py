@@ -10,7 +10,8 @@ from typing import Any
 
 from posewire.client.link.host_link import HostLink
 from posewire.errors import NotDeliveredError, WireError
-from posewire.wire.messages import MAX_MEMBER_MESSAGE, Message, dump_text
+from posewire.wire.messages import Message, dump_text
+from posewire.wire.room_actions import MAX_MEMBER_MESSAGE
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from posewire.rooms.member import Link, Member
 from posewire.rooms.room import Room
 from posewire.rooms.settings import RoomSettings
 from posewire.rooms.snapshots import SnapshotMaker
-from posewire.wire.messages import AudioParams, RoomAction
+from posewire.wire.messages import AudioParams
+from posewire.wire.room_actions import RoomAction
 
 
 class RoomDirectory:

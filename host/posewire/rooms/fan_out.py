@@ -9,9 +9,9 @@ from posewire.rooms.frame import RoomFrame
 from posewire.rooms.member import Link, Member
 from posewire.rooms.pose_stream import PoseStream
 from posewire.rooms.snapshots import SnapshotMaker
-from posewire.wire.messages import RoomKind
 from posewire.wire.pose import Control, Kind, control, parse_control, parse_header
 from posewire.wire.pose.packet import Header
+from posewire.wire.room_actions import RoomKind
 
 _MAX_WAITING_AUDIO = 8
 """Audio frames kept for a congested member: half a second of one voice, as more would be stale."""

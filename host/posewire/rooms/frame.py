@@ -1,7 +1,7 @@
 """One published frame on its way to many."""
 
 from posewire.wire.frames import FrameType, frame_header, join_timed
-from posewire.wire.messages import RoomKind
+from posewire.wire.room_actions import RoomKind
 
 
 class RoomFrame:

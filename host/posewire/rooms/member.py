@@ -9,7 +9,8 @@ from typing import Any, Protocol
 from posewire.rooms.frame import RoomFrame
 from posewire.rooms.pose_stream import PoseStream
 from posewire.rooms.quality import ReceiverReport
-from posewire.wire.messages import MAX_REPLAY, AudioParams, RoomKind, Subscription
+from posewire.wire.messages import AudioParams
+from posewire.wire.room_actions import MAX_REPLAY, RoomKind, Subscription
 
 
 def epoch_ms(at: float | None = None) -> int:

@@ -13,7 +13,8 @@ from posewire.rooms.message_log import MessageLog
 from posewire.rooms.reports import Reports
 from posewire.rooms.settings import RoomSettings
 from posewire.rooms.snapshots import SnapshotMaker
-from posewire.wire.messages import AudioParams, MemberMessage, RoomKind, Subscription
+from posewire.wire.messages import AudioParams
+from posewire.wire.room_actions import MemberMessage, RoomKind, Subscription
 
 _MEMBER_IDS = 255
 _REPLAY_BYTES = 24 * 1024

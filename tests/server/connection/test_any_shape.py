@@ -15,7 +15,7 @@ from posewire.server.connection.tools.device_tools import MAX_TOOLS, DeviceToolC
 from posewire.server.connection.tools.iot_things import MAX_TOOL_BYTES
 from posewire.server.messages.catalog import MESSAGES
 from posewire.server.state.shared_states import device_state
-from posewire.wire.messages import parse_hello, parse_listen, parse_room
+from posewire.wire.messages import parse_hello, parse_listen
 from posewire.wire.requests import (
     parse_abort,
     parse_device_error,
@@ -25,6 +25,7 @@ from posewire.wire.requests import (
     parse_server,
     parse_state,
 )
+from posewire.wire.room_actions import parse_room
 from server.connection.wired import Parts
 from support.json_values import deep, json_objects, json_values
 

@@ -46,7 +46,7 @@ from posewire.update.service import UpdateService
 from posewire.update.settings import UpdateSettings
 from posewire.voice.tools.manager import ToolManager
 from posewire.wire.frames import FrameType, build_frame
-from posewire.wire.messages import RoomAction, parse_room
+from posewire.wire.room_actions import RoomAction, parse_room
 
 LOCAL = Principal("local", "local")
 

@@ -17,7 +17,8 @@ from posewire.server.connection.resumable_state import ResumableState
 from posewire.server.connection.tools.device_tools import DeviceToolClient
 from posewire.server.connection.voice.device_voice import DeviceVoice
 from posewire.voice.tools.handler import UnifiedToolHandler
-from posewire.wire.messages import AudioParams, Hello, RoomAction
+from posewire.wire.messages import AudioParams, Hello
+from posewire.wire.room_actions import RoomAction
 
 
 def is_lasting(peer: "Peer", known: Container[str]) -> bool:

@@ -21,7 +21,7 @@ from posewire.server.state.shared_states import StateDirectory, room_state
 from posewire.server.transport.peer_socket import PeerSocket
 from posewire.server.transport.websocket import binary_frame
 from posewire.wire.frames import LONGEST_HEADER, FrameType, build_frame
-from posewire.wire.messages import RoomAction
+from posewire.wire.room_actions import RoomAction
 
 
 @dataclass(frozen=True)

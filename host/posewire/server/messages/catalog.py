@@ -34,7 +34,7 @@ from posewire.server.state.happenings import Happenings
 from posewire.server.state.shared_states import StateDirectory
 from posewire.server.webrtc.service import WebRtcService
 from posewire.update.service import UpdateService
-from posewire.wire.messages import parse_hello, parse_listen, parse_room
+from posewire.wire.messages import parse_hello, parse_listen
 from posewire.wire.requests import (
     parse_abort,
     parse_device_error,
@@ -45,6 +45,7 @@ from posewire.wire.requests import (
     parse_state,
     parse_webrtc,
 )
+from posewire.wire.room_actions import parse_room
 
 
 @dataclass(frozen=True)

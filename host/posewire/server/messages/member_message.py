@@ -2,7 +2,7 @@
 
 from posewire.errors import WireError
 from posewire.server.connection.peer import Peer
-from posewire.wire.messages import RoomAction
+from posewire.wire.room_actions import RoomAction
 
 
 def send_member_message(peer: Peer, action: RoomAction) -> None:

@@ -6,7 +6,7 @@ from posewire.identity.principal import Principal
 from posewire.rooms.directory import RoomDirectory
 from posewire.server.connection.peer import Peer
 from posewire.server.messages.member_message import send_member_message
-from posewire.wire.messages import RoomAction
+from posewire.wire.room_actions import RoomAction
 
 
 def handle_room(rooms: RoomDirectory, peer: Peer, action: RoomAction) -> None:

@@ -17,7 +17,7 @@ from posewire.server.monitoring.history import History
 from posewire.server.monitoring.metrics import Metrics
 from posewire.server.monitoring.settings import AlertSettings
 from posewire.server.scheduler import Job
-from posewire.wire.messages import RoomKind
+from posewire.wire.room_actions import RoomKind
 
 LAG_EVERY = 0.25
 CHECK_EVERY = 2.0
