@@ -19,11 +19,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 
 import posewire
 from posewire.bench.relay import NO_VOICE, serve_host
 from posewire.bench.relay_load import cpu
+from posewire.errors import PosewireError
 from posewire.measure.summary import percentile
 from posewire.terminal import show, show_json
 from posewire.wire.pose import landmark_set
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 async def _measure(
     url: str, token: str, pid: int, clients: int, dancers: int, name: str, seconds: float
 ) -> dict[str, Any]:
-    room, delays = f"gateway-{clients}", list[float]()
+    room, delays, seeing = f"gateway-{clients}", list[float](), set[int]()
     async with AsyncExitStack() as stack:
         senders = []
         for number in range(dancers):
@@ -73,11 +74,14 @@ async def _measure(
             joined = await host.join(room, publish=["pose"], subscribe=[])
             senders.append(joined.sender(fps=2 * _FPS, adapt=False))
         listening = [
-            asyncio.create_task(_listen(await stack.enter_async_context(_client(url)), token, number, room, delays))
-            for number in range(clients)
+            asyncio.create_task(_listen(url, token, number, room, delays, seeing)) for number in range(clients)
         ]
-        while not all(listener.done() or len(delays) >= clients for listener in listening):
-            await _dance(senders, name, 0.2)  # until everybody gets poses
+        while len(seeing) < clients:
+            await _dance(senders, name, 0.2)
+            for listener in listening:
+                if listener.done():
+                    listener.result()
+        await _dance(senders, name, 1.0)  # what joining has cost is over
         delays.clear()
         before, began = cpu(pid) or 0.0, time.monotonic()
         given = await _dance(senders, name, seconds)
@@ -112,23 +116,24 @@ async def _dance(senders: Sequence[Any], name: str, seconds: float) -> int:
     return step * len(senders)
 
 
-def _client(url: str) -> connect:
-    address = urlsplit(url)
-    return connect(
-        f"ws://{address.netloc}/socket.io/?EIO=4&transport=websocket",
-        compression=None,
-        max_size=None,
-        ping_interval=None,
-    )
+async def _listen(url: str, token: str, number: int, room: str, delays: list[float], seeing: set[int]) -> None:
+    """Speak Socket.IO, as far as a listener needs it, and note how long each pose was on its way.
 
-
-async def _listen(socket: ClientConnection, token: str, number: int, room: str, delays: list[float]) -> None:
-    """Speak Socket.IO, as far as a listener needs it, and note how long each pose was on its way."""
-    await socket.recv()
-    await socket.send("40" + json.dumps({"token": token, "device": f"page-{room}-{number}"}))
-    await socket.send("42" + json.dumps(["join", room, {"subscribe": ["pose"]}]))
-    async for packet in socket:
-        if packet == "2":
-            await socket.send("3")
-        elif isinstance(packet, str) and packet.startswith('42["pose"') and (found := _TIME.search(packet)):
-            delays.append((1000 * time.monotonic() - int(found[1])) % 2**32)
+    Raises:
+        PosewireError: the gateway has ended the connection.
+    """
+    address = f"ws://{urlsplit(url).netloc}/socket.io/?EIO=4&transport=websocket"
+    socket = await connect(address, compression=None, max_size=None, ping_interval=None)
+    try:
+        await socket.recv()
+        await socket.send("40" + json.dumps({"token": token, "device": f"page-{room}-{number}"}))
+        await socket.send("42" + json.dumps(["join", room, {"subscribe": ["pose"]}]))
+        async for packet in socket:
+            if packet == "2":
+                await socket.send("3")
+            elif isinstance(packet, str) and packet.startswith('42["pose"') and (found := _TIME.search(packet)):
+                seeing.add(number)
+                delays.append((1000 * time.monotonic() - int(found[1])) % 2**32)
+    finally:
+        socket.transport.abort()
+    raise PosewireError(f"the gateway has ended a connection: {socket.close_reason or socket.close_code}")
