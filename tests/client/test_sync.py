@@ -53,6 +53,8 @@ def test_messages_and_a_shared_state(url: str) -> None:
         while (len(heard) < 2 or dict(seen) != {"scene": 2}) and time.monotonic() < deadline:
             time.sleep(0.002)
         assert heard == [{"scene": 1}, b"bytes"]
+        assert (other.idle_s("a") or 0) < 10
+        assert (room.idle_s("b"), room.idle_s("nobody")) == (None, None)
         assert dict(seen) == dict(state) == {"scene": 2}
         with pytest.raises(WireError):
             other.lock()

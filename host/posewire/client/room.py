@@ -7,12 +7,12 @@ from time import monotonic
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from posewire.client.audio_lag import AudioLags
 from posewire.client.feed import Feed
 from posewire.client.key_requests import KeyRequest
 from posewire.client.link.host_link import HostLink
 from posewire.client.listeners import Handler, Listeners
 from posewire.client.member import RoomMember
+from posewire.client.member_traffic import MemberTraffic
 from posewire.client.mirror import RoomInfo, RoomMirror, read_info
 from posewire.client.pose_streams import PoseStreams, ReceivedPose, StreamCount
 from posewire.client.receiver_reports import ReceiverReports
@@ -104,11 +104,11 @@ class Room:
         self._messages = RoomMessages(host, name)
         self._reports = ReceiverReports(self.counts, self._waiting, self._report)
         self._reporter: asyncio.Task[None] | None = None
-        self._streams = PoseStreams(
-            self._ask, compiled=compiled, acknowledge=acknowledge, told=self._key_asked, lossy=lambda: host.lossy
+        self._traffic = MemberTraffic(
+            PoseStreams(
+                self._ask, compiled=compiled, acknowledge=acknowledge, told=self._key_asked, lossy=lambda: host.lossy
+            )
         )
-        self._latest: dict[int, ReceivedPose] = {}
-        self._lags = AudioLags()
         # Weak: a loop that has ended takes its feed with it.
         self._pose_feeds: WeakSet[Feed[ReceivedPose]] = WeakSet()
         self._arrival_feeds: WeakSet[Feed[Arrival]] = WeakSet()
@@ -165,7 +165,7 @@ class Room:
     def latest(self, member: int | str) -> ReceivedPose | None:
         """Return the newest pose of a member, named by id or by device; None where there is none."""
         member_id = self.member_id_of(member)
-        return None if member_id is None else self._latest.get(member_id)
+        return None if member_id is None else self._traffic.latest(member_id)
 
     def member_id_of(self, member: int | str) -> int | None:
         """Return the id of a member, named by id or by device; None where it is not in the room."""
@@ -180,11 +180,16 @@ class Room:
         member must publish both, and stamp its audio.
         """
         member_id = self.member_id_of(member)
-        return None if member_id is None else self._lags.lag_ms(member_id)
+        return None if member_id is None else self._traffic.lag_ms(member_id)
+
+    def idle_s(self, member: int | str) -> float | None:
+        """Return the seconds since a pose, sound or a message last came from a member; None: nothing has come yet."""
+        member_id = self.member_id_of(member)
+        return None if member_id is None else self._traffic.idle_s(member_id)
 
     def counts(self) -> dict[tuple[int, int], StreamCount]:
         """Return what was received of each pose stream, by member id and stream number."""
-        return self._streams.counts()
+        return self._traffic.streams.counts()
 
     def limit_bytes(self, member: int | str, packet_bytes: int, stream: int = 0) -> None:
         """Ask a publisher to keep its packets at or below this size; 0: no limit.
@@ -314,6 +319,7 @@ class Room:
         """Take an event of this room."""
         name = str(event.get("event"))
         for message in self._messages.receive(event):
+            self._traffic.heard(message.member_id)
             self._listeners.emit("message", message)
             _put(self._message_feeds, message)
         if name in ("message", "sent", "refused", "caught_up"):
@@ -323,9 +329,7 @@ class Room:
             self._host.send({"type": "room", "action": "info"})
         for member_id, device in before.items():
             if member_id not in self.members or self.members[member_id].device != device:
-                self._streams.forget(member_id)
-                self._lags.forget(member_id)
-                self._latest.pop(member_id, None)
+                self._traffic.forget(member_id)
         if name == "welcome":
             self.member_id, self.is_welcome = event["member_id"], True
             if event.get("reports") and self._reporter is None and self._decode:
@@ -365,16 +369,13 @@ class Room:
         received = ReceivedFrame(frame.member_id, kind, payload, time_ms)
         _put(self._arrival_feeds, received)
         if kind == "audio":
-            if time_ms is not None:
-                self._lags.heard(frame.member_id, time_ms, received.arrived)
+            self._traffic.sound(frame.member_id, time_ms, received.arrived)
             self._listeners.emit("audio", received)
         elif self._decode:
             member = self.members.get(frame.member_id)
-            pose = self._streams.decode(frame.member_id, member.device if member is not None else "", frame.payload)
+            pose = self._traffic.decode(frame.member_id, member.device if member is not None else "", frame.payload)
             if pose is not None:
-                self._latest[frame.member_id] = pose
                 self._reports.arrived(pose)
-                self._lags.saw(frame.member_id, pose.pose.time_ms, pose.arrived)
                 _put(self._pose_feeds, pose)
                 self._listeners.emit("pose", pose)
 

@@ -74,6 +74,10 @@ class SyncRoom:
         """Return how much later a member's sound arrives than its poses, in ms; see ``Room.audio_lag_ms``."""
         return self._thread.call(self._room.audio_lag_ms, member)
 
+    def idle_s(self, member: int | str) -> float | None:
+        """Return the seconds since something last came from a member; None: nothing has come yet."""
+        return self._thread.call(self._room.idle_s, member)
+
     def limit_bytes(self, member: int | str, packet_bytes: int, stream: int = 0) -> None:
         """Ask a publisher to keep its packets at or below this size; see ``Room.limit_bytes``."""
         self._thread.call(self._room.limit_bytes, member, packet_bytes, stream)
