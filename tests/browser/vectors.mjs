@@ -49,7 +49,7 @@ for (const [from, to] of [[48000, 16000], [16000, 48000], [44100, 16000]]) {
   if (to < from) assert.ok(power(resampled(tone(10000))) < 1e-3, "an alias is left");
 }
 
-const { applyPatch } = await load("shared_state.js");
+const { applyPatch } = await load("rooms/shared_state.js");
 const before = { a: 1, b: { c: 2, d: 3 } };
 assert.deepEqual(applyPatch(before, { a: null, b: { c: 4, e: [1] } }), { b: { c: 4, d: 3, e: [1] } });
 assert.deepEqual(before, { a: 1, b: { c: 2, d: 3 } });

@@ -7,7 +7,7 @@ import { Heartbeat } from "./heartbeat.js";
 import { Listeners } from "./listeners.js";
 import { Outbox } from "./outbox.js";
 import { exponentialBackoff } from "./reconnect.js";
-import { Room } from "./room.js";
+import { Room } from "./rooms/room.js";
 import { openSocket } from "./session.js";
 import { PoseChannel } from "./webrtc.js";
 
@@ -34,7 +34,7 @@ const OF_FRAMES = ["bad_pose", "bad_frame"];
 /**
  * @typedef {object} JoinOptions
  * @property {string[]} [publish] kinds: `pose`, `audio`
- * @property {import("./room.js").Wanted[]} [subscribe]
+ * @property {import("./rooms/room.js").Wanted[]} [subscribe]
  * @property {boolean} [create] true: the room must be new; false: it must be there
  * @property {boolean} [echo] own frames come back, too
  * @property {boolean} [acknowledge] tell publishers which frames have arrived, for their `reliable` streams

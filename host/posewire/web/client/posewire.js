@@ -8,17 +8,17 @@
  */
 
 export { HostConnection, connect, ownHost, uniqueName } from "./connection.js";
-export { Room } from "./room.js";
-export { PoseSender } from "./sender.js";
-export { readPose } from "./pose_input.js";
+export { Room } from "./rooms/room.js";
+export { PoseSender } from "./poses/sender.js";
+export { readPose } from "./poses/pose_input.js";
 export { AudioSender } from "./audio/audio_sender.js";
 export { PCM, frameDecoder, frameEncoder } from "./audio/codec.js";
 export { OPUS, audioDecoder, audioEncoder, opusWorks } from "./audio/stream_codec.js";
 export { openMicrophone } from "./audio/microphone.js";
 export { Speaker } from "./audio/speaker.js";
 export { Voice } from "./voice.js";
-export { Recorder, readRecording } from "./recording.js";
-export { LiveState } from "./shared_state.js";
+export { Recorder, readRecording } from "./rooms/recording.js";
+export { LiveState } from "./rooms/shared_state.js";
 export { NO_RECONNECT, exponentialBackoff, fixedDelay } from "./reconnect.js";
 export { OneEuro, PoseDecoder, PoseEncoder, PoseError, landmarkSet } from "./pose.js";
 export { monotonicMs } from "./clock.js";

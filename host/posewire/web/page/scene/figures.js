@@ -153,7 +153,7 @@ export class Figure {
 
   /**
    * Take a pose that has come: what is drawn of its past.
-   * @param {import("/posewire/v1/client/pose_streams.js").ReceivedPose} pose
+   * @param {import("/posewire/v1/client/poses/pose_streams.js").ReceivedPose} pose
    */
   update(pose) {
     for (const [name, values] of Object.entries(pose.values)) {

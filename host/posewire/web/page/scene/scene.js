@@ -23,7 +23,7 @@ const COLORS = [
 /** The color of the n-th stream, for style sheets. @param {number} index */
 export const cssColor = (index) => `rgb(${COLORS[index % COLORS.length].map((part) => Math.round(255 * part)).join(" ")})`;
 
-/** @typedef {import("/posewire/v1/client/pose_streams.js").ReceivedPose} ReceivedPose */
+/** @typedef {import("/posewire/v1/client/poses/pose_streams.js").ReceivedPose} ReceivedPose */
 /** @typedef {{figure: Figure, index: number, pose: ReceivedPose, times: number[]}} Shown */
 
 export class Scene {

@@ -1,9 +1,9 @@
 /** Recordings of a room, as `posewire record` writes them (docs/rooms.md): made from a room, and read again. */
 
-import { WireError } from "./errors.js";
-import { AUDIO, POSE } from "./frames.js";
+import { WireError } from "../errors.js";
+import { AUDIO, POSE } from "../frames.js";
 import { followMembers } from "./members.js";
-import { PoseStreams } from "./pose_streams.js";
+import { PoseStreams } from "../poses/pose_streams.js";
 
 const MAGIC = "PWREC1\r\n";
 const EVENT = 1;
@@ -11,7 +11,7 @@ const HEAD = 14;
 const CHECK = 4;
 const MAX_PAYLOAD = 1 << 20;
 
-/** @typedef {import("./pose_streams.js").ReceivedPose} ReceivedPose */
+/** @typedef {import("../poses/pose_streams.js").ReceivedPose} ReceivedPose */
 
 /**
  * @typedef {object} Record

@@ -7,7 +7,7 @@
  * @property {string} role `owner`, `member`, or `watcher`: of a link that lets people look only
  * @property {string[]} publish kinds: `pose`, `audio`
  * @property {boolean} away its connection is lost, its place is kept
- * @property {import("./audio/codec.js").AudioParams | null} audio the format of what it publishes
+ * @property {import("../audio/codec.js").AudioParams | null} audio the format of what it publishes
  */
 
 /**

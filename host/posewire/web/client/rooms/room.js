@@ -1,20 +1,20 @@
 /** A room that a page is in: its members, their poses, audio and messages, and its shared state. */
 
-import { AudioSender } from "./audio/audio_sender.js";
-import { monotonicMs } from "./clock.js";
-import { WireError } from "./errors.js";
-import { AUDIO, POSE } from "./frames.js";
-import { Feed, Listeners } from "./listeners.js";
+import { AudioSender } from "../audio/audio_sender.js";
+import { monotonicMs } from "../clock.js";
+import { WireError } from "../errors.js";
+import { AUDIO, POSE } from "../frames.js";
+import { Feed, Listeners } from "../listeners.js";
 import { followMembers } from "./members.js";
-import { control } from "./pose.js";
-import { openDecoding } from "./pose_decoding.js";
+import { control } from "../pose.js";
+import { openDecoding } from "../poses/pose_decoding.js";
 import { RoomMessages } from "./room_messages.js";
-import { PoseSender } from "./sender.js";
+import { PoseSender } from "../poses/sender.js";
 import { LiveState } from "./shared_state.js";
 
 /** @typedef {string | {kind: string, member_id?: number, device?: string}} Wanted a kind from everybody, or of one member */
-/** @typedef {import("./pose_streams.js").ReceivedPose} ReceivedPose */
-/** @typedef {import("./pose_streams.js").StreamCount} StreamCount */
+/** @typedef {import("../poses/pose_streams.js").ReceivedPose} ReceivedPose */
+/** @typedef {import("../poses/pose_streams.js").StreamCount} StreamCount */
 /** @typedef {import("./room_messages.js").RoomMessage} RoomMessage */
 
 /**
@@ -57,7 +57,7 @@ export class Room {
   #decoding;
 
   /**
-   * @param {import("./connection.js").HostConnection} host
+   * @param {import("../connection.js").HostConnection} host
    * @param {string} name
    * @param {Record<string, any>} request the fields of the request to join, for joining again
    * @param {{acknowledge: boolean, worker: boolean}} decoding
@@ -79,7 +79,7 @@ export class Room {
   /**
    * Call a function at each event of this name; returns a function that stops that.
    * @param {string} event
-   * @param {import("./listeners.js").Handler} handler
+   * @param {import("../listeners.js").Handler} handler
    */
   on(event, handler) {
     return this.#listeners.on(event, handler);
@@ -156,7 +156,7 @@ export class Room {
 
   /**
    * Return a sender of poses; join with `publish: ["pose"]`.
-   * @param {import("./sender.js").SenderOptions} [options]
+   * @param {import("../poses/sender.js").SenderOptions} [options]
    */
   sender(options = {}) {
     let stream = options.stream ?? 0;
@@ -288,7 +288,7 @@ export class Room {
 
   /**
    * Take a frame of a member, or a control packet for a stream of this page.
-   * @param {import("./frames.js").Frame} frame
+   * @param {import("../frames.js").Frame} frame
    */
   receiveFrame({ type, payload, memberId }) {
     if (type === POSE && !memberId) {

@@ -1,6 +1,6 @@
 /** The shared state of a room, or another of the host's, as an object that follows it (docs/wire.md section 2.5). */
 
-import { HostUnreachableError, WireError } from "./errors.js";
+import { HostUnreachableError, WireError } from "../errors.js";
 
 const ATTEMPTS = 8;
 
@@ -40,7 +40,7 @@ export class LiveState {
   #stop;
 
   /**
-   * @param {import("./connection.js").HostConnection} host
+   * @param {import("../connection.js").HostConnection} host
    * @param {string} name
    */
   constructor(host, name) {

@@ -1,6 +1,6 @@
 /** Messages between the members of a room: to all, or to one, JSON or bytes. */
 
-import { NotDeliveredError, WireError } from "./errors.js";
+import { NotDeliveredError, WireError } from "../errors.js";
 
 const LONGEST = 16 * 1024;
 const TIMEOUT_MS = 30_000;
@@ -32,7 +32,7 @@ export class RoomMessages {
   #catchingUp = false;
 
   /**
-   * @param {import("./connection.js").HostConnection} host
+   * @param {import("../connection.js").HostConnection} host
    * @param {string} room
    */
   constructor(host, room) {

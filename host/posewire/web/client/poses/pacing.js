@@ -1,6 +1,6 @@
 /** Departure times at a steady rate, and a limit on the bytes a second. */
 
-import { monotonicMs } from "./clock.js";
+import { monotonicMs } from "../clock.js";
 
 /** Bytes that a packet costs beside itself: the headers of a masked WebSocket frame and of frame protocol 3. */
 export const WIRE_OVERHEAD = 6 + 4;

@@ -1,9 +1,9 @@
 /** Senders of poses: paced, bounded, never in the way of the page. */
 
-import { monotonicMs, percentile } from "./clock.js";
-import { POSE } from "./frames.js";
+import { monotonicMs, percentile } from "../clock.js";
+import { POSE } from "../frames.js";
 import { ByteBudget, Pacer, WIRE_OVERHEAD } from "./pacing.js";
-import { PoseEncoder, PoseError, landmarkSet } from "./pose.js";
+import { PoseEncoder, PoseError, landmarkSet } from "../pose.js";
 import { readPose } from "./pose_input.js";
 
 /** How far the sequence jumps when a stream gets other sets: more than what a decoder takes for lateness. */
@@ -26,7 +26,7 @@ const LOOK_AGAIN_MS = 15;
  * @property {number} [layers]
  * @property {number} [keyEvery]
  * @property {number} [coarse]
- * @property {import("./pose.js").OneEuro | null} [smooth]
+ * @property {import("../pose.js").OneEuro | null} [smooth]
  */
 
 /** @typedef {{sets: Record<string, Float32Array | null>, timeMs: number, at: number}} WaitingPose */
@@ -58,7 +58,7 @@ export class PoseSender {
   #stopListening;
 
   /**
-   * @param {import("./connection.js").HostConnection} host
+   * @param {import("../connection.js").HostConnection} host
    * @param {SenderOptions} options
    */
   constructor(host, options) {
