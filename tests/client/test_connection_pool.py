@@ -58,7 +58,7 @@ async def test_the_least_are_open_and_the_idle_are_closed(host: Host) -> None:
 async def test_a_connection_that_is_over_is_replaced(host: Host) -> None:
     async with ConnectionPool(host.url, least=1, most=2, check_s=0.02, reconnect=NO_RECONNECT) as pool:
         async with pool.connection() as first:
-            session = first._session
+            session = first._exchange.session
             assert session is not None
             session.transport.abort()
             await first.wait_closed()

@@ -96,7 +96,7 @@ class RoomOfMany(RuleBasedStateMachine):
 
     @rule(device=DEVICES)
     def drop(self, device: str) -> None:
-        session = self.open[device]._session if device in self.open else None
+        session = self.open[device]._exchange.session if device in self.open else None
         if session is not None:
             session.transport.abort()
 

@@ -209,7 +209,7 @@ async def test_what_was_lost_with_the_connection_is_tried_again(host: Host, link
         room = await sending.join("studio", publish=["pose"], subscribe=NONE)
         patient, hasty = room.sender(fps=500, retries=20, qos="ordered"), room.sender(fps=500, qos="ordered")
         patient.send(body=body(0))
-        session = sending._session
+        session = sending._exchange.session
         assert session is not None
         await eventually(lambda: bool(seen) and not session.congestion._probing)
         sending.queue.hold_poses(True)  # what is given now does not leave before the connection is lost

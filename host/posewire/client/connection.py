@@ -5,25 +5,24 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from time import monotonic
 from types import TracebackType
 from typing import Any
 
 from posewire.client.endpoints import Endpoint, read_endpoints
+from posewire.client.exchange import Exchange
 from posewire.client.key_requests import KeyRequest
 from posewire.client.link.clock_offset import now_ms
 from posewire.client.link.connection_state import ConnectionState, StateMachine
 from posewire.client.link.credentials import Credentials, TokenSource
-from posewire.client.link.dialer import PROTOCOL, Dialer
-from posewire.client.link.greeting import Agreement, hello, read_answer
+from posewire.client.link.dialer import Dialer
 from posewire.client.link.heartbeat import Heartbeat
 from posewire.client.link.incoming import Incoming
 from posewire.client.link.life import Life
-from posewire.client.link.outbox import Outbox
+from posewire.client.link.outgoing import Outgoing
 from posewire.client.link.pose_channel import PoseChannel
 from posewire.client.link.requests import Requests
-from posewire.client.link.send_queue import Priority, Queued, SendQueue
+from posewire.client.link.send_queue import SendQueue
 from posewire.client.link.session import Session
 from posewire.client.link.statistics import ConnectionStatistics
 from posewire.client.listeners import Handler, Listeners
@@ -32,15 +31,14 @@ from posewire.client.recovery import DEFAULT_RECOVERY, Outcome, RecoveryLog, Rej
 from posewire.client.room import Room, Wanted
 from posewire.client.room_place import RoomPlace
 from posewire.client.sending.adaptive import Quality
-from posewire.client.transports.base import Opener, Transport
+from posewire.client.transports.base import Opener
 from posewire.client.transports.switches import Switch
 from posewire.client.transports.webrtc import WebRtc
 from posewire.client.transports.websocket import open_websocket
-from posewire.errors import HostUnreachableError, NotConnectedError, PosewireError, UnauthorizedError, WireError
+from posewire.errors import NotConnectedError, UnauthorizedError, WireError
 from posewire.task_scope import TaskScope
-from posewire.wire.deflated import deflate
-from posewire.wire.frames import Frame, FrameType, build_frame
-from posewire.wire.messages import AudioParams, Message, dump_text
+from posewire.wire.frames import Frame, FrameType
+from posewire.wire.messages import AudioParams, Message
 
 _log = logging.getLogger(__name__)
 
@@ -76,35 +74,36 @@ class HostConnection:
         webrtc: bool | WebRtc = False,
     ) -> None:
         self.device = device or unique_name("desktop")
-        self.agreed = Agreement(audio=audio or AudioParams())
-        """What both sides take part in: what this program asked for, and since hello what was agreed on."""
-
         self.recoveries = RecoveryLog()
         """The errors so far, what was done about each, and how it ended."""
 
-        self.outbox = Outbox()
-        self.queue = SendQueue()
+        self._out = Outgoing(lambda: self._exchange.agreed.deflate)
         self.close_reason = ""
-        self._asked_audio = audio
         self._states = StateMachine(self._state_changed)
-        self._state_is_new = asyncio.Event()
         self._statistics = ConnectionStatistics()
         self._tasks = TaskScope(lambda error: self._listeners.failed(error, "task"))
         self._listeners = Listeners(self._tasks)
         self._incoming = Incoming(self._receive_text, self._receive_frame, self._listeners.failed)
-        self.heartbeat = Heartbeat(heartbeat_s, silence_s, self._put)
-        self._requests = Requests(self.heartbeat, self._put, self.wait_connected, timeout_s)
+        self.heartbeat = Heartbeat(heartbeat_s, silence_s, self._out.put)
+        self._requests = Requests(self.heartbeat, self._out.put, self.wait_connected, timeout_s)
         options = (WebRtc() if webrtc else None) if isinstance(webrtc, bool) else webrtc
-        self._channel = PoseChannel(options, self._put, self._switched)
-        self._place = RoomPlace(self._requests, self.heartbeat, self._put, self._tasks, self.recoveries, recovery)
+        self._channel = PoseChannel(options, self._out.put, self._switched)
+        self._place = RoomPlace(self._requests, self.heartbeat, self._out.put, self._tasks, self.recoveries, recovery)
+        self._exchange = Exchange(
+            audio, self._out, self.heartbeat, self._channel, self._place, self._statistics, self._incoming.receive,
+            self._greeted,
+        )  # fmt: skip
         self._dialer = Dialer(
-            read_endpoints(urls), Credentials(token), self.device, open_transport, self._statistics, self._begin
+            read_endpoints(urls),
+            Credentials(token),
+            self.device,
+            open_transport,
+            self._statistics,
+            self._exchange.begin,
         )
         self._life = Life(
             self._dialer, reconnect or ReconnectPolicy(), self.recoveries, timeout_s, self._talk, self, wait
         )
-        self._session: Session | None = None
-        self._greeted: asyncio.Future[Message] | None = None
 
     # --- life
 
@@ -128,19 +127,24 @@ class HostConnection:
         return self._states.state is ConnectionState.CONNECTED
 
     @property
+    def queue(self) -> SendQueue:
+        """The messages and frames that wait to be sent."""
+        return self._out.queue
+
+    @property
     def session_id(self) -> str:
         """The id of the session; empty before the first hello."""
-        return self.agreed.session_id
+        return self._exchange.agreed.session_id
 
     @property
     def audio(self) -> AudioParams:
         """How audio is encoded in both directions."""
-        return self.agreed.audio
+        return self._exchange.agreed.audio
 
     @property
     def audio_time(self) -> bool:
         """Whether audio has times in this session: both sides take it so."""
-        return self.agreed.audio_time
+        return self._exchange.agreed.audio_time
 
     @property
     def endpoint(self) -> Endpoint | None:
@@ -160,12 +164,12 @@ class HostConnection:
     @property
     def bytes_s(self) -> float | None:
         """The capacity of a congested way to the host, in bytes a second; None: more than what is sent."""
-        return self._session.congestion.bytes_s if self._session is not None else None
+        return self._exchange.session.congestion.bytes_s if self._exchange.session is not None else None
 
     @property
     def carries(self) -> float | None:
         """The bytes a second that the way to the host carries at least; None: not known."""
-        return self._session.congestion.carries if self._session is not None else None
+        return self._exchange.session.congestion.carries if self._exchange.session is not None else None
 
     @property
     def in_room(self) -> bool:
@@ -186,12 +190,12 @@ class HostConnection:
 
     async def close(self) -> None:
         """Say goodbye, and close. The host keeps nothing for this program."""
-        session = self._session
+        session = self._exchange.session
         if self.connected and session is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await self.flush()
-                    self._put({"type": "goodbye"})
+                    self._out.put({"type": "goodbye"})
                     await self.flush()
                     await session.wait_ended()  # the host answers a goodbye by closing
         self.ended("closed by this program")
@@ -200,7 +204,7 @@ class HostConnection:
     async def wait_closed(self) -> str:
         """Wait until the connection is over; returns the reason."""
         while self.state is not ConnectionState.CLOSED:
-            await self._next_state()
+            await self._states.next()
         return self.close_reason
 
     async def wait_connected(self, timeout_s: float | None = None) -> None:
@@ -213,7 +217,7 @@ class HostConnection:
             async with asyncio.timeout(timeout_s):
                 while not self.connected:
                     self._require_open()
-                    await self._next_state()
+                    await self._states.next()
         except TimeoutError:
             raise NotConnectedError(f"the host has been away for {timeout_s:g} s") from None
 
@@ -223,7 +227,7 @@ class HostConnection:
 
     def forget_session(self) -> None:
         """Begin a session anew with the next connection, in place of resuming the present one."""
-        self.agreed = replace(self.agreed, session_id="")
+        self._exchange.forget_session()
 
     # --- what a program says
 
@@ -304,35 +308,22 @@ class HostConnection:
         """
         self._require_open()
         if number is not None or not self.connected:
-            self.outbox.keep(message, number)
+            self._out.outbox.keep(message, number)
         if self.connected:
-            self._put(message, keep=number is None)
+            self._out.put(message, keep=number is None)
 
     def confirmed(self, number: int) -> None:
         """Keep the message with this number no longer: the host has confirmed it."""
-        self.outbox.confirmed(number)
+        self._out.outbox.confirmed(number)
 
     def send_frame(self, kind: FrameType, payload: bytes, member_id: int = 0) -> None:
         """Send a binary frame, or nothing while the host is away. Control goes first, then audio, then poses."""
         if self.connected:
-            priority = Priority.POSE if kind == FrameType.POSE else Priority.AUDIO
-            frame = build_frame(kind, payload, PROTOCOL, member_id)
-            self.queue.put(Queued(Priority.CONTROL if member_id else priority, lambda: frame))
+            self._out.put_frame(kind, payload, member_id)
 
     async def deliver(self, kind: FrameType, payload: bytes) -> bool:
         """Send a binary frame and wait until the network has taken it; False: the host is away, or went away."""
-        if not self.connected:
-            return False
-        taken: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-
-        def sent(size: int | None) -> None:
-            if not taken.done():
-                taken.set_result(size is not None)
-
-        frame = build_frame(kind, payload, PROTOCOL)
-        priority = Priority.POSE if kind == FrameType.POSE else Priority.AUDIO
-        self.queue.put(Queued(priority, lambda: frame, sent=sent))
-        return await taken
+        return self.connected and await self._out.deliver(kind, payload)
 
     async def request(self, message: Mapping[str, Any]) -> None:
         """Send a message and wait until the host has handled it; one request at a time.
@@ -351,9 +342,7 @@ class HostConnection:
 
     async def flush(self) -> None:
         """Wait until everything that was to be sent has been given to the network."""
-        sent = asyncio.Event()
-        self.queue.put(Queued(Priority.POSE, lambda: sent.set()))
-        await sent.wait()
+        await self._out.flush()
 
     # --- what a program asks
 
@@ -377,10 +366,10 @@ class HostConnection:
             "last_heartbeat_s": None if beat is None else monotonic() - beat,
             "round_trip_ms": clock.round_trip_ms,
             "clock_offset_ms": clock.offset_ms,
-            "congested": self._session is not None and self._session.congestion.congested,
+            "congested": self._exchange.session is not None and self._exchange.session.congestion.congested,
             "quality": self._quality(),
             "recoveries": self.recoveries.last(10),
-            "kept_messages": len(self.outbox),
+            "kept_messages": len(self._out.outbox),
             "queue": self.queue.waiting(),
             "close_reason": self.close_reason or None,
         }
@@ -391,63 +380,20 @@ class HostConnection:
             **self._statistics.as_dict(),
             "round_trip_ms": self.heartbeat.clock.percentiles(),
             "recoveries": dict(self.recoveries.counts),
-            "expired": self.outbox.expired,
+            "expired": self._out.outbox.expired,
             "dropped": dict(self.queue.dropped),
             "endpoints": [endpoint.as_dict() for endpoint in self._dialer.endpoints.all],
         }
 
     # --- the life of the connection (Life, and its Events)
 
-    async def _begin(self, endpoint: Endpoint, transport: Transport, timeout_s: float) -> Session:
-        self._statistics.received(0)
-        session = Session(self._channel.beside(transport), self.queue, self._statistics, self._incoming.receive)
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._greet(session)
-        except BaseException as error:
-            await session.close()
-            self.heartbeat.lost()
-            self.queue.empty()
-            if isinstance(error, TimeoutError | ConnectionError):
-                why = f"{endpoint.url} does not answer as a host does: {error or 'silence'}"
-                raise HostUnreachableError(why) from None
-            raise
-        return session
-
-    async def _greet(self, session: Session) -> None:
-        """Say hello, and get the room back."""
-        self._place.lost()
-        resume, self.agreed = self.session_id, replace(self.agreed, deflate=False)
-        greeted = self._greeted = asyncio.get_running_loop().create_future()
-        self._put(hello(self._asked_audio, resume, self._channel.wanted))
-        try:
-            self.agreed = read_answer(await session.first(greeted))
-        finally:
-            self._greeted = None
-        await self._place.restore(session, self.agreed.resumed)
-        self._session = session
-        self._statistics.connected(self.agreed.resumed)
+    def _greeted(self, resumed: bool) -> None:
         self._states.change(ConnectionState.CONNECTED)
-        for kept in self.outbox.to_resend():
-            self._statistics.resent += 1
-            self._put(kept.message, keep=kept.number is None)
-        self._listeners.emit("connected", self.agreed.resumed)
-        if self.agreed.webrtc:
-            self._channel.agreed()
+        self._statistics.resent += self._out.resend()
+        self._listeners.emit("connected", resumed)
 
     async def _talk(self, session: Session) -> str:
-        """Send and receive until the connection is lost; returns the reason."""
-        began = monotonic()
-        try:
-            return await session.run_until_lost(
-                self.heartbeat.watch(lambda: self._statistics.last_received), self._life.wait_for_renewal()
-            )
-        finally:
-            self._session = None
-            self.heartbeat.lost()
-            if self.endpoint is not None:
-                self.endpoint.connected_s += monotonic() - began
-            self._keep_unsent()
+        return await self._exchange.talk(session, self.endpoint, self._life.wait_for_renewal())
 
     def lost(self, reason: str) -> None:
         """Note that the connection was lost; for its life."""
@@ -465,7 +411,7 @@ class HostConnection:
         if self.state is ConnectionState.CLOSED:
             return
         self.close_reason = reason
-        lost = self.outbox.close()
+        lost = self._out.outbox.close()
         self._states.change(ConnectionState.CLOSED)
         if self.room is not None:
             self.room.gone(reason)
@@ -475,7 +421,7 @@ class HostConnection:
 
     def before_attempt(self) -> None:
         """Drop what was kept for too long; for the connection's life."""
-        self.outbox.drop_expired()
+        self._out.outbox.drop_expired()
 
     def is_closed(self) -> bool:
         """Tell whether the connection is over; for its life."""
@@ -509,25 +455,8 @@ class HostConnection:
 
     def _transport_status(self) -> dict[str, Any] | None:
         """Return the kind of way that is in use and what it has counted; None: the host is away."""
-        transport = None if self._session is None else self._session.transport
+        transport = None if self._exchange.session is None else self._exchange.session.transport
         return None if transport is None else {"name": transport.name, **transport.statistics()}
-
-    def _put(self, message: Mapping[str, Any], keep: bool = False) -> None:
-        text = dump_text(message)
-        kept = message if keep else None
-
-        def make() -> str | bytes:
-            packed = deflate(text) if self.agreed.deflate else None
-            return text if packed is None else build_frame(FrameType.DEFLATED, packed, PROTOCOL)
-
-        self.queue.put(Queued(Priority.CONTROL, make, message=kept))
-
-    def _keep_unsent(self) -> None:
-        """Keep the messages that were not given to the network yet; frames are worth nothing later."""
-        for item in self.queue.empty():
-            if item.message is not None:
-                with suppress(PosewireError):
-                    self.outbox.keep(item.message, at=item.at)
 
     def _receive_text(self, message: Message) -> None:
         kind = message.get("type")
@@ -545,9 +474,7 @@ class HostConnection:
                 error = WireError(str(message.get("message", "refused")), str(message.get("code", "internal")))
                 self._statistics.errors[error.code] += 1
                 self._requests.refused(error)
-        if self._greeted is not None and not self._greeted.done() and kind in ("hello", "error", "goodbye"):
-            self._greeted.set_result(message)
-        elif error is not None:
+        if not self._exchange.take_greeting(message) and error is not None:
             self._listeners.emit("error", error)
         if isinstance(kind, str) and error is None:
             self._listeners.emit(kind, message)
@@ -560,12 +487,7 @@ class HostConnection:
 
     def _state_changed(self, old: ConnectionState, new: ConnectionState) -> None:
         _log.info("%s: %s", self.endpoint.url if self.endpoint else "no host yet", new.value)
-        self._state_is_new.set()
-        self._state_is_new = asyncio.Event()
         self._listeners.emit("changed", old, new)
-
-    async def _next_state(self) -> None:
-        await self._state_is_new.wait()
 
     def _require_open(self) -> None:
         if self.state in (ConnectionState.NEW, ConnectionState.CLOSED):

@@ -54,6 +54,15 @@ class SyncConnection:
         """The state of the connection."""
         return ConnectionState.NEW if self._connection is None else self._connection.state
 
+    @property
+    def lossy(self) -> bool:
+        """Whether poses go by a data channel, on which they may be lost, at this moment."""
+        return self._connection is not None and self._connection.lossy
+
+    def rollback(self) -> None:
+        """Go back to the transport that poses went by before, and stay there until this is called again."""
+        self._running.call(self._open.rollback)
+
     def host_time_ms(self) -> float | None:
         """Return the host's clock, in milliseconds since 1970; None before it is known."""
         return self._running.call(self._open.host_time_ms)

@@ -1,5 +1,6 @@
 """The states of a connection to a host, and which may follow which."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from enum import Enum
 
@@ -34,6 +35,11 @@ class StateMachine:
     def __init__(self, changed: Callable[[ConnectionState, ConnectionState], None]) -> None:
         self.state = ConnectionState.NEW
         self._changed = changed
+        self._new = asyncio.Event()
+
+    async def next(self) -> None:
+        """Wait for the next change."""
+        await self._new.wait()
 
     def change(self, state: ConnectionState) -> None:
         """Go into another state; does nothing when it is that already.
@@ -47,4 +53,6 @@ class StateMachine:
         if state not in _NEXT[before]:
             raise ValueError(f"a connection cannot go from {before.value} to {state.value}")
         self.state = state
+        self._new.set()
+        self._new = asyncio.Event()
         self._changed(before, state)

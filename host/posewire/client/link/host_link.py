@@ -11,7 +11,9 @@ from posewire.wire.messages import AudioParams
 class HostLink(Protocol):
     """A connection to a host, as its parts see it."""
 
-    queue: SendQueue
+    @property
+    def queue(self) -> SendQueue:
+        """The messages and frames that wait to be sent."""
 
     @property
     def audio(self) -> AudioParams:

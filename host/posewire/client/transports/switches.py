@@ -21,8 +21,8 @@ class FallbackPolicy:
 
     share: float = 0.8
     window: int = 5
-    interval_s: float = 0.1
-    patience_s: float = 0.25
+    interval_s: float = 0.08
+    patience_s: float = 0.2
     probe_s: float = 30.0
     replay: int = 100
 
