@@ -12,7 +12,8 @@ from websockets.http11 import Request
 from websockets.protocol import CLIENT, SERVER, Protocol
 from websockets.uri import parse_uri
 
-from posewire.server.transport.websocket import WebSocket, binary_frame
+from posewire.server.transport.framing import binary_frame
+from posewire.server.transport.websocket import WebSocket
 
 LIMIT = 2000
 

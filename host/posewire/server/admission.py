@@ -16,8 +16,7 @@ from posewire.loopback import is_loopback
 from posewire.server.authenticator import Identity
 from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.http.errors import status_of
-from posewire.server.transport.peer_socket import PeerSocket
-from posewire.server.transport.websocket import Receiver, Refusal
+from posewire.server.transport.peer_socket import PeerSocket, Receiver, Refusal
 from posewire.wire.messages import error_message
 
 

@@ -16,7 +16,8 @@ from posewire.server.gateway.door import Door
 from posewire.server.gateway.session import GatewaySession
 from posewire.server.gateway.stand_in import SocketStandIn
 from posewire.server.host import Host
-from posewire.server.transport.websocket import HIGH_WATER, MAX_WAITING, binary_frame
+from posewire.server.transport.framing import binary_frame
+from posewire.server.transport.websocket import HIGH_WATER, MAX_WAITING
 from posewire.wire.frames import Frame, FrameType, build_frame
 from posewire.wire.pose import PoseEncoder
 from server.gateway.conftest import page, socketio, with_gateway

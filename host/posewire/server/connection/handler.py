@@ -17,12 +17,13 @@ from posewire.server.connection.hello import hello_answer, log_hello, replace_ol
 from posewire.server.connection.limits import PeerLimits
 from posewire.server.connection.resumable_state import ResumableState
 from posewire.server.connection.room_link import RoomLink
+from posewire.server.connection.socket_side import SocketSide
 from posewire.server.connection.tools.device_tools import DeviceToolClient
 from posewire.server.connection.upstream import UpstreamSwitch
 from posewire.server.connection.voice.device_voice import DeviceVoice
 from posewire.server.state.shared_states import device_state
+from posewire.server.transport.framing import binary_frame
 from posewire.server.transport.peer_socket import PeerSocket
-from posewire.server.transport.websocket import binary_frame
 from posewire.task_scope import TaskScope
 from posewire.voice.tools.base import ToolContext
 from posewire.voice.tools.device import DeviceExecutor
@@ -34,13 +35,14 @@ from posewire.wire.frames import FrameType, build_frame, frame_header
 from posewire.wire.messages import AudioParams, Hello, dump_text, error_message
 
 
-class ConnectionHandler:
+class ConnectionHandler(SocketSide):
     """Owns one connection from authentication to close: identity, hello, and the parts that do the work.
 
     The state lives and dies here. Others see it as a ``Peer``, its room as a link. Its router hands it what arrives.
     """
 
     def __init__(self, websocket: PeerSocket, identity: Identity, context: ConnectionContext) -> None:
+        super().__init__(websocket)
         self.identity = identity
         self.device_id = identity.device_id
         self.session_id = str(uuid.uuid4())
@@ -56,7 +58,6 @@ class ConnectionHandler:
         """How many messages have come; the router counts them."""
 
         self.events: dict[str, float] = {}
-        self.websocket = websocket
         self._context = context
         self._leaving = False
         self.log = EventLog(LineLimit(), device=self.device_id, session=self.session_id[:8])
@@ -73,65 +74,12 @@ class ConnectionHandler:
         context.registry.add_pending(self)
         self.log.info("connected", peer=websocket.peer, client=identity.client_id)
 
-    # --- hub.Connection
-
-    @property
-    def congested(self) -> bool:
-        """Whether the send buffer is over its limit."""
-        return self.websocket.congested
-
-    @property
-    def last_received(self) -> float:
-        """When something last came, on ``time.monotonic``'s clock."""
-        return self.websocket.last_received
-
-    @property
-    def delivered(self) -> int:
-        """How many bytes the peer has received of what it was sent; pings are not counted."""
-        return self.websocket.delivered
-
-    @property
-    def round_trip_ms(self) -> float | None:
-        """How long the peer takes to acknowledge, by the kernel; None where it does not tell."""
-        return self.websocket.round_trip_ms
-
-    def send_text(self, text: str) -> None:
-        """Send a text message as it is."""
-        self.websocket.send_text(text)
-
-    def send_binary(self, data: bytes) -> None:
-        """Send a binary message as it is."""
-        self.websocket.send_binary(data)
-
-    def ping(self) -> None:
-        """Make the peer send a sign of life."""
-        self.websocket.ping()
-
-    def close(self, code: int, reason: str) -> None:
-        """Close the connection with a code and a reason."""
-        self.websocket.close(code, reason)
-
     # --- Peer
 
     @property
     def room_name(self) -> str:
         """The name of the room that the peer is in; empty when it is in none."""
         return self.room.name
-
-    @property
-    def peer(self) -> str:
-        """The peer's address and port."""
-        return self.websocket.peer
-
-    @property
-    def address(self) -> str:
-        """The peer's address, without its port."""
-        return self.websocket.address
-
-    @property
-    def queued_bytes(self) -> int:
-        """Bytes that wait to be sent to this peer."""
-        return self.websocket.queued_bytes
 
     @property
     def held_bytes(self) -> int:

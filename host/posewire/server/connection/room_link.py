@@ -18,8 +18,8 @@ from posewire.server.connection.peer import Peer
 from posewire.server.connection.resumable_state import ResumableState
 from posewire.server.connection.resumption import SessionResumption
 from posewire.server.state.shared_states import StateDirectory, room_state
+from posewire.server.transport.framing import binary_frame
 from posewire.server.transport.peer_socket import PeerSocket
-from posewire.server.transport.websocket import binary_frame
 from posewire.wire.frames import LONGEST_HEADER, FrameType, build_frame
 from posewire.wire.room_actions import RoomAction
 

@@ -19,8 +19,7 @@ from posewire.server.gateway.session import GatewaySession
 from posewire.server.gateway.stand_in import SocketStandIn
 from posewire.server.page_access import refuse_other_pages
 from posewire.server.services import Services
-from posewire.server.transport.peer_socket import PeerSocket
-from posewire.server.transport.websocket import Receiver, Refusal
+from posewire.server.transport.peer_socket import PeerSocket, Receiver, Refusal
 from posewire.task_scope import TaskScope
 from posewire.wire.json_text import parse_json
 

@@ -12,7 +12,7 @@ from posewire.client.pose_streams import PoseStreams
 from posewire.errors import PoseError, WireError
 from posewire.server.gateway.pose_values import PoseEncoders, plain_values
 from posewire.server.gateway.stand_in import SocketStandIn
-from posewire.server.transport.websocket import Receiver
+from posewire.server.transport.peer_socket import Receiver
 from posewire.wire.frames import Frame, FrameType, build_frame
 from posewire.wire.messages import AudioParams, Message
 from posewire.wire.pose import parse_header

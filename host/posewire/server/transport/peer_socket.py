@@ -1,10 +1,15 @@
-"""A connection to a peer, as all that send to it see it: a WebSocket, or something that stands in for one."""
+"""A connection to a peer: what sends to it, what receives from it, and what is answered where there is none.
 
+A WebSocket, or something that stands in for one.
+"""
+
+import http
+from dataclasses import dataclass
 from typing import Protocol
 
 
 class PeerSocket(Protocol):
-    """Sends messages to one peer; what it receives goes to a ``websocket.Receiver``."""
+    """Sends messages to one peer; what it receives goes to a ``Receiver``."""
 
     congested: bool
     """Whether the send buffer is over its limit."""
@@ -48,3 +53,31 @@ class PeerSocket(Protocol):
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Start to close the connection."""
+
+
+class Receiver(Protocol):
+    """Receives the messages of a connection. Calls come from the event loop, one at a time."""
+
+    def on_text(self, text: str) -> None:
+        """Receive a text message."""
+
+    def on_binary(self, data: bytes) -> None:
+        """Receive a binary message."""
+
+    def on_other_frame(self) -> None:
+        """Receive the notice of a frame that is no whole message: a piece, a pong, or a ping (answered already)."""
+
+    def on_congested(self, congested: bool) -> None:
+        """Receive the notice that the send buffer is over its limit, or below it again."""
+
+    def on_closed(self, code: int, reason: str) -> None:
+        """Receive the notice that the connection is gone; the last call."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An HTTP answer instead of the upgrade."""
+
+    status: http.HTTPStatus
+    body: str
+    content_type: str = "text/plain; charset=utf-8"

@@ -8,9 +8,8 @@ import asyncio
 import http
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
-from typing import Protocol, cast
+from typing import cast
 
 from websockets.datastructures import Headers
 from websockets.frames import Frame, Opcode
@@ -19,6 +18,8 @@ from websockets.protocol import OPEN, SERVER
 from websockets.protocol import Protocol as WebSocketProtocol
 from websockets.server import ServerProtocol
 
+from posewire.server.transport.framing import FINAL_BINARY, binary_frame
+from posewire.server.transport.peer_socket import Receiver, Refusal
 from posewire.tcp_progress import round_trip_ms, untaken_bytes
 from posewire.wire.close_codes import ABNORMAL, INVALID_DATA, NORMAL, PROTOCOL_ERROR, TRY_AGAIN_LATER
 
@@ -46,56 +47,12 @@ MAX_AFTER_END = 256 * 1024
 _MAX_OPENING = 64 * 1024
 """Bytes of an opening request that are waited for; the protocol refuses a longer one."""
 
-_FINAL_BINARY = 0x82
-"""First byte of the frame that nearly all traffic consists of: binary, final, no extension."""
-
 _FINAL_TEXT = 0x81
 _FIRST_BYTES = frozenset({0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A})
 """First bytes of the frames that there are: an opcode of RFC 6455, no extension, control frames in one piece."""
 
 _OPCODE = 0x0F
 _CONTROL = (Opcode.PING, Opcode.PONG)
-
-
-def binary_frame(payload: bytes, header: bytes = b"") -> bytes:
-    """Serialise a binary message of a server for ``send_framed`` (RFC 6455 section 5.2), once for many receivers.
-
-    The message is ``header`` and ``payload``, one after the other.
-    """
-    size = len(header) + len(payload)
-    if size < 126:
-        return bytes((_FINAL_BINARY, size)) + header + payload
-    if size < 1 << 16:
-        return bytes((_FINAL_BINARY, 126, size >> 8, size & 0xFF)) + header + payload
-    return bytes((_FINAL_BINARY, 127)) + size.to_bytes(8, "big") + header + payload
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """An HTTP answer instead of the upgrade."""
-
-    status: http.HTTPStatus
-    body: str
-    content_type: str = "text/plain; charset=utf-8"
-
-
-class Receiver(Protocol):
-    """Receives the messages of a connection. Calls come from the event loop, one at a time."""
-
-    def on_text(self, text: str) -> None:
-        """Receive a text message."""
-
-    def on_binary(self, data: bytes) -> None:
-        """Receive a binary message."""
-
-    def on_other_frame(self) -> None:
-        """Receive the notice of a frame that is no whole message: a piece, a pong, or a ping (answered already)."""
-
-    def on_congested(self, congested: bool) -> None:
-        """Receive the notice that the send buffer is over its limit, or below it again."""
-
-    def on_closed(self, code: int, reason: str) -> None:
-        """Receive the notice that the connection is gone; the last call."""
 
 
 Admit = Callable[["WebSocket", Request], "Receiver | Refusal"]
@@ -350,7 +307,7 @@ class WebSocket(asyncio.Protocol):
             if self._ended:
                 if first & _OPCODE == Opcode.CLOSE and not protocol.eof_sent:
                     self._parse(data[at:stop])
-            elif first == _FINAL_BINARY and protocol.current_size is None:
+            elif first == FINAL_BINARY and protocol.current_size is None:
                 receiver.on_binary(apply_mask(data[start:stop], data[mask:start]))
             elif first == _FINAL_TEXT and protocol.current_size is None:
                 self._deliver(Opcode.TEXT, apply_mask(data[start:stop], data[mask:start]))
