@@ -35,7 +35,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Budgets:
-    """The whole table."""
+    """The budgets of all chips and profiles, as ``budgets.toml`` has them."""
 
     parts: Mapping[str, Part]
     keep: Mapping[str, int]

@@ -70,7 +70,7 @@ def index(boards: list[BoardDefinition]) -> str:
 
 
 def page(board: BoardDefinition) -> str:
-    """One board's page."""
+    """Return the page of one board in ``docs/boards``, as Markdown."""
     identity, image = board.board, board.image
     lines = [f"{_MADE}# {identity.title}\n"]
     lines.append(f"`{identity.name}` · {board.chip.esptool} · class {identity.grade}: {CLASSES[identity.grade]}.\n")

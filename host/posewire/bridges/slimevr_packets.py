@@ -94,7 +94,7 @@ def config_done(sensor: int, flag: int) -> bytes:
 
 
 def packet(kind: int, number: int, content: bytes = b"") -> bytes:
-    """Return a packet."""
+    """Return a packet of the tracker protocol: its kind, its number, its content."""
     return _HEAD.pack(kind, number) + content
 
 

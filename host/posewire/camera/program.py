@@ -29,7 +29,7 @@ class CameraCounts:
     times: deque[float] = field(default_factory=lambda: deque(maxlen=256))
 
     def add(self, found: Found, tracking_ms: float) -> None:
-        """Count a picture."""
+        """Count a picture, and whether somebody was found in it."""
         self.pictures += 1
         self.found = tuple(name for name, values in found.items() if values is not None)
         self.with_somebody += bool(self.found)

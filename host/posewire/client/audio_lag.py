@@ -40,7 +40,7 @@ class AudioLags:
         return float(median(sounds) - median(poses))
 
     def forget(self, member_id: int) -> None:
-        """Forget a member."""
+        """Drop what was learned about a member, who has left."""
         self._members.pop(member_id, None)
 
 

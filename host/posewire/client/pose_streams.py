@@ -72,7 +72,7 @@ class ReceivedPose:
 
     @property
     def coarse(self) -> int:
-        """How many bits its publisher has left out to save bytes; 0: full quality."""
+        """The number of bits of precision that its publisher leaves out; 0: full quality."""
         return max((state.coarse for state in self.pose.states), default=0)
 
 

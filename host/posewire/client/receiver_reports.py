@@ -31,7 +31,7 @@ class ReceiverReports:
         self._ages: dict[tuple[int, int], list[float]] = {}
 
     def arrived(self, pose: ReceivedPose) -> None:
-        """Note a pose."""
+        """Note that a pose of a stream has arrived."""
         ages = self._ages.setdefault((pose.member_id, pose.pose.stream), [])
         if len(ages) < _MOST_AGES:
             ages.append(pose.delay_ms + 1000 * (monotonic() - pose.arrived))

@@ -38,7 +38,7 @@ class ExponentialBackoff:
 
 @dataclass(frozen=True)
 class ReconnectPolicy:
-    """How a lost connection is opened again.
+    """The policy by which a lost connection is opened again.
 
     ``attempts``: at most so many in a row (0: no limit); ``total_s``: for at most so long (0: no limit).
     """

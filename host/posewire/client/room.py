@@ -309,7 +309,7 @@ class Room:
         await self._act("replay", member_id=member_id, frames=frames)
 
     async def leave(self) -> None:
-        """Leave the room."""
+        """Leave the room; loops over it end."""
         await self._act("leave")
         self.gone("left")
 

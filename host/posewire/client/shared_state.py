@@ -42,7 +42,7 @@ class LiveState(Mapping[str, Any]):
         return len(self._mirror.value)
 
     async def follow(self) -> None:
-        """Begin to follow.
+        """Begin to follow the state on the host.
 
         Raises:
             WireError: there is no such state, or this program may not read it.

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the script."""
+    """Print the completion script of a shell."""
     words: Callable[[], dict[str, list[str]]] = args.words
     found = words()
     if args.shell == "fish":

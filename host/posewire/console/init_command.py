@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the files."""
+    """Write the settings and, for a network, the token file."""
     folder: Path = args.folder.expanduser().absolute()
     settings, token = folder / "posewire.toml", folder / "posewire.token"
     for file in (settings, token):

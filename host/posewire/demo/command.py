@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the demo."""
+    """Run the demo; 0 when all of its steps happened, else 1."""
     try:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

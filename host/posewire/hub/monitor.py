@@ -96,7 +96,7 @@ class ConnectionMonitor(Generic[C]):
         connection.close(code, reason)
 
     async def run(self) -> None:
-        """Check for ever."""
+        """Check all connections again and again, until cancelled."""
         while True:
             await asyncio.sleep(self.limits.sweep)
             self.check()

@@ -21,7 +21,7 @@ class Connection(Protocol):
 
     @property
     def delivered(self) -> int:
-        """How much the peer has received of what it was sent, in bytes or messages; pings are not counted."""
+        """The bytes or messages that the peer has received of what it was sent; pings are not counted."""
 
     def send_text(self, text: str) -> None:
         """Send a text message."""

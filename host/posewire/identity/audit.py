@@ -34,7 +34,7 @@ class Audit:
         self._throttle = LogThrottle()
 
     def record(self, event: str, who: str, *, device: str = "", peer: str = "", **detail: Any) -> None:
-        """Write an entry."""
+        """Write an entry to the audit log."""
         self._store.post(lambda connection: write_entry(connection, event, who, device=device, peer=peer, **detail))
 
     def refused(self, code: str, who: str, *, device: str = "", peer: str = "", **detail: Any) -> None:

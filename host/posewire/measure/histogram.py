@@ -18,7 +18,7 @@ class Histogram:
         self.total = 0.0
 
     def observe(self, value: float) -> None:
-        """Count a value."""
+        """Count a value in the bucket that it falls into."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
 

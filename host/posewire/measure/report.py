@@ -125,7 +125,7 @@ def load_report(path: Path | str) -> Report:
 
 @dataclass(frozen=True)
 class Change:
-    """How a name's values have changed from one report to another. ``verdict``: better, worse, the same, or empty."""
+    """The change of a name's values from one report to another. ``verdict``: better, worse, the same, or empty."""
 
     name: str
     before: Summary

@@ -41,7 +41,7 @@ class Line(Protocol):
         ...
 
     def write(self, data: bytes, /) -> object:
-        """Send all bytes."""
+        """Send all bytes to the board."""
         ...
 
 

@@ -9,7 +9,7 @@ REPORT_EVERY = 0.5
 
 @dataclass(frozen=True)
 class Level:
-    """How good a stream is. ``size``: of its packets, as a share of those of the full quality; ``rate``: of its poses;
+    """A level of quality. ``size``: of its packets, as a share of those of the full quality; ``rate``: of its poses;
     ``without``: sets that are left out, by what their names begin with.
     """
 
@@ -107,7 +107,7 @@ class StepsUp:
         return self._mistakes[level] > 0
 
     def up(self, now: float) -> None:
-        """Note a step up."""
+        """Note that the quality has gone up by a level."""
         self._raised = now
 
     def down(self, level: int) -> None:

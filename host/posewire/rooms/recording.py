@@ -94,7 +94,7 @@ class RecordingWriter:
             self._file = None
 
     def write(self, record: Record) -> None:
-        """Append a record.
+        """Append a record to the file.
 
         Raises:
             RecordingError: the disk is full, or the file went away; what was written before stays good.

@@ -55,7 +55,7 @@ class HostTools:
         await asyncio.gather(*(server.ready(within) for server in self._servers))
 
     async def close(self) -> None:
-        """Disconnect."""
+        """Disconnect from all sources of tools."""
         for server in self._servers:
             await server.close()
         if self._home is not None:

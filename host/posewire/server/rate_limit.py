@@ -25,7 +25,7 @@ class RateLimit:
         self._times: dict[Hashable, deque[float]] = {}
 
     def count(self, peer: Hashable) -> None:
-        """Count a request.
+        """Count a request of an address.
 
         Raises:
             WireError: ``too_many``.

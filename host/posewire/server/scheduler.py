@@ -30,7 +30,7 @@ class Scheduler:
         self._group: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Start all jobs."""
+        """Start a task for each job."""
         self._group = asyncio.create_task(self._run())
 
     async def stop(self) -> None:

@@ -73,7 +73,7 @@ class SimBoards:
         return board.describe()
 
     async def stop(self, number: int) -> None:
-        """End one.
+        """End a simulated board by its number.
 
         Raises:
             WireError: ``not_found``.
@@ -83,7 +83,7 @@ class SimBoards:
         await self._end(self._boards[number])
 
     async def close(self) -> None:
-        """End all."""
+        """End all simulated boards."""
         await asyncio.gather(*(self._end(board) for board in list(self._boards.values())))
 
     async def _end(self, board: _SimBoard) -> None:

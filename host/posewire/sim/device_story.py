@@ -22,12 +22,12 @@ class Story:
         self.mic: Path | None = None
 
     def line(self, line: str) -> None:
-        """A line that the firmware printed."""
+        """Tell of a line that the firmware printed: all of them, or warnings and errors only."""
         if self._verbose or line_level(line) in ("W", "E"):
             self.tell(f"board | {line.strip()}")
 
     def event(self, event: Event) -> None:
-        """Something that the firmware reported."""
+        """Tell of an event that the firmware reported; play the microphone's file when the board begins to listen."""
         if event.name == "state" and event.value == "listening" and self.mic is not None and self.board is not None:
             mic, self.mic = self.mic, None
             length = self.board.mic.play(mic)

@@ -75,7 +75,7 @@ def provider_names(kind: Kind) -> list[str]:
 
 
 def load_provider(kind: Kind, name: str, settings: VoiceSettings, sentences: Sentences) -> Any:
-    """Make a provider.
+    """Make the provider of a kind that has this name.
 
     Raises:
         ConfigError: there is no provider of that name, or its options are wrong.

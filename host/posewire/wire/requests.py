@@ -32,7 +32,7 @@ class Ping:
 
 
 def parse_ping(message: Message) -> Ping:
-    """Read a ``ping``.
+    """Read a ``ping`` message of a peer.
 
     Raises:
         WireError: the id is no number and no string of at most 64 characters.
@@ -66,7 +66,7 @@ class Mcp:
 
 
 def parse_mcp(message: Message) -> Mcp:
-    """Read an ``mcp``.
+    """Read an ``mcp`` message of a device.
 
     Raises:
         WireError: the payload has neither a method nor an integer id.

@@ -72,7 +72,7 @@ class Session:
         return self.transport.close_reason or "the connection was lost"
 
     async def close(self) -> None:
-        """Stop, at once."""
+        """Stop sending and receiving, without a word to the host."""
         self.transport.abort()
         await self.congestion.close()
         await self._tasks.close()

@@ -81,7 +81,7 @@ class Adaptation:
 
     @property
     def layers(self) -> int:
-        """How many layers the stream has at least: where receivers have trouble, the host may drop every other pose."""
+        """The least number of layers: where receivers have trouble, the host may drop every other pose."""
         return 2 if self.quality.level and self.quality.cause != "uplink" else 1
 
     def on_reports(self, event: Mapping[str, Any], now: float) -> None:

@@ -68,7 +68,7 @@ class AudioSender(PacedSender):
 
     @property
     def refused(self) -> int:
-        """How many frames were dropped because the host was away, or the sender paused or closed."""
+        """The number of frames that were dropped because the host was away, or the sender paused or closed."""
         return self.dropped["away"] + self.dropped["paused"] + self.dropped["closed"]
 
     def flush(self) -> int:

@@ -55,7 +55,7 @@ class MediaSender:
         self.audio.pause()
 
     def resume(self) -> None:
-        """Send again."""
+        """Send again after a pause."""
         self.pose.resume()
         self.audio.resume()
 

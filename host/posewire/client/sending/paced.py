@@ -59,11 +59,11 @@ class PacedSender(ABC):
         self.clear()
 
     def resume(self) -> None:
-        """Send again."""
+        """Let frames out again after a pause."""
         self._paused = False
 
     def clear(self) -> None:
-        """Drop what waits."""
+        """Drop the frames that wait."""
         self.dropped["cleared"] += len(self._waiting)
         self._waiting.clear()
 
@@ -106,7 +106,7 @@ class PacedSender(ABC):
 
     @property
     def sent(self) -> int:
-        """How many have left."""
+        """The number of frames that have left."""
         return self._sent
 
     def latencies(self, count: int) -> list[float]:

@@ -97,7 +97,7 @@ class PoseSender(PacedSender):
 
     @property
     def given(self) -> int:
-        """How many poses the program has given."""
+        """The number of poses that the program has given."""
         return self._given
 
     @property

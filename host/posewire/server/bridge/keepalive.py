@@ -16,7 +16,7 @@ _PING_AFTER, _ANSWER_WITHIN, _SWEEP = 20.0, 20.0, 2.0
 
 
 class Keepalive:
-    """What has moved on one connection. ``watch`` closes it when nothing does."""
+    """The signs of life of one connection to upstream; ``watch`` closes it when there are none."""
 
     def __init__(self) -> None:
         self._received = time.monotonic()

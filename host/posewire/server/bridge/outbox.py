@@ -60,7 +60,7 @@ class UpstreamOutbox:
         return message
 
     def clear(self) -> None:
-        """Drop everything."""
+        """Drop all that waits."""
         self._waiting.clear()
         self._audio = 0
 

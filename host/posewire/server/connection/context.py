@@ -30,7 +30,7 @@ class ConnectionSettings:
 
 
 class Satellites(Protocol):
-    """What lets others than this host have the turns of devices."""
+    """The service that gives the turns of devices to others than this host."""
 
     def greeted(self, peer: Peer) -> None:
         """Share the turns of a device that has said hello, if it is one of those that it is for."""

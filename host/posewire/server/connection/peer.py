@@ -37,7 +37,7 @@ class PeerRoom(Protocol):
 
     @property
     def version(self) -> int | None:
-        """How often the room has changed; None when the peer is in none."""
+        """The number of changes of the room so far; None when the peer is in none."""
 
     def join(self, action: RoomAction) -> None:
         """Join a room, and leave the one before it; a refused peer stays where it is.
@@ -181,7 +181,7 @@ class Peer(Connection, Protocol):
 
     @property
     def round_trip_ms(self) -> float | None:
-        """How long the peer takes to acknowledge, by the kernel; None where it does not tell."""
+        """Milliseconds until the peer acknowledges, by the kernel; None where it does not tell."""
 
     @property
     def held_bytes(self) -> int:

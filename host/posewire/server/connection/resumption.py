@@ -76,7 +76,7 @@ class SessionResumption:
 
     @property
     def count(self) -> int:
-        """How many sessions are kept."""
+        """The number of sessions that are kept."""
         return len(self._kept)
 
     def is_kept(self, device_id: str) -> bool:

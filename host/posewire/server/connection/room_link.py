@@ -126,7 +126,7 @@ class RoomLink:
 
     @property
     def version(self) -> int | None:
-        """How often the room has changed; None when there is none."""
+        """The number of changes of the room so far; None when there is none."""
         return self.room.version if self.room is not None else None
 
     def join(self, action: RoomAction) -> None:

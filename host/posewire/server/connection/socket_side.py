@@ -21,12 +21,12 @@ class SocketSide:
 
     @property
     def delivered(self) -> int:
-        """How many bytes the peer has received of what it was sent; pings are not counted."""
+        """The bytes that the peer has received of what it was sent; pings are not counted."""
         return self.websocket.delivered
 
     @property
     def round_trip_ms(self) -> float | None:
-        """How long the peer takes to acknowledge, by the kernel; None where it does not tell."""
+        """Milliseconds until the peer acknowledges, by the kernel; None where it does not tell."""
         return self.websocket.round_trip_ms
 
     def send_text(self, text: str) -> None:

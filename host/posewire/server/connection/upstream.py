@@ -43,7 +43,7 @@ class UpstreamSwitch:
             self.close()
 
     def close(self) -> None:
-        """Disconnect."""
+        """Disconnect from the upstream server."""
         if self._task is not None:
             self._task.cancel()
         self.bridge = self._task = None

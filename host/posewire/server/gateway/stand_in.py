@@ -51,7 +51,7 @@ class SocketStandIn:
 
     @property
     def delivered(self) -> int:
-        """How many bytes of events the client has taken."""
+        """The bytes of events that the client has taken."""
         return self._delivered
 
     @property

@@ -10,7 +10,7 @@ _SHARE = 4
 
 
 class Place(Protocol):
-    """A connection."""
+    """A connection of the HTTP side in the pool."""
 
     def abort(self) -> None:
         """Cut the connection."""

@@ -71,7 +71,7 @@ async def play_recording(request: Request) -> JSONResponse:
 
 
 async def stop_player(request: Request) -> JSONResponse:
-    """End a player."""
+    """End the program that plays a recording into a room."""
     authorize(request, ACT)
     await services(request).recordings.stop_playing(request.path_params["number"])
     return JSONResponse({})

@@ -28,7 +28,7 @@ async def start_sim_board(request: Request) -> JSONResponse:
 
 
 async def stop_sim_board(request: Request) -> JSONResponse:
-    """End one."""
+    """End the simulated board with this number."""
     authorize(request, ACT)
     _require_local(request)
     await services(request).sim_boards.stop(request.path_params["number"])

@@ -5,5 +5,5 @@ from posewire.wire.requests import DeviceError
 
 
 def handle_error(peer: Peer, error: DeviceError) -> None:
-    """Log it."""
+    """Log the error that a device reports."""
     peer.log.warning("device_error", code=error.code, why=error.message)

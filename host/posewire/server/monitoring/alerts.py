@@ -45,7 +45,7 @@ class Webhook:
         self._log = EventLog()
 
     def post(self, alert: dict[str, Any]) -> None:
-        """Queue an alert."""
+        """Queue an alert to be posted to the webhook."""
         if not self.url:
             return
         if len(self._waiting) == _QUEUE:

@@ -24,7 +24,7 @@ class LogTail(logging.Handler):
         logging.getLogger(LOGGER).addHandler(self)
 
     def stop(self) -> None:
-        """Keep no more."""
+        """Stop keeping lines of the log."""
         logging.getLogger(LOGGER).removeHandler(self)
 
     def since(self, after: int) -> list[dict[str, Any]]:
@@ -32,7 +32,7 @@ class LogTail(logging.Handler):
         return [line for line in self._lines if line["number"] > after]
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a line."""
+        """Keep a line of the log in place of the oldest."""
         fields: dict[str, Any] = getattr(record, "fields", {})
         self._number += 1
         shown = {name: _short(value) for name, value in fields.items() if value not in (None, "")}

@@ -67,7 +67,7 @@ class Reminders:
         self._task = asyncio.create_task(self._watch())
 
     async def add(self, device: str, due: float, label: str = "") -> Reminder:
-        """Set a reminder.
+        """Set a timer or an alarm of a device.
 
         Raises:
             ToolError: the time is past or too far ahead, or the device has too many reminders.

@@ -24,7 +24,7 @@ class PushTools:
         self._reminders = reminders
 
     def functions(self) -> list[Callable[..., Any]]:
-        """Return the tools."""
+        """Return the tools for timers, alarms, devices and announcements."""
         return [
             self.set_timer,
             self.set_alarm,

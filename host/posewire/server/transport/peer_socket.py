@@ -33,11 +33,11 @@ class PeerSocket(Protocol):
 
     @property
     def delivered(self) -> int:
-        """How many bytes of messages the peer has received, about."""
+        """The bytes of messages that the peer has received, about."""
 
     @property
     def round_trip_ms(self) -> float | None:
-        """How long the peer takes to acknowledge, by the kernel; None where it does not tell."""
+        """Milliseconds until the peer acknowledges, by the kernel; None where it does not tell."""
 
     def send_text(self, text: str) -> None:
         """Send a text message; nothing happens on a connection that is closing or closed."""

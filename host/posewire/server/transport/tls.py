@@ -119,7 +119,7 @@ class _Tls(SSLProtocol):
             data = data[count:]
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Report the end."""
+        """Tell the protocol inside that the connection is gone."""
         self.ended()
         super().connection_lost(exc)
 

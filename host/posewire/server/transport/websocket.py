@@ -103,12 +103,12 @@ class WebSocket(asyncio.Protocol):
 
     @property
     def delivered(self) -> int:
-        """How many bytes of messages the peer has received, about: sent, less what it has not acknowledged yet."""
+        """The bytes of messages that the peer has received, about: sent, less what it has not acknowledged yet."""
         return self._sent - untaken_bytes(self._transport) if self._transport is not None else self._sent
 
     @property
     def round_trip_ms(self) -> float | None:
-        """How long the peer takes to acknowledge, by the kernel; None where it does not tell."""
+        """Milliseconds until the peer acknowledges, by the kernel; None where it does not tell."""
         return round_trip_ms(self._transport) if self._transport is not None else None
 
     # --- sending

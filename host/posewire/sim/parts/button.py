@@ -22,12 +22,12 @@ class Button:
         self._tell()
 
     def down(self) -> None:
-        """Press and hold."""
+        """Press the button, and hold it."""
         self.pressed = True
         self._tell()
 
     def up(self) -> None:
-        """Let go."""
+        """Let the button go."""
         self.pressed = False
         self._tell()
 

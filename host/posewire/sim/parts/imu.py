@@ -75,7 +75,7 @@ class Imu:
         self._plug(False)
 
     def plug(self) -> None:
-        """Put it back."""
+        """Put the sensor back on its bus."""
         self._plug(True)
 
     def _plug(self, present: bool) -> None:

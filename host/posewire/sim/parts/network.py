@@ -96,7 +96,7 @@ class Network:
         self.cut(refuse=False)
 
     def restore(self) -> None:
-        """Undo drop()."""
+        """Let the network carry data again after ``drop``."""
         self.mend()
 
     def cut(self, refuse: bool) -> None:
@@ -123,7 +123,7 @@ class Network:
         self._call(self._reset())
 
     def close(self) -> None:
-        """End everything."""
+        """Close all connections of the board, and stop."""
         if self._loop.is_closed():
             return
         self._call(self._close())

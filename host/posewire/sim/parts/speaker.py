@@ -68,12 +68,12 @@ class Speaker:
 
     @property
     def seconds(self) -> float:
-        """How much was played so far, silent samples included, gaps not."""
+        """Seconds that were played so far, silent samples included, gaps not."""
         return sum(len(part.samples) / part.rate for part in self._heard())
 
     @property
     def audible_seconds(self) -> float:
-        """How much could be heard so far, in steps of 10 ms."""
+        """Seconds that could be heard so far, in steps of 10 ms."""
         return len(self._audible_windows()) * _WINDOW_SECONDS
 
     @property

@@ -72,5 +72,5 @@ class SpeechRecognizer(Protocol):
         ...
 
     async def close(self) -> None:
-        """Stop all workers."""
+        """Stop the processes that recognise."""
         ...

@@ -99,7 +99,7 @@ class Worker:
             self._changed.notify()
 
     def stop(self) -> None:
-        """End ``run``."""
+        """Let ``run`` return after the task at hand."""
         with self._changed:
             self._stopping = True
             self._changed.notify()

@@ -77,7 +77,7 @@ class WorkerPool:
         return [worker.pid for worker in self._workers if worker.pid]
 
     async def close(self) -> None:
-        """Stop all workers."""
+        """Stop all worker processes."""
         self._closed = True
         await asyncio.gather(*(worker.stop() for worker in self._workers))
         self._workers.clear()

@@ -24,7 +24,7 @@ _CONNECT_TIMEOUT = 5.0
 
 @dataclass(frozen=True)
 class Event:
-    """One message."""
+    """One message of the Wyoming protocol."""
 
     type: str
     data: Mapping[str, Any] = field(default_factory=dict)

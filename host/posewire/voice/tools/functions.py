@@ -76,7 +76,7 @@ class FunctionExecutor:
         return {name: function.info for name, function in self._functions.items()}
 
     async def call(self, name: str, arguments: Mapping[str, Any], context: ToolContext) -> ToolOutput:
-        """Call a function.
+        """Call the function behind a tool.
 
         Raises:
             ToolError: there is no such function, or it raised this.

@@ -53,7 +53,7 @@ class HomeAssistantExecutor:
         return self._functions.available()
 
     async def call(self, name: str, arguments: Mapping[str, Any], context: ToolContext) -> ToolOutput:
-        """Call one of them.
+        """Call one of the tools for Home Assistant.
 
         Raises:
             ToolError: Home Assistant cannot be reached or refuses, or the entity is unknown or not allowed.

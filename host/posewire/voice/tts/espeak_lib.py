@@ -68,7 +68,7 @@ class EspeakLibrary(SentenceSynthesizer):
             stop.set()
 
     async def close(self) -> None:
-        """End the thread."""
+        """End the thread that synthesizes."""
         await asyncio.to_thread(self._thread.shutdown, wait=True, cancel_futures=True)
 
     def _set_up(self) -> None:

@@ -44,5 +44,5 @@ class EnergyDetector:
 
 
 def make(_: ProviderContext) -> EnergyEngine:
-    """Make the engine."""
+    """Make the detector that goes by loudness."""
     return EnergyEngine()

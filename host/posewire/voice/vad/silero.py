@@ -143,5 +143,5 @@ def _as_matrix(weight: Array) -> Array:
 
 
 def make(_: ProviderContext) -> SileroEngine:
-    """Make the engine."""
+    """Make the detector with the Silero network in numpy."""
     return SileroEngine()

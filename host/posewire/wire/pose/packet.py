@@ -174,7 +174,10 @@ def put_descriptor(spec: LandmarkSet) -> bytes:
 
 
 def get_descriptor(ident: int, data: bytes, pos: int, end: int) -> tuple[LandmarkSet, int]:
-    """The inverse. Raises ``PoseError`` for what the specification forbids."""
+    """Return the set that a descriptor declares, and the position after it.
+
+    Raises ``PoseError`` for what the specification forbids.
+    """
     if pos >= end or not 1 <= data[pos] <= 8 or pos + 1 + data[pos] > end:
         raise PoseError("the descriptor is cut or has a wrong number of channels")
     count = data[pos]

@@ -16,11 +16,11 @@ MakeSession = Callable[[VoiceMemory | None], VoiceSession]
 
 
 class VoiceTurns(Protocol):
-    """What takes the turns of a device: a ``VoiceSession`` (documented there), or what decides whose they are."""
+    """The taker of a device's turns: a ``VoiceSession`` (documented there), or a part that decides whose they are."""
 
     @property
     def state(self) -> VoiceState:
-        """The activity."""
+        """The activity, as ``VoiceState`` names it."""
 
     @property
     def listens(self) -> bool:
@@ -31,7 +31,7 @@ class VoiceTurns(Protocol):
         """Whether a turn runs."""
 
     def start(self, mode: ListenMode) -> None:
-        """Begin to listen."""
+        """Begin to listen in a mode."""
 
     def feed(self, pcm: Pcm) -> None:
         """Queue 16 kHz mono samples."""
@@ -157,7 +157,7 @@ class DeviceVoice:
 
     @property
     def level(self) -> float | None:
-        """How loud it is at the device's microphone, in dB of full scale; None while the host does not listen to it."""
+        """The loudness at the device's microphone, in dB of full scale; None while the host does not listen to it."""
         return self._uplink.level
 
     @property

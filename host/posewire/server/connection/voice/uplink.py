@@ -38,7 +38,7 @@ class AudioUplink:
 
     @property
     def level(self) -> float | None:
-        """How loud the newest frame is, in dB of full scale (-90 … 0); None where none was decoded in this second."""
+        """The loudness of the newest frame in dB of full scale (-90 … 0); None without one in the last second."""
         if self._newest is None or monotonic() - self._newest[0] > _FRESH_SECONDS or not len(self._newest[1]):
             return None
         loudness = float(np.sqrt(np.mean(np.square(self._newest[1].astype(np.float64))))) / 32768

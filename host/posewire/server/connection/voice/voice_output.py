@@ -56,7 +56,7 @@ class ConnectionVoiceOut:
             self._emotion, self._waiting_shown = emotion, True
 
     def reply_started(self) -> None:
-        """Announce audio."""
+        """Tell the device that audio will follow (``tts start``)."""
         self._send({"type": "tts", "state": "start"})
 
     def sentence(self, text: str) -> None:

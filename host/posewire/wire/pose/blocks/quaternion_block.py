@@ -69,7 +69,7 @@ def put_dropped(dropped: list[int]) -> bytes:
 
 
 def get_dropped(count: int, data: bytes, at: int, end: int) -> tuple[list[int], int]:
-    """The inverse, and the position after it."""
+    """Return ``count`` components of two bits each, and the position after them. Raises ``PoseError`` when cut."""
     size = (count + 3) // 4
     if at + size > end:
         raise PoseError("dropped components are cut")
