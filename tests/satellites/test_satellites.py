@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -24,6 +25,8 @@ from posewire.server.host import Host
 from posewire.server.satellites.settings import SatelliteSettings
 from posewire.server.settings import load_settings
 from posewire.store.settings import StoreSettings
+from posewire.voice.protocols.wyoming import Event as WyomingEvent
+from posewire.voice.protocols.wyoming import encode_event
 from posewire.voice.settings import VoiceSettings
 from posewire.wire.frames import FrameType, build_frame
 from support.hosts import running, settings
@@ -193,11 +196,18 @@ async def test_an_announcement_of_home_assistant_is_played(host: Host, peers: Pe
     peer, port = await board(host, peers)
     async with home_assistant(port) as other:
         await other.run_satellite()
+        await listening(peer)
+        await peer.send(type="listen", state="stop")
+        await other.until("audio-stop")
+        await other.send(Error(text="No text recognized", code="stt-no-text-recognized"))
+        await peer.receive("tts", state="stop")
         await other.say(0.2, channels=2)
         await peer.receive("tts", state="start")
         await peer.receive_binary()
         await other.until_played()
         await peer.receive("tts", state="stop")
+        # A turn took its time before: this one has none.
+        assert host.services.turns.of(DEVICE)[-1]["stages"] == {}
 
 
 async def test_a_long_reply_is_taken_as_fast_as_it_is_heard_and_the_connection_stays_alive(
@@ -360,6 +370,11 @@ async def test_the_own_voice_says_announcements_and_answers_typed_texts() -> Non
         await peer.send(type="listen", state="stop")
         await peer.receive("tts", state="stop")
         await peers.close()
+
+
+def test_each_event_has_data() -> None:
+    """Home Assistant's package, before 1.6, falls over a ping without."""
+    assert json.loads(encode_event(WyomingEvent("ping")).partition(b"\n")[0])["data"] == {}
 
 
 @pytest.mark.parametrize(

@@ -284,8 +284,10 @@ class SatelliteTurns:
         own = self._own()
         if self._hears:
             self.stop()  # an announcement of Home Assistant, into an open microphone
-        elif self._state == VoiceState.IDLE and own is not None:
-            own.give_way()
+        elif self._state == VoiceState.IDLE:
+            self._clock.restart()
+            if own is not None:
+                own.give_way()
         self._speak()
 
     def _played(self) -> None:
@@ -319,6 +321,7 @@ class SatelliteTurns:
         if self.busy:
             self._log.info("timer_finished", name=name, rung=False)
             return
+        self._clock.restart()
         self._speak()
         self._out.sentence(f"Timer {name}".rstrip())
         if await self._reply.play_all(beeps()):

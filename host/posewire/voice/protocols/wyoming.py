@@ -119,6 +119,8 @@ def encode_event(event: Event) -> bytes:
     head: dict[str, Any] = {"type": event.type}
     if data:
         head["data_length"] = len(data)
+    else:
+        head["data"] = {}  # without it, releases of the package before 1.6 fall over a ping
     if event.payload:
         head["payload_length"] = len(event.payload)
     return json.dumps(head).encode() + b"\n" + data + event.payload
