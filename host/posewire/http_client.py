@@ -159,7 +159,7 @@ class HttpClient:
                 if form is not None:
                     options["data"] = form()
                 try:
-                    # The library's own limit begins when the request is sent: who does not read it is not met by it.
+                    # The library's own limit begins when the request is sent: it misses servers that read nothing.
                     async with asyncio.timeout(_CONNECT_TIMEOUT + 2 * self._timeout):
                         return await self._session().request(method, address, **options)
                 except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:

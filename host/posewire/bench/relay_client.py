@@ -182,7 +182,7 @@ class LoadConnection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Fail whoever waits for this connection."""
+        """Let those fail that wait for this connection."""
         if not self.ready.done():
             self.ready.set_exception(ConnectionError(f"closed while opening: {self._buffer[:200]!r}"))
 

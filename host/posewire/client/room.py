@@ -223,7 +223,7 @@ class Room:
 
         False: the host is away, and it was not sent.
 
-        Give its stream's control packets to the encoder (``add_publisher``): who joins late asks for a key.
+        Give its stream's control packets to the encoder (``add_publisher``): members that join late ask for a key.
         """
         return await self._host.deliver(FrameType.POSE, packet)
 

@@ -1,6 +1,6 @@
 """Modules that a small board always has, put into one: each module costs 250 bytes of memory and a search of the flash.
 
-A name of the module log becomes log__name in the merged one, and who imports it is changed accordingly. What is not
+A name of the module log becomes log__name in the merged one, and its importers are changed accordingly. What is not
 merged stays a module of its own, among it what is loaded, used and unloaded; programs of users find what they may use
 under the old name, in a small module that passes it on.
 """

@@ -260,7 +260,7 @@ class FanOut:
             link.send_room_frame(RoomFrame("pose", packet, member_id), always=True)
 
     def _recover(self, publisher: Member, stream: PoseStream) -> None:
-        """Bring back who lags and has room again: by a snapshot where there is a chain, else by a key."""
+        """Bring back members that lagged and have room again: by a snapshot where there is a chain, else by a key."""
         if stream.snapshot_pending:
             return
         chain = stream.chain()
@@ -307,7 +307,7 @@ class FanOut:
             publisher.link.send_pose_control(control(Control.KEY_REQUEST, stream.number, 0))
 
     def _subscribers(self, kind: RoomKind, publisher: Member) -> list[Member]:
-        """Who gets a publisher's frames of a kind; looked up for each frame, so remembered until something changes."""
+        """The members that get a publisher's frames of a kind; needed for each frame, so kept until a change."""
         found = self._receivers.get((publisher.member_id, kind))
         if found is None:
             found = self._receivers[publisher.member_id, kind] = [

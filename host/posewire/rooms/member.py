@@ -98,7 +98,7 @@ class Member:
 
     @property
     def format(self) -> dict[str, Any]:
-        """The format of its audio for others: ``{"audio": {…}}``, and nothing of who publishes none."""
+        """The format of its audio for others: ``{"audio": {…}}``, and nothing where it publishes none."""
         return {"audio": self.audio.as_dict()} if self.audio is not None and "audio" in self.publish else {}
 
     @property

@@ -28,7 +28,7 @@ _REQUEST_GAP = 8
 class PoseStream:
     """One stream of one publisher. Who missed a packet waits for a snapshot or key: a gap, never a wrong pose.
 
-    Packets of layer 1 are nobody's reference (``docs/pose-packet.md`` section 3): who misses one is not behind.
+    Packets of layer 1 are nobody's reference (``docs/pose-packet.md`` section 3): missing one leaves nobody behind.
     """
 
     def __init__(self, number: int) -> None:
@@ -139,7 +139,7 @@ class PoseStream:
         return () if header.kind is Kind.KEY else self._behind
 
     def key_sent(self, except_for: Iterable[int]) -> None:
-        """Note that a key packet went to all but these members: it brings back who was behind."""
+        """Note that a key packet went to all but these members: it brings back members that were behind."""
         self._behind.intersection_update(except_for)
 
     def miss(self, member_id: int, header: Header) -> None:

@@ -22,7 +22,7 @@ def readable_with_rows(rows: Iterable[Row], make: Callable[..., _T], what: str) 
         try:
             found.append((row, make(*row)))
         except Exception as error:
-            # Written by another version, or changed by hand: there is no telling what it does to who reads it.
+            # Written by another version, or changed by hand: there is no telling what it does to its reader.
             _log.warning("row_skipped", what=what, key=str(row[0])[:80], why=f"{type(error).__name__}: {error}"[:200])
     return found
 

@@ -189,7 +189,7 @@ class Pipeline:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait for what nobody tells."""
+    """Wait until a condition holds of which no event tells; it is looked at every half millisecond."""
     while not condition():  # noqa: ASYNC110 - what is measured must not know that it is
         await asyncio.sleep(0.0005)
 

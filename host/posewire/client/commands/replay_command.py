@@ -1,7 +1,7 @@
 """Play a recording of a room back into a room of a host, at any speed.
 
-Each member of the recording becomes a member of the room. A pose stream begins where it can be decoded: who joins in
-the middle sees it from the recording's next key packet on.
+Each member of the recording becomes a member of the room. A pose stream begins where it can be decoded: a member
+that joins in the middle sees it from the recording's next key packet on.
 
 examples:
   posewire replay session.pwrec

@@ -32,7 +32,7 @@ def hello(audio: AudioParams | None, resume: str, webrtc: bool = False) -> Messa
         "version": PROTOCOL,
         "transport": "websocket",
         "features": {**features, "webrtc": True} if webrtc else features,
-        # Always named: who says nothing of audio is taken for a stock client, which means Opus.
+        # Always named: a peer that says nothing of audio is taken for a stock client, which means Opus.
         "audio_params": (audio or AudioParams()).as_dict(),
     }
     if resume:

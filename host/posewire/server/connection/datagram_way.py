@@ -20,7 +20,7 @@ class DatagramWay(Protocol):
 
 
 class PeerDatagrams(Protocol):
-    """The datagrams of a connection, for who opens a way, and for its room."""
+    """The datagrams of a connection, for the part that opens a way, and for its room."""
 
     @property
     def works(self) -> bool:

@@ -44,7 +44,7 @@ async def save_configuration(request: Request) -> JSONResponse:
     principal = authorize(request, _ADMIN)
     here, file, body = services(request), _file(request), await json_body(request)
     if not here.settings.auth.required:
-        # The file can name programs to run, and who may use this machine need not be who runs the host.
+        # The file can name programs to run, and a user of this machine need not be the one who runs the host.
         raise WireError(
             "a host without authentication lets nobody change its file: edit it on its machine", "forbidden"
         )

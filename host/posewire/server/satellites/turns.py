@@ -115,7 +115,7 @@ class SatelliteTurns:
             own.start(mode)
 
     def feed(self, pcm: Pcm) -> None:
-        """Queue 16 kHz mono samples for who listens."""
+        """Queue 16 kHz mono samples for the program that listens."""
         own = self._own()
         if self._hears and self._link is not None:
             before = self._link.dropped

@@ -41,7 +41,7 @@ class DataChannel:
         self._channel.on("message", self._on_message)
         self._channel.on("close", self.end)
         self._connection.on("connectionstatechange", self._state_changed)
-        # The one channel is there from the start: who opens others wants memory.
+        # The one channel is there from the start: a peer that opens others wants memory.
         self._connection.on("datachannel", lambda channel: self.end())
 
     async def answer(self, offer: str) -> str:

@@ -89,7 +89,7 @@ def _describe(here: Services, device: str) -> dict[str, Any]:
 def _session(peer: Peer) -> dict[str, Any]:
     hello = peer.hello
     return {
-        # The start, as in the log: who has the whole can resume the session, and this is told to all who may read.
+        # The start, as in the log: the whole lets anybody resume the session, and this is told to all who may read.
         "id": peer.session_id[:8],
         "board": hello.board if hello else "",
         "firmware": hello.firmware if hello else "",
