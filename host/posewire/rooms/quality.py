@@ -106,15 +106,26 @@ class StepsUp:
         """Whether a step up to this level was a mistake, lately."""
         return self._mistakes[level] > 0
 
+    def next(self, level: int) -> int:
+        """Return the level to try above this one: that below the last mistake at once, where the stream was well."""
+        for known in range(level - 1, 0, -1):
+            if self.was_mistake(known):
+                break
+            if self.was_mistake(known - 1):
+                return known
+        return level - 1
+
     def up(self, now: float) -> None:
         """Note that the quality has gone up by a level."""
         self._raised = now
 
-    def down(self, level: int) -> None:
-        """Note a step down from this level: if the step to it was the last one, it was a mistake."""
-        if self._raised is not None:
+    def down(self, level: int) -> bool:
+        """Note a step down from this level; returns whether the step to it was a mistake: the last one, and lately."""
+        mistake = self._raised is not None
+        if mistake:
             self._mistakes[level] = min(2, self._mistakes[level] + 1)
         self._raised = None
+        return mistake
 
     def lasts(self, level: int, now: float) -> None:
         """Note that this level goes well: after a while the step to it was no mistake."""
@@ -159,7 +170,7 @@ class QualityController:
             self._fine_since = now
         self._steps.lasts(self.level, now)
         if self.level and now - max(self._fine_since, self._changed) >= self._steps.wait(self.level - 1):
-            self.level -= 1
+            self.level = self._steps.next(self.level)
             self._changed = now
             self._steps.up(now)
             self.cause = self.cause if self.level else ""
@@ -172,8 +183,9 @@ class QualityController:
             return False
         if cause == "age" and since < _DRAINED and report.age_ms < _FALLING * self._age:
             return False  # what waits in the network is becoming less
-        self._steps.down(self.level)
-        self.level = min(len(LEVELS) - 1, self.level + (2 if report.is_grave else 1))
+        # After a mistake the level before is known to do.
+        steps = 1 if self._steps.down(self.level) or not report.is_grave else 2
+        self.level = min(len(LEVELS) - 1, self.level + steps)
         self.cause = cause
         self._changed, self._age = now, report.age_ms
         return True
