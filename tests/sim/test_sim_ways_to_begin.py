@@ -35,10 +35,16 @@ def answer(host: SmallHost, board: SimBoard, seconds: float = 0.4) -> None:
     board.wait(lambda: board.state == "idle" and board.speaker.is_silent(0.1), 15, "the reply to be over")
 
 
+def half_a_second(board: SimBoard) -> None:
+    """Wait until the firmware has run for so long, by its own clock."""
+    until = board.snapshot()["uptime_ms"] + 500
+    board.wait(lambda: board.snapshot()["uptime_ms"] >= until, what="the board's clock")
+
+
 def test_a_voice_begins_a_turn_without_a_button(host: SmallHost, sim_board: MakeBoard) -> None:
     board = sim_board(host.url, config={"listen": {"start": "voice"}})
     board.wait_connected()
-    time.sleep(0.5)  # a quiet room: nothing is sent
+    half_a_second(board)  # a quiet room: nothing is sent
     assert not host.of_type("listen")
     said = speech(1.0)
     board.mic.play(said)
@@ -79,7 +85,7 @@ def test_a_press_makes_an_open_board_deaf_until_the_next(host: SmallHost, sim_bo
     board.button.press()
     board.wait(lambda: host.of_type("listen", state="stop"), what="the end of listening")
     count = len(host.audio)
-    time.sleep(0.5)
+    half_a_second(board)
     assert len(host.audio) - count <= 2
     board.button.press()
     board.wait(lambda: len(host.audio) > count + 5, what="the room's sound again")

@@ -224,8 +224,14 @@ async def test_a_turn_that_takes_long_gives_signs_of_life_until_it_is_over(
     assert "ended" not in ear.events
     await ear.until_reported()
     signs = ear.events.count("working")
-    await asyncio.sleep(0.05)
+    # As much time passes as another session takes for three of them.
+    other = VoiceSession(
+        VoiceSettings(), VadBatches(ScriptedVad()), ScriptedRecognizer(), resources, other_ear := Ear(), conversation
+    )
+    other.text("how are you doing")
+    await other_ear.until("working", times=3)
     assert ear.events.count("working") == signs
+    await other.close()
     await session.close()
     await responder.close()
 
