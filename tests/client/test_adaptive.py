@@ -142,3 +142,18 @@ def test_the_face_goes_first_then_the_hands_and_something_stays() -> None:
     adaptation.on_uplink(10, None, 30, 1)
     assert set(adaptation.keep(pose)) == {"body33"}
     assert set(adaptation.keep({"face468": 3})) == {"face468"}
+
+
+def test_losses_on_a_lossy_way_cost_one_step_unless_they_are_grave() -> None:
+    found = {}
+    for lossy, loss in ((True, 0.1), (True, 0.3), (True, 0.5), (False, 0.1)):
+        adaptation = Adaptation()
+        for step in range(40):
+            adaptation.on_reports({"loss": loss, "age_ms": 20, "buffer": 0}, step / 2, lossy)
+        found[lossy, loss] = adaptation.quality.level
+        if lossy and loss == 0.1:
+            assert adaptation.quality.cause == "loss"
+            for step in range(40, 52):
+                adaptation.on_reports({"loss": 0, "age_ms": 20, "buffer": 0}, step / 2, lossy)
+            assert adaptation.quality == Quality()
+    assert found == {(True, 0.1): 1, (True, 0.3): 1, (True, 0.5): 4, (False, 0.1): 4}

@@ -4,6 +4,8 @@ latency   four cameras (body and hands, 30 poses a second) and a receiver, each 
 rooms     50 members who come and go: how long a join takes, and how long until all others know
 cuts      a link that is cut for up to 5 s at random moments, again and again: back in time, nothing lost or doubled
 squeeze   body and hands over a link of 200 kbit/s that has 20 for a while
+loss      the same by data channels (extra webrtc) of whose packets a tenth is lost for a while
+fallback  a data channel that falls silent, 20 times: when it is left, and whether it is back by itself
 memory    a camera and a receiver for --minutes (only when it is asked for): how much the programs and the host grow
 
 A bar that is missed makes the exit status 1. On a machine that does other work at the same time the figures say little.
@@ -22,9 +24,18 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.util import find_spec
 from typing import Any
 
 import posewire
+from posewire.bench.client_room_channel import (
+    FALLBACK_BARS,
+    FALLBACK_WORDS,
+    LOSS_BARS,
+    LOSS_WORDS,
+    fallback,
+    loss,
+)
 from posewire.bench.client_room_memory import memory, memory_bars
 from posewire.bench.client_room_peers import FPS, motion, run_camera, run_receiver
 from posewire.bench.relay import NO_VOICE, serve_host
@@ -36,7 +47,10 @@ from posewire.sim.link_proxy import LinkProxy
 from posewire.terminal import show, show_json
 
 PARTS = ("latency", "rooms", "cuts", "squeeze")
+CHANNEL_PARTS = ("loss", "fallback")
 LONG_PARTS = ("memory",)
+_CHANNELS = "[webrtc]\nenabled = true\n"
+_FALLBACKS = 20
 _CAMERAS = 4
 _MEMBERS = 50
 _LINKS = 10
@@ -46,7 +60,10 @@ _CUT = 5.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``posewire bench client-room``."""
     parser.add_argument(
-        "--only", choices=PARTS + LONG_PARTS, action="append", help="measure only this part (may be repeated)"
+        "--only",
+        choices=PARTS + CHANNEL_PARTS + LONG_PARTS,
+        action="append",
+        help="measure only this part (may be repeated)",
     )
     parser.add_argument("--seconds", type=float, default=30.0, help="length of the latency part (default 30)")
     parser.add_argument("--minutes", type=float, default=60.0, help="of the memory part (default 60)")
@@ -58,8 +75,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run and print; 0 when every bar was held."""
     results: dict[str, dict[str, Any]] = {}
-    with serve_host(NO_VOICE) as (url, token, pid):
-        for part in args.only or PARTS:
+    channels = find_spec("aiortc") is not None
+    parts = args.only or (PARTS + CHANNEL_PARTS if channels else PARTS)
+    with serve_host(NO_VOICE + (_CHANNELS if channels else "")) as (url, token, pid):
+        for part in parts:
             match part:
                 case "latency":
                     results[part] = latency(url, token, args.seconds)
@@ -69,6 +88,11 @@ def run(args: argparse.Namespace) -> int:
                     results[part] = asyncio.run(cuts(url, token, args.cuts, args.seed))
                 case "squeeze":
                     results[part] = asyncio.run(squeeze(url, token))
+                case "loss":
+                    results[part] = _judge(asyncio.run(loss(url, token, args.seed)), LOSS_BARS, LOSS_WORDS)
+                case "fallback":
+                    found = asyncio.run(fallback(url, token, _FALLBACKS))
+                    results[part] = _judge(found, FALLBACK_BARS, FALLBACK_WORDS)
                 case _:
                     found = asyncio.run(memory(url, token, pid, 60 * args.minutes))
                     bars = memory_bars(found)

@@ -9,6 +9,11 @@ from posewire.rooms.quality import LEVELS, Level, QualityController, ReceiverRep
 
 _MEAN_OF = 100
 _LEAST_BYTES = 24
+_GRAVE_LOSS, _ONE_STEP, _NEITHER = 0.4, 0.2, 0.03
+"""Losses: one that is too much on any way (a report counts few packets: of a tenth, a third may be lost in it), one
+that costs a step, and one with which the quality stays as it is.
+"""
+
 
 _ADVICE = {
     "": "",
@@ -84,9 +89,16 @@ class Adaptation:
         """The least number of layers: where receivers have trouble, the host may drop every other pose."""
         return 2 if self.quality.level and self.quality.cause != "uplink" else 1
 
-    def on_reports(self, event: Mapping[str, Any], now: float) -> None:
-        """Take what the receivers say together (a ``reports`` event)."""
-        report = ReceiverReport(float(event["loss"]), float(event["age_ms"]), int(event["buffer"]))
+    def on_reports(self, event: Mapping[str, Any], now: float, lossy: bool = False) -> None:
+        """Take what the receivers say together (a ``reports`` event).
+
+        ``lossy``: poses go by a way that loses some. There a lost packet costs one pose and makes none late, and
+        smaller ones are lost as well: one step is enough, unless nearly half is lost.
+        """
+        loss = float(event["loss"])
+        if lossy and loss < _GRAVE_LOSS:
+            loss = min(loss, _NEITHER if self._receivers.level else _ONE_STEP)
+        report = ReceiverReport(loss, float(event["age_ms"]), int(event["buffer"]))
         if not self._uplink.level:
             self._receivers.update(report, now)
 

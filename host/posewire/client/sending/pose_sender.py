@@ -120,7 +120,7 @@ class PoseSender(PacedSender):
     def on_reports(self, event: Mapping[str, Any]) -> None:
         """Take what the receivers of this stream say together."""
         if self._adaptation is not None and event.get("stream") == self.stream:
-            self._adaptation.on_reports(event, monotonic())
+            self._adaptation.on_reports(event, monotonic(), self._host.lossy)
             self._adapt()
 
     def send(self, pose: Any = None, *, time_ms: float | None = None, **parts: Any) -> bool:
