@@ -29,6 +29,28 @@ async def test_the_name_resolves_while_the_host_runs() -> None:
         await asking.async_close()
 
 
+async def test_a_service_beside_the_host_comes_and_goes() -> None:
+    announcer = Announcements(MdnsSettings("posewire-test2"))
+    satellite = "_wyoming._tcp.local."
+    try:
+        await announcer.announce(SERVICE, "", "127.0.0.1", 8123, None, ["127.0.0.1"])
+        await announcer.announce(satellite, "kitchen", "127.0.0.1", 10700, None, ["127.0.0.1"])
+        asking = zeroconf_asyncio.AsyncZeroconf(interfaces=["127.0.0.1"])
+    except OSError as error:
+        pytest.skip(f"no multicast on this machine: {error}")
+    try:
+        info = await asking.async_get_service_info(satellite, f"kitchen.{satellite}")
+        if info is None:
+            pytest.skip("multicast does not get through on this machine")
+        assert (info.port, info.parsed_addresses()) == (10700, ["127.0.0.1"])
+        await announcer.withdraw(satellite, "kitchen")
+        await announcer.withdraw(satellite, "kitchen")
+        assert list(announcer._services) == [(SERVICE, "")]
+    finally:
+        await announcer.stop()
+        await asking.async_close()
+
+
 async def test_a_host_on_loopback_is_not_announced() -> None:
     announcer = Announcements(MdnsSettings())
     await announcer.announce(SERVICE, "", "127.0.0.1", 8000)
