@@ -55,7 +55,7 @@ async def test_a_narrow_way_to_the_host_lowers_the_quality_and_a_wide_one_restor
         await anext(watched.poses())
         await asyncio.sleep(1)
         await link.change(kbit_s=40)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await lowest.wait()
             while "face468" in (pose := watched.latest("camera")).values:  # type: ignore[union-attr]
                 await asyncio.sleep(0.02)
@@ -65,7 +65,7 @@ async def test_a_narrow_way_to_the_host_lowers_the_quality_and_a_wide_one_restor
         assert status["cause"] in ("uplink", "age")
         assert status["advice"]
         await link.change(kbit_s=0)
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(100):
             while "face468" not in watched.latest("camera").values:  # type: ignore[union-attr]
                 await asyncio.sleep(0.05)
         done.set()
@@ -83,14 +83,14 @@ async def test_what_receivers_report_lowers_the_quality(host: Host, link: Link) 
         streaming = asyncio.create_task(stream(sender, done))
         await anext(watched.poses())
         await link.change(kbit_s=60)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while sender.quality.level < 2:
                 await asyncio.sleep(0.02)
         lowest = sender.quality
         assert lowest.cause in ("age", "loss")
         await link.change(kbit_s=0)
         # How far it rises, and how soon, depends on how busy this machine is: tests/rooms/test_quality.py says that.
-        async with asyncio.timeout(80):
+        async with asyncio.timeout(100):
             while sender.quality.level >= lowest.level:
                 lowest = max(lowest, sender.quality, key=lambda quality: quality.level)
                 await asyncio.sleep(0.05)

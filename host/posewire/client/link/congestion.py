@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from statistics import median
 from time import monotonic
 
 from posewire.client.link.round_trips import RoundTrips
@@ -65,8 +64,11 @@ class Congestion:
 
     @property
     def carries(self) -> float | None:
-        """The bytes a second that the way carries at least, by how long the last poses took; None: not known."""
-        return median(self._rates) if len(self._rates) == self._rates.maxlen else None
+        """The bytes a second that the way carries at least, by how long the last poses took; None: not known.
+
+        Unrest only makes them take longer: the second best of five tells.
+        """
+        return sorted(self._rates)[-2] if len(self._rates) == self._rates.maxlen else None
 
     def sent(self, size: int) -> None:
         """Note that a pose of so many bytes was sent."""
