@@ -15,10 +15,11 @@ from browser.test_client_rooms import body, load
 from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
 from posewire.server.webrtc.settings import WebRtcSettings
+from support.data_channels import needs_an_address
 from support.hosts import running
 from support.waiting import eventually
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), needs_an_address]
 
 
 @pytest_asyncio.fixture(loop_scope="module")

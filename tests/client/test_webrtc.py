@@ -19,8 +19,11 @@ from posewire.server.settings import ServerSettings, Settings
 from posewire.server.webrtc.settings import WebRtcSettings
 from posewire.sim.link_conditions import LinkConditions
 from posewire.sim.link_proxy import LinkProxy
+from support.data_channels import needs_an_address
 from support.hosts import running, settings
 from support.waiting import eventually
+
+pytestmark = needs_an_address
 
 CHANNELS = Settings(
     server=ServerSettings(port=0, resume_window=5.0), webrtc=WebRtcSettings(enabled=True, max_channels=2), voice=None

@@ -12,12 +12,14 @@ from docs.pages import blocks
 from docs.test_python_blocks import program, put_in
 from posewire.server.settings import ServerSettings, Settings
 from posewire.server.webrtc.settings import WebRtcSettings
+from support.data_channels import needs_an_address
 from support.hosts import running, settings
 
 BLOCKS = [each.text for each in blocks("python") if each.page == "docs/transports.md"]
 LOCAL = "ws://127.0.0.1:8000/posewire/v1/"
 
 
+@needs_an_address
 async def test_a_program_sends_by_a_data_channel(tmp_path: Path) -> None:
     channels = Settings(server=ServerSettings(port=0), webrtc=WebRtcSettings(enabled=True), voice=None)
     async with running(channels) as host, posewire.connect(host.url) as connection:

@@ -23,9 +23,12 @@ from posewire.server.webrtc.description import read_offer
 from posewire.server.webrtc.settings import WebRtcSettings
 from posewire.wire.frames import FrameType, build_frame, parse_frame
 from posewire.wire.pose import PoseEncoder
+from support.data_channels import needs_an_address
 from support.hosts import running
 from support.peers import Peer, Peers
 from support.waiting import eventually
+
+pytestmark = needs_an_address
 
 STRANGER = Path(__file__).parent / "stranger.py"
 PROBE = build_frame(FrameType.PROBE, b"1", 3)
