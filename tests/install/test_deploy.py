@@ -90,6 +90,17 @@ def test_a_dry_run_tells_and_writes_nothing(
     assert not (serial_board.flash / "main.py").exists()
 
 
+@pytest.mark.parametrize(("profile", "name"), [("voice", "user_tools.mpy"), ("full", "user_tools.py")])
+def test_a_program_is_compiled_where_the_board_has_no_memory_to_do_it(
+    small: Path, tmp_path: Path, profile: str, name: str
+) -> None:
+    program = tmp_path / "mine.py"
+    program.write_text("def register(tools, board):\n    pass\n")
+    options = ["--board", "sim", "--profile", profile, "--file", f"{program}:user_tools.py"]
+    assert main(["deploy", "--firmware", str(small), "--folder", str(tmp_path / "out"), *options]) == 0
+    assert [path.name for path in (tmp_path / "out").glob("user_tools.*")] == [name]
+
+
 def test_settings_and_files_of_ones_own(serial_board: SerialBoard, small: Path, tmp_path: Path) -> None:
     config, blob = tmp_path / "my.json", tmp_path / "blob"
     config.write_text('{"pose": {"room": "studio"}}')

@@ -198,3 +198,13 @@ def test_this_projects_firmware_builds_for_a_board() -> None:
     assert bundle.version == firmware_version(firmware_folder())
     assert len(bundle.files) > 40
     assert all(len(data) > 20 for data in bundle.files.values())
+
+
+def test_an_update_of_a_small_board_knows_what_chooses_the_slot_by_its_names() -> None:
+    files = build_app(firmware_folder(), "xtensawin", 6, 3, "motion").files
+    assert not any("posewire_slots" in path for path in files)
+    # What the modules of the update call in the file that stays as it is.
+    called = {"crash": ["folder", "load_state"], "trial": ["commit"], "updater": ["target", "install"]}
+    for module, names in called.items():
+        for name in names:
+            assert name.encode() in files[f"posewire_fw/{module}.mpy"], (module, name)

@@ -91,6 +91,25 @@ def compile_files(root: Path, sources: Iterable[Path], architecture: str, short:
         return [job.result() for job in jobs]
 
 
+def compile_programs(files: Iterable[BundleFile], architecture: str) -> list[BundleFile]:
+    """Return the files with each program (.py) compiled for an architecture, by a name that ends in .mpy.
+
+    Raises:
+        InstallError: mpy-cross is missing, or refuses a program.
+    """
+    result = []
+    with tempfile.TemporaryDirectory(prefix="posewire-programs-") as name:
+        for file in files:
+            if file.path.endswith(".py"):
+                source = Path(name) / file.path
+                source.parent.mkdir(parents=True, exist_ok=True)
+                source.write_bytes(file.data)
+                result += compile_files(Path(name), [source], architecture)
+            else:
+                result.append(file)
+    return result
+
+
 def _compile(source: Path, target: Path, name: str, shown: str, architecture: str) -> BundleFile:
     # -s: the name in tracebacks, the same whatever machine it is compiled on.
     # -O3: no asserts, and no line numbers, which a small chip would have to keep in memory.

@@ -16,7 +16,7 @@ from posewire.boards.definition import BoardDefinition
 from posewire.boards.folders import board_folder, firmware_folder
 from posewire.boards.profiles import PROFILES
 from posewire.errors import InstallError
-from posewire.install.bundle import ARCHITECTURES, BundleFile, firmware_files, json_file
+from posewire.install.bundle import ARCHITECTURES, BundleFile, compile_programs, firmware_files, json_file
 from posewire.install.deploy import BoardState, Plan, carry_out, make_plan, read_state, refuse, verify
 from posewire.install.interpreter import check_interpreter
 from posewire.install.merge import MERGED
@@ -66,9 +66,10 @@ def run(args: argparse.Namespace) -> int:
         if board is not None:
             refuse(board, _read_config(args.config) if args.config is not None else {})
         profile = board.board.profile if board is not None else args.profile or "full"
-        files = firmware_files(firmware, "" if args.source else _architecture(args, board), profile)
+        architecture = "" if args.source else _architecture(args, board)
+        files = firmware_files(firmware, architecture, profile)
         if args.folder is not None and not args.dry_run:
-            write_folder(args.folder, [*files, *extras])
+            write_folder(args.folder, [*files, *_fit_programs(extras, architecture, profile)])
         _tell_sizes(files, firmware, args.json)
         return 0
     with open_repl(choose_port(args.port)) as repl:
@@ -86,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
         if board is None and args.profile:
             tables["board"]["profile"] = args.profile
             extras.append(json_file("board.json", tables))
-        wanted = [*firmware_files(firmware, architecture, _profile_of(tables)), *extras]
+        profile = _profile_of(tables)
+        wanted = [*firmware_files(firmware, architecture, profile), *_fit_programs(extras, architecture, profile)]
         plan = make_plan(wanted, state)
         if not args.dry_run:
             if plan.write or plan.remove:
@@ -173,6 +175,11 @@ def _extras(args: argparse.Namespace, board: BoardDefinition | None) -> list[Bun
         except OSError as error:
             raise InstallError(f"cannot read {source}: {error.strerror}") from error
     return files
+
+
+def _fit_programs(extras: list[BundleFile], architecture: str, profile: str) -> list[BundleFile]:
+    """Compile the user's programs for a profile of a board with little memory: to compile there takes too much."""
+    return compile_programs(extras, architecture) if architecture and profile != "full" else extras
 
 
 def _read_config(path: Path) -> dict[str, Any]:

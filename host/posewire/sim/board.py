@@ -29,7 +29,7 @@ from posewire.boards.definition import BoardDefinition
 from posewire.boards.folders import board_folder, firmware_folder
 from posewire.errors import BoardError, SimulatorError
 from posewire.sim.bytecode import copy_as_bytecode
-from posewire.sim.compiled import can_compile, copy_compiled, sizes_of_native_code
+from posewire.sim.compiled import can_compile, compile_user_tools, copy_compiled, sizes_of_native_code
 from posewire.sim.console import Console
 from posewire.sim.interpreter import find_interpreter
 from posewire.sim.parts.bus import Bus, Kind, Record
@@ -242,6 +242,8 @@ class SimBoard:
             self._firmware = copy_compiled(
                 self._firmware, self._folder / "firmware", self._interpreter.mpy, definition.board.profile
             )
+            if definition.board.profile != "full":
+                compile_user_tools(self.flash, self._interpreter.mpy)
 
     def __enter__(self) -> Self:
         self.start()

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import posewire.install
 from posewire.boards import profiles
-from posewire.install.bundle import firmware_files
+from posewire.errors import InstallError
+from posewire.install.bundle import BundleFile, compile_programs, firmware_files
 from posewire.install.merge import PACKAGE
 from posewire.sim.interpreter import cache_folder
 from posewire.sim.native_code import native_sizes
@@ -49,6 +50,19 @@ def sizes_of_native_code(firmware: Path, architecture: str, profile: str) -> dic
         for path in sorted((folder / PACKAGE).glob("*.mpy"))
     }
     return {path: found for path, found in sizes.items() if found}
+
+
+def compile_user_tools(flash: Path, architecture: str) -> None:
+    """Replace user_tools.py by what deploy makes of it for a board with little memory; one with errors stays."""
+    source = flash / "user_tools.py"
+    if not source.is_file():
+        return
+    try:
+        (file,) = compile_programs([BundleFile(source.name, source.read_bytes())], architecture)
+    except InstallError:
+        return
+    (flash / file.path).write_bytes(file.data)
+    source.unlink()
 
 
 def _has_sources(firmware: Path) -> bool:

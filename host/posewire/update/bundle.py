@@ -70,7 +70,11 @@ def build_app(firmware: Path, arch: str, mpy: int, mpy_sub: int, profile: str = 
         )
     version = firmware_version(firmware)
     sources = [path for path in sorted((firmware / PACKAGE).rglob("*.py")) if is_used(path.stem, profile)]
-    files = {file.path: file.data for file in compile_files(firmware, sources, arch, profile != "full")}
+    # What chooses the slot is no part of an update, and goes by the names that it has in its source.
+    chooser = firmware / "posewire_slots.py"
+    sources += [chooser] if chooser.is_file() else []
+    compiled = compile_files(firmware, sources, arch, profile != "full")
+    files = {file.path: file.data for file in compiled if Path(file.path).stem != chooser.stem}
     for name, data in files.items():
         native = data[2] >> 2 & 15
         if data[0] != _MPY or data[1] != mpy or (native and data[2] & 3 != mpy_sub):
