@@ -1,12 +1,17 @@
 # make demo   sets everything up and shows the main job on this machine, without hardware
+# make try    sets everything up and opens the page of a host with a simulated board that talks
 # make test   sets everything up and runs every check and test
 # make coverage   the tests, and which lines none of them reaches; noting every line makes them more than twice as slow
 
-.PHONY: demo test lint unit coverage rv32 browser programs docs clean
+.PHONY: demo try test lint unit coverage rv32 browser programs docs clean
 
 demo:
 	@tools/setup.sh espeak
 	@.venv/bin/posewire demo
+
+try:
+	@tools/setup.sh espeak
+	@.venv/bin/posewire serve --try
 
 test: lint rv32 browser programs
 	tools/run_tests.sh

@@ -5,7 +5,7 @@ import gc
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -332,10 +332,13 @@ def _health_monitor(services: Services) -> HealthMonitor:
     )
 
 
-async def run_host(config: Config, qr: bool | None = None) -> bool:
+async def run_host(
+    config: Config, qr: bool | None = None, on_ready: Callable[[Host, str], Awaitable[None]] | None = None
+) -> bool:
     """Run a host until SIGINT or SIGTERM; prints one line on standard output when it is ready. SIGHUP reloads.
 
     ``qr``: whether its page's address is shown as a QR code, too; None: on a terminal, where others can reach it.
+    ``on_ready`` is called with the host and its page's address when it is ready.
     Returns whether it was told to start again.
     """
     raise_file_limit()
@@ -367,6 +370,8 @@ async def run_host(config: Config, qr: bool | None = None) -> bool:
     show(f"posewire: its page is {page}")
     if qr or (qr is None and is_live(sys.stdout) and not is_loopback(host.address)):
         show_qr(page)
+    if on_ready is not None:
+        await on_ready(host, page)
     await stop.wait()
     await host.stop("the host restarts" if again else "the host is shutting down")
     return again

@@ -6,6 +6,7 @@ error. Stop it with Ctrl-C or SIGTERM: it tells its peers, which may come back l
 
 examples:
   posewire serve
+  posewire serve --try
   POSEWIRE_TOKEN="$(cat token.txt)" posewire serve --host 0.0.0.0 --port 8000
   posewire serve --upstream wss://voice.example.org/xiaozhi/v1/
   posewire serve --config posewire.toml --log json
@@ -15,10 +16,13 @@ import argparse
 import asyncio
 import os
 import sys
+import webbrowser
 from pathlib import Path
 
+from posewire.errors import ConfigError
 from posewire.log import configure_logging
 from posewire.server.settings import Settings, load_settings
+from posewire.terminal import is_live
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--upstream", metavar="URL", help="a stock xiaozhi server (ws:// or wss://) that is the assistant of all boards"
+    )
+    parser.add_argument(
+        "--try",
+        dest="with_board",
+        action="store_true",
+        help="start a simulated board, too, and open the page in the browser: a first look without a board",
     )
     parser.add_argument(
         "--qr",
@@ -50,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     # on a busy machine makes it ten times slower. It reads this when numpy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Imported here: the voice engines take a while, and `posewire --help` should not.
-    from posewire.server.host import Config, run_host
+    from posewire.server.host import Config, Host, run_host
 
     configure_logging(args.log, args.log_level)
 
@@ -58,7 +68,15 @@ def run(args: argparse.Namespace) -> int:
         settings = load_settings(path, args.token).with_address(args.host, args.port)
         return settings.with_upstream(args.upstream) if args.upstream else settings
 
-    if asyncio.run(run_host(Config(lambda: read(args.config), args.config, read), args.qr)):
+    async def show_board(host: Host, page: str) -> None:
+        await host.services.sim_boards.start(host.url, "demo", talking=True)
+        if is_live(sys.stdout):
+            await asyncio.to_thread(webbrowser.open, page)
+
+    if args.with_board and read(args.config).auth.required:
+        raise ConfigError("--try is for a host without authentication, on this machine only")
+    config = Config(lambda: read(args.config), args.config, read)
+    if asyncio.run(run_host(config, args.qr, show_board if args.with_board else None)):
         # In the same process, so that a supervisor that watches it sees no end.
         os.execv(sys.executable, [sys.executable, "-m", "posewire", *sys.argv[1:]])  # noqa: S606 - our own command again
     return 0

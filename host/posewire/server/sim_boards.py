@@ -13,6 +13,10 @@ from posewire.errors import WireError
 
 MOST = 4
 _MOTION = Path(posewire.__file__).parent / "demo" / "data" / "body33.npz"
+_SPEECH = _MOTION.with_name("turn_the_light_blue.wav")
+_ASKS_AFTER = (3, 20, 60)
+"""Seconds from its connection to its questions: on a busy machine a tap of its button may be missed."""
+
 _CHIP = "esp32s3-psram"  # as for the demo: voice, camera and motion at a time
 _LINES = 20
 _GRACE = 3.0
@@ -50,8 +54,8 @@ class SimBoards:
         """Return the boards, also those that have ended, with the last lines that they wrote."""
         return [board.describe() for board in self._boards.values()]
 
-    async def start(self, url: str, room: str) -> dict[str, Any]:
-        """Start one that connects to ``url`` and shows its camera's motion in a room.
+    async def start(self, url: str, room: str, talking: bool = False) -> dict[str, Any]:
+        """Start one that connects to ``url`` and shows its camera's motion in a room; ``talking``: it asks something.
 
         Raises:
             WireError: ``too_many``, or ``not_available``: it cannot be started.
@@ -60,7 +64,9 @@ class SimBoards:
             await self._end(board)
         if len(self._boards) >= MOST:
             raise WireError(f"at most {MOST} simulated boards at a time", "too_many")
-        words = ("sim", "device", "--chip", _CHIP, "--url", url, "--room", room, "--pose", str(_MOTION), "--pose-loop")
+        words = ["sim", "device", "--chip", _CHIP, "--url", url, "--room", room, "--pose", str(_MOTION), "--pose-loop"]
+        if talking:
+            words += ["--mic", str(_SPEECH), *(word for at in _ASKS_AFTER for word in ("--press", str(at)))]
         try:
             child = await ChildProcess.start(
                 sys.executable, "-u", "-m", "posewire", *words, "--for", "86400", environment=child_environment()
