@@ -80,7 +80,7 @@ async def test_the_plug_in_of_the_documentation_works(tmp_path: Path) -> None:
     ("code", "says"),
     [
         ("def register(plugin):\n    plugin.text('hello', print)", "exists already"),
-        ("def register(plugin):\n    plugin.services", "when the host has started"),
+        ("def register(plugin):\n    plugin.services", "only after the host has started"),
         ("x = 1", "no function register"),
         ("import nothing_of_that_name", "nothing_of_that_name"),
         (None, "no such file"),
