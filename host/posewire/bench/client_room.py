@@ -3,7 +3,7 @@
 latency   four cameras (body and hands, 30 poses a second) and a receiver, each side in a process of its own
 rooms     50 members who come and go: how long a join takes, and how long until all others know
 cuts      a link that is cut for up to 5 s at random moments, again and again: back in time, nothing lost or doubled
-squeeze   body and hands over a link of 200 kbit/s that has 20 for a while
+squeeze   body, hands and face (72 kbit/s) over a link of 200 kbit/s that has 20 for a while
 loss      the same by data channels (extra webrtc) of whose packets a tenth is lost for a while
 fallback  a data channel that falls silent, 20 times: when it is left, and whether it is back by itself
 memory    a camera and a receiver for --minutes (only when it is asked for): how much the programs and the host grow
@@ -332,7 +332,7 @@ async def _cut_one(url: str, token: str, name: str, count: int, chance: random.R
 
 
 async def squeeze(url: str, token: str) -> dict[str, Any]:
-    """Narrow the way of a camera with body and hands for 20 s; how old what arrives is, and when it is as before."""
+    """Narrow the way of a camera with body, hands and face for 20 s; how old what arrives is, and when it is as before."""
     ages: list[tuple[float, float]] = []
     link = LinkProxy(url, LinkConditions(kbit_s=200, latency_ms=10))
     await link.start()
@@ -354,7 +354,7 @@ async def squeeze(url: str, token: str) -> dict[str, Any]:
                 nonlocal step
                 began = time.monotonic()
                 while time.monotonic() - began < seconds and not until():
-                    sender.send(motion(step))
+                    sender.send(motion(step, face=True))
                     step += 1
                     await asyncio.sleep(1 / FPS)
                 return time.monotonic() - began

@@ -15,10 +15,13 @@ FPS = 30
 _PERIOD_MS = 33
 
 
-def motion(step: int, seed: int = 0) -> dict[str, NDArray[np.float32]]:
-    """Return a body and two hands, by set, that move as slowly as people do."""
+def motion(step: int, seed: int = 0, *, face: bool = False) -> dict[str, NDArray[np.float32]]:
+    """Return a body and two hands, by set, that move as slowly as people do; and a face, where that is wanted."""
     chance = np.random.default_rng(seed)
     pose = {}
+    if face:
+        place, phase = chance.uniform(0.4, 0.6, (468, 3)), chance.uniform(0, 6.3, (1, 3))
+        pose["face468"] = (place + 0.02 * np.sin(step / FPS + phase)).astype(np.float32)
     for name, count, channels in (("body33", 33, 4), ("hands42", 42, 3)):
         place = chance.uniform(0.2, 0.8, (count, channels))
         size, speed, phase = (
