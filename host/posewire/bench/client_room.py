@@ -332,7 +332,7 @@ async def _cut_one(url: str, token: str, name: str, count: int, chance: random.R
 
 
 async def squeeze(url: str, token: str) -> dict[str, Any]:
-    """Narrow the way of a camera with body, hands and face for 20 s; how old what arrives is, and when it is as before."""
+    """Narrow the way of a camera (body, hands, face) for 20 s; how old what arrives is, and when it is as before."""
     ages: list[tuple[float, float]] = []
     link = LinkProxy(url, LinkConditions(kbit_s=200, latency_ms=10))
     await link.start()
