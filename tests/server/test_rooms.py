@@ -363,6 +363,20 @@ async def test_a_frame_that_is_too_long_for_a_device_is_left_out_for_it_alone(ho
     assert host.services.counters["room_frames_too_long"] == 2
 
 
+async def test_a_welcome_to_a_room_of_many_fits_a_small_device(host: Host, peers: Peers) -> None:
+    for number in range(3, 9):
+        await member(peers, f"aa:00:00:00:00:{number:02x}")
+    small = await peers.connect("aa:00:00:00:00:02")
+    await small.hello(device={"board": "sim", "max_message": 480})
+    welcome = await small.join()
+    assert [entry["device"] for entry in welcome["members"]] == ["aa:00:00:00:00:02"]
+    assert welcome["members_left_out"] == 6
+    assert len(json.dumps(welcome)) < 480
+    large = await peers.connect("aa:00:00:00:00:01")
+    await large.hello(device={"board": "sim", "max_message": 8000})
+    assert len((await large.join())["members"]) == 8
+
+
 @pytest.mark.parametrize("compiled", [False, True])
 async def test_the_desktop_client_follows_a_stream(host: Host, peers: Peers, compiled: bool) -> None:
     if compiled:

@@ -135,6 +135,8 @@ def _memory(board: BoardDefinition) -> str:
         )
     rows.append(
         "\nMeasured on an emulated ESP32 with the stock image ESP32_GENERIC 1.26.1, never on a real chip. "
+        "There ran: a motion sensor and a camera together, a camera over `wss://`, half an hour each; 50 spoken "
+        "sentences; an update over the air ([performance.md](../performance.md#a-plain-esp32)). "
         "`posewire deploy --profile motion` or `--profile voice` chooses; following others' motion needs PSRAM.\n"
     )
     return "\n".join(rows)

@@ -1,5 +1,6 @@
 """The place of one connection in a room."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from posewire.server.transport.framing import binary_frame
 from posewire.server.transport.peer_socket import PeerSocket
 from posewire.wire.frames import LONGEST_HEADER, FrameType, build_frame
 from posewire.wire.room_actions import RoomAction
+
+# Of a text message, beside the event: the session's id.
+_ENVELOPE = 64
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,10 @@ class RoomLink:
         return True
 
     def send_room_event(self, event: Mapping[str, Any]) -> None:
-        """Send a ``room`` message."""
+        """Send a ``room`` message; of a welcome that is longer than the device takes, without the other members."""
+        if self._longest and len(event.get("members", ())) > 1 and len(json.dumps(event)) + _ENVELOPE > self._longest:
+            own = [member for member in event["members"] if member["member_id"] == event["member_id"]]
+            event = {**event, "members": own, "members_left_out": len(event["members"]) - len(own)}
         self._peer.send(event)
 
     def send_pose_control(self, packet: bytes) -> None:
