@@ -1,5 +1,7 @@
 """Pins, PWM, LED, UART, I2C with its motion sensor, Wi-Fi, watchdog, reset: as firmware on the chip finds them."""
 
+import os
+import signal
 import struct
 import time
 
@@ -375,3 +377,28 @@ def test_a_name_that_does_not_resolve(program: Program) -> None:
     board.network.dns = False
     board.wait(lambda: "<<< end" in board.log, what="the program to end")
     assert shown(board) == [-202]
+
+
+def test_a_press_is_seen_also_by_a_board_that_had_no_time_meanwhile(program: Program) -> None:
+    board = program(
+        """
+    import time
+    from machine import Pin
+    button = Pin(0, Pin.IN, Pin.PULL_UP)
+    show(button.value())
+    while button.value():
+        time.sleep_ms(10)
+    readings = 1
+    while not button.value():
+        readings += 1
+    show(readings)
+    """,
+        wait=False,
+    )
+    board.wait(lambda: shown(board), what="the pin")
+    assert board._process is not None
+    os.kill(board._process.pid, signal.SIGSTOP)
+    board.button.press(hold=0)
+    os.kill(board._process.pid, signal.SIGCONT)
+    board.wait(lambda: "<<< end" in board.log, what="the program to end")
+    assert shown(board)[1] >= 3, "as often as a button is looked at before it counts"

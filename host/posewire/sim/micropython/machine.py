@@ -42,10 +42,39 @@ _levels = bytearray(_PINS)
 for _i in range(_PINS):
     _levels[_i] = _OPEN
 _pins = {}
+# A board reads a button every few milliseconds. This process may not run for longer than a press, on a machine that has
+# no time: so a level that is read at all stays until it has been read this often. 255: nobody has read the pin yet.
+_SEEN = const(4)
+_NEVER = const(255)
+_reads = bytearray(b"\xff" * _PINS)
+# The level that comes then; the newest, where there are several.
+_next_levels = bytearray(b"\xff" * _PINS)
 
 
 def _on_pin(number, a, b, c, length):
+    pin = _pins.get(number)
+    if _reads[number] < _SEEN and pin is not None and pin._handler is None:
+        _next_levels[number] = a
+    else:
+        _set_level(number, a)
+
+
+def _count_read(number):
+    """Count a reading of a pin; the next level comes when this one has been seen."""
+    if _reads[number] == _NEVER:
+        _reads[number] = _SEEN
+    elif _reads[number] < _SEEN:
+        _reads[number] += 1
+        if _reads[number] == _SEEN and _next_levels[number] != _NEVER:
+            level = _next_levels[number]
+            _next_levels[number] = _NEVER
+            _set_level(number, level)
+
+
+def _set_level(number, a):
     before = _levels[number]
+    if before != a and _reads[number] != _NEVER:
+        _reads[number] = 0
     _levels[number] = a
     pin = _pins.get(number)
     if pin is not None and before != a:
@@ -97,7 +126,9 @@ class Pin:
     def value(self, x=None):
         simbus.poll()
         if x is None:
-            return self._level()
+            level = self._level()
+            _count_read(self.number)
+            return level
         x = 1 if x else 0
         if x != self._out:
             self._out = x
