@@ -88,7 +88,7 @@ def test_without_a_host_the_user_is_told_what_to_do() -> None:
         refused = posewire(*command, "--url", "http://127.0.0.1:9")
         assert refused.returncode == 2
         assert "posewire serve" in refused.stderr
-    assert "which device" in posewire("say", "hello").stderr
+    assert "name a device and a text" in posewire("say", "hello").stderr
 
 
 def test_a_board_speaks_and_acts_on_command(board: SimBoard, address: str) -> None:

@@ -148,6 +148,7 @@ class Camera:
             self.frames_sent += 1
             # While the line is slower than the camera, frames are left out.
             due = int((time.monotonic() - start) * fps)
+            due = due if loop else min(due, len(data))
             if due > index + 1:
                 self.frames_skipped += due - index - 1
             index = max(index + 1, due)
