@@ -30,12 +30,12 @@ def build(app):
     if app.small:
         app.link = Link(app.uplink, 0, 0, silence_ms=silence, chunk=0)
         app.link.receiver.message = growing.keeper(_RECEIVE_SMALL)
-        log.ring = growing.spare(len(log.ring))
-        app.link.receiver.chunk = growing.spare(_CHUNK_SMALL)
-        app.link.builder.buffer = growing.spare(app.link.builder.PAYLOAD + _SEND_SMALL)
-        app.link.receiver.control = growing.spare(len(app.link.receiver.control))
-        app.link.pong = growing.spare(len(app.link.pong))
-        app.link.builder.keys.block = growing.spare(len(app.link.builder.keys.block))
+        log.ring = growing.lasting_buffer(len(log.ring))
+        app.link.receiver.chunk = growing.lasting_buffer(_CHUNK_SMALL)
+        app.link.builder.buffer = growing.lasting_buffer(app.link.builder.PAYLOAD + _SEND_SMALL)
+        app.link.receiver.control = growing.lasting_buffer(len(app.link.receiver.control))
+        app.link.pong = growing.lasting_buffer(len(app.link.pong))
+        app.link.builder.keys.block = growing.lasting_buffer(len(app.link.builder.keys.block))
     else:
         app.link = Link(app.uplink, _MESSAGE, _MESSAGE, silence_ms=silence, chunk=_CHUNK)
     app.wifi = Wifi(settings["wifi"])

@@ -26,7 +26,7 @@ _held = None
 _held_by = 0
 # The last one of what has filled the heap: it lives in what that has grown by.
 _keeper = None
-# Where spare() takes from.
+# Where lasting_buffer() takes from.
 _places = None
 
 
@@ -84,7 +84,7 @@ def keeper(count):
     return kept if kept is not None and len(kept) >= count else bytearray(count)
 
 
-def spare(count):
+def lasting_buffer(count):
     """A buffer for the life of the board: of memory that nothing else uses, while there is some, else of the heap."""
     global _places
     if _places is None:

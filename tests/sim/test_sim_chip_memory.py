@@ -370,7 +370,9 @@ def test_a_heap_of_a_size_that_was_asked_for_does_not_grow(program: Program) -> 
         while True:
             kept.append(bytearray(1000))
     except MemoryError:
-        show(len(kept))
+        count = len(kept)
+        kept = None
+        show(count)
     """,
         chip="esp32",
         heap=100_000,
