@@ -365,13 +365,13 @@ def test_a_heap_of_a_size_that_was_asked_for_does_not_grow(program: Program) -> 
     board = program(
         """
     import gc
-    kept = []
+    kept, count = [], 0
     try:
         while True:
             kept.append(bytearray(1000))
     except MemoryError:
         count = len(kept)
-        kept = None
+        kept.clear()
         show(count)
     """,
         chip="esp32",
