@@ -19,7 +19,7 @@ def send(app, first, heap_free):
         "type": "telemetry",
         "uptime_ms": app.clock.uptime_ms(),
         "heap_free": heap_free,
-        "heap_free_min": supervisor.heap_free_min,
+        "heap_free_min": min(supervisor.heap_free_min, heap_free),
         "heap_size": gc.mem_alloc() + memory.heap_free(),
         "rssi": app.wifi.rssi(),
         "reconnects": app.connection.reconnects(),

@@ -222,6 +222,7 @@ async def test_the_configuration_is_changed_from_the_page(
         await page.get_by_role("button", name="Check and save").click()
         await eventually(lambda: host.services.settings.server.max_connections == 70)
         await expect(text).to_have_value(re.compile("max_connections = 70"))
+        await expect(page.get_by_text("It is saved.")).to_be_visible()
         await page.get_by_text("What is in force").click()
         await expect(page.get_by_role("row", name="[server] max_connections")).to_contain_text("70")
         await page.screenshot(path=picture("configuration"), full_page=True)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from posewire.server.host_process import HostProcess
 from posewire.wire.frames import FrameType, build_frame
 from posewire.wire.pose import PoseEncoder
 from support.peers import Peers
+from support.waiting import eventually
 
 SPEECH = Path(__file__).parent.parent / "data" / "speech"
 REPORTS_NOTHING = {"serve", "mcp", "monitor", "sim net", "completion"}
@@ -109,3 +111,16 @@ def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
         os.close(theirs)
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert "studio: " not in done.stderr
+
+
+async def test_a_recorder_that_is_ended_says_goodbye(tmp_path: Path) -> None:
+    config = tmp_path / "posewire.toml"
+    config.write_text(f'[voice]\nenabled = false\n[store]\npath = "{tmp_path}/store.db"\n')
+    with HostProcess("--config", str(config)) as host:
+        command = [sys.executable, "-m", "posewire", "record", "studio", str(tmp_path / "r.pwrec"), "--url", host.url]
+        recorder = await asyncio.create_subprocess_exec(*command, "--store", str(tmp_path / "mine.db"))
+        await eventually(lambda: bool(host.logged("joined")))
+        recorder.send_signal(signal.SIGINT)
+        await recorder.wait()
+        await eventually(lambda: bool(host.logged("closed")))
+        assert host.logged("closed")[-1]["code"] == 1000, "a member that is only cut off stays away for a while"

@@ -181,6 +181,15 @@ def test_a_late_member_of_a_stream_without_a_chain_waits_for_a_key(company: Comp
     assert link.payloads == [key]
 
 
+def test_what_a_member_misses_while_it_is_away_is_no_loss_of_the_networks(company: Company) -> None:
+    watcher, _ = company.watcher()
+    company.pose()
+    watcher.link = None
+    company.pose()
+    assert watcher.dropped["pose"] == 1
+    assert company.counters["pose_dropped"] == 0, "the alert for slow networks goes by it"
+
+
 def test_a_congested_watcher_gets_no_packet_that_it_cannot_decode(company: Company) -> None:
     watcher, link = company.watcher()
     other, other_link = company.watcher()

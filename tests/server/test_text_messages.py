@@ -467,5 +467,5 @@ def test_a_socket_is_free_again_after_a_failed_start() -> None:
         probe.bind(("127.0.0.1", 0))
         probe.listen()
         port = probe.getsockname()[1]
-        with pytest.raises(ConfigError, match="cannot listen"):
+        with pytest.raises(ConfigError, match="Does another host run there"):
             asyncio.run(Host(replace(settings(), server=replace(settings().server, port=port))).start())

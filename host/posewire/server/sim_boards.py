@@ -28,19 +28,22 @@ class _SimBoard:
     child: ChildProcess
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES))
     reading: asyncio.Task[None] | None = None
+    device: str | None = None
 
     def describe(self) -> dict[str, Any]:
-        device = next((line.rpartition(" ")[2] for line in self.lines if "the board is " in line), None)
         return {
             "number": self.number,
-            "device": device,
+            "device": self.device,
             "running": self.child.returncode is None,
             "lines": list(self.lines),
         }
 
     async def read(self) -> None:
         while line := await self.child.stdout.readline():
-            self.lines.append(line.decode(errors="replace").rstrip()[:300])
+            text = line.decode(errors="replace").rstrip()[:300]
+            if "the board is " in text:
+                self.device = text.rpartition(" ")[2]
+            self.lines.append(text)
 
 
 class SimBoards:

@@ -1,18 +1,23 @@
 """The page's requests to the host: rooms, turns, the last hour, the log, simulated boards."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import httpx2
 import pytest
 import pytest_asyncio
 
 import posewire
+from posewire.child_process import ChildProcess
 from posewire.identity.settings import AuthSettings
 from posewire.identity.stored import issue_token
 from posewire.log import EventLog
 from posewire.server.host import Host
 from posewire.server.monitoring.history import History
+from posewire.server.sim_boards import _SimBoard
 from posewire.server.state.turn_log import NotedTools, TurnLog
 from posewire.voice.output import TurnReport
 from support.board import Board
@@ -123,6 +128,15 @@ async def test_words_are_for_those_who_may_act() -> None:
             sims = http_url(host, "/api/sim-boards")
             started = await client.post(sims, json={}, headers={"Authorization": f"Bearer {token}"})
             assert started.status_code == 403, "a host that others reach starts no processes for them"
+
+
+async def test_a_simulated_board_keeps_its_address_however_much_it_writes() -> None:
+    stdout = asyncio.StreamReader()
+    stdout.feed_data(b"the board is 02:00:00:00:00:07\n" + b"a line\n" * 100)
+    stdout.feed_eof()
+    board = _SimBoard(1, cast(ChildProcess, SimpleNamespace(stdout=stdout, returncode=None)))
+    await board.read()
+    assert board.describe()["device"] == "02:00:00:00:00:07"
 
 
 async def test_a_simulated_board_that_is_not_there(operator: httpx2.AsyncClient) -> None:

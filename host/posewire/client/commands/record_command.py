@@ -80,7 +80,9 @@ async def _shown(work: Coroutine[Any, Any, None], room: str, recorded: "Recorded
                     )
             await task
         finally:
+            # To its end: a connection that is cut off in its farewell leaves a member that is only away.
             task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 @dataclass

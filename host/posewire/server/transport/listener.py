@@ -1,6 +1,8 @@
 """The listening socket: each connection begins with protocol detection, then is a WebSocket or plain HTTP."""
 
 import asyncio
+import errno
+import os
 
 from posewire.errors import ConfigError
 from posewire.server.transport.certificate import Certificate
@@ -46,7 +48,9 @@ class Listener:
                 self._tls_door if self.certificate is not None else self._detector, host, port, backlog=_AT_ONCE
             )
         except OSError as exc:
-            raise ConfigError(f"cannot listen on {host}:{port}: {exc.strerror or exc}") from None
+            why = os.strerror(exc.errno) if exc.errno else str(exc)
+            advice = ". Does another host run there? --port chooses another" if exc.errno == errno.EADDRINUSE else ""
+            raise ConfigError(f"cannot listen on {host}:{port}: {why}{advice}") from None
         for listening in self._server.sockets:
             # asyncio's one number is both: how many the kernel completes, and how many are accepted at once.
             with listening.dup() as again:

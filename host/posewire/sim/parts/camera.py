@@ -39,7 +39,9 @@ def load_recording(path: Path | str) -> tuple[Frames, float, int]:
             fps = float(file["fps"]) if "fps" in file.files else _FPS
             kind = str(file["kind"]) if "kind" in file.files else ""
     except (OSError, EOFError, TypeError, ValueError, BadZipFile) as error:
-        raise SimulatorError(f"{path}: not an .npz recording ({error})") from error
+        # What numpy says of a file of another kind is advice to load it in an unsafe way.
+        why = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+        raise SimulatorError(f"{path}: not an .npz recording{why}") from error
     if data.ndim != 3 or not len(data) or not fps > 0:
         raise SimulatorError(
             f"{path}: 'data' must be (frames, landmarks, channels) and fps above 0, not {data.shape}, {fps}"

@@ -8,13 +8,17 @@ import { t } from "../text.js";
 export function Configuration() {
   const [found, setFound] = useState(/** @type {any} */ (null));
   const [error, setError] = useState(/** @type {any} */ (null));
-  const load = async () => setFound(await ask("/api/configuration"));
+  const load = async () => {
+    const now = await ask("/api/configuration");
+    setFound(now);
+    return now;
+  };
   useEffect(() => void load().catch(setError), []);
   return html`<section class="card" aria-label=${t("Configuration")}>
     <h2>${t("Configuration")}</h2>
     <${Trouble} error=${error} />
     ${found && html`<p class="faint">${found.path ? t("From {path}.", { path: found.path }) : t("This host was started without a file: posewire init makes one.")} ${found.why ?? ""}</p>
-      ${found.text !== undefined && html`<${Editor} key=${found.stamp} found=${found} load=${load} />`}
+      ${found.text !== undefined && html`<${Editor} found=${found} load=${load} />`}
       <details><summary>${t("What is in force")}</summary><${InForce} sections=${found.sections} /></details>`}
   </section>`;
 }
@@ -26,14 +30,14 @@ function Editor({ found, load }) {
   const save = () =>
     run(async () => {
       const change = await ask("/api/configuration", { method: "PUT", body: { text, stamp: found.stamp } });
-      await load();
+      setText((await load()).text);
       return `${t("It is saved.")} ${told(change)}`;
     });
   return html`<label>${t("The file")}<textarea class="code-text" rows="14" spellcheck=${false} value=${text} onInput=${(event) => setText(event.target.value)}></textarea></label>
     ${!found.editable && html`<p class="note warn">${t("A host without authentication lets nobody change its file: edit it on its machine.")}</p>`}
     <p class="faint">${t("What stands as <hidden 1> is a secret: leave it, or write another.")}</p>
     <div class="row"><button onClick=${check}>${t("Check")}</button><button class="main" disabled=${text === found.text || !found.editable} onClick=${save}>${t("Check and save")}</button>
-      <button onClick=${() => run(async () => (await load(), setText(found.text), ""))}>${t("Load again")}</button></div>
+      <button onClick=${() => run(async () => (setText((await load()).text), ""))}>${t("Load again")}</button></div>
     <${Outcome} outcome=${outcome} />`;
 }
 
