@@ -113,12 +113,13 @@ class SatelliteService:
                 if port is None:
                     return
             port = self._satellites[device].port
+            # Before the store has it: Home Assistant may be at the port already.
+            if peer in self._turns:
+                self._satellites[device].board_came(turns)
             try:
                 await self._store.run(lambda connection: _write(connection, device, port, time.time()))
             except StoreError as error:
                 self._log.warning("satellite_not_kept", device=device, why=str(error))
-            if peer in self._turns:
-                self._satellites[device].board_came(turns)
 
     async def _make_room(self) -> None:
         if len(self._satellites) < MAX_SATELLITES:
