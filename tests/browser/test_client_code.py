@@ -20,6 +20,12 @@ def test_frames_and_audio_pass_the_vectors() -> None:
     assert done.stdout.strip() == "ok", done.stderr
 
 
+def test_the_fallback_by_itself() -> None:
+    command = [find_node(), ROOT / "tests/browser/fallback.mjs", CLIENT]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.strip() == "ok", done.stderr
+
+
 def test_md5_is_that_of_others() -> None:
     program = f"import {{ md5 }} from '{PAGE}/serial/md5.js'; for (const size of [0, 1, 55, 56, 63, 64, 65, 1000]) " + (
         "console.log(md5(Uint8Array.from({ length: size }, (_, i) => (i * i) & 255)));"

@@ -37,13 +37,13 @@ def sequences(frames: list[bytes]) -> list[int]:
 class TwoWays:
     """A fallback over two ways in memory, and what arrives at their far ends."""
 
-    def __init__(self, policy: FallbackPolicy = QUICK) -> None:
+    def __init__(self, policy: FallbackPolicy = QUICK, held: bool = False) -> None:
         self.switches: list[Switch] = []
         self.near, self.far = memory_pair()
         self.opened: list[tuple[MemoryTransport, MemoryTransport]] = []
         self.refuses = False
         self.log = SwitchLog()
-        self.transport = FallbackTransport(self.near, policy, self.log, self.switches.append)
+        self.transport = FallbackTransport(self.near, policy, self.log, self.switches.append, held)
 
     async def open_first(self) -> Transport:
         if self.refuses:
@@ -143,6 +143,18 @@ async def test_rollback_undoes_the_last_switch_and_holds() -> None:
     ways.transport.rollback()
     await eventually(lambda: ways.transport.lossy)
     await eventually(lambda: [switch.cause for switch in ways.switches] == ["opened", "rolled back", "works again"])
+    await ways.close()
+
+
+async def test_a_rollback_holds_in_the_next_session() -> None:
+    ways = TwoWays(held=True)
+    ways.transport.begin(ways.open_first)
+    await asyncio.sleep(0.05)
+    assert not ways.opened
+    ways.transport.rollback()
+    await eventually(lambda: ways.transport.lossy)
+    ways.transport.rollback()
+    assert ways.transport.held
     await ways.close()
 
 

@@ -36,6 +36,7 @@ class PoseChannel:
         self._send = send
         self._switched = switched
         self._transport: FallbackTransport | None = None
+        self._held = False
         self._number = 0
         self._answer: asyncio.Future[str] | None = None
 
@@ -53,7 +54,7 @@ class PoseChannel:
         """Return what a session is to use: the opened transport, with room for a data channel beside it."""
         if self._options is None:
             return transport
-        self._transport = FallbackTransport(transport, self._options.fallback, self.log, self._note)
+        self._transport = FallbackTransport(transport, self._options.fallback, self.log, self._note, self._held)
         return self._transport
 
     def agreed(self) -> None:
@@ -66,6 +67,7 @@ class PoseChannel:
         """Go back to the way that was in use before, and stay there until this is called again."""
         if self._transport is not None:
             self._transport.rollback()
+            self._held = self._transport.held  # a session later as well
 
     def receive(self, message: Mapping[str, Any]) -> None:
         """Take a ``webrtc`` message of the host."""

@@ -28,19 +28,26 @@ class FallbackTransport:
 
     ``begin`` opens the first. When it fails, what was sent by it since the last key is said again by the second, and
     all goes there until the first opens again: both are the same session of the host, which drops what comes twice.
-    ``switched`` is called with each ``Switch``.
+    ``switched`` is called with each ``Switch``. ``held``: the first is not opened before ``rollback`` is called.
     """
 
     def __init__(
-        self, second: Transport, policy: FallbackPolicy, log: SwitchLog, switched: Callable[[Switch], None]
+        self,
+        second: Transport,
+        policy: FallbackPolicy,
+        log: SwitchLog,
+        switched: Callable[[Switch], None],
+        held: bool = False,
     ) -> None:
         self.second = second
+        self.held = held
+        """Whether the program wants the second, whatever the first does."""
+
         self._policy = policy
         self._log = log
         self._switched = switched
         self._first: Transport | None = None
         self._failed: asyncio.Future[str] | None = None
-        self._held = False
         self._replayed = 0
         self._again = asyncio.Event()
         self._kept = ReplayBuffer(policy.replay)
@@ -56,8 +63,8 @@ class FallbackTransport:
 
     def rollback(self) -> None:
         """Go back to the transport that was in use before, and stay there until this is called again."""
-        self._held = self._first is not None
-        if self._held:
+        self.held = self._first is not None
+        if self.held:
             self._fail("rolled back")
         else:
             self._again.set()
@@ -149,6 +156,8 @@ class FallbackTransport:
 
     async def _keep_open(self, open_first: OpenFirst) -> None:
         cause, pause = "opened", _FIRST_PAUSE
+        if self.held:
+            await self._again.wait()
         while True:
             self._again.clear()
             try:
@@ -162,7 +171,7 @@ class FallbackTransport:
                 await self._use(first, cause)
                 cause, pause = "works again", self._policy.probe_s
             with suppress(TimeoutError):
-                async with asyncio.timeout(None if self._held else pause):
+                async with asyncio.timeout(None if self.held else pause):
                     await self._again.wait()
 
     async def _use(self, first: Transport, cause: str) -> None:

@@ -9,7 +9,7 @@ import { Outbox } from "./outbox.js";
 import { exponentialBackoff } from "./reconnect.js";
 import { Room } from "./rooms/room.js";
 import { openSocket } from "./session.js";
-import { PoseChannel } from "./webrtc.js";
+import { PoseChannel } from "./transports/pose_channel.js";
 
 /** Ms for the first attempt after a loss; each further one has twice as long, up to the connection's time-out. */
 const FIRST_TIMEOUT_MS = 1500;
@@ -28,7 +28,8 @@ const OF_FRAMES = ["bad_pose", "bad_frame"];
  * @property {number} [heartbeatMs]
  * @property {number} [silenceMs] after so long without an answer the host is given up
  * @property {number} [timeoutMs]
- * @property {boolean} [webrtc] poses by a data channel, where the host has one
+ * @property {boolean | import("./transports/pose_channel.js").WebRtcOptions} [webrtc] poses by a data channel, where the
+ *   host has one; its options say when it is left, and tried again
  */
 
 /**
@@ -68,8 +69,7 @@ export class HostConnection {
   /** The room that this connection is in: one at a time. @type {Room | null} */
   room = null;
   closeReason = "";
-  /** @type {PoseChannel | null} */
-  #channel = null;
+  #channel;
   /** @type {ConnectionState} */
   state = "new";
   outbox = new Outbox();
@@ -99,7 +99,13 @@ export class HostConnection {
     this.audio = options.audio ?? PCM;
     this.reconnect = options.reconnect ?? exponentialBackoff();
     this.timeoutMs = options.timeoutMs ?? 10_000;
-    this.webrtc = options.webrtc ?? false;
+    this.#channel = new PoseChannel({
+      wanted: options.webrtc ?? false,
+      say: (message) => this.#put(message),
+      send: (frame) => this.#write(frame),
+      receive: (message) => this.#receive(message),
+      switched: ({ now, cause }) => this.#listeners.emit("transport", now, cause),
+    });
     this.heartbeat = new Heartbeat(options.heartbeatMs ?? 2000, options.silenceMs ?? 5000, (message) => this.#put(message));
     this.askedAudio = this.audio;
   }
@@ -112,12 +118,12 @@ export class HostConnection {
 
   /** Whether poses go by a data channel, on which they may be lost, at this moment. */
   get lossy() {
-    return this.connected && (this.#channel?.works ?? false);
+    return this.connected && this.#channel.lossy;
   }
 
   /** Bytes that the network has not taken yet. */
   get unsentBytes() {
-    return this.#session?.socket.bufferedAmount ?? 0;
+    return (this.#session?.socket.bufferedAmount ?? 0) + this.#channel.unsentBytes;
   }
 
   /** Connect: every address is tried once. */
@@ -166,6 +172,11 @@ export class HostConnection {
     });
   }
 
+  /** Go back to the way that poses went by before, and stay there until this is called again. */
+  rollback() {
+    this.#channel.rollback();
+  }
+
   // --- what a page says
 
   /**
@@ -186,7 +197,7 @@ export class HostConnection {
   async join(name, { publish = [], subscribe = ["pose"], create, echo = false, acknowledge = false, worker = true } = {}) {
     const request = { publish, subscribe, create: create !== false, echo, messages: true };
     const before = this.room;
-    const joining = new Room(this, name, request, { acknowledge: acknowledge || this.webrtc, worker });
+    const joining = new Room(this, name, request, { acknowledge: acknowledge || this.#channel.wanted, worker });
     this.#joining = joining;
     try {
       await this.request({ type: "room", action: create ? "create" : "join", room: name, ...request });
@@ -248,7 +259,7 @@ export class HostConnection {
   sendFrame(type, payload, memberId = 0, lossy = false) {
     if (!this.connected) return;
     const frame = buildFrame(type, payload, memberId);
-    if (!lossy || !this.#channel?.send(frame)) this.#write(frame);
+    this.#channel.send(frame, lossy);
   }
 
   /**
@@ -288,7 +299,7 @@ export class HostConnection {
     return {
       state: this.state,
       url: this.url,
-      transport: this.lossy ? "webrtc" : "websocket",
+      transport: this.connected ? this.#channel.status() : null,
       session: this.sessionId,
       room: this.room && this.room.closed === null ? this.room.name : null,
       roundTripMs: clock.roundTripMs,
@@ -318,8 +329,7 @@ export class HostConnection {
       const { code, reason } = await present.lost;
       this.heartbeat.lost();
       this.#session = null;
-      this.#channel?.close();
-      this.#channel = null;
+      this.#channel.end();
       session = this.state === "closed" ? null : await this.#comeBack(code, reason);
     }
   }
@@ -426,7 +436,7 @@ export class HostConnection {
       type: "hello",
       version: 3,
       transport: "websocket",
-      features: { pose: true, ...(this.webrtc ? { webrtc: true } : {}) },
+      features: { pose: true, ...(this.#channel.wanted ? { webrtc: true } : {}) },
       audio_params: this.askedAudio,
       ...(this.sessionId ? { resume: this.sessionId } : {}),
     });
@@ -435,19 +445,10 @@ export class HostConnection {
     if (answer.type !== "hello") throw new HostUnreachableError(String(answer.message ?? answer.reason ?? "the host refuses"));
     this.sessionId = answer.session_id;
     this.audio = answer.audio_params;
-    if (answer.features?.webrtc) this.#openChannel();
     const resumed = Boolean(answer.resumed);
     await this.#restoreRoom(session, resumed);
+    if (answer.features?.webrtc) this.#channel.begin();
     return resumed;
-  }
-
-  #openChannel() {
-    this.#channel?.close();
-    this.#channel = new PoseChannel({
-      say: (message) => this.#put(message),
-      receive: (message) => this.#receive(message),
-      changed: (works, why) => this.#listeners.emit("transport", works ? "webrtc" : "websocket", why),
-    });
   }
 
   /**
@@ -477,8 +478,7 @@ export class HostConnection {
     this.closeReason = reason;
     const lost = this.outbox.close();
     this.#change("closed");
-    this.#channel?.close();
-    this.#channel = null;
+    this.#channel.end();
     this.room?.gone(reason);
     if (lost) this.#listeners.emit("error", lost);
     this.#listeners.emit("closed", reason);
@@ -533,7 +533,7 @@ export class HostConnection {
     let error = null;
     if (kind === "pong") this.heartbeat.onPong(message);
     else if (kind === "room") this.#receiveRoom(message);
-    else if (kind === "webrtc") this.#channel?.take(message);
+    else if (kind === "webrtc") this.#channel.take(message);
     else if (kind === "error") {
       error = new WireError(String(message.message ?? "refused"), String(message.code ?? "internal"));
       if (!OF_FRAMES.includes(error.code)) this.#refusals.push(error);

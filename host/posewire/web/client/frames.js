@@ -5,6 +5,8 @@ import { FrameError } from "./errors.js";
 export const AUDIO = 0;
 export const JSON_MESSAGE = 1;
 export const POSE = 16;
+/** On a data channel only: the host sends it back. */
+export const PROBE = 17;
 
 /**
  * @typedef {object} Frame
