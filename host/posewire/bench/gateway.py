@@ -1,7 +1,7 @@
 """Measure the Socket.IO gateway: dancers who send poses, and Socket.IO clients who get them as plain values.
 
-The host decodes each pose for each client that gets it. Delay is from a dancer's "send" to the arrival of the event at
-a client in this process, whose own work is in it; CPU is the host's, from /proc (Linux).
+The host decodes each pose, and writes it as JSON, once for all clients. Delay is from a dancer's "send" to the arrival
+of the event at a client in this process, whose own work is in it; CPU is the host's, from /proc (Linux).
 
 examples:
   posewire bench gateway
@@ -76,6 +76,7 @@ async def _measure(
         listening = [
             asyncio.create_task(_listen(url, token, number, room, delays, seeing)) for number in range(clients)
         ]
+        stack.push_async_callback(_end, listening)
         while len(seeing) < clients:
             await _dance(senders, name, 0.2)
             for listener in listening:
@@ -87,9 +88,6 @@ async def _measure(
         given = await _dance(senders, name, seconds)
         passed, used = time.monotonic() - began, (cpu(pid) or 0.0) - before
         events = len(delays)
-        for listener in listening:
-            listener.cancel()
-        await asyncio.gather(*listening, return_exceptions=True)
     return {
         "clients": clients,
         "events_s": events / passed,
@@ -99,6 +97,12 @@ async def _measure(
         "cpu": used / passed,
         "us_an_event": 1e6 * used / max(1, events),
     }
+
+
+async def _end(listening: Sequence[asyncio.Task[None]]) -> None:
+    for listener in listening:
+        listener.cancel()
+    await asyncio.gather(*listening, return_exceptions=True)
 
 
 async def _dance(senders: Sequence[Any], name: str, seconds: float) -> int:
@@ -120,17 +124,19 @@ async def _listen(url: str, token: str, number: int, room: str, delays: list[flo
     """Speak Socket.IO, as far as a listener needs it, and note how long each pose was on its way.
 
     Raises:
-        PosewireError: the gateway has ended the connection.
+        PosewireError: the gateway has ended the connection, or has not let it into the room.
     """
     address = f"ws://{urlsplit(url).netloc}/socket.io/?EIO=4&transport=websocket"
     socket = await connect(address, compression=None, max_size=None, ping_interval=None)
     try:
         await socket.recv()
         await socket.send("40" + json.dumps({"token": token, "device": f"page-{room}-{number}"}))
-        await socket.send("42" + json.dumps(["join", room, {"subscribe": ["pose"]}]))
+        await socket.send("421" + json.dumps(["join", room, {"subscribe": ["pose"]}]))
         async for packet in socket:
             if packet == "2":
                 await socket.send("3")
+            elif isinstance(packet, str) and packet.startswith("431") and '"ok":false' in packet:
+                raise PosewireError(f"the host lets no more into the room: {packet}")
             elif isinstance(packet, str) and packet.startswith('42["pose"') and (found := _TIME.search(packet)):
                 seeing.add(number)
                 delays.append((1000 * time.monotonic() - int(found[1])) % 2**32)

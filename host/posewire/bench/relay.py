@@ -57,6 +57,7 @@ max_connections = 20000
 pose_rate = 0
 [rooms]
 max_rooms = 5000
+max_members = 255
 """
 NO_VOICE = "[voice]\nenabled = false\n"
 """The section ``[voice]`` of a host that only relays."""

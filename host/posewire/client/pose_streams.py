@@ -8,7 +8,7 @@ from time import monotonic
 from posewire.client.key_requests import KeyRequest, KeyRequests
 from posewire.client.recovery import Outcome
 from posewire.errors import PoseError
-from posewire.wire.pose import Kind, PoseDecoder, PoseFrame, parse_header
+from posewire.wire.pose import FrameCache, Kind, PoseDecoder, PoseFrame, parse_header
 
 _RESTART_JUMP = 256
 _HALF = 1 << 15
@@ -105,7 +105,8 @@ class PoseStreams:
     A packet that does not decode is a gap: its publisher is asked for a key (``KeyRequests``). ``ask``: sends a control
     packet to a publisher, by member id. ``acknowledge``: tell publishers which reference frames arrived. ``told``: is
     called with what becomes of a stream that does not decode. ``lossy``: whether packets come by a way on which they
-    may be lost at the moment; then publishers are told what arrived, too.
+    may be lost at the moment; then publishers are told what arrived, too. ``cache``: what other receivers of the same
+    streams have decoded.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class PoseStreams:
         ask: Callable[[int, bytes], None],
         *,
         compiled: bool = False,
+        cache: FrameCache | None = None,
         acknowledge: bool = False,
         told: Callable[[KeyRequest], None] = lambda request: None,
         lossy: Callable[[], bool] = lambda: False,
@@ -120,6 +122,7 @@ class PoseStreams:
         self._ask = ask
         self._told = told
         self._compiled = compiled
+        self._cache = cache
         self._acknowledge = acknowledge
         self._lossy = lossy
         self._streams: dict[tuple[int, int], _Stream] = {}
@@ -144,7 +147,7 @@ class PoseStreams:
             return None
         stream = self._streams.get((member_id, header.stream))
         if stream is None:
-            decoder = PoseDecoder(stream=header.stream, compiled=self._compiled)
+            decoder = PoseDecoder(stream=header.stream, compiled=self._compiled, cache=self._cache)
             keys = KeyRequests(partial(self._tell, member_id, device, header.stream))
             stream = self._streams[member_id, header.stream] = _Stream(decoder, keys)
         count = stream.count

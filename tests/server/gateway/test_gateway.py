@@ -14,12 +14,13 @@ from posewire.identity.settings import AuthSettings
 from posewire.server.connection.settings import FloodSettings
 from posewire.server.gateway.door import Door
 from posewire.server.gateway.session import GatewaySession
+from posewire.server.gateway.shared_poses import EventText, SharedPoses, dump_event
 from posewire.server.gateway.stand_in import SocketStandIn
 from posewire.server.host import Host
 from posewire.server.transport.framing import binary_frame
 from posewire.server.transport.websocket import HIGH_WATER, MAX_WAITING
 from posewire.wire.frames import Frame, FrameType, build_frame
-from posewire.wire.pose import PoseEncoder
+from posewire.wire.pose import PoseDecoder, PoseEncoder
 from server.gateway.conftest import page, socketio, with_gateway
 from support.hosts import http_url, running, settings
 from support.waiting import eventually
@@ -249,7 +250,7 @@ def test_a_defect_of_the_gateway_is_nobody_elses_problem() -> None:
 
     failures: list[Exception] = []
     socket = SocketStandIn("", nothing, nothing)
-    session = GatewaySession(socket, Broken(), failures.append)  # type: ignore[arg-type]
+    session = GatewaySession(socket, Broken(), SharedPoses(), failures.append)  # type: ignore[arg-type]
     assert session.handle("rooms", ())["error"]["code"] == "internal"
     delta = PoseEncoder("body33")
     for _ in range(2):
@@ -331,3 +332,18 @@ def test_frames_for_websockets_are_read_whatever_their_length() -> None:
     for size in (0, 50, 121, 122, 5000, 65_535):
         socket.send_framed(binary_frame(build_frame(FrameType.AUDIO, bytes(size), 3, 7)))
         assert (len(got[-1].payload), got[-1].member_id) == (size, 7)
+
+
+def test_poses_are_written_once_and_as_they_were() -> None:
+    shared, encoder = SharedPoses(), PoseEncoder("coco17")
+    decoders = [PoseDecoder(cache=shared.frames) for _ in range(3)]
+    for step in range(100):
+        packet = encoder.encode(np.full((17, 3), step / 100), step)
+        frames = [decoder.decode(packet) for decoder in decoders]
+        texts = {id(shared.values(frame)) for frame in frames if frame is not None}
+        assert len(texts) == 1
+    assert frames[0] is not None
+    values = json.loads(dump_event(["pose", EventText(shared.values(frames[0]))]))
+    assert values[0] == "pose"
+    np.testing.assert_allclose(values[1]["coco17"], np.full((17, 3), 0.99), atol=0.01)
+    assert dump_event(["message", {"a": 1}], separators=(",", ":")) == '["message",{"a":1}]'

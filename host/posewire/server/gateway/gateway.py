@@ -16,6 +16,7 @@ from posewire.errors import ConfigError, WireError
 from posewire.log import EventLog, LineLimit
 from posewire.server.gateway.door import Door
 from posewire.server.gateway.session import GatewaySession
+from posewire.server.gateway.shared_poses import SharedPoses, dump_event
 from posewire.server.gateway.stand_in import SocketStandIn
 from posewire.server.page_access import refuse_other_pages
 from posewire.server.services import Services
@@ -73,6 +74,7 @@ class SocketIoGateway:
         self._services = services
         self._admit = admit
         self._refused = Refused
+        self._poses = SharedPoses()
         self._tasks = TaskScope()
         self._log = EventLog(LineLimit())
         self._sessions: dict[str, tuple[GatewaySession, SocketStandIn, Receiver]] = {}
@@ -83,7 +85,7 @@ class SocketIoGateway:
         self._server = socketio.AsyncServer(
             async_mode="asgi",
             serializer=BoundedPacket,
-            json=SimpleNamespace(loads=parse_json, dumps=json.dumps, JSONDecodeError=ValueError),
+            json=SimpleNamespace(loads=parse_json, dumps=dump_event, JSONDecodeError=ValueError),
             cors_allowed_origins=self._allows,
             cors_credentials=False,
             max_http_buffer_size=MAX_PACKET,
@@ -134,7 +136,7 @@ class SocketIoGateway:
         if isinstance(verdict, Refusal):
             answer = json.loads(verdict.body)
             raise self._refused(answer["message"], {"code": answer["code"]})
-        session = GatewaySession(stand_in, verdict, self._failed)
+        session = GatewaySession(stand_in, verdict, self._poses, self._failed)
         self._sessions[sid] = session, stand_in, verdict
         session.greet(auth.get("resume"))
         self._writers[sid] = self._tasks.spawn(stand_in.run(), f"socketio {sid}")

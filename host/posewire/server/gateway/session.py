@@ -10,7 +10,8 @@ from typing import Any
 from posewire.client.member import RoomMember, follow_members
 from posewire.client.pose_streams import PoseStreams
 from posewire.errors import PoseError, WireError
-from posewire.server.gateway.pose_values import PoseEncoders, plain_values
+from posewire.server.gateway.pose_values import PoseEncoders
+from posewire.server.gateway.shared_poses import EventText, SharedPoses
 from posewire.server.gateway.stand_in import SocketStandIn
 from posewire.server.transport.peer_socket import Receiver
 from posewire.wire.frames import Frame, FrameType, build_frame
@@ -18,9 +19,6 @@ from posewire.wire.messages import AudioParams, Message
 from posewire.wire.pose import parse_header
 
 _PROTOCOL = 3
-_NUMBER = 8
-"""Characters of a number in JSON, about."""
-
 _ANSWERS = frozenset({"sent", "refused", "rooms", "info", "subscribed"})
 """Room events that are answers to a request: they go into its acknowledgement only."""
 
@@ -30,17 +28,23 @@ _ACTIONS = ("leave", "lock", "unlock")
 class GatewaySession:
     """Translates for one client. The host's side is ``receiver``, which has admitted the stand-in.
 
-    ``failed`` is called with what goes wrong in here: it must be nobody else's problem.
+    ``poses``: what all clients share. ``failed`` is called with what goes wrong in here: it must be nobody else's
+    problem.
     """
 
     def __init__(
-        self, socket: SocketStandIn, receiver: Receiver, failed: Callable[[Exception], None] = lambda error: None
+        self,
+        socket: SocketStandIn,
+        receiver: Receiver,
+        poses: SharedPoses,
+        failed: Callable[[Exception], None] = lambda error: None,
     ) -> None:
         self._failed = failed
         self._socket = socket
         self._receiver = receiver
         self._members: dict[int, RoomMember] = {}
-        self._streams = PoseStreams(self._ask)
+        self._poses = poses
+        self._streams = PoseStreams(self._ask, cache=poses.frames)
         self._encoders = PoseEncoders()
         self._decodes = True
         self._answers: list[Message] | None = None
@@ -239,13 +243,12 @@ class GatewaySession:
         if received is None:
             return
         pose = received.pose
-        values = plain_values(pose.values)
-        size = _NUMBER * sum(len(rows) * len(rows[0]) for rows in values.values())
-        data = {
+        about = {
             "member_id": frame.member_id, "device": device, "stream": pose.stream, "time_ms": pose.time_ms,
-            "delay_ms": round(received.delay_ms, 1), "values": values,
+            "delay_ms": round(received.delay_ms, 1),
         }  # fmt: skip
-        self._socket.emit("pose", data, size)
+        text = f'{json.dumps(about)[:-1]}, "values": {self._poses.values(pose)}}}'
+        self._socket.emit("pose", EventText(text), len(text))
 
     def _ask(self, member_id: int, packet: bytes) -> None:
         self._receiver.on_binary(build_frame(FrameType.POSE, packet, _PROTOCOL, member_id))

@@ -9,6 +9,7 @@ from posewire.wire.pose.decoder import PoseDecoder
 from posewire.wire.pose.encoder import PoseEncoder
 from posewire.wire.pose.filter import OneEuro
 from posewire.wire.pose.frame import PoseFrame
+from posewire.wire.pose.frame_cache import FrameCache
 from posewire.wire.pose.mediapipe_results import from_mediapipe
 from posewire.wire.pose.packet import Control, Kind, control, parse_control, parse_header
 from posewire.wire.pose.recording import Recording, load_recording
@@ -18,6 +19,7 @@ from posewire.wire.pose.sets import SETS, LandmarkSet, custom_set, landmark_set
 __all__ = [
     "SETS",
     "Control",
+    "FrameCache",
     "Kind",
     "LandmarkSet",
     "OneEuro",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from posewire.errors import PoseError
 from posewire.wire.pose import packet as wire
 from posewire.wire.pose.blocks import block as set_block
 from posewire.wire.pose.blocks import snapshot_block
 from posewire.wire.pose.frame import FrameState, PoseFrame, restore
+from posewire.wire.pose.frame_cache import FrameCache
 from posewire.wire.pose.kernel import kernel
 from posewire.wire.pose.packet import (
     HAS_REFRESH,
@@ -28,14 +31,18 @@ class PoseDecoder:
     """Decodes one pose stream (all packets, or those of ``stream``), with two reference frames as its memory.
 
     ``last``: the newest frame; ``needs_key``: a key request should be sent to the publisher. ``compiled``: True uses
-    numba (``ImportError`` without it), None where it is installed; the frames are the same.
+    numba (``ImportError`` without it), None where it is installed; the frames are the same. ``cache``: shared with the
+    decoders of other receivers.
     """
 
-    def __init__(self, *, stream: int | None = None, compiled: bool | None = False) -> None:
+    def __init__(
+        self, *, stream: int | None = None, compiled: bool | None = False, cache: FrameCache | None = None
+    ) -> None:
         self.stream = stream
         self.last: PoseFrame | None = None
         self.needs_key = False
         self._kernel = kernel(compiled)
+        self._cache = cache
         self._coders: dict[int, SetCoder] = {}
         self._references: list[FrameState] = []
         self._newest: tuple[int, int] | None = None  # sequence, time
@@ -166,8 +173,16 @@ class PoseDecoder:
         """Hold a new reference frame in place of the one that it was not coded against."""
         self._references = [ref, state]
 
+    def _shared(self, packet: bytes, ref: FrameState | None, decode: Callable[[], FrameState]) -> FrameState:
+        return decode() if self._cache is None else self._cache.state(packet, ref, decode)
+
     def _blocks(
         self, packet: bytes, header: Header, ref: FrameState | None, time_ms: int, check: int, cold: bool = False
+    ) -> FrameState:
+        return self._shared(packet, ref, lambda: self._read_blocks(packet, header, ref, time_ms, check, cold))
+
+    def _read_blocks(
+        self, packet: bytes, header: Header, ref: FrameState | None, time_ms: int, check: int, cold: bool
     ) -> FrameState:
         sets: dict[int, SetState] = {}
         for block in wire.blocks(packet, header):
@@ -197,6 +212,9 @@ class PoseDecoder:
     def _snapshot(self, packet: bytes, header: Header) -> FrameState:
         wire.verify(packet)
         self._refuse_old(header.sequence, RESTART_WINDOW)
+        return self._shared(packet, None, lambda: self._read_snapshot(packet, header))
+
+    def _read_snapshot(self, packet: bytes, header: Header) -> FrameState:
         sets: dict[int, SetState] = {}
         for block in wire.blocks(packet, header):
             if is_known(block.set_id):
