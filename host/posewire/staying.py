@@ -6,7 +6,7 @@ from typing import Any
 
 from posewire.client.connection import HostConnection
 from posewire.client.rejoin import join_again
-from posewire.client.room import Room
+from posewire.client.room.room import Room
 from posewire.errors import WireError
 from posewire.terminal import warn
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 import posewire
 from posewire.bridges.bridge import Bridge, join_and_run
-from posewire.client.room import Room
+from posewire.client.room.room import Room
 from posewire.server.host import Host
 from support.hosts import settings
 from support.waiting import eventually

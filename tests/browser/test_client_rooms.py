@@ -15,7 +15,7 @@ from browser.conftest import Watched
 from client.conftest import Link
 from docs.pages import block
 from posewire.client.connection import HostConnection
-from posewire.client.room import Room
+from posewire.client.room.room import Room
 from posewire.errors import WireError
 from posewire.server.host import Host
 from posewire.wire.audio import frame_decoder, frame_encoder

@@ -9,7 +9,7 @@ import numpy as np
 import posewire
 from client.conftest import Link
 from posewire.client.connection import HostConnection
-from posewire.client.room import Room
+from posewire.client.room.room import Room
 from posewire.client.sending.adaptive import Adaptation, Quality
 from posewire.client.sending.pose_sender import PoseSender
 from posewire.client.sending.uplink import Uplink

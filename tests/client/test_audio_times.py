@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import posewire
-from posewire.client.audio_lag import AudioLags
-from posewire.client.room import ReceivedFrame
+from posewire.client.room.audio_lag import AudioLags
+from posewire.client.room.frames import ReceivedFrame
 from posewire.errors import ConfigError
 from posewire.server.host import Host
 from posewire.wire.audio import frame_decoder

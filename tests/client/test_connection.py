@@ -18,7 +18,7 @@ from posewire.client.connection import HostConnection
 from posewire.client.endpoints import Endpoint
 from posewire.client.link.connection_state import ConnectionState
 from posewire.client.reconnect import NO_RECONNECT, FixedDelay, ReconnectPolicy
-from posewire.client.room import ReceivedFrame
+from posewire.client.room.frames import ReceivedFrame
 from posewire.client.room_client import RoomClient
 from posewire.errors import ConfigError, HostUnreachableError, NotConnectedError, UnauthorizedError, WireError
 from posewire.identity.settings import AuthSettings, JwtKey

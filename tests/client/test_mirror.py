@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posewire.client.mirror import RoomMirror
+from posewire.client.room.mirror import RoomMirror
 from posewire.rooms.room import Room
 from posewire.rooms.settings import RoomSettings
 from posewire.wire.room_actions import Subscription

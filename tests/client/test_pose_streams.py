@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from posewire.client import pose_streams as module
-from posewire.client.pose_streams import PoseStreams
+from posewire.client.room import pose_streams as module
+from posewire.client.room.pose_streams import PoseStreams
 from posewire.wire.pose import Control, PoseEncoder, parse_control
 
 

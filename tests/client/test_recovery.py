@@ -8,9 +8,9 @@ import numpy as np
 
 import posewire
 from client.conftest import Link
-from posewire.client.key_requests import KeyRequest, KeyRequests
 from posewire.client.reconnect import FixedDelay, ReconnectPolicy
 from posewire.client.recovery import RecoveryLog, Rejoin
+from posewire.client.room.key_requests import KeyRequest, KeyRequests
 from posewire.server.host import Host
 from posewire.wire.pose import PoseEncoder
 from support.waiting import eventually

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 import posewire
 from posewire.client.connection import HostConnection
 from posewire.client.reconnect import FixedDelay, ReconnectPolicy
-from posewire.client.room import Room
+from posewire.client.room.room import Room
 from posewire.errors import PosewireError
 from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings

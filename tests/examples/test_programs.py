@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import posewire
-from posewire.client.room import Room
+from posewire.client.room.room import Room
 from posewire.server.host import Host
 from support.hosts import running, settings
 from support.waiting import eventually

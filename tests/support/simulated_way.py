@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from posewire.client.link.send_queue import SendQueue
 from posewire.client.link.session import Session
 from posewire.client.link.statistics import ConnectionStatistics
-from posewire.client.pose_streams import PoseStreams
-from posewire.client.receiver_reports import ReceiverReports
+from posewire.client.room.pose_streams import PoseStreams
+from posewire.client.room.receiver_reports import ReceiverReports
 from posewire.client.sending.adaptive import Quality
 from posewire.client.sending.pose_sender import PoseSender
 from posewire.client.transports.base import Delivery

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from posewire.client.pose_streams import ReceivedPose
-from posewire.client.room import Room
-from posewire.client.room_messages import RoomMessage
+from posewire.client.room.messages import RoomMessage
+from posewire.client.room.pose_streams import ReceivedPose
+from posewire.client.room.room import Room
 from posewire.errors import ConfigError
 
 _KIND = "MoCap"

@@ -17,9 +17,9 @@ import numpy as np
 
 from posewire.bridges.osc_packets import IncomingOsc, Message, address_part, packets, require_osc
 from posewire.bridges.udp import Address, Datagrams, datagrams
-from posewire.client.pose_streams import ReceivedPose
-from posewire.client.room import Room
-from posewire.client.room_messages import RoomMessage
+from posewire.client.room.messages import RoomMessage
+from posewire.client.room.pose_streams import ReceivedPose
+from posewire.client.room.room import Room
 from posewire.client.sending.pose_sender import PoseSender
 from posewire.errors import PosewireError, WireError
 from posewire.wire.pose import landmark_set

@@ -7,8 +7,8 @@ from typing import Any
 
 from posewire.bridges.slimevr_tracker import SlimeTracker
 from posewire.bridges.udp import Address
-from posewire.client.pose_streams import ReceivedPose
-from posewire.client.room import Room
+from posewire.client.room.pose_streams import ReceivedPose
+from posewire.client.room.room import Room
 from posewire.errors import PosewireError
 from posewire.skeleton.orientation import Orientation
 from posewire.skeleton.rotations import normalized

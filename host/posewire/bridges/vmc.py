@@ -18,9 +18,9 @@ import numpy as np
 from posewire.bridges.osc_packets import IncomingOsc, Message, packets, require_osc
 from posewire.bridges.udp import Address, datagrams
 from posewire.bridges.vmc_blends import Blends, face_blends, read_blends
-from posewire.client.pose_streams import ReceivedPose
-from posewire.client.room import Room
-from posewire.client.room_messages import RoomMessage
+from posewire.client.room.messages import RoomMessage
+from posewire.client.room.pose_streams import ReceivedPose
+from posewire.client.room.room import Room
 from posewire.client.sending.pose_sender import PoseSender
 from posewire.errors import WireError
 from posewire.skeleton.body_landmarks import world_landmarks

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posewire.client.room import Room
+from posewire.client.room.room import Room
 from posewire.errors import QueueFullError, WireError
 
 _FIELD = "vmc_blends"

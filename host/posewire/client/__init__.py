@@ -2,8 +2,9 @@
 
 from posewire.client.connection import HostConnection
 from posewire.client.endpoints import Endpoint
-from posewire.client.pose_streams import ReceivedPose
-from posewire.client.room import ReceivedFrame, Room
+from posewire.client.room.frames import ReceivedFrame
+from posewire.client.room.pose_streams import ReceivedPose
+from posewire.client.room.room import Room
 from posewire.client.room_client import RoomClient
 from posewire.errors import HostUnreachableError
 

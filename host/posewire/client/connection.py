@@ -1,19 +1,16 @@
 """A connection to a host that comes back by itself, and the room that it is in."""
 
 import asyncio
-import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from time import monotonic
 from types import TracebackType
 from typing import Any
 
 from posewire.client.endpoints import Endpoint, read_endpoints
 from posewire.client.exchange import Exchange
-from posewire.client.key_requests import KeyRequest
 from posewire.client.link.clock_offset import now_ms
-from posewire.client.link.connection_state import ConnectionState, StateMachine
+from posewire.client.link.connection_state import ConnectionState
 from posewire.client.link.credentials import Credentials, TokenSource
 from posewire.client.link.dialer import Dialer
 from posewire.client.link.heartbeat import Heartbeat
@@ -21,26 +18,28 @@ from posewire.client.link.incoming import Incoming
 from posewire.client.link.life import Life
 from posewire.client.link.outgoing import Outgoing
 from posewire.client.link.pose_channel import PoseChannel
+from posewire.client.link.presence import Presence
 from posewire.client.link.requests import Requests
 from posewire.client.link.send_queue import SendQueue
 from posewire.client.link.session import Session
 from posewire.client.link.statistics import ConnectionStatistics
 from posewire.client.listeners import Handler, Listeners
+from posewire.client.reception import Reception
 from posewire.client.reconnect import ReconnectPolicy
-from posewire.client.recovery import DEFAULT_RECOVERY, Outcome, RecoveryLog, Rejoin
-from posewire.client.room import Room, Wanted
-from posewire.client.room_place import RoomPlace
-from posewire.client.sending.adaptive import Quality
+from posewire.client.recovery import DEFAULT_RECOVERY, RecoveryLog, Rejoin
+from posewire.client.room.listing import list_rooms, room_info
+from posewire.client.room.membership import Wanted
+from posewire.client.room.place import RoomPlace
+from posewire.client.room.room import Room
+from posewire.client.status import ConnectionStatus
 from posewire.client.transports.base import Opener
 from posewire.client.transports.switches import Switch
 from posewire.client.transports.webrtc import WebRtc
 from posewire.client.transports.websocket import open_websocket
-from posewire.errors import NotConnectedError, UnauthorizedError, WireError
+from posewire.errors import WireError
 from posewire.task_scope import TaskScope
-from posewire.wire.frames import Frame, FrameType
+from posewire.wire.frames import FrameType
 from posewire.wire.messages import AudioParams, Message
-
-_log = logging.getLogger(__name__)
 
 
 class HostConnection:
@@ -78,32 +77,38 @@ class HostConnection:
         """The errors so far, what was done about each, and how it ended."""
 
         self._out = Outgoing(lambda: self._exchange.agreed.deflate)
-        self.close_reason = ""
-        self._states = StateMachine(self._state_changed)
-        self._statistics = ConnectionStatistics()
         self._tasks = TaskScope(lambda error: self._listeners.failed(error, "task"))
         self._listeners = Listeners(self._tasks)
-        self._incoming = Incoming(self._receive_text, self._receive_frame, self._listeners.failed)
         self.heartbeat = Heartbeat(heartbeat_s, silence_s, self._out.put)
+        counts = ConnectionStatistics()
+        self._presence = Presence(counts, self._out, self._listeners, self._url, self._over)
         self._requests = Requests(self.heartbeat, self._out.put, self.wait_connected, timeout_s)
         options = (WebRtc() if webrtc else None) if isinstance(webrtc, bool) else webrtc
         self._channel = PoseChannel(options, self._out.put, self._switched)
         self._place = RoomPlace(self._requests, self.heartbeat, self._out.put, self._tasks, self.recoveries, recovery)
         self._exchange = Exchange(
-            audio, self._out, self.heartbeat, self._channel, self._place, self._statistics, self._incoming.receive,
-            self._greeted,
+            audio, self._out, self.heartbeat, self._channel, self._place, counts,
+            lambda message: incoming.receive(message), self._presence.greeted,
         )  # fmt: skip
+        reception = Reception(
+            self.heartbeat, self._channel, self._place, self._requests, self._exchange, counts, self._listeners
+        )
+        incoming = Incoming(reception.on_text, reception.on_frame, self._listeners.failed)
         self._dialer = Dialer(
             read_endpoints(urls),
             Credentials(token),
             self.device,
             open_transport,
-            self._statistics,
+            counts,
             self._exchange.begin,
         )
         self._life = Life(
-            self._dialer, reconnect or ReconnectPolicy(), self.recoveries, timeout_s, self._talk, self, wait
+            self._dialer, reconnect or ReconnectPolicy(), self.recoveries, timeout_s, self._talk, self._presence, wait
         )
+        self._status = ConnectionStatus(
+            self._presence, self._dialer, self._exchange, self._place, self._out, self.heartbeat, counts,
+            self.recoveries,
+        )  # fmt: skip
 
     # --- life
 
@@ -119,12 +124,17 @@ class HostConnection:
     @property
     def state(self) -> ConnectionState:
         """The state of the connection."""
-        return self._states.state
+        return self._presence.state
 
     @property
     def connected(self) -> bool:
         """Whether the host is there at this moment."""
-        return self._states.state is ConnectionState.CONNECTED
+        return self._presence.connected
+
+    @property
+    def close_reason(self) -> str:
+        """Why the connection is over; empty while it is not."""
+        return self._presence.close_reason
 
     @property
     def queue(self) -> SendQueue:
@@ -178,13 +188,13 @@ class HostConnection:
 
     async def open(self) -> None:
         """Connect: every URL is tried once."""
-        self._states.change(ConnectionState.CONNECTING)
+        self._presence.begins()
         opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks.spawn(self._life.run(opened), "connection")
         try:
             await opened
         except BaseException as error:
-            self.ended(str(error))
+            self._presence.ended(str(error))
             await self._tasks.close()
             raise
 
@@ -198,14 +208,12 @@ class HostConnection:
                     self._out.put({"type": "goodbye"})
                     await self.flush()
                     await session.wait_ended()  # the host answers a goodbye by closing
-        self.ended("closed by this program")
+        self._presence.ended("closed by this program")
         await self._tasks.close()
 
     async def wait_closed(self) -> str:
         """Wait until the connection is over; returns the reason."""
-        while self.state is not ConnectionState.CLOSED:
-            await self._states.next()
-        return self.close_reason
+        return await self._presence.wait_closed()
 
     async def wait_connected(self, timeout_s: float | None = None) -> None:
         """Wait until the host is there.
@@ -213,13 +221,7 @@ class HostConnection:
         Raises:
             NotConnectedError: the connection is closed, or the host has not come back within ``timeout_s`` seconds.
         """
-        try:
-            async with asyncio.timeout(timeout_s):
-                while not self.connected:
-                    self._require_open()
-                    await self._states.next()
-        except TimeoutError:
-            raise NotConnectedError(f"the host has been away for {timeout_s:g} s") from None
+        await self._presence.wait_connected(timeout_s)
 
     def rollback(self) -> None:
         """Go back to the transport that poses went by before, and stay there until this is called again."""
@@ -266,8 +268,6 @@ class HostConnection:
             "messages": True, "reports": True,
         }  # fmt: skip
         joining = Room(self, room, request, compiled=compiled, acknowledge=acknowledge, decode=decode)
-        joining.on("quality", self._quality_changed)
-        joining.on("key_request", self._key_asked)
         await self._place.join(joining, bool(create))
         return joining
 
@@ -278,13 +278,7 @@ class HostConnection:
         Raises:
             NotConnectedError: the connection is closed.
         """
-        found: list[dict[str, Any]] = []
-        remove = self.on("room", lambda message: found.extend(message.get("rooms", ())))
-        try:
-            await self.request({"type": "room", "action": "list"})
-        finally:
-            remove()
-        return found
+        return await list_rooms(self)
 
     async def room_info(self, room: str) -> dict[str, Any]:
         """Return what ``list_rooms`` says of one room; a member of it gets more by ``Room.info``.
@@ -292,10 +286,7 @@ class HostConnection:
         Raises:
             WireError: there is no such room (``no_such_room``), or this program may not join it.
         """
-        found = [listed for listed in await self.list_rooms() if listed["room"] == room]
-        if not found:
-            raise WireError(f'there is no room "{room}" that this program may join', "no_such_room")
-        return found[0]
+        return await room_info(self, room)
 
     def send(self, message: Mapping[str, Any], number: int | None = None) -> None:
         """Send a text message (``docs/wire.md`` section 2). While the host is away it is kept, for 30 s at most.
@@ -306,7 +297,7 @@ class HostConnection:
             QueueFullError: 100 messages are kept already.
             NotConnectedError: the connection is closed.
         """
-        self._require_open()
+        self._presence.require_open()
         if number is not None or not self.connected:
             self._out.outbox.keep(message, number)
         if self.connected:
@@ -353,79 +344,11 @@ class HostConnection:
 
     def status(self) -> dict[str, Any]:
         """Return the state of the connection, for a person or a monitor."""
-        clock, counts = self.heartbeat.clock, self._statistics
-        beat, away = self.heartbeat.last_answer, counts.away_since
-        return {
-            "state": self.state.value,
-            "url": self.endpoint.url if self.endpoint else None,
-            "transport": self._transport_status(),
-            "session": self.session_id,
-            "room": self.room.name if self.room is not None and self.room.closed is None else None,
-            "connected_since": counts.connected_since,
-            "away_s": None if away is None else monotonic() - away,
-            "last_heartbeat_s": None if beat is None else monotonic() - beat,
-            "round_trip_ms": clock.round_trip_ms,
-            "clock_offset_ms": clock.offset_ms,
-            "congested": self._exchange.session is not None and self._exchange.session.congestion.congested,
-            "quality": self._quality(),
-            "recoveries": self.recoveries.last(10),
-            "kept_messages": len(self._out.outbox),
-            "queue": self.queue.waiting(),
-            "close_reason": self.close_reason or None,
-        }
+        return self._status.status()
 
     def statistics(self) -> dict[str, Any]:
         """Return what was counted since the connection was first opened."""
-        return {
-            **self._statistics.as_dict(),
-            "round_trip_ms": self.heartbeat.clock.percentiles(),
-            "recoveries": dict(self.recoveries.counts),
-            "expired": self._out.outbox.expired,
-            "dropped": dict(self.queue.dropped),
-            "endpoints": [endpoint.as_dict() for endpoint in self._dialer.endpoints.all],
-        }
-
-    # --- the life of the connection (Life, and its Events)
-
-    def _greeted(self, resumed: bool) -> None:
-        self._states.change(ConnectionState.CONNECTED)
-        self._statistics.resent += self._out.resend()
-        self._listeners.emit("connected", resumed)
-
-    async def _talk(self, session: Session) -> str:
-        return await self._exchange.talk(session, self.endpoint, self._life.wait_for_renewal())
-
-    def lost(self, reason: str) -> None:
-        """Note that the connection was lost; for its life."""
-        self._statistics.lost()
-        self._states.change(ConnectionState.RECONNECTING)
-        self._listeners.emit("disconnected", reason)
-
-    def refused(self, error: UnauthorizedError) -> None:
-        """Note that the host no longer lets this program in; for the connection's life."""
-        self._statistics.refused += 1
-        self._listeners.emit("error", error)
-
-    def ended(self, reason: str) -> None:
-        """Note that the connection is over; for its life."""
-        if self.state is ConnectionState.CLOSED:
-            return
-        self.close_reason = reason
-        lost = self._out.outbox.close()
-        self._states.change(ConnectionState.CLOSED)
-        if self.room is not None:
-            self.room.gone(reason)
-        if lost is not None:
-            self._listeners.emit("error", lost)
-        self._listeners.emit("closed", reason)
-
-    def before_attempt(self) -> None:
-        """Drop what was kept for too long; for the connection's life."""
-        self._out.outbox.drop_expired()
-
-    def is_closed(self) -> bool:
-        """Tell whether the connection is over; for its life."""
-        return self.state is ConnectionState.CLOSED
+        return self._status.statistics()
 
     # --- inside
 
@@ -433,65 +356,20 @@ class HostConnection:
         """Take the host's word that it has closed the room."""
         self._place.refused(room, WireError(f"closed: {reason}" if reason else "closed", "room_closed"))
 
-    def _quality_changed(self, quality: Quality) -> None:
-        outcome: Outcome = "trying" if quality.is_degraded else "recovered"
-        self.recoveries.note(quality.cause or "congestion", "lower_quality", outcome, detail=quality.name)
+    def _url(self) -> str | None:
+        return self.endpoint.url if self.endpoint else None
 
-    def _key_asked(self, request: KeyRequest) -> None:
-        self.recoveries.note(
-            "undecodable", "ask_for_key", request.outcome, attempts=request.attempts, seconds=request.seconds,
-            detail=f"stream {request.stream} of {request.device}",
-        )  # fmt: skip
+    def _over(self, reason: str) -> None:
+        if self.room is not None:
+            self.room.gone(reason)
 
-    def _quality(self) -> dict[str, Any] | None:
-        """Return the lowest quality among the senders of the room; None: there is no sender."""
-        senders = [] if self.room is None else self.room.pose_senders
-        return max((sender.quality for sender in senders), key=lambda q: q.level).as_dict() if senders else None
+    async def _talk(self, session: Session) -> str:
+        return await self._exchange.talk(session, self.endpoint, self._life.wait_for_renewal())
 
     def _switched(self, switch: Switch) -> None:
         cause = "transport_failed" if switch.now == "websocket" else "transport_works"
         self.recoveries.note(cause, "switch_transport", "recovered", detail=f"{switch.now}: {switch.cause}")
         self._listeners.emit("transport", switch.now, switch.cause)
-
-    def _transport_status(self) -> dict[str, Any] | None:
-        """Return the kind of way that is in use and what it has counted; None: the host is away."""
-        transport = None if self._exchange.session is None else self._exchange.session.transport
-        return None if transport is None else {"name": transport.name, **transport.statistics()}
-
-    def _receive_text(self, message: Message) -> None:
-        kind = message.get("type")
-        error: WireError | None = None
-        match kind:
-            case "pong":
-                self.heartbeat.on_pong(message)
-                if self.room is not None:
-                    self.room.check_version(message.get("room_version"))
-            case "webrtc":
-                self._channel.receive(message)
-            case "room":
-                self._place.receive(message)
-            case "error":
-                error = WireError(str(message.get("message", "refused")), str(message.get("code", "internal")))
-                self._statistics.errors[error.code] += 1
-                self._requests.refused(error)
-        if not self._exchange.take_greeting(message) and error is not None:
-            self._listeners.emit("error", error)
-        if isinstance(kind, str) and error is None:
-            self._listeners.emit(kind, message)
-
-    def _receive_frame(self, frame: Frame) -> None:
-        if frame.type == FrameType.AUDIO and not frame.member_id:
-            self._listeners.emit("audio", frame.payload)
-        elif self.room is not None:
-            self.room.receive_frame(frame)
-
-    def _state_changed(self, old: ConnectionState, new: ConnectionState) -> None:
-        _log.info("%s: %s", self.endpoint.url if self.endpoint else "no host yet", new.value)
-        self._listeners.emit("changed", old, new)
-
-    def _require_open(self) -> None:
-        if self.state in (ConnectionState.NEW, ConnectionState.CLOSED):
-            raise NotConnectedError(self.close_reason or "the connection is not open")
 
 
 def unique_name(kind: str) -> str:

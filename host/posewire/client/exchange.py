@@ -13,7 +13,7 @@ from posewire.client.link.outgoing import Outgoing
 from posewire.client.link.pose_channel import PoseChannel
 from posewire.client.link.session import Session
 from posewire.client.link.statistics import ConnectionStatistics
-from posewire.client.room_place import RoomPlace
+from posewire.client.room.place import RoomPlace
 from posewire.client.transports.base import Transport
 from posewire.errors import HostUnreachableError
 from posewire.wire.messages import AudioParams, Message

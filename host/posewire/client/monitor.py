@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Any
 
 from posewire.client.connection import HostConnection
-from posewire.client.pose_streams import ReceivedPose
-from posewire.client.room import Room
+from posewire.client.room.pose_streams import ReceivedPose
+from posewire.client.room.room import Room
 from posewire.client.sending.pose_sender import PoseSender
 from posewire.errors import ConfigError
 from posewire.measure.alerts import Alerts, Level, Rule

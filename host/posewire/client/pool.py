@@ -10,7 +10,7 @@ from typing import Any
 from posewire.client.connection import HostConnection, unique_name
 from posewire.client.endpoints import Endpoint
 from posewire.client.link.connection_state import ConnectionState
-from posewire.client.room import Room
+from posewire.client.room.room import Room
 from posewire.errors import ConfigError, NotConnectedError, PosewireError, QueueFullError
 from posewire.task_scope import TaskScope
 

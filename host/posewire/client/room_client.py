@@ -5,10 +5,12 @@ from types import TracebackType
 from typing import Any
 
 from posewire.client.connection import HostConnection, unique_name
-from posewire.client.member import RoomMember
-from posewire.client.pose_streams import ReceivedPose, StreamCount
 from posewire.client.reconnect import NO_RECONNECT
-from posewire.client.room import Arrival, ReceivedFrame, Room, Wanted, load_compiled_codec
+from posewire.client.room.frames import Arrival, ReceivedFrame
+from posewire.client.room.member import RoomMember
+from posewire.client.room.membership import Wanted
+from posewire.client.room.pose_streams import ReceivedPose, StreamCount, load_compiled_codec
+from posewire.client.room.room import Room
 from posewire.errors import HostUnreachableError
 from posewire.wire.messages import AudioParams
 

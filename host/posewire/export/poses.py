@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posewire.client.member import RoomMember, follow_members
+from posewire.client.room.member import RoomMember, follow_members
 from posewire.errors import ConfigError, PoseError
 from posewire.rooms.recording import EVENT, POSE, read_recording
 from posewire.wire.pose import Kind, PoseDecoder, parse_header

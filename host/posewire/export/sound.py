@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from posewire.client.member import RoomMember, follow_members
+from posewire.client.room.member import RoomMember, follow_members
 from posewire.errors import ConfigError, PosewireError
 from posewire.rooms.recording import AUDIO, EVENT, Record, read_recording
 from posewire.sound.pcm import Pcm

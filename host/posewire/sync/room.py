@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from posewire.client.member import RoomMember
-from posewire.client.mirror import RoomInfo
-from posewire.client.pose_streams import ReceivedPose, StreamCount
-from posewire.client.room import Arrival, Room, Wanted
-from posewire.client.room_messages import RoomMessage
-from posewire.client.shared_state import LiveState
+from posewire.client.room.frames import Arrival
+from posewire.client.room.member import RoomMember
+from posewire.client.room.membership import Wanted
+from posewire.client.room.messages import RoomMessage
+from posewire.client.room.mirror import RoomInfo
+from posewire.client.room.pose_streams import ReceivedPose, StreamCount
+from posewire.client.room.room import Room
+from posewire.client.room.shared_state import LiveState
 from posewire.sync.senders import SyncAudioSender, SyncMediaSender, SyncPoseSender
 from posewire.sync.thread import LoopThread
 

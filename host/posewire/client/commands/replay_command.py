@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from posewire.client.member import RoomMember, follow_members
+from posewire.client.room.member import RoomMember, follow_members
 from posewire.client.room_client import RoomClient, unique_name
 from posewire.errors import PosewireError
 from posewire.host_address import add_host_arguments, websocket_url

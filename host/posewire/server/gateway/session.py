@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from posewire.client.member import RoomMember, follow_members
-from posewire.client.pose_streams import PoseStreams
+from posewire.client.room.member import RoomMember, follow_members
+from posewire.client.room.pose_streams import PoseStreams
 from posewire.errors import PoseError, WireError
 from posewire.server.gateway.pose_values import PoseEncoders
 from posewire.server.gateway.shared_poses import EventText, SharedPoses

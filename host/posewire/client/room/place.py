@@ -8,8 +8,10 @@ from typing import Any
 from posewire.client.link.heartbeat import Heartbeat
 from posewire.client.link.requests import Requests
 from posewire.client.link.session import Session
-from posewire.client.recovery import GIVE_UP, RecoveryLog, Rejoin
-from posewire.client.room import Room
+from posewire.client.recovery import GIVE_UP, Outcome, RecoveryLog, Rejoin
+from posewire.client.room.key_requests import KeyRequest
+from posewire.client.room.room import Room
+from posewire.client.sending.adaptive import Quality
 from posewire.errors import PosewireError, WireError
 from posewire.task_scope import TaskScope
 from posewire.wire.messages import Message
@@ -50,6 +52,8 @@ class RoomPlace:
         """
         before = self.room
         self._joining = joining
+        joining.on("quality", self._quality_changed)
+        joining.on("key_request", self._key_asked)
         try:
             await joining.prepare()
             await self._requests.ask(_join(joining, "create" if create else "join"))
@@ -104,6 +108,16 @@ class RoomPlace:
         elif self._rejoining is None or self._rejoining.done():
             self._recoveries.note(why.code, "rejoin", "trying", detail=str(why))
             self._rejoining = self._tasks.spawn(self._rejoin(room, why, rejoin), "rejoin")
+
+    def _quality_changed(self, quality: Quality) -> None:
+        outcome: Outcome = "trying" if quality.is_degraded else "recovered"
+        self._recoveries.note(quality.cause or "congestion", "lower_quality", outcome, detail=quality.name)
+
+    def _key_asked(self, request: KeyRequest) -> None:
+        self._recoveries.note(
+            "undecodable", "ask_for_key", request.outcome, attempts=request.attempts, seconds=request.seconds,
+            detail=f"stream {request.stream} of {request.device}",
+        )  # fmt: skip
 
     async def _rejoin(self, room: Room, why: WireError, rejoin: Rejoin) -> None:
         began, first = monotonic(), why.code

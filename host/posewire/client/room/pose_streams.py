@@ -1,13 +1,14 @@
 """The pose streams of a room: a decoder for each, what was received of it, and what its publisher is asked for."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 
-from posewire.client.key_requests import KeyRequest, KeyRequests
 from posewire.client.recovery import Outcome
-from posewire.errors import PoseError
+from posewire.client.room.key_requests import KeyRequest, KeyRequests
+from posewire.errors import ConfigError, PoseError
 from posewire.wire.pose import FrameCache, Kind, PoseDecoder, PoseFrame, parse_header
 
 _RESTART_JUMP = 256
@@ -172,3 +173,17 @@ class PoseStreams:
 
     def _tell(self, member_id: int, device: str, stream: int, outcome: Outcome, attempts: int, seconds: float) -> None:
         self._told(KeyRequest(member_id, device, stream, outcome, attempts, seconds))
+
+
+async def load_compiled_codec() -> None:
+    """Compile the codec, or load what was compiled before.
+
+    Raises:
+        ConfigError: numba is not installed.
+    """
+    from posewire.wire.pose.warm import warm
+
+    try:
+        await asyncio.to_thread(warm)
+    except ImportError:
+        raise ConfigError("compiled poses need numba: pip install 'posewire[fast]'") from None

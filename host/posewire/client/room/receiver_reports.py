@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
 
-from posewire.client.pose_streams import ReceivedPose, StreamCount
+from posewire.client.room.pose_streams import ReceivedPose, StreamCount
 from posewire.measure.summary import percentile
 from posewire.rooms.quality import REPORT_EVERY, ReceiverReport
 

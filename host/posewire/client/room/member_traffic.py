@@ -2,8 +2,8 @@
 
 from time import monotonic
 
-from posewire.client.audio_lag import AudioLags
-from posewire.client.pose_streams import PoseStreams, ReceivedPose
+from posewire.client.room.audio_lag import AudioLags
+from posewire.client.room.pose_streams import PoseStreams, ReceivedPose
 
 
 class MemberTraffic:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from posewire.client.member import RoomMember, follow_members, read_member
+from posewire.client.room.member import RoomMember, follow_members, read_member
 
 
 @dataclass(frozen=True)

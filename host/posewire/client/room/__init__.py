@@ -1,0 +1,1 @@
+"""A room that a program is in: its members, what comes from them, and what is sent to them."""
