@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import posewire
+from posewire.client.room.messages import RoomMessage
 from posewire.errors import HostUnreachableError, NotConnectedError, PoseError, WireError
 from posewire.server.host_process import HostProcess
 
@@ -121,3 +122,28 @@ def test_what_goes_wrong_is_raised(url: str) -> None:
 def test_importing_the_package_loads_nothing() -> None:
     code = "import posewire, sys; assert 'websockets' not in sys.modules; assert callable(posewire.sync.connect)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_handler_may_use_what_returns_at_once_and_is_told_what_cannot_wait_there(url: str) -> None:
+    with posewire.sync.connect(url, device="asks") as first, posewire.sync.connect(url, device="answers") as second:
+        room, other = first.join("answers"), second.join("answers")
+        failures: list[BaseException] = []
+        second.on("error", failures.append)
+
+        def answer(message: RoomMessage) -> None:
+            assert other.latest("asks") is None
+            assert second.status()["room"] == "answers"
+            other.post({"answer": message.data}, to=message.device)
+            other.send("this would wait for itself")
+
+        other.on("message", answer)
+        room.send(6)
+        assert next(room.messages(timeout_s=20)).data == {"answer": 6}
+        assert [type(error) for error in failures] == [RuntimeError]
+        assert other.send("from here it may") == 1
+    for closed in (first, second):
+        closed.close()
+        with pytest.raises(NotConnectedError):
+            closed.list_rooms()
+    with first:  # it may be entered again
+        assert first.connected

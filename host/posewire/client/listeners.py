@@ -16,11 +16,13 @@ class Listeners:
     """Calls the handlers of an event in the order in which they were added.
 
     A handler may be a coroutine function: it runs as a task of ``tasks``. A handler that fails harms nobody else: its
-    exception goes to the handlers of ``error``, or to the log where there are none.
+    exception goes to the handlers of ``error``; where there are none, ``failed`` takes it and the event's name (unless
+    given, it goes to the log).
     """
 
-    def __init__(self, tasks: TaskScope) -> None:
+    def __init__(self, tasks: TaskScope, failed: Callable[[BaseException, str], None] | None = None) -> None:
         self._tasks = tasks
+        self._otherwise = failed or _to_log
         self._handlers: dict[str, list[Handler]] = {}
 
     def on(self, event: str, handler: Handler) -> Callable[[], None]:
@@ -52,10 +54,14 @@ class Listeners:
     def failed(self, error: BaseException, event: str) -> None:
         """Report an exception of a handler."""
         if event == "error" or not self.emit("error", error):
-            _log.error("a handler of %r failed", event, exc_info=error)
+            self._otherwise(error, event)
 
     async def _finish(self, work: Awaitable[None], event: str) -> None:
         try:
             await work
         except Exception as error:
             self.failed(error, event)
+
+
+def _to_log(error: BaseException, event: str) -> None:
+    _log.error("a handler of %r failed", event, exc_info=error)

@@ -4,8 +4,8 @@ with posewire.sync.connect("ws://pi.local:8000/posewire/v1/") as host:
     room = host.join("studio")
     pose = room.latest("left-arm")          # at once; None where there is none
 
-The connection lives in a thread of its own. Every method may be called from any thread but that one: handlers, which
-are called in it, must not call these methods, and should return soon.
+The connection lives in a thread of its own. Every method may be called from any thread. Handlers are called in that
+one: there, what waits for the host raises ``RuntimeError``, and they should return soon.
 """
 
 from collections.abc import Sequence

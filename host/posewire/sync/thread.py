@@ -19,7 +19,18 @@ class LoopThread:
         self._thread.start()
 
     def wait(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Run a coroutine there and return its result."""
+        """Run a coroutine there and return its result.
+
+        Raises:
+            NotConnectedError: the thread has ended.
+            RuntimeError: this is that thread: a handler of an event cannot wait there.
+        """
+        if self._is_this:
+            work.close()
+            raise RuntimeError(
+                "handlers run in the connection's thread, where nothing can wait for the host: use what returns at "
+                "once (post, a sender's send, latest, status), or leave the rest to another thread"
+            )
         if not self._thread.is_alive():
             work.close()
             raise NotConnectedError("the connection is closed")
@@ -31,7 +42,9 @@ class LoopThread:
             raise
 
     def call(self, function: Callable[..., _T], *arguments: Any, **options: Any) -> _T:
-        """Call a function there and return its result."""
+        """Call a function there and return its result; at once where this is that thread."""
+        if self._is_this:
+            return function(*arguments, **options)
 
         async def calling() -> _T:
             return function(*arguments, **options)
@@ -50,6 +63,10 @@ class LoopThread:
 
         while (found := self.wait(next_one())) is not None:
             yield found[0]
+
+    @property
+    def _is_this(self) -> bool:
+        return threading.current_thread() is self._thread
 
     def stop(self) -> None:
         """End the thread."""

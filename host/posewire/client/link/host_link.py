@@ -49,6 +49,9 @@ class HostLink(Protocol):
     def on(self, event: str, handler: Callable[..., Any]) -> Callable[[], None]:
         """Call a function at each event of this name; returns a function that stops that."""
 
+    def failed(self, error: BaseException, where: str) -> None:
+        """Report an exception of a function of the program."""
+
     def send(self, message: Mapping[str, Any], number: int | None = None) -> None:
         """Send a text message, or keep it for the host's return; with a number until the host confirms it."""
 

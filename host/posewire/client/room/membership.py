@@ -37,7 +37,7 @@ class Membership:
 
         self._host = host
         self._tasks = TaskScope()
-        self._listeners = Listeners(self._tasks)
+        self._listeners = Listeners(self._tasks, host.failed)
 
     @property
     def members(self) -> dict[int, RoomMember]:

@@ -31,8 +31,9 @@ class Room(Membership):
 
     Events (``on``): ``pose`` (a ``ReceivedPose``), ``audio`` (a ``ReceivedFrame``), ``message`` (a ``RoomMessage``),
     ``quality`` (a sender's ``Quality``, when it changes), ``key_request`` (a ``KeyRequest``, when a stream does not
-    decode, and when it does again), ``closed`` (the reason: this program left, was kicked, the
-    room ended, or the connection did), and the host's room events by their name, each with the whole message:
+    decode, and when it does again), ``error`` (the exception of a handler; without a handler of this it is an event of
+    the connection), ``closed`` (the reason: this program left, was kicked, the room ended, or the connection did), and
+    the host's room events by their name, each with the whole message:
     ``welcome``, ``joined``, ``left``, ``away``, ``back``, ``role``, ``locked``, ``kicked``, ``replay``, ``info``.
     """
 
