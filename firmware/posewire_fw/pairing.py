@@ -145,8 +145,12 @@ class Pairing:
             if self._take_token(answer):
                 return True
             activation = answer.get("activation")
-            if not isinstance(activation, dict) or not activation.get("code"):
+            if not isinstance(activation, dict):
                 raise PairingError("the host gives neither a token nor a code")
+            if not activation.get("code"):
+                if code:
+                    self._app.events.emit("pairing", "")
+                raise PairingError(activation.get("message") or "the host refuses the board")
             if activation["code"] != code:
                 code = str(activation["code"])
                 self._show(code, activation.get("message"))

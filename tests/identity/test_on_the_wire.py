@@ -89,6 +89,20 @@ def bearer(token: str, **headers: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}", **headers}
 
 
+async def test_a_stock_device_that_is_refused_shows_why(host: Host) -> None:
+    _, answer = await http(host, "/xiaozhi/ota/", DEVICE, INFO)
+    code = answer["activation"]["code"]
+    assert MAC.lower() in await posewire("devices", "refuse", code, "--store", host.services.store.path)
+    status, refusal = await http(host, "/xiaozhi/ota/activate", DEVICE, {})
+    assert (status, refusal["code"]) == (403, "refused")
+    status, answer = await http(host, "/xiaozhi/ota/", DEVICE, INFO)
+    # Stock firmware shows a message where "code" is a text.
+    assert answer["activation"] == {
+        "code": "", "message": "this host has refused to pair the device: ask again in 10 minutes",
+    }  # fmt: skip
+    assert (status, answer["websocket"]["token"]) == (200, "")
+
+
 async def test_a_stock_device_is_paired_connects_and_is_shut_out_again(host: Host) -> None:
     store = host.services.store.path
     status, answer = await http(host, "/xiaozhi/ota/", DEVICE, INFO)

@@ -202,6 +202,30 @@ async def test_a_device_is_paired_by_a_code_once(store: Store) -> None:
     assert (entries[0].who, entries[0].detail) == ("", {"board": r"root\x1b[2J"})
 
 
+async def test_who_is_refused_gets_no_code_for_a_while(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    identities = Identities(store)
+    pairing = await identities.want_pairing(MAC, CLIENT, "", "")
+    token = identities.pending_token(pairing)
+    assert identities.is_pending_token(token, MAC, CLIENT)
+    assert await identities.refuse(pairing.code, "ann") == MAC
+    assert not identities.is_pending_token(token, MAC, CLIENT)
+    assert await identities.pairing_state(MAC, CLIENT) == "refused"
+    with pytest.raises(WireError, match="ask again in 10 minutes") as caught:
+        await identities.want_pairing(MAC, CLIENT, "", "")
+    assert caught.value.code == "refused"
+    for settle in (identities.pair, identities.refuse):
+        with pytest.raises(WireError, match="no device waits"):
+            await settle(pairing.code)
+    # Another client of that address is another device, until one of them is paired.
+    assert (await identities.want_pairing(MAC, "another", "", "")).code
+    (entry,) = await store.run(lambda c: [each for each in read_entries(c, 10) if each.event == "pairing refused"])
+    assert (entry.who, entry.device) == ("ann", MAC)
+    later = time.time() + 601
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert await identities.pairing_state(MAC, CLIENT) == "unknown"
+    assert (await identities.want_pairing(MAC, CLIENT, "", "")).code
+
+
 async def test_a_code_expires_and_there_are_not_endlessly_many(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("posewire.identity.stored.CODE_LIFETIME", -1.0)
     monkeypatch.setattr("posewire.identity.stored.MAX_CODES", 2)

@@ -31,3 +31,22 @@ def test_a_board_is_paired_by_its_code(tmp_path: Path, capsys: pytest.CaptureFix
         board.wait(lambda: sum(event.name == "connected" for event in board.events) == 2, 40, "the board to be back")
         assert board.values("pairing") == [code, ""]
         assert board.errors == []
+
+
+def test_a_board_that_is_refused_is_told_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "posewire.toml"
+    config.write_text(
+        f'[auth]\npairing = true\n[voice]\nenabled = false\n[store]\npath = "{tmp_path / "posewire.db"}"\n'
+    )
+    with HostProcess("--config", str(config)) as host, SimBoard(host.url, chip=ROOMY_CHIP, imu=False) as board:
+        board.wait(lambda: board.values("pairing"), 40, "a code")
+        (code,) = board.values("pairing")
+        assert main(["devices", "refuse", code, "--config", str(config)]) == 0
+        assert board.device_id in capsys.readouterr().out
+        words = "this host has refused to pair the device"
+        board.wait(lambda: any(words in line for line in board.log), 40, "the words")
+        # The code is none any more, and there is no new one.
+        assert board.values("pairing") == [code, ""]
+        assert not board.connected
+        assert len(host.logged("pairing_wanted")) == 1
+        assert main(["devices", "pair", code, "--config", str(config)]) != 0

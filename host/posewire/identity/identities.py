@@ -107,30 +107,37 @@ class Identities:
         """Return the pairing code for a device to show, the same one until it expires.
 
         Raises:
-            WireError: ``too_many``: too many codes wait.
+            WireError: ``refused``: somebody has refused this device; ``too_many``: too many codes wait.
         """
         pairing = await self._store.run(lambda c: stored.want_pairing(c, device_id, client_id, board, peer))
         self._keep_waiting([*self._waiting.values(), pairing])
         return pairing
 
     async def pairing_state(self, device_id: str, client_id: str) -> str:
-        """Return ``paired``, ``waiting`` or ``unknown``."""
+        """Return ``paired``, ``waiting``, ``refused`` or ``unknown``."""
         waiting = await self._store.run(
             lambda c: c.execute(
                 "SELECT 1 FROM pairings WHERE device_id = ? AND client_id = ? AND expires > ?",
                 (device_id, client_id, time.time()),
             ).fetchone()
         )
+        refused = await self._store.run(lambda c: stored.refused_seconds(c, device_id, client_id))
         await self.refresh()
         if self.device_token(device_id, client_id) is not None:
             return "paired"
-        return "waiting" if waiting else "unknown"
+        return "waiting" if waiting else "refused" if refused else "unknown"
 
     async def pair(self, code: str, name: str = "", scopes: Iterable[str] = (), who: str = "") -> Device:
         """Confirm a code. Raises WireError (``not_found``) when no such code waits."""
         device = await self._store.run(lambda c: stored.pair(c, code, name, scopes, who))
         await self.refresh(force=True)
         return device
+
+    async def refuse(self, code: str, who: str = "") -> str:
+        """Refuse the device that waits with a code; return its id. Raises WireError (``not_found``)."""
+        device_id = await self._store.run(lambda c: stored.refuse(c, code, who))
+        await self.refresh(force=True)
+        return device_id
 
     async def revoke_device(self, device_id: str, who: str = "") -> None:
         """Revoke a device's access. Raises WireError (``not_found``) when it is not paired."""
@@ -159,6 +166,7 @@ class Identities:
         version = await self._store.run(_data_version)
         if version != self._seen or force:
             self._seen = version
+            self._keep_waiting(await self._store.run(stored.read_pairings))
             self._hold(await self._store.run(_read_all))
         good = self._good_now()
         for key in self._good.keys() - good.keys():

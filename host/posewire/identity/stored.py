@@ -1,5 +1,6 @@
 """Work of the store on identities, for the host and for the command line: each function runs in one transaction."""
 
+import math
 import secrets
 import sqlite3
 import time
@@ -16,6 +17,9 @@ from posewire.store.rows import readable
 PREFIX = "pw_"
 CODE_LIFETIME = 600.0
 """Seconds for which a pairing code is valid."""
+
+REFUSED_SECONDS = 600.0
+"""Seconds for which a device that was refused gets no new code."""
 
 MAX_CODES = 500
 """Largest number of waiting codes."""
@@ -53,17 +57,7 @@ def pair(connection: sqlite3.Connection, code: str, name: str, scopes: Iterable[
     Raises:
         WireError: ``not_found``.
     """
-    digits = "".join(char for char in code if char.isdigit())
-    row = connection.execute(
-        "SELECT device_id, client_id, board, challenge FROM pairings WHERE code = ? AND expires > ?",
-        (digits, time.time()),
-    ).fetchone()
-    if row is None:
-        raise WireError(
-            f"no device waits with the code {code[:12]}: it may have expired; the device shows a new one", "not_found"
-        )
-    connection.execute("DELETE FROM pairings WHERE code = ?", (digits,))
-    device_id, client_id, board, challenge = row
+    device_id, client_id, board, challenge = _take_waiting(connection, code)
     granted = " ".join(sorted(frozenset(scopes) or DEVICE_SCOPES))
     called = printable(name or board)
     connection.execute(
@@ -72,6 +66,28 @@ def pair(connection: sqlite3.Connection, code: str, name: str, scopes: Iterable[
     )
     write_entry(connection, "paired", who, device=device_id, scopes=granted)
     return next(device for device in read_devices(connection) if device.device_id == device_id)
+
+
+def refuse(connection: sqlite3.Connection, code: str, who: str) -> str:
+    """Refuse the device that waits with a code, for ``REFUSED_SECONDS``; return its id.
+
+    Raises:
+        WireError: ``not_found``.
+    """
+    device_id, client_id, _, _ = _take_waiting(connection, code)
+    until = time.time() + REFUSED_SECONDS
+    connection.execute("INSERT OR REPLACE INTO refusals VALUES (?, ?, ?)", (device_id, client_id, until))
+    write_entry(connection, "pairing refused", who, device=device_id)
+    return device_id
+
+
+def refused_seconds(connection: sqlite3.Connection, device_id: str, client_id: str) -> float:
+    """Return for how many seconds a device is refused from now on; 0: it is not."""
+    now = time.time()
+    row = connection.execute(
+        "SELECT until FROM refusals WHERE device_id = ? AND client_id = ? AND until > ?", (device_id, client_id, now)
+    ).fetchone()
+    return float(row[0]) - now if row is not None else 0.0
 
 
 def revoke_device(connection: sqlite3.Connection, device_id: str, who: str) -> None:
@@ -163,10 +179,15 @@ def want_pairing(connection: sqlite3.Connection, device_id: str, client_id: str,
     """Return the pairing code of a device: the one that waits, else a new one.
 
     Raises:
-        WireError: ``too_many``: too many codes wait, in all or of the address ``peer``.
+        WireError: ``refused``: somebody has refused this device; ``too_many``: too many codes wait, in all or of the
+            address ``peer``.
     """
     now = time.time()
     connection.execute("DELETE FROM pairings WHERE expires <= ?", (now,))
+    connection.execute("DELETE FROM refusals WHERE until <= ?", (now,))
+    if left := refused_seconds(connection, device_id, client_id):
+        minutes = math.ceil(left / 60)
+        raise WireError(f"this host has refused to pair the device: ask again in {minutes} minutes", "refused")
     for known in read_pairings(connection):
         if (known.device_id, known.client_id) == (device_id, client_id):
             return known
@@ -187,6 +208,20 @@ def want_pairing(connection: sqlite3.Connection, device_id: str, client_id: str,
     # Nobody has proven anything yet: what the board calls itself is no name to stand where others have theirs.
     write_entry(connection, "pairing wanted", "", device=device_id, peer=peer, board=board)
     return pairing
+
+
+def _take_waiting(connection: sqlite3.Connection, code: str) -> tuple[str, str, str, str]:
+    """Take a code away; return the device id, client id, board and challenge of the device that waited with it."""
+    digits = "".join(char for char in code if char.isdigit())
+    row: tuple[str, str, str, str] | None = connection.execute(
+        "DELETE FROM pairings WHERE code = ? AND expires > ? RETURNING device_id, client_id, board, challenge",
+        (digits, time.time()),
+    ).fetchone()
+    if row is None:
+        raise WireError(
+            f"no device waits with the code {code[:12]}: it may have expired; the device shows a new one", "not_found"
+        )
+    return row
 
 
 def own_key(connection: sqlite3.Connection) -> bytes:

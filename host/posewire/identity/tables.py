@@ -21,6 +21,11 @@ IDENTITY = Domain(
         "ALTER TABLE devices ADD COLUMN generation TEXT NOT NULL DEFAULT '';",
         # Names that were given later, also to devices that were never paired.
         "CREATE TABLE names (device_id TEXT PRIMARY KEY, name TEXT NOT NULL);",
+        # Devices that somebody did not want to pair, until when they get no new code.
+        """
+        CREATE TABLE refusals (
+            device_id TEXT NOT NULL, client_id TEXT NOT NULL, until REAL NOT NULL, PRIMARY KEY (device_id, client_id));
+        """,
     ),
 )
 

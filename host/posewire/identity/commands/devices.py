@@ -1,8 +1,9 @@
-"""Pair devices, list them, revoke their access. Works while the host runs.
+"""Pair devices or refuse them, list them, revoke their access. Works while the host runs.
 
 examples:
   posewire devices list
   posewire devices pair 123456 --name kitchen
+  posewire devices refuse 123456
   posewire devices revoke 02:00:00:00:00:01
 """
 
@@ -13,7 +14,7 @@ from typing import Any
 from posewire.identity.commands.local_user import local_user
 from posewire.identity.principal import check_scopes
 from posewire.identity.records import Device
-from posewire.identity.stored import find_device, pair, read_devices, read_pairings, revoke_device
+from posewire.identity.stored import find_device, pair, read_devices, read_pairings, refuse, revoke_device
 from posewire.identity.tables import STORED
 from posewire.store.command_line import add_store_arguments, opened_store
 from posewire.terminal import show, show_json
@@ -32,15 +33,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     pairing.add_argument("--any-scope", action="store_true", help="accept unknown scopes, such as those of a plug-in")
     add_store_arguments(pairing)
+    refusing = actions.add_parser("refuse", help="refuse the device with a code, for ten minutes; it is told so")
+    refusing.add_argument("code", metavar="CODE")
+    add_store_arguments(refusing)
     revoking = actions.add_parser("revoke", help="revoke a device's access; its connection is closed")
     revoking.add_argument("device", metavar="DEVICE", help="id or name of the device, as in the list")
     add_store_arguments(revoking)
-    for action in (listing, pairing, revoking):
+    for action in (listing, pairing, refusing, revoking):
         action.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """List, pair or revoke."""
+    """List, pair, refuse or revoke."""
     with opened_store(args, STORED) as store:
         if args.action == "pair":
             if not args.any_scope:
@@ -50,6 +54,12 @@ def run(args: argparse.Namespace) -> int:
                 show_json(_as_dict(device))
             else:
                 show(f"paired {device.device_id}{f' ({device.name})' if device.name else ''}")
+        elif args.action == "refuse":
+            refused = store.run_now(lambda c: refuse(c, args.code, local_user()))
+            if args.json:
+                show_json({"device": refused})
+            else:
+                show(f"refused {refused}")
         elif args.action == "revoke":
             device_id = store.run_now(lambda c: find_device(c, args.device))
             store.run_now(lambda c: revoke_device(c, device_id, local_user()))

@@ -9,6 +9,7 @@ from posewire.errors import InstallError, PosewireError, UpdateError, WireError
 STATUS = {
     "unauthorized": http.HTTPStatus.UNAUTHORIZED,
     "forbidden": http.HTTPStatus.FORBIDDEN,
+    "refused": http.HTTPStatus.FORBIDDEN,
     "bad_board": http.HTTPStatus.NOT_FOUND,
     "not_found": http.HTTPStatus.NOT_FOUND,
     "not_available": http.HTTPStatus.NOT_IMPLEMENTED,

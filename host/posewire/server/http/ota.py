@@ -1,7 +1,7 @@
 """``/xiaozhi/ota/``: a stock device asks here for its server, its token and newer firmware, and is paired.
 
 A device that this host does not know gets a six-digit code, which it shows or speaks; somebody who may do so confirms
-it (``posewire devices pair CODE``, or ``POST /api/devices``).
+it (``posewire devices pair CODE``, or ``POST /api/devices``), or refuses the device, which is told so.
 """
 
 import time
@@ -52,15 +52,22 @@ async def check_version(request: Request) -> Response:
         if token is not None:
             answer["websocket"]["token"] = token
         elif here.settings.auth.pairing:
-            pairing = await _pairing(request, device_id, client_id, info)
-            # Some clients never ask again: this token is good as soon as somebody confirms the code.
-            answer["websocket"]["token"] = here.identities.pending_token(pairing)
-            answer["activation"] = {
-                "code": pairing.code,
-                "message": f"posewire devices pair {pairing.code}",
-                "challenge": pairing.challenge,
-                "timeout_ms": _ACTIVATION_TIMEOUT,
-            }
+            try:
+                pairing = await _pairing(request, device_id, client_id, info)
+            except WireError as error:
+                if error.code != "refused":
+                    raise
+                # Stock firmware shows the message only where there is a code, be it empty.
+                answer["activation"] = {"code": "", "message": str(error)}
+            else:
+                # Some clients never ask again: this token is good as soon as somebody confirms the code.
+                answer["websocket"]["token"] = here.identities.pending_token(pairing)
+                answer["activation"] = {
+                    "code": pairing.code,
+                    "message": f"posewire devices pair {pairing.code}",
+                    "challenge": pairing.challenge,
+                    "timeout_ms": _ACTIVATION_TIMEOUT,
+                }
     here.counters["ota_checks"] += 1
     return JSONResponse(answer, headers=_cors(request))
 
@@ -78,6 +85,8 @@ async def activate(request: Request) -> Response:
         case "waiting":
             message = "nobody has confirmed the code yet"
             return JSONResponse({"success": False, "message": message}, 202, headers=_cors(request))
+        case "refused":
+            raise WireError("this host has refused to pair the device", "refused")
         case _:
             raise WireError("the code has expired: check for a new one", "not_found")
 

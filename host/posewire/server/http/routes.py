@@ -6,7 +6,7 @@ from starlette.routing import BaseRoute, Route
 
 from posewire.server.http.configuration import check_configuration, save_configuration, show_configuration
 from posewire.server.http.devices.listing import list_devices, list_turns, rename_device, show_device
-from posewire.server.http.devices.pairing import list_waiting, pair_device, revoke_pairing
+from posewire.server.http.devices.pairing import list_waiting, pair_device, refuse_pairing, revoke_pairing
 from posewire.server.http.devices.settings import change_device_setting, show_device_settings
 from posewire.server.http.devices.speech import ask, say
 from posewire.server.http.devices.tools import call_tool, list_tools
@@ -95,6 +95,7 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/api/devices/{device}", show_device),
     Route("/api/devices/{device}", rename_device, methods=["PATCH"]),
     Route("/api/pairings", list_waiting),
+    Route("/api/pairings/{code}", refuse_pairing, methods=["DELETE"]),
     Route("/api/devices/{device}/settings", show_device_settings),
     Route("/api/devices/{device}/settings", change_device_setting, methods=["PATCH"]),
     Route("/api/devices/{device}/pairing", revoke_pairing, methods=["DELETE"]),

@@ -47,6 +47,13 @@ async def list_waiting(request: Request) -> JSONResponse:
     return JSONResponse({"waiting": waiting})
 
 
+async def refuse_pairing(request: Request) -> JSONResponse:
+    """Refuse the device that waits with the code in the path: it is told so, and gets no new code for ten minutes."""
+    principal = authorize(request, PAIR)
+    device = await services(request).identities.refuse(str(request.path_params["code"]), principal.name)
+    return JSONResponse({"device": device})
+
+
 async def revoke_pairing(request: Request) -> JSONResponse:
     """Take a device's access away; its connection is closed."""
     principal = authorize(request, PAIR)
