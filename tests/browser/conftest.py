@@ -1,16 +1,21 @@
 """Chromium for the tests of a file, and a host for each of them, which a link can cut."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+import posewire
 from browser.chromium import ARGUMENTS, UnavailableError, find_chromium
+from browser.visits import publish
 from client.conftest import Link
 from posewire.server.host import Host
 from support.hosts import running, settings
+from support.peers import Peers
 
 # A loaded machine may be slow.
 expect.set_options(timeout=30_000)
@@ -67,6 +72,27 @@ async def watched(chromium: Browser, link: Link) -> AsyncIterator[Watched]:
     yield found
     await context.close()
     assert found.errors == []
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def peers(host: Host) -> AsyncIterator[Peers]:
+    opened = Peers(host.url)
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def four(host: Host) -> AsyncIterator[None]:
+    """Four programs that publish skeletons in the room "studio"."""
+    stop = asyncio.Event()
+    async with AsyncExitStack() as stack:
+        tasks = []
+        for name in ("ann", "bob", "cem", "dora"):
+            connection = await stack.enter_async_context(posewire.connect(host.url, device=name))
+            tasks.append(asyncio.create_task(publish(await connection.join("studio", publish=["pose"]), stop)))
+        yield
+        stop.set()
+        await asyncio.gather(*tasks)
 
 
 def picture(name: str) -> Path:

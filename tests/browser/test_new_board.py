@@ -25,6 +25,7 @@ from posewire.sim.board import ROOMY_CHIP, SimBoard
 from posewire.sim.interpreter import find_interpreter
 from posewire.sim.parts.wifi import PASSWORD, SSID
 from posewire.update.settings import UpdateSettings
+from riscv.machine import ROOT
 from support.console_port import console_port
 from support.hosts import http_url, running, settings
 from support.rom_loader import RomLoader, make_image
@@ -70,7 +71,9 @@ async def side(watched: Watched, host: Host) -> SerialSide:
     serial = SerialSide()
     await serial.install(watched.page)
     await watched.page.goto(http_url(host, "/#/new"))
-    await watched.page.get_by_label("Its kind").select_option(label=load_board(board_folder(BOARD)).board.title)
+    await watched.page.get_by_label("The kind of the board").select_option(
+        label=load_board(board_folder(BOARD)).board.title
+    )
     return serial
 
 
@@ -83,6 +86,13 @@ async def test_micropython_is_written_and_compared(watched: Watched, side: Seria
     write = page.get_by_role("button", name="Erase it, and write MicroPython")
     with RomLoader() as chip:
         side.plug(chip.port)
+        # Without an image there is nothing to begin, and for a wrong one nobody is asked for a port.
+        await expect(write).to_be_disabled()
+        await page.get_by_role("combobox", name="Image").select_option("for-c3.bin")
+        await write.click()
+        await outcome(page, "This image is for another chip: ESP32-S3 needs ESP32_GENERIC_S3")
+        await expect(page.get_by_role("button", name="Choose its port")).to_be_visible()
+        assert side.bauds == []
         await page.get_by_role("combobox", name="Image").select_option("for-s3.bin")
         await write.click()
         await outcome(page, "MicroPython is on it: ESP32-S3")
@@ -91,13 +101,9 @@ async def test_micropython_is_written_and_compared(watched: Watched, side: Seria
         assert chip.flash[len(image) + 4096 :].count(0xFF) == len(chip.flash) - len(image) - 4096
         assert {"requestToSend": True} in side.signals
         assert side.bauds == [115_200, 460_800]
-        # What is for another chip, and what is no image, is not written; nor what arrives otherwise.
-        await page.get_by_role("combobox", name="Image").select_option("for-c3.bin")
-        await write.click()
-        await outcome(page, "This image is for another chip: ESP32-S3 needs ESP32_GENERIC_S3")
+        # What arrives otherwise than it was sent is told.
         await page.get_by_role("combobox", name="Image").select_option("a file of yours")
-        await write.click()
-        await outcome(page, "Choose an image file first.")
+        await expect(write).to_be_disabled()
         await page.get_by_label("Image file").set_input_files(images / "for-s3.bin")
         chip.damage = True
         await write.click()
@@ -167,3 +173,15 @@ async def test_a_browser_without_serial_ports_gets_the_commands(watched: Watched
     await page.goto(http_url(host, "/#/new"))
     await expect(page.get_by_text("This browser gives no page a USB port")).to_be_visible()
     await expect(page.get_by_text("posewire deploy --board BOARD")).to_be_visible()
+    # The commands are for the kind that is chosen, and those of the warning are those of the first ten minutes.
+    await page.get_by_label("The kind of the board").select_option(label=load_board(board_folder(BOARD)).board.title)
+    shown = await page.locator("pre").all_text_contents()
+    assert shown == [
+        "posewire init ~/posewire --network",
+        "posewire serve --config ~/posewire/posewire.toml",
+        f"posewire flash --board {BOARD}",
+        f"posewire deploy --board {BOARD}",
+        "posewire provision --url ws://posewire.local:8000/posewire/v1/",
+    ]
+    first_steps = (ROOT / "docs/start.md").read_text()
+    assert [command for command in shown if command not in first_steps] == []

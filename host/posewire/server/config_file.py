@@ -10,14 +10,15 @@ import os
 import re
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from posewire.errors import ConfigError, WireError
 from posewire.server.live_settings import LIVE, merge
-from posewire.server.settings import Settings, check_exposure
+from posewire.server.settings import Settings, check_exposure, load_settings
+from posewire.store.settings import StoreSettings, usual_path
 
 _SECRET = re.compile(r"(^|_)(token|password|secret|webhook|authorization|api_key|key)$", re.IGNORECASE)
 _SECRET_TABLES = ("env", "headers")
@@ -82,9 +83,9 @@ class ConfigFile:
         """Return the settings in force: each section's ``name`` and ``settings`` (name, value, source, live)."""
         try:
             written = tomllib.loads(self._content())
+            return describe(settings, written, _overridden(load_settings(self.path), self._read(self.path)))
         except (ConfigError, tomllib.TOMLDecodeError):
-            written = {}
-        return describe(settings, written)
+            return describe(settings)
 
     def _content(self) -> str:
         try:
@@ -132,9 +133,15 @@ class ConfigFile:
         return written, Change(live, later)
 
 
-def describe(settings: Settings, written: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what is in force. ``source`` is ``file``, ``default``, or ``elsewhere``: command line or environment."""
-    usual = Settings()
+def describe(
+    settings: Settings, written: Mapping[str, Any] | None = None, overridden: Container[tuple[str, str]] = ()
+) -> list[dict[str, Any]]:
+    """Return what is in force. ``source`` is ``file``, ``default``, or ``elsewhere``: command line or environment.
+
+    ``written``: the tables of the file; ``overridden``: sections and settings in it for which something else stands.
+    """
+    usual = replace(Settings(), store=StoreSettings(usual_path()))
+    written = written or {}
     sections = []
     for section in fields(Settings):
         value, default = getattr(settings, section.name), getattr(usual, section.name)
@@ -153,7 +160,8 @@ def describe(settings: Settings, written: Mapping[str, Any]) -> list[dict[str, A
                         "name": entry.name,
                         "value": _plain(entry.name, getattr(value, entry.name), secret=not entry.repr),
                         "source": _source(
-                            entry.name in names or f"{entry.name}_file" in names,
+                            (entry.name in names or f"{entry.name}_file" in names)
+                            and (section.name, entry.name) not in overridden,
                             getattr(value, entry.name) == getattr(default, entry.name, None),
                         ),
                         "live": live is None or entry.name in live,
@@ -163,6 +171,17 @@ def describe(settings: Settings, written: Mapping[str, Any]) -> list[dict[str, A
             }
         )
     return sections
+
+
+def _overridden(alone: Settings, here: Settings) -> set[tuple[str, str]]:
+    """Return the sections and settings that a file by itself has otherwise than with this host's command line."""
+    return {
+        (section.name, entry.name)
+        for section in fields(Settings)
+        if is_dataclass(value := getattr(alone, section.name))
+        for entry in fields(value)
+        if getattr(value, entry.name) != getattr(getattr(here, section.name), entry.name, None)
+    }
 
 
 def _source(written: bool, usual: bool) -> str:

@@ -28,8 +28,9 @@ from posewire.boards.chip_memory import ChipMemory, chip_memory
 from posewire.boards.definition import BoardDefinition
 from posewire.boards.folders import board_folder, firmware_folder
 from posewire.errors import BoardError, SimulatorError
+from posewire.install.bundle import can_compile
 from posewire.sim.bytecode import copy_as_bytecode
-from posewire.sim.compiled import can_compile, compile_user_tools, copy_compiled, sizes_of_native_code
+from posewire.sim.compiled import compile_user_tools, copy_compiled, sizes_of_native_code
 from posewire.sim.console import Console
 from posewire.sim.interpreter import find_interpreter
 from posewire.sim.parts.bus import Bus, Kind, Record

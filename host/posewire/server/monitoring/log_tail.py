@@ -1,6 +1,7 @@
 """The last lines of the host's log, for the page."""
 
 import logging
+import time
 from collections import deque
 from typing import Any
 
@@ -17,7 +18,8 @@ class LogTail(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.INFO)
         self._lines: deque[dict[str, Any]] = deque(maxlen=_LINES)
-        self._number = 0
+        # From the clock: who has seen lines of the process before this one asks for what comes after them.
+        self._number = int(time.time() * 1000)
 
     def start(self) -> None:
         """Begin to keep lines."""

@@ -31,7 +31,8 @@ class BoardReport:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report for JSON."""
-        return {**self.values, "at": round(self.at, 1), "crash": self.last_crash or None}
+        age = round(max(0.0, time.time() - self.at), 1)
+        return {**self.values, "at": round(self.at, 1), "age_s": age, "crash": self.last_crash or None}
 
 
 class BoardReports:

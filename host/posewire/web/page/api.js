@@ -1,26 +1,28 @@
 /** The host's HTTP interface (docs/http-api.md), and hooks to follow it. */
 
 import { useCallback, useEffect, useRef, useState } from "/vendor/htm-preact.js";
+import { t } from "./text.js";
 
-/** The host has refused; `status` is HTTP's. */
+/** The host has refused, or does not answer (status 0). `status` is HTTP's, `answer` what else the host has said. */
 export class ApiError extends Error {
   /**
    * @param {string} message
    * @param {number} status
+   * @param {Record<string, any>} [answer]
    */
-  constructor(message, status) {
+  constructor(message, status, answer = {}) {
     super(message);
     this.status = status;
+    this.answer = answer;
   }
 }
 
 /**
- * Ask the host; returns its answer.
+ * Send a request; throws ApiError where the host refuses it.
  * @param {string} path
  * @param {{method?: string, body?: object}} [options]
- * @returns {Promise<any>}
  */
-export async function ask(path, { method, body } = {}) {
+async function request(path, { method, body } = {}) {
   let answer;
   try {
     answer = await fetch(path, {
@@ -32,21 +34,57 @@ export async function ask(path, { method, body } = {}) {
   } catch {
     throw new ApiError("the host does not answer", 0);
   }
+  if (answer.ok) return answer;
   // The sign-in has ended: asking on would only make the host shut out this address.
   if (answer.status === 401 && path !== "/api/session") location.reload();
   const value = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new ApiError(value.message ?? `HTTP ${answer.status}`, answer.status);
-  return value;
+  throw new ApiError(value.message ?? `HTTP ${answer.status}`, answer.status, value);
 }
+
+/**
+ * Ask the host; returns its answer.
+ * @param {string} path
+ * @param {{method?: string, body?: object}} [options]
+ * @returns {Promise<any>}
+ */
+export const ask = async (path, options) => (await request(path, options)).json();
+
+/**
+ * Call a tool in a device's session; returns what it answers, throws where it fails.
+ * @param {string} device
+ * @param {string} tool
+ * @param {object} [values] its arguments
+ * @returns {Promise<string>}
+ */
+export async function callTool(device, tool, values = {}) {
+  const path = `/api/devices/${encodeURIComponent(device)}/tools/${encodeURIComponent(tool)}`;
+  const { text, failed } = await ask(path, { body: { arguments: values } });
+  if (failed) throw new Error(text);
+  return text;
+}
+
+/**
+ * Return the bytes of a file of the host.
+ * @param {string} path
+ */
+export const askBytes = async (path) => new Uint8Array(await (await request(path)).arrayBuffer());
 
 /**
  * Return a text as a QR code, in SVG.
  * @param {string} text
  */
-export async function drawQr(text) {
-  const answer = await fetch("/api/qr", { method: "POST", headers: { "Posewire-Page": "1" }, body: JSON.stringify({ text }) });
-  if (!answer.ok) throw new ApiError(`HTTP ${answer.status}`, answer.status);
-  return answer.text();
+export const drawQr = async (text) => (await request("/api/qr", { body: { text } })).text();
+
+/**
+ * What has failed, for people.
+ * @param {unknown} error
+ */
+export function inWords(error) {
+  if (error instanceof ApiError) {
+    if (error.status === 0) return t("The host does not answer.");
+    if (error.status === 401) return t("This host does not know that token: it is mistyped, has expired, or was revoked.");
+  }
+  return error instanceof Error ? error.message : String(error);
 }
 
 /**
@@ -83,17 +121,19 @@ export function usePolled(path, everyMs) {
 }
 
 /**
- * Return a function that does something and keeps what came of it for the person: `[say, run]`.
- * @returns {[{text: string, bad: boolean} | null, (work: () => Promise<string | void>) => Promise<void>]}
+ * Return what came of the last thing that the person did, and a function that does one. While it is under way
+ * `meanwhile` is told.
+ * @returns {[{text: string, bad: boolean} | null, (work: () => Promise<string | void>, meanwhile?: string) => Promise<void>]}
  */
 export function useOutcome() {
   const [outcome, setOutcome] = useState(/** @type {{text: string, bad: boolean} | null} */ (null));
-  const run = useCallback(async (/** @type {() => Promise<string | void>} */ work) => {
+  const run = useCallback(async (/** @type {() => Promise<string | void>} */ work, meanwhile = "") => {
+    const told = (/** @type {string | void} */ text) => setOutcome(text ? { text, bad: false } : null);
     try {
-      const text = await work();
-      setOutcome(text ? { text, bad: false } : null);
+      told(meanwhile);
+      told(await work());
     } catch (error) {
-      setOutcome({ text: error instanceof Error ? error.message : String(error), bad: true });
+      setOutcome({ text: inWords(error), bad: true });
     }
   }, []);
   return [outcome, run];

@@ -1,16 +1,16 @@
 /** The page: who is there, which view, and what is the same in all of them. */
 
 import { html, render, useCallback, useEffect, useState } from "/vendor/htm-preact.js";
-import { ask } from "./api.js";
+import { ask, inWords } from "./api.js";
 import { Qr } from "./parts.js";
 import { goLive, useHost } from "./live.js";
 import { currentLanguage, languages, t, useLanguage } from "./text.js";
 import { Devices } from "./views/devices/devices.js";
-import { Health } from "./views/health.js";
-import { NewBoard } from "./views/new_board.js";
+import { Health } from "./views/health/health.js";
+import { NewBoard } from "./views/new_board/new_board.js";
 import { Rooms } from "./views/rooms.js";
 import { SignIn } from "./views/sign_in.js";
-import { Talk } from "./views/talk.js";
+import { Talk } from "./views/talk/talk.js";
 
 /** Whether the page is looked at on the host's own machine: its address is of no use to a telephone. */
 const LOCAL = ["127.0.0.1", "localhost", "[::1]"].includes(location.hostname);
@@ -76,7 +76,8 @@ function Presence() {
   return html`<span class=${`state ${state === "connected" ? "good" : "warn"}`} role="status">${words[state]}${state === "connected" && round ? html`<span class="wide faint"> ${Math.round(round)} ms</span>` : ""}</span>`;
 }
 
-function App({ session, onSession }) {
+/** @param {{session: any, refused: import("./api.js").ApiError | null, onSession: (session: any) => void}} props */
+function App({ session, refused, onSession }) {
   const { path, rest } = useAddress();
   const { theme, flip } = useTheme();
   const [, redraw] = useState(0);
@@ -85,6 +86,7 @@ function App({ session, onSession }) {
   const views = looker ? VIEWS.filter((view) => view.path === "rooms") : VIEWS;
   const view = views.find((known) => known.path === path) ?? views[0];
   const may = useCallback((need) => allows(session?.scopes ?? [], need), [session]);
+  const can = useCallback((ability) => session.can.includes(ability), [session]);
   useEffect(() => {
     document.title = session ? `${t(view.name)} · Posewire` : "Posewire";
   });
@@ -114,8 +116,8 @@ function App({ session, onSession }) {
       ${phone && html`<section class="card row"><${Qr} text=${location.origin} /><p>${location.origin}</p></section>`}
       ${
         session
-          ? html`<${view.view} rest=${rest} may=${may} session=${session} looker=${looker} />`
-          : html`<${SignIn} onSession=${onSession} />`
+          ? html`<${view.view} rest=${rest} may=${may} can=${can} session=${session} looker=${looker} />`
+          : html`<${SignIn} onSession=${onSession} withFile=${refused?.answer.config_file} />`
       }
     </main>`;
 }
@@ -134,21 +136,21 @@ async function start() {
   const root = /** @type {HTMLElement} */ (document.getElementById("app"));
   root.replaceChildren();
   let live = false;
-  /** @param {any} session */
-  const show = (session) => {
+  const show = (session, refused = null) => {
     if (session && !live) {
       live = true;
       goLive();
     }
-    render(html`<${App} session=${session} onSession=${show} />`, root);
+    render(html`<${App} session=${session} refused=${refused} onSession=${show} />`, root);
   };
   for (;;) {
     try {
       show(await ask("/api/session"));
       return;
     } catch (error) {
-      if (error.status === 401 || error.status === 403) return show(null);
-      root.textContent = t("The host does not answer; trying again…");
+      if (error.status === 401) return show(null, error);
+      // Another refusal is none that a token changes; it may pass, as the host's absence does.
+      root.textContent = `${inWords(error)} ${t("Trying again…")}`;
       await new Promise((resolve) => setTimeout(resolve, 2000));
       root.replaceChildren();
     }

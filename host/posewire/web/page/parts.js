@@ -1,7 +1,7 @@
 /** Small parts that several views use. */
 
-import { html, useEffect, useRef, useState } from "/vendor/htm-preact.js";
-import { drawQr } from "./api.js";
+import { html, useEffect, useState } from "/vendor/htm-preact.js";
+import { drawQr, inWords } from "./api.js";
 import { t } from "./text.js";
 
 /** What came of something: read aloud by screen readers. */
@@ -11,14 +11,21 @@ export const Outcome = ({ outcome }) =>
 /** An error of the host, if there is one. */
 export const Trouble = ({ error }) =>
   error &&
-  html`<p class="note bad" role="alert">${error.status === 403 ? t("Your token does not allow this.") : error.message}</p>`;
+  html`<p class="note bad" role="alert">${error.status === 403 ? t("Your token does not allow this.") : inWords(error)}</p>`;
 
-/** A question that is a form: `fields` are inputs, `onSubmit` gets their values. */
+/** A question that is a form: its fields are the children, `onSubmit` gets their values by name, and the form. */
 export const Form = ({ label, button, onSubmit, children, disabled }) =>
   html`<form class="row" aria-label=${label} onSubmit=${(event) => {
     event.preventDefault();
     onSubmit(Object.fromEntries(new FormData(event.target)), event.target);
   }}>${children}<button class="main" disabled=${disabled}>${button}</button></form>`;
+
+/** A field of a form with its label above; `grow`: as wide as there is room. */
+export const Field = ({ label, grow, children }) =>
+  html`<label class=${grow ? "field grow" : "field"}><span>${label}</span>${children}</label>`;
+
+/** A box to tick, and its label. */
+export const Check = ({ label, ...input }) => html`<label class="check"><input type="checkbox" ...${input} /> ${label}</label>`;
 
 /** A command for the shell, to be copied. */
 export function Command({ text }) {
@@ -46,37 +53,6 @@ export const Facts = ({ facts }) =>
   html`<dl class="facts">${facts
     .filter(([, value]) => value !== null && value !== undefined && value !== "")
     .map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
-
-/** The stages of a turn, one after the other, against the time that they may take. */
-export function Waterfall({ stages, budget }) {
-  const { total, ...parts } = stages;
-  const list = Object.entries(parts).filter(([stage]) => stage !== "endpoint");
-  const end = Math.max(
-    budget ?? 0,
-    total ?? 0,
-    list.reduce((sum, [, ms]) => sum + ms, 0),
-    1,
-  );
-  let at = 0;
-  const rows = list.map(([stage, ms]) => {
-    const from = at;
-    at += ms;
-    return { stage, ms, from };
-  });
-  if (total !== undefined) rows.push({ stage: "total", ms: total, from: 0 });
-  return html`<div class="waterfall" role="table" aria-label=${t("Where the time went")}>
-    ${rows.map(
-      ({ stage, ms, from }) => html`<div role="row" key=${stage}>
-        <span role="rowheader">${stage}</span>
-        <span role="cell"><svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
-          ${budget ? html`<line x1=${(100 * budget) / end} x2=${(100 * budget) / end} y1="0" y2="8" stroke="var(--bad)" stroke-width="0.6" />` : null}
-          <rect x=${(100 * from) / end} y="1" width=${Math.max(0.7, (100 * ms) / end)} height="6" fill=${stage === "total" && budget && ms > budget ? "var(--bad)" : "var(--accent)"} />
-        </svg></span>
-        <span class="took" role="cell">${Math.round(ms)} ms</span>
-      </div>`,
-    )}
-  </div>`;
-}
 
 /** A table whose columns sort: `columns` are {name, of, show?, number?, wide?}, `of` returns what is sorted by. */
 export function Table({ columns, rows, keyOf, selected, label }) {
@@ -107,21 +83,20 @@ const compare = (a, b) =>
 /** A line of text that is redrawn now and then, without its parent. */
 export function Ticking({ everyMs, text }) {
   const [, tick] = useState(0);
-  const alive = useRef(true);
   useEffect(() => {
     const timer = setInterval(() => tick((n) => n + 1), everyMs);
-    return () => {
-      alive.current = false;
-      clearInterval(timer);
-    };
+    return () => clearInterval(timer);
   }, [everyMs]);
   return text();
 }
 
-/** So many milliseconds or seconds, for people. */
+/** So many milliseconds, for people. */
 export function duration(ms) {
   const seconds = Math.round(ms / 1000);
   if (seconds < 120) return `${seconds} s`;
   if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
   return seconds < 172800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400)} d`;
 }
+
+/** So many bytes, for people. */
+export const kilobytes = (bytes) => `${Math.floor(bytes / 1024)} KB`;

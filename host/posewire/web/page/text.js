@@ -35,3 +35,15 @@ export function t(english, values = {}) {
   const text = texts[english] ?? english;
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
+
+/** The browser's own way to write times where it speaks the language in use, else the language's. */
+const locale = () => navigator.languages.find((name) => name.split("-")[0] === language) ?? language;
+
+/** A time of day. @param {number} seconds since 1970 */
+export const clockTime = (seconds) => new Date(1000 * seconds).toLocaleTimeString(locale());
+
+/** A time of day without seconds. @param {number} seconds since 1970 */
+export const shortTime = (seconds) => new Date(1000 * seconds).toLocaleTimeString(locale(), { hour: "numeric", minute: "2-digit" });
+
+/** A day and its time. @param {number} seconds since 1970 */
+export const dayAndTime = (seconds) => new Date(1000 * seconds).toLocaleString(locale());

@@ -9,6 +9,8 @@ import { Renderer } from "./renderer.js";
 const PALE_MS = 700;
 const GONE_MS = 10_000;
 const APART = 1.7;
+/** Over so long the rate of a stream is taken. */
+const RATE_MS = 2000;
 const COLORS = [
   [0.27, 0.78, 0.75],
   [1, 0.73, 0.32],
@@ -58,7 +60,7 @@ export class Scene {
     }
     shown.pose = pose;
     shown.times.push(pose.arrivedMs);
-    if (shown.times.length > 60) shown.times.shift();
+    while (shown.times[0] <= pose.arrivedMs - RATE_MS) shown.times.shift();
     shown.figure.update(pose);
   }
 
@@ -66,14 +68,14 @@ export class Scene {
   streams() {
     const now = monotonicMs();
     return [...this.#shown.values()].map(({ index, pose, times }) => {
-      const recent = times.filter((at) => at > now - 2000);
+      const recent = times.filter((at) => at > now - RATE_MS);
       const { packets, missing, undecodable, sets } = pose.count;
       return {
         index,
         device: pose.device,
         stream: pose.stream,
         sets,
-        fps: recent.length / 2,
+        fps: (1000 * recent.length) / RATE_MS,
         delayMs: pose.delayMs,
         silentMs: now - pose.arrivedMs,
         lost: (missing + undecodable) / Math.max(1, packets + missing),

@@ -26,13 +26,12 @@ export function checkImage(image, board) {
 /**
  * Erase the chip, write an image, compare its hash, and start it. Throws SerialError.
  * @param {import("./line.js").Port} port
- * @param {Uint8Array} image
- * @param {{chip: string, chip_id: number, image: string, offset: number}} board
+ * @param {Uint8Array} image that `checkImage` has seen
+ * @param {{chip: string, offset: number}} board
  * @param {{baud?: number, onProgress: (what: string, done: number, total: number) => void}} options
  * @returns {Promise<string>} the chip that was found
  */
 export async function flash(port, image, board, { baud = 460_800, onProgress }) {
-  checkImage(image, board);
   const { ESPLoader, Transport } = await import("/vendor/esptool.js");
   const transport = new Transport(port, false);
   const terminal = { clean: () => {}, write: () => {}, writeLine: () => {} };

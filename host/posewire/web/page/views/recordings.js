@@ -2,10 +2,10 @@
 
 import { Recorder, monotonicMs, readRecording } from "/posewire/v1/client/posewire.js";
 import { html, useEffect, useRef, useState } from "/vendor/htm-preact.js";
-import { ask, useOutcome, usePolled } from "../api.js";
-import { Outcome, Ticking, duration } from "../parts.js";
+import { ask, askBytes, useOutcome, usePolled } from "../api.js";
+import { Field, Outcome, Ticking, duration, kilobytes } from "../parts.js";
 import { Scene } from "../scene/scene.js";
-import { t } from "../text.js";
+import { dayAndTime, t } from "../text.js";
 
 /** How much of the past is drawn at a moment: trails, and the newest pose of each stream. */
 const BEFORE_MS = 1500;
@@ -20,7 +20,7 @@ export function Record({ room }) {
     return setRecorder(null);
   };
   return html`<button onClick=${flip} disabled=${!room && !recorder} aria-pressed=${Boolean(recorder)}>${recorder ? t("Stop and save") : t("Record")}
-    ${recorder && html` <span class="bad">● <${Ticking} everyMs=${500} text=${() => `${Math.round(recorder.seconds)} s, ${Math.round(recorder.bytes / 1024)} KB`} /></span>`}</button>`;
+    ${recorder && html` <span class="bad">● <${Ticking} everyMs=${500} text=${() => `${Math.round(recorder.seconds)} s, ${kilobytes(recorder.bytes)}`} /></span>`}</button>`;
 }
 
 /** A button that has the host record the room, beside all that the person does. @param {{name: string}} props */
@@ -32,7 +32,7 @@ export function HostRecord({ name }) {
   const stop = () => run(async () => (await ask(`/api/recordings/${running.number}/stop`, { method: "POST" }), await refresh(), ""));
   if (!value?.available) return null;
   return html`<button onClick=${running ? stop : start} aria-pressed=${Boolean(running)}>${running ? t("End the host's recording") : t("Record on the host")}
-    ${running && html` <span class="bad">● ${Math.round(running.bytes / 1024)} KB</span>`}</button><${Outcome} outcome=${outcome} />`;
+    ${running && html` <span class="bad">● ${kilobytes(running.bytes)}</span>`}</button><${Outcome} outcome=${outcome} />`;
 }
 
 /** The host's recordings, and a file of the person's: opened, and gone through. */
@@ -51,7 +51,7 @@ export function Recordings({ may }) {
     });
   return html`<section class="card" aria-label=${t("Recordings")}>
     <div class="row"><h2 class="grow">${t("Recordings")}</h2>
-      <label>${t("Open a recording")} <input type="file" accept=".pwrec" onChange=${openFile} /></label></div>
+      <label class="row">${t("Open a recording")} <input type="file" accept=".pwrec" onChange=${openFile} /></label></div>
     ${may("operator.act") && html`<${OnHost} open=${open} run=${run} />`}
     <${Outcome} outcome=${outcome} />
     ${recording && html`<${Player} key=${recording.name} recording=${recording} />`}
@@ -63,19 +63,14 @@ function OnHost({ open, run }) {
   if (!value?.recordings.length && !value?.failed) return null;
   const path = (each) => `/api/recordings/${each.number}`;
   const look = (each) =>
-    run(async () => {
-      const answer = await fetch(`${path(each)}/file`);
-      if (!answer.ok) throw new Error((await answer.json()).message);
-      open(each.file, new Uint8Array(await answer.arrayBuffer()));
-    });
+    run(async () => open(each.file, await askBytes(`${path(each)}/file`)));
   const remove = (each) =>
     confirm(t("Delete {name}?", { name: each.file })) &&
     run(async () => (await ask(path(each), { method: "DELETE" }), await refresh(), ""));
   const save = (each, format) =>
     run(async () => {
-      const answer = await fetch(`${path(each)}/file${format ? `?format=${format}` : ""}`);
-      if (!answer.ok) throw new Error((await answer.json()).message);
-      saveFile(await answer.blob(), each.file.replace(/pwrec$/, format || "pwrec"));
+      const bytes = await askBytes(`${path(each)}/file${format ? `?format=${format}` : ""}`);
+      saveFile(new Blob([bytes]), each.file.replace(/pwrec$/, format || "pwrec"));
     });
   const play = (event, each) => {
     event.preventDefault();
@@ -91,8 +86,8 @@ function OnHost({ open, run }) {
   return html`${value.failed && html`<p class="note bad">${value.failed}</p>`}
     ${value.players.map((player) => html`<p class="row" key=${player.number}><span class="grow">${t("{file} is played into {room}.", player)}</span><button onClick=${() => end(player)}>${t("End")}</button></p>`)}
     ${value.recordings.map(
-      (each) => html`<details class="item" key=${each.number}><summary>${new Date(1000 * each.began).toLocaleString()} · ${each.room} · ${each.running ? html`<span class="bad">${t("under way…")}</span>` : duration(1000 * (each.seconds ?? 0))} <span class="faint">${each.members.join(", ")}</span></summary>
-        <p class="faint">${each.file}, ${Math.ceil(each.bytes / 1024)} KB, ${each.pose} ${t("poses")}</p>
+      (each) => html`<details class="item" key=${each.number}><summary>${dayAndTime(each.began)} · ${each.room} · ${each.running ? html`<span class="bad">${t("under way…")}</span>` : duration(1000 * (each.seconds ?? 0))} <span class="faint">${each.members.join(", ")}</span></summary>
+        <p class="faint">${each.file}, ${kilobytes(each.bytes)}, ${each.pose} ${t("poses")}</p>
         <div class="row">
           <button onClick=${() => look(each)}>${t("Look at it")}</button>
           <button onClick=${() => save(each, "")}>${t("Save")}</button>
@@ -100,8 +95,8 @@ function OnHost({ open, run }) {
           ${!each.running && html`<button onClick=${() => remove(each)}>${t("Delete")}</button>`}
         </div>
         <form class="row" aria-label=${t("Play into a room")} onSubmit=${(event) => play(event, each)}>
-          <label>${t("Room")} <input name="room" required maxlength="64" defaultValue=${each.room} /></label>
-          <label>${t("Speed")} <select name="speed">${["0.5", "1", "2", "4"].map((speed) => html`<option value=${speed} selected=${speed === "1"}>${speed} ×</option>`)}</select></label>
+          <${Field} label=${t("Room")}><input name="room" required maxlength="64" defaultValue=${each.room} /><//>
+          <${Field} label=${t("Speed")}><select name="speed">${["0.5", "1", "2", "4"].map((speed) => html`<option value=${speed} selected=${speed === "1"}>${speed} ×</option>`)}</select><//>
           <button>${t("Play into a room")}</button>
         </form></details>`,
     )}`;
@@ -158,7 +153,7 @@ function Player({ recording }) {
     <div class="stage"><canvas ref=${canvas} tabindex="0" role="img" aria-label=${t("The poses in space. Arrow keys turn the view, plus and minus come closer and go away, 0 is the beginning.")}></canvas></div>
     <div class="row">
       <button onClick=${play}>${speed ? t("Pause") : t("Play")}</button>
-      <label class="grow">${t("Time")} <input type="range" min="0" max=${Math.ceil(durationMs)} step="10" value=${at} style=${{ width: "100%" }} onInput=${(event) => setAt(Number(event.target.value))} /></label>
+      <label class="grow row">${t("Time")} <input class="grow" type="range" min="0" max=${Math.ceil(durationMs)} step="10" value=${at} onInput=${(event) => setAt(Number(event.target.value))} /></label>
       <output>${(at / 1000).toFixed(1)} s</output>
     </div>`;
 }

@@ -3,10 +3,10 @@
 import { html, useEffect, useRef, useState } from "/vendor/htm-preact.js";
 import { ask, useOutcome, usePolled } from "../api.js";
 import { useHost } from "../live.js";
-import { Outcome, Qr, Table, Ticking, Trouble } from "../parts.js";
+import { Check, Command, Outcome, Qr, Table, Ticking, Trouble } from "../parts.js";
 import { Scene, cssColor } from "../scene/scene.js";
 import { HostRecord, Record, Recordings } from "./recordings.js";
-import { t } from "../text.js";
+import { dayAndTime, t } from "../text.js";
 
 const POLL_MS = 2000;
 
@@ -101,7 +101,7 @@ function Room({ name, host, state, may, session, described }) {
   const [options, setOptions] = useState({ trails: true, together: false });
   const [noGl, setNoGl] = useState("");
   const [outcome, run] = useOutcome();
-  const [shared, setShared] = useState("");
+  const [shared, setShared] = useState(/** @type {{address: string, until: string} | null} */ (null));
   useEffect(() => {
     try {
       scene.current = new Scene(canvas.current);
@@ -114,18 +114,14 @@ function Room({ name, host, state, may, session, described }) {
   useEffect(() => room?.on("pose", (pose) => scene.current?.update(pose)), [room]);
   if (scene.current) scene.current.options = options;
   const option = (key, label) =>
-    html`<label class="row"><input type="checkbox" checked=${options[key]} onChange=${(event) => setOptions({ ...options, [key]: event.target.checked })} /> ${label}</label>`;
+    html`<${Check} label=${label} checked=${options[key]} onChange=${(event) => setOptions({ ...options, [key]: event.target.checked })} />`;
   const whole = () => canvas.current.parentElement.requestFullscreen();
   const link = () =>
     run(async () => {
       const { token, expires } = await ask(`/api/rooms/${encodeURIComponent(name)}/links`, { body: { hours: 24 } });
       const address = `${location.origin}/#link=${token}&room=${encodeURIComponent(name)}`;
       await navigator.clipboard?.writeText(address).catch(() => {});
-      setShared(address);
-      return t("Until {time}, who has this address sees the room: {address}", {
-        time: new Date(1000 * expires).toLocaleString(),
-        address,
-      });
+      setShared({ address, until: dayAndTime(expires) });
     });
   const owner = room?.role === "owner";
   const members = [...(room?.members.values() ?? [])].map((member) => ({
@@ -142,7 +138,14 @@ function Room({ name, host, state, may, session, described }) {
       ${session.authentication && may("operator.act") && html`<button onClick=${link}>${t("Link to look")}</button>`}
     </div>
     <${Outcome} outcome=${outcome} />
-    ${shared && html`<p class="row"><${Qr} text=${shared} /><button onClick=${() => setShared("")}>${t("Close")}</button></p>`}
+    ${
+      shared &&
+      html`<div class="note stack" role="status">
+      <p>${t("Until {time}, who has this address sees the room:", { time: shared.until })}</p>
+      <${Command} text=${shared.address} />
+      <p class="row"><${Qr} text=${shared.address} /><button onClick=${() => setShared(null)}>${t("Close")}</button></p>
+    </div>`
+    }
     <div class="stage">
       <canvas ref=${canvas} tabindex="0" role="img" aria-label=${t("The poses in space. Arrow keys turn the view, plus and minus come closer and go away, 0 is the beginning.")}></canvas>
       <div class="labels"><${Ticking} everyMs=${500} text=${() => html`<${Labels} scene=${scene.current} />`} /></div>
@@ -150,7 +153,6 @@ function Room({ name, host, state, may, session, described }) {
     </div>
     <h2>${t("Members")}</h2>
     <${Table} label=${t("Members")} rows=${members} keyOf=${({ memberId }) => memberId} columns=${[
-      { name: t("Number"), number: true, of: ({ memberId }) => memberId },
       {
         name: t("Name"),
         of: ({ device }) => device,
@@ -159,9 +161,10 @@ function Room({ name, host, state, may, session, described }) {
       { name: t("Role"), of: ({ role }) => t(role) },
       { name: t("Publishes"), of: ({ publish }) => publish.map(t).join(", ") },
       { name: t("State"), of: ({ away }) => (away ? t("away") : t("there")) },
-      { name: t("Poses a second"), number: true, of: ({ rates }) => rates?.rates.pose?.fps },
+      { name: t("Sends a second"), number: true, of: ({ rates }) => rates?.rates.pose?.fps },
       { name: "kbit/s", number: true, of: ({ rates }) => rates?.rates.pose?.kbit_s },
       { name: t("Missed"), number: true, of: ({ rates }) => rates && rates.dropped.pose + rates.dropped.audio },
+      { name: t("Number"), number: true, of: ({ memberId }) => memberId },
       ...(owner
         ? [
             {
@@ -183,7 +186,7 @@ function Labels({ scene }) {
   return (scene?.streams() ?? []).map(
     ({ index, device, stream, sets, fps, delayMs, silentMs, lost }) => html`<span class="label" key=${`${device} ${stream}`}>
       <span class="swatch" style=${{ background: cssColor(index) }}></span>${device} ${sets.join("+")} ·
-      ${silentMs > 1500 ? html`<b> ${t("silent for {seconds} s", { seconds: Math.round(silentMs / 1000) })}</b>` : ` ${fps.toFixed(0)}/s · +${Math.round(delayMs)} ms`} · ${t("lost")} ${(100 * lost).toFixed(1)} %
+      ${silentMs > 1500 ? html`<b> ${t("silent for {seconds} s", { seconds: Math.round(silentMs / 1000) })}</b>` : ` ${t("{count} a second arrive", { count: fps.toFixed(0) })} · +${Math.round(delayMs)} ms`} · ${t("lost")} ${(100 * lost).toFixed(1)} %
     </span>`,
   );
 }

@@ -2,21 +2,34 @@
 
 import { html } from "/vendor/htm-preact.js";
 import { ask, useOutcome } from "../api.js";
-import { Command, Form, Outcome } from "../parts.js";
+import { Command, Field, Form, Outcome } from "../parts.js";
 import { t } from "../text.js";
 
-export function SignIn({ onSession }) {
+const ISSUE = "posewire tokens issue NAME";
+
+/** @param {{onSession: (session: any) => void, withFile: boolean}} props `withFile`: the host was started with a file */
+export function SignIn({ onSession, withFile }) {
   const [outcome, run] = useOutcome();
-  const signIn = ({ token }) => run(async () => onSession(await ask("/api/session", { body: { token } })));
+  const signIn = ({ token }) =>
+    run(async () => {
+      try {
+        onSession(await ask("/api/session", { body: { token } }));
+      } catch (error) {
+        if (error.status === 429) throw new Error(t("Too many wrong tokens: wait a minute, then try again."));
+        throw error;
+      }
+    });
+  const file = withFile ? " --config FILE" : "";
   return html`<section class="card">
     <h1>${t("Sign in")}</h1>
     <p>${t("This host asks who you are. Enter a token: the shared one, or one that was made for you.")}</p>
     <${Form} label=${t("Sign in")} button=${t("Sign in")} onSubmit=${signIn}>
-      <label class="grow">${t("Token")} <input name="token" type="password" autocomplete="current-password" required style=${{ width: "100%" }} /></label>
+      <${Field} label=${t("Token")} grow><input name="token" type="password" autocomplete="current-password" required /><//>
     <//>
     <${Outcome} outcome=${outcome} />
     <p class="faint">${t("On the host's machine, this makes a token for looking, and one for everything:")}</p>
-    <${Command} text="posewire tokens issue NAME --scope operator.read --scope room.join" />
-    <${Command} text="posewire tokens issue NAME" />
+    <${Command} text=${`${ISSUE} --scope operator.read --scope room.join${file}`} />
+    <${Command} text=${`${ISSUE} --scope "*"${file}`} />
+    ${withFile && html`<p class="faint">${t("FILE is the configuration with which the host was started.")}</p>`}
   </section>`;
 }

@@ -1,29 +1,35 @@
 /** One device closely: what it reports, what can be done with it. */
 
-import { html, useState } from "/vendor/htm-preact.js";
-import { ask, useOutcome, usePolled } from "../../api.js";
-import { Facts, Form, Outcome, duration } from "../../parts.js";
-import { t } from "../../text.js";
+import { html, useEffect, useState } from "/vendor/htm-preact.js";
+import { ask, callTool, useOutcome, usePolled } from "../../api.js";
+import { Facts, Field, Form, Outcome, duration } from "../../parts.js";
+import { dayAndTime, t } from "../../text.js";
 import { BoardSettings } from "./settings.js";
-import { State, roundTrip } from "./state.js";
+import { State, roundTrip, uptimeMs } from "./state.js";
+import { Update } from "./update.js";
 
 const POLL_MS = 2000;
+const TOOLS_MS = 10_000;
 
-export function Device({ device, may, refresh }) {
-  const { device: id, session, report, pairing, update } = device;
+export function Device({ device, may, can, refresh }) {
+  const { device: id, session, report, pairing } = device;
   const path = `/api/devices/${encodeURIComponent(id)}`;
   const [outcome, run] = useOutcome();
   const [log, setLog] = useState("");
-  const sims = usePolled("/api/sim-boards", POLL_MS).value?.boards.find((board) => board.device === id);
-  const call = (tool, args = {}) => ask(`${path}/tools/${tool}`, { body: { arguments: args } });
+  const simulated = usePolled("/api/sim-boards", POLL_MS).value?.boards.find((board) => board.device === id);
+  const call = (tool) => callTool(id, tool);
+  const tools = usePolled(session && may("operator.read") ? `${path}/tools` : null, TOOLS_MS).value?.tools ?? [];
+  const has = (tool) => tools.some(({ name }) => name === tool);
   const act = (work, done) => run(async () => (await work(), await refresh(), done));
   const acts = session && may("operator.act");
+  // What was said of an earlier session (that it restarts) holds no longer.
+  useEffect(() => void run(async () => ""), [session?.id]);
   return html`<section class="card" aria-label=${device.name || id}>
     <div class="row"><h2 class="grow">${device.name || id} <${State} device=${device} /></h2><a href="#/devices">${t("Close")}</a></div>
     <div class="columns">
       <div>
         <${Facts} facts=${[
-          [t("Address"), id],
+          [t("Device id"), id],
           [t("Session"), session?.id],
           [t("Board"), session?.board],
           [t("Firmware"), session?.firmware],
@@ -43,35 +49,34 @@ export function Device({ device, may, refresh }) {
             report?.idf_free !== undefined ? `${report.idf_free} B, ${t("in one piece")} ${report.idf_largest} B` : null,
           ],
           [t("Battery"), report?.battery !== undefined ? `${report.battery} %` : null],
-          [t("Up for"), report?.uptime_ms !== undefined ? duration(report.uptime_ms) : null],
+          [t("Up for"), uptimeMs(device) !== null ? duration(uptimeMs(device)) : null],
           [t("Started by"), report?.reset_cause],
           [t("Connections lost"), report?.reconnects],
           [t("Audio dropped"), report?.audio_dropped],
           [t("Poses dropped"), report?.pose_dropped],
           [t("Parts left out"), report?.left_out],
-          [t("Paired"), pairing ? new Date(1000 * pairing.paired).toLocaleString() : null],
+          [t("Paired"), pairing ? dayAndTime(pairing.paired) : null],
           [t("May"), pairing?.scopes.join(" ")],
-          [t("Update"), update ? `${update.stage} ${update.message ?? ""}` : null],
         ]} />
-        ${update && update.total ? html`<progress class="meter" max=${update.total} value=${update.done} aria-label=${t("Update")} />` : null}
       </div>
-      <div class="row">
+      <div class="stack"><div class="row">
         ${
           acts &&
-          html`<button onClick=${() => act(() => call("self.identify"), t("It blinks and beeps."))}>${t("Identify")}</button>
-          <button onClick=${() => act(() => call("self.restart"), t("It restarts."))}>${t("Restart")}</button>
-          <button onClick=${() => run(async () => setLog((await call("self.log.read")).text))}>${t("Read its log")}</button>
+          html`${has("self.identify") && html`<button onClick=${() => act(() => call("self.identify"), t("It blinks and beeps."))}>${t("Identify")}</button>`}
+          ${has("self.restart") && html`<button onClick=${() => act(() => call("self.restart"), t("It restarts."))}>${t("Restart")}</button>`}
+          ${has("self.log.read") && html`<button onClick=${() => run(async () => setLog(await call("self.log.read")))}>${t("Read its log")}</button>`}
           <a href=${`#/talk/${encodeURIComponent(id)}`}>${t("Talk to it")}</a>`
         }
-        ${session?.updatable && may("operator.update") && html`<button onClick=${() => act(() => ask(`${path}/update`, { body: {} }), t("The update has begun."))}>${t("Update its firmware")}</button>`}
         ${pairing && !pairing.revoked && may("operator.pair") && html`<button onClick=${() => confirm(t("Take away the access of {name}?", { name: device.name || id })) && act(() => ask(`${path}/pairing`, { method: "DELETE" }), t("It has no access any more."))}>${t("Revoke")}</button>`}
-        ${sims && may("operator.act") && html`<button onClick=${() => act(() => ask(`/api/sim-boards/${sims.number}`, { method: "DELETE" }), t("The simulated board is gone."))}>${t("End the simulated board")}</button>`}
+        ${simulated && may("operator.act") && html`<button onClick=${() => act(() => ask(`/api/sim-boards/${simulated.number}`, { method: "DELETE" }), t("The simulated board is gone."))}>${t("End the simulated board")}</button>`}
+      </div>
+      <${Outcome} outcome=${outcome} />
+      ${may("operator.act") && html`<${Form} label=${t("Rename")} button=${t("Rename")} onSubmit=${({ name }) => act(() => ask(path, { method: "PATCH", body: { name } }), "")}>
+        <${Field} label=${t("Name")}><input name="name" maxlength="64" defaultValue=${device.name} /><//>
+      <//>`}
+      ${session?.updatable && may("operator.update") && html`<${Update} device=${device} path=${path} compiles=${can("compile")} refresh=${refresh} />`}
       </div>
     </div>
-    ${may("operator.act") && html`<${Form} label=${t("Rename")} button=${t("Rename")} onSubmit=${({ name }) => act(() => ask(path, { method: "PATCH", body: { name } }), "")}>
-      <label>${t("Name")} <input name="name" maxlength="64" defaultValue=${device.name} /></label>
-    <//>`}
-    <${Outcome} outcome=${outcome} />
     ${acts && session.board && html`<${BoardSettings} path=${path} restart=${() => call("self.restart")} />`}
     ${log && html`<h2>${t("Log of the board")}</h2><pre tabindex="0">${log}</pre>`}
     ${report?.crash && html`<h2>${t("Last crash")}</h2><pre tabindex="0">${report.crash}</pre>`}

@@ -2,15 +2,15 @@
 
 import { html, useMemo, useState } from "/vendor/htm-preact.js";
 import { ask, useOutcome, usePolled } from "../../api.js";
-import { Outcome, Table, Trouble, duration } from "../../parts.js";
+import { Check, Outcome, Table, Trouble, duration, kilobytes } from "../../parts.js";
 import { t } from "../../text.js";
 import { Device } from "./device.js";
 import { Pair } from "./pairing.js";
-import { State, roundTrip, trouble } from "./state.js";
+import { State, roundTrip, trouble, uptimeMs } from "./state.js";
 
 const POLL_MS = 2000;
 
-export function Devices({ rest, may }) {
+export function Devices({ rest, may, can }) {
   const { value, error, refresh } = usePolled("/api/devices", POLL_MS);
   const [search, setSearch] = useState("");
   const [programs, setPrograms] = useState(false);
@@ -29,13 +29,13 @@ export function Devices({ rest, may }) {
       <div class="row">
         <h1 class="grow">${t("Devices")} <span class="faint">${value ? devices.length : ""}</span></h1>
         <label><span class="visually-hidden">${t("Search")}</span><input type="search" placeholder=${t("Search")} value=${search} onInput=${(event) => setSearch(event.target.value)} /></label>
-        <label class="row"><input type="checkbox" checked=${programs} onChange=${(event) => setPrograms(event.target.checked)} /> ${t("programs and pages, too")}</label>
+        <${Check} label=${t("programs and pages, too")} checked=${programs} onChange=${(event) => setPrograms(event.target.checked)} />
       </div>
       <${Trouble} error=${error} />
       ${value && !devices.length && !search ? html`<${NoBoard} may=${may} />` : html`<${Table} label=${t("Devices")} rows=${devices} keyOf=${(device) => device.device} selected=${chosen} columns=${columns()} />`}
     </section>
-    ${found && html`<${Device} key=${chosen} device=${found} may=${may} refresh=${refresh} />`}
-    ${may("operator.pair") && html`<${Pair} refresh=${refresh} />`}`;
+    ${found && html`<${Device} key=${chosen} device=${found} may=${may} can=${can} refresh=${refresh} />`}
+    ${may("operator.pair") && can("pair") && html`<${Pair} refresh=${refresh} />`}`;
 }
 
 const isBoard = ({ session, pairing, report }) => Boolean(session?.board || pairing || report);
@@ -82,7 +82,7 @@ const columns = () => [
     name: t("Free memory"),
     number: true,
     of: (device) => device.report?.heap_free,
-    show: ({ report }) => report?.heap_free !== undefined && `${Math.round(report.heap_free / 1024)} KB`,
+    show: ({ report }) => report?.heap_free !== undefined && kilobytes(report.heap_free),
   },
   {
     name: t("Battery"),
@@ -93,8 +93,8 @@ const columns = () => [
   {
     name: t("Up for"),
     number: true,
-    of: (device) => device.report?.uptime_ms,
-    show: ({ report }) => report?.uptime_ms !== undefined && duration(report.uptime_ms),
+    of: uptimeMs,
+    show: (device) => uptimeMs(device) !== null && duration(uptimeMs(device)),
   },
 ];
 

@@ -2,7 +2,7 @@
 
 import { html } from "/vendor/htm-preact.js";
 import { ask, useOutcome, usePolled } from "../../api.js";
-import { Form, Outcome } from "../../parts.js";
+import { Field, Form, Outcome } from "../../parts.js";
 import { t } from "../../text.js";
 
 const POLL_MS = 3000;
@@ -18,6 +18,12 @@ export function Pair({ refresh }) {
       await Promise.all([refresh(), waiting.refresh()]);
       return t("{name} is paired.", { name: found.name || found.device });
     });
+  const refuse = ({ code, device }) =>
+    run(async () => {
+      await ask(`/api/pairings/${code}`, { method: "DELETE" });
+      await waiting.refresh();
+      return t("{device} is refused: it is told so, and may ask again in ten minutes.", { device });
+    });
   return html`<section class="card">
     <h2>${t("Pair a device")}</h2>
     <p class="faint">${t("A device that is new here shows or speaks six digits.")}</p>
@@ -25,12 +31,13 @@ export function Pair({ refresh }) {
       (each) => html`<div class="row" key=${each.code}>
         <span class="grow"><code class="code">${each.code}</code> ${each.board || t("a device")} <span class="faint">${each.device}, ${each.address}</span></span>
         <button onClick=${() => pair({ code: each.code, name: "" })} aria-label=${t("Pair the device with the code {code}", { code: each.code })}>${t("Pair")}</button>
+        <button onClick=${() => refuse(each)} aria-label=${t("Refuse the device with the code {code}", { code: each.code })}>${t("Refuse")}</button>
       </div>`,
     )}
     ${waiting.value?.waiting.length > 0 && html`<p class="faint">${t("Pair only what shows you the same code.")}</p>`}
     <${Form} label=${t("Pair a device")} button=${t("Pair")} onSubmit=${pair}>
-      <label>${t("Code")} <input name="code" inputmode="numeric" pattern="\\s*[0-9]{6}\\s*" required size="8" /></label>
-      <label>${t("Name")} <input name="name" maxlength="64" /></label>
+      <${Field} label=${t("Code")}><input name="code" inputmode="numeric" pattern="\\s*[0-9]{6}\\s*" required size="8" /><//>
+      <${Field} label=${t("Name")}><input name="name" maxlength="64" /><//>
     <//>
     <${Outcome} outcome=${outcome} />
   </section>`;

@@ -22,3 +22,7 @@ export function State({ device }) {
 
 /** Milliseconds to the device and back: as it measures itself, or of the connection, by the host's kernel; or null. */
 export const roundTrip = ({ report, session }) => report?.round_trip_ms ?? session?.rtt_ms ?? null;
+
+/** Milliseconds since the board has started, counted on from its last report; null where it is away, or says nothing. */
+export const uptimeMs = ({ report, session }) =>
+  session && report?.uptime_ms !== undefined ? report.uptime_ms + 1000 * report.age_s : null;

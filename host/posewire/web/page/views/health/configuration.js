@@ -1,9 +1,9 @@
 /** The host's configuration: what is in force and where it comes from, and an editor that checks before it saves. */
 
 import { html, useEffect, useState } from "/vendor/htm-preact.js";
-import { ask, useOutcome } from "../api.js";
-import { Outcome, Trouble } from "../parts.js";
-import { t } from "../text.js";
+import { ask, useOutcome } from "../../api.js";
+import { Outcome, Trouble } from "../../parts.js";
+import { t } from "../../text.js";
 
 export function Configuration() {
   const [found, setFound] = useState(/** @type {any} */ (null));

@@ -1,0 +1,72 @@
+/** The host's alerts: what each means, and what helps. */
+
+import { html } from "/vendor/htm-preact.js";
+import { dayAndTime, t } from "../../text.js";
+import { rounded } from "./rounded.js";
+
+/** By the name in the configuration, section `[alerts]`: in words, its unit (`scale` leads to it), and what helps. */
+const ALERTS = {
+  latency_ms: {
+    title: () => t("Delay of messages"),
+    unit: "ms",
+    advice: () => t("Messages take long to pass through. Fewer poses or subscribers, or a faster machine; the log says what is slow."),
+  },
+  loop_lag_ms: {
+    title: () => t("Lag of the event loop"),
+    unit: "ms",
+    advice: () => t("Something holds the host up: a plug-in, a tool, or a machine that is too busy."),
+  },
+  loss: {
+    title: () => t("Frames that members miss"),
+    unit: "%",
+    scale: 100,
+    advice: () => t("Members miss frames because their networks are too slow. Lower the senders' rate, or subscribe to less."),
+  },
+  cpu: {
+    title: () => t("Processor"),
+    unit: "%",
+    scale: 100,
+    advice: () => t("The processor is busy all the time. Move the speech engines to another machine, or send fewer poses."),
+  },
+  memory_growth_mb: {
+    title: () => t("Growth of memory"),
+    unit: "MB",
+    advice: () => t("Memory grows fast: many newcomers, or large rooms. [server] max_memory_mb sets a limit."),
+  },
+  memory_leak_mb: {
+    title: () => t("Growth of memory in an hour"),
+    unit: "MB",
+    advice: () => t("Memory has grown for an hour. Please report it with the log."),
+  },
+  send_failures: {
+    title: () => t("Failures to send"),
+    unit: "/s",
+    advice: () => t("Many connections are congested, or there are internal errors: look into the log."),
+  },
+  min_frame_rate: {
+    title: () => t("Poses a second"),
+    unit: "",
+    advice: () => t("A publisher sends fewer poses than wanted: look at its signal and its light."),
+  },
+};
+
+/** @typedef {{name: string, value?: number, threshold: number}} Alert */
+
+/** @param {{alerts: Alert[]}} props */
+export const ActiveAlerts = ({ alerts }) =>
+  alerts.length
+    ? alerts.map((alert) => html`<p class="note bad" role="alert"><b>${title(alert)}</b> ${amount(alert, alert.value)} (${t("threshold")} ${amount(alert, alert.threshold)}). ${ALERTS[alert.name]?.advice()}</p>`)
+    : html`<p class="state good">${t("No alert is on.")}</p>`;
+
+/** @param {{alerts: (Alert & {time: number, state: string})[]}} props oldest first */
+export const PastAlerts = ({ alerts }) => html`<section class="card"><h2>${t("Past alerts")}</h2>
+  <ul class="log" tabindex="0">${[...alerts].reverse().map((alert) => html`<li>${dayAndTime(alert.time)} <b>${title(alert)}</b> ${t(alert.state)} ${amount(alert, alert.value)}</li>`)}</ul></section>`;
+
+/** @param {Alert} alert */
+const title = ({ name }) => ALERTS[name]?.title() ?? name;
+
+/** @param {Alert} alert @param {number | undefined} value */
+function amount({ name }, value) {
+  const { scale = 1, unit = "" } = ALERTS[name] ?? {};
+  return typeof value === "number" ? `${rounded(value * scale)} ${unit}` : "";
+}

@@ -1,0 +1,57 @@
+/** One turn: what was heard, done and said, and where the time went. */
+
+import { html } from "/vendor/htm-preact.js";
+import { clockTime, t } from "../../text.js";
+
+/** The stages for people; their names in the log and the documents are the keys. */
+const STAGES = {
+  asr: () => t("recognition"),
+  intent: () => t("command"),
+  llm: () => t("language model"),
+  tool: () => t("tool"),
+  sentence: () => t("first sentence"),
+  tts: () => t("voice"),
+  total: () => t("in all"),
+};
+
+/** @param {{turn: any, budget: number | null}} props `budget`: the ms that a turn may take */
+export function Turn({ turn, budget }) {
+  const { endpoint } = turn.stages;
+  return html`<article class="turn">
+    <p class="faint">${clockTime(turn.at)} ${turn.outcome ? t(turn.outcome) : t("under way…")}
+      ${turn.over_budget && html`<span class="warn"> ${t("too slow: {stage}", { stage: STAGES[turn.over_budget]?.() ?? turn.over_budget })}</span>`}</p>
+    ${turn.heard && html`<p><span class="faint">${t("Heard")}</span> ${turn.heard}</p>`}
+    ${turn.calls.map((call) => html`<p><span class="faint">${t("Called")}</span> <code>${call.tool} ${call.arguments}</code> → <span class=${call.failed ? "bad" : ""}>${call.result ?? "…"}</span> ${call.ms !== null && html`<span class="faint">${Math.round(call.ms)} ms</span>`}</p>`)}
+    ${turn.said.length > 0 && html`<p><span class="faint">${t("Said")}</span> ${turn.said.join(" ")}</p>`}
+    ${Object.keys(turn.stages).length > 0 && html`<${Waterfall} stages=${turn.stages} budget=${budget} />`}
+    ${endpoint !== undefined && html`<p class="faint">${t("Before that, {ms} ms of silence told that the sentence had ended.", { ms: Math.round(endpoint) })}</p>`}
+  </article>`;
+}
+
+/**
+ * The stages one after the other, against the budget.
+ * @param {{stages: Record<string, number>, budget: number | null}} props
+ */
+function Waterfall({ stages, budget }) {
+  const { total, endpoint: _, ...parts } = stages;
+  const sum = Object.values(parts).reduce((all, ms) => all + ms, 0);
+  const end = Math.max(budget ?? 0, total ?? 0, sum, 1);
+  let at = 0;
+  const rows = Object.entries(parts).map(([stage, ms]) => {
+    const from = at;
+    at += ms;
+    return { stage, ms, from };
+  });
+  if (total !== undefined) rows.push({ stage: "total", ms: total, from: 0 });
+  return html`<div class="waterfall" role="table" aria-label=${t("Where the time went")}>
+    ${rows.map(({ stage, ms, from }) => html`<div role="row" key=${stage}>
+        <span role="rowheader" title=${stage}>${STAGES[stage]?.() ?? stage}</span>
+        <span role="cell"><svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
+          ${budget && html`<rect class="budget" x=${(100 * budget) / end} y="0" width="0.2" height="8" />`}
+          <rect class=${stage === "total" && budget && ms > budget ? "late" : "took"} x=${(100 * from) / end} y="1" width=${Math.max(0.7, (100 * ms) / end)} height="6" />
+        </svg></span>
+        <span class="ms" role="cell">${Math.round(ms)} ms</span>
+      </div>`)}
+  </div>
+  ${budget && html`<p class="faint">${t("The line is the budget: {ms} ms.", { ms: budget })}</p>`}`;
+}
