@@ -8,6 +8,7 @@ import pytest
 
 from posewire.client.pool import ConnectionPool
 from posewire.client.reconnect import NO_RECONNECT
+from posewire.client.room.room import Room
 from posewire.errors import ConfigError, HostUnreachableError, NotConnectedError, QueueFullError
 from posewire.server.host import Host
 from support.waiting import eventually
@@ -66,6 +67,33 @@ async def test_a_connection_that_is_over_is_replaced(host: Host) -> None:
         async with pool.connection() as second:
             assert second is not first
             assert second.connected
+
+
+async def test_who_is_cancelled_while_it_gives_back_leaves_no_connection_behind(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaving = asyncio.Event()
+
+    async def leave(room: Room) -> None:
+        leaving.set()
+        await asyncio.Event().wait()
+
+    async with ConnectionPool(host.url, most=1) as pool:
+
+        async def use() -> None:
+            async with pool.room("studio"):
+                pass
+
+        monkeypatch.setattr(Room, "leave", leave)
+        using = asyncio.create_task(use())
+        await leaving.wait()
+        using.cancel()
+        await asyncio.wait([using])
+        monkeypatch.undo()
+        counts = pool.statistics()
+        assert (counts["open"], counts["in_use"], counts["closed"]) == (0, 0, 1)
+        await eventually(lambda: len(host.services.registry) == 0)
+        await use()
 
 
 async def test_what_cannot_be_is_said(host: Host) -> None:

@@ -46,7 +46,7 @@ async def test_a_compressed_bomb_is_refused_and_nothing_else_is_lost(host: Host)
     assert bomb is not None
     for payload in (bomb, b"no deflate"):
         await peer.socket.send(build_frame(FrameType.DEFLATED, payload, 3))
-        assert (await peer.receive("error"))["code"] == "bad_frame"
+        assert (await peer.receive("error"))["code"] == "bad_message"
     packed = deflate(json.dumps({"type": "ping", "id": "y", "more": "x" * 5_000}))
     assert packed is not None
     await peer.socket.send(build_frame(FrameType.DEFLATED, packed, 3))
@@ -83,8 +83,20 @@ async def test_what_cannot_be_sent_is_refused(host: Host, link: Link) -> None:
         assert await room.send(bytes(16 * 1024)) == 1
         with pytest.raises(WireError, match="at most 16384 bytes"):
             await room.send("x" * (16 * 1024 - 1))
-        with pytest.raises(WireError, match="JSON or bytes"):
-            await room.send(object())
+        deep: Any = 0
+        for _ in range(100):
+            deep = [deep]
+        for wrong in (object(), {1, 2}, float("nan"), [float("inf")], "half a character: \ud800", deep):
+            with pytest.raises(WireError, match="JSON or bytes"):
+                await room.send(wrong)
+            with pytest.raises(WireError, match="must be JSON"):
+                connection.send({"type": "room", "action": "send", "data": wrong})
+        state = await room.shared_state()
+        with pytest.raises(WireError, match="must be JSON"):
+            await state.update({"hue": float("nan")})
+        with pytest.raises(WireError, match="more than 65536 bytes"):
+            await state.update({"picture": "x" * 70_000})
+        assert dict(state) == {}
         with pytest.raises(WireError, match="has no member 9") as refused:
             await room.send("hello", to=9)
         assert refused.value.code == "not_in_room"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posewire.errors import FrameError
+from posewire.errors import WireError
 from posewire.wire.deflated import deflate, inflate
 
 
@@ -30,7 +30,7 @@ def test_short_texts_stay_as_they_are() -> None:
 def test_damage_is_an_error_of_its_sender(data: bytes) -> None:
     try:
         inflate(data, 1000)
-    except FrameError:
+    except WireError:
         return
     assert zlib.decompress(data, -15) is not None
 
@@ -39,8 +39,8 @@ def test_a_bomb_is_not_unpacked() -> None:
     packed = deflate("x" * 1_000_000)
     assert packed is not None
     assert len(packed) < 2000
-    with pytest.raises(FrameError, match="more than 65536"):
+    with pytest.raises(WireError, match="more than 65536"):
         inflate(packed, 65536)
     for wrong in (packed[:-3], packed + b"x"):
-        with pytest.raises(FrameError):
+        with pytest.raises(WireError):
             inflate(wrong, 2_000_000)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posewire.wire.json_text import DEEPEST, parse_json
+from posewire.wire.json_text import DEEPEST, parse_json, write_json
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),
@@ -51,3 +51,17 @@ def test_depth_has_a_bound(start: str, end: str) -> None:
     # Brackets within a string nest nothing, and many beside each other are not deep.
     assert parse_json(json.dumps("[" * 1000)) == "[" * 1000
     assert len(parse_json(f"[{','.join([nested(5)] * 100)}]")) == 100
+
+
+def test_what_is_written_can_be_read() -> None:
+    value = {"ä": [1, 2.5, None, True, "€"], "deep": {"er": [[]]}}
+    assert write_json(value) == '{"ä":[1,2.5,null,true,"€"],"deep":{"er":[[]]}}'
+    assert parse_json(write_json(value)) == value
+    deep: object = 0
+    for _ in range(DEEPEST + 1):
+        deep = (deep,)
+    endless: list[object] = []
+    endless.append(endless)
+    for wrong in (object(), b"bytes", float("nan"), float("-inf"), "\ud800", 10**400, deep, endless):
+        with pytest.raises(ValueError, match=r"."):
+            write_json({"": wrong})

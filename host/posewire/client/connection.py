@@ -294,12 +294,13 @@ class HostConnection:
         ``number``: of a message that the host confirms: it is kept until then, and said again after a reconnect.
 
         Raises:
+            WireError: it is not JSON.
             QueueFullError: 100 messages are kept already.
             NotConnectedError: the connection is closed.
         """
         self._presence.require_open()
         if number is not None or not self.connected:
-            self._out.outbox.keep(message, number)
+            self._out.keep(message, number)
         if self.connected:
             self._out.put(message, keep=number is None)
 

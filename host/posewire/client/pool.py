@@ -146,19 +146,22 @@ class ConnectionPool:
         return made
 
     async def _release(self, used: HostConnection) -> None:
-        self._used.discard(used)
-        room = used.room
-        if room is not None and room.closed is None and used.connected:
-            with suppress(PosewireError):
-                await room.leave()
-        clean = used.room is None or used.room.closed is not None
-        if clean and used.state is not ConnectionState.CLOSED and not self._closed:
-            self._idle.append((monotonic(), used))
-        else:
-            self._ended += 1
-            await used.close()
-        async with self._freed:
-            self._freed.notify()
+        clean = False
+        try:
+            room = used.room
+            if room is not None and room.closed is None and used.connected:
+                with suppress(PosewireError):
+                    await room.leave()
+            clean = used.room is None or used.room.closed is not None
+        finally:  # also where whoever used it is cancelled meanwhile
+            self._used.discard(used)
+            if clean and used.state is not ConnectionState.CLOSED and not self._closed:
+                self._idle.append((monotonic(), used))
+            else:
+                self._ended += 1
+                await used.close()
+            async with self._freed:
+                self._freed.notify()
 
     async def _open(self) -> HostConnection:
         self._opened += 1

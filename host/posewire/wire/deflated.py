@@ -2,7 +2,7 @@
 
 import zlib
 
-from posewire.errors import FrameError
+from posewire.errors import WireError
 
 WORTH_IT = 1024
 """Bytes above which a text message is compressed: what is shorter gains nothing."""
@@ -24,15 +24,15 @@ def inflate(packed: bytes, limit: int) -> bytes:
     """Return what a message unpacks to; nothing beyond the limit is unpacked.
 
     Raises:
-        FrameError: it is damaged, is cut short, or would be longer than ``limit`` bytes.
+        WireError: it is damaged, is cut short, or would be longer than ``limit`` bytes.
     """
     unpacker = zlib.decompressobj(_RAW)
     try:
         data = unpacker.decompress(packed, limit + 1)
     except zlib.error as error:
-        raise FrameError(f"a compressed message is damaged: {error}") from None
+        raise WireError(f"a compressed message is damaged: {error}") from None
     if len(data) > limit:
-        raise FrameError(f"a compressed message has more than {limit} bytes")
+        raise WireError(f"a compressed message has more than {limit} bytes")
     if not unpacker.eof or unpacker.unused_data:
-        raise FrameError("a compressed message is cut short, or something follows it")
+        raise WireError("a compressed message is cut short, or something follows it")
     return data

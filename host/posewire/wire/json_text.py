@@ -1,4 +1,4 @@
-"""The one place where bytes of a peer become JSON values: strictly RFC 8259, and not deeper than they need to be."""
+"""JSON of peers and for peers: strictly RFC 8259, and not deeper than it needs to be."""
 
 import json
 import math
@@ -28,6 +28,23 @@ def parse_json(text: str | bytes) -> Any:
         # An escape may name half a character: it could not be sent on to anybody.
         json.dumps(value, ensure_ascii=False).encode()
     return value
+
+
+def write_json(value: Any) -> str:
+    """Return the JSON text of a value, in the compact form that small devices like to parse.
+
+    Raises:
+        ValueError: a part of it is not JSON, or ``parse_json`` would not take it.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    text.encode()  # half a character
+    parse_json(text)
+    return text
 
 
 _TOO_DEEP = f"more than {DEEPEST} arrays and objects within each other"

@@ -8,10 +8,10 @@ from typing import Any
 from posewire.client.link.dialer import PROTOCOL
 from posewire.client.link.outbox import Outbox
 from posewire.client.link.send_queue import Priority, Queued, SendQueue
-from posewire.errors import PosewireError
+from posewire.errors import PosewireError, WireError
 from posewire.wire.deflated import deflate
 from posewire.wire.frames import FrameType, build_frame
-from posewire.wire.messages import dump_text
+from posewire.wire.json_text import write_json
 
 
 class Outgoing:
@@ -28,15 +28,26 @@ class Outgoing:
         """Put a text message on its way; ``keep``: it is worth sending after a loss, too.
 
         Raises:
+            WireError: it is not JSON.
             QueueFullError: too many wait already.
         """
-        text = dump_text(message)
+        text = _as_json(message)
 
         def make() -> str | bytes:
             packed = deflate(text) if self._deflates() else None
             return text if packed is None else build_frame(FrameType.DEFLATED, packed, PROTOCOL)
 
         self.queue.put(Queued(Priority.CONTROL, make, message=message if keep else None))
+
+    def keep(self, message: Mapping[str, Any], number: int | None = None) -> None:
+        """Keep a message for a host that is away; see ``Outbox.keep``.
+
+        Raises:
+            WireError: it is not JSON.
+            QueueFullError: too many wait already.
+        """
+        _as_json(message)
+        self.outbox.keep(message, number)
 
     def put_frame(self, kind: FrameType, payload: bytes, member_id: int = 0) -> None:
         """Put a binary frame on its way. Control goes first, then audio, then poses."""
@@ -75,6 +86,13 @@ class Outgoing:
             if item.message is not None:
                 with suppress(PosewireError):
                     self.outbox.keep(item.message, at=item.at)
+
+
+def _as_json(message: Mapping[str, Any]) -> str:
+    try:
+        return write_json(message)
+    except ValueError as error:
+        raise WireError(f"a message must be JSON: {error}") from None
 
 
 def _priority(kind: FrameType) -> Priority:

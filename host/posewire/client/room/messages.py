@@ -10,7 +10,8 @@ from typing import Any
 
 from posewire.client.link.host_link import HostLink
 from posewire.errors import NotDeliveredError, WireError
-from posewire.wire.messages import Message, dump_text
+from posewire.wire.json_text import write_json
+from posewire.wire.messages import Message
 from posewire.wire.room_actions import MAX_MEMBER_MESSAGE
 
 
@@ -90,8 +91,8 @@ class RoomMessages:
             message["bytes"] = base64.b64encode(data).decode()
         else:
             try:
-                size = len(dump_text({"": data}).encode()) - len('{"":}')
-            except (TypeError, ValueError) as error:
+                size = len(write_json({"": data}).encode()) - len('{"":}')
+            except ValueError as error:
                 raise WireError(f"a message must be JSON or bytes: {error}") from None
             message["data"] = data
         if size > MAX_MEMBER_MESSAGE:
