@@ -8,7 +8,8 @@ import pytest
 
 from bridge.test_bridge import likeness, loudest_hz
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.sim.parts.recording import read_wav
 from support.stock_server import TONE_HZ, BackgroundStockServer
 

@@ -8,7 +8,8 @@ import pytest
 from bridges.conftest import bridging
 from posewire.bridges.slimevr import SlimeBridge
 from posewire.server.host import Host
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.skeleton.rotations import rotate
 from support.slimevr_server import slimevr_server
 

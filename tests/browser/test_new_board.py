@@ -21,8 +21,9 @@ from posewire.boards.board_file import load_board
 from posewire.boards.folders import board_folder, firmware_folder
 from posewire.install.bundle import firmware_files
 from posewire.server.host import Host
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
 from posewire.sim.interpreter import find_interpreter
+from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.sim.parts.wifi import PASSWORD, SSID
 from posewire.update.settings import UpdateSettings
 from riscv.machine import ROOT

@@ -12,7 +12,8 @@ from browser.conftest import Watched, picture
 from browser.visits import DEVICE, TOKEN, board, open_view, until
 from posewire.identity.settings import AuthSettings
 from posewire.server.host import Host
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 from support.hosts import http_url, running, settings
 from support.peers import Peers
 

@@ -15,7 +15,8 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import DEVICE_ID, ROOMY_CHIP, SimBoard
+from posewire.sim.board import DEVICE_ID, SimBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 
 SPEECH = Path(__file__).parent.parent / "data" / "speech"
 PREFIX = DEVICE_ID.replace(":", "_") + "_"

@@ -24,8 +24,9 @@ from docs.pages import ROOT, Block, block, blocks
 from posewire.server.host import Host
 from posewire.server.host_process import HostProcess
 from posewire.server.settings import load_settings
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
 from posewire.sim.interpreter import find_micropython
+from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.voice.tools.base import ToolContext
 from posewire.voice.tools.functions import FunctionExecutor, load_functions
 from posewire.wire.frames import FrameType, build_frame

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "mirror" / "user_tools.py"
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from posewire.cli import main
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.sim.parts.wifi import PASSWORD, SSID
 from support.console_port import console_port
 from support.small_host import SmallHost

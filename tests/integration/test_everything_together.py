@@ -13,7 +13,8 @@ import pytest
 from posewire.demo.comparison import largest_error
 from posewire.demo.watcher import RoomWatcher
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 
 DATA = Path(__file__).parents[2] / "host" / "posewire" / "demo" / "data"
 BLUE, DRIVE, HELP = (

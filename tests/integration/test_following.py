@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 
 ROOT = Path(__file__).parents[2]
 BODY = ROOT / "host" / "posewire" / "demo" / "data" / "body33.npz"

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 
 
 def test_a_quiet_room_is_closed_and_joined_again(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from posewire import cli
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
 from posewire.sim.interpreter import find_interpreter
+from posewire.sim.memory_model import ROOMY_CHIP
 
 SEND_AND_FOLLOW = {"pose": {"room": "studio", "imu": True, "imu_hz": 100, "receive": "body33"}}
 """The settings at the top of docs/motion.md."""

@@ -16,7 +16,8 @@ from posewire.errors import ConfigError
 from posewire.server.host import Host
 from posewire.server.mqtt.settings import MqttSettings
 from posewire.server.settings import Settings, load_settings
-from posewire.sim.board import DEVICE_ID, ROOMY_CHIP, SimBoard
+from posewire.sim.board import DEVICE_ID, SimBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.voice.settings import VoiceSettings
 from support.broker import Broker
 from support.debian_packages import find

@@ -13,8 +13,9 @@ import pytest
 from posewire.errors import ProvisioningError
 from posewire.provision.improv import PacketType, State, build_command, build_packet
 from posewire.provision.improv_client import ImprovClient
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
 from posewire.sim.fixtures import MakeBoard, sim_board
+from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.sim.parts.wifi import PASSWORD, SSID
 from support.small_host import SmallHost
 

@@ -6,7 +6,8 @@ import pytest
 
 from posewire.cli import main
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 
 
 def test_a_board_is_paired_by_its_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

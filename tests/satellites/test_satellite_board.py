@@ -12,7 +12,8 @@ from wyoming.tts import Synthesize
 from wyoming.vad import VoiceStopped
 
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 from support.wyoming_side import home_assistant
 
 BLUE = Path(__file__).parents[2] / "host" / "posewire" / "demo" / "data" / "turn_the_light_blue.wav"

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
 from posewire.sim.fixtures import MakeBoard, sim_board
+from posewire.sim.memory_model import ROOMY_CHIP
 from support.small_host import SmallHost
 
 __all__ = ["sim_board"]

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 from support.certificates import self_signed
 from support.small_host import SmallHost
 

@@ -70,6 +70,7 @@ def test_the_heap_grows_as_it_was_measured(program: Program, word_bits: int) -> 
     assert text == f"memory allocation failed, allocating {1000 * word_bits // 32} bytes"
     # What is empty is given back.
     assert end == start[0]
+    board.wait(lambda: board.errors, what="the program's end, by which it has told of its memory")
     report = board.report()
     assert (report["chip"], report["word_bits"], report["heap_model"]) == ("esp32", word_bits, "chip")
     assert report["heap_size"] == 56000

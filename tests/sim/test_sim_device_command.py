@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from posewire import cli
-from posewire.sim.board import ROOMY_CHIP
 from posewire.sim.device_command import Press, add_arguments
+from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.sim.parts.recording import read_wav, write_wav
 from support.certificates import self_signed
 from support.small_host import SmallHost

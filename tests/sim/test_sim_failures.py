@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.sim.soak_host import SoakHost
 
 # Everything at once and all the time: the microphone is open, the host speaks, the motion sensor publishes.

@@ -314,7 +314,7 @@ def test_steady_streaming_allocates_nothing(program: Program) -> None:
     i2c = machine.I2C(0, scl=Pin(42), sda=Pin(41))
     i2c.writeto_mem(0x68, 0x6B, b"\\x00")
     uart = machine.UART(1, 921600, rxbuf=2048)
-    button = Pin(0, Pin.IN, Pin.PULL_UP)
+    button = Pin(21, Pin.IN, Pin.PULL_UP)
     pixel = neopixel.NeoPixel(Pin(48, Pin.OUT), 1)
     counts = [0, 0, 0]
     def filled(port):

@@ -13,8 +13,9 @@ import pytest
 from posewire.boards.folders import firmware_folder
 from posewire.provision.improv_client import ImprovClient
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
 from posewire.sim.fixtures import MakeBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.sim.parts.wifi import PASSWORD, SSID
 from support.small_host import SmallHost
 
@@ -200,8 +201,9 @@ def test_a_board_that_hangs_is_reset_by_its_watchdog(real_host: HostProcess) -> 
             board.wait(lambda: host.logged("board_started", reset_cause="watchdog"), 40, "the board to tell")
 
 
-def test_holding_the_button_at_power_on_leaves_the_application_alone(host: SmallHost) -> None:
-    board = SimBoard(host.url, chip=ROOMY_CHIP, imu=False)
+@pytest.mark.parametrize("kind", ["sim", "esp32-s3-devkitc-1"])  # the second one's button is GPIO0, the BOOT button
+def test_holding_the_button_at_power_on_leaves_the_application_alone(host: SmallHost, kind: str) -> None:
+    board = SimBoard(host.url, board=kind, chip=ROOMY_CHIP, imu=False)
     board.button.down()
     with board:
         deadline = time.monotonic() + 20

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from posewire.boards.chips import CHIPS
 from posewire.errors import SimulatorError
 from posewire.install.bundle import compile_files
-from posewire.sim.native_code import native_sizes
+from posewire.sim.firmware.native_code import native_sizes
 
 VIPER = """
 import micropython

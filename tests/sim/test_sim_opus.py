@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
 from posewire.sim.fixtures import MakeBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.sound.pcm import Pcm
 from posewire.voice.commands.sentences_file import load_sentences
 from posewire.voice.providers import load_provider

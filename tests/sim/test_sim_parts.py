@@ -183,10 +183,10 @@ def test_the_button_pulls_its_pin_to_ground(program: Program) -> None:
         """
     import time
     from machine import Pin
-    button = Pin(0, Pin.IN, Pin.PULL_UP)
+    button = Pin(21, Pin.IN, Pin.PULL_UP)
     seen = []
     button.irq(lambda pin: seen.append(pin.value()), Pin.IRQ_FALLING | Pin.IRQ_RISING)
-    show([button.value(), Pin(1, Pin.IN).value(), Pin(2, Pin.IN, Pin.PULL_DOWN).value(), Pin(0) is button])
+    show([button.value(), Pin(1, Pin.IN).value(), Pin(2, Pin.IN, Pin.PULL_DOWN).value(), Pin(21) is button])
     while len(seen) < 2:
         button()
         time.sleep_ms(1)
@@ -249,7 +249,7 @@ def test_wifi_takes_its_time_and_tells_what_is_wrong(program: Program) -> None:
     )
     inactive, idle, connecting, elapsed, connected, refused, gone = shown(board)
     assert (inactive, idle, connecting) == ("not active", 1000, [1001, False])
-    assert elapsed >= 300
+    assert elapsed >= 50
     assert connected == [1010, True, 6, -52]
     assert refused == [202, False]
     assert gone == 1000
@@ -343,7 +343,7 @@ def test_the_board_knows_its_address(program: Program) -> None:
 
 
 def test_an_orphan_does_not_live_on(program: Program) -> None:
-    board = program("import machine\nwhile True:\n    machine.Pin(0).value()", wait=False)
+    board = program("import machine\nwhile True:\n    machine.Pin(21).value()", wait=False)
     board.wait(lambda: board._process is not None and board._process.alive(), what="the process")
     process = board._process
     assert process is not None
@@ -384,7 +384,7 @@ def test_a_press_is_seen_also_by_a_board_that_had_no_time_meanwhile(program: Pro
         """
     import time
     from machine import Pin
-    button = Pin(0, Pin.IN, Pin.PULL_UP)
+    button = Pin(21, Pin.IN, Pin.PULL_UP)
     show(button.value())
     while button.value():
         time.sleep_ms(10)

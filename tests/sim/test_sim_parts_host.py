@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from posewire.errors import SimulatorError
-from posewire.sim.bytecode import without_machine_code
+from posewire.sim.firmware.bytecode import without_machine_code
 from posewire.sim.parts.camera import encode_frame, load_recording
 from posewire.sim.parts.flash import merged
 from posewire.sim.parts.recording import read_wav, to_int16, write_wav

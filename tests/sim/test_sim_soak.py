@@ -3,7 +3,8 @@
 import pytest
 
 from posewire import cli
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.sim.soak_command import SETTINGS, count, stream
 from posewire.sim.soak_host import SoakHost
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
 from posewire.sim.fixtures import MakeBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 from support.stock_server import REPLY_FRAMES, BackgroundStockServer
 
 

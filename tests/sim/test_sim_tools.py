@@ -8,8 +8,9 @@ import pytest
 
 from posewire.boards.folders import board_folder
 from posewire.sim import board as sim_board_module
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
 from posewire.sim.fixtures import MakeBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 from support.small_host import SmallHost
 
 

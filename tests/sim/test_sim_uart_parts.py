@@ -9,7 +9,8 @@ import pytest
 
 from posewire.demo.watcher import RoomWatcher
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.sim.parts.camera import encode_frame
 
 BODY = Path(__file__).parents[2] / "host" / "posewire" / "demo" / "data" / "body33.npz"

@@ -6,8 +6,9 @@ import time
 import numpy as np
 import pytest
 
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
 from posewire.sim.fixtures import MakeBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.sim.parts.bus import Kind, Record
 from posewire.sim.parts.recording import Samples
 from support.small_host import SmallHost

@@ -12,7 +12,8 @@ from posewire.boards.folders import firmware_folder
 from posewire.cli import main
 from posewire.errors import InstallError, UpdateError
 from posewire.server.host_process import HostProcess
-from posewire.sim.board import ROOMY_CHIP, SimBoard
+from posewire.sim.board import SimBoard
+from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.sim.soak_command import SETTINGS, stream
 from posewire.update.bundle import Bundle, build_app, firmware_version, pack_app, read_image
 from posewire.update.service import UpdateService

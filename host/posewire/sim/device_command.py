@@ -19,9 +19,11 @@ from posewire.boards.chip_memory import chip_memories
 from posewire.boards.profiles import PROFILES
 from posewire.errors import SimulatorError
 from posewire.host_address import add_host_arguments, websocket_url
-from posewire.sim.board import DEVICE_ID, LEAST_HEAP, SimBoard, line_level
+from posewire.sim.board import DEVICE_ID, SimBoard
 from posewire.sim.device_ids import reserved_device_id
 from posewire.sim.device_story import Story
+from posewire.sim.firmware_reports import line_level
+from posewire.sim.memory_model import LEAST_HEAP
 from posewire.sim.parts.camera import load_recording
 from posewire.sim.parts.microphone import RATE
 from posewire.sim.parts.recording import read_wav

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-from posewire.sim.board import Event, SimBoard, line_level
+from posewire.sim.board import SimBoard
+from posewire.sim.firmware_reports import Event, line_level
 from posewire.terminal import show
 
 

@@ -16,7 +16,8 @@ from typing import Any, TextIO
 import numpy as np
 
 from posewire.boards.chip_memory import chip_memories
-from posewire.sim.board import LEAST_HEAP, SimBoard
+from posewire.sim.board import SimBoard
+from posewire.sim.memory_model import LEAST_HEAP
 from posewire.sim.soak_host import SoakHost
 from posewire.terminal import show, show_json, warn
 

@@ -21,7 +21,8 @@ STAT_IDLE = const(1000)
 STAT_CONNECTING = const(1001)
 STAT_GOT_IP = const(1010)
 
-_CONNECT_MS = const(350)
+# A chip takes a second or more, and nothing depends on it: every test of a board waits for this.
+_CONNECT_MS = const(60)
 _SCAN_MS = const(2000)
 _SCAN_BLOCK_MS = const(50)
 

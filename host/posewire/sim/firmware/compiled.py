@@ -16,8 +16,8 @@ from posewire.boards import profiles
 from posewire.errors import InstallError
 from posewire.install.bundle import BundleFile, compile_programs, firmware_files
 from posewire.install.merge import PACKAGE
+from posewire.sim.firmware.native_code import native_sizes
 from posewire.sim.interpreter import cache_folder
-from posewire.sim.native_code import native_sizes
 
 
 def copy_compiled(firmware: Path, target: Path, architecture: str, profile: str) -> Path:
