@@ -24,7 +24,7 @@ lint: typings
 	.venv/bin/pyright --project firmware
 
 coverage: .venv/bin/python rv32 browser programs
-	.venv/bin/pytest -n 3 --dist loadfile --cov --cov-report=term:skip-covered
+	.venv/bin/pytest -n 5 --dist loadfile --cov --cov-report=term:skip-covered
 
 # MicroPython for 32-bit RISC-V, on Debian and Ubuntu: what it is built with (by root), and the build, both once.
 rv32: .venv/bin/python

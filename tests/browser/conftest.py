@@ -47,6 +47,23 @@ async def link(host: Host) -> AsyncIterator[Link]:
     await between.close()
 
 
+# Without a graphics card each frame of a scene costs processor time: ten a second show as much as sixty. The loop of
+# the scene calls itself "frame"; all other frames are the page's own and come as they are asked for.
+FEW_FRAMES = """
+(() => {
+  const draw = window.requestAnimationFrame.bind(window);
+  window.requestAnimationFrame = (f) => f.name === "frame" ? setTimeout(() => draw(f), 100) : draw(f);
+})();
+"""
+
+
+async def new_page(browser: Browser) -> Page:
+    """Return a page, in a context of its own, that draws few frames a second."""
+    page = await (await browser.new_context()).new_page()
+    await page.add_init_script(FEW_FRAMES)
+    return page
+
+
 class Watched:
     """A page of a browser that notes what goes wrong in it, and where it asks for something."""
 
@@ -67,10 +84,9 @@ class Watched:
 @pytest_asyncio.fixture(loop_scope="module")
 async def watched(chromium: Browser, link: Link) -> AsyncIterator[Watched]:
     """A page, closed before the host. The test fails where it reports an error that is left in ``errors``."""
-    context = await chromium.new_context()
-    found = Watched(await context.new_page())
+    found = Watched(await new_page(chromium))
     yield found
-    await context.close()
+    await found.page.context.close()
     assert found.errors == []
 
 

@@ -10,7 +10,7 @@ from playwright.async_api import Browser, expect
 
 import posewire
 from browser.chromium import UnavailableError, checkers
-from browser.conftest import Watched, picture
+from browser.conftest import Watched, new_page, picture
 from browser.visits import DEVICE, TOKEN, board, open_view, publish, until
 from posewire.server.host import Config, Host
 from posewire.server.settings import ServerSettings, Settings, load_settings
@@ -73,7 +73,7 @@ async def test_the_configuration_is_changed_from_the_page(
 
     host = Host(read(path), Config(lambda: read(path), path, read))
     await host.start()
-    page = await chromium.new_page()
+    page = await new_page(chromium)
     try:
         await page.goto(http_url(host, "/#/health"))
         await page.get_by_role("textbox", name="Token").fill(TOKEN)
@@ -128,7 +128,7 @@ async def test_a_restarted_host_finds_the_page_again(chromium: Browser) -> None:
     first = Host(settings(resume_window=5.0))
     await first.start()
     port = int(http_url(first, "").rpartition(":")[2])
-    page = await chromium.new_page()
+    page = await new_page(chromium)
     await open_view(page, first, "rooms/studio")
     await first.stop()
     await expect(page.locator(".top .state")).to_have_class(re.compile("warn"))
@@ -176,16 +176,17 @@ async def test_everybody_can_use_it(
     await page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     await page.goto(http_url(host, "/"))
     await page.evaluate(f"localStorage.setItem('language', '{language}')")
+    await page.goto("about:blank")
+    await open_view(page, host, VIEWS[0])
+    await page.evaluate(axe)
     for view in (*VIEWS, f"devices/{DEVICE}", f"talk/{DEVICE}"):
         await page.set_viewport_size({"width": 1280, "height": 900})
-        await page.goto("about:blank")
         await open_view(page, host, view)
         assert await page.evaluate("document.documentElement.dataset.theme") == theme
         if view.startswith("devices"):
             await expect(page.locator("tbody tr").first).to_be_visible()
         name = view.partition("/")[0] + ("-one" if "/" in view else "")
         await page.screenshot(path=picture(f"{name}-{theme}-{language}"), full_page=True)
-        await page.evaluate(axe)
         found = await page.evaluate("axe.run()")
         problems = [(rule["id"], [node["html"][:200] for node in rule["nodes"]]) for rule in found["violations"]]
         assert problems == [], view

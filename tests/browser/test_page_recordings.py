@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 import posewire
-from browser.conftest import Watched, picture
+from browser.conftest import Watched, new_page, picture
 from browser.visits import open_view, publish, until
 from posewire.rooms.recording import read_recording
 from posewire.server.host import Host
@@ -54,7 +54,7 @@ async def test_the_host_records_a_room_and_plays_it_again(
     chromium: Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("host")
-    page, stop_moving = await chromium.new_page(), asyncio.Event()
+    page, stop_moving = await new_page(chromium), asyncio.Event()
     async with (
         running(replace(settings(), store=StoreSettings(str(folder / "host.db")))) as host,
         posewire.connect(host.url, device="ann") as ann,

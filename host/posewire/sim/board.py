@@ -341,6 +341,7 @@ class SimBoard(FirmwareReports):
                 on_exit=self._on_exit,
                 on_console=self.console.received,
             )
+            self._process.start()
 
     def _reboot(self, process: BoardProcess, cause: int) -> None:
         """As the chip does it, from a thread of its own: the process's threads cannot wait for themselves."""

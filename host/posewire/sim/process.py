@@ -26,7 +26,7 @@ _STOP_SECONDS = 5.0
 
 
 class BoardProcess:
-    """The interpreter with the simulated hardware and the firmware.
+    """The interpreter with the simulated hardware and the firmware; it runs, and is heard from ``start`` on.
 
     ``on_line`` gets each printed line, ``on_record`` each record of the hardware, ``on_exit`` the exit status once; all
     in threads of this object.
@@ -76,8 +76,11 @@ class BoardProcess:
             self.bus.close()
             raise SimulatorError(f"MicroPython does not start: {error}") from error
         self._closed = threading.Event()
-        self.bus.start()
         self._reader = threading.Thread(target=self._read_lines, name="posewire-sim-log", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read what it says: its owner knows it by now, though a short program may have ended already."""
+        self.bus.start()
         self._reader.start()
 
     @property
