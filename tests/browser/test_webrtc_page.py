@@ -81,7 +81,7 @@ async def test_a_page_goes_on_by_the_websocket_and_back_and_no_pose_is_wrong(pag
               window.sending = setInterval(() => {
                 number++;
                 body.fill(0.25 + (number % 32) / 64);
-                sender.send({ body }, number * 20);
+                sender.send({ body: body.slice() }, number * 20); // it may wait: not an array that changes
               }, 20);
             }"""
         )
