@@ -4,29 +4,45 @@ import os
 import sys
 
 INTERRUPTED = 130
-"""The exit status after Ctrl-C, as shells have it (128 and the signal's number)."""
+"""The exit status after Ctrl-C, as shells have it; here, as ``termination`` is not loaded yet."""
 
 OUTPUT_CLOSED = 141
 """The exit status when the reader of the output is gone, as of ``posewire tools | head -1``."""
 
+OUTPUT_LOST = 2
+"""The exit status when the output cannot be written, for example because the disk is full."""
+
 
 def main() -> int:
     """Run the command line and return the exit status."""
+    status = 0
     try:
         # Imported here: Ctrl-C while this goes on is no error either.
         from posewire.cli import main as run
 
         try:
-            return run()
+            status = run()
         finally:
             # --help ends with SystemExit, and what it wrote is in the buffer still.
             sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # What is still in the buffer would fail once more when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return OUTPUT_CLOSED
+    except OSError as error:
+        _discard_output()
+        if not status:  # otherwise it is said already
+            from posewire.terminal import warn
+
+            warn(f"the output cannot be written: {error.strerror}")
+        return status or OUTPUT_LOST
+    return status
+
+
+def _discard_output() -> None:
+    """Give up what is still in the buffer: it would fail once more when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 """The ``posewire`` command: a table of subcommands, each in the module that does its work."""
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from posewire import __version__
-from posewire.errors import PosewireError
-from posewire.terminal import warn
+from posewire.errors import PosewireError, SystemRefusalError
+from posewire.terminal import show_json, warn
+from posewire.termination import ended_in_order
 
 # name (words separated by a space make groups): one line of help, module with add_arguments(parser) and run(args)
 COMMANDS = {
@@ -107,11 +109,34 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     words = sys.argv[1:] if argv is None else argv
     args = build_parser(words).parse_args(words)
-    try:
-        status: int = args.run(args)
-    except PosewireError as error:
-        warn(str(error))
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    with ended_in_order() as told:
+        try:
+            status: int = args.run(args)
+        except PosewireError as error:
+            return _failed(error, getattr(args, "json", False))
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            return _failed(_refusal(error), getattr(args, "json", False))
+        except KeyboardInterrupt:
+            return told.status
     return status
+
+
+def _failed(error: PosewireError, as_json: bool) -> int:
+    """Say what went wrong and what helps, on standard error; with --json the same on standard output."""
+    from posewire.host_problems import remedy  # only now: it brings the host's settings along
+
+    advice = remedy(error)
+    warn(f"{error}: {advice}" if advice else str(error))
+    if as_json:
+        # Where the output itself cannot be written, the words must do.
+        with contextlib.suppress(OSError):
+            show_json({"error": {"code": error.code, "message": str(error), "remedy": advice}})
+    return 2
+
+
+def _refusal(error: OSError) -> SystemRefusalError:
+    """What no command has expected, such as a disk that is full."""
+    why = error.strerror or str(error) or type(error).__name__
+    return SystemRefusalError(f"{error.filename}: {why}" if error.filename else f"the output cannot be written: {why}")

@@ -16,6 +16,12 @@ class ConfigError(PosewireError):
     code = "bad_config"
 
 
+class SystemRefusalError(PosewireError):
+    """The system does not do what is asked: a disk is full, a file may not be written; the message names it."""
+
+    code = "system"
+
+
 class BoardError(PosewireError):
     """A board definition is missing or not valid; the message names the change to make."""
 
@@ -64,9 +70,14 @@ class RoomError(WireError):
 
 
 class HostUnreachableError(PosewireError):
-    """The host is not there; the message says why."""
+    """The host is not there, or what is there is none; ``code`` and the message say why."""
 
     code = "not_available"
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
 
 
 class UnauthorizedError(HostUnreachableError):

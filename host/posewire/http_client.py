@@ -42,6 +42,10 @@ class UntrustedError(HttpError):
     """The server's certificate is not trusted here."""
 
 
+class NotTlsError(HttpError):
+    """The server does not speak TLS, which its address asks for."""
+
+
 class HttpAnswer:
     """An answer whose body is still unread; each piece of the body must arrive within the client's time-out.
 
@@ -202,8 +206,12 @@ class HttpClient:
 
 
 def _failure(error: Exception) -> HttpError:
-    untrusted = isinstance(error, aiohttp.ClientConnectorCertificateError)
-    return UntrustedError(_phrase(error)) if untrusted else HttpError(_phrase(error))
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return UntrustedError(_phrase(error))
+        case aiohttp.ClientConnectorSSLError():
+            return NotTlsError(_phrase(error))
+    return HttpError(_phrase(error))
 
 
 def _phrase(error: Exception) -> str:
@@ -214,6 +222,8 @@ def _phrase(error: Exception) -> str:
             return "has a certificate that is not trusted here"
         case aiohttp.ClientConnectorDNSError():
             return "cannot be reached (its name is not known)"
+        case aiohttp.ClientConnectorSSLError():
+            return "cannot be reached (it does not speak TLS)"
         case aiohttp.ClientConnectorError():
             number = error.os_error.errno
             return f"cannot be reached ({os.strerror(number) if number else type(error.os_error).__name__})"

@@ -5,7 +5,9 @@ obeys. Here they are escaped; sequences of our own (colours, a line that changes
 """
 
 import os
+import shutil
 import sys
+import unicodedata
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Literal, Self, TextIO
@@ -78,6 +80,21 @@ def clear_screen() -> None:
     sys.stdout.write("\x1b[H\x1b[2J")
 
 
+def screen_size() -> tuple[int, int]:
+    """Return the columns and lines of the terminal; 80 and 24 where there is none."""
+    return shutil.get_terminal_size()
+
+
+def cut(text: str, columns: int) -> str:
+    """Return the beginning of a line that fits into so many columns; wide characters take two."""
+    width = 0
+    for index, char in enumerate(text):
+        width += 0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        if width > columns:
+            return text[:index]
+    return text
+
+
 def is_live(stream: TextIO) -> bool:
     """Tell whether a stream is a terminal on which a line can be changed."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
@@ -112,7 +129,9 @@ class LiveLine:
         """Show a new state of the line."""
         if self._live:
             if line != self._shown:
-                self._out.write(f"\r\x1b[K{_encodable(printable(line), self._out)}")
+                # A line that wraps could not be changed any more.
+                fitting = cut(_encodable(printable(line), self._out), screen_size()[0] - 1)
+                self._out.write(f"\r\x1b[K{fitting}")
                 self._out.flush()
         elif step != self._step:
             show(line, out=self._out)

@@ -1,6 +1,9 @@
 """The command line itself: it ends in order, and what is wrong is said in one line with its remedy."""
 
+import argparse
+import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from posewire.cli import COMMANDS, build_parser
 from posewire.server.host_process import HostProcess
 from support.certificates import self_signed
 
@@ -119,7 +123,7 @@ def test_whom_a_command_waits_for_is_said(host: HostProcess) -> None:
 def test_the_address_may_be_in_the_environment(host: HostProcess) -> None:
     assert posewire("tools", "--devices", POSEWIRE_URL=host.url).stdout == "no device is connected\n"
     refused = posewire("tools", "--devices", POSEWIRE_URL="http://127.0.0.1:9")
-    assert "name another with --url" in refused.stderr
+    assert "cannot be reached" in refused.stderr
 
 
 def test_a_mistyped_scope_is_refused(tmp_path: Path) -> None:
@@ -146,7 +150,7 @@ def test_a_host_for_all_addresses_names_one_that_others_can_use(tmp_path: Path) 
         shown = posewire("tools", "--devices", "--url", running.url, POSEWIRE_TOKEN="a-token-of-the-test")
         assert shown.stdout == "no device is connected\n", shown.stderr
         refused = posewire("tools", "--devices", "--url", running.url)
-        assert "give it with --token or POSEWIRE_TOKEN" in refused.stderr
+        assert "wants a token: give one with --token, or POSEWIRE_TOKEN" in refused.stderr
 
 
 def test_the_doctor_does_not_call_a_host_without_a_voice_well() -> None:
@@ -172,3 +176,76 @@ def test_a_certificate_that_is_not_trusted_is_told_as_that(tmp_path: Path) -> No
         assert "posewire serve" not in refused.stderr
         shown = posewire("tools", "--devices", "--url", running.url, SSL_CERT_FILE=certificate)
         assert shown.stdout == "no device is connected\n", shown.stderr
+
+
+def test_every_command_has_json_but_the_one_that_prints_a_script() -> None:
+    without = [parser.prog for name in COMMANDS for parser in leaves(name) if "--json" not in options(parser)]
+    assert without == ["posewire completion"]
+
+
+def leaves(name: str) -> list[argparse.ArgumentParser]:
+    """Return the parsers of a command: its own, or those of its actions."""
+    parser = build_parser(name.split())
+    for word in name.split():
+        parser = children(parser)[word]
+    return list(children(parser).values()) or [parser]
+
+
+def children(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return dict(groups[0].choices) if groups else {}
+
+
+def options(parser: argparse.ArgumentParser) -> set[str]:
+    return {option for action in parser._actions for option in action.option_strings}
+
+
+@pytest.mark.parametrize("arguments", [("tools",), ("tools", "--json"), ("--help",), ("init", "--local", "{folder}")])
+def test_an_output_that_cannot_be_written_is_said_in_one_line(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no /dev/full")
+    words = [word.replace("{folder}", str(tmp_path)) for word in arguments]
+    with full.open("w") as out:
+        done = subprocess.run(
+            [sys.executable, "-m", "posewire", *words], stdout=out, stderr=subprocess.PIPE, text=True, timeout=60
+        )
+    # argparse takes no notice of what becomes of its help.
+    if arguments != ("--help",):
+        assert done.stderr == "posewire: the output cannot be written: No space left on device\n"
+        assert done.returncode == 2
+
+
+def test_a_file_that_cannot_be_written_ends_the_command_that_writes_it(tmp_path: Path) -> None:
+    there = tmp_path / "file"
+    there.write_text("")
+    for words in (("init", f"{there}/x", "--local"), ("say", "--wav", f"{there}/x.wav", "hello")):
+        done = posewire(*words)
+        assert done.returncode == 2
+        assert done.stderr.startswith("posewire: ")
+        assert done.stderr.endswith("Not a directory\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_that_runs_until_it_is_told_ends_in_order(number: signal.Signals, host: HostProcess) -> None:
+    command = [sys.executable, "-m", "posewire", "sim", "net", "--url", host.url, "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline())["url"].startswith("ws://127.0.0.1:")
+        process.send_signal(number)
+        assert json.loads(process.stdout.readline())["connections"] == 0
+        assert (process.wait(60), process.stderr.read()) == (0, "")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_command_that_is_cut_off_says_so_by_its_status(
+    number: signal.Signals, status: int, host: HostProcess
+) -> None:
+    command = [sys.executable, "-m", "posewire", "top", "--json", "--every", "60", "--url", host.url]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert "rooms" in json.loads(process.stdout.readline())
+        process.send_signal(number)
+        assert (process.wait(60), process.stderr.read()) == (status, "")

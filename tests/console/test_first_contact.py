@@ -12,10 +12,11 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from posewire.cli import COMMANDS
+from posewire.boards.profiles import PROFILES
 from posewire.console.top_command import lines_of
 from posewire.server.host import Host
 from posewire.server.settings import load_settings
+from support.debian_packages import find
 from support.hosts import http_url, running, settings
 from support.peers import Peers
 
@@ -96,7 +97,11 @@ def script() -> str:
         (["sim", "device", "--cha"], set()),
         (["sim", "device", "--chi"], {"--chip"}),
         (["tokens", "is"], {"issue"}),
-        (["service", ""], {"install", "show", "remove", "--help", "--config", "--no-start", "--json"}),
+        (["tokens", "issue", "--sc"], {"--scope"}),
+        (["service", ""], {"install", "show", "remove"}),
+        (["service", "--n"], {"--no-start"}),
+        (["sim", "device", "--profile", ""], set(PROFILES)),
+        (["--v"], {"--version"}),
     ],
 )
 def test_bash_completes_the_words_of_a_command(script: str, words: list[str], found: set[str]) -> None:
@@ -106,10 +111,46 @@ def test_bash_completes_the_words_of_a_command(script: str, words: list[str], fo
     assert set(done.stdout.split()) == found
 
 
-def test_other_shells_know_every_command() -> None:
-    for shell in ("zsh", "fish"):
-        script = run("completion", shell).stdout
-        assert all(name.split()[-1] in script for name in COMMANDS)
+def test_bash_offers_files_where_a_file_is_wanted(script: str) -> None:
+    ask = (
+        f'{script}\ncompopt() {{ echo "compopt $*"; }}\nCOMP_WORDS=(posewire serve --config x)\nCOMP_CWORD=3\n_posewire'
+    )
+    assert subprocess.run(["bash", "-c", ask], capture_output=True, text=True).stdout == "compopt -o default\n"
+
+
+_ZSH = """
+compdef() { :; }; _files() { echo FILES; }; compadd() { shift; print -l -- $@; }
+"""
+
+
+def test_zsh_completes_the_words_of_a_command() -> None:
+    if (zsh := find("zsh")) is None:
+        pytest.skip("zsh is not installed")
+    script = run("completion", "zsh").stdout
+    for words, found in (
+        ("sim ''", {"device", "net", "soak"}),
+        ("tokens issue --scope", None),
+        ("sim device --profile ''", set(PROFILES)),
+        ("serve --config ''", {"FILES"}),
+        ("export ''", {"FILES"}),
+    ):
+        ask = f"{_ZSH}{script}\nwords=(posewire {words}); CURRENT=$#words; _posewire"
+        done = subprocess.run([zsh, "-f", "-c", ask], capture_output=True, text=True)
+        assert done.stderr == ""
+        offered = set(done.stdout.split())
+        assert offered == found if found else "--scope" in offered, words
+
+
+def test_fish_completes_the_words_of_a_command(tmp_path: Path) -> None:
+    if (fish := find("fish")) is None:
+        pytest.skip("fish is not installed")
+    script = tmp_path / "posewire.fish"
+    script.write_text(run("completion", "fish").stdout)
+    asks = ("posewire sim ", "posewire tokens issue --sc", "posewire sim device --profile ")
+    ask = "; ".join([f"source {script}", *(f"complete -C '{line}'" for line in asks)])
+    done = subprocess.run([fish, "--no-config", "-c", ask], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stderr == ""
+    assert {"device", "net", "soak", "--scope", *PROFILES} <= set(done.stdout.split())
 
 
 async def test_top_shows_boards_and_rooms() -> None:

@@ -429,7 +429,7 @@ async def test_a_list_that_cannot_be_kept_does_not_keep_from_recording(
 
 @pytest.mark.parametrize(
     ("url", "said"),
-    [("ws://127.0.0.1:1/", "no host answers"), ("ftp://127.0.0.1:1/", "is not the address of a host")],
+    [("ws://127.0.0.1:1/", "cannot be reached"), ("ftp://127.0.0.1:1/", "is not the address of a host")],
 )
 def test_a_host_that_is_not_there_is_said_and_leaves_no_file(
     url: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 
-PACKAGES = {"flite": "flite", "espeak-ng": "espeak-ng", "mosquitto": "mosquitto"}
+PACKAGES = {"flite": "flite", "espeak-ng": "espeak-ng", "fish": "fish", "mosquitto": "mosquitto", "zsh": "zsh"}
 """The package of each command."""
 
 _SBIN = ":/usr/local/sbin:/usr/sbin"

@@ -10,6 +10,7 @@ from typing import Protocol
 from posewire.client.connection import HostConnection, unique_name
 from posewire.client.room.room import Room
 from posewire.host_address import add_host_arguments, websocket_url
+from posewire.host_problems import silent
 from posewire.staying import stay_in_room
 from posewire.terminal import LiveLine, is_live, show, show_json
 
@@ -45,14 +46,23 @@ def add_bridge_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_bridge(args: argparse.Namespace, bridge: Bridge) -> int:
     """Let a bridge work until Ctrl-C; prints what has passed."""
+    began: list[str] = []
+
+    def ready(where: str) -> None:
+        began.append(where)
+        if not args.json:
+            show(f"{args.room}: {where} (Ctrl-C ends it)")
+
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_serve(args, bridge))
+            asyncio.run(_serve(args, bridge, ready))
     finally:
-        if args.json:
+        if began and args.json:
             show_json(dict(bridge.counts()))
-        else:
+        elif began:
             show(f"{args.room}: {_line(bridge)}")
+    if not began and args.seconds:
+        raise silent(args.url, "has not let this program in before the time was over")
     return 0
 
 
@@ -78,13 +88,8 @@ async def join_and_run(
         )
 
 
-async def _serve(args: argparse.Namespace, bridge: Bridge) -> None:
+async def _serve(args: argparse.Namespace, bridge: Bridge, ready: Callable[[str], None]) -> None:
     name = args.name or unique_name("bridge")
-
-    def ready(where: str) -> None:
-        if not args.json:
-            show(f"{args.room}: {where} (Ctrl-C ends it)")
-
     work = asyncio.create_task(
         join_and_run(bridge, websocket_url(args.url), args.room, token=args.token, name=name, ready=ready)
     )

@@ -93,7 +93,7 @@ class HostConnection:
         reception = Reception(
             self.heartbeat, self._channel, self._place, self._requests, self._exchange, counts, self._listeners
         )
-        incoming = Incoming(reception.on_text, reception.on_frame, self._listeners.failed)
+        incoming = Incoming(reception.on_text, reception.on_frame, reception.on_failure)
         self._dialer = Dialer(
             read_endpoints(urls),
             Credentials(token),

@@ -15,8 +15,12 @@ from posewire.client.link.session import Session
 from posewire.client.link.statistics import ConnectionStatistics
 from posewire.client.room.place import RoomPlace
 from posewire.client.transports.base import Transport
-from posewire.errors import HostUnreachableError
+from posewire.host_problems import no_host, silent
 from posewire.wire.messages import AudioParams, Message
+
+
+class _MisreadError(Exception):
+    """What came in place of the host's hello is no message."""
 
 
 class Exchange:
@@ -71,9 +75,12 @@ class Exchange:
             await session.close()
             self._heartbeat.lost()
             self._out.queue.empty()
-            if isinstance(error, TimeoutError | ConnectionError):
-                why = f"{endpoint.url} does not answer as a host does: {error or 'silence'}"
-                raise HostUnreachableError(why) from None
+            if isinstance(error, TimeoutError):
+                raise silent(endpoint.url, "does not answer in time") from None
+            if isinstance(error, _MisreadError):
+                raise no_host(endpoint.url, "it does not speak JSON") from None
+            if isinstance(error, ConnectionError):
+                raise silent(endpoint.url, f"broke off: {error}") from None
             raise
         return session
 
@@ -83,6 +90,14 @@ class Exchange:
         if answer is None or answer.done() or message.get("type") not in ("hello", "error", "goodbye"):
             return False
         answer.set_result(message)
+        return True
+
+    def take_misread(self) -> bool:
+        """Take the notice that what came is no message; returns whether it came in place of an answer to the hello."""
+        answer = self._answer
+        if answer is None or answer.done():
+            return False
+        answer.set_exception(_MisreadError())
         return True
 
     async def talk(self, session: Session, endpoint: Endpoint | None, renewal: Coroutine[Any, Any, str]) -> str:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from posewire.errors import PosewireError
 from posewire.task_scope import TaskScope
 
 Handler = Callable[..., Awaitable[None] | None]
@@ -64,4 +65,7 @@ class Listeners:
 
 
 def _to_log(error: BaseException, event: str) -> None:
-    _log.error("a handler of %r failed", event, exc_info=error)
+    if isinstance(error, PosewireError):
+        _log.error("%s: %s", event, error)
+    else:
+        _log.error("a handler of %r failed", event, exc_info=error)

@@ -61,3 +61,8 @@ class Reception:
             self._listeners.emit("audio", frame.payload)
         elif self._place.room is not None:
             self._place.room.receive_frame(frame)
+
+    def on_failure(self, error: BaseException, where: str) -> None:
+        """Take what went wrong with a message: one that is none, in place of the host's hello, means no host."""
+        if not (isinstance(error, WireError) and self._exchange.take_misread()):
+            self._listeners.failed(error, where)

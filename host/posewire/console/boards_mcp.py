@@ -61,7 +61,8 @@ class BoardsServer:
         """Return all tools of all boards, under names that MCP clients take, and the two of the host.
 
         Raises:
-            HostError: the host does not answer, or refuses.
+            HostUnreachableError: the host does not answer, or does not let this program in.
+            WireError: it refuses.
         """
         found: dict[str, tuple[str, str, dict[str, Any]]] = {}
         for device in await self._host.devices():
@@ -92,7 +93,8 @@ class BoardsServer:
 
         Raises:
             ToolError: there is no such tool, or the tool failed.
-            HostError: the host does not answer, or refuses.
+            HostUnreachableError: the host does not answer, or does not let this program in.
+            WireError: it refuses.
         """
         if name == _LIST.name:
             devices = await self._host.devices()

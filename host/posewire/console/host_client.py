@@ -1,27 +1,18 @@
 """The HTTP interface of a running host (docs/http-api.md), for commands and the MCP server."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 
-from posewire.errors import PosewireError, ToolError
+from posewire.errors import ToolError, WireError
 from posewire.host_address import http_url
-from posewire.http_client import HttpClient, HttpError, UntrustedError
-from posewire.identity.settings import TOKEN_VARIABLE
+from posewire.host_problems import TLS, cannot_be_reached, not_tls, refused, silent, untrusted
+from posewire.http_client import HttpClient, HttpError, NotTlsError, UntrustedError
 from posewire.wire.json_text import parse_json
 
 _TIMEOUT = 60.0
-
-
-class HostError(PosewireError):
-    """The host does not answer, or refuses; the message says what to do. ``code`` is the host's where it has one."""
-
-    code = "not_available"
-
-    def __init__(self, message: str, code: str | None = None) -> None:
-        super().__init__(message)
-        if code is not None:
-            self.code = code
+_READ_TIMEOUT = 10.0
 
 
 class Found(NamedTuple):
@@ -43,6 +34,7 @@ class HostClient:
         """
         self._address = http_url(url)
         self._client = HttpClient(_TIMEOUT, token)
+        self._with_token = bool(token)
 
     async def __aenter__(self) -> Self:
         return self
@@ -54,7 +46,8 @@ class HostClient:
         """Return the connected devices, each with its ``session``.
 
         Raises:
-            HostError: the host does not answer, or refuses.
+            HostUnreachableError: the host does not answer, or does not let this program in.
+            WireError: it refuses.
         """
         return [device for device in await self._known() if device["session"]]
 
@@ -62,7 +55,8 @@ class HostClient:
         """Return the ``devices``, the ``rooms`` and the ``statistics`` of the host.
 
         Raises:
-            HostError: the host does not answer, or refuses.
+            HostUnreachableError: the host does not answer, or does not let this program in.
+            WireError: it refuses.
         """
         return {
             "devices": await self._known(),
@@ -74,12 +68,13 @@ class HostClient:
         """Find a device by its id or its name, in any case.
 
         Raises:
-            HostError: several devices have that name, the host does not answer, or refuses.
+            HostUnreachableError: the host does not answer, or does not let this program in.
+            WireError: several devices have that name, or the host refuses.
         """
         wanted = name.lower()
         try:
             known = await self._known()
-        except HostError as error:
+        except WireError as error:
             if error.code != "forbidden":
                 raise
             # A token that may act, but not look around: the id must do.
@@ -88,7 +83,7 @@ class HostClient:
         of_that_name = of_that_name or [device for device in known if device["name"].casefold() == name.casefold()]
         if len(of_that_name) > 1:
             ids = ", ".join(device["device"] for device in of_that_name)
-            raise HostError(f"several devices are called {name}: use an id ({ids})", "ambiguous")
+            raise WireError(f"several devices are called {name}: use an id ({ids})", "ambiguous")
         if not of_that_name:
             return Found(wanted, known=False, connected=False)
         return Found(of_that_name[0]["device"], known=True, connected=of_that_name[0]["session"] is not None)
@@ -97,7 +92,8 @@ class HostClient:
         """Return a device's tools; ``everything``: also what the host offers its session.
 
         Raises:
-            HostError: the device is not connected, the host does not answer, or refuses.
+            HostUnreachableError: the host does not answer, or does not let this program in.
+            WireError: the device is not connected, or the host refuses.
         """
         path = _device_path(device, "tools")
         found: list[dict[str, Any]] = (await self._send("GET", path + ("?all=1" if everything else "")))["tools"]
@@ -108,7 +104,8 @@ class HostClient:
 
         Raises:
             ToolError: the tool failed.
-            HostError: the device is not connected, the host does not answer, or refuses.
+            HostUnreachableError: the host does not answer, or does not let this program in.
+            WireError: the device is not connected, or the host refuses.
         """
         path = _device_path(device, "tools", tool)
         answer = await self._send("POST", path, {"arguments": dict(arguments)})
@@ -120,7 +117,8 @@ class HostClient:
         """Say something on a device (``all``: on each); return the outcomes by device.
 
         Raises:
-            HostError: too many announcements wait already, the host does not answer, or refuses.
+            HostUnreachableError: the host does not answer, or does not let this program in.
+            WireError: too many announcements wait already, or the host refuses.
         """
         path = _device_path(device, "say")
         outcomes: dict[str, str] = (await self._send("POST", path, {"text": text, **options}))["devices"]
@@ -130,7 +128,8 @@ class HostClient:
         """Let a device answer a text as if it had been typed there.
 
         Raises:
-            HostError: the device is busy or not connected, the host does not answer, or refuses.
+            HostUnreachableError: the host does not answer, or does not let this program in.
+            WireError: the device is busy or not connected, or the host refuses.
         """
         await self._send("POST", _device_path(device, "ask"), {"text": text})
 
@@ -138,7 +137,8 @@ class HostClient:
         """Begin to update a device: its application, or with the name of an ``image`` all of its firmware.
 
         Raises:
-            HostError: the device is not connected or cannot be updated, the host does not answer, or refuses.
+            HostUnreachableError: the host does not answer, or does not let this program in.
+            WireError: the device is not connected or cannot be updated, or the host refuses.
         """
         await self._send("POST", _device_path(device, "update"), {"kind": "image", "image": image} if image else {})
 
@@ -146,7 +146,8 @@ class HostClient:
         """Return the progress of a device's latest update.
 
         Raises:
-            HostError: there is none, the host does not answer, or refuses.
+            HostUnreachableError: the host does not answer, or does not let this program in.
+            WireError: there is none, or the host refuses.
         """
         return await self._send("GET", _device_path(device, "update"))
 
@@ -155,32 +156,29 @@ class HostClient:
         return known
 
     async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        url = self._address
         try:
-            async with self._client.request(method, f"{self._address}/api/{path}", json=body) as response:
-                said = await response.read()
-        except UntrustedError as error:
-            raise HostError(
-                f"the host at {self._address} {error}: "
-                "name the file of its authority's certificate in the variable SSL_CERT_FILE"
-            ) from None
+            # What changes nothing is answered at once; an announcement may be waited for until it was said.
+            async with asyncio.timeout(_READ_TIMEOUT if method == "GET" else None):
+                async with self._client.request(method, f"{url}/api/{path}", json=body) as response:
+                    said = await response.read()
+        except UntrustedError:
+            raise untrusted(url) from None
+        except NotTlsError:
+            raise not_tls(url) from None
+        except TimeoutError as error:
+            raise cannot_be_reached(url, error) from None
         except HttpError as error:
-            raise HostError(
-                f"the host at {self._address} {error}: start it with posewire serve, or name another with --url"
-            ) from None
+            raise silent(url, str(error)) from None
         try:
             data = parse_json(said)
         except ValueError:
             data = None
-        if not isinstance(data, dict):
-            raise HostError(f"{self._address} answers {response.status}, but not as a Posewire host does")
-        if not response.ok:
-            code = str(data.get("code") or HostError.code)
-            if code == "unauthorized":
-                raise HostError(
-                    f"the host at {self._address} wants a valid token: give it with --token or {TOKEN_VARIABLE}", code
-                )
-            raise HostError(str(data.get("message") or f"{self._address} answers {response.status}"), code)
-        return data
+        if response.ok and isinstance(data, dict):
+            return data
+        if not isinstance(data, dict) or "code" not in data or response.status == 401 or data["code"] == TLS:
+            raise refused(url, response.status, said, self._with_token)
+        raise WireError(str(data.get("message") or f"{url} answers {response.status}"), str(data["code"]))
 
 
 def _device_path(device: str, *parts: str) -> str:

@@ -8,11 +8,13 @@ examples:
 import argparse
 import os
 import secrets
+import shlex
 import socket
 import sys
 from pathlib import Path
 
 from posewire.errors import ConfigError
+from posewire.own_command import own_command
 from posewire.terminal import is_live, show, show_json, show_part, show_qr
 
 _SETTINGS = """\
@@ -78,13 +80,15 @@ def run(args: argparse.Namespace) -> int:
     page = f"http://{_own_address() if network else '127.0.0.1'}:{args.port}/"
     show(f"wrote {settings}" + (f" and {token}" if network else ""), style="green")
     show()
-    show(f"  posewire serve --config {settings}")
+    show(f"  {own_command('serve', config=settings)}")
     show(f"      starts it; its page is {page}")
-    show(f"  posewire service install --config {settings}")
+    show(f"  {own_command('service', 'install', config=settings)}")
     show("      lets it run whenever this machine runs")
     if network:
-        show(f"  cat {token}")
+        show(f"  {shlex.join(['cat', str(token)])}")
         show("      shows the token: the page asks for it, boards are paired by a code")
+        show(f"  {own_command('tokens', 'issue', 'NAME', config=settings)}")
+        show("      makes another token, for one person or program; --scope says what it may do")
     if args.qr or (args.qr is None and network and is_live(sys.stdout)):
         show_qr(page)
     return 0

@@ -19,7 +19,7 @@ from posewire.console.host_client import HostClient
 from posewire.errors import ConfigError, ProviderError
 from posewire.host_address import add_host_arguments
 from posewire.loopback import is_loopback
-from posewire.terminal import show
+from posewire.terminal import show, show_json
 
 TOKEN_VARIABLE = "POSEWIRE_MCP_TOKEN"  # noqa: S105 - the name of a variable
 
@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--listen", metavar="ADDRESS:PORT", help="serve streamable HTTP at this address; port 0 picks a free port"
     )
+    parser.add_argument("--json", action="store_true", help="with --listen: print the address as JSON")
     add_host_arguments(parser)
 
 
@@ -38,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
         import mcp  # noqa: F401
     except ImportError:
         raise ProviderError("posewire mcp needs the extra mcp: pip install 'posewire[mcp]'") from None
+    if args.json and not args.listen:
+        raise ConfigError("--json goes with --listen: without it, standard output is the protocol's own")
     asyncio.run(_http(args) if args.listen else _stdio(args))
     return 0
 
@@ -77,5 +80,9 @@ async def _http(args: argparse.Namespace) -> None:
         config = uvicorn.Config(TokenGate(app, token) if token else app, log_level="warning", lifespan="on")
         with sock:
             real = sock.getsockname()[1]
-            show(f"posewire: MCP at http://{f'[{address}]' if ':' in address else address}:{real}/mcp")
+            url = f"http://{f'[{address}]' if ':' in address else address}:{real}/mcp"
+            if args.json:
+                show_json({"url": url})
+            else:
+                show(f"posewire: MCP at {url}")
             await uvicorn.Server(config).serve(sockets=[sock])

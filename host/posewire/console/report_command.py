@@ -32,8 +32,11 @@ def run(args: argparse.Namespace) -> int:
         try:
             args.html.write_text(as_html(report), encoding="utf-8")
         except OSError as error:
-            raise ConfigError(f"{args.html} cannot be written: {error}") from None
-        show(f"{args.html} is written")
+            raise ConfigError(f"{args.html} cannot be written: {error.strerror or error}") from None
+        if args.json:
+            show_json({"page": str(args.html)})
+        else:
+            show(f"{args.html} is written")
         return 0
     if args.compare is None:
         if args.json:

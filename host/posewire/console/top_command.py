@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from posewire.console.host_client import HostClient
+from posewire.errors import HostUnreachableError, UnauthorizedError
 from posewire.host_address import add_host_arguments
-from posewire.terminal import clear_screen, is_live, show, show_json
+from posewire.terminal import clear_screen, cut, is_live, screen_size, show, show_json, show_text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,20 +31,40 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _watch(args: argparse.Namespace) -> int:
-    live = is_live(sys.stdout) and not args.json
+    live = is_live(sys.stdout) and not (args.json or args.once)
+    once = args.once or not (live or args.json)
+    lines: list[str] = []
     async with HostClient(args.url, args.token) as host:
         while True:
-            seen = await host.overview()
-            if args.json:
-                show_json(seen)
+            try:
+                seen = await host.overview()
+            except HostUnreachableError as error:
+                # Who watches sees it come back; what cannot be read at all is an error.
+                if not lines or isinstance(error, UnauthorizedError):
+                    raise
+                _show_screen([str(error), *lines[1:]])
             else:
-                if live and not args.once:
-                    clear_screen()
-                for line in lines_of(seen):
-                    show(line)
-            if args.once or not (live or args.json):
+                lines = lines_of(seen)
+                if args.json:
+                    show_json(seen)
+                elif live:
+                    _show_screen(lines)
+                else:
+                    show_text("\n".join(lines))
+            if once:
                 return 0
             await asyncio.sleep(max(0.2, args.every))
+
+
+def _show_screen(lines: Sequence[str]) -> None:
+    """Show as much as the terminal has room for."""
+    columns, height = screen_size()
+    most = max(1, height - 1)
+    if len(lines) > most:
+        lines = [*lines[: most - 1], f"… {len(lines) - most + 1} more lines"]
+    clear_screen()
+    for line in lines:
+        show(cut(line, columns))
 
 
 def lines_of(seen: dict[str, Any]) -> list[str]:

@@ -9,7 +9,8 @@ import asyncio
 import sys
 from typing import Any, TextIO
 
-from posewire.console.host_client import HostClient, HostError
+from posewire.console.host_client import HostClient
+from posewire.errors import PosewireError
 from posewire.host_address import add_host_arguments
 from posewire.terminal import LiveLine, bar, show, show_json
 
@@ -48,7 +49,7 @@ async def _update(args: argparse.Namespace) -> int:
             try:
                 await host.start_update(device, args.image)
                 ends.append({"device": device, **await _follow(host, device, sys.stderr if args.json else sys.stdout)})
-            except HostError as error:
+            except PosewireError as error:
                 show(f"{device}  {error}", style="red", out=sys.stderr)
                 ends.append({"device": device, "stage": "failed", "code": error.code, "message": str(error)})
     if args.json:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from posewire.errors import ConfigError
-from posewire.export.poses import RecordedPose, RecordedPoses, Wanted, only_source
+from posewire.export.poses import RecordedPose, RecordedPoses, Told, Wanted, only_source
 from posewire.skeleton.body_rig import BODY_SETS, BONE_SET, BodyRig, hips_height
 from posewire.skeleton.humanoid import BONES, FROM_THE_ROOT, Bone
 from posewire.skeleton.rotations import IDENTITY, Rotation, blend
@@ -27,14 +27,16 @@ class _Key:
     pose: dict[str, Rotation]
 
 
-def write_bvh(file: Path, wanted: Wanted, out: Path, *, fps: float = 30.0, aspect: float = 4 / 3) -> int:
+def write_bvh(
+    file: Path, wanted: Wanted, out: Path, told: Told | None = None, *, fps: float = 30.0, aspect: float = 4 / 3
+) -> int:
     """Write the body of one device, in centimetres; returns the number of frames. Between two poses it is interpolated.
 
     Raises:
         ConfigError: the bodies of several devices are wanted, or none.
     """
-    device, stream, _ = only_source(file, wanted, _best_body(file, wanted))
-    poses = RecordedPoses(file, Wanted((device,)))
+    device, stream, _ = only_source(file, wanted, _best_body(file, wanted, told), told)
+    poses = RecordedPoses(file, Wanted((device,)), told)
     keys = list(_keys((pose for pose in poses if pose.stream == stream or set(pose.values) <= set(_HANDS)), aspect))
     bones = _bones_of(keys)
     with out.open("w", encoding="ascii") as target:
@@ -46,9 +48,9 @@ def write_bvh(file: Path, wanted: Wanted, out: Path, *, fps: float = 30.0, aspec
     return len(frames)
 
 
-def _best_body(file: Path, wanted: Wanted) -> tuple[str, ...]:
+def _best_body(file: Path, wanted: Wanted, told: Told | None) -> tuple[str, ...]:
     """The best kind of body in a recording: bones as they are, then metres, then shares of a picture."""
-    there = {name for pose in RecordedPoses(file, wanted) for name in pose.values}
+    there = {name for pose in RecordedPoses(file, wanted, told) for name in pose.values}
     best = next((name for name in (BONE_SET, *BODY_SETS) if name in there), None)
     if best is None:
         raise ConfigError(f"{file} has no body: that is one of {', '.join((BONE_SET, *BODY_SETS))}")

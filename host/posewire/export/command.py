@@ -15,19 +15,21 @@ examples:
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from posewire.errors import ConfigError
 from posewire.export.bvh import write_bvh
 from posewire.export.npz import write_npz
-from posewire.export.poses import RecordedPoses, Wanted
+from posewire.export.poses import RecordedPoses, Told, Wanted
 from posewire.export.rerun_file import write_rrd
 from posewire.export.sound import write_wav
 from posewire.export.tables import write_csv, write_jsonl
 from posewire.rooms.recording import RecordingError
-from posewire.terminal import show, show_json
+from posewire.terminal import Progress, is_live, show, show_json
 
-_ENDINGS = (".csv", ".jsonl", ".npz", ".bvh", ".wav", ".rrd")
+_ENDINGS = {".csv": 1, ".jsonl": 1, ".npz": 2, ".bvh": 3, ".wav": 2, ".rrd": 1}
+"""How often each reads the recording."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +48,9 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"{args.out}: the name must end in one of {', '.join(_ENDINGS)}")
     if not 0 < args.fps <= 1000:
         raise ConfigError(f"--fps must be more than 0 and at most 1000, not {args.fps:g}")
-    count = export(args.file, args.out, Wanted(args.device, args.set), args.fps)
+    wanted = Wanted(args.device, args.set)
+    with Progress(args.out.name, _size(args.file) * _ENDINGS[args.out.suffix], not is_live(sys.stderr)) as progress:
+        count = export(args.file, args.out, wanted, args.fps, _Reading(progress, _size(args.file)))
     if args.json:
         show_json({"file": str(args.out), _kind(args.out): count})
     else:
@@ -54,15 +58,42 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def export(file: Path, out: Path, wanted: Wanted | None = None, fps: float = 30.0) -> int:
+class _Reading:
+    """Shows how far a recording that is read several times has been read."""
+
+    def __init__(self, progress: Progress, size: int) -> None:
+        self._progress = progress
+        self._size = size
+        self._before = 0
+        self._position = 0
+        self._shown = -1
+
+    def __call__(self, position: int) -> None:
+        """Take the number of bytes read in this round."""
+        if position < self._position:
+            self._before += self._size
+        self._position = position
+        percent = 100 * (self._before + position) // max(1, self._size)
+        if percent != self._shown:
+            self._shown = percent
+            self._progress.show(self._before + position)
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.is_file() else 0
+
+
+def export(file: Path, out: Path, wanted: Wanted | None = None, fps: float = 30.0, told: Told | None = None) -> int:
     """Export a recording; returns the number of poses, or of frames of sound, in the new file.
+
+    ``told`` is called with the number of bytes read so far; some formats read the recording more than once.
 
     Raises:
         RecordingError: there is no such recording, or the new file cannot be written.
         ConfigError: nothing of what is wanted is there, or more than the format holds.
     """
     wanted = wanted or Wanted()
-    poses = RecordedPoses(file, wanted)
+    poses = RecordedPoses(file, wanted, told)
     part = out.with_name(f"{out.name}.part")
     try:
         match out.suffix:
@@ -71,11 +102,11 @@ def export(file: Path, out: Path, wanted: Wanted | None = None, fps: float = 30.
             case ".jsonl":
                 count = write_jsonl(poses, part)
             case ".npz":
-                count = write_npz(file, wanted, part)
+                count = write_npz(file, wanted, part, told)
             case ".bvh":
-                count = write_bvh(file, wanted, part, fps=fps)
+                count = write_bvh(file, wanted, part, told, fps=fps)
             case ".wav":
-                count = write_wav(file, wanted.devices, part)
+                count = write_wav(file, wanted.devices, part, told)
             case _:
                 count = write_rrd(poses, part)
         if not count:

@@ -4,18 +4,18 @@ from pathlib import Path
 
 import numpy as np
 
-from posewire.export.poses import RecordedPoses, Wanted, only_source
+from posewire.export.poses import RecordedPoses, Told, Wanted, only_source
 
 
-def write_npz(file: Path, wanted: Wanted, out: Path) -> int:
+def write_npz(file: Path, wanted: Wanted, out: Path, told: Told | None = None) -> int:
     """Write ``data`` (frames, landmarks, channels), ``fps``, ``kind`` and ``times`` (s); returns the number of frames.
 
     Raises:
         ConfigError: more than one set is wanted, or none.
     """
-    device, stream, name = only_source(file, wanted)
+    device, stream, name = only_source(file, wanted, told=told)
     frames, times = [], []
-    for pose in RecordedPoses(file, Wanted((device,), (name,))):
+    for pose in RecordedPoses(file, Wanted((device,), (name,)), told):
         if pose.stream == stream:
             frames.append(pose.values[name])
             times.append(pose.time_s)

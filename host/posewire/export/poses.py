@@ -1,7 +1,7 @@
 """The poses of a recording, decoded, one after the other."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from posewire.client.room.member import RoomMember, follow_members
 from posewire.errors import ConfigError, PoseError
 from posewire.rooms.recording import EVENT, POSE, read_recording
 from posewire.wire.pose import Kind, PoseDecoder, parse_header
+
+Told = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,13 @@ class Wanted:
 class RecordedPoses:
     """Iterates over the poses of a recording, in the order in which they came.
 
+    ``told`` is called with the number of bytes read so far.
     ``undecodable``: how many packets did not decode so far: those before a stream's first key, and after a loss.
     """
 
-    def __init__(self, file: Path, wanted: Wanted | None = None) -> None:
+    def __init__(self, file: Path, wanted: Wanted | None = None, told: Told | None = None) -> None:
         self.undecodable = 0
+        self._told = told
         self._file = file
         self._wanted = wanted or Wanted()
 
@@ -59,7 +63,7 @@ class RecordedPoses:
         self.undecodable = 0
         members: dict[int, RoomMember] = {}
         decoders: dict[tuple[str, int], PoseDecoder] = {}
-        for record in read_recording(self._file):
+        for record in read_recording(self._file, self._told):
             if record.kind == EVENT:
                 follow_members(members, record.event())
             elif record.kind == POSE and (header := parse_header(record.payload)) is not None:
@@ -86,14 +90,14 @@ Source = tuple[str, int, str]
 """A device, a stream of it, a landmark set in that."""
 
 
-def only_source(file: Path, wanted: Wanted, sets: Collection[str] = ()) -> Source:
+def only_source(file: Path, wanted: Wanted, sets: Collection[str] = (), told: Told | None = None) -> Source:
     """Return the one device, stream and set that is wanted of a recording. ``sets``: those that will do.
 
     Raises:
         ConfigError: there are several, which the message names, or none.
     """
     found: Counter[Source] = Counter()
-    for pose in RecordedPoses(file, wanted):
+    for pose in RecordedPoses(file, wanted, told):
         found.update((pose.device, pose.stream, name) for name in pose.values if not sets or name in sets)
     if not found:
         raise ConfigError(f"{file} has no poses {'of ' + ', '.join(sorted(sets)) if sets else 'that are wanted'}")

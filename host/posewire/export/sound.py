@@ -8,6 +8,7 @@ import numpy as np
 
 from posewire.client.room.member import RoomMember, follow_members
 from posewire.errors import ConfigError, PosewireError
+from posewire.export.poses import Told
 from posewire.rooms.recording import AUDIO, EVENT, Record, read_recording
 from posewire.sound.pcm import Pcm
 from posewire.sound.resampling import resample
@@ -18,7 +19,7 @@ _PAUSE = 0.2
 """Seconds that a frame must be late for it to be a pause, and not the network's unrest."""
 
 
-def write_wav(file: Path, devices: Collection[str], out: Path) -> int:
+def write_wav(file: Path, devices: Collection[str], out: Path, told: Told | None = None) -> int:
     """Write the sound of one device, mono, 16 bits; returns the number of frames. The file begins with the recording.
 
     Pauses are silence, and so is a frame that does not decode. The rate is that of the first frame; what comes at
@@ -27,7 +28,7 @@ def write_wav(file: Path, devices: Collection[str], out: Path) -> int:
     Raises:
         ConfigError: several devices have sound, which the message names, or the format is not known.
     """
-    found = sorted({member.device for member, _ in _frames(file) if not devices or member.device in devices})
+    found = sorted({member.device for member, _ in _frames(file, told) if not devices or member.device in devices})
     if len(found) > 1:
         raise ConfigError(f"this format holds the sound of one device: choose by --device among {', '.join(found)}")
     count = position = 0
@@ -36,7 +37,7 @@ def write_wav(file: Path, devices: Collection[str], out: Path) -> int:
     with wave.open(str(out), "wb") as wav:
         wav.setnchannels(1)
         wav.setsampwidth(2)
-        for member, record in _frames(file):
+        for member, record in _frames(file, told):
             if member.device not in found:
                 continue
             if decoder is None or member.audio != params:
@@ -59,10 +60,10 @@ def write_wav(file: Path, devices: Collection[str], out: Path) -> int:
     return count
 
 
-def _frames(file: Path) -> Iterator[tuple[RoomMember, Record]]:
+def _frames(file: Path, told: Told | None) -> Iterator[tuple[RoomMember, Record]]:
     """Iterate over the frames of sound of members whose format is known."""
     members: dict[int, RoomMember] = {}
-    for record in read_recording(file):
+    for record in read_recording(file, told):
         if record.kind == EVENT:
             follow_members(members, record.event())
         elif (

@@ -54,14 +54,14 @@ class JwtVerifier:
                 options={"require": _REQUIRED},
             )
         except jwt.InvalidTokenError as error:
-            raise WireError(f"the token is refused: {error}", "unauthorized") from None
+            raise WireError(f"the token is not valid: {error}", "unauthorized") from None
         return _principal(claims, self.bases[kid])
 
 
 def _principal(claims: Mapping[str, Any], basis: object) -> Principal:
     scope = claims.get("scope", "")
     if not isinstance(scope, (str, list)):
-        raise WireError('the token is refused: "scope" must be a string or a list', "unauthorized")
+        raise WireError('the token is not valid: "scope" must be a string or a list', "unauthorized")
     return Principal(
         "program" if claims.get("kind") == "program" else "person",
         str(claims["sub"])[:64],

@@ -17,7 +17,7 @@ from posewire.errors import InstallError
 from posewire.install.repl import port_problem
 from posewire.install.serial_ports import choose_port, missing_extra
 from posewire.install.tracebacks import in_source_names
-from posewire.terminal import Style, show, show_part
+from posewire.terminal import Style, show, show_json, show_part
 
 _BAUD = 115200
 _READ_SECONDS = 0.2
@@ -26,7 +26,8 @@ _LINE_MAX = 4096
 
 # Packets of the provisioning protocol are for programs.
 _IMPROV = b"IMPROV"
-_LEVEL = re.compile(r" *\d+\.\d{3} ([DIWE]) ")
+_LEVEL = re.compile(r" *(\d+\.\d{3}) ([DIWE]) ")
+_NAMES: Mapping[str, str] = {"D": "debug", "I": "info", "W": "warning", "E": "error"}
 _LEVELS = "DIWE"
 _STYLES: Mapping[str, Style] = {"D": "dim", "W": "yellow", "E": "red"}
 
@@ -40,12 +41,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--save", type=Path, help="append the output to a file as well")
     parser.add_argument("--for", dest="seconds", type=float, help="end after this number of seconds")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line of the board")
     parser.add_argument("--dry-run", action="store_true", help="print the port, and end")
 
 
 def run(args: argparse.Namespace) -> int:
     """Monitor until interrupted."""
     port = choose_port(args.port)
+    if args.repl and args.json:
+        raise InstallError("--repl is for people: it has no --json")
+    if args.dry_run and args.json:
+        show_json({"port": port, "what": "repl" if args.repl else "log"})
+        return 0
     if args.dry_run:
         show(f"{'REPL' if args.repl else 'log'} of the board on {port}")
         return 0
@@ -57,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     least = _LEVELS.index(args.level[0].upper())
     save = args.save.open("a", encoding="utf-8") if args.save else None
     try:
-        screen = Screen(least, sys.stdout, save)
+        screen = Objects(least, save) if args.json else Screen(least, sys.stdout, save)
         for piece in pieces(port, lambda: deadline is not None and time.monotonic() >= deadline):
             screen.show(piece)
     finally:
@@ -129,14 +136,37 @@ class Screen:
         """Print a line, or a part of one."""
         if piece.begins:
             found = _LEVEL.match(piece.text)
-            self._hidden = found is not None and _LEVELS.index(found[1]) < self._least
-            self._style = _STYLES.get(found[1]) if found else None
+            self._hidden = found is not None and _LEVELS.index(found[2]) < self._least
+            self._style = _STYLES.get(found[2]) if found else None
         if not self._hidden:
             for out in self._outs:
                 if piece.ends:
                     show(in_source_names(piece.text), style=self._style, out=out)
                 else:
                     show_part(piece.text, style=self._style, out=out)
+
+
+class Objects:
+    """Prints whole lines as JSON objects: ``time`` in seconds since the board's start and ``level``, where it says."""
+
+    def __init__(self, least: int, save: TextIO | None = None) -> None:
+        self._least = least
+        self._save = None if save is None else Screen(least, save)
+        self._line = ""
+
+    def show(self, piece: Piece) -> None:
+        """Print a line when its end has come."""
+        if self._save is not None:
+            self._save.show(piece)
+        self._line = piece.text if piece.begins else self._line + piece.text
+        if not piece.ends:
+            return
+        found = _LEVEL.match(self._line)
+        if found is None:
+            show_json({"text": in_source_names(self._line)})
+        elif _LEVELS.index(found[2]) >= self._least:
+            rest = in_source_names(self._line[found.end() :])
+            show_json({"time": float(found[1]), "level": _NAMES[found[2]], "text": rest})
 
 
 def _open(port: str) -> Any:

@@ -104,7 +104,9 @@ def load_report(path: Path | str) -> Report:
     """
     try:
         read = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror or error}") from None
+    except ValueError as error:
         raise ConfigError(f"{path} is not a report: {error}") from None
     try:
         if read["posewire_report"] != _VERSION:

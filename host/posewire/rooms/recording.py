@@ -8,7 +8,7 @@ import json
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -109,14 +109,18 @@ class RecordingWriter:
             raise RecordingError(f"cannot write {self.path}: {error.strerror or error}") from None
 
 
-def read_recording(path: Path) -> Iterator[Record]:
+def read_recording(path: Path, told: Callable[[int], None] | None = None) -> Iterator[Record]:
     """Yield the records of a file; it ends at the first that is cut short or damaged.
+
+    ``told`` is called with the number of bytes read so far, before each record.
 
     Raises:
         RecordingError: the file is not there, or is no recording.
     """
     try:
-        for record, _ in _records(path):
+        for record, position in _records(path):
+            if told is not None:
+                told(position)
             yield record
     except OSError as error:
         raise RecordingError(f"cannot read {path}: {error.strerror or error}") from None

@@ -113,7 +113,8 @@ class ConnectionAuthenticator:
         elif self._jwt is not None and token.count(".") == 2 and len(token) <= _MAX_TOKEN:
             return self._jwt.principal(token)
         if found is None:
-            raise WireError("the token is missing or wrong: send Authorization: Bearer <token>", "unauthorized")
+            missing = "this host wants a token: send Authorization: Bearer <token>"
+            raise WireError("the token is not known here, or was revoked" if token else missing, "unauthorized")
         return found
 
     def again(self, principal: Principal) -> Principal | None:

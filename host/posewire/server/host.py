@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import signal
-import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from posewire.identity.audit import Audit
 from posewire.identity.identities import Identities
 from posewire.identity.principal import Principal
 from posewire.log import EventLog
-from posewire.loopback import is_loopback
 from posewire.server.authenticator import ConnectionAuthenticator
 from posewire.server.config_file import ConfigFile
 from posewire.server.connection.peer import Peer
@@ -41,7 +39,6 @@ from posewire.server.state.happenings import Happenings
 from posewire.server.state.shared_states import REFRESH
 from posewire.server.state.voiceprints import Voiceprints
 from posewire.server.store_domains import DOMAINS
-from posewire.server.transport.addresses import reachable_urls
 from posewire.server.transport.listener import Listener
 from posewire.server.transport.mdns import SERVICE, Announcements
 from posewire.server.transport.openings import Openings
@@ -49,7 +46,6 @@ from posewire.server.transport.websocket import CLOSING_TIMEOUT, WebSocket
 from posewire.server.wiring import admission, host_parts, mqtt, satellites, session_store
 from posewire.store import MEMORY, Store
 from posewire.task_scope import TaskScope
-from posewire.terminal import is_live, show, show_qr
 from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant
 from posewire.wire.close_codes import POLICY_VIOLATION
@@ -332,13 +328,9 @@ def _health_monitor(services: Services) -> HealthMonitor:
     )
 
 
-async def run_host(
-    config: Config, qr: bool | None = None, on_ready: Callable[[Host, str], Awaitable[None]] | None = None
-) -> bool:
-    """Run a host until SIGINT or SIGTERM; prints one line on standard output when it is ready. SIGHUP reloads.
+async def run_host(config: Config, on_ready: Callable[[Host], Awaitable[None]]) -> bool:
+    """Run a host until SIGINT or SIGTERM; ``on_ready`` is called when it is ready. SIGHUP reloads.
 
-    ``qr``: whether its page's address is shown as a QR code, too; None: on a terminal, where others can reach it.
-    ``on_ready`` is called with the host and its page's address when it is ready.
     Returns whether it was told to start again.
     """
     raise_file_limit()
@@ -362,16 +354,7 @@ async def run_host(
         loop.add_signal_handler(number, stop.set)
     reloads = TaskScope()
     loop.add_signal_handler(signal.SIGHUP, lambda: reloads.spawn(_reload(host)))
-    first, *others = reachable_urls(host.url, host.address)
-    show(f"posewire: ready on {first}")
-    for url in others:
-        show(f"posewire: also as {url}")
-    page = first.replace("ws", "http", 1).replace(PATH, "/")
-    show(f"posewire: its page is {page}")
-    if qr or (qr is None and is_live(sys.stdout) and not is_loopback(host.address)):
-        show_qr(page)
-    if on_ready is not None:
-        await on_ready(host, page)
+    await on_ready(host)
     await stop.wait()
     await host.stop("the host restarts" if again else "the host is shutting down")
     return again

@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="show the page's address as a QR code (default: on a terminal, where a phone can reach it)",
     )
+    parser.add_argument("--json", action="store_true", help="print its addresses as JSON when it is ready")
     parser.add_argument("--log", choices=("text", "json"), default="text", help="format of the log (default text)")
     parser.add_argument(
         "--log-level", choices=("debug", "info", "warning"), default="info", help="least level to log (default info)"
@@ -61,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Imported here: the voice engines take a while, and `posewire --help` should not.
     from posewire.server.host import Config, Host, run_host
+    from posewire.server.ready import show_addresses
 
     configure_logging(args.log, args.log_level)
 
@@ -68,7 +70,10 @@ def run(args: argparse.Namespace) -> int:
         settings = load_settings(path, args.token).with_address(args.host, args.port)
         return settings.with_upstream(args.upstream) if args.upstream else settings
 
-    async def show_board(host: Host, page: str) -> None:
+    async def ready(host: Host) -> None:
+        page = show_addresses(host.url, host.address, args.qr, args.json)
+        if not args.with_board:
+            return
         await host.services.sim_boards.start(host.url, "demo", talking=True)
         if is_live(sys.stdout):
             await asyncio.to_thread(webbrowser.open, page)
@@ -76,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     if args.with_board and read(args.config).auth.required:
         raise ConfigError("--try is for a host without authentication, on this machine only")
     config = Config(lambda: read(args.config), args.config, read)
-    if asyncio.run(run_host(config, args.qr, show_board if args.with_board else None)):
+    if asyncio.run(run_host(config, ready)):
         # In the same process, so that a supervisor that watches it sees no end.
         os.execv(sys.executable, [sys.executable, "-m", "posewire", *sys.argv[1:]])  # noqa: S606 - our own command again
     return 0

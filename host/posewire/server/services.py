@@ -8,6 +8,7 @@ from typing import Any
 from posewire.hub import ConnectionHub
 from posewire.identity.audit import Audit
 from posewire.identity.identities import Identities
+from posewire.own_command import own_command
 from posewire.rooms.directory import RoomDirectory
 from posewire.server.authenticator import ConnectionAuthenticator
 from posewire.server.config_file import ConfigFile
@@ -101,6 +102,10 @@ class Services:
             self.states,
             lambda: (self.settings.server.max_connections, self.settings.server.max_per_address),
         )
+
+    def command(self, *words: str) -> str:
+        """Return a command that works on this host's store, as a person on its machine types it."""
+        return own_command(*words, config=None if self.config_file is None else self.config_file.path)
 
     @property
     def memory_full(self) -> bool:

@@ -5,24 +5,23 @@ are simulated underneath and driven by the options.
 """
 
 import argparse
-import signal
 import ssl
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
-from types import FrameType
 from typing import Any, NamedTuple
 
 from posewire.boards.chip_memory import chip_memories
 from posewire.boards.profiles import PROFILES
-from posewire.errors import SimulatorError
+from posewire.errors import HostUnreachableError, PosewireError, SimulatorError
 from posewire.host_address import add_host_arguments, websocket_url
+from posewire.host_problems import remedy
 from posewire.sim.board import DEVICE_ID, SimBoard
 from posewire.sim.device_ids import reserved_device_id
 from posewire.sim.device_story import Story
-from posewire.sim.firmware_reports import line_level
+from posewire.sim.first_connection import in_plain_words, wait_connected
 from posewire.sim.memory_model import LEAST_HEAP
 from posewire.sim.parts.camera import load_recording
 from posewire.sim.parts.microphone import RATE
@@ -185,17 +184,20 @@ def _report(
             "voice together: --mic, --speaker and --press want --chip esp32s3-psram"
         )
     status = 0
+    failure: PosewireError | None = None
     story.board = board
     story.tell(f"the board is {device_id}")
-    with board, _terminated_as_interrupted():
+    with board:
         try:
             _run(board, args, presses, story)
         except KeyboardInterrupt:
             story.tell("stopped")
-        except SimulatorError as error:
-            status = 1
-            story.tell(f"failed: {error}")
+        except (SimulatorError, HostUnreachableError) as error:
+            status, failure = 1, error
+            story.tell(f"failed: {in_plain_words(error)}")
         report = board.report()
+        if failure is not None:
+            report["error"] = {"code": failure.code, "message": str(failure), "remedy": remedy(failure)}
         if args.speaker is not None:
             try:
                 board.speaker.save(args.speaker)
@@ -215,30 +217,11 @@ def _check_certificate(path: Path) -> None:
         ) from error
 
 
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM ends the run as Ctrl-C does: in order, with the report."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _run(board: SimBoard, args: argparse.Namespace, presses: list[Press], story: Story) -> None:
     ends = float("inf") if args.seconds is None else time.monotonic() + args.seconds
     # With --for, a host that comes up late is waited for: the board keeps trying anyway.
     limit = _CONNECT_SECONDS if args.seconds is None else ends - time.monotonic()
-    try:
-        board.wait_connected(limit)
-    except SimulatorError as error:
-        if not board.running:
-            raise
-        raise SimulatorError(f"no connection to {args.url} within {limit:g} s{_last_warning(board)}") from error
+    wait_connected(board, args.token, limit, args.seconds is not None, story.tell)
     start = time.monotonic()
     length = board.camera.play(args.pose, loop=args.pose_loop) if args.pose is not None else 0.0
     for press in presses:
@@ -267,17 +250,6 @@ def _sleep(board: SimBoard, until: float, ends: float) -> bool:
 def _over(board: SimBoard, pose_loops: bool) -> bool:
     posing = board.camera.playing and not pose_loops
     return board.state in ("idle", "offline") and board.speaker.is_silent(0.2) and not posing
-
-
-def _last_warning(board: SimBoard) -> str:
-    crashes = [line for line in board.log if " app: crashed: " in line]
-    if "boot: the application cannot be imported" in board.log or crashes:
-        why = crashes[-1].partition(" app: crashed: ")[2] if crashes else board.log[-1]
-        return f"; the firmware does not start: {why.strip()}"
-    lines = [line for line in board.log if line_level(line) in ("W", "E")]
-    # Why there is no connection rather than what was tried in between.
-    lines = [line for line in lines if " connection: " in line] or lines
-    return f"; the board says: {lines[-1].split(None, 2)[2]}" if lines else ""
 
 
 def _heap(text: str) -> int:

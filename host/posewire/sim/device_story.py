@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from posewire.host_problems import scope_remedy
 from posewire.sim.board import SimBoard
 from posewire.sim.firmware_reports import Event, line_level
 from posewire.terminal import show
@@ -17,6 +18,7 @@ class Story:
     def __init__(self, out: TextIO, verbose: bool) -> None:
         self._out = out
         self._verbose = verbose
+        self._advice: set[str] = set()
         self._start = time.monotonic()
         self.board: SimBoard | None = None
         # What to say when the board begins to listen; None when no button was pressed just now.
@@ -26,6 +28,9 @@ class Story:
         """Tell of a line that the firmware printed: all of them, or warnings and errors only."""
         if self._verbose or line_level(line) in ("W", "E"):
             self.tell(f"board | {line.strip()}")
+        if (advice := scope_remedy(line)) and advice not in self._advice:
+            self._advice.add(advice)
+            self.tell(advice)
 
     def event(self, event: Event) -> None:
         """Tell of an event that the firmware reported; play the microphone's file when the board begins to listen."""
@@ -66,6 +71,8 @@ def _in_words(event: Event) -> str:
             return f"says: {event.value}"
         case "tool":
             return f"tool {event.value['name']} {json.dumps(event.value['arguments'])}"
+        case "pairing":
+            return f"pairing code: {event.value}" if event.value else "paired"
         case "state" | "disconnected":
             return str(event.value or event.name)
         case _:

@@ -57,7 +57,7 @@ async def test_the_refusal_says_why() -> None:
         with pytest.raises(socketio.exceptions.ConnectionError):
             await client.connect(http_url(host, ""), auth={"token": "wrong"})
         assert await refused == {
-            "message": "the token is missing or wrong: send Authorization: Bearer <token>",
+            "message": "the token is not known here, or was revoked",
             "data": {"code": "unauthorized"},
         }
         await client.disconnect()

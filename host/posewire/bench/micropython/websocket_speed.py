@@ -38,8 +38,9 @@ class Board:
 
     def __init__(self):
         from posewire_fw.link import Link
+        from posewire_fw.memcopy import memcopy
 
-        self._copy = copy
+        self._copy = memcopy
         self.left = 0
         self.came = 0
         self.link = Link(self, frame_max=max(4096, SIZE), message_max=max(4096, SIZE))

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 from posewire.client.link.dialer import PROTOCOL
+from posewire.errors import WireError
 from posewire.wire.deflated import inflate
 from posewire.wire.frames import Frame, FrameType, parse_frame
 from posewire.wire.messages import Message
@@ -29,12 +30,22 @@ class Incoming:
         """Take a message of the host."""
         try:
             if isinstance(message, str):
-                self._on_text(json.loads(message))
+                self._on_text(_read(message))
                 return
             frame = parse_frame(message, PROTOCOL)
             if frame.type == FrameType.DEFLATED:
-                self._on_text(json.loads(inflate(frame.payload, _LONGEST_TEXT)))
+                self._on_text(_read(inflate(frame.payload, _LONGEST_TEXT)))
             else:
                 self._on_frame(frame)
         except Exception as error:
             self._failed(error, "a message of the host")
+
+
+def _read(text: str | bytes) -> Message:
+    try:
+        message = json.loads(text)
+    except ValueError:
+        message = None
+    if not isinstance(message, dict):
+        raise WireError("the host sent a text that is not a JSON object", "bad_json")
+    return message

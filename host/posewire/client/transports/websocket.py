@@ -1,6 +1,5 @@
 """A WebSocket to a host."""
 
-import json
 import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -10,7 +9,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from posewire.client.transports.base import Delivery, TransportCounts
-from posewire.errors import HostUnreachableError, UnauthorizedError
+from posewire.errors import HostUnreachableError
+from posewire.host_problems import cannot_be_reached, no_host, not_tls, refused, silent, untrusted
 
 _UNSENT = 4096
 """Bytes that may wait unsent, here and in the kernel: more would be seconds of the past on a slow network."""
@@ -77,8 +77,10 @@ class WebSocketTransport:
         return self._connection.close_reason or ""
 
 
-async def open_websocket(url: str, headers: Mapping[str, str], timeout_s: float) -> WebSocketTransport:
-    """Open a WebSocket within ``timeout_s`` seconds.
+async def open_websocket(
+    url: str, headers: Mapping[str, str], timeout_s: float, tls: ssl.SSLContext | None = None
+) -> WebSocketTransport:
+    """Open a WebSocket within ``timeout_s`` seconds. ``tls``: whom to trust; the machine's authorities unless given.
 
     Raises:
         HostUnreachableError: nobody is there, or what is there is no host.
@@ -91,6 +93,7 @@ async def open_websocket(url: str, headers: Mapping[str, str], timeout_s: float)
             compression=None,
             open_timeout=timeout_s,
             close_timeout=_CLOSE_TIMEOUT,
+            ssl=(tls or True) if url.lower().startswith("wss:") else None,
             ping_interval=None,  # the connection has a heartbeat of its own, which also measures
             max_size=_LONGEST,
             write_limit=_UNSENT,
@@ -98,26 +101,19 @@ async def open_websocket(url: str, headers: Mapping[str, str], timeout_s: float)
     except InvalidURI:
         raise HostUnreachableError(f"the host's URL must begin with ws:// or wss://, not {url!r}") from None
     except InvalidStatus as error:
-        message = f"{url} refuses: {_reason(error)}"
-        if error.response.status_code in (401, 403):
-            raise UnauthorizedError(message) from None
-        raise HostUnreachableError(message) from None
+        answer, with_token = error.response, "Authorization" in headers
+        raise refused(url, answer.status_code, bytes(answer.body or b""), with_token) from None
     except ssl.SSLCertVerificationError as error:
-        raise HostUnreachableError(
-            f"the host at {url} has a certificate that is not trusted here ({error.verify_message}): "
-            "name the file of its authority's certificate in the variable SSL_CERT_FILE"
-        ) from None
-    except (OSError, TimeoutError, InvalidHandshake) as error:
-        raise HostUnreachableError(f"no host answers at {url}: {error or 'silence'}") from None
+        raise untrusted(url, error.verify_message) from None
+    except ssl.SSLError:
+        raise not_tls(url) from None
+    except InvalidHandshake as error:
+        if isinstance(error.__cause__, EOFError):
+            raise silent(url, "hangs up") from None
+        raise no_host(url, "it does not open a WebSocket") from None
+    except (OSError, TimeoutError) as error:
+        raise cannot_be_reached(url, error) from None
     plain = connection.transport.get_extra_info("socket")
     if plain is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
     return WebSocketTransport(connection)
-
-
-def _reason(refusal: InvalidStatus) -> str:
-    """Return the host's own words, else the HTTP status."""
-    try:
-        return str(json.loads(refusal.response.body or b"")["message"])
-    except (ValueError, LookupError, TypeError):
-        return f"HTTP {refusal.response.status_code}"

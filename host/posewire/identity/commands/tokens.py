@@ -20,8 +20,8 @@ from posewire.identity.principal import DEVICE_SCOPES, PrincipalKind, check_scop
 from posewire.identity.records import IssuedToken
 from posewire.identity.stored import PREFIX, find_device, issue_token, read_tokens, revoke_token
 from posewire.identity.tables import STORED
-from posewire.store.command_line import add_store_arguments, opened_store
-from posewire.terminal import show, show_json
+from posewire.store.command_line import add_store_arguments, opened_store, store_of
+from posewire.terminal import show, show_json, warn
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +65,10 @@ def run(args: argparse.Namespace) -> int:
                 show_json({"id": token.removeprefix(PREFIX).partition("_")[0], "token": token})
             else:
                 show(token)
+            if not args.json and not (args.config or args.store):
+                warn(
+                    f"it is in the store {store_of(args)}; a host that runs from a file of settings wants --config FILE"
+                )
         elif args.action == "revoke":
             store.run_now(lambda c: revoke_token(c, args.id, local_user()))
             if args.json:

@@ -100,7 +100,7 @@ async def _pairing(request: Request, device_id: str, client_id: str, info: dict[
     name = board.get("name") if isinstance(board, dict) else None
     pairing = await identities.want_pairing(device_id, client_id, str(name or "")[:40], address)
     if is_new:
-        command = f"posewire devices pair {pairing.code}"
+        command = services(request).command("devices", "pair", pairing.code)
         EventLog().info("pairing_wanted", device=device_id, board=pairing.board, code=pairing.code, confirm=command)
     return pairing
 

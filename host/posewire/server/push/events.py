@@ -12,6 +12,9 @@ from posewire.server.push.settings import EventSettings, PushSettings
 from posewire.server.state.happenings import Happenings
 
 MAX_NAME = 64
+_LEFT_OUT = "left_out"
+"""A board's own event: a part of it does not run, and why."""
+
 _MAX_VALUE = 100
 _MAX_TOLD = 20
 
@@ -43,6 +46,8 @@ class DeviceEvents:
             raise WireError(f"an event's name must have 1 to {MAX_NAME} characters")
         told = {key[:_MAX_VALUE]: _short(value) for key, value in list(data.items())[:_MAX_TOLD]}
         self._happenings.tell(peer.device_id, "event", "reported", name=name, data=told)
+        if name == _LEFT_OUT:
+            peer.log.warning("left_out", part=told.get("part", ""), why=told.get("reason", ""))
         rule = self._settings.events.get(name)
         if rule is None:
             self._counters["events_ignored"] += 1

@@ -7,7 +7,7 @@ from typing import cast
 
 from posewire.server.transport.openings import Opening, Openings
 from posewire.server.transport.plain_answer import send_and_close
-from posewire.server.transport.tls import descriptor_of, peer_address
+from posewire.server.transport.tls import HANDSHAKE, descriptor_of, peer_address
 
 OPENING_TIMEOUT = 10.0
 """Seconds for the head of the first request."""
@@ -63,6 +63,11 @@ class ProtocolDetector(asyncio.Protocol):
         end = self._head.find(b"\r\n\r\n")
         transport, head = self._transport, self._head
         if transport is None or transport.is_closing():
+            return
+        if head[0] == HANDSHAKE:
+            self._forget()
+            message = "this port does not speak TLS: use http or ws"
+            send_and_close(transport, http.HTTPStatus.BAD_REQUEST, "tls", message)
             return
         if end < 0 and len(head) < MAX_HEAD:
             assert self._opening is not None

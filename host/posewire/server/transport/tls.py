@@ -13,7 +13,7 @@ from typing import Any, cast
 from posewire.server.transport.openings import Openings
 from posewire.server.transport.plain_answer import send_and_close
 
-_HANDSHAKE = 0x16
+HANDSHAKE = 0x16
 """Type of a TLS record of the handshake (RFC 8446 section 5.1)."""
 
 _HEAD = 5
@@ -53,9 +53,9 @@ class TlsDoor(asyncio.Protocol):
         if transport is None or transport.is_closing():
             return
         self._record += data
-        if self._record[0] != _HANDSHAKE:
+        if self._record[0] != HANDSHAKE:
             self._forget()
-            send_and_close(transport, http.HTTPStatus.BAD_REQUEST, "bad_http", "this port speaks TLS: use https or wss")
+            send_and_close(transport, http.HTTPStatus.BAD_REQUEST, "tls", "this port speaks TLS: use https or wss")
             return
         size = int.from_bytes(self._record[3:_HEAD], "big")
         if len(self._record) >= _HEAD and size > _MAX_RECORD:
