@@ -200,21 +200,25 @@ def comparison(earlier: Sequence[Result], rows: Sequence[Result]) -> str:
 
 def _measure_one(name: str, scenario: str, seconds: float, count: int) -> Result:
     with serve_contender(name) as (url, spoken, token, pid):
-        task = Task(scenario, url, spoken, token, pid, seconds, count)
-        try:
-            done = subprocess.run(
-                [sys.executable, "-m", "posewire.bench.relay_load"],
-                input=json.dumps(asdict(task)),
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=_HUNG + 40 * seconds,
-            )
-        except subprocess.TimeoutExpired:
-            raise PosewireError(f"{scenario}: the load generator hung") from None
+        return run_load(Task(scenario, url, spoken, token, pid, seconds, count))
+
+
+def run_load(task: Task) -> Result:
+    """Return the figures of one scenario against a server that runs. Raises PosewireError where there are none."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "posewire.bench.relay_load"],
+            input=json.dumps(asdict(task)),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_HUNG + 40 * task.seconds,
+        )
+    except subprocess.TimeoutExpired:
+        raise PosewireError(f"{task.scenario}: the load generator hung") from None
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["no output"]
-        raise PosewireError(f"{scenario}: {last[0]}")
+        raise PosewireError(f"{task.scenario}: {last[0]}")
     result: Result = json.loads(done.stdout)
     return result
 

@@ -1,6 +1,7 @@
 """The page's requests to the host: rooms, turns, the last hour, the log, simulated boards."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from posewire.log import EventLog
 from posewire.server.host import Host
 from posewire.server.monitoring.history import History
 from posewire.server.sim_boards import _SimBoard
+from posewire.server.state.board_reports import BoardReports
 from posewire.server.state.turn_log import NotedTools, TurnLog
 from posewire.voice.output import TurnReport
 from support.board import Board
@@ -74,6 +76,22 @@ async def test_the_log_and_the_last_hour_can_be_read_on(host: Host, operator: ht
     at, *values = history["samples"][-1]
     assert len(values) == len(history["names"])
     assert (await operator.get("/history", params={"after": at})).json()["samples"] == []
+
+
+def test_what_a_board_says_at_its_start_stays_with_its_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    reports = BoardReports()
+    first = {"started": True, "ssid": "home", "reset_cause": "power on", "uptime_ms": 900}
+    reports.record(DEVICE, {**first, "type": "telemetry"})
+    later = reports.record(DEVICE, {"type": "telemetry", "uptime_ms": 30_900})
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 5)
+    told = later.as_dict()
+    assert (told["ssid"], told["reset_cause"], told["uptime_ms"]) == ("home", "power on", 30_900)
+    assert 5 <= told["age_s"] < 35
+    # Its next start is another one.
+    told = reports.record(DEVICE, {"type": "telemetry", "started": True, "uptime_ms": 700}).as_dict()
+    assert "ssid" not in told
+    assert "reset_cause" not in told
 
 
 def test_the_history_keeps_the_largest_of_some_seconds() -> None:

@@ -58,6 +58,9 @@ class BoardReports:
             values["left_out"] = ", ".join(parts[:_LEFT_OUT_MAX])[:_TEXT_MAX]
         crash = message.get("crash")
         before = self._reports.pop(device_id, None)
+        if before is not None and not message.get("started"):
+            # Only the first report after a start says how the board came to it.
+            values = {name: value for name, value in before.values.items() if name in _TEXTS} | values
         report = BoardReport(values, bool(message.get("started")), crash[:_CRASH_MAX] if isinstance(crash, str) else "")
         report.last_crash = report.crash or (before.last_crash if before is not None else "")
         self._reports[device_id] = report

@@ -85,8 +85,9 @@ function Chart({ chart, history }) {
     };
   }, []);
   useEffect(() => plot.current?.setData(data), [data]);
-  const now = lines.map(({ label }, index) => `${label ? `${label()} ` : ""}${rounded(data[index + 1].at(-1) ?? 0)}`).join(", ");
-  return html`<figure class="chart"><figcaption>${title()} <b>${now} ${unit}</b></figcaption><div ref=${place} aria-hidden="true"></div></figure>`;
+  const now = (index) => rounded(data[index + 1].at(-1) ?? 0);
+  const named = lines.map(({ label }, index) => html`<span class=${`line-${index}`}>${label?.()} <b>${now(index)}</b></span> `);
+  return html`<figure class="chart"><figcaption>${title()} ${lines.length > 1 ? named : html`<b>${now(0)} ${unit}</b>`}</figcaption><div ref=${place} aria-hidden="true"></div></figure>`;
 }
 
 /** @param {number | null | undefined} value @param {number} scale */

@@ -50,12 +50,12 @@ export function BySerialPort({ boards, board, session, can }) {
   const parts = { board, begin, onProgress, busy: step !== "" };
   return html`<p>${t("Connect the board by USB to this computer, and go through the steps. What is done already may be left out.")}</p>
     <ol class="steps">
-      <li><h2>${t("Its port")}</h2><div class="row">
+      <li class="stack"><h2>${t("Its port")}</h2><div class="row">
         <button disabled=${parts.busy} onClick=${() => run(async () => void (await choose()))}>${port ? t("Another port") : t("Choose its port")}</button>
         <span class="faint">${port ? describe(port) : ""}</span></div></li>
-      <li><h2>MicroPython</h2><${FlashStep} ...${parts} images=${boards.images} /></li>
-      <li><h2>${t("The firmware")}</h2><${FirmwareStep} key=${board?.name} ...${parts} profiles=${boards.profiles} look=${boards.look} compiles=${can("compile")} /></li>
-      <li><h2>${t("Wi-Fi and host")}</h2><${WifiStep} ...${parts} session=${session} /></li>
+      <li class="stack"><h2>MicroPython</h2><${FlashStep} ...${parts} images=${boards.images} /></li>
+      <li class="stack"><h2>${t("The firmware")}</h2><${FirmwareStep} key=${board?.name} ...${parts} profiles=${boards.profiles} look=${boards.look} compiles=${can("compile")} /></li>
+      <li class="stack"><h2>${t("Wi-Fi and host")}</h2><${WifiStep} ...${parts} session=${session} /></li>
     </ol>
     ${step && html`<p role="status">${step}: ${progress.what}</p><progress class="meter" aria-label=${step} max=${progress.total || 1} value=${progress.total ? progress.done : undefined} />`}
     <${Outcome} outcome=${outcome} />`;

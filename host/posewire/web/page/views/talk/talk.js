@@ -40,6 +40,7 @@ function Conversation({ device }) {
   const nothing = device === PAGE ? t("Nothing was said from this page yet.") : t("The host knows of no turn of this device.");
   return html`<h2>${t("Conversation")}</h2>
     <${Trouble} error=${error} />
+    ${value?.budget_ms && turns.length > 0 && html`<p class="faint">${t("The line in each is the budget: {ms} ms.", { ms: value.budget_ms })}</p>`}
     ${value && !turns.length && html`<p class="faint">${nothing}</p>`}
     ${turns.map((turn) => html`<${Turn} key=${turn.at} turn=${turn} budget=${value.budget_ms} />`)}`;
 }

@@ -16,15 +16,14 @@ const STAGES = {
 
 /** @param {{turn: any, budget: number | null}} props `budget`: the ms that a turn may take */
 export function Turn({ turn, budget }) {
-  const { endpoint } = turn.stages;
+  const { endpoint, ...stages } = turn.stages;
   return html`<article class="turn">
-    <p class="faint">${clockTime(turn.at)} ${turn.outcome ? t(turn.outcome) : t("under way…")}
+    <p class="faint">${clockTime(turn.at)} ${turn.outcome ? t(turn.outcome) : t("under way…")}${endpoint !== undefined && t(", after {ms} ms of silence", { ms: Math.round(endpoint) })}
       ${turn.over_budget && html`<span class="warn"> ${t("too slow: {stage}", { stage: STAGES[turn.over_budget]?.() ?? turn.over_budget })}</span>`}</p>
     ${turn.heard && html`<p><span class="faint">${t("Heard")}</span> ${turn.heard}</p>`}
     ${turn.calls.map((call) => html`<p><span class="faint">${t("Called")}</span> <code>${call.tool} ${call.arguments}</code> → <span class=${call.failed ? "bad" : ""}>${call.result ?? "…"}</span> ${call.ms !== null && html`<span class="faint">${Math.round(call.ms)} ms</span>`}</p>`)}
     ${turn.said.length > 0 && html`<p><span class="faint">${t("Said")}</span> ${turn.said.join(" ")}</p>`}
-    ${Object.keys(turn.stages).length > 0 && html`<${Waterfall} stages=${turn.stages} budget=${budget} />`}
-    ${endpoint !== undefined && html`<p class="faint">${t("Before that, {ms} ms of silence told that the sentence had ended.", { ms: Math.round(endpoint) })}</p>`}
+    ${Object.keys(stages).length > 0 && html`<${Waterfall} stages=${stages} budget=${budget} />`}
   </article>`;
 }
 
@@ -33,9 +32,9 @@ export function Turn({ turn, budget }) {
  * @param {{stages: Record<string, number>, budget: number | null}} props
  */
 function Waterfall({ stages, budget }) {
-  const { total, endpoint: _, ...parts } = stages;
+  const { total, ...parts } = stages;
   const sum = Object.values(parts).reduce((all, ms) => all + ms, 0);
-  const end = Math.max(budget ?? 0, total ?? 0, sum, 1);
+  const end = 1.02 * Math.max(budget ?? 0, total ?? 0, sum, 1);
   let at = 0;
   const rows = Object.entries(parts).map(([stage, ms]) => {
     const from = at;
@@ -52,6 +51,5 @@ function Waterfall({ stages, budget }) {
         </svg></span>
         <span class="ms" role="cell">${Math.round(ms)} ms</span>
       </div>`)}
-  </div>
-  ${budget && html`<p class="faint">${t("The line is the budget: {ms} ms.", { ms: budget })}</p>`}`;
+  </div>`;
 }
