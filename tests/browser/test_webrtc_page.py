@@ -81,7 +81,7 @@ async def test_a_page_goes_on_by_the_websocket_and_back_and_no_pose_is_wrong(pag
               window.sending = setInterval(() => {
                 number++;
                 body.fill(0.25 + (number % 32) / 64);
-                sender.send({ body: body.slice() }, number * 20); // it may wait: not an array that changes
+                sender.send({ body }, number * 20);
               }, 20);
             }"""
         )
@@ -94,7 +94,8 @@ async def test_a_page_goes_on_by_the_websocket_and_back_and_no_pose_is_wrong(pag
                 assert pose.pose.time_ms > last, "a pose came twice"
                 last = pose.pose.time_ms
                 wanted = body(pose.pose.time_ms // 20 % 32)
-                np.testing.assert_allclose(pose.values["body33"][:, :2], wanted[:, :2], atol=2e-3)
+                # On a busy machine poses come late, and the host asks for smaller packets: then they are coarser.
+                np.testing.assert_allclose(pose.values["body33"][:, :2], wanted[:, :2], atol=2e-3 * 2**pose.coarse)
 
         before = host.services.counters["datagrams_in"]
         while host.services.counters["datagrams_in"] < before + 30:

@@ -30,6 +30,9 @@ def shapes(found: dict[str, Any]) -> dict[str, Any]:
         ({"body": np.zeros((33, 4)), "hand21": None}, {}, {"body33": (33, 4), "hand21": None}),
         (None, {"body": marks(33), "face": marks(468)}, {"body33": (33, 4), "face468": (468, 3)}),
         (None, {"body": SimpleNamespace(landmark=marks(33))}, {"body33": (33, 4)}),
+        (None, {"face": [SimpleNamespace(landmark=marks(478))] * 2}, {"face478": (478, 3)}),
+        (None, {"body": [{"x": 0.5, "y": None, "z": 0.5, "visibility": 1}] * 33}, {"body33": (33, 4)}),
+        ([{"x": 0.5, "y": 0.5}] * 17, {}, {"coco17": (17, 3)}),
         (None, {"body": [marks(33)], "world": [marks(33)]}, {"body33": (33, 4), "world33": (33, 4)}),
         (None, {"body": None, "hands": None}, {"body33": None, "hand21": None, "hand21_right": None}),
         (None, {"hands": (marks(21), None)}, {"hand21": (21, 3), "hand21_right": None}),
@@ -69,6 +72,9 @@ def test_channels_that_are_not_there_are_filled() -> None:
         (None, {"nose": np.zeros((1, 3))}, "unknown landmark set 'nose'"),
         (np.zeros((33, 4)), {"body": np.zeros((33, 4))}, "body33 is given twice"),
         (SimpleNamespace(detections=[]), {}, "is not a MediaPipe result"),
+        (None, {"body": "hello"}, "not a pose: could not convert"),
+        (None, {"body": [object()] * 33}, "not a pose: "),
+        (None, {"hands": 5}, "not a pose: "),
     ],
 )
 def test_what_is_no_pose(pose: Any, parts: dict[str, Any], message: str) -> None:

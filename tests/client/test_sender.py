@@ -90,6 +90,20 @@ async def test_ordered_poses_all_arrive_at_an_even_rate(host: Host) -> None:
     await connection.close()
 
 
+async def test_a_program_may_write_its_next_pose_into_the_same_array(host: Host) -> None:
+    connection, sender = await publisher(host, fps=50, qos="ordered")
+    async with posewire.connect(host.url) as other:
+        room = await other.join("studio")
+        poses = room.poses()
+        values = np.zeros((33, 4), np.float32)
+        for step in range(1, 5):
+            values[:] = step / 8
+            assert sender.send(body=values)
+        seen = [(await anext(poses)).values["body33"][0, 0] for _ in range(4)]
+        assert seen == [0.125, 0.25, 0.375, 0.5]
+    await connection.close()
+
+
 async def test_a_limit_on_bytes_makes_poses_coarser_and_holds(host: Host) -> None:
     connection, sender = await publisher(host, fps=100, max_kbit_s=40)
     began = time.monotonic()
@@ -162,8 +176,16 @@ async def test_a_pose_that_is_none_is_refused_whole(host: Host) -> None:
     with pytest.raises(PoseError, match="no pose was given"):
         sender.send()
     assert sender.statistics()["accepted"] == 0
-    with pytest.raises(ConfigError, match="qos"):
-        PoseSender(connection, qos="best")  # type: ignore[arg-type]
+    for time_ms in (float("nan"), float("inf")):
+        with pytest.raises(PoseError, match="time_ms"):
+            sender.send(body=body(0), time_ms=time_ms)
+    room = connection.room
+    assert room is not None
+    with pytest.raises(ConfigError, match="has the stream 0"):
+        room.sender(stream=0)
+    for wrong in ({"qos": "best"}, {"layers": 3}, {"coarse": 8}, {"stream": 256}, {"layers": 2, "qos": "reliable"}):
+        with pytest.raises(ConfigError):
+            room.sender(**wrong)
     await connection.close()
 
 
@@ -195,6 +217,19 @@ async def test_audio_of_any_rate_arrives_in_the_agreed_format(host: Host) -> Non
     spectrum = np.abs(np.fft.rfft(heard[1000:6000].astype(float)))
     assert abs(np.argmax(spectrum) * 16_000 / 5000 - 440) < 4
     assert 0.47 < np.abs(heard).max() / 32767 < 0.53
+
+
+async def test_sound_that_is_no_number_is_silence_and_without_a_rate_it_is_refused(host: Host) -> None:
+    async with posewire.connect(host.url) as connection, posewire.connect(host.url) as other:
+        sender = (await connection.join("studio", publish=["audio"])).audio_sender()
+        heard: list[bytes] = []
+        (await other.join("studio", subscribe=["audio"])).on("audio", lambda frame: heard.append(frame.payload))
+        for rate in (0, -16000):
+            with pytest.raises(ConfigError, match="rate"):
+                sender.send(np.zeros(160), rate=rate)
+        assert sender.send(np.full(960, np.nan)) == 1
+        await eventually(lambda: len(heard) == 1)
+        assert not any(heard[0])
 
 
 async def test_what_was_lost_with_the_connection_is_tried_again(host: Host, link: Link) -> None:

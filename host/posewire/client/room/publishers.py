@@ -7,6 +7,7 @@ from posewire.client.link.host_link import HostLink
 from posewire.client.sending.adaptive import Quality
 from posewire.client.sending.audio_sender import AudioSender
 from posewire.client.sending.pose_sender import PoseSender
+from posewire.errors import ConfigError
 from posewire.wire.frames import Frame, FrameType
 from posewire.wire.pose import parse_header
 
@@ -24,10 +25,20 @@ class Publishers:
         self._audio: list[AudioSender] = []
 
     def pose_sender(self, **options: Any) -> PoseSender:
-        """Return a sender of poses, with the first stream that is free unless ``stream`` names one."""
-        free = next(number for number in range(_STREAMS) if number not in self._controls)
+        """Return a sender of poses, with the first stream that is free unless ``stream`` names one.
+
+        Raises:
+            ConfigError: an option is wrong, another sender has that stream, or there is none left.
+        """
+        stream = options.pop("stream", None)
+        if stream is None:
+            stream = next((number for number in range(_STREAMS) if number not in self._controls), None)
+            if stream is None:
+                raise ConfigError(f"a member has at most {_STREAMS} streams")
+        elif any(sender.stream == stream and not sender.stopped for sender in self.pose_senders):
+            raise ConfigError(f"another sender of this room has the stream {stream}: stop it first")
         options.setdefault("changed", self._changed)
-        sender = PoseSender(self._host, stream=options.pop("stream", free), **options)
+        sender = PoseSender(self._host, stream=stream, **options)
         self.add(sender.stream, sender.control)
         self.pose_senders.append(sender)
         return sender

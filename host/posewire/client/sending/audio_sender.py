@@ -51,11 +51,13 @@ class AudioSender(PacedSender):
         unless given, the last one was heard just now.
 
         Raises:
-            ConfigError: another type or shape.
+            ConfigError: another type or shape, or no rate.
         """
         if self._params != self._host.audio:
             self._use(self._host.audio)
         assert self._params is not None
+        if rate is not None and not rate > 0:
+            raise ConfigError(f"rate must be more than 0 Hz, not {rate}")
         rate = rate or self._params.sample_rate
         mono = _mono(samples)
         self._note_time(len(mono), rate, time_ms)
@@ -148,4 +150,6 @@ def _mono(samples: NDArray[Any]) -> NDArray[np.float32]:
     scaled = array.astype(np.float32)
     if array.dtype == np.int16:
         scaled /= np.float32(32767)
+    else:
+        np.nan_to_num(scaled, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
     return scaled if scaled.ndim == 1 else scaled.mean(axis=1, dtype=np.float32)

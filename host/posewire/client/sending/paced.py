@@ -74,6 +74,11 @@ class PacedSender(ABC):
             self._task.cancel()
             self._task = None
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it was ended."""
+        return self._closed
+
     def queue_status(self) -> dict[str, Any]:
         """Return ``waiting``, ``capacity`` and ``oldest_ms``, the age of what waits longest (None: nothing waits)."""
         oldest = self._waiting[0].at if self._waiting else None

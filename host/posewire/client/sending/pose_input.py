@@ -12,6 +12,7 @@ from posewire.wire.pose.mediapipe_results import landmark_array
 
 Sets = dict[str, NDArray[np.float32] | None]
 
+_CHANNELS = ("x", "y", "z", "visibility")
 _BY_SIZE = {17: "coco17", 21: "hand21", 33: "body33", 42: "hands42", 468: "face468", 478: "face478"}
 _NAMED = {"body": "body33", "world": "world33", "left_hand": "hand21", "right_hand": "hand21_right", "coco": "coco17"}
 
@@ -26,8 +27,17 @@ def read_pose(pose: Any = None, **parts: Any) -> Sets:
     landmarks of MediaPipe, None where it was not found. Where a set has channels more than the array, ``z`` is 0 and
     ``visibility`` (COCO: the score) is 1.
 
+    Landmarks may be objects with ``x``, ``y``, ``z`` and ``visibility`` as members or as keys; None is a missing value.
+
     Raises ``PoseError``, which names what is wrong; then nothing of the pose is taken.
     """
+    try:
+        return _read(pose, parts)
+    except (TypeError, ValueError, IndexError) as error:  # numpy's words for what is no array of numbers
+        raise PoseError(f"not a pose: {error}") from None
+
+
+def _read(pose: Any, parts: Mapping[str, Any]) -> Sets:
     sets: Sets = {}
     if isinstance(pose, Mapping):
         parts = {**pose, **parts}
@@ -46,7 +56,9 @@ def read_pose(pose: Any = None, **parts: Any) -> Sets:
 
 
 def _whole(pose: Any) -> Sets:
-    if len(pose) and hasattr(pose[0], "x"):
+    if len(pose) and isinstance(pose[0], Mapping):
+        pose = _rows(pose)
+    elif len(pose) and hasattr(pose[0], "x"):
         pose = [(mark.x, mark.y, mark.z) for mark in pose]
     array = np.asarray(pose, np.float32)
     name = _BY_SIZE.get(len(array)) if array.ndim == 2 else None
@@ -92,11 +104,20 @@ def _landmarks(name: str, values: Any) -> Any:
     """An array, or what MediaPipe has in its place."""
     inner = getattr(values, "landmark", values)
     first = inner[0] if len(inner) else None
+    if isinstance(first, Mapping):
+        return _rows(inner)
+    if hasattr(first, "landmark"):  # several people of the older API: the first
+        return _landmarks(name, first)
     if first is not None and (hasattr(first, "x") or (isinstance(first, list | tuple) and hasattr(first[0], "x"))):
         return landmark_array(values, "face" if name.startswith("face") else name)
     if first is None and not isinstance(values, np.ndarray):
         return None
     return np.asarray(values, np.float32)
+
+
+def _rows(marks: Any) -> NDArray[np.float32]:
+    names = [name for name in _CHANNELS if name in marks[0]]
+    return np.asarray([[mark.get(name) for name in names] for mark in marks], np.float32)
 
 
 def _array(name: str, values: Any) -> NDArray[np.float32] | None:

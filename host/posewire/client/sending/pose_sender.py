@@ -1,5 +1,6 @@
 """A sender of poses: paced, bounded, never in the way of the program."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from time import monotonic
@@ -72,6 +73,10 @@ class PoseSender(PacedSender):
             raise ConfigError(f'qos must be "latest", "ordered" or "reliable", not {qos!r}')
         if fps <= 0 or every < 1 or capacity < 1 or (max_kbit_s is not None and max_kbit_s <= 0):
             raise ConfigError("fps and max_kbit_s must be more than 0, every and capacity 1 or more")
+        if layers not in (1, 2) or not 0 <= stream <= 255 or not 0 <= coarse <= 7 or key_every < 0:
+            raise ConfigError("layers must be 1 or 2, stream 0 to 255, coarse 0 to 7, key_every 0 or more")
+        if layers == 2 and qos == "reliable":
+            raise ConfigError('qos "reliable" has one layer: each pose refers to one that has arrived')
         super().__init__(host, capacity if qos == "ordered" else 1, retries=retries, deadline_ms=deadline_ms)
         self.stream = stream
         self.every = every
@@ -134,6 +139,8 @@ class PoseSender(PacedSender):
         sets = read_pose(pose, **parts)
         if self._names and (unknown := set(sets) - set(self._names)):
             raise PoseError(f"this sender's sets are {', '.join(self._names)}, not {', '.join(sorted(unknown))}")
+        if time_ms is not None and not math.isfinite(time_ms):
+            raise PoseError(f"time_ms must be a number of milliseconds, not {time_ms}")
         self._given += 1
         if (self._given - 1) % self.every:
             self.dropped["sampled"] += 1
@@ -141,6 +148,8 @@ class PoseSender(PacedSender):
         if not self._accepts():
             return False
         now = monotonic()
+        # It may wait, while the program writes the next pose into the same arrays.
+        sets = {name: None if values is None else values.copy() for name, values in sets.items()}
         self._add(_Waiting(sets, round(now * 1000 if time_ms is None else time_ms) & 0xFFFFFFFF, now))
         return True
 

@@ -13,7 +13,6 @@ from posewire.errors import PoseError
 from posewire.wire.pose import PoseEncoder, landmark_set
 
 _DIGITS = 5
-_CHANNELS = ("x", "y", "z", "visibility")
 _STREAMS = 16
 _ANEW = 512
 """How far the sequence jumps when a stream gets other sets (docs/pose-packet.md section 8)."""
@@ -41,12 +40,8 @@ class PoseEncoders:
         Raises:
             PoseError: it is no pose; the message says why.
         """
-        try:
-            sets = read_pose({name: _landmarks(values) for name, values in parts.items()})
-            encoder = self._encoder(sets, stream)
-            return encoder.encode(sets, round(1000 * monotonic() if time_ms is None else time_ms))
-        except (TypeError, ValueError) as error:  # numpy's words for what is no array of numbers
-            raise PoseError(f"not a pose: {error}") from None
+        sets = read_pose(parts)
+        return self._encoder(sets, stream).encode(sets, round(1000 * monotonic() if time_ms is None else time_ms))
 
     def control(self, packet: bytes, stream: int) -> None:
         """Obey a subscriber's control packet."""
@@ -65,15 +60,3 @@ class PoseEncoders:
             sequence = encoder.sequence + _ANEW if encoder is not None else 0
             encoder = self._encoders[stream] = PoseEncoder(specs, stream=stream, sequence=sequence)
         return encoder
-
-
-def _landmarks(values: Any) -> Any:
-    """Landmarks as objects with x, y, z and visibility (MediaPipe in a browser) as rows; null as a missing value."""
-    if not isinstance(values, list):
-        return values
-    if values and isinstance(values[0], dict):
-        names = [name for name in _CHANNELS if name in values[0]]
-        return [[math.nan if mark.get(name) is None else mark[name] for name in names] for mark in values]
-    if values and isinstance(values[0], list):
-        return [[math.nan if value is None else value for value in row] for row in values]
-    return values
