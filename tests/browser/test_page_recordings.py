@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -11,6 +12,7 @@ from browser.conftest import Watched, new_page, picture
 from browser.visits import open_view, publish, until
 from posewire.rooms.recording import read_recording
 from posewire.server.host import Host
+from posewire.server.recording_export import Export
 from posewire.store.settings import StoreSettings
 from support.hosts import running, settings
 
@@ -74,7 +76,13 @@ async def test_the_host_records_a_room_and_plays_it_again(
         await recording.locator("summary").click()
         await page.get_by_role("button", name="Look at it").click()
         await until(page, "globalThis.player !== undefined")
+        (kept,) = (await host.services.recordings.describe())["recordings"]
+        # How far an export is that takes its time.
+        making = Export(Path(kept["file"]), "bvh", percent=37)
+        host.services.recordings.exports.append(making)
+        await expect(page.get_by_role("progressbar", name="Save as bvh")).to_have_js_property("value", 37)
         await page.screenshot(path=picture("recordings"), full_page=True)
+        host.services.recordings.exports.remove(making)
         async with page.expect_download() as download:
             await page.get_by_role("button", name="Save as csv").click()
         table = folder / "studio.csv"

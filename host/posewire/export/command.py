@@ -16,6 +16,7 @@ examples:
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from posewire.errors import ConfigError
@@ -26,7 +27,7 @@ from posewire.export.rerun_file import write_rrd
 from posewire.export.sound import write_wav
 from posewire.export.tables import write_csv, write_jsonl
 from posewire.rooms.recording import RecordingError
-from posewire.terminal import Progress, is_live, show, show_json
+from posewire.terminal import Progress, is_live, percent, show, show_json
 
 _ENDINGS = {".csv": 1, ".jsonl": 1, ".npz": 2, ".bvh": 3, ".wav": 2, ".rrd": 1}
 """How often each reads the recording."""
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", action="append", default=[], help="export only this device (may be repeated)")
     parser.add_argument("--set", action="append", default=[], help="export only this landmark set (may be repeated)")
     parser.add_argument("--fps", type=float, default=30.0, help="frames a second of a .bvh file (default 30)")
+    parser.add_argument("--percent", action="store_true", help="say on standard error how far it is, a line a percent")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
@@ -48,9 +50,11 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"{args.out}: the name must end in one of {', '.join(_ENDINGS)}")
     if not 0 < args.fps <= 1000:
         raise ConfigError(f"--fps must be more than 0 and at most 1000, not {args.fps:g}")
-    wanted = Wanted(args.device, args.set)
-    with Progress(args.out.name, _size(args.file) * _ENDINGS[args.out.suffix], not is_live(sys.stderr)) as progress:
-        count = export(args.file, args.out, wanted, args.fps, _Reading(progress, _size(args.file)))
+    wanted, size = Wanted(args.device, args.set), _size(args.file)
+    total = size * _ENDINGS[args.out.suffix]
+    with Progress(args.out.name, total, args.percent or not is_live(sys.stderr)) as progress:
+        tell = _tell_percent(total) if args.percent else progress.show
+        count = export(args.file, args.out, wanted, args.fps, _Reading(tell, size, total))
     if args.json:
         show_json({"file": str(args.out), _kind(args.out): count})
     else:
@@ -59,11 +63,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 class _Reading:
-    """Shows how far a recording that is read several times has been read."""
+    """Tells how far a recording that is read several times has been read."""
 
-    def __init__(self, progress: Progress, size: int) -> None:
-        self._progress = progress
+    def __init__(self, tell: Callable[[int], None], size: int, total: int) -> None:
+        """``tell`` gets the bytes read in all rounds, of ``total``, at each percent."""
+        self._tell = tell
         self._size = size
+        self._total = total
         self._before = 0
         self._position = 0
         self._shown = -1
@@ -73,10 +79,14 @@ class _Reading:
         if position < self._position:
             self._before += self._size
         self._position = position
-        percent = 100 * (self._before + position) // max(1, self._size)
-        if percent != self._shown:
-            self._shown = percent
-            self._progress.show(self._before + position)
+        done = percent(self._before + position, self._total)
+        if done != self._shown:
+            self._shown = done
+            self._tell(self._before + position)
+
+
+def _tell_percent(total: int) -> Callable[[int], None]:
+    return lambda done: show(f"{percent(done, total)} %", out=sys.stderr)
 
 
 def _size(file: Path) -> int:

@@ -16,17 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from posewire.child_process import ChildProcess, child_environment, run_program
+from posewire.child_process import ChildProcess, child_environment
 from posewire.errors import WireError
 from posewire.identity.identities import Identities
 from posewire.identity.settings import TOKEN_VARIABLE
 from posewire.rooms.recording_index import IndexedRecording, forget_recording, read_index
+from posewire.server.recording_export import FORMATS, Export
 from posewire.store import Store
 
 MOST = 8
-FORMATS = ("csv", "jsonl", "npz", "bvh")
 _END_WITHIN = 10.0
-_EXPORT_SECONDS = 300.0
 _NOT_IN_NAMES = re.compile(r"[^\w-]+")
 _MEMORY = ("", ":memory:")
 
@@ -53,6 +52,9 @@ class Recordings:
         self._folder = Path(folder).expanduser() if folder else Path(path).parent / "recordings"
         self._recorders: dict[Path, _Program] = {}
         self._players: dict[int, _Program] = {}
+        self.exports: list[Export] = []
+        """Those that are under way."""
+
         self._number = 0
         self._failed = ""
 
@@ -62,7 +64,7 @@ class Recordings:
         return self._path not in _MEMORY
 
     async def describe(self) -> dict[str, Any]:
-        """Return the recordings, newest first, and what is played now; ``failed``: why the last program ended."""
+        """Return the recordings, newest first, what is played and exported, and why the last program ended: ``failed``."""
         found = await self._store.run(read_index) if self.available else []
         return {
             "available": self.available,
@@ -71,6 +73,9 @@ class Recordings:
             "players": [
                 {"number": number, "file": player.file.name, "room": player.room}
                 for number, player in self._players.items()
+            ],
+            "exports": [
+                {"file": export.file.name, "format": export.kind, "percent": export.percent} for export in self.exports
             ],
             "failed": self._failed,
         }
@@ -179,14 +184,12 @@ class Recordings:
         recording = await self.find(number)
         with tempfile.TemporaryDirectory(prefix="posewire-export-") as folder:
             out = Path(folder) / f"{recording.file.stem}.{kind}"
-            words = [sys.executable, "-m", "posewire", "export", str(recording.file), str(out), "--json"]
-            words += ["--device", device] if device else []
+            export = Export(recording.file, kind, device)
+            self.exports.append(export)
             try:
-                done = await run_program(*words, within=_EXPORT_SECONDS, max_output=10_000)
-            except (OSError, TimeoutError, ValueError) as error:
-                raise WireError(f"the export has failed: {error or 'it takes too long'}") from None
-            if done.returncode:
-                raise WireError(_last_line(done.stderr.decode("utf-8", "replace")).replace(folder, ""))
+                await export.run(out)
+            finally:
+                self.exports.remove(export)
             yield out
 
     async def close(self) -> None:
@@ -240,8 +243,3 @@ class Recordings:
         await program.child.end()
         if program.watch is not None:
             await asyncio.wait([program.watch], timeout=_END_WITHIN)
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "the export has failed"

@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import numpy as np
 import pytest
 import pytest_asyncio
 
 import posewire
+from posewire.errors import WireError
 from posewire.identity.settings import AuthSettings
-from posewire.rooms.recording import read_recording
+from posewire.rooms.recording import POSE, Record, RecordingWriter, read_recording
 from posewire.server.host import Host
+from posewire.server.recording_export import Export
 from posewire.store.settings import StoreSettings
+from posewire.wire.pose import PoseEncoder
 from support.hosts import http_url, running, settings
 
 TOKEN = "a token that is long enough"
@@ -87,6 +91,35 @@ async def test_a_room_is_recorded_played_and_exported(host: Host, operator: http
         assert (await operator.delete(f"/recordings/{number}")).status_code == 200
         assert (await operator.get("/recordings")).json()["recordings"] == []
         assert list((tmp_path / "recordings").iterdir()) == []
+
+
+async def test_an_export_says_how_far_it_is(host: Host, operator: httpx2.AsyncClient, tmp_path: Path) -> None:
+    source = tmp_path / "long.pwrec"
+    encoder = PoseEncoder("coco17")
+    with RecordingWriter(source) as writer:
+        for number in range(400):
+            packet = encoder.encode(np.full((17, 3), number / 400, np.float32), number * 10)
+            writer.write(Record(number * 10_000, POSE, 1, packet))
+    export = Export(source, "csv")
+    seen = set()
+
+    async def look() -> None:
+        while True:
+            seen.add(export.percent)
+            await asyncio.sleep(0)
+
+    looking = asyncio.create_task(look())
+    host.services.recordings.exports.append(export)
+    assert (await operator.get("/recordings")).json()["exports"] == [
+        {"file": "long.pwrec", "format": "csv", "percent": 0}
+    ]
+    await export.run(tmp_path / "long.csv")
+    looking.cancel()
+    assert export.percent == 100
+    assert len(seen) > 2
+    assert (tmp_path / "long.csv").read_text().count("\n") > 400 * 17
+    with pytest.raises(WireError, match="no poses of the devices"):
+        await Export(source, "csv", "nobody").run(tmp_path / "none.csv")
 
 
 async def test_what_is_not_there_is_said(host: Host, operator: httpx2.AsyncClient) -> None:

@@ -293,6 +293,7 @@ export default {
   "Delete {name}?": "要删除 {name} 吗？",
   "{file} is played into {room}.": "正在把 {file} 回放到 {room}。",
   "End": "结束",
+  "Making the file…": "正在生成文件…",
   "Look at it": "查看",
   "Save": "保存",
   "Save as {format}": "另存为 {format}",

@@ -71,7 +71,7 @@ function OnHost({ open, run }) {
     run(async () => {
       const bytes = await askBytes(`${path(each)}/file${format ? `?format=${format}` : ""}`);
       saveFile(new Blob([bytes]), each.file.replace(/pwrec$/, format || "pwrec"));
-    });
+    }, t("Making the file…"));
   const play = (event, each) => {
     event.preventDefault();
     const { room, speed } = Object.fromEntries(new FormData(event.target));
@@ -94,6 +94,9 @@ function OnHost({ open, run }) {
           ${value.formats.map((format) => html`<button onClick=${() => save(each, format)} aria-label=${t("Save as {format}", { format })}>.${format}</button>`)}
           ${!each.running && html`<button onClick=${() => remove(each)}>${t("Delete")}</button>`}
         </div>
+        ${value.exports
+          .filter(({ file }) => file === each.file)
+          .map(({ format, percent }) => html`<p>.${format}: ${percent} %</p><progress class="meter" max="100" value=${percent} aria-label=${t("Save as {format}", { format })} />`)}
         <form class="row" aria-label=${t("Play into a room")} onSubmit=${(event) => play(event, each)}>
           <${Field} label=${t("Room")}><input name="room" required maxlength="64" defaultValue=${each.room} /><//>
           <${Field} label=${t("Speed")}><select name="speed">${["0.5", "1", "2", "4"].map((speed) => html`<option value=${speed} selected=${speed === "1"}>${speed} ×</option>`)}</select><//>
