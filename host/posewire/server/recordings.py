@@ -64,7 +64,7 @@ class Recordings:
         return self._path not in _MEMORY
 
     async def describe(self) -> dict[str, Any]:
-        """Return the recordings, newest first, what is played and exported, and why the last program ended: ``failed``."""
+        """Return the recordings, newest first, what is played and exported, and why a program failed (``failed``)."""
         found = await self._store.run(read_index) if self.available else []
         return {
             "available": self.available,

@@ -46,7 +46,7 @@ function Waterfall({ stages, budget }) {
     ${rows.map(({ stage, ms, from }) => html`<div role="row" key=${stage}>
         <span role="rowheader" title=${stage}>${STAGES[stage]?.() ?? stage}</span>
         <span role="cell"><svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">
-          ${budget && html`<rect class="budget" x=${(100 * budget) / end} y="0" width="0.2" height="8" />`}
+          ${budget && html`<line class="budget" x1=${(100 * budget) / end} x2=${(100 * budget) / end} y1="0" y2="8" />`}
           <rect class=${stage === "total" && budget && ms > budget ? "late" : "took"} x=${(100 * from) / end} y="1" width=${Math.max(0.7, (100 * ms) / end)} height="6" />
         </svg></span>
         <span class="ms" role="cell">${Math.round(ms)} ms</span>
