@@ -66,3 +66,9 @@ async def test_a_function_that_fails_is_named() -> None:
 
     with pytest.raises(ConfigError, match="the vault is closed"):
         await Credentials(source).token()
+
+
+@pytest.mark.parametrize("wrong", [5, None, b"bytes", "two words", "line\n", "tökén"])
+async def test_what_is_no_token_is_said(wrong: object) -> None:
+    with pytest.raises(ConfigError, match="a token must"):
+        await Credentials(lambda: wrong).token()  # type: ignore[arg-type, return-value]

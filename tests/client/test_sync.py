@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -14,6 +15,8 @@ import posewire
 from posewire.client.room.messages import RoomMessage
 from posewire.errors import HostUnreachableError, NotConnectedError, PoseError, WireError
 from posewire.server.host_process import HostProcess
+from posewire.sync.connection import SyncConnection
+from posewire.sync.room import SyncRoom
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +125,28 @@ def test_what_goes_wrong_is_raised(url: str) -> None:
 def test_importing_the_package_loads_nothing() -> None:
     code = "import posewire, sys; assert 'websockets' not in sys.modules; assert callable(posewire.sync.connect)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_loops_and_waits_of_other_threads_end_with_the_connection(url: str) -> None:
+    def waits(host: SyncConnection, room: SyncRoom, ended: list[object]) -> list[threading.Thread]:
+        works = (lambda: ended.append(list(room.poses())), lambda: ended.append(host.wait_closed()))
+        return [threading.Thread(target=work) for work in works]
+
+    for _ in range(5):
+        ended: list[object] = []
+        with posewire.sync.connect(url, device="ends") as host:
+            assert (host.device, host.close_reason, len(host.session_id) > 8) == ("ends", "", True)
+            room = host.join("alone")
+            host.send({"type": "room", "action": "info"})
+            waiting = waits(host, room, ended)
+            for thread in waiting:
+                thread.start()
+        for thread in waiting:
+            thread.join(20)
+            assert not thread.is_alive()
+        assert [] in ended
+        assert list(room.poses()) == []
+        assert host.wait_closed() == host.close_reason == "closed by this program"
 
 
 def test_a_handler_may_use_what_returns_at_once_and_is_told_what_cannot_wait_there(url: str) -> None:

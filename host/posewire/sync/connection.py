@@ -1,6 +1,6 @@
 """A connection to a host, for programs without asyncio."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from posewire.client.connection import HostConnection
@@ -26,6 +26,21 @@ class SyncConnection(Entered[HostConnection]):
     def state(self) -> ConnectionState:
         """The state of the connection."""
         return ConnectionState.NEW if self._now is None else self._made.state
+
+    @property
+    def device(self) -> str:
+        """This program's device id."""
+        return self._made.device
+
+    @property
+    def session_id(self) -> str:
+        """The id of the session."""
+        return self._made.session_id
+
+    @property
+    def close_reason(self) -> str:
+        """Why the connection is over; empty while it is not."""
+        return self._made.close_reason
 
     @property
     def lossy(self) -> bool:
@@ -63,6 +78,16 @@ class SyncConnection(Entered[HostConnection]):
     def wait_connected(self, timeout_s: float | None = None) -> None:
         """Wait until the host is there; raises ``NotConnectedError``."""
         self._thread.wait(self._made.wait_connected(timeout_s))
+
+    def wait_closed(self) -> str:
+        """Wait until the connection is over; returns the reason."""
+        if self.state is ConnectionState.CLOSED:
+            return self.close_reason
+        return self._thread.wait(self._made.wait_closed())
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send a text message (``docs/wire.md`` section 2); see ``HostConnection.send``."""
+        self._thread.call(self._made.send, message)
 
     def status(self) -> dict[str, Any]:
         """Return the state of the connection."""

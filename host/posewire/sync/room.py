@@ -58,15 +58,15 @@ class SyncRoom:
 
     def poses(self, timeout_s: float | None = None) -> Iterator[ReceivedPose]:
         """Iterate over the poses of the others, until the room is over or none has come for ``timeout_s`` seconds."""
-        return self._thread.iterate(self._thread.call(self._room.poses), timeout_s)
+        return self._thread.iterate(self._room.poses, timeout_s)
 
     def messages(self, timeout_s: float | None = None) -> Iterator[RoomMessage]:
         """Iterate over the messages of the others, until the room is over or none has come for ``timeout_s``."""
-        return self._thread.iterate(self._thread.call(self._room.messages), timeout_s)
+        return self._thread.iterate(self._room.messages, timeout_s)
 
     def arrivals(self, timeout_s: float | None = None) -> Iterator[Arrival]:
         """Iterate over frames, undecoded, and events of the room, as ``poses`` does."""
-        return self._thread.iterate(self._thread.call(self._room.arrivals), timeout_s)
+        return self._thread.iterate(self._room.arrivals, timeout_s)
 
     def counts(self) -> dict[tuple[int, int], StreamCount]:
         """Return what was received of each pose stream, by member id and stream number."""

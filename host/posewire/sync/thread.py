@@ -3,6 +3,8 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from posewire.errors import NotConnectedError
@@ -37,6 +39,8 @@ class LoopThread:
         running = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return running.result()
+        except CancelledError:
+            raise NotConnectedError("the connection is closed") from None
         except BaseException:
             running.cancel()
             raise
@@ -51,8 +55,14 @@ class LoopThread:
 
         return self.wait(calling())
 
-    def iterate(self, feed: AsyncIterator[_T], timeout_s: float | None) -> Iterator[_T]:
+    def iterate(self, open_feed: Callable[[], AsyncIterator[_T]], timeout_s: float | None) -> Iterator[_T]:
         """Iterate over a feed, until it ends or nothing has come for ``timeout_s`` seconds."""
+        try:
+            return self._through(self.call(open_feed), timeout_s)
+        except NotConnectedError:
+            return iter(())
+
+    def _through(self, feed: AsyncIterator[_T], timeout_s: float | None) -> Iterator[_T]:
 
         async def next_one() -> tuple[_T] | None:
             try:
@@ -61,16 +71,25 @@ class LoopThread:
             except (StopAsyncIteration, TimeoutError):
                 return None
 
-        while (found := self.wait(next_one())) is not None:
-            yield found[0]
+        with suppress(NotConnectedError):  # another thread has closed the connection
+            while (found := self.wait(next_one())) is not None:
+                yield found[0]
 
     @property
     def _is_this(self) -> bool:
         return threading.current_thread() is self._thread
 
     def stop(self) -> None:
-        """End the thread."""
+        """End the thread; whoever waits for something in it gets ``NotConnectedError``."""
         if self._thread.is_alive():
+            asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._loop.close()
+
+
+async def _cancel_all() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

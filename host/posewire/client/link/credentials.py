@@ -32,11 +32,11 @@ class Credentials:
         """Return the token, empty for none. ``refused``: the host did not take the last one.
 
         Raises:
-            ConfigError: the file cannot be read, or the function failed.
+            ConfigError: the file cannot be read, the function failed, or what they gave is no token.
         """
         left = self.seconds_left()
         if self._token is None or refused or (left is not None and left < RENEW_BEFORE):
-            self._token = await self._ask()
+            self._token = _checked(await self._ask())
         return self._token
 
     def seconds_left(self) -> float | None:
@@ -58,6 +58,14 @@ class Credentials:
             return await found if inspect.isawaitable(found) else found
         except Exception as error:
             raise ConfigError(f"the function that gives the token failed: {error!r}") from error
+
+
+def _checked(token: object) -> str:
+    if not isinstance(token, str):
+        raise ConfigError(f"a token must be a text, not {type(token).__name__}")
+    if any(not "!" <= character <= "~" for character in token):
+        raise ConfigError("a token must not have blanks, line breaks or other characters than those of ASCII")
+    return token
 
 
 def _expiry(token: str) -> float | None:
