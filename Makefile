@@ -36,7 +36,7 @@ browser: .venv/bin/python
 
 # Speech programs and servers that tests start: from Debian's packages, once, by root only.
 programs: .venv/bin/python
-	@.venv/bin/python tests/support/debian_packages.py
+	@.venv/bin/python tests/support/programs/debian_packages.py
 
 # The documentation as a site, in build/docs/site; a dead link is an error.
 docs: .venv/bin/python

@@ -5,7 +5,7 @@ import pytest
 from posewire.boards.board_file import load_board
 from posewire.boards.folders import board_folder, board_names
 from posewire.sim.board import SimBoard
-from support.small_host import SmallHost
+from support.servers.small_host import SmallHost
 
 MOTION_SENSORS = {
     "esp32-devkit": "mpu6050",

@@ -29,7 +29,7 @@ from posewire.wire.messages import AudioParams
 from posewire.wire.opus import OpusDecoder, OpusEncoder
 from support.hosts import settings
 from support.peers import Peer, Peers
-from support.stock_server import REPLY_FRAMES, TONE_HZ, StockServer
+from support.servers.stock_server import REPLY_FRAMES, TONE_HZ, StockServer
 
 RATE = 16000
 ADPCM = {"format": "ima-adpcm", "sample_rate": RATE, "channels": 1, "frame_duration": 60}

@@ -11,7 +11,7 @@ from posewire.server.host_process import HostProcess
 from posewire.sim.board import SimBoard
 from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.sim.parts.recording import read_wav
-from support.stock_server import TONE_HZ, BackgroundStockServer
+from support.servers.stock_server import TONE_HZ, BackgroundStockServer
 
 DATA = Path(__file__).parents[2] / "host" / "posewire" / "demo" / "data"
 RATE = 16000

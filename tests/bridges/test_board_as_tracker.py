@@ -11,7 +11,7 @@ from posewire.server.host import Host
 from posewire.sim.board import SimBoard
 from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.skeleton.rotations import rotate
-from support.slimevr_server import slimevr_server
+from support.servers.slimevr_server import slimevr_server
 
 
 async def test_a_board_on_its_side_is_a_tracker_on_its_side(host: Host) -> None:

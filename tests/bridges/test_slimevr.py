@@ -13,7 +13,7 @@ from posewire.bridges.slimevr_packets import read_from_server
 from posewire.bridges.slimevr_tracker import hardware_address
 from posewire.server.host import Host
 from posewire.skeleton.rotations import about
-from support.slimevr_server import SlimeServer, slimevr_server
+from support.servers.slimevr_server import SlimeServer, slimevr_server
 from support.waiting import eventually
 
 BOARD = "24:6f:28:00:00:01"

@@ -8,7 +8,7 @@ import pytest
 
 from browser.chromium import UnavailableError, checkers
 from riscv.machine import ROOT
-from support.node import find_node
+from support.programs.node import find_node
 
 CLIENT = ROOT / "host/posewire/web/client"
 PAGE = ROOT / "host/posewire/web/page"

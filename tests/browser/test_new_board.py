@@ -27,10 +27,10 @@ from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.sim.parts.wifi import PASSWORD, SSID
 from posewire.update.settings import UpdateSettings
 from riscv.machine import ROOT
-from support.console_port import console_port
 from support.hosts import http_url, running, settings
-from support.rom_loader import RomLoader, make_image
-from support.serial_board import SerialBoard
+from support.serial.console_port import console_port
+from support.serial.rom_loader import RomLoader, make_image
+from support.serial.serial_board import SerialBoard
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
 

@@ -16,9 +16,9 @@ from posewire.boards.profiles import PROFILES
 from posewire.console.top_command import lines_of
 from posewire.server.host import Host
 from posewire.server.settings import load_settings
-from support.debian_packages import find
 from support.hosts import http_url, running, settings
 from support.peers import Peers
+from support.programs.debian_packages import find
 
 
 def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:

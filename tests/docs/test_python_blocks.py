@@ -229,7 +229,7 @@ async def test_the_websocket_client_on_micropython(number: int, tmp_path: Path) 
 
 
 def test_the_opus_encoder_on_micropython(tmp_path: Path) -> None:
-    # Installing needs a network; tests/firmware/test_fw_ogg_opus.py does it from a server of its own.
+    # Installing needs a network; tests/firmware/opus/test_fw_ogg_opus.py does it from a server of its own.
     assert "firmware/opus-package.json" in block("docs/opus.md", "python", 0)
     text = block("docs/opus.md", "python", 1)
     (tmp_path / "block.py").write_text(f"import sys\nsys.path.insert(0, {str(ROOT / 'firmware')!r})\n{text}")
@@ -239,7 +239,7 @@ def test_the_opus_encoder_on_micropython(tmp_path: Path) -> None:
 
 
 def test_what_mip_installs_is_what_the_page_says() -> None:
-    # Installing needs a network; tests/firmware/test_fw_websocket_client.py does it from a server of its own.
+    # Installing needs a network; test_fw_websocket_client.py does it from a server of its own.
     assert "firmware/websocket-package.json" in block("docs/websocket-client.md", "python", 0)
     assert (ROOT / "firmware" / "websocket-package.json").is_file()
 

@@ -6,7 +6,7 @@ micropython tests/firmware/run_on_micropython.py test_fw_viper.py …
 import sys
 
 _HERE = __file__.rsplit("/", 1)[0] if "/" in __file__ else "."
-sys.path[:0] = [_HERE] + [_HERE + "/" + name for name in ("programs", "pose", "opus", "../../firmware")]
+sys.path[:0] = [_HERE] + [_HERE + "/" + name for name in ("programs", "connection", "pose", "opus", "../../firmware")]
 
 from posewire_fw import log
 

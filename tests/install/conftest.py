@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.serial_board import SerialBoard
+from support.serial.serial_board import SerialBoard
 
 
 @pytest.fixture

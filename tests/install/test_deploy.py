@@ -18,7 +18,7 @@ from posewire.install.deploy import BoardState, carry_out, make_plan, read_state
 from posewire.install.interpreter import Interpreter, check_interpreter, chip_of, parse_interpreter
 from posewire.install.repl import open_repl
 from posewire.sim.interpreter import find_interpreter
-from support.serial_board import SerialBoard
+from support.serial.serial_board import SerialBoard
 
 S3 = load_board(board_folder("esp32-s3-devkitc-1"))
 

@@ -26,7 +26,7 @@ from posewire.install.esptool import (
     write_command,
 )
 from posewire.install.image import check_image, find_image, image_url
-from support.rom_loader import RomLoader, make_image
+from support.serial.rom_loader import RomLoader, make_image
 
 BOARD = load_board(board_folder("esp32-s3-devkitc-1"))
 PLAIN = load_board(board_folder("m5-atoms3-echo-base"))

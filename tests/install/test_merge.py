@@ -14,7 +14,7 @@ from posewire.install.merge import MERGED, merge
 from posewire.install.shorten import original_names, shorten
 from posewire.sim.board import SimBoard
 from posewire.sim.interpreter import find_interpreter
-from support.small_host import SmallHost
+from support.servers.small_host import SmallHost
 
 PROGRAM = {
     "log": """

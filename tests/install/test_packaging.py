@@ -10,7 +10,7 @@ import threading
 import zipfile
 from pathlib import Path
 
-from support.serial_board import SerialBoard
+from support.serial.serial_board import SerialBoard
 
 ROOT = Path(__file__).parents[2]
 FIRMWARE = ROOT / "firmware"

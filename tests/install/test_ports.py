@@ -17,7 +17,7 @@ from posewire.errors import InstallError
 from posewire.install import monitor_command, repl
 from posewire.install.repl import open_patiently, port_problem
 from posewire.install.serial_ports import Port, choose_port
-from support.serial_board import SerialBoard
+from support.serial.serial_board import SerialBoard
 
 
 def test_the_only_board_is_taken_and_none_or_several_are_told() -> None:

@@ -10,8 +10,8 @@ from posewire.cli import main
 from posewire.sim.board import SimBoard
 from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.sim.parts.wifi import PASSWORD, SSID
-from support.console_port import console_port
-from support.small_host import SmallHost
+from support.serial.console_port import console_port
+from support.servers.small_host import SmallHost
 
 
 @pytest.fixture

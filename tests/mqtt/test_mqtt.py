@@ -19,10 +19,10 @@ from posewire.server.settings import Settings, load_settings
 from posewire.sim.board import DEVICE_ID, SimBoard
 from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.voice.settings import VoiceSettings
-from support.broker import Broker
-from support.debian_packages import find
 from support.hosts import running, settings
 from support.peers import Peer, Peers
+from support.programs.debian_packages import find
+from support.servers.broker import Broker
 from support.waiting import eventually
 
 DEVICE = "aa:bb:cc:00:00:01"

@@ -21,7 +21,7 @@ from posewire.sim.interpreter import find_micropython
 from posewire.wire.pose import PoseDecoder
 from posewire.wire.pose.packet import seal
 from riscv.machine import Machine
-from support.node import find_node
+from support.programs.node import find_node
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

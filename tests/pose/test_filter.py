@@ -13,7 +13,7 @@ import pytest
 from posewire.sim.interpreter import find_micropython
 from posewire.wire.pose import OneEuro, PoseEncoder, load_recording
 from riscv.machine import Machine
-from support.node import find_node
+from support.programs.node import find_node
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BOARD_TOLERANCE = 1 / 16

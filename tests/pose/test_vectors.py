@@ -17,7 +17,7 @@ from posewire.sim.interpreter import find_micropython
 from posewire.wire.pose import PoseDecoder, PoseEncoder
 from posewire.wire.pose.sets import make_set
 from riscv.machine import Machine
-from support.node import find_node
+from support.programs.node import find_node
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILES = sorted((ROOT / "tests/vectors/pose").glob("*.json"))

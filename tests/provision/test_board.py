@@ -17,7 +17,7 @@ from posewire.sim.board import SimBoard
 from posewire.sim.fixtures import MakeBoard, sim_board
 from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.sim.parts.wifi import PASSWORD, SSID
-from support.small_host import SmallHost
+from support.servers.small_host import SmallHost
 
 __all__ = ["sim_board"]
 

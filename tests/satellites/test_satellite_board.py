@@ -14,7 +14,7 @@ from wyoming.vad import VoiceStopped
 from posewire.server.host_process import HostProcess
 from posewire.sim.board import SimBoard
 from posewire.sim.memory_model import ROOMY_CHIP
-from support.wyoming_side import home_assistant
+from support.servers.wyoming_side import home_assistant
 
 BLUE = Path(__file__).parents[2] / "host" / "posewire" / "demo" / "data" / "turn_the_light_blue.wav"
 

@@ -31,8 +31,8 @@ from posewire.voice.settings import VoiceSettings
 from posewire.wire.frames import FrameType, build_frame
 from support.hosts import running, settings
 from support.peers import Peer, Peers
+from support.servers.wyoming_side import home_assistant
 from support.waiting import eventually
-from support.wyoming_side import home_assistant
 
 DEVICE = "aa:bb:cc:00:00:01"
 AUDIO = {"format": "pcm", "sample_rate": 16000, "channels": 1, "frame_duration": 60}

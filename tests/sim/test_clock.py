@@ -14,7 +14,7 @@ import pytest
 from posewire.sim.board import SimBoard
 from posewire.sim.memory_model import ROOMY_CHIP
 from support.certificates import self_signed
-from support.small_host import SmallHost
+from support.servers.small_host import SmallHost
 
 _TO_1900 = 2208988800
 _NAME = "time.test"

@@ -15,7 +15,7 @@ from posewire.sim.parts.recording import Samples, write_wav
 from posewire.sim.parts.wifi import SSID
 from posewire.wire.pose import PoseDecoder
 from support.certificates import self_signed
-from support.small_host import FRAME_SAMPLES, SmallHost
+from support.servers.small_host import FRAME_SAMPLES, SmallHost
 
 
 def tone(seconds: float, frequency: float = 440.0, rate: int = 16000, level: float = 8000.0) -> Samples:

@@ -6,7 +6,7 @@ import pytest
 from posewire.sim import board as board_module
 from posewire.sim.fixtures import MakeBoard
 from posewire.sim.interpreter import Interpreter, find_interpreter
-from support.small_host import SmallHost
+from support.servers.small_host import SmallHost
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from posewire.sim.fixtures import MakeBoard
 from posewire.sim.interpreter import find_interpreter
 from sim.conftest import Program
 from sim.programs import shown
-from support.small_host import SmallHost
+from support.servers.small_host import SmallHost
 
 pytestmark = pytest.mark.skipif(not find_interpreter().viper, reason="no model of the memory on this processor")
 

@@ -19,7 +19,7 @@ from posewire.sim.device_command import Press, add_arguments
 from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.sim.parts.recording import read_wav, write_wav
 from support.certificates import self_signed
-from support.small_host import SmallHost
+from support.servers.small_host import SmallHost
 
 Run = Callable[..., tuple[int, dict[str, Any], str]]
 

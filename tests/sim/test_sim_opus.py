@@ -13,9 +13,9 @@ from posewire.sound.pcm import Pcm
 from posewire.voice.commands.sentences_file import load_sentences
 from posewire.voice.providers import load_provider
 from posewire.voice.settings import VoiceSettings
+from support.programs.sphinx import recognise
 from support.recordings import recording
-from support.sphinx import recognise
-from support.stock_server import TONE_HZ, BackgroundStockServer
+from support.servers.stock_server import TONE_HZ, BackgroundStockServer
 
 SPOKEN = "command-turn_on_the_light-rms"
 PACKET = 179

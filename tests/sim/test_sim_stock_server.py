@@ -8,7 +8,7 @@ import pytest
 from posewire.sim.board import SimBoard
 from posewire.sim.fixtures import MakeBoard
 from posewire.sim.memory_model import ROOMY_CHIP
-from support.stock_server import REPLY_FRAMES, BackgroundStockServer
+from support.servers.stock_server import REPLY_FRAMES, BackgroundStockServer
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from posewire.sim import board as sim_board_module
 from posewire.sim.board import SimBoard
 from posewire.sim.fixtures import MakeBoard
 from posewire.sim.memory_model import ROOMY_CHIP
-from support.small_host import SmallHost
+from support.servers.small_host import SmallHost
 
 
 def call(host: SmallHost, board: SimBoard, name: str, **arguments: object) -> dict[str, object]:

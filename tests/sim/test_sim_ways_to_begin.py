@@ -11,7 +11,7 @@ from posewire.sim.fixtures import MakeBoard
 from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.sim.parts.bus import Kind, Record
 from posewire.sim.parts.recording import Samples
-from support.small_host import SmallHost
+from support.servers.small_host import SmallHost
 
 ECHO_BASE = "m5-atoms3-echo-base"
 

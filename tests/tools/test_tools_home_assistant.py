@@ -11,7 +11,7 @@ from posewire.errors import ConfigError, ToolError
 from posewire.voice.tools.base import ToolContext
 from posewire.voice.tools.home_assistant import HomeAssistantExecutor
 from posewire.voice.tools.settings import HomeAssistantSettings
-from support.home_assistant import Home
+from support.servers.home_assistant import Home
 
 CONTEXT = ToolContext()
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from posewire.sim.interpreter import find_micropython
 from posewire.wire.opus import OpusDecoder
-from support.package_server import FIRMWARE, package_server
 from support.recordings import recording
+from support.servers.package_server import FIRMWARE, package_server
 
 ROOT = Path(__file__).parents[3]
 PROGRAM = ROOT / "tests" / "firmware" / "programs" / "mip_recorder.py"

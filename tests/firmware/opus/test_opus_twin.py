@@ -18,7 +18,7 @@ from posewire.boards.folders import firmware_folder
 from posewire.sim.interpreter import find_interpreter
 from posewire.sound.pcm import Pcm
 from posewire.wire.opus import OpusDecoder
-from support.libopus import RangeDecoder
+from support.programs.libopus import RangeDecoder
 from support.recordings import COMMANDS, OTHERS, recording
 
 TOOLS = Path(__file__).parents[3] / "tools"

@@ -11,8 +11,8 @@ import pytest
 import posewire
 from posewire.server.host import Host
 from support.hosts import http_url
-from support.node import find_node
-from support.npm import npm_package
+from support.programs.node import find_node
+from support.programs.npm import npm_package
 
 PROGRAM = Path(__file__).parent / "client.mjs"
 

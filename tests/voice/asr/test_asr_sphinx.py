@@ -17,8 +17,8 @@ from posewire.voice.asr.worker_pool import WorkerPool
 from posewire.voice.commands.intents import IntentMatcher
 from posewire.voice.commands.sentences_file import load_sentences, merge_sentences
 from posewire.wire.adpcm import AdpcmEncoder, adpcm_decode
+from support.programs.sphinx import recognise, sphinx
 from support.recordings import COMMANDS, OTHERS, as_spoken, recording, silence, text_of
-from support.sphinx import recognise, sphinx
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SENTENCES = load_sentences()

@@ -14,8 +14,8 @@ from posewire.voice.asr.base import AcousticProfile
 from posewire.voice.asr.grammar import Grammar
 from posewire.voice.asr.worker_pool import WorkerPool
 from posewire.voice.commands.sentences_file import load_sentences
+from support.programs.sphinx import recognise, sphinx
 from support.recordings import as_spoken, recording
-from support.sphinx import recognise, sphinx
 from support.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

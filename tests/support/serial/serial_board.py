@@ -15,7 +15,7 @@ from typing import Self
 from posewire.sim.interpreter import find_interpreter
 from posewire.sim.paths import HARDWARE
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.parent
 _SOFT_RAW = 11
 
 

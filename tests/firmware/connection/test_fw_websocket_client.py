@@ -13,9 +13,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from posewire.sim.interpreter import find_micropython
-from support.package_server import FIRMWARE, package_server
+from support.servers.package_server import FIRMWARE, package_server
 
-STRANGER = Path(__file__).parent / "programs" / "mip_stranger.py"
+STRANGER = Path(__file__).parent.parent / "programs" / "mip_stranger.py"
 PACKAGE = "websocket-package.json"
 
 

@@ -13,8 +13,8 @@ from posewire.sim.board import SimBoard
 from posewire.sim.memory_model import ROOMY_CHIP
 from posewire.sim.parts.camera import encode_frame
 
-BODY = Path(__file__).parents[2] / "host" / "posewire" / "demo" / "data" / "body33.npz"
-SENDER = Path(__file__).parents[2] / "examples" / "senders" / "posewire_sender.py"
+BODY = Path(__file__).parents[3] / "host" / "posewire" / "demo" / "data" / "body33.npz"
+SENDER = Path(__file__).parents[3] / "examples" / "senders" / "posewire_sender.py"
 
 
 def rvc(yaw: float, pitch: float, roll: float) -> bytes:

@@ -16,7 +16,7 @@ from posewire.sim.link_conditions import Step, read_script
 from support.simulated_time import run_simulated
 from support.simulated_way import SimulatedWay
 
-NETWORKS = Path(__file__).parents[1] / "data" / "network"
+NETWORKS = Path(__file__).parents[2] / "data" / "network"
 FULL = 11.0
 """Kilobits a second of the stream (a body) at the full quality, headers included."""
 

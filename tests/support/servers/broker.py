@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from support.debian_packages import find
+from support.programs.debian_packages import find
 
 
 class Broker:

@@ -22,7 +22,7 @@ from misbehaving import BINARY, PING, PONG, TEXT, Peer, Play, Scenario, Server, 
 
 from posewire.sim.interpreter import find_micropython
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.parent
 GOODBYE = close(1000)
 LIMIT = 4096  # the longest message that the client takes
 
