@@ -55,7 +55,7 @@ assert.deepEqual(applyPatch(before, { a: null, b: { c: 4, e: [1] } }), { b: { c:
 assert.deepEqual(before, { a: 1, b: { c: 2, d: 3 } });
 assert.equal(applyPatch({}, JSON.parse('{"__proto__": {"polluted": 1}}')).polluted, undefined);
 
-const { exponentialBackoff } = await load("reconnect.js");
+const { exponentialBackoff } = await load("link/reconnect.js");
 assert.deepEqual([1, 2, 3, 9].map(exponentialBackoff(100, 1500, () => 1)), [100, 200, 400, 1500]);
 assert.equal(exponentialBackoff(100, 1500, () => 0)(3), 0);
 console.log("ok");

@@ -1,21 +1,19 @@
 /** A connection to a host that comes back by itself, and the room that it is in. */
 
 import { PCM } from "./audio/codec.js";
-import { HostUnreachableError, NotConnectedError, PosewireError, UnauthorizedError, WireError } from "./errors.js";
+import { NotConnectedError, WireError } from "./errors.js";
 import { AUDIO, buildFrame, parseFrame } from "./frames.js";
-import { Heartbeat } from "./heartbeat.js";
+import { Dialer } from "./link/dialer.js";
+import { Exchange } from "./link/exchange.js";
+import { Heartbeat } from "./link/heartbeat.js";
+import { Life } from "./link/life.js";
+import { Outbox } from "./link/outbox.js";
+import { exponentialBackoff } from "./link/reconnect.js";
+import { Requests } from "./link/requests.js";
 import { Listeners } from "./listeners.js";
-import { Outbox } from "./outbox.js";
-import { exponentialBackoff } from "./reconnect.js";
 import { Room } from "./rooms/room.js";
-import { openSocket } from "./session.js";
+import { RoomPlace } from "./rooms/room_place.js";
 import { PoseChannel } from "./transports/pose_channel.js";
-
-/** Ms for the first attempt after a loss; each further one has twice as long, up to the connection's time-out. */
-const FIRST_TIMEOUT_MS = 1500;
-const REPLACED = 4000;
-/** Codes of errors that only frames cause: they are no answer to a request. */
-const OF_FRAMES = ["bad_pose", "bad_frame"];
 
 /** @typedef {"new" | "connecting" | "connected" | "reconnecting" | "closed"} ConnectionState */
 
@@ -24,7 +22,7 @@ const OF_FRAMES = ["bad_pose", "bad_frame"];
  * @property {string | (() => string | Promise<string>)} [token] or a function that is called for each opening
  * @property {string} [device] a device id; unless given, one that nobody else has
  * @property {import("./audio/codec.js").AudioParams} [audio] how audio is encoded in both directions
- * @property {import("./reconnect.js").Strategy} [reconnect]
+ * @property {import("./link/reconnect.js").Strategy} [reconnect]
  * @property {number} [heartbeatMs]
  * @property {number} [silenceMs] after so long without an answer the host is given up
  * @property {number} [timeoutMs]
@@ -63,57 +61,92 @@ export const ownHost = () => new URL("/posewire/v1/", location.href.replace(/^ht
  * of the host by its type (`stt`, `tts`, …).
  */
 export class HostConnection {
-  sessionId = "";
-  /** The address of the present connection, or of the last one. */
-  url = "";
-  /** The room that this connection is in: one at a time. @type {Room | null} */
-  room = null;
   closeReason = "";
-  #channel;
   /** @type {ConnectionState} */
   state = "new";
-  outbox = new Outbox();
-  counts = { attempts: 0, reconnects: 0, messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0 };
+  #outbox = new Outbox();
   #listeners = new Listeners();
-  /** @type {import("./session.js").Session | null} */
-  #session = null;
-  /** @type {Room | null} */
-  #joining = null;
-  /** @type {WireError[]} */
-  #refusals = [];
-  /** @type {Promise<unknown>} */
-  #lastRequest = Promise.resolve();
-  /** @type {((message: Record<string, any>) => void) | null} */
-  #greeted = null;
+  #timeoutMs;
+  #channel;
+  #heartbeat;
+  #requests;
+  #place;
+  #exchange;
+  #dialer;
+  #life;
 
   /**
    * @param {string | string[]} urls
    * @param {ConnectOptions} [options]
    */
   constructor(urls, options = {}) {
-    this.urls = typeof urls === "string" ? [urls] : [...urls];
-    this.token = options.token ?? "";
     this.device = options.device ?? uniqueName("browser");
-    this.clientId = uniqueName("page");
-    /** What this page asked for, and since hello what was agreed on. */
-    this.audio = options.audio ?? PCM;
-    this.reconnect = options.reconnect ?? exponentialBackoff();
-    this.timeoutMs = options.timeoutMs ?? 10_000;
+    this.#timeoutMs = options.timeoutMs ?? 10_000;
+    const say = (/** @type {object} */ message) => this.#exchange.put(message);
+    const receive = (/** @type {string | ArrayBuffer} */ message) => this.#receive(message);
     this.#channel = new PoseChannel({
       wanted: options.webrtc ?? false,
-      say: (message) => this.#put(message),
-      send: (frame) => this.#write(frame),
-      receive: (message) => this.#receive(message),
+      say,
+      send: (frame) => this.#exchange.write(frame),
+      receive,
       switched: ({ now, cause }) => this.#listeners.emit("transport", now, cause),
     });
-    this.heartbeat = new Heartbeat(options.heartbeatMs ?? 2000, options.silenceMs ?? 5000, (message) => this.#put(message));
-    this.askedAudio = this.audio;
+    this.#heartbeat = new Heartbeat(options.heartbeatMs ?? 2000, options.silenceMs ?? 5000, say);
+    this.#requests = new Requests({
+      heartbeat: this.#heartbeat,
+      say,
+      waitConnected: () => this.waitConnected(),
+      timeoutMs: this.#timeoutMs,
+    });
+    this.#place = new RoomPlace({ heartbeat: this.#heartbeat, requests: this.#requests, say });
+    this.#exchange = new Exchange({
+      audio: options.audio ?? PCM,
+      heartbeat: this.#heartbeat,
+      channel: this.#channel,
+      place: this.#place,
+      greeted: (session, resumed) => this.#greeted(session, resumed),
+    });
+    this.#dialer = new Dialer({
+      urls: typeof urls === "string" ? [urls] : urls,
+      token: options.token ?? "",
+      device: this.device,
+      clientId: uniqueName("page"),
+      receive,
+      begin: (session, timeoutMs) => this.#exchange.begin(session, timeoutMs),
+    });
+    this.#life = new Life(this.#dialer, this.device, options.reconnect ?? exponentialBackoff(), this.#timeoutMs, {
+      talk: (session) => this.#exchange.talk(session),
+      lost: (reason) => this.#lost(reason),
+      refused: (error) => this.#listeners.emit("error", error),
+      failed: (error) => this.#listeners.failed(error, "reconnect"),
+      ended: (reason) => this.#end(reason),
+      isClosed: () => this.#isClosed(),
+    });
   }
 
   // --- life
 
   get connected() {
     return this.state === "connected";
+  }
+
+  get sessionId() {
+    return this.#exchange.sessionId;
+  }
+
+  /** How audio is encoded in both directions: what this page asked for, and since hello what was agreed on. */
+  get audio() {
+    return this.#exchange.audio;
+  }
+
+  /** The address of the present connection, or of the last one. */
+  get url() {
+    return this.#dialer.url;
+  }
+
+  /** The room that this connection is in: one at a time. */
+  get room() {
+    return this.#place.room;
   }
 
   /** Whether poses go by a data channel, on which they may be lost, at this moment. */
@@ -123,15 +156,15 @@ export class HostConnection {
 
   /** Bytes that the network has not taken yet. */
   get unsentBytes() {
-    return (this.#session?.socket.bufferedAmount ?? 0) + this.#channel.unsentBytes;
+    return this.#exchange.unsentBytes + this.#channel.unsentBytes;
   }
 
   /** Connect: every address is tried once. */
   async open() {
     this.#change("connecting");
     try {
-      const session = await this.#connect(this.timeoutMs);
-      this.#live(session);
+      const session = await this.#dialer.dial(this.#timeoutMs);
+      this.#life.run(session);
     } catch (error) {
       this.#end(error instanceof Error ? error.message : String(error));
       throw error;
@@ -140,8 +173,8 @@ export class HostConnection {
 
   /** Say goodbye, and close. The host keeps nothing for this page. */
   async close() {
-    const session = this.#session;
-    if (this.connected && session) this.#put({ type: "goodbye" });
+    const { session } = this.#exchange;
+    if (this.connected && session) this.#exchange.put({ type: "goodbye" });
     this.#end("closed by this page");
     await session?.close();
   }
@@ -151,7 +184,7 @@ export class HostConnection {
    * @param {number} [timeoutMs]
    * @returns {Promise<void>}
    */
-  waitConnected(timeoutMs = this.timeoutMs) {
+  waitConnected(timeoutMs = this.#timeoutMs) {
     return new Promise((resolve, reject) => {
       /** @param {() => void} settle */
       const finish = (settle) => {
@@ -196,19 +229,8 @@ export class HostConnection {
    */
   async join(name, { publish = [], subscribe = ["pose"], create, echo = false, acknowledge = false, worker = true } = {}) {
     const request = { publish, subscribe, create: create !== false, echo, messages: true };
-    const before = this.room;
     const joining = new Room(this, name, request, { acknowledge: acknowledge || this.#channel.wanted, worker });
-    this.#joining = joining;
-    try {
-      await this.request({ type: "room", action: create ? "create" : "join", room: name, ...request });
-      if (this.room !== joining) throw new WireError(`the host has not let this page into the room "${name}"`, "room_denied");
-    } catch (error) {
-      joining.gone(String(error));
-      throw error;
-    } finally {
-      this.#joining = null;
-    }
-    before?.gone("this page has joined another room");
+    await this.#place.join(joining, Boolean(create));
     return joining;
   }
 
@@ -236,9 +258,9 @@ export class HostConnection {
   send(message, number = null) {
     if (this.state === "new" || this.state === "closed")
       throw new NotConnectedError(this.closeReason || "the connection is not open");
-    const away = !this.connected || this.#session?.socket.readyState !== WebSocket.OPEN;
-    if (number !== null || away) this.outbox.keep(message, number);
-    if (!away) this.#put(message);
+    const away = !this.connected || !this.#exchange.isOpen;
+    if (number !== null || away) this.#outbox.keep(message, number);
+    if (!away) this.#exchange.put(message);
   }
 
   /**
@@ -246,7 +268,7 @@ export class HostConnection {
    * @param {number} number
    */
   confirmed(number) {
-    this.outbox.confirmed(number);
+    this.#outbox.confirmed(number);
   }
 
   /**
@@ -269,33 +291,20 @@ export class HostConnection {
    * @returns {Promise<void>}
    */
   request(message) {
-    const request = this.#lastRequest.then(async () => {
-      await this.waitConnected();
-      this.#refusals = [];
-      this.#put(message);
-      try {
-        await this.heartbeat.barrier(this.timeoutMs);
-      } catch (error) {
-        if (error instanceof PosewireError) throw error;
-        throw new HostUnreachableError("the connection was lost before the host answered");
-      }
-      if (this.#refusals.length) throw this.#refusals[0];
-    });
-    this.#lastRequest = request.catch(() => {});
-    return request;
+    return this.#requests.ask(message);
   }
 
   // --- what a page asks
 
   /** The host's clock, in milliseconds since 1970; null before it is known. */
   hostTimeMs() {
-    const offset = this.heartbeat.clock.offsetMs;
+    const offset = this.#heartbeat.clock.offsetMs;
     return offset === null ? null : Date.now() + offset;
   }
 
   /** The state of the connection, for a person. */
   status() {
-    const { clock } = this.heartbeat;
+    const { clock } = this.#heartbeat;
     return {
       state: this.state,
       url: this.url,
@@ -304,7 +313,7 @@ export class HostConnection {
       room: this.room && this.room.closed === null ? this.room.name : null,
       roundTripMs: clock.roundTripMs,
       clockOffsetMs: clock.offsetMs,
-      keptMessages: this.outbox.length,
+      keptMessages: this.#outbox.length,
       unsentBytes: this.unsentBytes,
       closeReason: this.closeReason || null,
     };
@@ -312,171 +321,40 @@ export class HostConnection {
 
   /** What was counted since the connection was first opened. */
   statistics() {
-    return { ...this.counts, roundTripMs: this.heartbeat.clock.percentiles(), expired: this.outbox.expired };
+    const { attempts } = this.#dialer;
+    const { reconnects } = this.#life;
+    const roundTripMs = this.#heartbeat.clock.percentiles();
+    return { attempts, reconnects, ...this.#exchange.counts, roundTripMs, expired: this.#outbox.expired };
   }
 
   // --- the life of the connection
 
-  /** @param {import("./session.js").Session} first */
-  async #live(first) {
-    /** @type {import("./session.js").Session | null} */
-    let session = first;
-    while (session) {
-      /** @type {import("./session.js").Session} */
-      const present = session;
-      this.heartbeat.watch((reason) => present.abort(reason));
-      /** @type {import("./session.js").Loss} */
-      const { code, reason } = await present.lost;
-      this.heartbeat.lost();
-      this.#session = null;
-      this.#channel.end();
-      session = this.state === "closed" ? null : await this.#comeBack(code, reason);
-    }
-  }
-
-  /**
-   * @param {number} code
-   * @param {string} lost
-   */
-  async #comeBack(code, lost) {
-    if (code === REPLACED && !lost.endsWith("and client")) {
-      this.#end(`another page has connected with the device id "${this.device}"`);
-      return null;
-    }
+  /** @param {string} reason */
+  #lost(reason) {
     this.#change("reconnecting");
-    this.#listeners.emit("disconnected", lost);
-    for (let attempt = 1; ; attempt++) {
-      const pause = this.reconnect(attempt);
-      if (pause === null) {
-        this.#end(lost);
-        return null;
-      }
-      await new Promise((resolve) => setTimeout(resolve, pause));
-      if (this.#isClosed()) return null;
-      try {
-        const session = await this.#connect(Math.min(this.timeoutMs, FIRST_TIMEOUT_MS * 2 ** Math.min(attempt - 1, 8)));
-        this.counts.reconnects++;
-        return session;
-      } catch (error) {
-        if (this.#isClosed()) return null;
-        if (!(error instanceof PosewireError)) this.#listeners.failed(error, "reconnect");
-        if (error instanceof UnauthorizedError) {
-          this.#listeners.emit("error", error);
-          this.#end(error.message);
-          return null;
-        }
-      }
-    }
+    this.#listeners.emit("disconnected", reason);
   }
 
   /**
-   * Try each address once, until one takes this page.
-   * @param {number} timeoutMs
+   * A session has begun: what waits for the host is said.
+   * @param {import("./link/session.js").Session} session
+   * @param {boolean} resumed
    */
-  async #connect(timeoutMs) {
-    /** @type {unknown} */
-    let last = null;
-    for (const url of [...this.urls]) {
-      this.counts.attempts++;
-      try {
-        const session = await this.#connectTo(url, timeoutMs);
-        this.url = url;
-        return session;
-      } catch (error) {
-        // A host that is there and says no counts for more than one that is away.
-        if (!(last instanceof UnauthorizedError)) last = error;
-        this.urls.push(/** @type {string} */ (this.urls.shift()));
-      }
-    }
-    throw last;
-  }
-
-  /**
-   * @param {string} address
-   * @param {number} timeoutMs
-   */
-  async #connectTo(address, timeoutMs) {
-    const url = new URL(address, document.baseURI);
-    url.protocol = url.protocol.replace("http", "ws");
-    url.searchParams.set("device-id", this.device);
-    url.searchParams.set("client-id", this.clientId);
-    url.searchParams.set("protocol-version", "3");
-    const token = typeof this.token === "function" ? await this.token() : this.token;
-    if (token) url.searchParams.set("authorization", `Bearer ${token}`);
-    const session = await openSocket(url, timeoutMs, (message) => this.#receive(message));
-    let resumed = false;
-    try {
-      resumed = await session.within(timeoutMs, this.#greet(session));
-    } catch (error) {
-      session.abort("the host does not answer as a host does");
-      this.heartbeat.lost();
-      this.#session = null;
-      throw error;
-    }
+  #greeted(session, resumed) {
     if (this.#isClosed()) {
       session.abort("closed by this page");
       throw new NotConnectedError(this.closeReason);
     }
     this.#change("connected");
-    for (const kept of this.outbox.toResend()) this.#put(kept.message);
+    for (const kept of this.#outbox.toResend()) this.#exchange.put(kept.message);
     this.#listeners.emit("connected", resumed);
-    return session;
-  }
-
-  /**
-   * Say hello, and get the room back.
-   * @param {import("./session.js").Session} session
-   */
-  async #greet(session) {
-    this.#session = session;
-    if (this.room) this.room.isWelcome = false;
-    /** @type {Promise<Record<string, any>>} */
-    const greeted = new Promise((resolve) => (this.#greeted = resolve));
-    this.#put({
-      type: "hello",
-      version: 3,
-      transport: "websocket",
-      features: { pose: true, ...(this.#channel.wanted ? { webrtc: true } : {}) },
-      audio_params: this.askedAudio,
-      ...(this.sessionId ? { resume: this.sessionId } : {}),
-    });
-    const answer = await session.first(greeted);
-    this.#greeted = null;
-    if (answer.type !== "hello") throw new HostUnreachableError(String(answer.message ?? answer.reason ?? "the host refuses"));
-    this.sessionId = answer.session_id;
-    this.audio = answer.audio_params;
-    const resumed = Boolean(answer.resumed);
-    await this.#restoreRoom(session, resumed);
-    if (answer.features?.webrtc) this.#channel.begin();
-    return resumed;
-  }
-
-  /**
-   * Be in the room again: by the resumed session, else by joining anew.
-   * @param {import("./session.js").Session} session
-   * @param {boolean} resumed
-   */
-  async #restoreRoom(session, resumed) {
-    const room = this.room;
-    if (!room || room.closed !== null) return;
-    if (resumed) {
-      await session.first(this.heartbeat.ping());
-      if (room.isWelcome) return;
-    }
-    this.#refusals = [];
-    this.#put({ type: "room", action: "join", room: room.name, ...room.request });
-    await session.first(this.heartbeat.ping());
-    if (!room.isWelcome) {
-      this.room = null;
-      room.gone(this.#refusals[0]?.message ?? "the host does not answer a join");
-    }
   }
 
   /** @param {string} reason */
   #end(reason) {
     if (this.state === "closed") return;
     this.closeReason = reason;
-    const lost = this.outbox.close();
+    const lost = this.#outbox.close();
     this.#change("closed");
     this.#channel.end();
     this.room?.gone(reason);
@@ -497,27 +375,12 @@ export class HostConnection {
 
   // --- inside
 
-  /** @param {object} message */
-  #put(message) {
-    this.#write(JSON.stringify(message));
-  }
-
-  /** @param {string | Uint8Array<ArrayBuffer>} data */
-  #write(data) {
-    if (this.#session?.socket.readyState !== WebSocket.OPEN) return;
-    this.#session.socket.send(data);
-    this.counts.messagesOut++;
-    this.counts.bytesOut += data.length;
-  }
-
   /**
    * Take a message of the host. A defect in a handler, or in a message, does not end the connection.
    * @param {string | ArrayBuffer} message
    */
   #receive(message) {
-    this.heartbeat.received();
-    this.counts.messagesIn++;
-    this.counts.bytesIn += typeof message === "string" ? message.length : message.byteLength;
+    this.#exchange.received(message);
     try {
       if (typeof message === "string") this.#receiveText(JSON.parse(message));
       else this.#receiveBinary(new Uint8Array(message));
@@ -531,26 +394,15 @@ export class HostConnection {
     const kind = message.type;
     /** @type {WireError | null} */
     let error = null;
-    if (kind === "pong") this.heartbeat.onPong(message);
-    else if (kind === "room") this.#receiveRoom(message);
+    if (kind === "pong") this.#heartbeat.onPong(message);
+    else if (kind === "room") this.#place.receive(message);
     else if (kind === "webrtc") this.#channel.take(message);
     else if (kind === "error") {
       error = new WireError(String(message.message ?? "refused"), String(message.code ?? "internal"));
-      if (!OF_FRAMES.includes(error.code)) this.#refusals.push(error);
+      this.#requests.refused(error);
     }
-    if (this.#greeted && ["hello", "error", "goodbye"].includes(kind)) this.#greeted(message);
-    else if (error) this.#listeners.emit("error", error);
+    if (!this.#exchange.takeGreeting(message) && error) this.#listeners.emit("error", error);
     if (!error) this.#listeners.emit(kind, message);
-  }
-
-  /** @param {Record<string, any>} message */
-  #receiveRoom(message) {
-    if (this.#joining && message.room === this.#joining.name) {
-      if (message.event === "welcome") this.room = this.#joining;
-      this.#joining.receive(message);
-    } else if (this.room && message.room === this.room.name) {
-      this.room.receive(message);
-    }
   }
 
   /** @param {Uint8Array} message */

@@ -19,7 +19,7 @@ export { Speaker } from "./audio/speaker.js";
 export { Voice } from "./voice.js";
 export { Recorder, readRecording } from "./rooms/recording.js";
 export { LiveState } from "./rooms/shared_state.js";
-export { NO_RECONNECT, exponentialBackoff, fixedDelay } from "./reconnect.js";
+export { NO_RECONNECT, exponentialBackoff, fixedDelay } from "./link/reconnect.js";
 export { OneEuro, PoseDecoder, PoseEncoder, PoseError, landmarkSet } from "./pose.js";
 export { monotonicMs } from "./clock.js";
 export * from "./errors.js";

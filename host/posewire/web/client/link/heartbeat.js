@@ -1,7 +1,7 @@
 /** Pings to the host: they find out that it is gone, and measure the way to it. */
 
-import { ClockOffset, monotonicMs } from "./clock.js";
-import { AnswerTimeoutError } from "./errors.js";
+import { ClockOffset, monotonicMs } from "../clock.js";
+import { AnswerTimeoutError } from "../errors.js";
 
 /**
  * A ping is also a barrier: the host handles messages in order, so the answer to a ping that followed a message says

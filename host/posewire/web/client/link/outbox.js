@@ -1,7 +1,7 @@
 /** Messages that wait for the connection to come back, or for the host's confirmation. */
 
-import { monotonicMs } from "./clock.js";
-import { NotDeliveredError, QueueFullError } from "./errors.js";
+import { monotonicMs } from "../clock.js";
+import { NotDeliveredError, QueueFullError } from "../errors.js";
 
 export const CAPACITY = 100;
 export const LIFETIME_MS = 30_000;

@@ -1,6 +1,6 @@
 /** One opened WebSocket, until it is lost. */
 
-import { AnswerTimeoutError, HostUnreachableError, UnauthorizedError } from "./errors.js";
+import { AnswerTimeoutError, HostUnreachableError, UnauthorizedError } from "../errors.js";
 
 /** @typedef {{code: number, reason: string}} Loss */
 

@@ -1,0 +1,134 @@
+/** One session after another with a host: hello, what was agreed on, and what goes over the WebSocket. */
+
+import { HostUnreachableError } from "../errors.js";
+
+/**
+ * @typedef {object} ExchangeUse
+ * @property {import("../audio/codec.js").AudioParams} audio what this page asks for
+ * @property {import("./heartbeat.js").Heartbeat} heartbeat
+ * @property {import("../transports/pose_channel.js").PoseChannel} channel
+ * @property {import("../rooms/room_place.js").RoomPlace} place
+ * @property {(session: import("./session.js").Session, resumed: boolean) => void} greeted a session has begun; may throw
+ */
+
+export class Exchange {
+  sessionId = "";
+  counts = { messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0 };
+  #use;
+  /** @type {import("./session.js").Session | null} */
+  #session = null;
+  /** @type {((message: Record<string, any>) => void) | null} */
+  #answered = null;
+
+  /** @param {ExchangeUse} use */
+  constructor(use) {
+    this.#use = use;
+    /** What this page asked for, and since hello what was agreed on. */
+    this.audio = use.audio;
+  }
+
+  /** The present session; null while the host is away. */
+  get session() {
+    return this.#session;
+  }
+
+  /** Whether the WebSocket takes messages. */
+  get isOpen() {
+    return this.#session?.socket.readyState === WebSocket.OPEN;
+  }
+
+  /** Bytes that the network has not taken yet. */
+  get unsentBytes() {
+    return this.#session?.socket.bufferedAmount ?? 0;
+  }
+
+  /**
+   * Begin a session on an opened WebSocket: say hello, and get the room back. Throws HostUnreachableError.
+   * @param {import("./session.js").Session} session
+   * @param {number} timeoutMs
+   */
+  async begin(session, timeoutMs) {
+    try {
+      const resumed = await session.within(timeoutMs, this.#greet(session));
+      this.#use.greeted(session, resumed);
+    } catch (error) {
+      session.abort("the host does not answer as a host does");
+      this.#use.heartbeat.lost();
+      this.#session = null;
+      throw error;
+    }
+  }
+
+  /**
+   * Use a session until it is lost.
+   * @param {import("./session.js").Session} session
+   */
+  async talk(session) {
+    const { heartbeat, channel } = this.#use;
+    heartbeat.watch((reason) => session.abort(reason));
+    const loss = await session.lost;
+    heartbeat.lost();
+    this.#session = null;
+    channel.end();
+    return loss;
+  }
+
+  /**
+   * Take a message of the host where it answers this page's hello; returns whether it does.
+   * @param {Record<string, any>} message
+   */
+  takeGreeting(message) {
+    if (!this.#answered || !["hello", "error", "goodbye"].includes(message.type)) return false;
+    this.#answered(message);
+    return true;
+  }
+
+  /** @param {object} message */
+  put(message) {
+    this.write(JSON.stringify(message));
+  }
+
+  /** @param {string | Uint8Array<ArrayBuffer>} data */
+  write(data) {
+    if (!this.isOpen) return;
+    this.#session?.socket.send(data);
+    this.counts.messagesOut++;
+    this.counts.bytesOut += data.length;
+  }
+
+  /**
+   * Count what came.
+   * @param {string | ArrayBuffer} message
+   */
+  received(message) {
+    this.#use.heartbeat.received();
+    this.counts.messagesIn++;
+    this.counts.bytesIn += typeof message === "string" ? message.length : message.byteLength;
+  }
+
+  /** @param {import("./session.js").Session} session */
+  async #greet(session) {
+    const { audio, channel, place } = this.#use;
+    this.#session = session;
+    place.lost();
+    /** @type {Promise<Record<string, any>>} */
+    const answered = new Promise((resolve) => (this.#answered = resolve));
+    this.put({
+      type: "hello",
+      version: 3,
+      transport: "websocket",
+      features: { pose: true, ...(channel.wanted ? { webrtc: true } : {}) },
+      audio_params: audio,
+      ...(this.sessionId ? { resume: this.sessionId } : {}),
+    });
+    const answer = await session.first(answered);
+    this.#answered = null;
+    if (answer.type !== "hello") throw new HostUnreachableError(String(answer.message ?? answer.reason ?? "the host refuses"));
+    this.sessionId = answer.session_id;
+    this.audio = answer.audio_params;
+    const resumed = Boolean(answer.resumed);
+    await place.restore(session, resumed);
+    if (answer.features?.webrtc) channel.begin();
+    return resumed;
+  }
+}

@@ -1,0 +1,73 @@
+/** Requests to the host: something is said, and the host has handled it when it answers the ping behind it. */
+
+import { HostUnreachableError, PosewireError } from "../errors.js";
+
+/** Codes of errors that only frames cause: they are no answer to a request. */
+const OF_FRAMES = ["bad_pose", "bad_frame"];
+
+/**
+ * @typedef {object} RequestsUse
+ * @property {import("./heartbeat.js").Heartbeat} heartbeat
+ * @property {(message: object) => void} say puts a message on the way
+ * @property {() => Promise<void>} waitConnected
+ * @property {number} timeoutMs
+ */
+
+/** Makes one request at a time. */
+export class Requests {
+  #use;
+  /** @type {import("../errors.js").WireError[]} */
+  #refusals = [];
+  /** @type {Promise<unknown>} */
+  #last = Promise.resolve();
+
+  /** @param {RequestsUse} use */
+  constructor(use) {
+    this.#use = use;
+  }
+
+  /** The first error since `begin`; null where there was none. */
+  get refusal() {
+    return this.#refusals[0] ?? null;
+  }
+
+  /** Forget the refusals of before. */
+  begin() {
+    this.#refusals = [];
+  }
+
+  /**
+   * Take an error that the host has sent: of the request under way, unless a frame has caused it.
+   * @param {import("../errors.js").WireError} error
+   */
+  refused(error) {
+    if (!OF_FRAMES.includes(error.code)) this.#refusals.push(error);
+  }
+
+  /**
+   * Send a message and wait until the host has handled it. Throws WireError where the host refuses,
+   * AnswerTimeoutError, NotConnectedError, and HostUnreachableError where the connection was lost before.
+   * @param {Record<string, any>} message
+   * @returns {Promise<void>}
+   */
+  ask(message) {
+    const asked = this.#last.then(() => this.#ask(message));
+    this.#last = asked.catch(() => {});
+    return asked;
+  }
+
+  /** @param {Record<string, any>} message */
+  async #ask(message) {
+    const { heartbeat, say, waitConnected, timeoutMs } = this.#use;
+    await waitConnected();
+    this.begin();
+    say(message);
+    try {
+      await heartbeat.barrier(timeoutMs);
+    } catch (error) {
+      if (error instanceof PosewireError) throw error;
+      throw new HostUnreachableError("the connection was lost before the host answered");
+    }
+    if (this.refusal) throw this.refusal;
+  }
+}
