@@ -168,6 +168,10 @@ async def test_a_shared_state_follows_both_sides(page: Page, stage: HostConnecti
     await state.update({"light": {"hue": 30, "on": None}, "scene": 5})
     await page.evaluate("until(() => state.value.scene === 5)")
     assert await page.evaluate("state.value") == {"scene": 5, "light": {"hue": 30}}
+    assert (
+        await page.evaluate("state.update({ picture: 'x'.repeat(100000) }).catch((error) => error.code)") == "too_many"
+    )
+    await page.evaluate("until(() => host.connected)")
     # Both change it at once, again and again: nothing is lost.
     await asyncio.gather(
         page.evaluate("(async () => { for (let i = 0; i < 20; i++) await state.update({page: i}); })()"),

@@ -15,7 +15,9 @@ from posewire.client.link.session import Session
 from posewire.client.link.statistics import ConnectionStatistics
 from posewire.client.room.place import RoomPlace
 from posewire.client.transports.base import Transport
+from posewire.errors import WireError
 from posewire.host_problems import no_host, silent
+from posewire.wire.close_codes import TOO_LONG
 from posewire.wire.messages import AudioParams, Message
 
 
@@ -107,7 +109,7 @@ class Exchange:
             return await session.run_until_lost(self._heartbeat.watch(lambda: self._statistics.last_received), renewal)
         finally:
             self.session = None
-            self._heartbeat.lost()
+            self._heartbeat.lost(_refusal(session))
             if endpoint is not None:
                 endpoint.connected_s += monotonic() - began
             self._out.keep_unsent()
@@ -127,3 +129,10 @@ class Exchange:
         self._greeted(self.agreed.resumed)
         if self.agreed.webrtc:
             self._channel.agreed()
+
+
+def _refusal(session: Session) -> WireError | None:
+    """What the host refuses by closing; None: it has closed for another reason, or the network has failed."""
+    if session.transport.close_code != TOO_LONG:
+        return None
+    return WireError("the message is longer than the host takes, which has closed the connection", "too_many")

@@ -21,6 +21,9 @@ INVALID_DATA = 1007
 POLICY_VIOLATION = 1008
 """The peer is not let in any more, or goes on doing what it was told not to do."""
 
+TOO_LONG = 1009
+"""A message has more bytes than the receiver takes."""
+
 INTERNAL_ERROR = 1011
 """The host cannot go on with this connection: its peer gives no sign of life."""
 

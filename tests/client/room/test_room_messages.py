@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import secrets
 from typing import Any
 
 import pytest
@@ -97,6 +98,13 @@ async def test_what_cannot_be_sent_is_refused(host: Host, link: Link) -> None:
         with pytest.raises(WireError, match="more than 65536 bytes"):
             await state.update({"picture": "x" * 70_000})
         assert dict(state) == {}
+        # Longer than the host takes, also compressed: it closes, and the reason is told.
+        with pytest.raises(WireError, match="longer than the host takes") as closed:
+            await state.update({"noise": secrets.token_urlsafe(75_000)})
+        assert closed.value.code == "too_many"
+        await connection.wait_connected(10)
+        await state.update({"hue": 20})
+        assert dict(state) == {"hue": 20}
         with pytest.raises(WireError, match="has no member 9") as refused:
             await room.send("hello", to=9)
         assert refused.value.code == "not_in_room"

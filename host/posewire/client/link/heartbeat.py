@@ -50,7 +50,7 @@ class Heartbeat:
 
         Raises:
             AnswerTimeoutError: it has not answered within ``timeout_s`` seconds.
-            ConnectionError: the connection was lost meanwhile.
+            ConnectionError: the connection was lost meanwhile; or what ``lost`` was given.
         """
         try:
             async with asyncio.timeout(timeout_s):
@@ -71,10 +71,10 @@ class Heartbeat:
             answered.set_result(None)
         return self.clock.add(sent, now_ms(), float(host) if isinstance(host, int | float) else None)
 
-    def lost(self) -> None:
-        """Give up the pings that were not answered: the connection is gone."""
+    def lost(self, why: Exception | None = None) -> None:
+        """Give up the pings that were not answered: the connection is gone. ``why``: what a barrier raises then."""
         waiting, self._waiting = self._waiting, {}
         for _, answered in waiting.values():
             if not answered.done():
-                answered.set_exception(ConnectionError("the connection was lost"))
+                answered.set_exception(why or ConnectionError("the connection was lost"))
                 answered.exception()  # most pings have nobody who waits for them

@@ -1,6 +1,10 @@
 /** One session after another with a host: hello, what was agreed on, and what goes over the WebSocket. */
 
-import { HostUnreachableError } from "../errors.js";
+import { HostUnreachableError, WireError } from "../errors.js";
+
+/** The code with which a host closes that was sent a longer message than it takes. */
+const TOO_LONG = 1009;
+const TOO_MUCH = "the message is longer than the host takes, which has closed the connection";
 
 /**
  * @typedef {object} ExchangeUse
@@ -67,7 +71,8 @@ export class Exchange {
     const { heartbeat, channel } = this.#use;
     heartbeat.watch((reason) => session.abort(reason));
     const loss = await session.lost;
-    heartbeat.lost();
+    // What the host refuses by closing is no loss of the network.
+    heartbeat.lost(loss.code === TOO_LONG ? new WireError(TOO_MUCH, "too_many") : undefined);
     this.#session = null;
     channel.end();
     return loss;

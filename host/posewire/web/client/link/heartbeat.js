@@ -90,11 +90,14 @@ export class Heartbeat {
     found.done();
   }
 
-  /** Give up the pings that were not answered: the connection is gone. */
-  lost() {
+  /**
+   * Give up the pings that were not answered: the connection is gone.
+   * @param {Error} [why] what a barrier throws then
+   */
+  lost(why = new Error("the connection was lost")) {
     clearInterval(this.#timer);
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const { lost } of waiting) lost(new Error("the connection was lost"));
+    for (const { lost } of waiting) lost(why);
   }
 }
