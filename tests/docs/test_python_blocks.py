@@ -301,6 +301,7 @@ ELSEWHERE = {
     "docs/plugins.md": "tests/server/test_plugins.py",
     "docs/client.md": "tests/docs/test_client_page.py",
     "docs/transports.md": "tests/docs/test_transports_page.py",
+    "docs/conference.md": "tests/docs/test_conference_page.py",
 }
 
 

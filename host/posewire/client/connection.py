@@ -33,9 +33,10 @@ from posewire.client.room.place import RoomPlace
 from posewire.client.room.room import Room
 from posewire.client.status import ConnectionStatus
 from posewire.client.transports.base import Opener
+from posewire.client.transports.by_url import by_url
+from posewire.client.transports.jitsi import Jitsi
 from posewire.client.transports.switches import Switch
 from posewire.client.transports.webrtc import WebRtc
-from posewire.client.transports.websocket import open_websocket
 from posewire.errors import WireError
 from posewire.task_scope import TaskScope
 from posewire.wire.frames import FrameType
@@ -67,10 +68,11 @@ class HostConnection:
         heartbeat_s: float = 2.0,
         silence_s: float = 5.0,
         timeout_s: float = 10.0,
-        open_transport: Opener = open_websocket,
+        open_transport: Opener | None = None,
         recovery: Mapping[str, Rejoin] = DEFAULT_RECOVERY,
         wait: bool = False,
         webrtc: bool | WebRtc = False,
+        jitsi: Jitsi | None = None,
     ) -> None:
         self.device = device or unique_name("desktop")
         self.recoveries = RecoveryLog()
@@ -98,7 +100,7 @@ class HostConnection:
             read_endpoints(urls),
             Credentials(token),
             self.device,
-            open_transport,
+            open_transport or by_url(jitsi),
             counts,
             self._exchange.begin,
         )
@@ -365,11 +367,12 @@ class HostConnection:
             self.room.gone(reason)
 
     async def _talk(self, session: Session) -> str:
-        return await self._exchange.talk(session, self.endpoint, self._life.wait_for_renewal())
+        return await self._exchange.talk(session, self.endpoint, self._life.wait_for_reason())
 
     def _switched(self, switch: Switch) -> None:
-        cause = "transport_failed" if switch.now == "websocket" else "transport_works"
-        self.recoveries.note(cause, "switch_transport", "recovered", detail=f"{switch.now}: {switch.cause}")
+        cause = "transport_failed" if switch.now in ("websocket", "jitsi-muc") else "transport_works"
+        if not switch.address:  # else the connection was lost, which is noted
+            self.recoveries.note(cause, "switch_transport", "recovered", detail=f"{switch.now}: {switch.cause}")
         self._listeners.emit("transport", switch.now, switch.cause)
 
 

@@ -7,11 +7,14 @@ from time import monotonic
 from typing import Any
 
 from posewire.errors import ConfigError
+from posewire.jitsi.address import is_conference, read_address
 
 
 @dataclass
 class Endpoint:
-    """One address, and how it was used. ``weight``: how often it comes first among several; 0: only when no other does.
+    """One address, and how it was used. ``weight``: how often it comes first among several.
+
+    0: a stand-by: it is used only while no other answers, and is left when one does again.
 
     ``attempts``, ``failures``: of connecting. ``connected_s``: seconds that connections to it lasted, ended ones only.
     """
@@ -25,10 +28,17 @@ class Endpoint:
     failed_at: float | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.url.startswith(("ws://", "wss://")):
-            raise ConfigError(f"the host's URL must begin with ws:// or wss://, not {self.url!r}")
+        if is_conference(self.url):
+            read_address(self.url)
+        elif not self.url.startswith(("ws://", "wss://")):
+            raise ConfigError(f"the host's URL must begin with ws:// or wss:// (or jitsi+wss://), not {self.url!r}")
         if self.weight < 0:
             raise ConfigError(f"the weight of {self.url} must be 0 or more, is {self.weight}")
+
+    @property
+    def shown(self) -> str:
+        """The address as a message has it, short."""
+        return self.url.partition("#")[0]
 
     def failed(self, error: BaseException) -> None:
         """Count an attempt that failed."""
@@ -59,6 +69,11 @@ class Endpoints:
             raise ConfigError("the same URL of a host must not be given twice")
         self.all = tuple(endpoints)
         self._random = chance or random.Random()
+
+    @property
+    def has_stand_by(self) -> bool:
+        """Whether some are preferred, and others stand by."""
+        return len({endpoint.weight > 0 for endpoint in self.all}) > 1
 
     def round(self) -> Iterator[Endpoint]:
         """Iterate over all addresses once: those that did not fail by weight, then the others, longest ago first."""

@@ -15,6 +15,7 @@ from posewire.client.link.session import Session
 from posewire.client.link.statistics import ConnectionStatistics
 from posewire.client.room.place import RoomPlace
 from posewire.client.transports.base import Transport
+from posewire.client.transports.switches import SwitchLog
 from posewire.errors import WireError
 from posewire.host_problems import no_host, silent
 from posewire.wire.close_codes import TOO_LONG
@@ -58,6 +59,11 @@ class Exchange:
         self._greeted = greeted
         self._answer: asyncio.Future[Message] | None = None
 
+    @property
+    def switches(self) -> SwitchLog:
+        """The changes of the transport, over all sessions."""
+        return self._channel.log
+
     def forget_session(self) -> None:
         """Begin a session anew with the next connection, in place of resuming the present one."""
         self.agreed = replace(self.agreed, session_id="")
@@ -72,7 +78,7 @@ class Exchange:
         session = Session(self._channel.beside(transport), self._out.queue, self._statistics, self._receive)
         try:
             async with asyncio.timeout(timeout_s):
-                await self._greet(session)
+                await self._greet(session, endpoint)
         except BaseException as error:
             await session.close()
             self._heartbeat.lost()
@@ -114,7 +120,7 @@ class Exchange:
                 endpoint.connected_s += monotonic() - began
             self._out.keep_unsent()
 
-    async def _greet(self, session: Session) -> None:
+    async def _greet(self, session: Session, endpoint: Endpoint) -> None:
         self._place.lost()
         self.agreed = replace(self.agreed, deflate=False)
         answer = self._answer = asyncio.get_running_loop().create_future()
@@ -127,6 +133,7 @@ class Exchange:
         self.session = session
         self._statistics.connected(self.agreed.resumed)
         self._greeted(self.agreed.resumed)
+        self._channel.reached(endpoint.url, session.transport)
         if self.agreed.webrtc:
             self._channel.agreed()
 

@@ -40,12 +40,14 @@ class ExponentialBackoff:
 class ReconnectPolicy:
     """The policy by which a lost connection is opened again.
 
-    ``attempts``: at most so many in a row (0: no limit); ``total_s``: for at most so long (0: no limit).
+    ``attempts``: at most so many in a row (0: no limit); ``total_s``: for at most so long (0: no limit). ``return_s``:
+    how often, while a stand-by is in use (``Endpoint``), those that are preferred are tried.
     """
 
     strategy: Strategy = field(default_factory=ExponentialBackoff)
     attempts: int = 0
     total_s: float = 0.0
+    return_s: float = 30.0
 
     def pause(self, attempt: int, away_s: float) -> float | None:
         """Return the seconds to wait before an attempt; None: give up. ``away_s``: how long it has been lost."""

@@ -78,4 +78,6 @@ class ConnectionStatus:
     def _transport(self) -> dict[str, Any] | None:
         """Return the kind of way that is in use and what it has counted; None: the host is away."""
         transport = None if self._exchange.session is None else self._exchange.session.transport
-        return None if transport is None else {"name": transport.name, **transport.statistics()}
+        if transport is None:
+            return None
+        return {"name": transport.name, **transport.statistics(), **self._exchange.switches.as_dict()}

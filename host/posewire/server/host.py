@@ -23,6 +23,8 @@ from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.host_tools import HostTools
 from posewire.server.http.app import HttpSide
 from posewire.server.http.routes import ROUTES
+from posewire.server.jitsi.service import JitsiService
+from posewire.server.jitsi.websocket import ConferenceWebSocket
 from posewire.server.messages.catalog import MESSAGES, text_types
 from posewire.server.monitoring.file_limit import file_limit, raise_file_limit
 from posewire.server.monitoring.health import HealthMonitor
@@ -42,7 +44,7 @@ from posewire.server.store_domains import DOMAINS
 from posewire.server.transport.listener import Listener
 from posewire.server.transport.mdns import SERVICE, Announcements
 from posewire.server.transport.openings import Openings
-from posewire.server.transport.websocket import CLOSING_TIMEOUT, WebSocket
+from posewire.server.transport.websocket import CLOSING_TIMEOUT, Admit, WebSocket
 from posewire.server.wiring import admission, host_parts, mqtt, satellites, session_store
 from posewire.store import MEMORY, Store
 from posewire.task_scope import TaskScope
@@ -103,6 +105,11 @@ class Host:
         assert self._services is not None
         return self._services
 
+    @property
+    def conference(self) -> str:
+        """The address at which programs find it in its conference; empty: it is in none."""
+        return self._services.jitsi.address if self._services is not None and self._services.jitsi is not None else ""
+
     async def start(self) -> None:
         """Load the voice engines and listen. ``url`` is set after that.
 
@@ -141,6 +148,8 @@ class Host:
         self._services.push.start()
         if self._services.mqtt is not None:
             self._services.mqtt.start()
+        if self._services.jitsi is not None:
+            self._services.jitsi.start()
         self._services.health = _health_monitor(self._services)
         jobs = [*self._services.health.jobs(), *self._jobs(self._services, self._listener)]
         jobs.append(Job("malloc_trim", TRIM_PERIOD, malloc_trim))
@@ -164,6 +173,8 @@ class Host:
             types.update(plugin.text_types)
             routes.extend(plugin.routes)
         admit = admission(services, types).admit
+        if services.settings.jitsi.url:
+            services.jitsi = self._make_jitsi(services, admit)
         longest = 0
         http_paths: tuple[bytes, ...] = ()
         if services.settings.socketio.enabled:
@@ -182,6 +193,15 @@ class Host:
 
         openings = Openings(lambda: services.settings.server.max_per_address, file_limit(), services.counters)
         return Listener(websocket, self._http.protocol, openings, http_paths)
+
+    def _make_jitsi(self, services: Services, admit: Admit) -> JitsiService:
+        jitsi, store = services.settings.jitsi, services.settings.store.path
+
+        def websocket(member: str) -> ConferenceWebSocket:
+            return ConferenceWebSocket(member, admit, services.settings.server.max_message)
+
+        kept = jitsi.certificate or (str(Path(store).with_name("conference.pem")) if store not in ("", MEMORY) else "")
+        return JitsiService(jitsi, Path(kept).expanduser() if kept else None, websocket, services.counters)
 
     def _jobs(self, services: Services, listener: Listener) -> list[Job]:
         def sweep() -> None:
@@ -282,6 +302,8 @@ class Host:
         except TimeoutError:
             self._log.warning("not_drained", left=registry.open)
         await self._save_sessions()
+        if self._services.jitsi is not None:
+            await self._services.jitsi.close()
         if self._gateway is not None:
             await self._gateway.stop()
         if self._http is not None:

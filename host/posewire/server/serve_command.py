@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         return settings.with_upstream(args.upstream) if args.upstream else settings
 
     async def ready(host: Host) -> None:
-        page = show_addresses(host.url, host.address, args.qr, args.json)
+        page = show_addresses(host.url, host.address, args.qr, args.json, host.conference)
         if not args.with_board:
             return
         await host.services.sim_boards.start(host.url, "demo", talking=True)

@@ -17,6 +17,7 @@ from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.connection.resumption import SessionResumption
 from posewire.server.control import HostControl
 from posewire.server.host_tools import HostTools
+from posewire.server.jitsi.service import JitsiService
 from posewire.server.monitoring.health import HealthMonitor
 from posewire.server.monitoring.log_tail import LogTail
 from posewire.server.monitoring.metrics import Metrics
@@ -82,6 +83,8 @@ class Services:
     health: HealthMonitor | None = None
     draining: bool = False
     webrtc: WebRtcService = field(init=False)
+    jitsi: JitsiService | None = None
+    """None: the host is in no conference."""
     tracing: Tracing | None = None
     """None: off."""
     counters: Counter[str] = field(default_factory=Counter)

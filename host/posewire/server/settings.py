@@ -13,6 +13,7 @@ from posewire.rooms.settings import RoomSettings
 from posewire.server.bridge.settings import UpstreamSettings
 from posewire.server.connection.settings import FloodSettings
 from posewire.server.http.settings import GatewaySettings, HttpSettings, OtaSettings
+from posewire.server.jitsi.settings import JitsiSettings
 from posewire.server.monitoring.settings import AlertSettings, TracingSettings
 from posewire.server.mqtt.settings import MqttSettings
 from posewire.server.push.settings import PushSettings
@@ -62,6 +63,7 @@ class Settings:
     http: HttpSettings = field(default_factory=HttpSettings)
     socketio: GatewaySettings = field(default_factory=GatewaySettings)
     webrtc: WebRtcSettings = field(default_factory=WebRtcSettings)
+    jitsi: JitsiSettings = field(default_factory=JitsiSettings)
     flood: FloodSettings = field(default_factory=FloodSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     update: UpdateSettings = field(default_factory=UpdateSettings)
@@ -124,6 +126,7 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
         http=section(HttpSettings, "http"),
         socketio=section(GatewaySettings, "socketio"),
         webrtc=section(WebRtcSettings, "webrtc"),
+        jitsi=section(JitsiSettings, "jitsi").with_secret(),
         flood=section(FloodSettings, "flood"),
         store=replace(store, path=store.path or default_path()),
         update=section(UpdateSettings, "update"),
@@ -140,20 +143,24 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
 
 
 def check_exposure(settings: Settings) -> None:
-    """Refuse to listen on the network without authentication, or with a token that could be guessed.
+    """Refuse to be reached from outside without authentication, or with a token that could be guessed.
 
     Raises:
-        ConfigError: the address is not loopback, and there is no authentication or only a short token.
+        ConfigError: the address is not loopback, or there is a conference, and there is no authentication, or only a
+            short token.
     """
-    if is_loopback(settings.server.host):
+    if is_loopback(settings.server.host) and not settings.jitsi.url:
         return
+    where = f"listening on {settings.server.host}"
+    if is_loopback(settings.server.host):
+        where = "taking part in a conference ([jitsi] url)"
     if 0 < len(settings.auth.token) < MIN_TOKEN:
         raise ConfigError(
-            f"listening on {settings.server.host} needs a shared token of at least {MIN_TOKEN} characters, this has "
+            f"{where} needs a shared token of at least {MIN_TOKEN} characters, this has "
             f"{len(settings.auth.token)}: make one by  python3 -c 'import secrets; print(secrets.token_urlsafe())'"
         )
     if not settings.auth.required:
         raise ConfigError(
-            f"listening on {settings.server.host} needs authentication: pass --token, set {TOKEN_VARIABLE}, name a "
+            f"{where} needs authentication: pass --token, set {TOKEN_VARIABLE}, name a "
             "file in [auth] token_file, or set [auth] pairing = true (on 127.0.0.1 none is needed)"
         )

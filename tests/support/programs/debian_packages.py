@@ -9,7 +9,14 @@ import shutil
 import subprocess
 import sys
 
-PACKAGES = {"flite": "flite", "espeak-ng": "espeak-ng", "fish": "fish", "mosquitto": "mosquitto", "zsh": "zsh"}
+PACKAGES = {
+    "flite": "flite",
+    "espeak-ng": "espeak-ng",
+    "fish": "fish",
+    "mosquitto": "mosquitto",
+    "prosody": "prosody",
+    "zsh": "zsh",
+}
 """The package of each command."""
 
 _SBIN = ":/usr/local/sbin:/usr/sbin"

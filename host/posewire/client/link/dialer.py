@@ -1,5 +1,6 @@
 """Opening a way to one of several addresses, with the token of this moment."""
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 
@@ -12,6 +13,9 @@ from posewire.errors import PosewireError, UnauthorizedError
 
 PROTOCOL = 3
 """The frame protocol of programs."""
+
+_HEAD_START = 0.3
+"""Seconds that an address has before a stand-by is tried beside it."""
 
 Begin = Callable[[Endpoint, Transport, float], Awaitable[Session]]
 """Begins a session on an opened way, within so many seconds; raises ``PosewireError`` where that fails."""
@@ -39,6 +43,7 @@ class Dialer:
         self._open_transport = open_transport
         self._statistics = statistics
         self._begin = begin
+        self._ready: tuple[Endpoint, Transport] | None = None
 
     async def dial(self, timeout_s: float) -> Session:
         """Try each address once, until one takes this program.
@@ -48,24 +53,75 @@ class Dialer:
             WireError: a host refuses the hello.
         """
         last: PosewireError | None = None
-        for endpoint in self.endpoints.round():
-            self._statistics.attempts += 1
-            endpoint.attempts += 1
-            try:
-                session = await self._begin(endpoint, await self._open(endpoint, timeout_s), timeout_s)
-            except PosewireError as error:
-                endpoint.failed(error)
-                self._statistics.failures_in_a_row += 1
-                self._statistics.errors[error.code] += 1
-                # A host that is there and says no counts for more than one that is away.
-                if not isinstance(last, UnauthorizedError):
-                    last = error
-                continue
-            endpoint.succeeded()
-            self.endpoint = endpoint
-            return session
+        opening: dict[asyncio.Task[Transport], Endpoint] = {}
+        waiting = list(self.endpoints.round())
+        patience = _HEAD_START if self.endpoints.has_stand_by else None
+        if self._ready is not None:
+            endpoint, transport = self._ready
+            self._ready = None
+            waiting.remove(endpoint)
+            opening[asyncio.ensure_future(_opened(transport))] = endpoint
+        try:
+            while waiting or opening:
+                if not opening or patience is not None:
+                    self._try_next(waiting, opening, timeout_s)
+                done, _ = await asyncio.wait(
+                    opening, timeout=patience if waiting else None, return_when=asyncio.FIRST_COMPLETED
+                )
+                for task in done:
+                    endpoint = opening.pop(task)
+                    try:
+                        session = await self._begin(endpoint, task.result(), timeout_s)
+                    except PosewireError as error:
+                        self._failed(endpoint, error)
+                        # A host that is there and says no counts for more than one that is away.
+                        if not isinstance(last, UnauthorizedError):
+                            last = error
+                        continue
+                    endpoint.succeeded()
+                    self.endpoint = endpoint
+                    return session
+        finally:
+            for task in opening:
+                task.add_done_callback(_drop)
+                task.cancel()
         assert last is not None
         raise last
+
+    async def wait_for_preferred(self, every_s: float, timeout_s: float) -> str:
+        """Return, while a stand-by is in use, when an address that is preferred answers again; else never.
+
+        What was opened to it is what ``dial`` begins with.
+        """
+        while self.endpoint is not None and not self.endpoint.weight:
+            await asyncio.sleep(every_s)
+            for endpoint in self.endpoints.round():
+                if not endpoint.weight:
+                    continue
+                endpoint.attempts += 1
+                self._statistics.attempts += 1
+                try:
+                    self._ready = endpoint, await self._open(endpoint, timeout_s)
+                except PosewireError as error:
+                    endpoint.failed(error)
+                    continue
+                return f"{endpoint.shown} answers again"
+        await asyncio.Event().wait()
+        return ""
+
+    def _try_next(
+        self, waiting: list[Endpoint], opening: dict[asyncio.Task[Transport], Endpoint], timeout_s: float
+    ) -> None:
+        if waiting:
+            endpoint = waiting.pop(0)
+            self._statistics.attempts += 1
+            endpoint.attempts += 1
+            opening[asyncio.ensure_future(self._open(endpoint, timeout_s))] = endpoint
+
+    def _failed(self, endpoint: Endpoint, error: PosewireError) -> None:
+        endpoint.failed(error)
+        self._statistics.failures_in_a_row += 1
+        self._statistics.errors[error.code] += 1
 
     async def _open(self, endpoint: Endpoint, timeout_s: float) -> Transport:
         try:
@@ -82,3 +138,13 @@ class Dialer:
         if token:
             headers["Authorization"] = f"Bearer {token}"
         return await self._open_transport(endpoint.url, headers, timeout_s)
+
+
+async def _opened(transport: Transport) -> Transport:
+    return transport
+
+
+def _drop(task: asyncio.Task[Transport]) -> None:
+    """Close what was opened beside the one that is used."""
+    if not task.cancelled() and task.exception() is None:
+        task.result().abort()

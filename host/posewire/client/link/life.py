@@ -127,7 +127,20 @@ class Life:
             "connection_lost", "reconnect", outcome, attempts=attempts, seconds=seconds, detail=detail
         )
 
-    async def wait_for_renewal(self) -> str:
+    async def wait_for_reason(self) -> str:
+        """Return when there is a reason to connect anew although all is well."""
+        tasks = [
+            asyncio.ensure_future(self._wait_for_renewal()),
+            asyncio.ensure_future(self._dialer.wait_for_preferred(self._policy.return_s, self._timeout)),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            return done.pop().result()
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _wait_for_renewal(self) -> str:
         """Return when the token of this connection is about to expire; never where it does not."""
         credentials = self._dialer.credentials
         left = credentials.seconds_left()

@@ -7,6 +7,7 @@ from typing import Any
 
 from posewire.client.transports.base import Transport
 from posewire.client.transports.fallback import FallbackTransport
+from posewire.client.transports.jitsi import JitsiTransport
 from posewire.client.transports.switches import Switch, SwitchLog
 from posewire.client.transports.webrtc import WebRtc, open_data_channel, require_webrtc
 from posewire.errors import WireError
@@ -36,6 +37,8 @@ class PoseChannel:
         self._send = send
         self._switched = switched
         self._transport: FallbackTransport | None = None
+        self._conference: JitsiTransport | None = None
+        self._url = ""
         self._held = False
         self._number = 0
         self._answer: asyncio.Future[str] | None = None
@@ -52,10 +55,22 @@ class PoseChannel:
 
     def beside(self, transport: Transport) -> Transport:
         """Return what a session is to use: the opened transport, with room for a data channel beside it."""
-        if self._options is None:
-            return transport
+        self._conference = transport if isinstance(transport, JitsiTransport) else None
+        if self._options is None or self._conference is not None:
+            return transport  # a conference has two ways itself
         self._transport = FallbackTransport(transport, self._options.fallback, self.log, self._note, self._held)
         return self._transport
+
+    def reached(self, url: str, transport: Transport) -> None:
+        """Note that a session has begun at an address: another one than before is a switch, too."""
+        before, self._url = self._url, url
+        if before not in ("", url):
+            shown = url.partition("#")[0]
+            self._switched(self.log.note(transport.name, f"the host was reached at {shown}", address=shown))
+        elif self._options is None:
+            self.log.using(transport.name)
+        if self._conference is not None:
+            self._conference.follow(self.log, self._switched)
 
     def agreed(self) -> None:
         """Open it: the host has one."""
@@ -65,7 +80,9 @@ class PoseChannel:
 
     def rollback(self) -> None:
         """Go back to the way that was in use before, and stay there until this is called again."""
-        if self._transport is not None:
+        if self._conference is not None:
+            self._conference.rollback()
+        elif self._transport is not None:
             self._transport.rollback()
             self._held = self._transport.held  # a session later as well
 

@@ -51,7 +51,8 @@ class FailureShare:
 class Switch:
     """One change of the transport. ``at``: seconds since 1970. ``after_s``: how long the one before was in use.
 
-    ``replayed``: frames that were sent again.
+    ``replayed``: frames that were sent again; through a conference bytes. ``address``: of the host, where a session has
+    begun at another than before.
     """
 
     at: float
@@ -60,6 +61,7 @@ class Switch:
     cause: str
     after_s: float
     replayed: int = 0
+    address: str = ""
 
 
 class SwitchLog:
@@ -82,11 +84,11 @@ class SwitchLog:
         self._close()
         self._using = transport
 
-    def note(self, now: str, cause: str, replayed: int = 0) -> Switch:
+    def note(self, now: str, cause: str, replayed: int = 0, address: str = "") -> Switch:
         """Note a switch, and return it."""
         before, after = self._using, self._close()
         self._using = now
-        switch = Switch(time.time(), before, now, cause, after, replayed)
+        switch = Switch(time.time(), before, now, cause, after, replayed, address)
         self.counts[now] += 1
         self._last.append(switch)
         return switch

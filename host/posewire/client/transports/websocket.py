@@ -78,9 +78,11 @@ class WebSocketTransport:
 
 
 async def open_websocket(
-    url: str, headers: Mapping[str, str], timeout_s: float, tls: ssl.SSLContext | None = None
+    url: str, headers: Mapping[str, str], timeout_s: float, tls: ssl.SSLContext | None = None, **way: Any
 ) -> WebSocketTransport:
     """Open a WebSocket within ``timeout_s`` seconds. ``tls``: whom to trust; the machine's authorities unless given.
+
+    ``way``: options of ``websockets.connect``, to go by a socket that is there.
 
     Raises:
         HostUnreachableError: nobody is there, or what is there is no host.
@@ -97,6 +99,7 @@ async def open_websocket(
             ping_interval=None,  # the connection has a heartbeat of its own, which also measures
             max_size=_LONGEST,
             write_limit=_UNSENT,
+            **way,
         )
     except InvalidURI:
         raise HostUnreachableError(f"the host's URL must begin with ws:// or wss://, not {url!r}") from None
@@ -114,6 +117,6 @@ async def open_websocket(
     except (OSError, TimeoutError) as error:
         raise cannot_be_reached(url, error) from None
     plain = connection.transport.get_extra_info("socket")
-    if plain is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+    if plain is not None and not way and hasattr(socket, "TCP_NOTSENT_LOWAT"):
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
     return WebSocketTransport(connection)

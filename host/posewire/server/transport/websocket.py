@@ -47,6 +47,7 @@ MAX_AFTER_END = 256 * 1024
 _MAX_OPENING = 64 * 1024
 """Bytes of an opening request that are waited for; the protocol refuses a longer one."""
 
+_TCP = (socket.AF_INET, socket.AF_INET6)
 _FINAL_TEXT = 0x81
 _FIRST_BYTES = frozenset({0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A})
 """First bytes of the frames that there are: an opcode of RFC 6455, no extension, control frames in one piece."""
@@ -160,7 +161,7 @@ class WebSocket(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
         sock = transport.get_extra_info("socket")
-        if sock is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        if sock is not None and sock.family in _TCP and hasattr(socket, "TCP_NOTSENT_LOWAT"):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
         peername = transport.get_extra_info("peername")
         self.peer = f"{peername[0]}:{peername[1]}" if isinstance(peername, tuple) else str(peername)
