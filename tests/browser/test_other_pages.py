@@ -15,7 +15,7 @@ from support.hosts import http_url, running, settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-TOKEN = "a token that is long enough"
+TOKEN = "a-token-that-is-long-enough"
 ATTACK = """async (base) => {
   const said = {};
   const attempt = async (name, work) => {

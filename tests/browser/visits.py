@@ -11,7 +11,7 @@ from client.conftest import Link
 from posewire.server.host import Host
 from support.peers import Peers
 
-TOKEN = "a token that is long enough"
+TOKEN = "a-token-that-is-long-enough"
 DEVICE = "aa:bb:cc:00:00:01"
 
 

@@ -17,7 +17,7 @@ from support.json_values import deep, json_objects, json_values
 from support.peers import Peers
 
 DEVICE = "aa:bb:cc:00:00:01"
-TOKEN = "a token that is long enough"
+TOKEN = "a-token-that-is-long-enough"
 PATHS = (
     "/api/devices",
     f"/api/devices/{DEVICE}/update",

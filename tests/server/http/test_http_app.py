@@ -264,8 +264,9 @@ async def test_an_answer_that_is_not_read_is_given_up(serve: Serve, monkeypatch:
 
 
 async def test_garbage_is_answered_and_the_host_goes_on(host: Host) -> None:
-    answer = await raw(address(host), b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")
-    assert (status(answer), body(answer)["code"]) == (400, "bad_http")
+    for garbage, code in ((b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", "tls"), (b"\x17\x03\x01\r\n\r\n", "bad_http")):
+        answer = await raw(address(host), garbage)
+        assert (status(answer), body(answer)["code"]) == (400, code)
     link = socket.create_connection(address(host))
     link.close()
     assert status(await raw(address(host), request("/healthz"))) == 200

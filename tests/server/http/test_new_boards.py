@@ -105,7 +105,7 @@ async def test_what_does_not_fit_is_told(
 
 
 async def test_who_may_only_look_gets_no_files(folders: UpdateSettings) -> None:
-    auth = AuthSettings(token="a token that is long enough", pairing=True)
+    auth = AuthSettings(token="a-token-that-is-long-enough", pairing=True)
     async with running(replace(settings(), update=folders, auth=auth)) as host:
         token = await host.services.identities.issue("looker", "person", ["operator.read"], 1)
         looks = {"Authorization": f"Bearer {token}"}

@@ -23,7 +23,7 @@ from posewire.server.host import Host
 from support.hosts import http_url, running, settings
 from support.waiting import eventually
 
-TOKEN = "a token that is long enough"
+TOKEN = "a-token-that-is-long-enough"
 PAGE = {"Posewire-Page": "1"}
 DEVICE = "aa:bb:cc:00:00:01"
 

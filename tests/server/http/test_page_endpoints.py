@@ -18,7 +18,7 @@ from posewire.identity.stored import issue_token
 from posewire.log import EventLog
 from posewire.server.host import Host
 from posewire.server.monitoring.history import History
-from posewire.server.sim_boards import _SimBoard
+from posewire.server.programs.sim_boards import _SimBoard
 from posewire.server.state.board_reports import BoardReports
 from posewire.server.state.turn_log import NotedTools, TurnLog
 from posewire.voice.output import TurnReport
@@ -131,7 +131,7 @@ async def test_turns_are_what_was_heard_done_and_said() -> None:
 
 
 async def test_words_are_for_those_who_may_act() -> None:
-    token = "a token that is long enough"
+    token = "a-token-that-is-long-enough"
     async with running(replace(settings(), auth=AuthSettings(token=token, pairing=True))) as host:
         host.services.turns.note_sent(DEVICE, {"type": "stt", "text": "a secret"})
         looker = await host.services.store.run(lambda c: issue_token(c, "x", "person", ["operator.read"]))
