@@ -46,7 +46,7 @@ COMMANDS = {
     "audit": ("show the audit log: pairings, tokens, refusals, orders", "posewire.identity.commands.audit"),
     "privacy": ("show the data that is kept about people, and erase it", "posewire.console.privacy_command"),
     "sim device": ("run one simulated board against any host", "posewire.sim.device_command"),
-    "sim net": ("put a simulated network before a host", "posewire.sim.net_command"),
+    "sim net": ("put a simulated network before a host", "posewire.sim.network.net_command"),
     "sim soak": ("let a simulated board stream for hours, and check its memory", "posewire.sim.soak_command"),
     "bench pose": ("measure the pose codec on recordings, beside other formats", "posewire.bench.pose"),
     "bench opus": ("measure the board's Opus encoder, beside libopus", "posewire.bench.opus"),

@@ -12,7 +12,7 @@ from browser.conftest import Watched, new_page, picture
 from browser.visits import open_view, publish, until
 from posewire.rooms.recording import read_recording
 from posewire.server.host import Host
-from posewire.server.recording_export import Export
+from posewire.server.programs.recording_export import Export
 from posewire.store.settings import StoreSettings
 from support.hosts import running, settings
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from posewire.server.host import Host
-from posewire.sim.link_proxy import LinkProxy
+from posewire.sim.network.link_proxy import LinkProxy
 from support.hosts import settings
 
 

@@ -13,9 +13,9 @@ from websockets.asyncio.client import connect
 from posewire.errors import ConfigError
 from posewire.identity.settings import AuthSettings
 from posewire.rooms.settings import RoomSettings
+from posewire.server.configuration.live_settings import merge
 from posewire.server.host import Config, Host
 from posewire.server.host_process import HostProcess
-from posewire.server.live_settings import merge
 from posewire.server.settings import Settings
 from posewire.server.transport.settings import MdnsSettings
 from support.hosts import settings

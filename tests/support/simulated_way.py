@@ -22,7 +22,7 @@ from posewire.client.sending.adaptive import Quality
 from posewire.client.sending.pose_sender import PoseSender
 from posewire.client.transports.base import Delivery
 from posewire.rooms.quality import ReceiverReport, add_up
-from posewire.sim.link_conditions import LinkConditions, Step
+from posewire.sim.network.link_conditions import LinkConditions, Step
 from posewire.wire.frames import parse_frame
 from posewire.wire.pose import landmark_set
 

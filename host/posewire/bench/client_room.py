@@ -42,8 +42,8 @@ from posewire.bench.relay import NO_VOICE, serve_host
 from posewire.client.connection import HostConnection
 from posewire.errors import PosewireError
 from posewire.measure.summary import percentile
-from posewire.sim.link_conditions import LinkConditions
-from posewire.sim.link_proxy import LinkProxy
+from posewire.sim.network.link_conditions import LinkConditions
+from posewire.sim.network.link_proxy import LinkProxy
 from posewire.terminal import show, show_json
 
 PARTS = ("latency", "rooms", "cuts", "squeeze")

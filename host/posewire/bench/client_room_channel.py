@@ -13,8 +13,8 @@ from posewire.client.sending.pose_sender import PoseSender
 from posewire.client.transports.switches import FallbackPolicy
 from posewire.client.transports.webrtc import WebRtc
 from posewire.measure.summary import percentile
-from posewire.sim.link_conditions import LinkConditions
-from posewire.sim.link_proxy import LinkProxy
+from posewire.sim.network.link_conditions import LinkConditions
+from posewire.sim.network.link_proxy import LinkProxy
 
 Bars = dict[str, Callable[[Any], bool]]
 

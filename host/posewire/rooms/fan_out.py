@@ -1,12 +1,13 @@
-"""The fan-out of a room: who gets which frames of whom, and how a member that missed some catches up."""
+"""The fan-out of a room: who gets which frames of whom. How who missed some catches up: ``catch_up.py``."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from time import monotonic
 
 from posewire.errors import PoseError, RoomError
+from posewire.rooms.catch_up import CatchUp
 from posewire.rooms.frame import RoomFrame
-from posewire.rooms.member import Link, Member
+from posewire.rooms.member import Member
 from posewire.rooms.pose_stream import PoseStream
 from posewire.rooms.snapshots import SnapshotMaker
 from posewire.wire.pose import Control, Kind, control, parse_control, parse_header
@@ -38,7 +39,7 @@ class FanOut:
 
         self._members = members
         self._counters = counters
-        self._snapshots = snapshots
+        self._catch_up = CatchUp(members, snapshots)
         self._receivers: dict[tuple[int, RoomKind], list[Member]] = {}
 
     def audience_changed(self) -> None:
@@ -101,7 +102,7 @@ class FanOut:
             self._counters["pose_late"] += 1
             return 0
         if stream.key_wanted:
-            self._ask_if_due(member, stream)
+            self._catch_up.ask_if_due(member, stream)
         self._keep(member, "pose", packet)
         receivers, passed_over = self._relay(member, stream, header, packet)
         self._counters["pose_out"] += len(receivers)
@@ -140,7 +141,7 @@ class FanOut:
                 f"subscribe to the poses of member {member_id} before asking it for anything", "room_denied"
             )
         if message.control is Control.KEY_REQUEST:
-            self._request_key(publisher, stream)
+            self._catch_up.request_key(publisher, stream)
         elif stream.acknowledged and message.control is Control.ACK:
             if stream.acknowledge(message.sequence, subscriber.member_id):
                 self._acknowledge(publisher, stream, message.sequence)
@@ -156,7 +157,7 @@ class FanOut:
         """Bring a member up to date on the pose streams of a publisher, where it subscribes to them."""
         if publisher is not member and member.subscribe.wants("pose", publisher.member_id, publisher.device):
             for stream in publisher.streams.values():
-                self._catch_up(member, publisher, stream)
+                self._catch_up.follow(member, publisher, stream)
 
     def member_left(self, member: Member) -> None:
         """Forget what is known of a member as a subscriber."""
@@ -219,7 +220,7 @@ class FanOut:
         if member.link is None or member.link.congested:
             stream.miss(member.member_id, header)
         elif member.member_id in stream.behind:
-            self._recover(publisher, stream)
+            self._catch_up.recover(publisher, stream)
 
     def _acknowledge(self, publisher: Member, stream: PoseStream, sequence: int) -> None:
         """Tell a publisher that a frame has arrived at all who may refer to it."""
@@ -241,72 +242,6 @@ class FanOut:
             raise RoomError(f"a member publishes at most {_MAX_STREAMS} pose streams", "too_many")
         stream = member.streams[number] = PoseStream(number)
         return stream
-
-    def _catch_up(self, member: Member, publisher: Member, stream: PoseStream) -> None:
-        if member.link is None:
-            return
-        chain = stream.chain()
-        if chain is None:
-            stream.wait_for_key(member.member_id)
-            self._request_key(publisher, stream)
-            return
-        if not stream.is_short:
-            stream.wait_for_key(member.member_id)
-            if self._make_snapshot(publisher, stream, chain):
-                return
-        self._send_chain(member.link, publisher.member_id, chain)
-        stream.caught_up(member.member_id)
-
-    def _send_chain(self, link: Link, member_id: int, chain: Iterable[bytes]) -> None:
-        for packet in chain:
-            link.send_room_frame(RoomFrame("pose", packet, member_id), always=True)
-
-    def _recover(self, publisher: Member, stream: PoseStream) -> None:
-        """Bring back members that lagged and have room again: by a snapshot where there is a chain, else by a key."""
-        if stream.snapshot_pending:
-            return
-        chain = stream.chain()
-        if chain is None:
-            self._request_key(publisher, stream)
-        elif stream.may_request() and not self._make_snapshot(publisher, stream, chain):
-            self._ask_for_key(publisher, stream)
-
-    def _make_snapshot(self, publisher: Member, stream: PoseStream, chain: Sequence[bytes]) -> bool:
-        """Have the chain decoded; those who are behind get the snapshot and what was published meanwhile."""
-        if stream.snapshot_pending:
-            return True
-        count = len(chain)
-
-        def done(snapshot: bytes | None) -> None:
-            stream.snapshot_pending = False
-            if self._members.get(publisher.member_id) is not publisher:
-                return
-            if snapshot is None or not stream.shorten(chain, count, snapshot):
-                if stream.behind:
-                    self._request_key(publisher, stream)
-                return
-            for member_id in stream.behind:
-                member = self._members.get(member_id)
-                if member is not None and member.link is not None and not member.link.congested:
-                    self._send_chain(member.link, publisher.member_id, chain)
-                    stream.caught_up(member_id)
-
-        stream.snapshot_pending = self._snapshots.make(chain, done)
-        return stream.snapshot_pending
-
-    def _request_key(self, publisher: Member, stream: PoseStream) -> None:
-        """Ask for a key, now or when it is due: a subscriber may ask once only, and must not wait for ever."""
-        stream.key_wanted = True
-        self._ask_if_due(publisher, stream)
-
-    def _ask_if_due(self, publisher: Member, stream: PoseStream) -> None:
-        if publisher.link is not None and stream.may_request():
-            self._ask_for_key(publisher, stream)
-
-    def _ask_for_key(self, publisher: Member, stream: PoseStream) -> None:
-        if publisher.link is not None:
-            stream.key_wanted = False
-            publisher.link.send_pose_control(control(Control.KEY_REQUEST, stream.number, 0))
 
     def _subscribers(self, kind: RoomKind, publisher: Member) -> list[Member]:
         """The members that get a publisher's frames of a kind; needed for each frame, so kept until a change."""

@@ -17,7 +17,7 @@ from posewire.identity.identities import Identities
 from posewire.identity.principal import Principal
 from posewire.log import EventLog
 from posewire.server.authenticator import ConnectionAuthenticator
-from posewire.server.config_file import ConfigFile
+from posewire.server.configuration.config_file import ConfigFile
 from posewire.server.connection.peer import Peer
 from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.host_tools import HostTools

@@ -8,7 +8,7 @@ from posewire.errors import ConfigError
 from posewire.file_stamp import FileStamp
 from posewire.log import EventLog
 from posewire.server.authenticator import ConnectionAuthenticator
-from posewire.server.live_settings import merge
+from posewire.server.configuration.live_settings import merge
 from posewire.server.services import Services
 from posewire.server.settings import Settings, check_exposure
 

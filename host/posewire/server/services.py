@@ -11,7 +11,7 @@ from posewire.identity.identities import Identities
 from posewire.own_command import own_command
 from posewire.rooms.directory import RoomDirectory
 from posewire.server.authenticator import ConnectionAuthenticator
-from posewire.server.config_file import ConfigFile
+from posewire.server.configuration.config_file import ConfigFile
 from posewire.server.connection.peer import Peer
 from posewire.server.connection.registry import ConnectionRegistry
 from posewire.server.connection.resumption import SessionResumption
@@ -23,12 +23,12 @@ from posewire.server.monitoring.log_tail import LogTail
 from posewire.server.monitoring.metrics import Metrics
 from posewire.server.monitoring.tracing import Tracing
 from posewire.server.mqtt.service import MqttService
+from posewire.server.programs.recordings import Recordings
+from posewire.server.programs.sim_boards import SimBoards
 from posewire.server.push.service import Push
 from posewire.server.rate_limit import FailureLimit
-from posewire.server.recordings import Recordings
 from posewire.server.satellites.service import SatelliteService
 from posewire.server.settings import Settings
-from posewire.server.sim_boards import SimBoards
 from posewire.server.state.board_reports import BoardReports
 from posewire.server.state.cache_registry import Caches
 from posewire.server.state.happenings import Happenings

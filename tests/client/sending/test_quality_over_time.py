@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from posewire.sim.link_conditions import Step, read_script
+from posewire.sim.network.link_conditions import Step, read_script
 from support.simulated_time import run_simulated
 from support.simulated_way import SimulatedWay
 

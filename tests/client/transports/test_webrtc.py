@@ -17,8 +17,8 @@ from posewire.client.transports.webrtc import WebRtc
 from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
 from posewire.server.webrtc.settings import WebRtcSettings
-from posewire.sim.link_conditions import LinkConditions
-from posewire.sim.link_proxy import LinkProxy
+from posewire.sim.network.link_conditions import LinkConditions
+from posewire.sim.network.link_proxy import LinkProxy
 from support.data_channels import needs_an_address
 from support.hosts import running, settings
 from support.waiting import eventually

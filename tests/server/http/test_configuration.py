@@ -9,12 +9,12 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from posewire.server.config_file import ConfigFile, describe
+from posewire.server.configuration.config_file import ConfigFile, describe
 from posewire.server.host import Config, Host
 from posewire.server.settings import Settings, load_settings
 from support.hosts import http_url
 
-TOKEN = "a token that is long enough"
+TOKEN = "a-token-that-is-long-enough"
 SECRET = "https://hooks.example/secret-of-the-house"
 OWNER = {"Authorization": f"Bearer {TOKEN}"}
 TEXT = f"""# Ours; {SECRET}

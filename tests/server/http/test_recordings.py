@@ -16,12 +16,12 @@ from posewire.errors import WireError
 from posewire.identity.settings import AuthSettings
 from posewire.rooms.recording import POSE, Record, RecordingWriter, read_recording
 from posewire.server.host import Host
-from posewire.server.recording_export import Export
+from posewire.server.programs.recording_export import Export
 from posewire.store.settings import StoreSettings
 from posewire.wire.pose import PoseEncoder
 from support.hosts import http_url, running, settings
 
-TOKEN = "a token that is long enough"
+TOKEN = "a-token-that-is-long-enough"
 pytestmark = pytest.mark.timeout(300)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from posewire.server.live_settings import merge
+from posewire.server.configuration.live_settings import merge
 from posewire.server.monitoring.alerts import Webhook, rules
 from posewire.server.monitoring.settings import AlertSettings
 from posewire.server.settings import load_settings

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
 from posewire.errors import ConfigError
-from posewire.sim.answer_rewriter import AnswerRewriter
-from posewire.sim.datagram_proxy import DatagramProxy, rerouted
-from posewire.sim.link_conditions import LinkConditions
+from posewire.sim.network.answer_rewriter import AnswerRewriter
+from posewire.sim.network.datagram_proxy import DatagramProxy, rerouted
+from posewire.sim.network.link_conditions import LinkConditions
 from support.waiting import eventually
 
 HEAD = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"

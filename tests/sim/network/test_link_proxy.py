@@ -16,8 +16,8 @@ import pytest
 import pytest_asyncio
 
 from posewire.errors import ConfigError
-from posewire.sim.link_conditions import LinkConditions, Step, read_script
-from posewire.sim.link_proxy import LinkProxy
+from posewire.sim.network.link_conditions import LinkConditions, Step, read_script
+from posewire.sim.network.link_proxy import LinkProxy
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

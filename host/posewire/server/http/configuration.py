@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from posewire.errors import ConfigError, WireError
-from posewire.server.config_file import Change, ConfigFile, describe
+from posewire.server.configuration.config_file import Change, ConfigFile, describe
 from posewire.server.http.request import authorize, json_body, record_order, services
 from posewire.wire.messages import get_field
 

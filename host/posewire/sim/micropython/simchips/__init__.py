@@ -1,0 +1,1 @@
+"""The chips on the I2C bus, register by register."""
