@@ -44,6 +44,17 @@ async def test_a_room_is_recorded_and_gone_through(
     await page.get_by_label("Time").fill(str(int(records[-1].time_us / 1000)))
     await until(page, "globalThis.player?.streams().length === 4")
     await page.screenshot(path=picture("recording"))
+    # A moment that is looked at for long stays what it was: it does not grow pale and go.
+    await page.evaluate(
+        """() => {
+          const count = { packets: 1, missing: 0, undecodable: 0, sets: [] };
+          const pose = { memberId: 99, device: "long ago", stream: 1, values: {}, timeMs: 0, delayMs: 0, count };
+          player.update({ ...pose, arrivedMs: -60_000 });
+        }"""
+    )
+    before = await page.evaluate("player.frames")
+    await until(page, f"player.frames > {before} + 2")
+    assert await page.evaluate("player.streams().length") == 5
     await page.get_by_label("Time").fill("0")
     await expect(page.locator("output")).to_have_text("0.0 s")
     await page.get_by_role("button", name="Play").click()

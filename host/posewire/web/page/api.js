@@ -123,10 +123,10 @@ export function usePolled(path, everyMs) {
 /**
  * Return what came of the last thing that the person did, and a function that does one. While it is under way
  * `meanwhile` is told.
- * @returns {[{text: string, bad: boolean} | null, (work: () => Promise<string | void>, meanwhile?: string) => Promise<void>]}
+ * @returns {[Page.Outcome | null, Page.Run]}
  */
 export function useOutcome() {
-  const [outcome, setOutcome] = useState(/** @type {{text: string, bad: boolean} | null} */ (null));
+  const [outcome, setOutcome] = useState(/** @type {Page.Outcome | null} */ (null));
   const run = useCallback(async (/** @type {() => Promise<string | void>} */ work, meanwhile = "") => {
     const told = (/** @type {string | void} */ text) => setOutcome(text ? { text, bad: false } : null);
     try {

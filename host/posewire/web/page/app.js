@@ -2,13 +2,13 @@
 
 import { html, render, useCallback, useEffect, useState } from "/vendor/htm-preact.js";
 import { ask, inWords } from "./api.js";
-import { Qr } from "./parts.js";
+import { Qr, typed } from "./parts.js";
 import { goLive, useHost } from "./live.js";
 import { currentLanguage, languages, t, useLanguage } from "./text.js";
 import { Devices } from "./views/devices/devices.js";
 import { Health } from "./views/health/health.js";
 import { NewBoard } from "./views/new_board/new_board.js";
-import { Rooms } from "./views/rooms.js";
+import { Rooms } from "./views/rooms/rooms.js";
 import { SignIn } from "./views/sign_in.js";
 import { Talk } from "./views/talk/talk.js";
 
@@ -59,7 +59,7 @@ function useTheme() {
   return { theme, flip };
 }
 
-/** May somebody with these scopes do that? As the host decides it, for what has no name. */
+/** May somebody with these scopes do that? As the host decides it, for what has no name. @param {string[]} scopes @param {string} need */
 const allows = (scopes, need) =>
   scopes.some((scope) => new RegExp(`^${scope.split(":")[0].replace(/[.]/g, "\\.").replace(/[*]/g, ".*")}$`).test(need));
 
@@ -76,30 +76,31 @@ function Presence() {
   return html`<span class=${`state ${state === "connected" ? "good" : "warn"}`} role="status">${words[state]}${state === "connected" && round ? html`<span class="wide faint"> ${Math.round(round)} ms</span>` : ""}</span>`;
 }
 
-/** @param {{session: any, refused: import("./api.js").ApiError | null, onSession: (session: any) => void}} props */
+/** @param {{session: Host.Session | null, refused: import("./api.js").ApiError | null, onSession: (session: Host.Session) => void}} props */
 function App({ session, refused, onSession }) {
   const { path, rest } = useAddress();
   const { theme, flip } = useTheme();
   const [, redraw] = useState(0);
   const [phone, setPhone] = useState(false);
-  const looker = session?.scopes.length > 0 && session.scopes.every((scope) => scope.startsWith("room.watch"));
+  const scopes = session?.scopes ?? [];
+  const looker = scopes.length > 0 && scopes.every((scope) => scope.startsWith("room.watch"));
   const views = looker ? VIEWS.filter((view) => view.path === "rooms") : VIEWS;
   const view = views.find((known) => known.path === path) ?? views[0];
-  const may = useCallback((need) => allows(session?.scopes ?? [], need), [session]);
-  const can = useCallback((ability) => session.can.includes(ability), [session]);
+  const may = useCallback((/** @type {string} */ need) => allows(session?.scopes ?? [], need), [session]);
+  const can = useCallback((/** @type {string} */ ability) => session?.can.includes(ability) ?? false, [session]);
   useEffect(() => {
     document.title = session ? `${t(view.name)} · Posewire` : "Posewire";
   });
-  const speak = async (event) => {
-    await useLanguage(event.target.value);
+  const speak = typed(async (language) => {
+    await useLanguage(language);
     redraw((n) => n + 1);
-  };
+  });
   const leave = async () => {
     await ask("/api/session", { method: "DELETE" });
     location.reload();
   };
   return html`
-    <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), document.getElementById("main")?.focus())}>${t("To the content")}</a>
+    <a class="skip" href="#main" onClick=${(/** @type {Event} */ event) => (event.preventDefault(), document.getElementById("main")?.focus())}>${t("To the content")}</a>
     <header class="top">
       <span class="brand"><img src="/page/icon.svg" width="24" height="24" alt="" />Posewire</span>
       <nav aria-label=${t("Views")}>${session && views.map((each) => html`<a href=${`#/${each.path}`} aria-current=${each === view ? "page" : undefined}>${t(each.name)}</a>`)}</nav>
@@ -136,6 +137,7 @@ async function start() {
   const root = /** @type {HTMLElement} */ (document.getElementById("app"));
   root.replaceChildren();
   let live = false;
+  /** @type {(session: Host.Session | null, refused?: import("./api.js").ApiError | null) => void} */
   const show = (session, refused = null) => {
     if (session && !live) {
       live = true;

@@ -9,7 +9,7 @@ import { Renderer } from "./renderer.js";
 const PALE_MS = 700;
 const GONE_MS = 10_000;
 const APART = 1.7;
-/** Over so long the rate of a stream is taken. */
+/** Over so long of its own time the rate of a stream is taken: what was kept for who joins late comes all at once. */
 const RATE_MS = 2000;
 const COLORS = [
   [0.27, 0.78, 0.75],
@@ -29,7 +29,8 @@ export const cssColor = (index) => `rgb(${COLORS[index % COLORS.length].map((par
 /** @typedef {{figure: Figure, index: number, pose: ReceivedPose, times: number[]}} Shown */
 
 export class Scene {
-  options = { trails: true, together: false };
+  /** `still`: what is shown does not grow old, as in a recording that is looked at. */
+  options = { trails: true, together: false, still: false };
   frames = 0;
   /** @type {Map<string, Shown>} */
   #shown = new Map();
@@ -59,8 +60,10 @@ export class Scene {
       this.#shown.set(key, shown);
     }
     shown.pose = pose;
-    shown.times.push(pose.arrivedMs);
-    while (shown.times[0] <= pose.arrivedMs - RATE_MS) shown.times.shift();
+    // A publisher that starts again, or whose clock runs over, begins anew.
+    if (pose.timeMs < (shown.times.at(-1) ?? 0)) shown.times = [];
+    shown.times.push(pose.timeMs);
+    while (shown.times[0] <= pose.timeMs - RATE_MS) shown.times.shift();
     shown.figure.update(pose);
   }
 
@@ -68,14 +71,13 @@ export class Scene {
   streams() {
     const now = monotonicMs();
     return [...this.#shown.values()].map(({ index, pose, times }) => {
-      const recent = times.filter((at) => at > now - RATE_MS);
       const { packets, missing, undecodable, sets } = pose.count;
       return {
         index,
         device: pose.device,
         stream: pose.stream,
         sets,
-        fps: (1000 * recent.length) / RATE_MS,
+        fps: now - pose.arrivedMs > RATE_MS ? 0 : (1000 * times.length) / RATE_MS,
         delayMs: pose.delayMs,
         silentMs: now - pose.arrivedMs,
         lost: (missing + undecodable) / Math.max(1, packets + missing),
@@ -103,11 +105,12 @@ export class Scene {
     if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
     this.#floor();
     const now = monotonicMs();
-    for (const [key, { pose }] of this.#shown) if (now - pose.arrivedMs > GONE_MS) this.#shown.delete(key);
+    const old = (/** @type {ReceivedPose} */ pose, /** @type {number} */ ms) => !this.options.still && now - pose.arrivedMs > ms;
+    for (const [key, { pose }] of this.#shown) if (old(pose, GONE_MS)) this.#shown.delete(key);
     const all = [...this.#shown.values()];
     all.forEach(({ figure, pose }, place) => {
       const x = this.options.together ? 0 : (place - (all.length - 1) / 2) * APART;
-      const opacity = now - pose.arrivedMs > PALE_MS ? 0.3 : 1;
+      const opacity = old(pose, PALE_MS) ? 0.3 : 1;
       figure.draw(renderer, pose.values, [x, 0, 0], { trails: this.options.trails, opacity });
     });
     camera.fit(this.options.together ? APART : APART * Math.max(1, all.length), width / height);

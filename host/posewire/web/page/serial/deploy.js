@@ -5,6 +5,17 @@ import { t } from "../text.js";
 import { Line, SerialError } from "./line.js";
 import { Repl } from "./repl.js";
 
+/**
+ * What the host answers: programs for the board around the files to write, and what all must hash to.
+ * @typedef {object} Plan
+ * @property {string} interpreter
+ * @property {string} before
+ * @property {{path: string, size: number, base64: string}[]} write
+ * @property {string} after
+ * @property {Record<string, string>} digests
+ * @property {number} unchanged
+ */
+
 const LOOK_MS = 180_000;
 
 /**
@@ -22,6 +33,7 @@ export async function deploy(port, { board, profile, look }, onProgress) {
     await repl.enter();
     const state = await repl.run(look, LOOK_MS);
     onProgress(t("compiling for it"), 0, 0);
+    /** @type {Plan} */
     const plan = await ask(`/api/boards/${encodeURIComponent(board)}/files`, { body: { state, profile } });
     if (plan.write.length) {
       await repl.run(plan.before);

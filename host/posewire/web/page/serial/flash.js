@@ -54,7 +54,7 @@ export async function flash(port, image, board, { baud = 460_800, onProgress }) 
       flashSize: "keep",
       eraseAll: true,
       compress: true,
-      reportProgress: (_, written, total) =>
+      reportProgress: (/** @type {number} */ _, /** @type {number} */ written, /** @type {number} */ total) =>
         onProgress(t("writing"), written, total),
       calculateMD5Hash: md5,
     });

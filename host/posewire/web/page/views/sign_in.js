@@ -7,10 +7,10 @@ import { t } from "../text.js";
 
 const ISSUE = "posewire tokens issue NAME";
 
-/** @param {{onSession: (session: any) => void, withFile: boolean}} props `withFile`: the host was started with a file */
+/** @param {{onSession: (session: Host.Session) => void, withFile: boolean}} props `withFile`: the host was started with a file */
 export function SignIn({ onSession, withFile }) {
   const [outcome, run] = useOutcome();
-  const signIn = ({ token }) =>
+  const signIn = (/** @type {Page.Values} */ { token }) =>
     run(async () => {
       try {
         onSession(await ask("/api/session", { body: { token } }));

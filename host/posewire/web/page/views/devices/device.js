@@ -11,16 +11,23 @@ import { Update } from "./update.js";
 const POLL_MS = 2000;
 const TOOLS_MS = 10_000;
 
+/** @param {{device: Host.Device, may: Page.ViewProps["may"], can: Page.ViewProps["can"], refresh: () => Promise<void>}} props */
 export function Device({ device, may, can, refresh }) {
   const { device: id, session, report, pairing } = device;
   const path = `/api/devices/${encodeURIComponent(id)}`;
   const [outcome, run] = useOutcome();
   const [log, setLog] = useState("");
-  const simulated = usePolled("/api/sim-boards", POLL_MS).value?.boards.find((board) => board.device === id);
-  const call = (tool) => callTool(id, tool);
+  /** @type {{number: number, device: string}[] | undefined} */
+  const boards = usePolled("/api/sim-boards", POLL_MS).value?.boards;
+  const simulated = boards?.find((board) => board.device === id);
+  const call = (/** @type {string} */ tool) => callTool(id, tool);
+  /** @type {Host.Tool[]} */
   const tools = usePolled(session && may("operator.read") ? `${path}/tools` : null, TOOLS_MS).value?.tools ?? [];
-  const has = (tool) => tools.some(({ name }) => name === tool);
+  const has = (/** @type {string} */ tool) => tools.some(({ name }) => name === tool);
+  /** @type {(work: () => Promise<unknown>, done: string) => Promise<void>} */
   const act = (work, done) => run(async () => (await work(), await refresh(), done));
+  const trip = roundTrip(device);
+  const up = uptimeMs(device);
   const acts = session && may("operator.act");
   // What was said of an earlier session (that it restarts) holds no longer.
   useEffect(() => void run(async () => ""), [session?.id]);
@@ -34,7 +41,7 @@ export function Device({ device, may, can, refresh }) {
           [t("Board"), session?.board],
           [t("Firmware"), session?.firmware],
           [t("Room"), session?.room],
-          [t("Round trip"), roundTrip(device) !== null ? `${roundTrip(device).toFixed(1)} ms` : null],
+          [t("Round trip"), trip !== null ? `${trip.toFixed(1)} ms` : null],
           [t("Tools"), session?.tools],
           [t("Network"), report?.ssid],
           [t("Signal"), report?.rssi !== undefined ? `${report.rssi} dBm` : null],
@@ -49,7 +56,7 @@ export function Device({ device, may, can, refresh }) {
             report?.idf_free !== undefined ? `${report.idf_free} B, ${t("in one piece")} ${report.idf_largest} B` : null,
           ],
           [t("Battery"), report?.battery !== undefined ? `${report.battery} %` : null],
-          [t("Up for"), uptimeMs(device) !== null ? duration(uptimeMs(device)) : null],
+          [t("Up for"), up !== null ? duration(up) : null],
           [t("Started by"), report?.reset_cause],
           [t("Connections lost"), report?.reconnects],
           [t("Audio dropped"), report?.audio_dropped],
@@ -71,7 +78,7 @@ export function Device({ device, may, can, refresh }) {
         ${simulated && may("operator.act") && html`<button onClick=${() => act(() => ask(`/api/sim-boards/${simulated.number}`, { method: "DELETE" }), t("The simulated board is gone."))}>${t("End the simulated board")}</button>`}
       </div>
       <${Outcome} outcome=${outcome} />
-      ${may("operator.act") && html`<${Form} label=${t("Rename")} button=${t("Rename")} onSubmit=${({ name }) => act(() => ask(path, { method: "PATCH", body: { name } }), "")}>
+      ${may("operator.act") && html`<${Form} label=${t("Rename")} button=${t("Rename")} onSubmit=${(/** @type {Page.Values} */ { name }) => act(() => ask(path, { method: "PATCH", body: { name } }), "")}>
         <${Field} label=${t("Name")}><input name="name" maxlength="64" defaultValue=${device.name} /><//>
       <//>`}
       ${session?.updatable && may("operator.update") && html`<${Update} device=${device} path=${path} compiles=${can("compile")} refresh=${refresh} />`}

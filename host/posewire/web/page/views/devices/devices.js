@@ -2,7 +2,7 @@
 
 import { html, useMemo, useState } from "/vendor/htm-preact.js";
 import { ask, useOutcome, usePolled } from "../../api.js";
-import { Check, Outcome, Table, Trouble, duration, kilobytes } from "../../parts.js";
+import { Check, Outcome, Table, Trouble, duration, kilobytes, typed } from "../../parts.js";
 import { t } from "../../text.js";
 import { Device } from "./device.js";
 import { Pair } from "./pairing.js";
@@ -10,36 +10,41 @@ import { State, roundTrip, trouble, uptimeMs } from "./state.js";
 
 const POLL_MS = 2000;
 
+/** @param {Page.ViewProps} props */
 export function Devices({ rest, may, can }) {
   const { value, error, refresh } = usePolled("/api/devices", POLL_MS);
   const [search, setSearch] = useState("");
   const [programs, setPrograms] = useState(false);
   const chosen = rest[0];
+  /** @type {Host.Device[] | undefined} */
+  const all = value?.devices;
   const devices = useMemo(() => {
     const words = search.toLowerCase();
-    return (value?.devices ?? [])
+    return (all ?? [])
       .filter((device) => programs || isBoard(device) || device.device === chosen)
       .filter((device) =>
         [device.device, device.name, device.session?.board, device.session?.room].join(" ").toLowerCase().includes(words),
       );
-  }, [value, search, programs, chosen]);
-  const found = value?.devices.find((device) => device.device === chosen);
+  }, [all, search, programs, chosen]);
+  const found = all?.find((device) => device.device === chosen);
   return html`
     <section class="card">
       <div class="row">
         <h1 class="grow">${t("Devices")} <span class="faint">${value ? devices.length : ""}</span></h1>
-        <label><span class="visually-hidden">${t("Search")}</span><input type="search" placeholder=${t("Search")} value=${search} onInput=${(event) => setSearch(event.target.value)} /></label>
-        <${Check} label=${t("programs and pages, too")} checked=${programs} onChange=${(event) => setPrograms(event.target.checked)} />
+        <label><span class="visually-hidden">${t("Search")}</span><input type="search" placeholder=${t("Search")} value=${search} onInput=${typed(setSearch)} /></label>
+        <${Check} label=${t("programs and pages, too")} checked=${programs} onTick=${setPrograms} />
       </div>
       <${Trouble} error=${error} />
-      ${value && !devices.length && !search ? html`<${NoBoard} may=${may} />` : html`<${Table} label=${t("Devices")} rows=${devices} keyOf=${(device) => device.device} selected=${chosen} columns=${columns()} />`}
+      ${value && !devices.length && !search ? html`<${NoBoard} may=${may} />` : html`<${Table} label=${t("Devices")} rows=${devices} keyOf=${(/** @type {Host.Device} */ { device }) => device} selected=${chosen} columns=${columns()} />`}
     </section>
     ${found && html`<${Device} key=${chosen} device=${found} may=${may} can=${can} refresh=${refresh} />`}
     ${may("operator.pair") && can("pair") && html`<${Pair} refresh=${refresh} />`}`;
 }
 
+/** @param {Host.Device} device */
 const isBoard = ({ session, pairing, report }) => Boolean(session?.board || pairing || report);
 
+/** @type {() => Page.Column<Host.Device>[]} */
 const columns = () => [
   {
     name: t("State"),
@@ -69,7 +74,7 @@ const columns = () => [
     name: t("Round trip"),
     number: true,
     of: roundTrip,
-    show: (device) => roundTrip(device) !== null && `${Math.round(roundTrip(device))} ms`,
+    show: (device) => shown(roundTrip(device), (ms) => `${Math.round(ms)} ms`),
   },
   {
     name: t("Microphone"),
@@ -94,14 +99,19 @@ const columns = () => [
     name: t("Up for"),
     number: true,
     of: uptimeMs,
-    show: (device) => uptimeMs(device) !== null && duration(uptimeMs(device)),
+    show: (device) => shown(uptimeMs(device), duration),
   },
 ];
 
-/** Nobody is here yet: a simulated board can be. */
+/** What is known, in words. @param {number | null} value @param {(value: number) => string} inWords */
+const shown = (value, inWords) => (value === null ? "" : inWords(value));
+
+/** Nobody is here yet: a simulated board can be. @param {{may: (need: string) => boolean}} props */
 function NoBoard({ may }) {
   const { value, refresh } = usePolled("/api/sim-boards", POLL_MS);
   const [outcome, run] = useOutcome();
+  /** @type {{running: boolean, lines: string[]}[] | undefined} */
+  const boards = value?.boards;
   const start = () =>
     run(
       async () => (
@@ -114,6 +124,6 @@ function NoBoard({ may }) {
     <p>${t("No board is here yet.")} <a href="#/new">${t("Set up a new board")}</a></p>
     ${value?.available && may("operator.act") && html`<p><button class="main" onClick=${start}>${t("Try a simulated one")}</button> <span class="faint">${t("The real firmware, with a simulated microphone, light, camera and motion sensor.")}</span></p>`}
     <${Outcome} outcome=${outcome} />
-    ${value?.boards.filter((board) => !board.running).map((board) => html`<pre tabindex="0">${board.lines.join("\n")}</pre>`)}
+    ${boards?.filter((board) => !board.running).map((board) => html`<pre tabindex="0">${board.lines.join("\n")}</pre>`)}
   </div>`;
 }

@@ -7,10 +7,13 @@ import { t } from "../../text.js";
 
 const POLL_MS = 3000;
 
-/** Those that wait, and a form for a code that somebody reads from a device. */
+/** Those that wait, and a form for a code that somebody reads from a device. @param {{refresh: () => Promise<void>}} props */
 export function Pair({ refresh }) {
   const [outcome, run] = useOutcome();
   const waiting = usePolled("/api/pairings", POLL_MS);
+  /** @type {Host.Waiting[]} */
+  const list = waiting.value?.waiting ?? [];
+  /** @type {(values: Page.Values, form?: HTMLFormElement) => Promise<void>} */
   const pair = ({ code, name }, form) =>
     run(async () => {
       const found = await ask("/api/devices", { body: { code: code.trim(), name } });
@@ -18,7 +21,7 @@ export function Pair({ refresh }) {
       await Promise.all([refresh(), waiting.refresh()]);
       return t("{name} is paired.", { name: found.name || found.device });
     });
-  const refuse = ({ code, device }) =>
+  const refuse = (/** @type {Host.Waiting} */ { code, device }) =>
     run(async () => {
       await ask(`/api/pairings/${code}`, { method: "DELETE" });
       await waiting.refresh();
@@ -27,14 +30,14 @@ export function Pair({ refresh }) {
   return html`<section class="card">
     <h2>${t("Pair a device")}</h2>
     <p class="faint">${t("A device that is new here shows or speaks six digits.")}</p>
-    ${(waiting.value?.waiting ?? []).map(
+    ${list.map(
       (each) => html`<div class="row" key=${each.code}>
         <span class="grow"><code class="code">${each.code}</code> ${each.board || t("a device")} <span class="faint">${each.device}, ${each.address}</span></span>
         <button onClick=${() => pair({ code: each.code, name: "" })} aria-label=${t("Pair the device with the code {code}", { code: each.code })}>${t("Pair")}</button>
         <button onClick=${() => refuse(each)} aria-label=${t("Refuse the device with the code {code}", { code: each.code })}>${t("Refuse")}</button>
       </div>`,
     )}
-    ${waiting.value?.waiting.length > 0 && html`<p class="faint">${t("Pair only what shows you the same code.")}</p>`}
+    ${list.length > 0 && html`<p class="faint">${t("Pair only what shows you the same code.")}</p>`}
     <${Form} label=${t("Pair a device")} button=${t("Pair")} onSubmit=${pair}>
       <${Field} label=${t("Code")}><input name="code" inputmode="numeric" pattern="\\s*[0-9]{6}\\s*" required size="8" /><//>
       <${Field} label=${t("Name")}><input name="name" maxlength="64" /><//>

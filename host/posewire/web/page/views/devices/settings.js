@@ -12,8 +12,8 @@ export function BoardSettings({ path, restart }) {
   const [settings, setSettings] = useState(/** @type {Setting[] | null} */ (null));
   const [outcome, run] = useOutcome();
   const load = () => run(async () => void setSettings((await ask(`${path}/settings`)).settings));
-  const opened = (event) => event.target.open && !settings && load();
-  const save = (event) => {
+  const opened = (/** @type {any} */ event) => event.target.open && !settings && load();
+  const save = (/** @type {any} */ event) => {
     event.preventDefault();
     const form = event.target;
     run(async () => {

@@ -5,7 +5,10 @@ import { ask, useOutcome, usePolled } from "../../api.js";
 import { Field, Form, Outcome } from "../../parts.js";
 import { t } from "../../text.js";
 
-/** What a stage of an update is for people; the host's names of them are in docs/http-api.md. */
+/**
+ * What a stage of an update is for people; the host's names of them are in docs/http-api.md.
+ * @type {Record<Host.Update["stage"], (update: Host.Update) => string>}
+ */
 const STAGES = {
   asking: () => t("asking the board what it has"),
   building: () => t("compiling for it"),
@@ -17,13 +20,14 @@ const STAGES = {
 };
 const OVER = ["done", "rolled_back", "failed"];
 
-/** @param {{device: any, path: string, compiles: boolean, refresh: () => Promise<void>}} props `compiles`: the host can */
+/** @param {{device: Host.Device, path: string, compiles: boolean, refresh: () => Promise<void>}} props `compiles`: the host can */
 export function Update({ device, path, compiles, refresh }) {
+  /** @type {string[]} */
   const images = usePolled("/api/images", 60_000).value?.images ?? [];
   const [outcome, run] = useOutcome();
   const { update } = device;
   const busy = update && !OVER.includes(update.stage);
-  const begin = ({ image }) =>
+  const begin = (/** @type {Page.Values} */ { image }) =>
     run(async () => {
       await ask(`${path}/update`, { body: image ? { kind: "image", image } : {} });
       await refresh();
@@ -38,6 +42,7 @@ export function Update({ device, path, compiles, refresh }) {
   </div>`;
 }
 
+/** @param {{update: Host.Update}} props */
 function Progress({ update }) {
   const words = STAGES[update.stage](update);
   if (OVER.includes(update.stage)) return html`<p class=${update.stage === "done" ? "note" : "note bad"}>${words}</p>`;

@@ -4,7 +4,10 @@ import { html } from "/vendor/htm-preact.js";
 import { dayAndTime, t } from "../../text.js";
 import { rounded } from "./rounded.js";
 
-/** By the name in the configuration, section `[alerts]`: in words, its unit (`scale` leads to it), and what helps. */
+/**
+ * By the name in the configuration, section `[alerts]`: in words, its unit (`scale` leads to it), and what helps.
+ * @type {Record<string, {title: () => string, unit: string, scale?: number, advice: () => string}>}
+ */
 const ALERTS = {
   latency_ms: {
     title: () => t("Delay of messages"),

@@ -16,7 +16,7 @@ const WITH_SECONDS = 300;
 /** Pixels that a time on the axis needs, so that it touches no other one. */
 const TIME_WIDTH = 90;
 
-/** `lines`: the host's name of a series, and what it is called where there are several. */
+/** @type {ChartOf[]} */
 const CHARTS = [
   { title: () => t("Processor"), lines: [{ name: "cpu" }], scale: 100, unit: "%" },
   { title: () => t("Memory"), lines: [{ name: "memory_mb" }], unit: "MB" },
@@ -29,6 +29,7 @@ const CHARTS = [
   { title: () => t("Longest queue"), lines: [{ name: "queued_bytes" }], scale: 1 / 1024, unit: "KB" },
 ];
 
+/** `lines`: the host's name of a series, and what it is called where there are several. */
 /** @typedef {{title: () => string, lines: {name: string, label?: () => string}[], scale?: number, unit?: string}} ChartOf */
 /** @typedef {{names: string[], samples: number[][]}} History a sample: the unix time, then a value for each name */
 
@@ -50,7 +51,8 @@ function useHistory() {
       const newest = held.current.samples.at(-2)?.[0] ?? 0;
       const fresh = await ask(`/api/history?after=${newest}`).catch(() => null);
       if (!alive || !fresh) return;
-      const samples = [...held.current.samples.filter(([at]) => at <= newest), ...fresh.samples].slice(-SAMPLES);
+      const known = held.current.samples.filter((/** @type {number[]} */ [at]) => at <= newest);
+      const samples = [...known, ...fresh.samples].slice(-SAMPLES);
       held.current = { names: fresh.names, samples };
       setHistory(held.current);
     };
@@ -66,7 +68,7 @@ function useHistory() {
 
 /** @param {{chart: ChartOf, history: History}} props */
 function Chart({ chart, history }) {
-  const place = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const place = useRef(null);
   const plot = useRef(/** @type {uPlot | null} */ (null));
   const { title, lines, scale = 1, unit = "" } = chart;
   const data = useMemo(() => {
@@ -75,17 +77,17 @@ function Chart({ chart, history }) {
     return [history.samples.map(([at]) => at), ...values];
   }, [history]);
   useEffect(() => {
-    const made = makePlot(/** @type {HTMLDivElement} */ (place.current), lines.length, data);
+    const made = makePlot(place.current, lines.length, data);
     plot.current = made;
-    const watch = new ResizeObserver(() => made.setSize(sizeOf(made.root.parentElement)));
-    watch.observe(/** @type {HTMLDivElement} */ (place.current));
+    const watch = new ResizeObserver(() => made.setSize(sizeOf(place.current)));
+    watch.observe(place.current);
     return () => {
       watch.disconnect();
       made.destroy();
     };
   }, []);
   useEffect(() => plot.current?.setData(data), [data]);
-  const now = (index) => rounded(data[index + 1].at(-1) ?? 0);
+  const now = (/** @type {number} */ index) => rounded(data[index + 1].at(-1) ?? 0);
   const named = lines.map(({ label }, index) => html`<span class=${`line-${index}`}>${label?.()} <b>${now(index)}</b></span> `);
   return html`<figure class="chart"><figcaption>${title()} ${lines.length > 1 ? named : html`<b>${now(0)} ${unit}</b>`}</figcaption><div ref=${place} aria-hidden="true"></div></figure>`;
 }
@@ -93,10 +95,14 @@ function Chart({ chart, history }) {
 /** @param {number | null | undefined} value @param {number} scale */
 const scaled = (value, scale) => (value === null || value === undefined ? null : value * scale);
 
+/** @param {HTMLElement} element */
 const sizeOf = (element) => ({ width: Math.max(200, element.clientWidth), height: 140 });
 
 /** @param {number[]} times */
 const spanOf = (times) => (times.at(-1) ?? 0) - (times[0] ?? 0);
+
+/** A range of times that is wide enough to be drawn. @param {number | null} from @param {number} to */
+const atLeast = (from, to) => [Math.min(from ?? to, to - LEAST_SECONDS), to];
 
 /**
  * @param {HTMLDivElement} place
@@ -107,14 +113,16 @@ function makePlot(place, lines, data) {
   const style = getComputedStyle(document.documentElement);
   const [text, line, ...colors] = ["--faint", "--line", "--accent", "--warn"].map((name) => style.getPropertyValue(name));
   const axis = { stroke: text, grid: { stroke: line, width: 1 }, ticks: { stroke: line } };
-  const times = (_, splits) => splits.map(spanOf(splits) <= WITH_SECONDS ? clockTime : shortTime);
+  const times = (/** @type {unknown} */ _, /** @type {number[]} */ splits) => splits.map(spanOf(splits) <= WITH_SECONDS ? clockTime : shortTime);
   const options = {
     ...sizeOf(place),
     legend: { show: false },
     cursor: { y: false },
+    // Half of the last time on the axis may stand there.
+    padding: [null, TIME_WIDTH / 3, null, null],
     scales: {
-      x: { range: (_, from, to) => [Math.min(from ?? 0, (to ?? 0) - LEAST_SECONDS), to ?? LEAST_SECONDS] },
-      y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1) * 1.1] },
+      x: { range: (/** @type {unknown} */ _, /** @type {number | null} */ from, /** @type {number | null} */ to) => atLeast(from, to ?? Date.now() / 1000) },
+      y: { range: (/** @type {unknown} */ _, /** @type {number | null} */ _low, /** @type {number | null} */ high) => [0, Math.max(high ?? 0, 1) * 1.1] },
     },
     series: [{}, ...colors.slice(0, lines).map((stroke) => ({ stroke, width: 2, spanGaps: false, points: { show: false } }))],
     axes: [{ ...axis, size: 32, space: TIME_WIDTH, values: times }, { ...axis, size: 48 }],

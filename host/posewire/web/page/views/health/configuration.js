@@ -2,11 +2,11 @@
 
 import { html, useEffect, useState } from "/vendor/htm-preact.js";
 import { ask, useOutcome } from "../../api.js";
-import { Outcome, Trouble } from "../../parts.js";
+import { Field, Outcome, Trouble, typed } from "../../parts.js";
 import { t } from "../../text.js";
 
 export function Configuration() {
-  const [found, setFound] = useState(/** @type {any} */ (null));
+  const [found, setFound] = useState(/** @type {Host.Configuration | null} */ (null));
   const [error, setError] = useState(/** @type {any} */ (null));
   const load = async () => {
     const now = await ask("/api/configuration");
@@ -23,21 +23,22 @@ export function Configuration() {
   </section>`;
 }
 
+/** @param {{found: Host.Configuration, load: () => Promise<Host.Configuration>}} props */
 function Editor({ found, load }) {
-  const [text, setText] = useState(found.text);
+  const [text, setText] = useState(found.text ?? "");
   const [outcome, run] = useOutcome();
   const check = () => run(async () => told(await ask("/api/configuration/check", { body: { text } })));
   const save = () =>
     run(async () => {
       const change = await ask("/api/configuration", { method: "PUT", body: { text, stamp: found.stamp } });
-      setText((await load()).text);
+      setText((await load()).text ?? "");
       return `${t("It is saved.")} ${told(change)}`;
     });
-  return html`<label>${t("The file")}<textarea class="code-text" rows="14" spellcheck=${false} value=${text} onInput=${(event) => setText(event.target.value)}></textarea></label>
+  return html`<${Field} label=${t("The file")}><textarea class="code-text" rows="14" spellcheck=${false} value=${text} onInput=${typed(setText)}></textarea><//>
     ${!found.editable && html`<p class="note warn">${t("A host without authentication lets nobody change its file: edit it on its machine.")}</p>`}
     <p class="faint">${t("What stands as <hidden 1> is a secret: leave it, or write another.")}</p>
     <div class="row"><button onClick=${check}>${t("Check")}</button><button class="main" disabled=${text === found.text || !found.editable} onClick=${save}>${t("Check and save")}</button>
-      <button onClick=${() => run(async () => (setText((await load()).text), ""))}>${t("Load again")}</button></div>
+      <button onClick=${() => run(async () => (setText((await load()).text ?? ""), ""))}>${t("Load again")}</button></div>
     <${Outcome} outcome=${outcome} />`;
 }
 
@@ -47,6 +48,7 @@ function told({ live, later }) {
   return parts.join(" ").trim() || t("Nothing changes.");
 }
 
+/** @param {{sections: Host.Section[]}} props */
 function InForce({ sections }) {
   const source = { file: t("the file"), default: t("default"), elsewhere: t("command line or environment") };
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${t("What is in force")}><table>
@@ -61,4 +63,5 @@ function InForce({ sections }) {
     )}</tbody></table></div>`;
 }
 
+/** @param {unknown} value */
 const shown = (value) => (value === null || value === "" ? "–" : typeof value === "string" ? value : JSON.stringify(value));

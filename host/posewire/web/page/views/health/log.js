@@ -2,6 +2,7 @@
 
 import { html, useEffect, useMemo, useState } from "/vendor/htm-preact.js";
 import { ask } from "../../api.js";
+import { typed } from "../../parts.js";
 import { clockTime, t } from "../../text.js";
 
 const LOOK_MS = 2000;
@@ -16,13 +17,13 @@ export function Log() {
   const [level, setLevel] = useState("info");
   const shown = useMemo(() => {
     const words = filter.toLowerCase();
-    const wanted = (line) => (level === "info" || line.level !== "info") && JSON.stringify(line).toLowerCase().includes(words);
+    const wanted = (/** @type {LogLine} */ line) => (level === "info" || line.level !== "info") && JSON.stringify(line).toLowerCase().includes(words);
     return lines.filter(wanted).slice(-SHOWN).reverse();
   }, [lines, filter, level]);
   return html`<section class="card">
     <div class="row"><h2 class="grow">${t("Log of the host")}</h2>
-      <label>${t("Level")} <select value=${level} onChange=${(event) => setLevel(event.target.value)}><option value="info">${t("all")}</option><option value="warning">${t("warnings and errors")}</option></select></label>
-      <label><span class="visually-hidden">${t("Filter")}</span><input type="search" placeholder=${t("Filter")} value=${filter} onInput=${(event) => setFilter(event.target.value)} /></label></div>
+      <label>${t("Level")} <select value=${level} onChange=${typed(setLevel)}><option value="info">${t("all")}</option><option value="warning">${t("warnings and errors")}</option></select></label>
+      <label><span class="visually-hidden">${t("Filter")}</span><input type="search" placeholder=${t("Filter")} value=${filter} onInput=${typed(setFilter)} /></label></div>
     <ul class="log" tabindex="0" aria-label=${t("Log of the host")}>${shown.map((line) => html`<${Line} key=${line.number} line=${line} />`)}</ul>
   </section>`;
 }

@@ -5,7 +5,7 @@ import { Command } from "../../parts.js";
 import { t } from "../../text.js";
 import { HOST_URL } from "./host_address.js";
 
-/** @param {{board: any, session: any, can: (ability: string) => boolean}} props */
+/** @param {{board: Host.BoardKind | undefined, session: Host.Session, can: Page.ViewProps["can"]}} props */
 export function ByCommands({ board, session, can }) {
   const name = board?.name ?? "BOARD";
   // Where the host pairs boards, they show a code; else they bring a token.

@@ -15,13 +15,13 @@ import { WifiStep } from "./wifi_step.js";
  * What a step gets: `board` is the chosen kind, `busy` whether a step is under way, `begin` does one. `prepare` comes
  * before the person is asked for a port, and `work` gets what it returns.
  * @typedef {object} StepProps
- * @property {any} board
+ * @property {Host.BoardKind | undefined} board
  * @property {boolean} busy
  * @property {(name: string, work: (port: Port, prepared: any) => Promise<string>, prepare?: () => Promise<any>) => Promise<void>} begin
  * @property {(what: string, done: number, total: number) => void} onProgress
  */
 
-/** @param {{boards: any, board: any, session: any, can: (ability: string) => boolean}} props */
+/** @param {{boards: Host.Boards, board: Host.BoardKind | undefined, session: Host.Session, can: Page.ViewProps["can"]}} props */
 export function BySerialPort({ boards, board, session, can }) {
   const [port, setPort] = useState(/** @type {Port | null} */ (null));
   const [step, setStep] = useState("");
@@ -64,6 +64,6 @@ export function BySerialPort({ boards, board, session, can }) {
 /** @param {Port} port */
 function describe(port) {
   const { usbVendorId, usbProductId } = port.getInfo();
-  const hex = (number) => number.toString(16).padStart(4, "0");
+  const hex = (/** @type {number} */ number) => number.toString(16).padStart(4, "0");
   return usbVendorId ? `USB ${hex(usbVendorId)}:${hex(usbProductId ?? 0)}` : t("a port is chosen");
 }

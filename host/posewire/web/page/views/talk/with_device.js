@@ -2,7 +2,7 @@
 
 import { html, useState } from "/vendor/htm-preact.js";
 import { ask, callTool, useOutcome, usePolled } from "../../api.js";
-import { Check, Field, Form, Outcome, Trouble } from "../../parts.js";
+import { Check, Field, Form, Outcome, Trouble, typed } from "../../parts.js";
 import { t } from "../../text.js";
 
 const TOOLS_MS = 10_000;
@@ -14,14 +14,17 @@ export function WithDevice({ device, may, voice }) {
   const [outcome, run] = useOutcome();
   const [chosen, setChosen] = useState("");
   if (!may("operator.act")) return html`<p class="note">${t("Your token lets you look only.")}</p>`;
+  /** @type {(values: Page.Values, form: HTMLFormElement) => Promise<void>} */
   const put = ({ text }, form) => run(async () => (await ask(`${path}/ask`, { body: { text } }), form.reset()));
+  /** @type {(values: Page.Values, form: HTMLFormElement) => Promise<void>} */
   const say = ({ text, urgent }, form) =>
     run(async () => {
       const { devices } = await ask(`${path}/say`, { body: { text, urgent: urgent === "on", wait: true } });
       form.reset();
       return t("“{text}”: {outcome}.", { text, outcome: t(String(Object.values(devices)[0])) });
     }, t("It is said when the device is free."));
-  const call = ({ name, arguments: written }) => run(() => callTool(device, name, JSON.parse(written || "{}")));
+  const call = (/** @type {Page.Values} */ { name, arguments: written }) => run(() => callTool(device, name, JSON.parse(written || "{}")));
+  /** @type {Host.Tool[]} */
   const tools = value?.tools ?? [];
   const tool = tools.find(({ name }) => name === chosen) ?? tools[0];
   return html`
@@ -39,16 +42,16 @@ export function WithDevice({ device, may, voice }) {
     ${
       tool &&
       html`<${Form} label=${t("Call a tool")} button=${t("Call")} onSubmit=${call}>
-      <${Field} label=${t("Tool")}><select name="name" onChange=${(event) => setChosen(event.target.value)}>${tools.map(({ name }) => html`<option value=${name}>${name}</option>`)}</select><//>
+      <${Field} label=${t("Tool")}><select name="name" onChange=${typed(setChosen)}>${tools.map(({ name }) => html`<option value=${name}>${name}</option>`)}</select><//>
       <${Field} label=${t("Arguments (JSON)")} grow><input name="arguments" key=${tool.name} defaultValue=${example(tool.inputSchema)} /><//>
     <//><p class="faint">${tool.description}</p>`
     }
     <${Outcome} outcome=${outcome} />`;
 }
 
-/** Arguments that fit a tool's schema, as an example. */
+/** Arguments that fit a tool's schema, as an example. @param {Host.Tool["inputSchema"]} schema */
 function example(schema) {
-  const value = ({ type, minimum, default: usual, enum: choices }) =>
+  const value = (/** @type {Host.ToolValue} */ { type, minimum, default: usual, enum: choices }) =>
     usual ?? choices?.[0] ?? (type === "boolean" ? true : type === "string" ? "" : (minimum ?? 0));
   return JSON.stringify(Object.fromEntries(Object.entries(schema?.properties ?? {}).map(([name, part]) => [name, value(part)])));
 }

@@ -46,6 +46,7 @@ function Speaking({ host, voice }) {
       setListening(true);
       setState(t("listening…"));
     });
+  /** @type {(values: Page.Values, form: HTMLFormElement) => Promise<void>} */
   const say = ({ text }, form) =>
     run(async () => {
       await ready();
