@@ -124,6 +124,7 @@ def test_requests_for_a_state() -> None:
         {"type": "state", "action": "patch", "name": "x", "base": 3, "patch": "p" * 99, "changes": {"a": None}}
     )
     assert (patch.base, len(patch.patch_id), patch.changes) == (3, 64, {"a": None})
+    assert parse_state({"type": "state", "action": "patch", "name": "x", "changes": {}}).base is None
 
 
 @pytest.mark.parametrize(
@@ -132,7 +133,7 @@ def test_requests_for_a_state() -> None:
         ({"action": "get", "name": ""}, "1 to 100"),
         ({"action": "get", "name": "x" * 101}, "1 to 100"),
         ({"action": "get", "name": "a\nb"}, "1 to 100"),
-        ({"action": "patch", "name": "x", "changes": {}}, '"base"'),
+        ({"action": "patch", "name": "x", "base": "1", "changes": {}}, '"base"'),
         ({"action": "patch", "name": "x", "base": 1}, '"changes"'),
         ({"action": "set", "name": "x"}, "must be subscribe"),
     ],

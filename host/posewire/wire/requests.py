@@ -176,7 +176,7 @@ def parse_state(message: Message) -> StateRequest:
     """Read a ``state`` message.
 
     Raises:
-        WireError: unknown action, a name that is empty or too long, a patch without base or changes.
+        WireError: unknown action, a name that is empty or too long, a patch without changes.
     """
     name = get_field(message, "name", str)
     if not 1 <= len(name) <= 100 or not name.isprintable():
@@ -193,7 +193,7 @@ def parse_state(message: Message) -> StateRequest:
             return StateRequest(
                 "patch",
                 name,
-                base=get_field(message, "base", int),
+                base=get_field(message, "base", int) if message.get("base") is not None else None,
                 patch_id=get_field(message, "patch", str, "")[:_MAX_ID],
                 changes=get_field(message, "changes", dict),
             )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from client.conftest import Link
 from posewire.client.reconnect import FixedDelay, ReconnectPolicy
 from posewire.errors import WireError
 from posewire.server.host import Host
+from support.waiting import eventually
 
 QUICK = ReconnectPolicy(FixedDelay(0.02))
 
@@ -40,16 +43,6 @@ async def test_all_members_see_a_change(host: Host) -> None:
         assert refused.value.code == "too_many"
 
 
-async def test_changes_at_the_same_moment_all_count(host: Host) -> None:
-    async with posewire.connect(host.url) as first, posewire.connect(host.url) as second:
-        states = [await (await c.join("studio")).shared_state() for c in (first, second)]
-        for number in range(10):
-            await asyncio.gather(*(s.update({f"{name}{number}": number}) for name, s in zip("ab", states, strict=True)))
-        expected = {f"{name}{number}": number for name in "ab" for number in range(10)}
-        for state in states:
-            await until(state, expected)
-
-
 async def test_it_follows_over_a_lost_connection(host: Host, link: Link) -> None:
     async with (
         posewire.connect(link.url, device="away", reconnect=QUICK) as going,
@@ -69,3 +62,34 @@ async def test_it_follows_over_a_lost_connection(host: Host, link: Link) -> None
         await changing
         for state in (mine, other):
             await until(state, {"a": 2, "b": 3, "c": 4})
+
+
+async def test_many_who_change_it_at_once_all_come_through_and_see_the_same(host: Host) -> None:
+    async with AsyncExitStack() as stack:
+        connections = [await stack.enter_async_context(posewire.connect(host.url)) for _ in range(6)]
+        states = [await (await connection.join("studio")).shared_state() for connection in connections]
+
+        async def change(number: int) -> None:
+            for step in range(15):
+                await states[number].update({f"own-{number}": step, "common": {str(number): step}})
+                assert states[number][f"own-{number}"] == step
+
+        await asyncio.gather(*map(change, range(6)))
+        wanted = {f"own-{number}": 14 for number in range(6)} | {"common": {str(number): 14 for number in range(6)}}
+        await eventually(lambda: all(dict(state) == wanted for state in states))
+
+
+async def test_a_change_is_made_once_whenever_the_connection_is_cut(host: Host, link: Link) -> None:
+    chance = random.Random(7)
+    async with posewire.connect(link.url) as cut, posewire.connect(host.url) as other:
+        state = await (await cut.join("studio")).shared_state()
+        seen = await (await other.join("studio")).shared_state()
+        changes: list[object] = []
+        seen.on_change = lambda change: changes.append(change.get("step"))
+        for step in range(12):
+            updating = asyncio.create_task(state.update({"step": step}))
+            await asyncio.sleep(chance.random() / 100)
+            link.reset()
+            await updating
+        await eventually(lambda: seen.get("step") == 11)
+        assert changes == list(range(12))

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from posewire.client.link.host_link import HostLink
-from posewire.errors import HostUnreachableError, WireError
+from posewire.errors import HostUnreachableError, NotDeliveredError
 from posewire.hub.state import StateMirror
 from posewire.wire.messages import Message
 
 _ATTEMPTS = 8
+_PATIENCE = 30.0
+"""Seconds for a host that is away."""
 
 
 class LiveState(Mapping[str, Any]):
@@ -24,7 +26,6 @@ class LiveState(Mapping[str, Any]):
         self.on_change: Callable[[Mapping[str, Any]], None] | None = None
         self._host = host
         self._mirror = StateMirror()
-        self._refused: set[str] = set()
         self._stop = [host.on("state", self._receive), host.on("connected", self._connected)]
 
     @property
@@ -56,20 +57,19 @@ class LiveState(Mapping[str, Any]):
 
         Raises:
             WireError: this program may not change the state (``forbidden``), or it would be too large (``too_many``).
+            NotDeliveredError: the connection was lost again and again.
+            NotConnectedError: the host has been away for 30 s, or the connection is over.
         """
-        patch = uuid.uuid4().hex[:12]
+        # It has an id, by which the host knows one that arrived already, and no base: others may change it meanwhile.
+        message = self._message("patch", patch=uuid.uuid4().hex[:12], changes=dict(changes))
         for _ in range(_ATTEMPTS):
-            self._refused.discard(patch)
             try:
-                await self._host.request(self._message("patch", base=self.version, patch=patch, changes=dict(changes)))
-            except HostUnreachableError:
-                # Whether it arrived is not known: a patch that is applied already changes nothing.
-                await self._host.wait_connected(30.0)
-                await self._host.request(self._message("get"))
-                continue
-            if patch not in self._refused:
+                await self._host.request(message)
+            except HostUnreachableError:  # whether it arrived is not known
+                await self._host.wait_connected(_PATIENCE)
+            else:
                 return
-        raise WireError("others change the state faster than this program can follow", "too_many")
+        raise NotDeliveredError(f"the connection was lost {_ATTEMPTS} times before the host had the change")
 
     def close(self) -> None:
         """Follow it no longer."""
@@ -87,8 +87,6 @@ class LiveState(Mapping[str, Any]):
     def _receive(self, message: Message) -> None:
         if message.get("name") != self.name:
             return
-        if "refused" in message:
-            self._refused.add(message["refused"])
         before = self._mirror.version
         if not self._mirror.apply(message):
             self._host.send(self._message("get"))

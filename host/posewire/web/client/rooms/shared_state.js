@@ -1,8 +1,10 @@
 /** The shared state of a room, or another of the host's, as an object that follows it (docs/wire.md section 2.5). */
 
-import { HostUnreachableError, WireError } from "../errors.js";
+import { HostUnreachableError, NotDeliveredError } from "../errors.js";
 
 const ATTEMPTS = 8;
+/** For a host that is away. */
+const PATIENCE_MS = 30_000;
 
 /**
  * Apply a JSON merge patch (RFC 7396); the value stays as it is, the result may share parts with it.
@@ -34,8 +36,6 @@ export class LiveState {
   version = null;
   /** Is called with the changes (a merge patch), or with the whole where they are not known. @type {((changes: Record<string, any>) => void) | null} */
   onChange = null;
-  /** @type {Set<string>} */
-  #refused = new Set();
   /** @type {(() => void)[]} */
   #stop;
 
@@ -67,21 +67,18 @@ export class LiveState {
    * @param {Record<string, any>} changes
    */
   async update(changes) {
-    const patch = crypto.getRandomValues(new Uint32Array(2)).join("-");
+    // It has an id, by which the host knows one that arrived already, and no base: others may change it meanwhile.
+    const message = this.#message("patch", { patch: crypto.getRandomValues(new Uint32Array(2)).join("-"), changes });
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      this.#refused.delete(patch);
       try {
-        await this.host.request(this.#message("patch", { base: this.version, patch, changes }));
+        await this.host.request(message);
+        return;
       } catch (error) {
         if (!(error instanceof HostUnreachableError)) throw error;
-        // Whether it arrived is not known: a patch that is applied already changes nothing.
-        await this.host.waitConnected(30_000);
-        await this.host.request(this.#message("get"));
-        continue;
+        await this.host.waitConnected(PATIENCE_MS); // whether it arrived is not known
       }
-      if (!this.#refused.has(patch)) return;
     }
-    throw new WireError("others change the state faster than this page can follow", "too_many");
+    throw new NotDeliveredError(`the connection was lost ${ATTEMPTS} times before the host had the change`);
   }
 
   /** Follow it no longer. */
@@ -101,7 +98,6 @@ export class LiveState {
   /** @param {Record<string, any>} message */
   #receive(message) {
     if (message.name !== this.name) return;
-    if ("refused" in message) this.#refused.add(message.refused);
     if ("value" in message) {
       const isNew = message.version !== this.version;
       this.value = message.value;
