@@ -91,7 +91,7 @@ async def test_a_program_says_something(url: str, tmp_path: Path) -> None:
 
 
 async def test_a_program_with_a_connection_that_lasts(url: str, tmp_path: Path) -> None:
-    (tmp_path / "token.txt").write_text("of no use on this host")
+    (tmp_path / "token.txt").write_text("of-no-use-on-this-host")
     with program(3, url, tmp_path) as process:
         said = [await line(process) for _ in range(3)]
         assert said == ["new -> connecting\n", "connecting -> connected\n", f"{url}\n"]
