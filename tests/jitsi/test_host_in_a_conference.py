@@ -23,7 +23,7 @@ from posewire.jitsi.conference import join
 from posewire.server.connection.settings import FloodSettings
 from posewire.server.host import Host
 from posewire.server.jitsi.settings import JitsiSettings
-from posewire.sim.link_proxy import LinkProxy
+from posewire.sim.network.link_proxy import LinkProxy
 from support.conference.deployment import Deployment
 from support.conference.prosody import Prosody
 from support.hosts import settings

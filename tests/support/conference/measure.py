@@ -22,7 +22,7 @@ from posewire.client.endpoints import Endpoint
 from posewire.client.reconnect import ReconnectPolicy
 from posewire.measure.summary import percentile
 from posewire.server.host import Host
-from posewire.sim.link_proxy import LinkProxy
+from posewire.sim.network.link_proxy import LinkProxy
 from support.conference.deployment import Deployment
 
 Act = Callable[[], Awaitable[None] | None]
