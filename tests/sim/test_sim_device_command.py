@@ -155,6 +155,19 @@ def test_no_host_is_a_clear_failure(capsys: pytest.CaptureFixture[str]) -> None:
     assert "; the board goes on trying" in captured.err
 
 
+def test_landmarks_that_the_board_has_no_room_for_are_told(
+    capsys: pytest.CaptureFixture[str], host: SmallHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As on a machine without the compiler of native code.
+    monkeypatch.setattr("posewire.sim.board.can_compile", lambda: False)
+    np.savez(tmp_path / "dance.npz", data=np.full((9, 33, 4), 0.5, np.float32), fps=30.0, kind="body33")
+    status = cli.main(["sim", "device", "--url", host.url, "--chip", "esp32", "--pose", str(tmp_path / "dance.npz")])
+    told = capsys.readouterr().out
+    assert status == 1
+    assert "failed: the board has no room for the landmarks of --pose: --chip esp32s3-psram has" in told
+    assert "a simulated board has room for it with --chip esp32s3-psram" in told
+
+
 def test_files_are_looked_at_first(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert cli.main(["sim", "device", "--mic", str(tmp_path / "nothing.wav")]) == 2
     assert "nothing.wav: not a PCM WAV file that can be read" in capsys.readouterr().err

@@ -133,3 +133,12 @@ def test_a_terminal_without_blocks_gets_no_qr_code(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
     terminal.show_qr("http://192.168.1.10:8000/")
     assert raw.getvalue() == b""
+
+
+def test_a_changing_line_never_wraps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "10")
+    with terminal.LiveLine(out := Terminal()) as line:
+        line.show("one two three")
+        line.show("一二三四五六")
+    assert out.getvalue() == "\r\x1b[Kone two t\r\x1b[K一二三四\n"

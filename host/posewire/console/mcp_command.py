@@ -12,6 +12,7 @@ in a client's settings:
 
 import argparse
 import asyncio
+import contextlib
 import os
 import socket
 
@@ -41,7 +42,9 @@ def run(args: argparse.Namespace) -> int:
         raise ProviderError("posewire mcp needs the extra mcp: pip install 'posewire[mcp]'") from None
     if args.json and not args.listen:
         raise ConfigError("--json goes with --listen: without it, standard output is the protocol's own")
-    asyncio.run(_http(args) if args.listen else _stdio(args))
+    # Ctrl-C is how it ends; the server raises it once more when it has closed its connections.
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_http(args) if args.listen else _stdio(args))
     return 0
 
 

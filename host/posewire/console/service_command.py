@@ -33,6 +33,10 @@ def run(args: argparse.Namespace) -> int:
     """Install, show or remove the service."""
     if args.config is not None and not args.config.is_file():
         raise ConfigError(f"there is no file {args.config}")
+    if args.config is not None and args.action == "install":
+        from posewire.server.settings import load_settings
+
+        load_settings(args.config)  # a service that cannot start would begin again and again
     mac = sys.platform == "darwin"
     file, text = _launchd(args.config) if mac else _systemd(args.config)
     if args.json and args.action == "show":

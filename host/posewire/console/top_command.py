@@ -8,6 +8,7 @@ examples:
 import argparse
 import asyncio
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,10 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show the tables until Ctrl-C."""
-    return asyncio.run(_watch(args))
+    return asyncio.run(watch(args))
 
 
-async def _watch(args: argparse.Namespace) -> int:
+async def watch(args: argparse.Namespace) -> int:
+    """Show one reading after another; on a terminal and with --json until cancelled."""
     live = is_live(sys.stdout) and not (args.json or args.once)
     once = args.once or not (live or args.json)
     lines: list[str] = []
@@ -42,7 +44,7 @@ async def _watch(args: argparse.Namespace) -> int:
                 # Who watches sees it come back; what cannot be read at all is an error.
                 if not lines or isinstance(error, UnauthorizedError):
                     raise
-                _show_screen([str(error), *lines[1:]])
+                _show_screen([*textwrap.wrap(str(error), screen_size()[0]), *lines[1:]])
             else:
                 lines = lines_of(seen)
                 if args.json:

@@ -35,6 +35,8 @@ _TURN_SECONDS = 120.0
 # So long after something was done its effect shows.
 _SETTLE_SECONDS = 0.5
 
+_NO_CAMERA = " app: left out: keypoints: "
+
 _EPILOG = """\
 examples:
   posewire sim device --url ws://127.0.0.1:8000/posewire/v1/ --mic hello.wav
@@ -43,7 +45,7 @@ examples:
       hold the button for 2.5 s while speaking; keep the reply; a report as JSON on stdout
   posewire sim device --mic question.wav --press 0 --press 6
       tap to ask, tap again 6 s after the start (while the host speaks, that interrupts it)
-  posewire sim device --pose dance.npz --room studio --for 30
+  posewire sim device --chip esp32s3-psram --pose dance.npz --room studio --for 30
       publish recorded landmarks (and the motion sensor) in the room "studio"
 
 Times count from the moment when the board is connected. Every press that begins listening plays the
@@ -222,6 +224,8 @@ def _run(board: SimBoard, args: argparse.Namespace, presses: list[Press], story:
     # With --for, a host that comes up late is waited for: the board keeps trying anyway.
     limit = _CONNECT_SECONDS if args.seconds is None else ends - time.monotonic()
     wait_connected(board, args.token, limit, args.seconds is not None, story.tell)
+    if args.pose is not None and any(_NO_CAMERA in line for line in board.log):
+        raise SimulatorError("the board has no room for the landmarks of --pose: --chip esp32s3-psram has")
     start = time.monotonic()
     length = board.camera.play(args.pose, loop=args.pose_loop) if args.pose is not None else 0.0
     for press in presses:

@@ -28,7 +28,7 @@ class Story:
         """Tell of a line that the firmware printed: all of them, or warnings and errors only."""
         if self._verbose or line_level(line) in ("W", "E"):
             self.tell(f"board | {line.strip()}")
-        if (advice := scope_remedy(line)) and advice not in self._advice:
+        if (advice := _advice(line)) and advice not in self._advice:
             self._advice.add(advice)
             self.tell(advice)
 
@@ -59,6 +59,15 @@ class Story:
             f"connections lost {report['reconnects']}"
             + (f", free memory at least {least} B" if least is not None else "")
         )
+
+
+def _advice(line: str) -> str:
+    """Return what helps against what the board says; empty where nothing is known to."""
+    if " app: left out: " in line and " it needs " in line:
+        return "a simulated board has room for it with --chip esp32s3-psram"
+    if " app: left out: " in line and " profile " in line:
+        return "a simulated board has it with another --profile, or with --chip esp32s3-psram"
+    return scope_remedy(line)
 
 
 def _in_words(event: Event) -> str:
