@@ -188,4 +188,6 @@ def port_problem(port: str, error: Exception) -> str:
         return f"no permission for {port}: on Linux, sudo usermod -aG dialout $USER, then log in again"
     if "usy" in text or "lock" in text:
         return f"another program has {port} open: close its monitor or editor"
+    if port.startswith("/") and not Path(port).exists():
+        return f"there is no port {port}: is the board plugged in?"
     return f"cannot open {port}: is the board plugged in? ({text})"
