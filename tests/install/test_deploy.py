@@ -55,7 +55,7 @@ def test_the_whole_firmware_arrives_compiled_and_a_second_time_nothing_is_writte
     flash = serial_board.flash
     for file in firmware_files(firmware_folder(), architecture):
         assert hashlib.sha256((flash / file.path).read_bytes()).hexdigest() == file.digest, file.path
-    assert json.loads((flash / "board.json").read_text())["pins"]["button"] == 0
+    assert json.loads((flash / "board.json").read_text())["pins"]["button"] == 21
     assert not list(flash.rglob("*.new"))
     assert main(options) == 0
     second = report(capsys)
