@@ -71,6 +71,18 @@ def test_a_network_that_stays_as_it_is_makes_no_swings(kbit_s: float) -> None:
     assert len(later) <= 9  # a step up is tried ever more rarely
 
 
+@pytest.mark.parametrize("pause_ms", [900, 3000, 9000])
+def test_a_pause_of_the_network_that_is_over_is_no_reason_for_less(pause_ms: float) -> None:
+    controller = QualityController()
+    for second in range(60):
+        paused = second % 12 == 6
+        controller.update(ReceiverReport(0.0, pause_ms if paused else 20.0), second)
+        assert controller.level == 0
+    controller.update(ReceiverReport(0.0, pause_ms), 60.0)
+    controller.update(ReceiverReport(0.0, pause_ms + 300), 60.5)
+    assert controller.level > 0  # it was none: poses are still late
+
+
 def test_one_network_among_four_counts_and_one_among_many_does_not() -> None:
     bad, good = ReceiverReport(0.4, 600, 20), ReceiverReport()
     assert add_up([]) == good

@@ -91,6 +91,13 @@ _LASTING = 30.0
 """Seconds after which a step up was no mistake."""
 
 
+_REPORTED = 1.0
+"""Seconds after which all was fine if nobody has reported."""
+
+_STANDSTILL = 0.7
+"""Growth of the age, as a share of time, that is more than the next level makes: a step up at most doubles a stream."""
+
+
 class StepsUp:
     """Remembers which steps up were mistakes: each makes the next one to that level wait eight times as long."""
 
@@ -149,17 +156,19 @@ class QualityController:
         self._steps = StepsUp()
         self._changed = float("-inf")
         self._age = 0.0
+        self._heard, self._heard_age = float("-inf"), 0.0
         self._bad_since: float | None = None
         self._fine_since: float | None = None
 
     def update(self, report: ReceiverReport, now: float) -> bool:
         """Take a report of all receivers; returns whether the level has changed. ``now``: seconds on any clock."""
         trouble = report.trouble
+        paused = self._was_pause(report, now)
         if trouble:
             self._fine_since = None
             if self._bad_since is None:
                 self._bad_since = now
-            if report.is_grave or now - self._bad_since >= _SURE:
+            if (report.is_grave and not paused) or now - self._bad_since >= _SURE:
                 return self._lower(trouble, report, now)
             return False
         self._bad_since = None
@@ -176,6 +185,14 @@ class QualityController:
             self.cause = self.cause if self.level else ""
             return True
         return False
+
+    def _was_pause(self, report: ReceiverReport, now: float) -> bool:
+        """Whether the age has grown faster than a stream of too many bytes makes it grow: the network stood still."""
+        since = now - self._heard
+        known = since <= _REPORTED
+        growth = report.age_ms - (self._heard_age if known else 0.0)
+        self._heard, self._heard_age = now, report.age_ms
+        return growth > 1000 * _STANDSTILL * (since if known else _REPORTED)
 
     def _lower(self, cause: str, report: ReceiverReport, now: float) -> bool:
         since = now - self._changed

@@ -70,6 +70,17 @@ def test_unrest_of_a_wide_network_is_no_reason_for_less(monkeypatch: pytest.Monk
     assert len(way.arrived) > 0.95 * 40 * 30
 
 
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_pauses_of_a_wide_network_are_no_reason_for_less(monkeypatch: pytest.MonkeyPatch, direction: str) -> None:
+    # So networks of phones behave on the road: wide enough, and for a second or two nothing at all.
+    pauses = [(at, 0.001 if at % 10 == 6 else 600) for at in range(60) if at % 10 in (0, 6, 8)]
+    way = play(
+        monkeypatch, 60, **{direction: [Step(at, {"kbit_s": kbit_s, "latency_ms": 30}) for at, kbit_s in pauses]}
+    )
+    assert max(way.levels()) <= 1
+    assert way.turns() <= 2
+
+
 def test_a_way_to_the_host_becomes_narrow_and_wide_again(monkeypatch: pytest.MonkeyPatch) -> None:
     way = play(monkeypatch, 45, up=squeezed(200, 4, 10, 30))
     assert way.story[0][0] <= 12

@@ -154,6 +154,25 @@ def test_scripts_are_read(tmp_path: Path) -> None:
     ]
 
 
+def test_a_recorded_trace_is_read_and_stalls_where_nothing_passed(tmp_path: Path) -> None:
+    file = tmp_path / "driving.up"
+    file.write_text("20\n20\n90\n130\n410\n450\n")
+    assert read_script(file) == [
+        Step(0, {"stall": False, "kbit_s": 360.0}),
+        Step(0.1, {"stall": False, "kbit_s": 120.0}),
+        Step(0.2, {"stall": True}),
+        Step(0.4, {"stall": False, "kbit_s": 240.0}),
+    ]
+
+
+@pytest.mark.parametrize("text", ["20\n10\n", "20\nfive\n", "99999999999\n"])
+def test_a_trace_that_makes_no_sense_is_refused(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "driving.up"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=r"driving\.up:[12]: "):
+        read_script(file)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -1,6 +1,7 @@
 """Reports to the host about the pose streams that this program receives."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
@@ -9,7 +10,8 @@ from posewire.client.room.pose_streams import ReceivedPose, StreamCount
 from posewire.measure.summary import percentile
 from posewire.rooms.quality import REPORT_EVERY, ReceiverReport
 
-_MOST_AGES = 512
+_NEWEST = 8
+"""Poses whose ages count: where those before were late and these are not, it is over."""
 
 
 class ReceiverReports:
@@ -28,13 +30,12 @@ class ReceiverReports:
         self._waiting = waiting
         self._send = send
         self._seen: dict[tuple[int, int], tuple[int, int]] = {}
-        self._ages: dict[tuple[int, int], list[float]] = {}
+        self._ages: dict[tuple[int, int], deque[float]] = {}
 
     def arrived(self, pose: ReceivedPose) -> None:
         """Note that a pose of a stream has arrived."""
-        ages = self._ages.setdefault((pose.member_id, pose.pose.stream), [])
-        if len(ages) < _MOST_AGES:
-            ages.append(pose.delay_ms + 1000 * (monotonic() - pose.arrived))
+        ages = self._ages.setdefault((pose.member_id, pose.pose.stream), deque(maxlen=_NEWEST))
+        ages.append(pose.delay_ms + 1000 * (monotonic() - pose.arrived))
 
     async def run(self) -> None:
         """Report until cancelled."""
@@ -69,7 +70,7 @@ class ReceiverReports:
             self._seen[key] = count.packets, count.missing
             if came <= 0:
                 continue  # it is silent, or its publisher has changed
-            age = percentile(ages.get(key, ()), 0.9) or 0.0
+            age = percentile(tuple(ages.get(key, ())), 0.5) or 0.0
             report = ReceiverReport(max(0, lost) / (came + max(0, lost)), age, waiting)
             if not report.is_fine:
                 found[key] = report

@@ -11,6 +11,12 @@ from posewire.errors import ConfigError
 
 ACTIONS = ("reset", "half_open")
 
+_SLICE = 100
+"""Milliseconds of a trace that become one step."""
+
+_PACKET_BITS = 12_000
+_LONGEST_TRACE = 86_400_000
+
 
 @dataclass(frozen=True)
 class LinkConditions:
@@ -56,9 +62,10 @@ class Step:
 
 
 def read_script(file: Path) -> Sequence[Step]:
-    """Read a script: a JSON object a line, or a CSV file with a header (a recorded trace of a network).
+    """Read a script: a JSON object a line, a CSV file with a header, or a recorded trace of Mahimahi's kind.
 
-    Each has ``at``, seconds from the start in ascending order, any fields of ``LinkConditions``, and ``do``.
+    Objects and rows have ``at``, seconds from the start in ascending order, any fields of ``LinkConditions``, and
+    ``do``. A trace has a time on each line, in milliseconds: one at which the network took a packet of 1500 bytes.
 
     Raises:
         ConfigError: the file cannot be read, or a line makes no sense; the message names it.
@@ -67,12 +74,39 @@ def read_script(file: Path) -> Sequence[Step]:
         text = file.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"the script {file} cannot be read: {error}") from None
+    if file.suffix != ".csv" and text.lstrip()[:1].isdigit():
+        return _trace(file, text)
     steps: list[Step] = []
     for number, row in _rows(file, text):
         step = _step(f"{file}:{number}", row)
         if steps and step.at < steps[-1].at:
             raise ConfigError(f"{file}:{number}: the time {step.at:g} is earlier than that of the line before")
         steps.append(step)
+    return steps
+
+
+def _trace(file: Path, text: str) -> Sequence[Step]:
+    """Return what a trace let pass in each tenth of a second; where that is nothing the link stalls."""
+    taken: list[int] = []
+    before = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            at = int(line)
+        except ValueError:
+            raise ConfigError(f"{file}:{number}: a trace has a whole number of milliseconds on each line") from None
+        if not before <= at < _LONGEST_TRACE:
+            raise ConfigError(f"{file}:{number}: the time {at} is earlier than that of the line before, or over a day")
+        before = at
+        taken.extend([0] * (at // _SLICE + 1 - len(taken)))
+        taken[-1] += 1
+    steps: list[Step] = []
+    for number, packets in enumerate(taken):
+        if not number or packets != taken[number - 1]:
+            # 0 kbit/s would be no limit at all.
+            changes = {"stall": False, "kbit_s": packets * _PACKET_BITS / _SLICE} if packets else {"stall": True}
+            steps.append(Step(number * _SLICE / 1000, changes))
     return steps
 
 
