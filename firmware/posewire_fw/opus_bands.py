@@ -1,6 +1,7 @@
 """The Opus encoder's bands: energies, bits, pulses; opus_encoder says how its memory is passed.
 
-p: a pointer to w that is moved on from band to band.
+p: a pointer to w that is moved on from band to band. All of it is one walk over the bands; apart, the places in w would
+be there twice: constants are a module's own.
 """
 
 # Arrays are pointers to machine code.

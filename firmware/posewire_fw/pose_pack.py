@@ -1,4 +1,7 @@
-"""The encoder's integer loops in viper; ``pose_core`` says how buffers are passed."""
+"""The encoder's integer loops in viper; ``pose_core`` says how buffers are passed.
+
+They are one file because the places below are constants, which are a module's own: apart, each part would repeat them.
+"""
 
 import micropython
 from micropython import const

@@ -5,6 +5,7 @@ import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -31,7 +32,7 @@ from posewire.voice.settings import VoiceSettings
 from posewire.wire.frames import FrameType, build_frame
 from support.hosts import running, settings
 from support.peers import Peer, Peers
-from support.servers.wyoming_side import home_assistant
+from support.servers.wyoming_side import HomeAssistant, home_assistant
 from support.waiting import eventually
 
 DEVICE = "aa:bb:cc:00:00:01"
@@ -72,10 +73,24 @@ async def listening(peer: Peer, mode: str = "manual", frames: int = 3) -> None:
         await peer.socket.send(build_frame(FrameType.AUDIO, FRAME, 3))
 
 
-async def test_a_whole_turn(host: Host, peers: Peers) -> None:
-    peer, port = await board(host, peers)
+@asynccontextmanager
+async def taken(host: Host, peers: Peers, name: str = "sim") -> AsyncIterator[tuple[Peer, HomeAssistant]]:
+    """A board whose turns Home Assistant has."""
+    peer, port = await board(host, peers, name=name)
     async with home_assistant(port) as other:
         await other.run_satellite()
+        yield peer, other
+
+
+async def utterance(peer: Peer, other: HomeAssistant) -> None:
+    """Say something, all of which Home Assistant has got."""
+    await listening(peer)
+    await peer.send(type="listen", state="stop")
+    await other.until("audio-stop")
+
+
+async def test_a_whole_turn(host: Host, peers: Peers) -> None:
+    async with taken(host, peers) as (peer, other):
         await listening(peer)
         run = await other.until_run()
         assert (run.start_stage, run.end_stage, run.restart_on_end) == (PipelineStage.ASR, PipelineStage.TTS, False)
@@ -110,9 +125,7 @@ async def test_what_the_satellite_says_of_itself(host: Host, peers: Peers) -> No
 
 
 async def test_the_voice_detection_of_the_pipeline_ends_the_utterance(host: Host, peers: Peers) -> None:
-    peer, port = await board(host, peers)
-    async with home_assistant(port) as other:
-        await other.run_satellite()
+    async with taken(host, peers) as (peer, other):
         await listening(peer, "auto")
         await other.until_heard(0.18)
         await other.send(VoiceStarted(timestamp=10))
@@ -125,9 +138,7 @@ async def test_the_voice_detection_of_the_pipeline_ends_the_utterance(host: Host
 
 
 async def test_nothing_heard_ends_the_turn_without_a_word(host: Host, peers: Peers) -> None:
-    peer, port = await board(host, peers)
-    async with home_assistant(port) as other:
-        await other.run_satellite()
+    async with taken(host, peers) as (peer, other):
         await listening(peer, "auto")
         await other.until_run()
         await other.send(Error(text="No text recognized", code="stt-no-text-recognized"))
@@ -141,9 +152,7 @@ async def test_a_stock_device_that_nobody_speaks_to_is_let_go(host: Host, peers:
     await host.services.identities.issue("radio", "device", ["voice"], 1)
     host.services.identities.known = lambda: [DEVICE]  # type: ignore[method-assign]
     host.services.satellites._known = lambda: [DEVICE]  # type: ignore[union-attr]
-    peer, port = await board(host, peers, name="")
-    async with home_assistant(port) as other:
-        await other.run_satellite()
+    async with taken(host, peers, name="") as (peer, other):
         await listening(peer, "auto")
         await other.until_run()
         await other.send(Error(text="No text recognized", code="stt-no-text-recognized"))
@@ -152,21 +161,15 @@ async def test_a_stock_device_that_nobody_speaks_to_is_let_go(host: Host, peers:
 
 
 async def test_an_error_is_said(host: Host, peers: Peers) -> None:
-    peer, port = await board(host, peers)
-    async with home_assistant(port) as other:
-        await other.run_satellite()
-        await listening(peer)
-        await peer.send(type="listen", state="stop")
-        await other.until("audio-stop")
+    async with taken(host, peers) as (peer, other):
+        await utterance(peer, other)
         await other.send(Error(text="the speech-to-text engine is not ready", code="stt-stream-failed"))
         assert "not ready" in (await peer.receive("tts", state="sentence_start"))["text"]
         await peer.receive("tts", state="stop")
 
 
 async def test_home_assistant_goes_away_in_the_middle(host: Host, peers: Peers) -> None:
-    peer, port = await board(host, peers)
-    async with home_assistant(port) as other:
-        await other.run_satellite()
+    async with taken(host, peers) as (peer, other):
         await listening(peer)
         await other.until_run()
     assert "gone" in (await peer.receive("tts", state="sentence_start"))["text"]
@@ -193,12 +196,8 @@ async def test_a_pause_gives_the_turns_back(host: Host, peers: Peers) -> None:
 
 
 async def test_an_announcement_of_home_assistant_is_played(host: Host, peers: Peers) -> None:
-    peer, port = await board(host, peers)
-    async with home_assistant(port) as other:
-        await other.run_satellite()
-        await listening(peer)
-        await peer.send(type="listen", state="stop")
-        await other.until("audio-stop")
+    async with taken(host, peers) as (peer, other):
+        await utterance(peer, other)
         await other.send(Error(text="No text recognized", code="stt-no-text-recognized"))
         await peer.receive("tts", state="stop")
         await other.say(0.2, channels=2)
@@ -214,9 +213,7 @@ async def test_a_long_reply_is_taken_as_fast_as_it_is_heard_and_the_connection_s
     host: Host, peers: Peers
 ) -> None:
     """Home Assistant sends all at once, and gives up who sends nothing for 5 s."""
-    peer, port = await board(host, peers)
-    async with home_assistant(port) as other:
-        await other.run_satellite()
+    async with taken(host, peers) as (peer, other):
         saying = asyncio.create_task(other.say(60))
         await peer.receive("tts", state="start")
         await peer.receive_binary()
@@ -230,12 +227,8 @@ async def test_a_long_reply_is_taken_as_fast_as_it_is_heard_and_the_connection_s
 
 
 async def test_the_answer_to_an_interrupted_turn_is_not_the_next_one_s(host: Host, peers: Peers) -> None:
-    peer, port = await board(host, peers)
-    async with home_assistant(port) as other:
-        await other.run_satellite()
-        await listening(peer)
-        await peer.send(type="listen", state="stop")
-        await other.until("audio-stop")
+    async with taken(host, peers) as (peer, other):
+        await utterance(peer, other)
         await peer.send(type="abort")
         await peer.receive("tts", state="stop")
         await listening(peer)
@@ -253,9 +246,7 @@ async def test_the_answer_to_an_interrupted_turn_is_not_the_next_one_s(host: Hos
 
 async def test_a_wake_word_is_told(host: Host, peers: Peers) -> None:
     host.services.satellites._known = lambda: [DEVICE]  # type: ignore[union-attr]
-    peer, port = await board(host, peers, name="")
-    async with home_assistant(port) as other:
-        await other.run_satellite()
+    async with taken(host, peers, name="") as (peer, other):
         await peer.send(type="listen", state="detect", text="hi jason")
         await listening(peer, "auto")
         assert (await other.until("detection")).data["name"] == "hi jason"
@@ -263,9 +254,7 @@ async def test_a_wake_word_is_told(host: Host, peers: Peers) -> None:
 
 
 async def test_a_timer_rings(host: Host, peers: Peers) -> None:
-    peer, port = await board(host, peers)
-    async with home_assistant(port) as other:
-        await other.run_satellite()
+    async with taken(host, peers) as (peer, other):
         await other.send(TimerStarted(id="1", total_seconds=60, name="pizza"))
         await other.send(TimerFinished(id="1"))
         assert (await peer.receive("tts", state="sentence_start"))["text"] == "Timer pizza"
@@ -286,9 +275,8 @@ async def test_the_newest_pipeline_has_the_board(host: Host, peers: Peers) -> No
 
 async def test_a_board_that_is_away(host: Host, peers: Peers) -> None:
     """Its port stays, and so does who waits for it there."""
-    peer, port = await board(host, peers)
-    async with home_assistant(port) as other:
-        await other.run_satellite()
+    async with taken(host, peers) as (peer, other):
+        port = host.services.satellites.ports()[DEVICE]  # type: ignore[union-attr]
         await peer.socket.close()
         await eventually(lambda: host.services.registry.device(DEVICE) is None)
         await other.say(0.1)
@@ -420,9 +408,7 @@ async def test_garbage_ends_its_connection_only(host: Host, peers: Peers, garbag
     ],
 )
 async def test_odd_events_hurt_nobody(host: Host, peers: Peers, event: Event) -> None:
-    peer, port = await board(host, peers)
-    async with home_assistant(port) as other:
-        await other.run_satellite()
+    async with taken(host, peers) as (peer, other):
         await other.client.write_event(event)
         await other.send(AudioStop())
         other.events.clear()

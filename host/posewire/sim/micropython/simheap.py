@@ -10,6 +10,9 @@ added area in which nothing lives any more is given back. For how many blocks gc
 stack frame. Where in the frame that is, and where gc_alloc is told from gc.collect(), start() finds out by failing on
 purpose; an interpreter in which it does not find out has no growing heap (start() returns False).
 
+It is one file, though a long one: all of it works on one array of numbers, whose places are constants that machine code
+can have of its own module only.
+
 All of this is counted in the chip's bytes: blocks of 16. A 64-bit interpreter has as many blocks of 32.
 """
 
