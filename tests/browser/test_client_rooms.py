@@ -154,6 +154,17 @@ async def test_messages_go_both_ways(page: Page, stage: HostConnection) -> None:
     assert await page.evaluate("room.send(1, {to: 77}).catch((error) => error instanceof WireError)") is True
 
 
+async def test_who_joins_two_rooms_at_once_is_in_the_last(page: Page) -> None:
+    closed = await page.evaluate(
+        """async () => {
+          window.host = await connect();
+          const rooms = await Promise.all(["one", "two", "three"].map((name) => host.join(name)));
+          return [...rooms.map((room) => room.closed), host.room === rooms[2]];
+        }"""
+    )
+    assert closed == ["this page has joined another room"] * 2 + [None, True]
+
+
 async def test_a_shared_state_follows_both_sides(page: Page, stage: HostConnection) -> None:
     room = await stage.join("studio")
     state = await room.shared_state()

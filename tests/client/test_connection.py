@@ -172,6 +172,28 @@ async def test_nobody_there_is_said_at_once(host: Host) -> None:
         posewire.connect([])
 
 
+async def test_what_cannot_be_is_said_before_it_is_tried(host: Host) -> None:
+    wrong: list[dict[str, Any]] = [
+        {"heartbeat_s": 0}, {"silence_s": -1}, {"timeout_s": 0}, {"device": "two\nlines"}, {"reconnect": 5},
+    ]  # fmt: skip
+    for options in wrong:
+        with pytest.raises(ConfigError):
+            posewire.connect(host.url, **options)
+    connection = posewire.connect(host.url)
+    async with connection:
+        pass
+    with pytest.raises(NotConnectedError, match="make another one"):
+        await connection.open()
+
+
+async def test_who_joins_two_rooms_at_once_is_in_the_last(host: Host) -> None:
+    async with posewire.connect(host.url) as connection:
+        rooms = await asyncio.gather(*(connection.join(f"room-{number}") for number in range(3)))
+        assert [room.closed for room in rooms] == ["this program has joined another room"] * 2 + [None]
+        assert connection.room is rooms[2]
+        assert await rooms[2].send("I am here") == 0
+
+
 async def test_the_same_device_elsewhere_ends_the_connection(host: Host) -> None:
     first = posewire.connect(host.url, device="twin", reconnect=QUICK)
     async with first, posewire.connect(host.url, device="twin"):

@@ -102,6 +102,12 @@ async def test_what_cannot_be_is_said(host: Host) -> None:
     with pytest.raises(HostUnreachableError):
         async with ConnectionPool("ws://127.0.0.1:9/", least=1):
             pass
+    async with ConnectionPool("ws://127.0.0.1:9/") as pool:
+        with pytest.raises(HostUnreachableError):
+            async with pool.connection():
+                pass
+        counts = pool.statistics()
+        assert (counts["opened"], counts["open"], counts["closed"]) == (0, 0, 0)
     async with ConnectionPool(host.url) as pool:
         pass
     with pytest.raises(NotConnectedError):

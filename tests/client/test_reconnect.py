@@ -2,10 +2,12 @@
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posewire.client.reconnect import NO_RECONNECT, ExponentialBackoff, FixedDelay, ReconnectPolicy
+from posewire.client.reconnect import NO_RECONNECT, ExponentialBackoff, FixedDelay, ReconnectPolicy, policy_of
+from posewire.errors import ConfigError
 
 
 @given(st.integers(1, 5000), st.integers(0, 2**32 - 1))
@@ -33,3 +35,11 @@ def test_a_strategy_of_ones_own() -> None:
     policy = ReconnectPolicy(lambda attempt: attempt * 0.5 if attempt < 3 else None)
     assert [policy.pause(attempt, 0.0) for attempt in (1, 2, 3)] == [0.5, 1.0, None]
     assert NO_RECONNECT.pause(1, 0.0) is None
+
+
+def test_a_strategy_alone_is_a_policy_without_limits() -> None:
+    assert policy_of(FixedDelay(2.0)) == ReconnectPolicy(FixedDelay(2.0))
+    assert policy_of(NO_RECONNECT) is NO_RECONNECT
+    assert policy_of(None).attempts == 0
+    with pytest.raises(ConfigError, match="must be a ReconnectPolicy, or a strategy"):
+        policy_of(5)  # type: ignore[arg-type]

@@ -25,7 +25,7 @@ from posewire.client.link.session import Session
 from posewire.client.link.statistics import ConnectionStatistics
 from posewire.client.listeners import Handler, Listeners
 from posewire.client.reception import Reception
-from posewire.client.reconnect import ReconnectPolicy
+from posewire.client.reconnect import ReconnectPolicy, Strategy, policy_of
 from posewire.client.recovery import DEFAULT_RECOVERY, RecoveryLog, Rejoin
 from posewire.client.room.listing import list_rooms, room_info
 from posewire.client.room.membership import Wanted
@@ -64,7 +64,7 @@ class HostConnection:
         token: TokenSource = None,
         device: str = "",
         audio: AudioParams | None = None,
-        reconnect: ReconnectPolicy | None = None,
+        reconnect: ReconnectPolicy | Strategy | None = None,
         heartbeat_s: float = 2.0,
         silence_s: float = 5.0,
         timeout_s: float = 10.0,
@@ -105,7 +105,7 @@ class HostConnection:
             self._exchange.begin,
         )
         self._life = Life(
-            self._dialer, reconnect or ReconnectPolicy(), self.recoveries, timeout_s, self._talk, self._presence, wait
+            self._dialer, policy_of(reconnect), self.recoveries, timeout_s, self._talk, self._presence, wait
         )
         self._status = ConnectionStatus(
             self._presence, self._dialer, self._exchange, self._place, self._out, self.heartbeat, counts,

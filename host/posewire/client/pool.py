@@ -44,7 +44,7 @@ class ConnectionPool:
         self._idle: list[tuple[float, HostConnection]] = []
         self._used: set[HostConnection] = set()
         self._opening = 0
-        self._opened = self._ended = self._waiting = 0
+        self._named = self._opened = self._ended = self._waiting = 0
         self._freed = asyncio.Condition()
         self._tasks = TaskScope()
         self._closed = False
@@ -164,9 +164,10 @@ class ConnectionPool:
                 self._freed.notify()
 
     async def _open(self) -> HostConnection:
-        self._opened += 1
-        connection = HostConnection(self._urls, device=f"{self._device}-{self._opened}", **self._options)
+        self._named += 1
+        connection = HostConnection(self._urls, device=f"{self._device}-{self._named}", **self._options)
         await connection.open()
+        self._opened += 1
         return connection
 
     async def _fill(self) -> None:

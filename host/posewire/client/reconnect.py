@@ -4,6 +4,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from posewire.errors import ConfigError
+
 Strategy = Callable[[int], float | None]
 """Takes the number of the attempt (1, 2, …); returns the seconds to wait before it, None to give up."""
 
@@ -49,6 +51,13 @@ class ReconnectPolicy:
     total_s: float = 0.0
     return_s: float = 30.0
 
+    def __post_init__(self) -> None:
+        if not callable(self.strategy):
+            raise ConfigError(
+                "reconnect must be a ReconnectPolicy, or a strategy: FixedDelay, ExponentialBackoff, or a function "
+                f"from the number of the attempt to seconds; not {self.strategy!r}"
+            )
+
     def pause(self, attempt: int, away_s: float) -> float | None:
         """Return the seconds to wait before an attempt; None: give up. ``away_s``: how long it has been lost."""
         if self.attempts and attempt > self.attempts:
@@ -61,3 +70,14 @@ class ReconnectPolicy:
 
 NO_RECONNECT = ReconnectPolicy(lambda attempt: None)
 """A lost connection stays lost."""
+
+
+def policy_of(given: ReconnectPolicy | Strategy | None) -> ReconnectPolicy:
+    """Return the policy that a program means; a strategy alone has no limits.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if given is None:
+        return ReconnectPolicy()
+    return given if isinstance(given, ReconnectPolicy) else ReconnectPolicy(given)

@@ -9,7 +9,7 @@ from posewire.client.link.credentials import Credentials
 from posewire.client.link.session import Session
 from posewire.client.link.statistics import ConnectionStatistics
 from posewire.client.transports.base import Opener, Transport
-from posewire.errors import PosewireError, UnauthorizedError
+from posewire.errors import ConfigError, PosewireError, UnauthorizedError
 
 PROTOCOL = 3
 """The frame protocol of programs."""
@@ -33,6 +33,8 @@ class Dialer:
         statistics: ConnectionStatistics,
         begin: Begin,
     ) -> None:
+        if not device.isprintable():
+            raise ConfigError(f"a device id must have printable characters only, unlike {device!r}")
         self.client_id = str(uuid.uuid4())
         self.endpoint: Endpoint | None = None
         """The address of the present connection, or of the last one."""

@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Any
 
 from posewire.client.link.clock_offset import ClockOffset, now_ms
-from posewire.errors import AnswerTimeoutError
+from posewire.errors import AnswerTimeoutError, ConfigError
 
 
 class Heartbeat:
@@ -17,6 +17,8 @@ class Heartbeat:
     """
 
     def __init__(self, interval: float, silence: float, send: Callable[[Mapping[str, Any]], None]) -> None:
+        if not (interval > 0 and silence > 0):
+            raise ConfigError("heartbeat_s and silence_s must be more than 0")
         self.clock = ClockOffset()
         self.last_answer: float | None = None
         """When the last answer came, on ``time.monotonic``'s clock."""

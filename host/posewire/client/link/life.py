@@ -10,7 +10,7 @@ from posewire.client.link.dialer import Dialer
 from posewire.client.link.session import Session
 from posewire.client.reconnect import ReconnectPolicy
 from posewire.client.recovery import Outcome, RecoveryLog
-from posewire.errors import HostUnreachableError, PosewireError, UnauthorizedError
+from posewire.errors import ConfigError, HostUnreachableError, PosewireError, UnauthorizedError
 from posewire.wire.close_codes import REPLACED
 
 _FIRST_TIMEOUT = 1.5
@@ -52,6 +52,8 @@ class Life:
         events: Events,
         wait: bool = False,
     ) -> None:
+        if not timeout_s > 0:
+            raise ConfigError("timeout_s must be more than 0")
         self._dialer = dialer
         self._policy = policy
         self._recoveries = recoveries

@@ -77,7 +77,13 @@ class Presence:
     # --- the life of the connection
 
     def begins(self) -> None:
-        """Note that the first attempt begins."""
+        """Note that the first attempt begins.
+
+        Raises:
+            NotConnectedError: there was one before: a connection is opened once.
+        """
+        if self.state is not ConnectionState.NEW:
+            raise NotConnectedError("this connection was opened before: make another one")
         self._states.change(ConnectionState.CONNECTING)
 
     def greeted(self, resumed: bool) -> None:

@@ -34,6 +34,7 @@ class RoomPlace:
     ) -> None:
         self.room: Room | None = None
         self._joining: Room | None = None
+        self._one = asyncio.Lock()
         self._requests = requests
         self._heartbeat = heartbeat
         self._send = send
@@ -50,17 +51,18 @@ class RoomPlace:
             ConfigError: ``compiled`` without numba.
             NotConnectedError: the connection is closed.
         """
-        before = self.room
-        self._joining = joining
         joining.on("quality", self._quality_changed)
         joining.on("key_request", self._key_asked)
-        try:
-            await joining.prepare()
-            await self._requests.ask(_join(joining, "create" if create else "join"))
-            if self.room is not joining:
-                raise WireError(f'the host has not let this program into the room "{joining.name}"', "room_denied")
-        finally:
-            self._joining = None
+        await joining.prepare()
+        async with self._one:
+            before = self.room
+            self._joining = joining
+            try:
+                await self._requests.ask(_join(joining, "create" if create else "join"))
+                if self.room is not joining:
+                    raise WireError(f'the host has not let this program into the room "{joining.name}"', "room_denied")
+            finally:
+                self._joining = None
         if before is not None and before is not joining:
             before.gone("this program has joined another room")
 

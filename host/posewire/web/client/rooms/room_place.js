@@ -16,6 +16,8 @@ export class RoomPlace {
   #use;
   /** @type {import("./room.js").Room | null} */
   #joining = null;
+  /** @type {Promise<unknown>} */
+  #last = Promise.resolve();
 
   /** @param {PlaceUse} use */
   constructor(use) {
@@ -27,7 +29,17 @@ export class RoomPlace {
    * @param {import("./room.js").Room} joining
    * @param {boolean} create
    */
-  async join(joining, create) {
+  join(joining, create) {
+    const joined = this.#last.then(() => this.#join(joining, create));
+    this.#last = joined.catch(() => {});
+    return joined;
+  }
+
+  /**
+   * @param {import("./room.js").Room} joining
+   * @param {boolean} create
+   */
+  async #join(joining, create) {
     const before = this.room;
     this.#joining = joining;
     try {
