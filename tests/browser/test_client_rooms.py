@@ -154,6 +154,56 @@ async def test_messages_go_both_ways(page: Page, stage: HostConnection) -> None:
     assert await page.evaluate("room.send(1, {to: 77}).catch((error) => error instanceof WireError)") is True
 
 
+async def test_what_cannot_be_is_said_before_it_is_tried(page: Page, stage: HostConnection) -> None:
+    await stage.join("led")
+    found = await page.evaluate(
+        """async () => {
+          const said = async (work) => {
+            try { return String(await work()); } catch (error) { return error.name; }
+          };
+          const names = [];
+          for (const options of [{ heartbeatMs: 0 }, { silenceMs: -1 }, { timeoutMs: 0 }, { reconnect: 5 }])
+            names.push(await said(() => connect(undefined, options)));
+          const host = await connect();
+          const room = await host.join("other", { publish: ["pose"], subscribe: [] });
+          for (const options of [
+            { fps: 0 }, { qos: "best" }, { maxKbitS: 0 }, { stream: 256 }, { coarse: 8 }, { layers: 3 },
+            { layers: 2, qos: "reliable" },
+          ])
+            names.push(await said(() => room.sender(options)));
+          const sender = room.sender();
+          for (const pose of [undefined, 5, new Float32Array(132)]) names.push(await said(() => sender.send(pose)));
+          names.push(await said(() => sender.send({ body: null }, NaN)));
+          names.push(await said(() => room.send("half a character: \\ud800")));
+          names.push(await said(() => room.kick("nobody")));
+          await host.close();
+          names.push(await said(() => host.open()));
+          return names;
+        }"""
+    )
+    assert found == [
+        *["RangeError"] * 3, "TypeError", *["RangeError"] * 7, *["Error"] * 4, "WireError", "WireError",
+        "NotConnectedError",
+    ]  # fmt: skip
+
+
+async def test_an_owner_names_members_by_their_devices(page: Page, stage: HostConnection) -> None:
+    await page.evaluate(
+        """async () => {
+          window.host = await connect();
+          window.room = await host.join("led-by-page");
+        }"""
+    )
+    room = await stage.join("led-by-page")
+    await page.evaluate("until(() => room.memberIdOf('stage') !== null)")
+    await page.evaluate("room.passOn('stage')")
+    await eventually(lambda: room.role == "owner")
+    await room.pass_on(1)
+    await page.evaluate("until(() => room.role === 'owner')")
+    await page.evaluate("room.kick('stage', 'too loud')")
+    await eventually(lambda: room.closed == "kicked: too loud")
+
+
 async def test_who_joins_two_rooms_at_once_is_in_the_last(page: Page) -> None:
     closed = await page.evaluate(
         """async () => {

@@ -58,4 +58,13 @@ assert.equal(applyPatch({}, JSON.parse('{"__proto__": {"polluted": 1}}')).pollut
 const { exponentialBackoff } = await load("link/reconnect.js");
 assert.deepEqual([1, 2, 3, 9].map(exponentialBackoff(100, 1500, () => 1)), [100, 200, 400, 1500]);
 assert.equal(exponentialBackoff(100, 1500, () => 0)(3), 0);
+const { writeJson } = await load("link/json_text.js");
+assert.equal(writeJson({ a: [1, "\\ud800 with a backslash", "\u{1f600}"] }), '{"a":[1,"\\\\ud800 with a backslash","\u{1f600}"]}');
+const nested = (depth) => Array.from({ length: depth }).reduce((inner) => [inner], 0);
+const circle = {};
+circle.of = circle;
+writeJson(nested(64));
+writeJson(Array(100).fill([]));
+for (const wrong of [nested(65), nested(100_000), circle, 10n, undefined, () => 1, "\ud800", { "\udfff": 1 }])
+  assert.throws(() => writeJson(wrong), { name: "WireError" }, String(typeof wrong));
 console.log("ok");

@@ -6,6 +6,7 @@ import { AUDIO, buildFrame, parseFrame } from "./frames.js";
 import { Dialer } from "./link/dialer.js";
 import { Exchange } from "./link/exchange.js";
 import { Heartbeat } from "./link/heartbeat.js";
+import { writeJson } from "./link/json_text.js";
 import { Life } from "./link/life.js";
 import { Outbox } from "./link/outbox.js";
 import { exponentialBackoff } from "./link/reconnect.js";
@@ -82,6 +83,7 @@ export class HostConnection {
   constructor(urls, options = {}) {
     this.device = options.device ?? uniqueName("browser");
     this.#timeoutMs = options.timeoutMs ?? 10_000;
+    if (!(this.#timeoutMs > 0)) throw new RangeError("timeoutMs must be more than 0");
     const say = (/** @type {object} */ message) => this.#exchange.put(message);
     const receive = (/** @type {string | ArrayBuffer} */ message) => this.#receive(message);
     this.#channel = new PoseChannel({
@@ -161,6 +163,7 @@ export class HostConnection {
 
   /** Connect: every address is tried once. */
   async open() {
+    if (this.state !== "new") throw new NotConnectedError("this connection was opened before: make another one");
     this.#change("connecting");
     try {
       const session = await this.#dialer.dial(this.#timeoutMs);
@@ -251,7 +254,8 @@ export class HostConnection {
   }
 
   /**
-   * Send a text message (docs/wire.md section 2). While the host is away it is kept, for 30 s at most.
+   * Send a text message (docs/wire.md section 2); throws WireError where it is no JSON. While the host is away it is
+   * kept, for 30 s at most.
    * @param {Record<string, any>} message
    * @param {number | null} [number] of a message that the host confirms: it is said again after a reconnect
    */
@@ -259,7 +263,10 @@ export class HostConnection {
     if (this.state === "new" || this.state === "closed")
       throw new NotConnectedError(this.closeReason || "the connection is not open");
     const away = !this.connected || !this.#exchange.isOpen;
-    if (number !== null || away) this.#outbox.keep(message, number);
+    if (number !== null || away) {
+      writeJson(message);
+      this.#outbox.keep(message, number);
+    }
     if (!away) this.#exchange.put(message);
   }
 

@@ -1,6 +1,7 @@
 /** One session after another with a host: hello, what was agreed on, and what goes over the WebSocket. */
 
 import { HostUnreachableError, WireError } from "../errors.js";
+import { writeJson } from "./json_text.js";
 
 /** The code with which a host closes that was sent a longer message than it takes. */
 const TOO_LONG = 1009;
@@ -88,9 +89,12 @@ export class Exchange {
     return true;
   }
 
-  /** @param {object} message */
+  /**
+   * Send a text message; throws WireError where it is no JSON.
+   * @param {object} message
+   */
   put(message) {
-    this.write(JSON.stringify(message));
+    this.write(writeJson(message));
   }
 
   /** @param {string | Uint8Array<ArrayBuffer>} data */

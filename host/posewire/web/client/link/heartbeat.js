@@ -23,6 +23,7 @@ export class Heartbeat {
    * @param {(message: object) => void} send
    */
   constructor(intervalMs, silenceMs, send) {
+    if (!(intervalMs > 0 && silenceMs > 0)) throw new RangeError("heartbeatMs and silenceMs must be more than 0");
     this.intervalMs = intervalMs;
     this.silenceMs = silenceMs;
     this.send = send;

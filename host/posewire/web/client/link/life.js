@@ -27,6 +27,8 @@ export class Life {
    * @param {LifeEvents} events
    */
   constructor(dialer, device, reconnect, timeoutMs, events) {
+    if (typeof reconnect !== "function")
+      throw new TypeError("reconnect must be a strategy: a function from the number of the attempt to milliseconds, or null");
     this.dialer = dialer;
     this.device = device;
     this.reconnect = reconnect;

@@ -28,6 +28,8 @@ const NAMED = { body: "body33", world: "world33", left_hand: "hand21", right_han
  * @returns {Record<string, Float32Array | null>}
  */
 export function readPose(pose) {
+  if (typeof pose !== "object" || pose === null || ArrayBuffer.isView(pose) || Array.isArray(pose))
+    throw new PoseError("a pose must be a result of MediaPipe, or parts such as {body: …}");
   /** @type {Record<string, Float32Array | null>} */
   const sets = {};
   for (const [name, values] of Object.entries(fromMediapipe(pose) ?? pose)) {

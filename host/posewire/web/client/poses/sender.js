@@ -63,7 +63,7 @@ export class PoseSender {
    */
   constructor(host, options) {
     const { sets = [], stream = 0, fps = 30, every = 1, maxKbitS = null, qos = "latest", capacity = 64, ...encoding } = options;
-    if (fps <= 0 || every < 1) throw new RangeError("fps must be more than 0, every 1 or more");
+    check(options, { stream, fps, every, maxKbitS, qos, capacity });
     this.host = host;
     this.sets = sets;
     this.stream = stream;
@@ -95,6 +95,7 @@ export class PoseSender {
    */
   send(pose, timeMs) {
     const sets = readPose(pose);
+    if (timeMs !== undefined && !Number.isFinite(timeMs)) throw new PoseError("timeMs must be a number of milliseconds");
     const unknown = Object.keys(sets).filter((name) => this.sets.length && !this.sets.includes(name));
     if (unknown.length) throw new PoseError(`this sender's sets are ${this.sets}, not ${unknown}`);
     if (this.#given++ % this.every) return this.#drop("sampled");
@@ -231,4 +232,19 @@ export class PoseSender {
     this.dropped[cause] = (this.dropped[cause] ?? 0) + 1;
     return false;
   }
+}
+
+/**
+ * Look at what a sender is to do; throws RangeError where that cannot be.
+ * @param {SenderOptions} options
+ * @param {{stream: number, fps: number, every: number, maxKbitS: number | null, qos: string, capacity: number}} used
+ */
+function check({ layers = 1, coarse = 0, keyEvery = 0 }, { stream, fps, every, maxKbitS, qos, capacity }) {
+  if (!(fps > 0 && (maxKbitS === null || maxKbitS > 0) && every >= 1 && capacity >= 1))
+    throw new RangeError("fps and maxKbitS must be more than 0, every and capacity 1 or more");
+  if (!["latest", "ordered", "reliable"].includes(qos))
+    throw new RangeError(`qos must be "latest", "ordered" or "reliable", not "${qos}"`);
+  if (![1, 2].includes(layers) || !(stream >= 0 && stream <= 255 && coarse >= 0 && coarse <= 7 && keyEvery >= 0))
+    throw new RangeError("layers must be 1 or 2, stream 0 to 255, coarse 0 to 7, keyEvery 0 or more");
+  if (layers === 2 && qos === "reliable") throw new RangeError('qos "reliable" has one layer: each pose refers to one that has arrived');
 }

@@ -228,20 +228,20 @@ export class Room {
   }
 
   /**
-   * Remove a member; only the owner may.
-   * @param {number} memberId
+   * Remove a member, named by its id or its device; only the owner may.
+   * @param {number | string} member
    * @param {string} [reason]
    */
-  async kick(memberId, reason = "") {
-    await this.#act("kick", { member_id: memberId, reason });
+  async kick(member, reason = "") {
+    await this.#act("kick", { member_id: this.#receiver(member), reason });
   }
 
   /**
-   * Make another member the owner; only the owner may.
-   * @param {number} memberId
+   * Make another member the owner, named by its id or its device; only the owner may.
+   * @param {number | string} member
    */
-  async passOn(memberId) {
-    await this.#act("role", { member_id: memberId, role: "owner" });
+  async passOn(member) {
+    await this.#act("role", { member_id: this.#receiver(member), role: "owner" });
   }
 
   /**

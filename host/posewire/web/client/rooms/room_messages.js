@@ -1,5 +1,6 @@
 /** Messages between the members of a room: to all, or to one, JSON or bytes. */
 
+import { writeJson } from "../link/json_text.js";
 import { NotDeliveredError, WireError } from "../errors.js";
 
 const LONGEST = 16 * 1024;
@@ -142,9 +143,7 @@ export class RoomMessages {
       size = data.length;
       message.bytes = toBase64(data);
     } else {
-      const text = JSON.stringify(data);
-      if (text === undefined) throw new WireError("a message must be JSON or bytes");
-      size = new TextEncoder().encode(text).length;
+      size = new TextEncoder().encode(writeJson(data)).length;
       message.data = data;
     }
     if (size > LONGEST) throw new WireError(`a message has at most ${LONGEST} bytes, not ${size}`, "too_many");
