@@ -123,6 +123,11 @@ export class PoseSender {
     this.#paused = false;
   }
 
+  /** Whether it was ended. */
+  get stopped() {
+    return this.#closed;
+  }
+
   /** Make the next packet one that decodes alone. */
   requestKey() {
     this.#encoder?.requestKey();

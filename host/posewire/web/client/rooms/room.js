@@ -51,6 +51,8 @@ export class Room {
   #feeds = new Set();
   /** @type {Map<number, (packet: Uint8Array) => void>} */
   #publishers = new Map();
+  /** @type {PoseSender[]} */
+  #senders = [];
   /** @type {(() => void)[]} */
   #ends = [];
   #messages;
@@ -159,10 +161,13 @@ export class Room {
    * @param {import("../poses/sender.js").SenderOptions} [options]
    */
   sender(options = {}) {
+    if (this.#senders.some((sender) => sender.stream === options.stream && !sender.stopped))
+      throw new RangeError(`another sender of this room has the stream ${options.stream}: stop it first`);
     let stream = options.stream ?? 0;
     while (options.stream === undefined && this.#publishers.has(stream)) stream++;
     const sender = new PoseSender(this.host, { ...options, stream });
     this.addPublisher(stream, (packet) => sender.control(packet));
+    this.#senders.push(sender);
     this.#ends.push(() => sender.stop());
     return sender;
   }
