@@ -23,7 +23,7 @@ SITE = BUILD / "site"
 
 # Pages of the site that are not in docs/, and where they go.
 ELSEWHERE = {"README.md": "index.md", "boards/README.md": "board-definitions.md", "CHANGELOG.md": "changelog.md"}
-PICTURES = {"room": "rooms-one-light-en", "device": "devices-one-light-en", "talk": "talk-turn"}
+PICTURES = {"room": "room", "device": "board", "talk": "talk-turn"}
 WIDTH = 800
 
 _LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)")

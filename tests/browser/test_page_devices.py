@@ -49,6 +49,8 @@ async def test_a_board_is_set_from_the_page(watched: Watched, host: Host) -> Non
     with SimBoard(host.url, chip=ROOMY_CHIP, imu=False) as simulated:
         await asyncio.to_thread(simulated.wait_connected)
         await open_view(page, host, f"devices/{simulated.device_id}")
+        await expect(page.get_by_role("button", name="Identify")).to_be_visible()
+        await page.screenshot(path=picture("board"))
         await page.get_by_text("Settings of the board").click()
         form = page.get_by_role("form", name="Settings of the board")
         volume = form.get_by_label("audio.volume")
