@@ -168,3 +168,14 @@ async def test_a_device_without_tools_is_offered_none(watched: Watched, host: Ho
     await expect(page.get_by_role("button", name="Identify")).to_have_count(0)
     # Nor is anybody paired by a host that pairs nobody.
     await expect(page.get_by_role("heading", name="Pair a device")).to_have_count(0)
+
+
+async def test_a_simulated_board_that_ends_at_once_says_why(
+    watched: Watched, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = watched.page
+    monkeypatch.setattr("posewire.server.programs.sim_boards._CHIP", "no-such-chip")
+    await open_view(page, host, "devices")
+    await page.get_by_role("button", name="Try a simulated one").click()
+    await expect(page.locator(".note")).to_have_text(["The simulated board has ended. The last that it said:"])
+    await expect(page.locator("pre")).to_contain_text("invalid choice: 'no-such-chip'")

@@ -152,7 +152,9 @@ async def test_a_simulated_board_keeps_its_address_however_much_it_writes() -> N
     stdout = asyncio.StreamReader()
     stdout.feed_data(b"the board is 02:00:00:00:00:07\n" + b"a line\n" * 100)
     stdout.feed_eof()
-    board = _SimBoard(1, cast(ChildProcess, SimpleNamespace(stdout=stdout, returncode=None)))
+    stderr = asyncio.StreamReader()
+    stderr.feed_eof()
+    board = _SimBoard(1, cast(ChildProcess, SimpleNamespace(stdout=stdout, stderr=stderr, returncode=None)))
     await board.read()
     assert board.describe()["device"] == "02:00:00:00:00:07"
 

@@ -39,7 +39,12 @@ class _SimBoard:
         }
 
     async def read(self) -> None:
-        while line := await self.child.stdout.readline():
+        """Note what it says, also of what is wrong, until it has ended."""
+        assert self.child.stderr is not None
+        await asyncio.gather(self._note(self.child.stdout), self._note(self.child.stderr))
+
+    async def _note(self, stream: asyncio.StreamReader) -> None:
+        while line := await stream.readline():
             text = line.decode(errors="replace").rstrip()[:300]
             if "the board is " in text:
                 self.device = text.rpartition(" ")[2]
@@ -72,7 +77,9 @@ class SimBoards:
             words += ["--mic", str(_SPEECH), *(word for at in _ASKS_AFTER for word in ("--press", str(at)))]
         try:
             child = await ChildProcess.start(
-                sys.executable, "-u", "-m", "posewire", *words, "--for", "86400", environment=child_environment()
+                *(sys.executable, "-u", "-m", "posewire", *words, "--for", "86400"),
+                environment=child_environment(),
+                errors=True,
             )
         except OSError as error:
             raise WireError(f"a simulated board cannot be started: {error.strerror}", "not_available") from None

@@ -74,6 +74,7 @@ export default {
   "Take away the access of {name}?": "要撤销 {name} 的访问权限吗？",
   "It has no access any more.": "它已无访问权限。",
   "Revoke": "撤销",
+  "The simulated board has ended. The last that it said:": "模拟开发板已结束。它最后输出：",
   "The simulated board is gone.": "模拟开发板已结束。",
   "End the simulated board": "结束模拟开发板",
   "Log of the board": "开发板日志",

@@ -2,10 +2,11 @@
 
 import { html, useEffect, useState } from "/vendor/htm-preact.js";
 import { ask, callTool, useOutcome, usePolled } from "../../api.js";
-import { Facts, Field, Form, Outcome, duration } from "../../parts.js";
-import { dayAndTime, t } from "../../text.js";
+import { Facts, Field, Form, Outcome } from "../../parts.js";
+import { t } from "../../text.js";
+import { factsOf } from "./facts.js";
 import { BoardSettings } from "./settings.js";
-import { State, roundTrip, uptimeMs } from "./state.js";
+import { State } from "./state.js";
 import { Update } from "./update.js";
 
 const POLL_MS = 2000;
@@ -26,45 +27,20 @@ export function Device({ device, may, can, refresh }) {
   const has = (/** @type {string} */ tool) => tools.some(({ name }) => name === tool);
   /** @type {(work: () => Promise<unknown>, done: string) => Promise<void>} */
   const act = (work, done) => run(async () => (await work(), await refresh(), done));
-  const trip = roundTrip(device);
-  const up = uptimeMs(device);
   const acts = session && may("operator.act");
+  const rename = (/** @type {Page.Values} */ { name }) => act(() => ask(path, { method: "PATCH", body: { name } }), "");
+  const revoke = () =>
+    confirm(t("Take away the access of {name}?", { name: device.name || id })) &&
+    act(() => ask(`${path}/pairing`, { method: "DELETE" }), t("It has no access any more."));
+  const endSimulated = () =>
+    act(() => ask(`/api/sim-boards/${simulated?.number}`, { method: "DELETE" }), t("The simulated board is gone."));
   // What was said of an earlier session (that it restarts) holds no longer.
   useEffect(() => void run(async () => ""), [session?.id]);
   return html`<section class="card" aria-label=${device.name || id}>
     <div class="row"><h2 class="grow">${device.name || id} <${State} device=${device} /></h2><a href="#/devices">${t("Close")}</a></div>
     <div class="columns">
       <div>
-        <${Facts} facts=${[
-          [t("Device id"), id],
-          [t("Session"), session?.id],
-          [t("Board"), session?.board],
-          [t("Firmware"), session?.firmware],
-          [t("Room"), session?.room],
-          [t("Round trip"), trip !== null ? `${trip.toFixed(1)} ms` : null],
-          [t("Tools"), session?.tools],
-          [t("Network"), report?.ssid],
-          [t("Signal"), report?.rssi !== undefined ? `${report.rssi} dBm` : null],
-          [
-            t("Free memory"),
-            report?.heap_free !== undefined
-              ? `${report.heap_free} B${report.heap_free_min !== undefined ? `, ${t("at least")} ${report.heap_free_min} B` : ""}`
-              : null,
-          ],
-          [
-            t("Memory of the chip"),
-            report?.idf_free !== undefined ? `${report.idf_free} B, ${t("in one piece")} ${report.idf_largest} B` : null,
-          ],
-          [t("Battery"), report?.battery !== undefined ? `${report.battery} %` : null],
-          [t("Up for"), up !== null ? duration(up) : null],
-          [t("Started by"), report?.reset_cause],
-          [t("Connections lost"), report?.reconnects],
-          [t("Audio dropped"), report?.audio_dropped],
-          [t("Poses dropped"), report?.pose_dropped],
-          [t("Parts left out"), report?.left_out],
-          [t("Paired"), pairing ? dayAndTime(pairing.paired) : null],
-          [t("May"), pairing?.scopes.join(" ")],
-        ]} />
+        <${Facts} facts=${factsOf(device)} />
       </div>
       <div class="stack"><div class="row">
         ${
@@ -74,11 +50,11 @@ export function Device({ device, may, can, refresh }) {
           ${has("self.log.read") && html`<button onClick=${() => run(async () => setLog(await call("self.log.read")))}>${t("Read its log")}</button>`}
           <a href=${`#/talk/${encodeURIComponent(id)}`}>${t("Talk to it")}</a>`
         }
-        ${pairing && !pairing.revoked && may("operator.pair") && html`<button onClick=${() => confirm(t("Take away the access of {name}?", { name: device.name || id })) && act(() => ask(`${path}/pairing`, { method: "DELETE" }), t("It has no access any more."))}>${t("Revoke")}</button>`}
-        ${simulated && may("operator.act") && html`<button onClick=${() => act(() => ask(`/api/sim-boards/${simulated.number}`, { method: "DELETE" }), t("The simulated board is gone."))}>${t("End the simulated board")}</button>`}
+        ${pairing && !pairing.revoked && may("operator.pair") && html`<button onClick=${revoke}>${t("Revoke")}</button>`}
+        ${simulated && may("operator.act") && html`<button onClick=${endSimulated}>${t("End the simulated board")}</button>`}
       </div>
       <${Outcome} outcome=${outcome} />
-      ${may("operator.act") && html`<${Form} label=${t("Rename")} button=${t("Rename")} onSubmit=${(/** @type {Page.Values} */ { name }) => act(() => ask(path, { method: "PATCH", body: { name } }), "")}>
+      ${may("operator.act") && html`<${Form} label=${t("Rename")} button=${t("Rename")} onSubmit=${rename}>
         <${Field} label=${t("Name")}><input name="name" maxlength="64" defaultValue=${device.name} /><//>
       <//>`}
       ${session?.updatable && may("operator.update") && html`<${Update} device=${device} path=${path} compiles=${can("compile")} refresh=${refresh} />`}

@@ -120,10 +120,10 @@ function NoBoard({ may }) {
         t("It starts: in some seconds it is in the list, and moves in the room “demo”.")
       ),
     );
-  return html`<div>
+  const ended = boards?.find((board) => !board.running);
+  return html`<div class="stack">
     <p>${t("No board is here yet.")} <a href="#/new">${t("Set up a new board")}</a></p>
     ${value?.available && may("operator.act") && html`<p><button class="main" onClick=${start}>${t("Try a simulated one")}</button> <span class="faint">${t("The real firmware, with a simulated microphone, light, camera and motion sensor.")}</span></p>`}
-    <${Outcome} outcome=${outcome} />
-    ${boards?.filter((board) => !board.running).map((board) => html`<pre tabindex="0">${board.lines.join("\n")}</pre>`)}
+    ${ended ? html`<p class="note bad" role="alert">${t("The simulated board has ended. The last that it said:")}</p><pre tabindex="0">${ended.lines.join("\n")}</pre>` : html`<${Outcome} outcome=${outcome} />`}
   </div>`;
 }
