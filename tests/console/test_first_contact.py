@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import plistlib
+import pty
 import shutil
 import subprocess
 import sys
@@ -14,7 +16,7 @@ import httpx2
 import pytest
 
 from posewire.boards.profiles import PROFILES
-from posewire.cli import build_parser
+from posewire.cli import build_parser, main
 from posewire.console import top_command
 from posewire.console.top_command import lines_of
 from posewire.server.host import Host
@@ -58,6 +60,65 @@ def test_a_host_for_this_machine_only_needs_no_token(tmp_path: Path) -> None:
     written = tomllib.loads((tmp_path / "posewire.toml").read_text())
     assert written["server"] == {"host": "127.0.0.1", "port": 8000}
     assert "there is no terminal to ask on" in run("init", str(tmp_path / "x")).stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "network"), [("y\n", True), ("\n", True), ("perhaps\nNo\n", False), ("\x04", None)], ids=repr
+)
+def test_a_person_is_asked_whether_the_network_may_reach_the_host(
+    typed: str, network: bool | None, tmp_path: Path
+) -> None:
+    keyboard, terminal = pty.openpty()
+    command = [sys.executable, "-m", "posewire", "init", str(tmp_path), "--no-qr", "--port", "0"]
+    with subprocess.Popen(command, stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as asked:
+        os.write(keyboard, typed.encode())
+        _, told = asked.communicate(timeout=60)
+    os.close(keyboard)
+    os.close(terminal)
+    assert asked.returncode == (2 if network is None else 0)
+    assert ("nothing is written" in told) == (network is None)
+    assert (tmp_path / "posewire.token").exists() == bool(network)
+    assert (tmp_path / "posewire.toml").exists() == (network is not None)
+
+
+def test_a_port_that_is_none_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    assert "--port must be from 0 to 65535" in run("init", str(tmp_path / "x"), "--local", "--port", "70000").stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_service_of_settings_that_do_not_start_is_not_installed(tmp_path: Path) -> None:
+    config = tmp_path / "posewire.toml"
+    config.write_text("[server]\nprot = 1\n")
+    refused = run("service", "install", "--config", str(config), "--no-start", XDG_CONFIG_HOME=str(tmp_path))
+    assert (refused.returncode, "[server] has no setting 'prot'" in refused.stderr) == (2, True)
+    assert not (tmp_path / "systemd").exists()
+
+
+def test_on_a_mac_the_service_is_a_launch_agent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "posewire.toml"
+    config.write_text("")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert main(["service", "show", "--config", str(config), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["file"].endswith("/Library/LaunchAgents/org.posewire.host.plist")
+    agent = plistlib.loads(shown["text"].encode())
+    assert agent["ProgramArguments"][1:] == ["-m", "posewire", "serve", "--config", str(config)]
+    assert agent["RunAtLoad"] is True
+
+
+def test_a_host_prints_its_addresses_as_json(tmp_path: Path) -> None:
+    config = tmp_path / "posewire.toml"
+    config.write_text(f'[voice]\nenabled = false\n[mdns]\nname = ""\n[store]\npath = "{tmp_path}/store.db"\n')
+    command = [sys.executable, "-m", "posewire", "serve", "--port", "0", "--config", str(config), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as host:
+        assert host.stdout is not None
+        addresses = json.loads(host.stdout.readline())
+        assert httpx2.get(addresses["page"]).status_code == 200
+        assert addresses["url"].startswith("ws://127.0.0.1:")
+        host.terminate()
+        assert host.wait(60) == 0
 
 
 def test_the_address_for_a_phone_is_a_qr_code_where_it_is_wanted(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +159,19 @@ def test_errors_say_what_to_do(
 def test_the_command_reports(recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(recording), str(tmp_path / "a.jsonl"), "--set", "quat1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {"file": str(tmp_path / "a.jsonl"), "poses": 49}
+
+
+@pytest.mark.parametrize("ending", [".csv", ".npz", ".bvh"])
+def test_the_command_shows_on_a_terminal_how_far_it_is(
+    ending: str, recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("posewire.terminal.is_live", lambda stream: True)
+    monkeypatch.setattr("posewire.export.command.is_live", lambda stream: True)
+    words = ["export", str(recording), str(tmp_path / f"out{ending}"), "--device", "camera", "--set", "world33"]
+    assert main(words) == 0
+    shown = [int(share) for share in re.findall(r"(\d+) %", capsys.readouterr().err)]
+    assert shown == sorted(shown)
+    assert shown[-1] == 100
 
 
 def test_what_is_no_recording(tmp_path: Path) -> None:

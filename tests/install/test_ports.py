@@ -71,6 +71,23 @@ def test_a_line_that_does_not_end_is_shown(serial_board: SerialBoard, tmp_path: 
     assert "end" not in out.getvalue()
 
 
+def test_a_program_reads_lines_as_objects(capsys: pytest.CaptureFixture[str]) -> None:
+    objects = monitor_command.Objects(1)
+    for piece in (
+        monitor_command.Piece("    0.125 I app: posewire on sim"),
+        monitor_command.Piece("    0.250 D mic: quiet"),
+        monitor_command.Piece("    1.5", ends=False),
+        monitor_command.Piece("00 E link: \x1b[2Jbroken", begins=False),
+        monitor_command.Piece("MicroPython v1.26.1"),
+    ):
+        objects.show(piece)
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [
+        {"time": 0.125, "level": "info", "text": "app: posewire on sim"},
+        {"time": 1.5, "level": "error", "text": "link: \x1b[2Jbroken"},
+        {"text": "MicroPython v1.26.1"},
+    ]
+
+
 def test_a_board_that_never_stops_printing_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     cable, far_end = pty.openpty()
     tty.setraw(far_end)

@@ -288,6 +288,18 @@ async def test_a_device_calls_another_and_reports_events(voiced: Host, devices: 
     assert (counters["events"], counters["events_dropped"], counters["events_ignored"]) == (2, 1, 1)
 
 
+async def test_the_log_says_what_a_board_has_left_out(
+    voiced: Host, devices: Peers, caplog: pytest.LogCaptureFixture
+) -> None:
+    board = await devices.connect(DEVICE)
+    await board.hello()
+    with caplog.at_level("WARNING"):
+        await board.send(type="event", name="left_out", data={"part": "motion", "reason": "it needs 12 KB"})
+        await board.echo()
+    (told,) = [vars(record)["fields"] for record in caplog.records if record.message == "left_out"]
+    assert (told["part"], told["why"]) == ("motion", "it needs 12 KB")
+
+
 @pytest.mark.parametrize(
     "table",
     [{"x": {}}, {"x": {"say": "a", "ask": "b"}}, {"x": {"say": "{"}}, {"x": {"say": "{a.b}"}}, {"x": 3}],

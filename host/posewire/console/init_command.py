@@ -27,6 +27,7 @@ port = {port}
 [store]
 path = "{folder}/posewire.db"
 {auth}"""
+_ANSWERS = {"": True, "y": True, "yes": True, "n": False, "no": False}
 _AUTH = """
 [auth]
 token_file = "{folder}/posewire.token"   # who has it may do everything
@@ -56,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
     """Write the settings and, for a network, the token file."""
     folder: Path = args.folder.expanduser().absolute()
     settings, token = folder / "posewire.toml", folder / "posewire.token"
+    if not 0 <= args.port <= 65535:
+        raise ConfigError(f"--port must be from 0 to 65535, not {args.port}")
     for file in (settings, token):
         if file.exists():
             raise ConfigError(f"{file} exists already: move it away, or choose another folder")
@@ -104,9 +107,14 @@ def _own_address() -> str:
 def _ask(question: str) -> bool:
     if not sys.stdin.isatty():
         raise ConfigError("there is no terminal to ask on: give --network or --local")
-    show_part(f"{question} [Y/n] ")
-    sys.stdout.flush()
-    return sys.stdin.readline().strip().lower() in ("", "y", "yes")
+    while True:
+        show_part(f"{question} [Y/n] ")
+        answer = sys.stdin.readline()
+        if not answer:  # Ctrl-D
+            show()
+            raise ConfigError("there was no answer: nothing is written")
+        if (word := answer.strip().lower()) in _ANSWERS:
+            return _ANSWERS[word]
 
 
 def _write_secret(file: Path, text: str) -> None:
