@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mcp import Client, StdioServerParameters
 
 from posewire.server.host_process import HostProcess
 from posewire.sim.board import DEVICE_ID, SimBoard
@@ -121,6 +120,8 @@ def test_a_board_reports_an_event_and_says_what_the_host_makes_of_it(
 
 
 async def test_any_mcp_client_uses_the_boards(board: SimBoard, address: str) -> None:
+    from mcp import Client, StdioServerParameters  # a second of work, for each worker that collects tests
+
     server = StdioServerParameters(
         command=sys.executable, args=["-m", "posewire", "mcp", "--url", address], env={**os.environ}
     )
@@ -145,6 +146,7 @@ async def test_any_mcp_client_uses_the_boards(board: SimBoard, address: str) -> 
 
 async def test_the_boards_over_http_want_their_own_token(address: str) -> None:
     import httpx2
+    from mcp import Client
     from mcp.client.streamable_http import streamable_http_client
 
     assert "POSEWIRE_MCP_TOKEN" in posewire("mcp", "--listen", "0.0.0.0:0", POSEWIRE_MCP_TOKEN="").stderr
