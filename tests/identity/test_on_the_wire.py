@@ -424,7 +424,7 @@ async def test_everything_goes_over_tls_where_there_is_a_certificate(tmp_path: P
 async def test_a_renewed_certificate_is_shown_without_a_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("posewire.server.host.CERTIFICATE_EVERY", 0.02)
+    monkeypatch.setattr("posewire.server.assembly.CERTIFICATE_EVERY", 0.02)
     cert, key = self_signed(tmp_path)
     (tmp_path / "new").mkdir()
     new_cert, new_key = self_signed(tmp_path / "new")

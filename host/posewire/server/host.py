@@ -1,45 +1,30 @@
 """The host process: services, listener, and a graceful end."""
 
 import asyncio
-import gc
-import signal
-from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from posewire.boards.folders import firmware_folder
-from posewire.errors import ConfigError, ProviderError, StoreError
-from posewire.hub import ConnectionHub, Limits
-from posewire.identity.audit import Audit
+from posewire.errors import ProviderError, StoreError
 from posewire.identity.identities import Identities
 from posewire.identity.principal import Principal
 from posewire.log import EventLog
-from posewire.server.authenticator import ConnectionAuthenticator
+from posewire.server.assembly import health_monitor, make_services, periodic_jobs
 from posewire.server.configuration.config_file import ConfigFile
-from posewire.server.connection.peer import Peer
-from posewire.server.connection.registry import ConnectionRegistry
-from posewire.server.host_tools import HostTools
 from posewire.server.http.app import HttpSide
 from posewire.server.http.routes import ROUTES
 from posewire.server.jitsi.service import JitsiService
 from posewire.server.jitsi.websocket import ConferenceWebSocket
 from posewire.server.messages.catalog import MESSAGES, text_types
-from posewire.server.monitoring.file_limit import file_limit, raise_file_limit
-from posewire.server.monitoring.health import HealthMonitor
+from posewire.server.monitoring.file_limit import file_limit
 from posewire.server.monitoring.malloc_trim import TRIM_PERIOD, malloc_trim
 from posewire.server.plugins import LifeHook, Plugin, load_plugins
-from posewire.server.push.service import Push
 from posewire.server.reload import ConfigReload
 from posewire.server.scheduler import Job, Scheduler
 from posewire.server.services import Services
 from posewire.server.settings import Settings, check_exposure
-from posewire.server.state.cache_registry import Caches
 from posewire.server.state.conversation_memory import StoredMemory
-from posewire.server.state.happenings import Happenings
-from posewire.server.state.shared_states import REFRESH
-from posewire.server.state.voiceprints import Voiceprints
 from posewire.server.store_domains import DOMAINS
 from posewire.server.transport.listener import Listener
 from posewire.server.transport.mdns import SERVICE, Announcements
@@ -48,7 +33,6 @@ from posewire.server.transport.websocket import CLOSING_TIMEOUT, Admit, WebSocke
 from posewire.server.wiring import admission, host_parts, mqtt, satellites, session_store
 from posewire.store import MEMORY, Store
 from posewire.task_scope import TaskScope
-from posewire.update.service import UpdateService
 from posewire.voice.assistant import Assistant
 from posewire.wire.close_codes import POLICY_VIOLATION
 
@@ -61,13 +45,6 @@ _DRAIN_TIMEOUT = CLOSING_TIMEOUT + 1.0
 
 CONFIG_EVERY = 2.0
 """Seconds between checks of the configuration file."""
-
-CERTIFICATE_EVERY = 10.0
-REVOCATIONS_EVERY = 1.0
-"""Seconds between checks of the certificate's files, and of the identities for changes by other processes."""
-
-RELIEF_EVERY = 1.0
-"""Seconds between attempts to give memory back while the process uses more than it may."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +100,7 @@ class Host:
         try:
             assistant = await self._make_assistant(store)
             identities = await asyncio.to_thread(Identities, store)
-            self._services = self._make_services(assistant, store, identities)
+            self._services = make_services(self._settings, assistant, store, identities)
             identities.on_revoked = self._close_revoked
             await self._load_sessions()
             if self._settings.satellites.enabled:
@@ -150,8 +127,8 @@ class Host:
             self._services.mqtt.start()
         if self._services.jitsi is not None:
             self._services.jitsi.start()
-        self._services.health = _health_monitor(self._services)
-        jobs = [*self._services.health.jobs(), *self._jobs(self._services, self._listener)]
+        self._services.health = health_monitor(self._services)
+        jobs = [*self._services.health.jobs(), *periodic_jobs(self._services, self._listener, server.sweep)]
         jobs.append(Job("malloc_trim", TRIM_PERIOD, malloc_trim))
         if self._config is not None:
             reload = ConfigReload(self._services, self._config.load, self._config.path)
@@ -203,26 +180,6 @@ class Host:
         kept = jitsi.certificate or (str(Path(store).with_name("conference.pem")) if store not in ("", MEMORY) else "")
         return JitsiService(jitsi, Path(kept).expanduser() if kept else None, websocket, services.counters)
 
-    def _jobs(self, services: Services, listener: Listener) -> list[Job]:
-        def sweep() -> None:
-            services.hub.monitor.check()
-
-        async def relieve() -> None:
-            # Freed memory is not the process's any more only when it is given back: nobody is kept out for that.
-            if services.memory_full:
-                await malloc_trim()
-                services.metrics.measure_memory()
-
-        jobs = [
-            Job("memory", RELIEF_EVERY, relieve),
-            Job("signs of life", self._settings.server.sweep, sweep),
-            Job("revocations", REVOCATIONS_EVERY, services.identities.refresh_quietly),
-            Job("state of the host", REFRESH, services.states.refresh),
-        ]
-        if listener.certificate is not None:
-            jobs.append(Job("certificate", CERTIFICATE_EVERY, listener.certificate.refresh))
-        return jobs
-
     async def _make_assistant(self, store: Store) -> Assistant | None:
         if self._settings.voice is None or self._settings.upstream.wanted:
             return None
@@ -233,34 +190,6 @@ class Host:
             return None
         self._log.info("voice", **assistant.describe())
         return assistant
-
-    def _make_services(self, assistant: Assistant | None, store: Store, identities: Identities) -> Services:
-        settings, server = self._settings, self._settings.server
-        hub: ConnectionHub[Peer] = ConnectionHub(
-            Limits(server.ping_after, server.answer_within, server.idle_after, server.sweep)
-        )
-        registry, caches, counters = ConnectionRegistry(hub.pool), Caches(), Counter[str]()
-        for name, cache in (assistant.caches() if assistant is not None else {}).items():
-            caches.add(name, cache)
-        happenings = Happenings()
-        push = Push(settings.push, registry, store, counters, happenings)
-        return Services(
-            settings,
-            assistant,
-            store,
-            identities,
-            ConnectionAuthenticator(settings.auth, identities),
-            Audit(store),
-            UpdateService(settings.update, firmware_folder),
-            hub,
-            registry,
-            push,
-            HostTools(settings.tools, counters, caches, push.tools.functions()),
-            happenings,
-            None if assistant is None or assistant.voiceprint is None else Voiceprints(assistant.voiceprint, store),
-            caches=caches,
-            counters=counters,
-        )
 
     def _close_revoked(self, principal: Principal) -> None:
         for peer in self.services.registry.all_connections():
@@ -342,48 +271,3 @@ class Host:
                 await hook(self.services)
         except Exception:
             self._log.exception("plugin_failed", plugin=plugin.name)
-
-
-def _health_monitor(services: Services) -> HealthMonitor:
-    return HealthMonitor(
-        services.metrics, services.counters, services.registry, services.rooms, lambda: services.settings.alerts
-    )
-
-
-async def run_host(config: Config, on_ready: Callable[[Host], Awaitable[None]]) -> bool:
-    """Run a host until SIGINT or SIGTERM; ``on_ready`` is called when it is ready. SIGHUP reloads.
-
-    Returns whether it was told to start again.
-    """
-    raise_file_limit()
-    host = Host(config.load(), config)
-    await host.start()
-    # What the start has made stays for ever. Out of the collector's sight, full collections become short and frequent,
-    # and the cycles of closed connections do not pile up until a quarter of all those objects has been reached.
-    gc.collect()
-    gc.freeze()
-    stop = asyncio.Event()
-    again = False
-
-    def restart() -> None:
-        nonlocal again
-        again = True
-        stop.set()
-
-    host.services.control.on_restart = restart
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    reloads = TaskScope()
-    loop.add_signal_handler(signal.SIGHUP, lambda: reloads.spawn(_reload(host)))
-    await on_ready(host)
-    await stop.wait()
-    await host.stop("the host restarts" if again else "the host is shutting down")
-    return again
-
-
-async def _reload(host: Host) -> None:
-    try:
-        await host.services.control.reload()
-    except ConfigError:
-        return  # it is logged; the old configuration stays in force

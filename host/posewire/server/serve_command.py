@@ -61,8 +61,9 @@ def run(args: argparse.Namespace) -> int:
     # on a busy machine makes it ten times slower. It reads this when numpy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Imported here: the voice engines take a while, and `posewire --help` should not.
-    from posewire.server.host import Config, Host, run_host
+    from posewire.server.host import Config, Host
     from posewire.server.ready import show_addresses
+    from posewire.server.run import run_host
 
     configure_logging(args.log, args.log_level)
 
