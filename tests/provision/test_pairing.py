@@ -22,7 +22,8 @@ def test_a_board_is_paired_by_its_code(tmp_path: Path, capsys: pytest.CaptureFix
         board.wait(lambda: any(f"pairing: code {code}" in line for line in board.log), 10, "a line that people read")
         # Whoever looks at the host sees it too, once.
         assert [event["code"] for event in host.logged("pairing_wanted")] == [code]
-        assert host.logged("pairing_wanted")[0]["confirm"] == f"posewire devices pair {code}"
+        # The command as it can be typed here: where the program is, and which configuration it is about.
+        assert f"posewire devices pair {code} --config {config}" in host.logged("pairing_wanted")[0]["confirm"]
         assert not board.connected
         assert main(["devices", "pair", code, "--name", "kitchen", "--config", str(config)]) == 0, capsys.readouterr()
         board.wait(lambda: board.connected, 40, "the board to come in")
