@@ -33,6 +33,7 @@ def test_the_address_for_programs_has_the_fingerprint() -> None:
         ("jitsi+wss://meet.example/", "SERVER/ROOM"),
         ("jitsi+wss:///room", "SERVER/ROOM"),
         ("jitsi+wss://meet.example:port/room", "SERVER/ROOM"),
+        ("jitsi+wss://[meet.example/room", "SERVER/ROOM"),
         ("jitsi+wss://meet.example/a%22b", "SERVER/ROOM"),
         ("jitsi+wss://me:secret@meet.example/room", "user name"),
         ("jitsi+wss://meet.example/room?jwt=x", "no option 'jwt'"),

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -169,6 +170,25 @@ async def test_who_passes_for_the_host_is_found_out(prosody: Prosody) -> None:
         await impostor.leave()
         async with connect(right):
             pass
+
+
+async def test_who_shows_the_fingerprint_of_another_keeps_nobody_out_for_long(prosody: Prosody) -> None:
+    async with host_in(prosody.address("double")) as host:
+        shown = address_of(host).partition("#")[2]
+        impostor = await join(read_address(prosody.address("double")), "Posewire host", 10, fingerprint=shown)
+
+        def refuse(sender: str, way: Any, said: dict[str, Any]) -> None:
+            asyncio.ensure_future(impostor.send(sender, way, {**said, "kind": "refused", "why": "no"}))  # noqa: RUF006
+
+        impostor.receive = refuse
+        opened = False
+        for _ in range(40):  # each asks one of the two
+            with suppress(HostUnreachableError):
+                async with connect(address_of(host)):
+                    opened = True
+                    break
+        assert opened
+        await impostor.leave()
 
 
 def iter_now(queue: "asyncio.Queue[dict[str, Any]]") -> Iterator[dict[str, Any]]:

@@ -150,6 +150,7 @@ async def test_an_end_that_confirms_nothing_ends_the_stream(monkeypatch: pytest.
     "wrong",
     [
         {"at": None}, {"at": True}, {"arrived": 5}, {"turn": "1"}, {"data": "***"}, {"data": 3}, {"at": 1.5},
+        {"data": "A" * 10928},
     ],
 )  # fmt: skip
 async def test_what_is_no_piece_is_refused(wrong: dict[str, Any]) -> None:

@@ -49,17 +49,16 @@ def read_address(url: str) -> ConferenceAddress:
     Raises:
         ConfigError: it is not one; the message says what is wrong.
     """
-    parts = urlsplit(url)
-    folder, _, room = parts.path.rpartition("/")
-    room = unquote(room).lower()  # names of rooms are, in XMPP
+    wrong = f"the address of a conference is jitsi+wss://SERVER/ROOM, not {url.partition('?')[0][:100]!r}"
     try:
+        parts = urlsplit(url)
         name, _ = (parts.hostname or "").lower(), parts.port
     except ValueError:
-        name = ""
+        raise ConfigError(wrong) from None
+    folder, _, room = parts.path.rpartition("/")
+    room = unquote(room).lower()  # names of rooms are, in XMPP
     if not is_conference(url) or not name or not _ROOM.fullmatch(room):
-        raise ConfigError(
-            f"the address of a conference is jitsi+wss://SERVER/ROOM, not {url.partition('?')[0][:100]!r}"
-        )
+        raise ConfigError(wrong)
     if parts.username or parts.password:
         raise ConfigError("the address of a conference must not have a user name or a password in it")
     asked = parse_qs(parts.query)

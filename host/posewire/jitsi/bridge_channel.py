@@ -79,7 +79,7 @@ class BridgeChannel:
                 max_size=2 * MAX_MESSAGE,
                 write_limit=_UNSENT,
             )
-        except (OSError, TimeoutError, InvalidHandshake, InvalidURI):
+        except (OSError, TimeoutError, InvalidHandshake, InvalidURI, ValueError):  # the last: no address at all
             return False
         was_open = False
         try:

@@ -26,6 +26,9 @@ _log = logging.getLogger(__name__)
 
 _ENDPOINT = re.compile(r"[0-9a-f]{8}")
 MAX_MEMBERS = 500
+_MAX_INVITATIONS = 4
+"""Invitations that wait for their answer; more than that no focus sends."""
+
 _ADVICE = {
     "not-allowed": "rooms there are begun by somebody else: join it with a browser first",
     "not-authorized": "it wants a password, which programs do not have",
@@ -61,11 +64,17 @@ class Conference:
 
         self._stream = stream
         self._tasks = TaskScope()
+        self._answers = TaskScope()
         self._joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._offer: Offer | None = None
         self._transport: BridgeTransport | None = None
         self._channel: BridgeChannel | None = None
         self._answering = asyncio.Lock()
+
+    @property
+    def close_reason(self) -> str:
+        """Why it has ended; empty: it has not, or this side has left."""
+        return self._stream.close_reason
 
     # --- messages
 
@@ -93,8 +102,9 @@ class Conference:
         with suppress(ConnectionError, TimeoutError, WireError):
             async with asyncio.timeout(1.0):
                 if self._offer is not None:
-                    await self._tell_focus(termination(self._offer.sid, "success"))
+                    await self._tell_focus(self._offer, termination(self._offer.sid, "success"))
                 await self._stream.send(leaving(self.address.room_jid, self.endpoint))
+        await self._answers.close()
         await self._close_media()
         await self._tasks.close()
         await self._stream.close()
@@ -103,7 +113,7 @@ class Conference:
         """Leave without a word; returns at once. The server tells the others when the connection is gone."""
         self.ended = lambda reason: None
         self._stream.abort()
-        self._tasks.spawn(self._close_media(), "bridge")
+        self._leave_bridge()
 
     def status(self) -> dict[str, Any]:
         """Return what a person may want to know."""
@@ -133,7 +143,7 @@ class Conference:
         if not self._joined.done():
             self._joined.set_exception(ConnectionError(reason))
             self._joined.exception()
-        self._tasks.spawn(self._close_media(), "bridge")
+        self._leave_bridge()
         self.ended(reason)
 
     # --- what comes
@@ -165,10 +175,9 @@ class Conference:
         seen = read_presence(stanza, self.address.room_jid)
         if seen is None:
             return
-        if seen.own or seen.endpoint == self.endpoint:
+        if seen.endpoint == self.endpoint:
             if not seen.here:
-                self._stream.abort()
-                self._lost("this program was removed from the conference")
+                self._stream.end("this program was removed from the conference")
             elif seen.own and not self._joined.done():
                 self._joined.set_result(None)
             return
@@ -187,7 +196,8 @@ class Conference:
             return False
         action = jingle.get("action")
         if action in ("session-initiate", "transport-replace"):
-            self._tasks.spawn(self._accept(read_offer(stanza, jingle)), "invitation")
+            if len(self._answers) < _MAX_INVITATIONS:
+                self._answers.spawn(self._accept(read_offer(stanza, jingle)), "invitation")
         elif action == "session-terminate" and self._offer is not None and jingle.get("sid") == self._offer.sid:
             _log.info("the focus ends the session: %s", termination_reason(jingle))
             self._tasks.spawn(self._close_media(), "bridge")
@@ -198,16 +208,19 @@ class Conference:
     async def _accept(self, offer: Offer) -> None:
         async with self._answering:
             await self._close_media()
-            self._offer, self._transport = offer, BridgeTransport()
-            own = await self._transport.own_side()
+            transport = BridgeTransport()
+            self._offer, self._transport = offer, transport
+            own = await transport.own_side()
             me = f"{self.address.room_jid}/{self.endpoint}"
             try:
-                await self._tell_focus(acceptance(offer, me, own))
+                await self._tell_focus(offer, acceptance(offer, me, own))
             except (ConnectionError, WireError) as error:
                 _log.info("the focus does not take the answer to its invitation: %s", error)
                 await self._close_media()
                 return
-            self._transport.begin(offer.ice)
+            if self._transport is not transport:
+                return  # the focus has ended the session meanwhile
+            transport.begin(offer.ice)
             own_scheme, own_host = urlsplit(self.address.url)[:2]
             if not offer.channel.startswith("wss://" if own_scheme == "wss" else ("ws://", "wss://")):
                 self.without_focus = "the bridge offers no channel over WebSocket"
@@ -218,9 +231,12 @@ class Conference:
             )
             self._channel.begin()
 
-    async def _tell_focus(self, content: Element) -> None:
-        assert self._offer is not None
-        await self._stream.ask(self._offer.focus, "set", content, 5.0)
+    async def _tell_focus(self, offer: Offer, content: Element) -> None:
+        await self._stream.ask(offer.focus, "set", content, 5.0)
+
+    def _leave_bridge(self) -> None:
+        self._answers.cancel()
+        self._tasks.spawn(self._close_media(), "bridge")
 
     async def _close_media(self) -> None:
         channel, transport = self._channel, self._transport

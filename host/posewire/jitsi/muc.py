@@ -17,7 +17,7 @@ _JSON = "{http://jitsi.org/jitmeet}json-message"
 _HOST = "{urn:posewire:conference:1}host"
 _JOINED = "110"
 _MAX_JSON = 64 * 1024
-_MAX_NICK = 100
+_MAX_NICK = _MAX_FINGERPRINT = 100
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def read_presence(stanza: Element, room_jid: str) -> Seen | None:
         endpoint,
         stanza.get("type") != "unavailable",
         _JOINED in codes,
-        host.get("fingerprint", "") if host is not None else "",
+        host.get("fingerprint", "")[:_MAX_FINGERPRINT] if host is not None else "",
     )
 
 

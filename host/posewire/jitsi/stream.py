@@ -25,6 +25,7 @@ WINDOW: dict[Way, int] = {"bridge": 32 * 1024, "muc": 6 * 1024}
 PIECE: dict[Way, int] = {"bridge": 8 * 1024, "muc": 3 * 1024}
 """Bytes on their way at most, and in one message. Through the room they are few: XMPP servers take 10 KB a second."""
 
+_MAX_BASE64 = (max(PIECE.values()) + 2) // 3 * 4
 _MAX_EARLY, _EARLY_PIECES = 64 * 1024, 64
 _CONFIRM_AFTER, _CONFIRM_BYTES = 0.015, 2 * 1024
 _AGAIN: dict[Way, float] = {"bridge": 1.0, "muc": 4.0}
@@ -160,9 +161,12 @@ class ConferenceStream:
             raise WireError("a piece has the numbers at, arrived and turn")
         if arrived > self._furthest:
             raise WireError("a piece confirms what was never sent")
+        encoded = message.get("data", "")
+        if not isinstance(encoded, str) or len(encoded) > _MAX_BASE64:
+            raise WireError(f"the data of a piece is a text of at most {_MAX_BASE64} characters")
         try:
-            data = base64.b64decode(message.get("data", ""), validate=True)
-        except (binascii.Error, ValueError, TypeError):
+            data = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError):
             raise WireError("the data of a piece is base64") from None
         if arrived > self._confirmed:
             del self._out[: arrived - self._confirmed]

@@ -29,6 +29,7 @@ Receive = Callable[[Element], Element | bool]
 _UNSENT = 4096
 _PING_EVERY = 10.0
 _ANSWER_WITHIN = 10.0
+_MAX_REASON = 200
 
 
 class StanzaError(WireError):
@@ -51,9 +52,8 @@ class XmppStream:
         self._websocket = websocket
         self._receive: Receive = lambda stanza: False
         self._ended: Callable[[str], None] = lambda reason: None
-        self._tasks = TaskScope(lambda error: self._end(f"a defect: {error!r}"))
+        self._tasks = TaskScope(lambda error: self.end(f"a defect: {error!r}"))
         self._asked: dict[str, asyncio.Future[Element]] = {}
-        self._sending = asyncio.Lock()
 
     def begin(self, receive: Receive, ended: Callable[[str], None]) -> None:
         """Receive from now on; ``ended`` is called once, with the reason, unless this side closes."""
@@ -107,6 +107,16 @@ class XmppStream:
         self._websocket.transport.abort()
         self._tasks.cancel()
 
+    def end(self, reason: str) -> None:
+        """Close it, and tell why: once, whatever follows."""
+        if not self.close_reason:
+            self.close_reason = reason
+            for answer in self._asked.values():
+                if not answer.done():
+                    answer.set_exception(ConnectionError(reason))
+            self._ended(reason)
+            self.abort()
+
     # --- opening
 
     async def negotiate(self) -> None:
@@ -155,15 +165,15 @@ class XmppStream:
             async for data in self._websocket:
                 stanza = parse_xml(_text(data))
                 if stanza.tag in (f"{_FRAMING}close", f"{_STREAMS}error"):
-                    self._end(_reason(stanza))
+                    self.end(_reason(stanza))
                     return
                 await self._take(stanza)
         except ConnectionClosed:
             pass
         except (WireError, ConnectionError) as error:
-            self._end(str(error))
+            self.end(str(error))
             return
-        self._end("its XMPP server has gone")
+        self.end("its XMPP server has gone")
 
     async def _take(self, stanza: Element) -> None:
         kind = stanza.get("type")
@@ -189,17 +199,8 @@ class XmppStream:
             except StanzaError:
                 continue  # it does not know pings, but it is there
             except ConnectionError:
-                self._end("its XMPP server does not answer any more")
+                self.end("its XMPP server does not answer any more")
                 return
-
-    def _end(self, reason: str) -> None:
-        if not self.close_reason:
-            self.close_reason = reason
-            for answer in self._asked.values():
-                if not answer.done():
-                    answer.set_exception(ConnectionError(reason))
-            self._ended(reason)
-            self.abort()
 
 
 async def open_xmpp(url: str, domain: str, timeout_s: float) -> XmppStream:
@@ -242,7 +243,7 @@ async def open_xmpp(url: str, domain: str, timeout_s: float) -> XmppStream:
             f"{shown} has a certificate that is not trusted here ({error.verify_message}): name the file of its "
             "authority's certificate in the variable SSL_CERT_FILE"
         ) from None
-    except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed, WireError) as error:
+    except (OSError, TimeoutError, InvalidHandshake, ConnectionClosed, WireError, UnicodeError) as error:
         raise HostUnreachableError(f"no XMPP server answers at {shown}: {str(error) or 'silence'}") from None
 
 
@@ -253,7 +254,7 @@ def stanza_error(stanza: Element) -> StanzaError:
     said = (
         next((child.text for child in error if child.tag == f"{_STANZA_ERRORS}text"), "") if error is not None else ""
     )
-    return StanzaError(f"{stanza.get('from', 'the server')}: {said or condition}", condition)
+    return StanzaError(f"{stanza.get('from', 'the server')}: {said or condition}"[:_MAX_REASON], condition)
 
 
 def _answer(asked: Element, content: Element | bool) -> Element:
@@ -274,7 +275,8 @@ def _condition(error: Element) -> str:
 
 
 def _reason(stanza: Element) -> str:
-    return next((part.text for part in stanza.iter() if part.text), None) or _condition(stanza) or "it closes"
+    said = next((part.text for part in stanza.iter() if part.text), None) or _condition(stanza) or "it closes"
+    return said[:_MAX_REASON]
 
 
 def _text(data: str | bytes) -> str:

@@ -42,13 +42,11 @@ class ConferencePlace:
             HostUnreachableError: somebody else answers.
         """
         expected = self._conference.address.fingerprint
-        while not self._host:
-            for endpoint, seen in self._conference.members.items():
-                if seen.fingerprint == expected:
-                    self._host = endpoint
-            if not self._host:
-                await self._changed.wait()
-                self._changed.clear()
+        while not (named := self._named(expected)):
+            await self._changed.wait()
+            self._changed.clear()
+        # Others may say that they are the host. That gets them nothing; and the next attempt may ask another of them.
+        self._host = secrets.choice(named)
         await self._send("muc", self._stream.message("open"))
         answer = await self._opened
         context = program_context(answer.get("certificate"), expected)
@@ -89,6 +87,9 @@ class ConferencePlace:
             **self._conference.status(), "bridge_round_trip_ms": self._choice.round_trip_ms,
             "resent_bytes": stream.resent, "repeated_bytes": stream.repeated,
         }  # fmt: skip
+
+    def _named(self, fingerprint: str) -> list[str]:
+        return [endpoint for endpoint, seen in self._conference.members.items() if seen.fingerprint == fingerprint]
 
     async def _send(self, way: Way, message: dict[str, Any]) -> None:
         await self._conference.send(self._host, way, message)

@@ -31,6 +31,9 @@ _PER_MEMBER = 4
 _MESSAGES, _MESSAGES_AT_ONCE = 500, 1000
 """Messages a second that one member of the conference may send; what is more is dropped, and sent again by it."""
 
+_MAX_ANSWERS = 64
+"""Answers to probes and refusals that wait to be sent."""
+
 _NUMBER = 16
 
 
@@ -58,6 +61,7 @@ class JitsiService:
         self._log = EventLog(LineLimit())
         self._tasks = TaskScope()
         self._conference: Conference | None = None
+        self._answers = TaskScope()
         self._streams: dict[tuple[str, str], ConferenceStream] = {}
         self._limits: dict[str, TokenBucket] = {}
 
@@ -78,6 +82,7 @@ class JitsiService:
     async def close(self) -> None:
         """Leave."""
         await self._tasks.close()
+        await self._answers.close()
         if self._conference is not None:
             await self._conference.leave()
 
@@ -96,13 +101,20 @@ class JitsiService:
                 )  # fmt: skip
                 conference.receive, conference.seen = self._receive, self._seen
                 conference.ended = lost.set_result
+                if conference.close_reason:  # it was lost before anybody listened
+                    lost.set_result(conference.close_reason)
                 self._log.info("conference_joined", room=self._address.room_jid)
                 self._counters["conference_joined"] += 1
                 backoff.reset()
                 why = await lost
             except HostUnreachableError as error:
                 why = str(error)
+            except Exception as error:
+                # Whatever a server does to this: the host comes back.
+                self._log.exception("conference_failed")
+                why = repr(error)
             self._conference = None
+            self._limits.clear()
             for stream in list(self._streams.values()):
                 stream.end("the conference was lost")
             self._log.warning("conference_lost", why=why)
@@ -121,8 +133,9 @@ class JitsiService:
         number, kind = message.get("stream"), message.get("kind")
         if message.get("type") != "posewire" or not isinstance(number, str) or len(number) != _NUMBER:
             return
-        limit = self._limits.setdefault(endpoint, TokenBucket(_MESSAGES, _MESSAGES_AT_ONCE))
-        if not limit.try_acquire():
+        if endpoint not in self._limits:
+            self._limits[endpoint] = TokenBucket(_MESSAGES, _MESSAGES_AT_ONCE)
+        if not self._limits[endpoint].try_acquire():
             self._counters["conference_flood"] += 1
             return
         stream = self._streams.get((endpoint, number))
@@ -138,7 +151,7 @@ class JitsiService:
         elif kind == "probe":
             answer = stream.message("answer", number=message.get("number"))
             if type(answer["number"]) is int:
-                self._tasks.spawn(self._say(endpoint, way, answer), "conference answer")
+                self._answer(endpoint, way, answer)
         elif kind == "close":
             stream.end("the program has closed")
 
@@ -147,7 +160,7 @@ class JitsiService:
         if len(self._streams) >= self._settings.max_clients or theirs >= _PER_MEMBER:
             why = f"this host takes at most {self._settings.max_clients} programs by the conference"
             refusal = {"type": "posewire", "kind": "refused", "stream": number, "why": why}
-            self._tasks.spawn(self._say(endpoint, "muc", refusal), "conference refusal")
+            self._answer(endpoint, "muc", refusal)
             return
 
         async def send(way: "Way", said: dict[str, Any]) -> None:
@@ -177,6 +190,11 @@ class JitsiService:
         finally:
             pumping.cancel()
             self._streams.pop((endpoint, stream.number), None)
+
+    def _answer(self, endpoint: str, way: "Way", message: dict[str, Any]) -> None:
+        """Answer without waiting; where too many answers wait for a way that is slow, this one is dropped."""
+        if len(self._answers) < _MAX_ANSWERS:
+            self._answers.spawn(self._say(endpoint, way, message), "conference answer")
 
     async def _say(self, endpoint: str, way: "Way", message: dict[str, Any]) -> None:
         try:
