@@ -2,6 +2,7 @@
 
 No task and no queue per connection: what arrives is handed to the receiver in the transport's callback, what is sent
 goes to the transport at once. Flow control is the transport's own: ``congested`` tells that its buffer is too full.
+One object has all of it, so that a message passes through as few calls as can be.
 """
 
 import asyncio
