@@ -335,8 +335,9 @@ class HostConnection:
         self._listeners.failed(error, where)
 
     async def flush(self) -> None:
-        """Wait until everything that was to be sent has been given to the network."""
-        await self._out.flush()
+        """Wait until everything that was to be sent has been given to the network, or was lost with the connection."""
+        if not self._presence.is_closed():
+            await self._out.flush()
 
     # --- what a program asks
 

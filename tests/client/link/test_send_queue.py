@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from posewire.client.link.outgoing import Outgoing
 from posewire.client.link.send_queue import Priority, Queued, SendQueue
 from posewire.errors import QueueFullError
 
@@ -42,6 +43,15 @@ async def test_a_newer_one_with_the_same_key_takes_the_place() -> None:
     assert gone == ["old"]
     assert await all_of(queue) == ["other", "new"]
     assert queue.dropped == {"replaced": 1}
+
+
+async def test_who_waits_for_the_network_is_released_with_the_connection() -> None:
+    out = Outgoing(lambda: False)
+    flushing = asyncio.ensure_future(out.flush())
+    while not len(out.queue):
+        await asyncio.sleep(0)
+    out.keep_unsent()
+    await flushing
 
 
 async def test_the_least_important_gives_way_and_control_never_does() -> None:

@@ -111,6 +111,12 @@ class Dialer:
         await asyncio.Event().wait()
         return ""
 
+    def close(self) -> None:
+        """Close what was opened to a preferred address, and is not needed any more."""
+        if self._ready is not None:
+            self._ready[1].abort()
+            self._ready = None
+
     def _try_next(
         self, waiting: list[Endpoint], opening: dict[asyncio.Task[Transport], Endpoint], timeout_s: float
     ) -> None:

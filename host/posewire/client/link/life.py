@@ -77,6 +77,8 @@ class Life:
         except Exception as error:
             self._events.ended(f"a defect of the client: {error!r}")
             raise
+        finally:
+            self._dialer.close()
 
     async def _begin(self) -> Session:
         """Connect for the first time; where that was wanted, again and again."""

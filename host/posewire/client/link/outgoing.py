@@ -67,10 +67,10 @@ class Outgoing:
         return await taken
 
     async def flush(self) -> None:
-        """Wait until everything that was to be sent has been given to the network."""
-        sent = asyncio.Event()
-        self.queue.put(Queued(Priority.POSE, lambda: sent.set()))
-        await sent.wait()
+        """Wait until everything that was to be sent has been given to the network, or was lost with the connection."""
+        gone = asyncio.Event()
+        self.queue.put(Queued(Priority.POSE, lambda: None, sent=lambda size: gone.set()))
+        await gone.wait()
 
     def resend(self) -> int:
         """Put on its way what waits for the host; returns how much that is."""

@@ -109,6 +109,7 @@ class Presence:
             return
         self.close_reason = reason
         lost = self._out.outbox.close()
+        self._out.queue.empty()
         self._states.change(ConnectionState.CLOSED)
         self._over(reason)
         if lost is not None:
