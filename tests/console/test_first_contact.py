@@ -1,6 +1,7 @@
 """The first commands of a beginner: settings, service, the words that a shell completes, a look at the host."""
 
 import asyncio
+import errno
 import json
 import os
 import plistlib
@@ -84,6 +85,15 @@ def test_a_person_is_asked_whether_the_network_may_reach_the_host(
 def test_a_port_that_is_none_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     assert "--port must be from 0 to 65535" in run("init", str(tmp_path / "x"), "--local", "--port", "70000").stderr
     assert not (tmp_path / "x").exists()
+
+
+def test_a_disk_that_is_full_leaves_no_empty_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    assert main(["init", str(tmp_path), "--network"]) == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_service_of_settings_that_do_not_start_is_not_installed(tmp_path: Path) -> None:

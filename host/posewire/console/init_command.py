@@ -6,6 +6,7 @@ examples:
 """
 
 import argparse
+import contextlib
 import os
 import secrets
 import shlex
@@ -76,6 +77,10 @@ def run(args: argparse.Namespace) -> int:
             _write_secret(token, secrets.token_urlsafe(24))
         settings.write_text(text)
     except OSError as error:
+        # Neither was there before: an empty file of a token would look like one.
+        for file in (settings, token):
+            with contextlib.suppress(OSError):
+                file.unlink(missing_ok=True)
         raise ConfigError(f"cannot write to {folder}: {error.strerror}") from None
     if args.json:
         show_json({"settings": str(settings), "token_file": str(token) if network else None})

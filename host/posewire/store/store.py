@@ -146,9 +146,9 @@ def _open(path: str, domains: Sequence[Domain]) -> sqlite3.Connection:
     except OSError as error:
         raise StoreError(f"cannot open the store {path}: {error.strerror or error}") from None
     except sqlite3.Error as error:
-        raise StoreError(
-            f"cannot open the store {path}: {error}. A damaged file can be moved away; a new one is made then"
-        ) from error
+        damaged = getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+        advice = ". A damaged file can be moved away; a new one is made then" if damaged else ""
+        raise StoreError(f"cannot open the store {path}: {error}{advice}") from error
     return connection
 
 
