@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import subprocess
 import sys
 import threading
@@ -172,3 +173,14 @@ def test_a_handler_may_use_what_returns_at_once_and_is_told_what_cannot_wait_the
             closed.list_rooms()
     with first:  # it may be entered again
         assert first.connected
+
+
+def test_a_handler_that_closes_its_own_connection_is_told_so_and_stops_nothing(url: str) -> None:
+    with posewire.sync.connect(url, device="says") as first, posewire.sync.connect(url, device="closes") as second:
+        room, other = first.join("closing"), second.join("closing")
+        failures: queue.Queue[BaseException] = queue.Queue()
+        second.on("error", failures.put)
+        other.on("message", lambda message: second.close())
+        room.send("close")
+        assert isinstance(failures.get(timeout=60), RuntimeError)
+        assert other.send("still here") == 1

@@ -17,6 +17,9 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        # What is begun before the end is ended by it, what comes later is refused: nobody waits for ever.
+        self._gate = threading.Lock()
+        self._ending = False
         self._thread = threading.Thread(target=self._loop.run_forever, name="posewire connection", daemon=True)
         self._thread.start()
 
@@ -33,10 +36,11 @@ class LoopThread:
                 "handlers run in the connection's thread, where nothing can wait for the host: use what returns at "
                 "once (post, a sender's send, latest, status), or leave the rest to another thread"
             )
-        if not self._thread.is_alive():
-            work.close()
-            raise NotConnectedError("the connection is closed")
-        running = asyncio.run_coroutine_threadsafe(work, self._loop)
+        with self._gate:
+            if self._ending:
+                work.close()
+                raise NotConnectedError("the connection is closed")
+            running = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return running.result()
         except CancelledError:
@@ -80,11 +84,16 @@ class LoopThread:
         return threading.current_thread() is self._thread
 
     def stop(self) -> None:
-        """End the thread; whoever waits for something in it gets ``NotConnectedError``."""
-        if self._thread.is_alive():
+        """End the thread; whoever waits for something in it gets ``NotConnectedError``. Does nothing in it itself."""
+        if self._is_this:
+            return
+        with self._gate:
+            first, self._ending = not self._ending, True
+        if first:
             asyncio.run_coroutine_threadsafe(_cancel_all(), self._loop).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
+        self._thread.join()
+        if first:
             self._loop.close()
 
 
