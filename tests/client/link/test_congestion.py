@@ -14,6 +14,7 @@ from client.conftest import Link
 from posewire.client.link import congestion as module
 from posewire.client.link.congestion import Congestion
 from posewire.server.host import Host
+from support.waiting import eventually
 
 
 class Way:
@@ -130,7 +131,7 @@ async def test_a_narrow_link_makes_poses_coarse_and_breaks_nothing(host: Host, l
         await until(lambda coarse: coarse == 0)
         await link.change(kbit_s=24)
         await until(lambda coarse: coarse >= 3)
-        assert publishing.status()["congested"]
+        await eventually(lambda: publishing.status()["congested"])  # now and again it is not
         await link.change(kbit_s=0)
         await until(lambda coarse: coarse == 0)
         sending.cancel()
