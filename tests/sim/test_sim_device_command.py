@@ -240,7 +240,9 @@ def test_a_host_is_verified_with_a_certificate_of_its_own(tmp_path: Path, capsys
         options = ["sim", "device", "--url", host.url.replace("ws://127.0.0.1", "wss://localhost")]
         options += ["--chip", ROOMY_CHIP, "--for", "3"]
         assert cli.main([*options, "--ca", str(tmp_path / "right.der")]) == 0
-        assert cli.main([*options, "--ca", str(tmp_path / "wrong.der")]) == 1
+        reached = len(host.sockets)
+        assert cli.main([*options, "--token", "a-secret", "--ca", str(tmp_path / "wrong.der")]) == 1
+        assert len(host.sockets) == reached  # nobody who is not the host gets the token
         assert "the board says: connection: The certificate is not" in capsys.readouterr().out
         assert cli.main([*options, "--ca", str(tmp_path / "right.pem")]) == 2
         assert "not a certificate in DER form" in capsys.readouterr().err

@@ -223,7 +223,7 @@ def _run(board: SimBoard, args: argparse.Namespace, presses: list[Press], story:
     ends = float("inf") if args.seconds is None else time.monotonic() + args.seconds
     # With --for, a host that comes up late is waited for: the board keeps trying anyway.
     limit = _CONNECT_SECONDS if args.seconds is None else ends - time.monotonic()
-    wait_connected(board, args.token, limit, args.seconds is not None, story.tell)
+    wait_connected(board, args.token, args.ca, limit, args.seconds is not None, story.tell)
     if args.pose is not None and any(_NO_CAMERA in line for line in board.log):
         raise SimulatorError("the board has no room for the landmarks of --pose: --chip esp32s3-psram has")
     start = time.monotonic()

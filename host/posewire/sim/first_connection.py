@@ -8,11 +8,12 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from posewire.client.transports.websocket import open_websocket
 from posewire.errors import HostUnreachableError, PosewireError, SimulatorError, UnauthorizedError
-from posewire.host_problems import remedy
+from posewire.host_problems import UNTRUSTED, remedy
 from posewire.sim.board import SimBoard
 from posewire.sim.firmware_reports import line_level
 
@@ -24,8 +25,12 @@ _NO_PAIRING = " pairing: the host gives neither a token nor a code"
 _NO_MEMORY = "no memory left for a connection"
 
 
-def wait_connected(board: SimBoard, token: str, limit: float, patient: bool, tell: Callable[[str], None]) -> None:
+def wait_connected(
+    board: SimBoard, token: str, ca: Path | None, limit: float, patient: bool, tell: Callable[[str], None]
+) -> None:
     """Wait until the board has a session. ``patient``: for a host that comes up late, to the end of ``limit`` seconds.
+
+    ``ca``: the certificate (DER) by which the board knows its host.
 
     Raises:
         HostUnreachableError: no host is there, or it does not let the board in.
@@ -35,7 +40,7 @@ def wait_connected(board: SimBoard, token: str, limit: float, patient: bool, tel
     _wait(board, lambda: board.connected or _warning(board) or _code(board), ends)
     if board.connected:
         return
-    problem = asyncio.run(_ask(board, token))
+    problem = asyncio.run(_ask(board, token, ca))
     if isinstance(problem, UnauthorizedError) and not token:
         # Perhaps the host offers to pair the board: it asks for a code after a refusal.
         _wait(board, lambda: board.connected or _code(board) or _no_pairing(board), ends)
@@ -70,19 +75,28 @@ def _wait(board: SimBoard, condition: Callable[[], Any], ends: float) -> bool:
     return True
 
 
-async def _ask(board: SimBoard, token: str) -> HostUnreachableError | None:
-    """Return what a desktop program hears at the board's address; None where it is let in."""
+async def _ask(board: SimBoard, token: str, ca: Path | None) -> HostUnreachableError | None:
+    """Return what a desktop program hears at the board's address; None where it is let in, or the board says more."""
     headers = {"Device-Id": board.device_id, "Protocol-Version": "3"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    # Whether the certificate is the right one is the board's own question.
-    tls = ssl._create_unverified_context() if board.url.startswith("wss:") else None  # noqa: S323
+    tls = _trust(ca) if board.url.startswith("wss:") else None
     try:
         way = await open_websocket(board.url, headers, _ASK_SECONDS, tls=tls)
     except HostUnreachableError as error:
-        return error
+        # With a certificate of its own the board says what is wrong with the host's.
+        return None if ca is not None and error.code == UNTRUSTED else error
     await way.close()
     return None
+
+
+def _trust(ca: Path | None) -> ssl.SSLContext:
+    """Return a context that trusts whom the board trusts: nobody else gets its token from here."""
+    if ca is None:
+        return ssl._create_unverified_context()  # noqa: S323 - nor does the board look at the certificate then
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=ca.read_bytes())
+    return context
 
 
 def _code(board: SimBoard) -> str:
