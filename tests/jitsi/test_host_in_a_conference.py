@@ -2,12 +2,15 @@
 
 import asyncio
 import itertools
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+import aiohttp
 import numpy as np
 import pytest
 
@@ -27,7 +30,7 @@ from posewire.server.jitsi.settings import JitsiSettings
 from posewire.sim.network.link_proxy import LinkProxy
 from support.conference.deployment import Deployment
 from support.conference.prosody import Prosody
-from support.hosts import settings
+from support.hosts import http_url, settings
 from support.waiting import eventually
 
 
@@ -45,7 +48,7 @@ class Numbered:
     def __init__(self) -> None:
         self._numbers: Iterator[int] = itertools.count()
         self.arrived: list[float] = []
-        """The number of each pose that came, by its values: less exact where the quality is lower."""
+        """The number of each pose that came, by its values."""
 
         self._times: list[int] = []
 
@@ -61,7 +64,7 @@ class Numbered:
     def check(self) -> None:
         """No pose came twice, or after a newer one, or with the values of another."""
         assert self._times == sorted(set(self._times))
-        assert all(later > earlier - 40 for earlier, later in pairwise(self.arrived))
+        assert all((later - earlier + 40) % 4096 < 2048 for earlier, later in pairwise(self.arrived))
 
 
 async def test_poses_audio_and_messages_go_through_the_bridge_channel(deployment: Deployment) -> None:
@@ -91,6 +94,12 @@ async def test_poses_audio_and_messages_go_through_the_bridge_channel(deployment
         assert counts["conference"]["room"] == "studio@conference.meet.test"
         assert counts["seconds"]["jitsi"] > 0
         assert {peer.websocket.peer[:6] for peer in host.services.registry} == {"jitsi/"}
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        url = http_url(host, "/api/statistics")
+        async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as answer:
+            told = (await answer.json())["conference"]
+        assert (told["streams"], told["members"], told["bridge_channel"]) == (2, 2, "open")
+        assert told["address"] == address_of(host)
 
 
 async def test_a_deployment_without_a_bridge_is_enough(prosody: Prosody) -> None:
@@ -232,7 +241,7 @@ async def test_a_bridge_that_dies_is_left_and_taken_again_and_no_pose_is_wrong(f
         connect(address_of(host), jitsi=options) as camera,
         connect(host.url, "screen") as screen,
     ):
-        sender = (await camera.join("studio", publish=["pose"])).sender(fps=100)
+        sender = (await camera.join("studio", publish=["pose"])).sender(fps=100, adapt=False)
         numbered = Numbered()
         (await screen.join("studio")).on("pose", numbered.take)
 
@@ -256,6 +265,27 @@ async def test_a_bridge_that_dies_is_left_and_taken_again_and_no_pose_is_wrong(f
         assert camera.statistics()["reconnects"] == 0
         causes = [switch["cause"] for switch in camera.status()["transport"]["switches"]]
         assert causes[-2:] == ["the bridge channel was lost", "works again"]
+
+
+async def test_a_bridge_that_hangs_is_left_and_taken_again(fragile: Deployment) -> None:
+    async with host_in(fragile.address) as host, connect(address_of(host)) as camera:
+        await eventually(lambda: camera.status()["transport"]["name"] == "jitsi")
+        os.kill(fragile.bridge.pid, signal.SIGSTOP)
+        await eventually(lambda: camera.status()["transport"]["name"] == "jitsi-muc")
+        assert await camera.list_rooms() == []
+        os.kill(fragile.bridge.pid, signal.SIGCONT)
+        await eventually(lambda: camera.status()["transport"]["name"] == "jitsi")
+        assert camera.statistics()["reconnects"] == 0
+
+
+async def test_a_focus_that_hangs_costs_the_bridge_channel_only(fragile: Deployment) -> None:
+    async with host_in(fragile.address) as host:
+        await eventually(lambda: bool(host.services.counters["conference_joined"]))
+        os.kill(fragile.focus.pid, signal.SIGSTOP)
+        async with connect(address_of(host)) as camera:
+            assert await camera.list_rooms() == []
+            said = camera.status()["transport"]["conference"]["bridge_channel"]
+            assert said == "focus.meet.test does not answer"
 
 
 async def test_rollback_goes_through_the_room_until_it_is_called_again(deployment: Deployment) -> None:
@@ -301,7 +331,7 @@ async def test_a_way_that_dies_is_left_for_a_stand_by_and_taken_again(fragile: D
         ):
             session, numbered = camera.session_id, Numbered()
             room = await camera.join("studio", publish=["pose"])
-            sender = room.sender(fps=100)
+            sender = room.sender(fps=100, adapt=False)
             (await screen.join("studio")).on("pose", numbered.take)
 
             async def poses_by(kind: str) -> None:

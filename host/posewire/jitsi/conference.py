@@ -52,7 +52,7 @@ class Conference:
         self.members: dict[str, Seen] = {}
         """The others that are in it, by their endpoint ids."""
 
-        node = stream.jid.partition("@")[0].partition("-")[0].lower()
+        node = stream.jid.partition("@")[0][:8].lower()
         # Some deployments want the name in the room to be the beginning of the address that they gave.
         self.endpoint = node if _ENDPOINT.fullmatch(node) else secrets.token_hex(4)
         self.receive: Callable[[str, Way, dict[str, Any]], None] = lambda endpoint, way, payload: None
@@ -134,7 +134,7 @@ class Conference:
             ConnectionError: the stream is closed, or the room does not let this program in.
         """
         self._stream.begin(self._take, self._lost)
-        self.without_focus = await ask_focus(self._stream, self.address, timeout_s)
+        self.without_focus = await ask_focus(self._stream, self.address)
         await self._stream.send(joining(self.address.room_jid, self.endpoint, name, fingerprint))
         async with asyncio.timeout(timeout_s):
             await self._joined
@@ -211,25 +211,26 @@ class Conference:
             transport = BridgeTransport()
             self._offer, self._transport = offer, transport
             own = await transport.own_side()
-            me = f"{self.address.room_jid}/{self.endpoint}"
-            try:
-                await self._tell_focus(offer, acceptance(offer, me, own))
-            except (ConnectionError, WireError) as error:
-                _log.info("the focus does not take the answer to its invitation: %s", error)
-                await self._close_media()
-                return
             if self._transport is not transport:
                 return  # the focus has ended the session meanwhile
             transport.begin(offer.ice)
             own_scheme, own_host = urlsplit(self.address.url)[:2]
-            if not offer.channel.startswith("wss://" if own_scheme == "wss" else ("ws://", "wss://")):
+            if offer.channel.startswith("wss://" if own_scheme == "wss" else ("ws://", "wss://")):
+                origin = f"{own_scheme.replace('ws', 'http', 1)}://{own_host}"
+                self._channel = BridgeChannel(
+                    offer.channel, origin, self._from_bridge, lambda is_open: self.bridge_changed(is_open)
+                )
+                self._channel.begin()
+            else:
                 self.without_focus = "the bridge offers no channel over WebSocket"
-                return
-            origin = f"{own_scheme.replace('ws', 'http', 1)}://{own_host}"
-            self._channel = BridgeChannel(
-                offer.channel, origin, self._from_bridge, lambda is_open: self.bridge_changed(is_open)
-            )
-            self._channel.begin()
+            try:
+                await self._tell_focus(offer, acceptance(offer, f"{self.address.room_jid}/{self.endpoint}", own))
+            except WireError as error:
+                _log.info("the focus does not take the answer to its invitation: %s", error)
+                await self._close_media()
+            except ConnectionError as error:
+                # It may have died meanwhile; the bridge is another program.
+                _log.info("the focus says nothing to the answer to its invitation: %s", error)
 
     async def _tell_focus(self, offer: Offer, content: Element) -> None:
         await self._stream.ask(offer.focus, "set", content, 5.0)

@@ -21,10 +21,13 @@ from websockets.exceptions import WebSocketException
 from posewire.jitsi.xml import element, write_xml
 
 DOMAIN = "focus.meet.test"
-ME = f"focus@{DOMAIN}/focus"
+ME = f"focus@{DOMAIN}/{secrets.token_hex(4)}"
+"""Another address after each start: a room tells who is there only to somebody new."""
+
 NS = "jabber:component:accept"
 JINGLE, RTP = "{urn:xmpp:jingle:1}", "{urn:xmpp:jingle:apps:rtp:1}"
 ICE = "{urn:xmpp:jingle:transports:ice-udp:1}"
+DTLS = "{urn:xmpp:jingle:apps:dtls:0}fingerprint"
 INFO = "{http://jabber.org/protocol/disco#info}"
 CONFERENCE = "{http://jitsi.org/protocol/focus}conference"
 NEEDED = {"urn:xmpp:jingle:1", "urn:xmpp:jingle:apps:rtp:audio", "urn:xmpp:jingle:transports:ice-udp:1"}
@@ -84,7 +87,8 @@ class Focus:
             self._take_presence(who, kind)
         elif name == "iq" and kind in ("get", "set"):
             answer = self._answer(stanza, who)
-            self._send("iq", who, {"type": "result", "id": stanza.get("id", "")}, *answer)
+            asked_as = stanza.get("to", ME)  # perhaps as the one before this: the room knows that one, too
+            self._send("iq", who, {"type": "result", "id": stanza.get("id", ""), "from": asked_as}, *answer)
         elif name == "iq" and kind == "result" and (info := stanza.find(f"{INFO}query")) is not None:
             if {feature.get("var") for feature in info.iter(f"{INFO}feature")} >= NEEDED:
                 self._capable.add(who)
@@ -94,9 +98,9 @@ class Focus:
 
     def _take_presence(self, who: str, kind: str | None) -> None:
         room, _, nick = who.partition("/")
-        if nick in ("", "focus"):
-            return
-        members = self._rooms.setdefault(room, set())
+        members = self._rooms.get(room)
+        if nick in ("", "focus") or members is None:
+            return  # of a room that the one before this was in
         if kind == "unavailable":
             members.discard(who)
             self._capable.discard(who)
@@ -114,10 +118,10 @@ class Focus:
             if room not in self._rooms:
                 self._rooms[room] = set()
                 self._send("presence", f"{room}/focus", {}, element("{http://jabber.org/protocol/muc}x"))
-            return [element(CONFERENCE, {"room": room, "ready": "true", "focusjid": ME})]
+            return [element(CONFERENCE, {"room": room, "ready": "true", "focusjid": ME.partition("/")[0]})]
         if jingle is not None and jingle.get("action") in ("session-accept", "transport-accept"):
             transport = next(jingle.iter(f"{ICE}transport"))
-            assert transport.find("{urn:xmpp:jingle:apps:dtls:0}fingerprint") is not None
+            assert transport.find(DTLS) is not None
             candidates = [
                 Candidate(
                     each.get("foundation", ""), 1, "udp", int(each.get("priority", "")), each.get("ip", ""),
@@ -149,7 +153,7 @@ class Focus:
             {"ufrag": found["ufrag"], "pwd": found["pwd"]},
             element("{http://jitsi.org/protocol/colibri}web-socket", {"url": found["url"]}),
             element(f"{ICE}rtcp-mux"),
-            element("{urn:xmpp:jingle:apps:dtls:0}fingerprint", {"hash": "sha-256", "setup": "actpass"}, "AB:CD"),
+            element(DTLS, {"hash": "sha-256", "setup": "actpass"}, ":".join(["AB"] * 32)),
             *(
                 element(
                     f"{ICE}candidate",

@@ -7,7 +7,6 @@ messages through the room.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from time import monotonic
 from typing import Any
 
 from posewire.client.transports.base import Delivery
@@ -54,15 +53,16 @@ async def open_jitsi(
     # aioice and what it brings along are loaded only where they are wanted.
     from posewire.jitsi.conference import join
 
-    began = monotonic()
-    conference = await join(address, options.name, timeout_s, token=options.token)
-    place = ConferencePlace(conference, options.fallback)
+    place = None
     try:
-        async with asyncio.timeout(max(0.1, timeout_s - (monotonic() - began))):
+        async with asyncio.timeout(timeout_s):
+            conference = await join(address, options.name, timeout_s, token=options.token)
+            place = ConferencePlace(conference, options.fallback)
             way = await place.reach_host()
             websocket = await open_websocket(f"wss://{NAME}{_PATH}", headers, timeout_s, **way)
     except BaseException as error:
-        place.abort()
+        if place is not None:
+            place.abort()
         if isinstance(error, TimeoutError | ConnectionError):
             why = str(error) or f"no host with this fingerprint answers in the room {address.room}"
             raise HostUnreachableError(f"the conference at {address.url}: {why}") from None

@@ -64,13 +64,14 @@ def _number(request: Request, name: str) -> float:
 
 
 async def statistics(request: Request) -> JSONResponse:
-    """Answer the message rates of the last seconds, and percentiles since the start."""
+    """Answer the message rates of the last seconds, percentiles since the start, and how the conference is."""
     authorize(request, READ)
     host = services(request)
     shares = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
     return JSONResponse(
         {
             **host.numbers(),
+            "conference": host.jitsi.status() if host.jitsi is not None else None,
             "rates": host.health.rates if host.health is not None else {},
             "message_ms": {name: 1000 * host.metrics.messages.percentile(share) for name, share in shares},
             "loop_lag_ms": {name: 1000 * host.metrics.loop_lag.percentile(share) for name, share in shares},
