@@ -13,6 +13,7 @@ import pytest
 import posewire
 from client.conftest import Link
 from posewire.client.reconnect import FixedDelay, ReconnectPolicy
+from posewire.client.room.shared_state import LiveState
 from posewire.errors import WireError
 from posewire.server.host import Host
 from support.waiting import eventually
@@ -62,6 +63,19 @@ async def test_it_follows_over_a_lost_connection(host: Host, link: Link) -> None
         await changing
         for state in (mine, other):
             await until(state, {"a": 2, "b": 3, "c": 4})
+
+
+async def test_a_state_that_the_host_refuses_is_not_asked_for_again(host: Host, link: Link) -> None:
+    async with posewire.connect(link.url, device="away", reconnect=QUICK) as going:
+        with pytest.raises(WireError):
+            await LiveState(going, "nowhere").follow()
+        back, errors = asyncio.Queue[bool](), []
+        going.on("connected", back.put_nowait)
+        going.on("error", errors.append)
+        link.reset()
+        await back.get()
+        await going.list_rooms()
+        assert not errors
 
 
 async def test_many_who_change_it_at_once_all_come_through_and_see_the_same(host: Host) -> None:

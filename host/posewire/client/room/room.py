@@ -191,7 +191,11 @@ class Room(Membership):
         """
         state = LiveState(self._host, f"room:{self.name}")
         self._states.append(state)
-        await state.follow()
+        try:
+            await state.follow()
+        except BaseException:
+            self._states.remove(state)
+            raise
         return state
 
     async def leave(self) -> None:

@@ -48,7 +48,12 @@ class LiveState(Mapping[str, Any]):
         Raises:
             WireError: there is no such state, or this program may not read it.
         """
-        await self._host.request(self._message("subscribe"))
+        try:
+            await self._host.request(self._message("subscribe"))
+        except BaseException:
+            for stop in self._stop:
+                stop()
+            raise
 
     async def update(self, changes: Mapping[str, Any]) -> None:
         """Change members, of inner objects, too (a merge patch; None removes one); returns when the host has it.

@@ -11,6 +11,8 @@ const GONE_MS = 10_000;
 const APART = 1.7;
 /** Over so long of its own time the rate of a stream is taken: what was kept for who joins late comes all at once. */
 const RATE_MS = 2000;
+/** A publisher's clock may stand still: no more poses than these are counted. */
+const MOST_COUNTED = 2000;
 const COLORS = [
   [0.27, 0.78, 0.75],
   [1, 0.73, 0.32],
@@ -63,7 +65,7 @@ export class Scene {
     // A publisher that starts again, or whose clock runs over, begins anew.
     if (pose.timeMs < (shown.times.at(-1) ?? 0)) shown.times = [];
     shown.times.push(pose.timeMs);
-    while (shown.times[0] <= pose.timeMs - RATE_MS) shown.times.shift();
+    while (shown.times[0] <= pose.timeMs - RATE_MS || shown.times.length > MOST_COUNTED) shown.times.shift();
     shown.figure.update(pose);
   }
 
