@@ -93,7 +93,8 @@ def test_a_turn_from_tap_to_reply(run: Run, host: SmallHost, speech: Path, tmp_p
     assert "alloc_per_frame" in report
     assert report["errors"] == []
     assert "heard: utterance 1" in story
-    assert len(read_wav(tmp_path / "reply.wav", 16000)) == pytest.approx(9600, abs=500)
+    # All of it; on a busy machine with gaps in between, as it was heard.
+    assert len(read_wav(tmp_path / "reply.wav", 16000)) >= 9100
     assert host.of_type("listen", state="start")[0]["mode"] == "auto"
 
 
