@@ -16,6 +16,7 @@ import posewire
 from client.conftest import Link
 from posewire.client.connection import HostConnection
 from posewire.client.endpoints import Endpoint
+from posewire.client.link import dialer
 from posewire.client.link.connection_state import ConnectionState
 from posewire.client.reconnect import NO_RECONNECT, FixedDelay, ReconnectPolicy
 from posewire.client.room.frames import ReceivedFrame
@@ -138,7 +139,8 @@ async def test_a_host_that_goes_silent_is_noticed(host: Host, link: Link) -> Non
         await connection.wait_connected(5)
 
 
-async def test_another_address_stands_in(host: Host, link: Link) -> None:
+async def test_another_address_stands_in(host: Host, link: Link, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialer, "_HEAD_START", 60.0)  # what is refused is refused at once
     addresses = [NOBODY, Endpoint(link.url, weight=2), Endpoint(host.url, weight=0)]
     async with posewire.connect(addresses, reconnect=QUICK) as connection:
         assert connection.endpoint is not None
@@ -151,6 +153,20 @@ async def test_another_address_stands_in(host: Host, link: Link) -> None:
     assert used[link.url]["connected_s"] > 0
     assert used[link.url]["failures"] >= 1
     assert used[host.url]["attempts"] == 1
+
+
+async def test_who_wants_no_attempts_goes_back_to_the_preferred_address_all_the_same(host: Host, link: Link) -> None:
+    await link.change(refuse=True)
+    addresses = [Endpoint(link.url), Endpoint(host.url, weight=0)]
+    policy = ReconnectPolicy(NO_RECONNECT.strategy, return_s=0.05)
+    async with posewire.connect(addresses, reconnect=policy) as connection:
+        assert connection.endpoint is not None
+        assert connection.endpoint.url == host.url
+        session, back = connection.session_id, asyncio.Queue[bool]()
+        connection.on("connected", back.put_nowait)
+        await link.change(refuse=False)
+        assert await back.get()
+        assert (connection.endpoint.url, connection.session_id) == (link.url, session)
 
 
 async def test_attempts_are_given_up(link: Link) -> None:

@@ -61,6 +61,8 @@ class Life:
         self._talk = talk
         self._events = events
         self._wait = wait
+        self._wanted = ""
+        """Why this side ends a session that is well, to begin another."""
 
     async def run(self, opened: asyncio.Future[None]) -> None:
         """Live; ``opened`` is done when the first attempt has succeeded, or has failed."""
@@ -103,9 +105,11 @@ class Life:
             return None
         self._events.lost(reason)
         lost_for, since, attempt = reason, monotonic(), 0
+        wanted, self._wanted = reason != "" and reason == self._wanted, ""
         while True:
             attempt += 1
-            pause = self._policy.pause(attempt, monotonic() - since)
+            # Nothing was lost where this side wanted another: that one is tried at once, whatever the strategy.
+            pause = 0.0 if wanted and attempt == 1 else self._policy.pause(attempt, monotonic() - since)
             if pause is None:
                 self._note("given_up", attempt - 1, since, reason)
                 self._events.ended(reason if attempt == 1 else f"given up after {attempt - 1} attempts: {reason}")
@@ -139,7 +143,8 @@ class Life:
         ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            return done.pop().result()
+            self._wanted = done.pop().result()
+            return self._wanted
         finally:
             for task in tasks:
                 task.cancel()
