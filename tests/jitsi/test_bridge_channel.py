@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from posewire.jitsi import bridge_channel as module
 from posewire.jitsi.bridge_channel import MAX_MESSAGE, BridgeChannel
 from support.waiting import eventually
 
@@ -58,6 +59,23 @@ async def test_it_is_open_when_the_bridge_has_said_hello_and_opened_again_when_l
         assert heard == [("0a0b0c0d", {"n": 1})]
         assert changes[:3] == [True, False, True]
         assert set(origins) == {"https://meet.test"}
+        await made.close()
+
+
+async def test_a_bridge_that_does_not_say_hello_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_OPENING", 0.5)
+    came: list[ServerConnection] = []
+
+    async def talk(socket: ServerConnection) -> None:
+        came.append(socket)
+        if len(came) > 1:
+            await socket.send(HELLO)
+        await socket.wait_closed()
+
+    async with bridge(talk) as url:
+        made, _, changes = channel(url)
+        await eventually(lambda: changes == [True])
+        assert len(came) > 1
         await made.close()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -15,7 +16,11 @@ from posewire.wire.json_text import parse_json
 MAX_MESSAGE = 64 * 1024
 _UNSENT = 4096
 _OPENING = 10.0
+"""Seconds that a bridge has to open it, and then to say hello."""
+
 _PAUSES = (0.2, 1.0, 5.0, 15.0)
+_LASTING = 5.0
+"""Seconds after which a channel that is lost has been a good one."""
 
 Receive = Callable[[str, dict[str, Any]], None]
 
@@ -62,7 +67,8 @@ class BridgeChannel:
     async def _run(self) -> None:
         failures = 0
         while True:
-            if await self._once():
+            began = monotonic()
+            if await self._once() and monotonic() - began > _LASTING:
                 failures = 0
             await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
             failures += 1
@@ -83,16 +89,18 @@ class BridgeChannel:
             return False
         was_open = False
         try:
-            async for data in websocket:
-                kind, message = _read(data)
-                if kind == "ServerHello" and not was_open:
-                    was_open, self._websocket = True, websocket
-                    self._changed(True)
-                elif kind == "EndpointMessage":
-                    sender, payload = message.get("from"), message.get("msgPayload")
-                    if isinstance(sender, str) and isinstance(payload, dict):
-                        self._receive(sender, payload)
-        except ConnectionClosed:
+            async with asyncio.timeout(_OPENING) as patience:
+                async for data in websocket:
+                    kind, message = _read(data)
+                    if kind == "ServerHello" and not was_open:
+                        patience.reschedule(None)
+                        was_open, self._websocket = True, websocket
+                        self._changed(True)
+                    elif kind == "EndpointMessage":
+                        sender, payload = message.get("from"), message.get("msgPayload")
+                        if isinstance(sender, str) and isinstance(payload, dict):
+                            self._receive(sender, payload)
+        except (ConnectionClosed, TimeoutError):
             pass
         finally:
             websocket.transport.abort()
