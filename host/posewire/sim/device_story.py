@@ -81,7 +81,7 @@ def _in_words(event: Event) -> str:
         case "tool":
             return f"tool {event.value['name']} {json.dumps(event.value['arguments'])}"
         case "pairing":
-            return f"pairing code: {event.value}" if event.value else "paired"
+            return f"pairing code: {event.value}" if event.value else "no pairing code any more"
         case "state" | "disconnected":
             return str(event.value or event.name)
         case _:

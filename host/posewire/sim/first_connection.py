@@ -21,7 +21,7 @@ _ASK_SECONDS = 5.0
 _PAIRING_SECONDS = 600.0
 """So long a code can be confirmed."""
 
-_NO_PAIRING = " pairing: the host gives neither a token nor a code"
+_NO_PAIRING = (" pairing: the host gives neither a token nor a code", " pairing: this host has refused")
 _NO_MEMORY = "no memory left for a connection"
 
 
@@ -104,7 +104,7 @@ def _code(board: SimBoard) -> str:
 
 
 def _no_pairing(board: SimBoard) -> bool:
-    return any(_NO_PAIRING in line for line in board.log)
+    return any(words in line for line in board.log for words in _NO_PAIRING)
 
 
 def _warning(board: SimBoard) -> bool:
