@@ -5,7 +5,9 @@ import base64
 import ssl
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from posewire.backoff import Backoff
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 _TIMEOUT = 15.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 15.0
+_LASTING = 10.0
+"""Seconds in the conference after which its loss is a new one: whom a moderator removes must not come back at once."""
+
 _HANDSHAKE = 15.0
 _PER_MEMBER = 4
 _MESSAGES, _MESSAGES_AT_ONCE = 500, 1000
@@ -100,13 +105,15 @@ class JitsiService:
                     fingerprint=fingerprint(self._certificate),
                 )  # fmt: skip
                 conference.receive, conference.seen = self._receive, self._seen
-                conference.ended = lost.set_result
+                conference.ended = partial(_settle, lost)
                 if conference.close_reason:  # it was lost before anybody listened
-                    lost.set_result(conference.close_reason)
+                    _settle(lost, conference.close_reason)
                 self._log.info("conference_joined", room=self._address.room_jid)
                 self._counters["conference_joined"] += 1
-                backoff.reset()
+                joined = monotonic()
                 why = await lost
+                if monotonic() - joined > _LASTING:
+                    backoff.reset()
             except HostUnreachableError as error:
                 why = str(error)
             except Exception as error:
@@ -202,3 +209,8 @@ class JitsiService:
                 await self._conference.send(endpoint, way, message)
         except ConnectionError:
             return
+
+
+def _settle(lost: "asyncio.Future[str]", why: str) -> None:
+    if not lost.done():  # it is, where the host leaves at this moment
+        lost.set_result(why)
