@@ -113,6 +113,7 @@ class Session:
         self._use_protocol(self._config["protocol"])
         self._waiting_hello = True
         self._since = time.ticks_ms()
+        gc.collect()
         from posewire_fw.greeting import hello, offers_opus
 
         self._send(
@@ -259,6 +260,9 @@ class Session:
         self._send({"type": "error", "code": code, "message": text})
 
     def _on_hello(self, message):
+        # What the connection left behind must not add up with what is loaded now: a heap that is full for a moment
+        # grows, by what the network needs.
+        gc.collect()
         from posewire_fw import greeting
 
         protocol, self.session_id, self.host_features, resumed = greeting.read_hello(message, self._protocol)
@@ -287,6 +291,7 @@ class Session:
 
     def _room(self, name, *args):
         """Load what has to do with the room: it seldom happens."""
+        gc.collect()
         from posewire_fw import room
 
         try:

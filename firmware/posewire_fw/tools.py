@@ -1,5 +1,6 @@
 """The board's tools: one declaration each, offered as an MCP server (JSON-RPC 2.0) and as legacy iot descriptors."""
 
+import gc
 import json
 
 from micropython import const
@@ -93,6 +94,8 @@ class Tools:
 
     def handle_rpc(self, request):
         """Answer one JSON-RPC request (a dict, or its JSON text) with a dict; None for notifications."""
+        if self.declare is not None:
+            gc.collect()
         from posewire_fw import tool_answers
 
         if self.declare is None:
