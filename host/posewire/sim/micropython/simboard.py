@@ -104,6 +104,7 @@ if not modelled or not simheap.grows():
     # A large heap from the start would be strewn with garbage, and small things that stay, from end to end.
     gc.threshold(65536 if sys.maxsize < 2**32 else 131072)
 simbus.send(simbus.READY, 0, int(modelled), time.ticks_us(), time.ticks_add(0, -1) + 1)
+simbus.wait_for_parts()
 try:
     import boot  # noqa: E402, F401
 except ImportError:

@@ -17,6 +17,7 @@ _HEADER = const(24)
 _PAYLOAD = const(256)
 _POLL_US = const(1000)
 _TICK_MS = const(2)
+_PARTS_MS = const(5000)
 
 # Python to board
 PIN = const(1)
@@ -28,7 +29,8 @@ SNAPSHOT = const(6)
 RESOLVED = const(7)
 OFF = const(8)
 STALL = const(9)
-_KINDS = const(10)
+PARTS = const(10)
+_KINDS = const(11)
 
 # board to Python
 READY = const(64)
@@ -118,6 +120,19 @@ def drain():
             pass
     finally:
         _polling = False
+
+
+def wait_for_parts():
+    """Wait until Python has told how the parts are: the firmware may look at a button at once."""
+    _handlers[PARTS] = _on_parts
+    until = time.ticks_add(time.ticks_ms(), _PARTS_MS)
+    while _line is not None and _handlers[PARTS] is not None and time.ticks_diff(until, time.ticks_ms()) > 0:
+        drain()
+        time.sleep_ms(1)
+
+
+def _on_parts(port, a, b, c, length):
+    _handlers[PARTS] = None
 
 
 def tick_with(device):

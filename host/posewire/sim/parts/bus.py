@@ -36,6 +36,7 @@ class Kind(IntEnum):
     RESOLVED = 7  # a: the local port that stands for the name asked for, -1 for no such name; payload: its address
     OFF = 8  # say goodbye: the power goes off
     STALL = 9  # the I2S ports that are open move nothing any more
+    PARTS = 10  # how the parts are has been told: the firmware may begin
     # from the board
     READY = 64  # a: whether it has a chip's memory, b: board time now, c: where it begins again at 0
     PIN_OUT = 65  # port: pin, a: level

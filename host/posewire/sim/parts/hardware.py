@@ -37,6 +37,7 @@ class Hardware:
         """The board has been switched on: it finds every part as it is."""
         for part in (self.wifi, self.mic, self.button, self.imu, self.camera):
             part.attach(bus)
+        bus.send(Kind.PARTS)
 
     def handle(self, bus: Bus, record: Record) -> None:
         """Let a record of the board act on the part that it is about; one that is about no part does nothing."""
