@@ -43,6 +43,8 @@ class Session:
         self._tools = tools
         self._events = events
         self._reboot = reboot
+        # Whether memory is short; the steps of the start say it.
+        self.small = False
         self._reader = FrameReader()
         self.state = OFFLINE
         self.session_id = None
@@ -113,7 +115,7 @@ class Session:
         self._use_protocol(self._config["protocol"])
         self._waiting_hello = True
         self._since = time.ticks_ms()
-        gc.collect()
+        self._clear_up()
         from posewire_fw.greeting import hello, offers_opus
 
         self._send(
@@ -260,9 +262,7 @@ class Session:
         self._send({"type": "error", "code": code, "message": text})
 
     def _on_hello(self, message):
-        # What the connection left behind must not add up with what is loaded now: a heap that is full for a moment
-        # grows, by what the network needs.
-        gc.collect()
+        self._clear_up()
         from posewire_fw import greeting
 
         protocol, self.session_id, self.host_features, resumed = greeting.read_hello(message, self._protocol)
@@ -286,12 +286,20 @@ class Session:
                 self._join()
         unload_modules("greeting")
 
+    def _clear_up(self):
+        """Collect before something is loaded, where memory is short.
+
+        What was left behind must not add up with it: a heap that is full for a moment grows, by what the network needs.
+        """
+        if self.small:
+            gc.collect()
+
     def _join(self):
         self._room("join")
 
     def _room(self, name, *args):
         """Load what has to do with the room: it seldom happens."""
-        gc.collect()
+        self._clear_up()
         from posewire_fw import room
 
         try:

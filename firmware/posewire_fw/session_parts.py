@@ -22,6 +22,7 @@ def build(app):
     settings = app.config
     waits = wait_for_update(settings)
     session = app.session = _make_session(app)
+    session.small = app.small
     app.tools.report = session.report
     app.updates = Updates(session.send, app.reboot, session.public_state, app.board.profile, waits)
     session.handle("update", app.updates.on_message)

@@ -7,7 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from support.conference.prosody import Prosody, free_port
+from support.conference.prosody import Prosody
+from support.servers.free_port import free_port
 
 _TESTS = Path(__file__).parents[2]
 

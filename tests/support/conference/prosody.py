@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from support.programs.debian_packages import find
+from support.servers.free_port import free_port
 
 _CONFIGURATION = """
 pidfile = "{folder}/prosody.pid"
@@ -104,11 +105,3 @@ class Prosody:
         if process is not None:
             process.kill()
             process.wait()
-
-
-def free_port() -> int:
-    """Return the number of a port that nobody has at the moment."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port

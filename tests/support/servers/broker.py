@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import subprocess
 import threading
 from pathlib import Path
@@ -10,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from support.programs.debian_packages import find
+from support.servers.free_port import free_port
 
 
 class Broker:
@@ -23,9 +23,7 @@ class Broker:
         assert program is not None
         assert tool is not None
         self._program = program
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         passwords = folder / "passwords"
         passwords.touch(mode=0o600)
         subprocess.run([tool, "-b", str(passwords), self.USER, self.PASSWORD], check=True, capture_output=True)
