@@ -47,7 +47,8 @@ def test_a_board_that_is_refused_is_told_in_words(tmp_path: Path, capsys: pytest
         assert board.device_id in capsys.readouterr().out
         words = "this host has refused to pair the device"
         board.wait(lambda: any(words in line for line in board.log), 40, "the words")
-        # The code is none any more, and there is no new one.
+        # The code is none any more, and there is no new one. Log and events come by ways of their own.
+        board.wait(lambda: len(board.values("pairing")) > 1, 40, "the code to go")
         assert board.values("pairing") == [code, ""]
         assert not board.connected
         assert len(host.logged("pairing_wanted")) == 1
