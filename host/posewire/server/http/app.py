@@ -27,6 +27,7 @@ from posewire.server.http.limits import RequestLimits
 from posewire.server.http.pool import HttpPool
 from posewire.server.http.request import client_peer, services
 from posewire.server.http.settings import HttpSettings
+from posewire.server.http.shared_answers import SharedAnswers
 from posewire.server.services import Services
 from posewire.server.transport.plain_answer import send_and_close
 
@@ -58,6 +59,7 @@ class HttpSide:
         )
         app.state.services = host_services
         app.state.limits = RequestLimits()
+        app.state.shared_answers = SharedAnswers()
         self._config = Config(
             app,
             log_config=None,

@@ -4,22 +4,23 @@ from time import monotonic
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 
 from posewire.rooms.member import Member
 from posewire.rooms.room import Room
 from posewire.server.http.request import READ, authorize, services
+from posewire.server.http.shared_answers import shared_answer
 
 _WINDOW = 2.0
 """Seconds over which rates are taken."""
 
 
-async def list_rooms(request: Request) -> JSONResponse:
+async def list_rooms(request: Request) -> Response:
     """Answer the rooms with their members and what each publishes and misses."""
     authorize(request, READ)
-    now = monotonic()
     rooms = services(request).rooms.rooms.values()
-    return JSONResponse({"rooms": [_describe(room, now) for room in rooms]})
+    now = monotonic()
+    return shared_answer(request, lambda: {"rooms": [_describe(room, now) for room in rooms]})
 
 
 def _describe(room: Room, now: float) -> dict[str, Any]:

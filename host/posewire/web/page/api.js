@@ -3,6 +3,9 @@
 import { useCallback, useEffect, useRef, useState } from "/vendor/htm-preact.js";
 import { t } from "./text.js";
 
+/** Seconds: as old may an answer be that is asked for again and again. */
+const POLL_AGE = 1;
+
 /** The host has refused, or does not answer (status 0). `status` is HTTP's, `answer` what else the host has said. */
 export class ApiError extends Error {
   /**
@@ -18,16 +21,21 @@ export class ApiError extends Error {
 }
 
 /**
+ * How a request is sent; `maxAge`: the answer may be as many seconds old, so that many pages share one.
+ * @typedef {{method?: string, body?: object, maxAge?: number}} Options
+ */
+
+/**
  * Send a request; throws ApiError where the host refuses it.
  * @param {string} path
- * @param {{method?: string, body?: object}} [options]
+ * @param {Options} [options]
  */
-async function request(path, { method, body } = {}) {
+async function request(path, { method, body, maxAge } = {}) {
   let answer;
   try {
     answer = await fetch(path, {
       method: method ?? (body ? "POST" : "GET"),
-      headers: { "Posewire-Page": "1" },
+      headers: { "Posewire-Page": "1", ...(maxAge && { "Cache-Control": `max-age=${maxAge}` }) },
       body: body && JSON.stringify(body),
       cache: "no-store",
     });
@@ -44,7 +52,7 @@ async function request(path, { method, body } = {}) {
 /**
  * Ask the host; returns its answer.
  * @param {string} path
- * @param {{method?: string, body?: object}} [options]
+ * @param {Options} [options]
  * @returns {Promise<any>}
  */
 export const ask = async (path, options) => (await request(path, options)).json();
@@ -99,24 +107,25 @@ export function usePolled(path, everyMs) {
   );
   const wanted = useRef(path);
   wanted.current = path;
-  const refresh = useCallback(async () => {
+  const look = useCallback(async (/** @type {Options} */ options) => {
     if (path === null || document.hidden) return;
     try {
-      const value = await ask(path);
+      const value = await ask(path, options);
       if (wanted.current === path) setState({ path, value, error: null });
     } catch (error) {
       if (wanted.current === path) setState((before) => ({ path, value: before.path === path ? before.value : null, error }));
     }
   }, [path]);
+  const refresh = useCallback(() => look({}), [look]);
   useEffect(() => {
     refresh();
-    const timer = setInterval(refresh, everyMs);
+    const timer = setInterval(() => look({ maxAge: POLL_AGE }), everyMs);
     document.addEventListener("visibilitychange", refresh);
     return () => {
       clearInterval(timer);
       document.removeEventListener("visibilitychange", refresh);
     };
-  }, [refresh, everyMs]);
+  }, [look, refresh, everyMs]);
   return { value: state.path === path ? state.value : null, error: state.error, refresh };
 }
 

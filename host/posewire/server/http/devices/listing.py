@@ -3,23 +3,28 @@
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from posewire.errors import WireError
 from posewire.server.connection.peer import Peer
 from posewire.server.http.request import ACT, READ, authorize, device_id, json_body, services
+from posewire.server.http.shared_answers import shared_answer
 from posewire.server.services import Services
 from posewire.wire.messages import get_field
 
 _NAME_MAX = 64
 
 
-async def list_devices(request: Request) -> JSONResponse:
+async def list_devices(request: Request) -> Response:
     """Answer all devices: the connected ones first, then those that are away but paired, or have a token."""
     authorize(request, READ)
     here = services(request)
-    names = dict.fromkeys([peer.device_id for peer in here.registry] + here.identities.known())
-    return JSONResponse({"devices": [_describe(here, name) for name in names]})
+
+    def describe() -> dict[str, Any]:
+        names = dict.fromkeys([peer.device_id for peer in here.registry] + here.identities.known())
+        return {"devices": [_describe(here, name) for name in names]}
+
+    return shared_answer(request, describe)
 
 
 async def show_device(request: Request) -> JSONResponse:

@@ -9,7 +9,7 @@ import { BoardSettings } from "./settings.js";
 import { State } from "./state.js";
 import { Update } from "./update.js";
 
-const POLL_MS = 2000;
+const SIMULATED_MS = 5000;
 const TOOLS_MS = 10_000;
 
 /** @param {{device: Host.Device, may: Page.ViewProps["may"], can: Page.ViewProps["can"], refresh: () => Promise<void>}} props */
@@ -19,7 +19,7 @@ export function Device({ device, may, can, refresh }) {
   const [outcome, run] = useOutcome();
   const [log, setLog] = useState("");
   /** @type {{number: number, device: string}[] | undefined} */
-  const boards = usePolled("/api/sim-boards", POLL_MS).value?.boards;
+  const boards = usePolled("/api/sim-boards", SIMULATED_MS).value?.boards;
   const simulated = boards?.find((board) => board.device === id);
   const call = (/** @type {string} */ tool) => callTool(id, tool);
   /** @type {Host.Tool[]} */

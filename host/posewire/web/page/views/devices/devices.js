@@ -9,6 +9,7 @@ import { Pair } from "./pairing.js";
 import { State, roundTrip, trouble, uptimeMs } from "./state.js";
 
 const POLL_MS = 2000;
+const SIMULATED_MS = 5000;
 
 /** @param {Page.ViewProps} props */
 export function Devices({ rest, may, can }) {
@@ -108,7 +109,7 @@ const shown = (value, inWords) => (value === null ? "" : inWords(value));
 
 /** Nobody is here yet: a simulated board can be. @param {{may: (need: string) => boolean}} props */
 function NoBoard({ may }) {
-  const { value, refresh } = usePolled("/api/sim-boards", POLL_MS);
+  const { value, refresh } = usePolled("/api/sim-boards", SIMULATED_MS);
   const [outcome, run] = useOutcome();
   /** @type {{running: boolean, lines: string[]}[] | undefined} */
   const boards = value?.boards;

@@ -6,7 +6,7 @@ import { Field, Form, duration, kilobytes } from "../../parts.js";
 import { dayAndTime, t } from "../../text.js";
 import { saveFile } from "./save_file.js";
 
-const RECORDINGS_MS = 2000;
+const RECORDINGS_MS = 4000;
 const SPEEDS = ["0.5", "1", "2", "4"];
 
 /** @param {{open: (name: string, bytes: Uint8Array) => void, run: Page.Run}} props `open`: shows a recording */

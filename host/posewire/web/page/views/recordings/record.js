@@ -7,7 +7,7 @@ import { Outcome, Ticking, kilobytes } from "../../parts.js";
 import { t } from "../../text.js";
 import { saveFile } from "./save_file.js";
 
-const RECORDINGS_MS = 2000;
+const RECORDINGS_MS = 4000;
 
 /** A button that records the room, and gives the person the file. @param {{room: any}} props */
 export function Record({ room }) {
