@@ -3,8 +3,8 @@
     python tools/train_pose_tables.py DIRECTORY
 
 Only the recordings named in ``TRAINING`` are used; every other one is for measuring. Writes
-``host/posewire/wire/pose/tables.py``, ``docs/pose-tables.json`` (the normative form), the firmware's tables and the
-block of tables in ``host/posewire/web/client/pose.js``. The numbers depend on nothing but the recordings.
+``host/posewire/wire/pose/trained/tables.py``, ``docs/pose-tables.json`` (the normative form), the firmware's tables
+and the block of tables in ``host/posewire/web/client/pose.js``. The numbers depend on nothing but the recordings.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "host"))
-TABLES_PY = ROOT / "host/posewire/wire/pose/tables.py"
+TABLES_PY = ROOT / "host/posewire/wire/pose/trained/tables.py"
 
 TRAINING = ("slp_0ff215", "slp_viewer", "slp_mp170")
 

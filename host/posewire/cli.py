@@ -62,7 +62,7 @@ COMMANDS = {
     "bench gateway": ("measure the Socket.IO gateway with many clients", "posewire.bench.gateway"),
     "bench talk": ("measure the voice side with many boards that talk in the same second", "posewire.bench.talk"),
     "bench soak": ("run a host under load for long, and check that nothing grows", "posewire.bench.soak"),
-    "doctor": ("check this machine, or the board on a serial port", "posewire.doctor"),
+    "doctor": ("check this machine, or the board on a serial port", "posewire.console.doctor_command"),
 }
 _GROUPS = {"bridge": "rooms in other protocols", "sim": "simulated boards", "bench": "benchmarks"}
 

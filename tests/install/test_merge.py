@@ -10,8 +10,8 @@ from posewire.boards.folders import firmware_folder
 from posewire.boards.profiles import PROFILES, is_used
 from posewire.errors import InstallError
 from posewire.install.bundle import firmware_files
-from posewire.install.merge import MERGED, merge
-from posewire.install.shorten import original_names, shorten
+from posewire.install.compact.merge import MERGED, merge
+from posewire.install.compact.shorten import original_names, shorten
 from posewire.sim.board import SimBoard
 from posewire.sim.interpreter import find_interpreter
 from support.servers.small_host import SmallHost

@@ -2,9 +2,9 @@
 
 from posewire.boards.folders import firmware_folder
 from posewire.boards.profiles import is_used
-from posewire.install.merge import PACKAGE
-from posewire.install.shorten import original_names
-from posewire.install.tracebacks import in_source_names
+from posewire.install.compact.merge import PACKAGE
+from posewire.install.compact.shorten import original_names
+from posewire.install.compact.tracebacks import in_source_names
 
 
 def test_short_names_are_told_in_those_of_the_source() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from posewire.errors import InstallError
-from posewire.install.word_size import for_architecture
+from posewire.install.compact.word_size import for_architecture
 
 SOURCE = """
 def negative(w, i):

@@ -10,10 +10,10 @@ from typing import Any
 
 from posewire.camera.sources import Picture
 from posewire.camera.tracker import Found, Tracker
+from posewire.client.commands.staying import stay_in_room
 from posewire.client.connection import HostConnection
 from posewire.client.room.room import Room
 from posewire.client.sending.pose_sender import PoseSender
-from posewire.staying import stay_in_room
 
 _WINDOW = 2.0
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from posewire.boards.profiles import is_used
 from posewire.errors import InstallError
-from posewire.install.merge import PACKAGE
+from posewire.install.compact.merge import PACKAGE
+from posewire.install.compact.shorten import shorten
+from posewire.install.compact.word_size import for_architecture
 from posewire.install.serial_ports import missing_extra
-from posewire.install.shorten import shorten
-from posewire.install.word_size import for_architecture
 
 _READABLE = ("boot.py", "main.py")
 # As mpy-cross calls them: the ones of boards first, then those of simulators and other ports.

@@ -9,8 +9,8 @@ from posewire.boards.budgets import refusals
 from posewire.boards.definition import BoardDefinition
 from posewire.errors import InstallError
 from posewire.install.bundle import BundleFile
+from posewire.install.compact.merge import PACKAGE
 from posewire.install.interpreter import Interpreter, parse_interpreter
-from posewire.install.merge import PACKAGE
 from posewire.install.repl import BoardRepl
 
 STAGED = ".new"

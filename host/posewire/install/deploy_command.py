@@ -17,9 +17,9 @@ from posewire.boards.folders import board_folder, firmware_folder
 from posewire.boards.profiles import PROFILES
 from posewire.errors import InstallError
 from posewire.install.bundle import ARCHITECTURES, BundleFile, compile_programs, firmware_files, json_file
+from posewire.install.compact.merge import MERGED
 from posewire.install.deploy import BoardState, Plan, carry_out, make_plan, read_state, refuse, verify
 from posewire.install.interpreter import check_interpreter
-from posewire.install.merge import MERGED
 from posewire.install.repl import BoardRepl, open_repl
 from posewire.install.serial_ports import choose_port
 from posewire.terminal import Progress, show, show_json

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from posewire.errors import InstallError
+from posewire.install.compact.tracebacks import in_source_names
 from posewire.install.repl import port_problem
 from posewire.install.serial_ports import choose_port, missing_extra
-from posewire.install.tracebacks import in_source_names
 from posewire.terminal import Style, show, show_json, show_part
 
 _BAUD = 115200

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from posewire.boards.board_file import load_board
 from posewire.boards.folders import board_folder, board_names
 from posewire.errors import InstallError, ProvisioningError
+from posewire.install.compact.tracebacks import in_source_names
 from posewire.install.deploy import read_state
 from posewire.install.interpreter import OLDEST, chip_of
 from posewire.install.provision_command import open_line
 from posewire.install.repl import BoardRepl, open_repl
-from posewire.install.tracebacks import in_source_names
 from posewire.provision.improv import State
 from posewire.provision.improv_client import BoardMemory, ImprovClient
 

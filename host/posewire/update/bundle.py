@@ -12,7 +12,7 @@ from pathlib import Path
 from posewire.boards.profiles import is_used
 from posewire.errors import UpdateError
 from posewire.install.bundle import ARCHITECTURES, compile_files
-from posewire.install.merge import PACKAGE
+from posewire.install.compact.merge import PACKAGE
 
 MANIFEST = "manifest"
 IMAGE = "image"

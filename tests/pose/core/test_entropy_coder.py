@@ -11,7 +11,7 @@ from posewire.wire.pose.core.entropy_encoder import encode_entropy
 from posewire.wire.pose.core.model import CONTEXT, RESIDUAL
 from posewire.wire.pose.kernel import ListKernel
 from posewire.wire.pose.set_coder import SetCoder
-from posewire.wire.pose.symbol_tables import buckets
+from posewire.wire.pose.trained.symbol_tables import buckets
 
 VALUE = st.tuples(st.integers(-32768, 32767) | st.integers(-40, 40), st.integers(0, 33))  # residual, context
 

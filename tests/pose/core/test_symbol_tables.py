@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from posewire.wire.pose.sets import SETS, custom_set
-from posewire.wire.pose.symbol_tables import GROUPS, TABLES, cumulative, symbol_lookup, table_group
+from posewire.wire.pose.trained.symbol_tables import GROUPS, TABLES, cumulative, symbol_lookup, table_group
 
 SYMBOLS, TOTAL = 32, 1 << 12
 

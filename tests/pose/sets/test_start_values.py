@@ -4,7 +4,7 @@ import pytest
 
 from posewire.wire.pose.core.model import ORDER_WIDTH
 from posewire.wire.pose.sets import SETS, LandmarkSet, custom_set, landmark_set
-from posewire.wire.pose.start_values import index_order, start_values, unpack_scale
+from posewire.wire.pose.trained.start_values import index_order, start_values, unpack_scale
 
 CASES = [*SETS.values(), landmark_set("quat5"), custom_set(4, (3, 2), (-1, 0, 0, 2)), landmark_set("body33", (9, 9))]
 

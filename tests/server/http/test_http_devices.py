@@ -13,8 +13,8 @@ import pytest_asyncio
 from posewire.boards.folders import firmware_folder
 from posewire.boards.profiles import is_used
 from posewire.identity.stored import pair
-from posewire.install.merge import PACKAGE
-from posewire.install.shorten import original_names
+from posewire.install.compact.merge import PACKAGE
+from posewire.install.compact.shorten import original_names
 from posewire.server.host import Host
 from posewire.wire.messages import AudioParams
 from support.mcp_device import answer

@@ -8,7 +8,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from posewire.hub.liveness import Liveness
-from posewire.tcp_progress import untaken_bytes
+from posewire.server.transport.tcp_progress import untaken_bytes
 from posewire.wire.close_codes import INTERNAL_ERROR
 
 _PING_AFTER, _ANSWER_WITHIN, _SWEEP = 20.0, 20.0, 2.0

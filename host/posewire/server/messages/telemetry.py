@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Coroutine
 from typing import Any
 
-from posewire.install.tracebacks import in_source_names
+from posewire.install.compact.tracebacks import in_source_names
 from posewire.server.connection.peer import Peer
 from posewire.server.state.board_reports import BoardReport, BoardReports
 from posewire.wire.messages import Message

@@ -21,7 +21,7 @@ from websockets.server import ServerProtocol
 
 from posewire.server.transport.framing import FINAL_BINARY, binary_frame
 from posewire.server.transport.peer_socket import Receiver, Refusal
-from posewire.tcp_progress import round_trip_ms, untaken_bytes
+from posewire.server.transport.tcp_progress import round_trip_ms, untaken_bytes
 from posewire.wire.close_codes import ABNORMAL, INVALID_DATA, NORMAL, PROTOCOL_ERROR, TRY_AGAIN_LATER
 
 try:

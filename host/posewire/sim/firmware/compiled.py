@@ -15,7 +15,7 @@ import posewire.install
 from posewire.boards import profiles
 from posewire.errors import InstallError
 from posewire.install.bundle import BundleFile, compile_programs, firmware_files
-from posewire.install.merge import PACKAGE
+from posewire.install.compact.merge import PACKAGE
 from posewire.sim.firmware.native_code import native_sizes
 from posewire.sim.interpreter import cache_folder
 
@@ -95,9 +95,8 @@ def _made_from(firmware: Path) -> Iterator[tuple[Path, Path]]:
         if "__pycache__" not in path.parts:
             yield firmware, path
     install = Path(posewire.install.__path__[0])
-    for path in sorted(
-        [*install.glob("*.txt"), *(install / name for name in ("bundle.py", "merge.py", "shorten.py", "word_size.py"))]
-    ):
+    compact = install / "compact"
+    for path in [install / "bundle.py", *sorted([*compact.glob("*.py"), *compact.glob("*.txt")])]:
         yield install, path
     yield Path(profiles.__file__).parent, Path(profiles.__file__)
 

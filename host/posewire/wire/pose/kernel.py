@@ -11,7 +11,7 @@ import numpy as np
 
 from posewire.wire.pose.core import functions as core
 from posewire.wire.pose.core.model import ACTIVITY_ROWS, ACTIVITY_WIDTH, DELTA, SCRATCH_ROWS, Model
-from posewire.wire.pose.symbol_tables import GROUPS, buckets, cumulative, symbol_lookup
+from posewire.wire.pose.trained.symbol_tables import GROUPS, buckets, cumulative, symbol_lookup
 
 
 class _Kernel:

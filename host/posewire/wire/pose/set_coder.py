@@ -13,8 +13,8 @@ from posewire.wire.pose.kernel import Kernel
 from posewire.wire.pose.packet import UNIT_GAIN
 from posewire.wire.pose.set_state import SetState
 from posewire.wire.pose.sets import MAX_COARSE, LandmarkSet
-from posewire.wire.pose.start_values import start_values
-from posewire.wire.pose.symbol_tables import table_group
+from posewire.wire.pose.trained.start_values import start_values
+from posewire.wire.pose.trained.symbol_tables import table_group
 
 _MODELS = 8  # kept, of different coarse levels and gains
 

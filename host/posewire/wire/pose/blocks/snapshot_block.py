@@ -25,7 +25,7 @@ from posewire.wire.pose.core.model import (
 )
 from posewire.wire.pose.set_coder import SetCoder
 from posewire.wire.pose.set_state import SetState
-from posewire.wire.pose.start_values import index_order
+from posewire.wire.pose.trained.start_values import index_order
 
 PLANE_WEIGHT = 64
 WEIGHT_SCALE = 128  # scale of the plane of weights

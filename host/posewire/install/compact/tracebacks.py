@@ -9,8 +9,8 @@ from functools import cache
 from posewire.boards.folders import firmware_folder
 from posewire.boards.profiles import PROFILES, is_used
 from posewire.errors import PosewireError
-from posewire.install.merge import MERGED, PACKAGE
-from posewire.install.shorten import original_names
+from posewire.install.compact.merge import MERGED, PACKAGE
+from posewire.install.compact.shorten import original_names
 
 _LINE = re.compile(r'(File "([\w.]+)"(?:, line \d+)?, in )(\w+)')
 

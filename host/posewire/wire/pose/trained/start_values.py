@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from posewire.wire.pose.sets import LandmarkSet
-from posewire.wire.pose.tables import TRAINED, Trained
+from posewire.wire.pose.trained.tables import TRAINED, Trained
 
 UNTRAINED_SCALE = 24  # scale codes of sets without a table
 UNTRAINED_INTRA_SCALE = 34

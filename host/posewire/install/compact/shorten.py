@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from posewire.errors import InstallError
-from posewire.install.merge import PACKAGE, merge
+from posewire.install.compact.merge import PACKAGE, merge
 
 # Its names are used by files that are not compiled, and at the REPL.
 _KEPT_MODULES = {"posewire_slots"}
@@ -115,7 +115,7 @@ def _texts(tree: ast.AST) -> set[str]:
 
 
 def _listed(file: str) -> list[str]:
-    return files("posewire.install").joinpath(file).read_text("utf-8").split()
+    return files("posewire.install.compact").joinpath(file).read_text("utf-8").split()
 
 
 def _replacements(trees: Mapping[Path, ast.Module]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from posewire.wire.pose.sets import LandmarkSet
-from posewire.wire.pose.tables import FREQUENCIES
+from posewire.wire.pose.trained.tables import FREQUENCIES
 
 TABLES = 14  # in a group
 GROUPS = 2
