@@ -70,16 +70,18 @@ export const Facts = ({ facts }) =>
  * @param {{columns: Page.Column<Row>[], rows: Row[], keyOf: (row: Row) => string | number, selected?: string, label: string}} props
  */
 export function Table({ columns, rows, keyOf, selected, label }) {
-  const [order, setOrder] = useState({ column: 0, down: false });
-  const of = columns[order.column]?.of ?? (() => 0);
+  const [order, setOrder] = useState({ name: columns[0]?.name, down: false });
+  // By its name: some columns come and go.
+  const chosen = columns.find(({ name }) => name === order.name) ?? columns[0];
+  const of = chosen?.of ?? (() => 0);
   const sorted = [...rows].sort((a, b) => compare(of(a), of(b)) * (order.down ? -1 : 1));
-  const sort = (/** @type {number} */ column) => setOrder({ column, down: order.column === column && !order.down });
+  const sort = (/** @type {string} */ name) => setOrder({ name, down: chosen?.name === name && !order.down });
   const direction = order.down ? "descending" : "ascending";
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${label}><table>
     <caption class="visually-hidden">${label}</caption>
     <thead><tr>${columns.map(
-      ({ name, number }, index) => html`<th scope="col" class=${number && "number"}
-        aria-sort=${order.column === index ? direction : "none"}><button onClick=${() => sort(index)}>${name}${order.column === index ? (order.down ? " ▾" : " ▴") : ""}</button></th>`,
+      (column) => html`<th scope="col" class=${column.number && "number"}
+        aria-sort=${column === chosen ? direction : "none"}><button onClick=${() => sort(column.name)}>${column.name}${column === chosen ? (order.down ? " ▾" : " ▴") : ""}</button></th>`,
     )}</tr></thead>
     <tbody>${sorted.map(
       (row) =>
