@@ -269,7 +269,8 @@ class VoiceSession:
             signs.cancel()
             if self._turn is turn:
                 self._greeting = False
-            self._out.turn(turn.finish(interrupted))
+            if turn.state != TurnState.DONE:
+                self._out.turn(turn.finish(interrupted))
 
     async def _send_signs_of_life(self) -> None:
         while True:
@@ -285,6 +286,8 @@ class VoiceSession:
         task.cancel()
         if turn.reply_open or always_tell:
             self._out.reply_cancelled()
+        # Not left to the task, which ends later: what comes now would count as that turn's.
+        self._out.turn(turn.finish(interrupted=True))
 
 
 def _log_failure(error: BaseException) -> None:
