@@ -1,16 +1,20 @@
 """Talking from the page: in Chromium, against a real host."""
 
+import re
+
 import pytest
 from playwright.async_api import expect
 
 from browser.conftest import Watched, picture
-from browser.visits import DEVICE, board, open_view
+from browser.visits import DEVICE, board, open_view, speak
 from posewire.errors import ProviderError
 from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
+from posewire.server.state.settings import TurnSettings
 from posewire.wire.opus import require_opus
 from support.hosts import running
 from support.peers import Peers
+from support.recordings import recording
 from support.waiting import eventually
 
 # A browser on a loaded machine may take its time.
@@ -34,6 +38,53 @@ async def test_talking_from_the_page(watched: Watched) -> None:
         await page.get_by_role("link", name="Health").click()
         await page.get_by_role("link", name="Talk").click()
         await expect(turn).to_contain_text("what time is it")
+        await page.goto("about:blank")
+
+
+async def test_what_was_heard_and_said_is_played_again(watched: Watched) -> None:
+    """By keyboard, one sound at a time; a button says what it does, and that it plays."""
+    page = watched.page
+    # A busy machine looks later than a word takes.
+    await page.add_init_script(
+        """const play = Audio.prototype.play;
+        Audio.prototype.play = function () { this.playbackRate = 0.2; return play.call(this); };"""
+    )
+    async with running(Settings(server=ServerSettings(port=0), turns=TurnSettings(sound=True))) as host:
+        peers = Peers(host.url)
+        peer = await board(peers, 1)
+        await speak(peer, recording("command-turn_on_the_light-rms"))
+        await peer.receive("tts", state="stop")
+        await open_view(page, host, f"talk/{DEVICE}")
+        await expect(page.get_by_text("This host keeps the sound of the last turns")).to_be_visible()
+        heard = page.get_by_role("button", name=re.compile(r"^Play what was heard at "))
+        said = page.get_by_role("button", name=re.compile(r"^Play what was said at "))
+        stop_heard = page.get_by_role("button", name=re.compile(r"^Stop: Play what was heard at "))
+        async with page.expect_response(re.compile(r"/heard\.wav$")) as sound:
+            await heard.focus()
+            await page.keyboard.press("Enter")
+        assert (await (await sound.value).body())[:4] == b"RIFF"
+        await expect(stop_heard).to_be_focused()
+        await page.screenshot(path=picture("talk-play"))
+        # Another one silences it; each ends by itself.
+        await said.click()
+        await expect(heard).to_be_visible()
+        await expect(page.get_by_role("button", name=re.compile(r"^Stop: Play what was said at "))).to_be_visible()
+        await expect(said).to_be_visible()
+        await heard.click()
+        await stop_heard.press("Space")
+        await expect(heard).to_be_focused()
+        # What made room for newer sounds is said, not silence.
+        host.services.turns.sounds.forget_device(DEVICE)
+        await heard.click()
+        await expect(page.get_by_text("This sound is not kept any more.")).to_be_visible()
+        await expect(heard).to_have_count(0)
+        page.once("dialog", lambda dialog: dialog.accept())
+        await page.get_by_role("button", name="Forget it").click()
+        await expect(page.get_by_text("It is forgotten.")).to_be_visible()
+        await expect(page.locator(".turn")).to_have_count(0)
+        assert host.services.turns.of(DEVICE) == []
+        watched.errors = [error for error in watched.errors if "404" not in error]
+        await peers.close()
         await page.goto("about:blank")
 
 

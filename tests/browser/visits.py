@@ -9,7 +9,9 @@ from playwright.async_api import Page, expect
 from browser.motion import skeleton
 from client.conftest import Link
 from posewire.server.host import Host
-from support.peers import Peers
+from posewire.sound.pcm import Pcm
+from posewire.wire.frames import FrameType, build_frame
+from support.peers import Peer, Peers
 
 TOKEN = "a-token-that-is-long-enough"
 DEVICE = "aa:bb:cc:00:00:01"
@@ -23,6 +25,14 @@ async def board(peers: Peers, number: int, **telemetry: Any) -> Any:
     )
     await peer.echo()
     return peer
+
+
+async def speak(peer: Peer, sound: Pcm) -> None:
+    """Hold a board's button while something is said."""
+    await peer.send(type="listen", state="start", mode="manual")
+    for start in range(0, len(sound), 960):
+        await peer.socket.send(build_frame(FrameType.AUDIO, sound[start : start + 960].tobytes(), 3))
+    await peer.send(type="listen", state="stop")
 
 
 async def publish(room: Any, stop: asyncio.Event, fps: float = 30) -> None:

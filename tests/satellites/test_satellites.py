@@ -25,6 +25,7 @@ from posewire.errors import ConfigError
 from posewire.server.host import Host
 from posewire.server.satellites.settings import SatelliteSettings
 from posewire.server.settings import load_settings
+from posewire.server.state.settings import TurnSettings
 from posewire.store.settings import StoreSettings
 from posewire.voice.protocols.wyoming import Event as WyomingEvent
 from posewire.voice.protocols.wyoming import encode_event
@@ -110,6 +111,33 @@ async def test_a_whole_turn(host: Host, peers: Peers) -> None:
         (turn,) = host.services.turns.of(DEVICE)
         assert (turn["heard"], turn["said"], turn["outcome"]) == ("turn on the light", ["It is on."], "answered")
         assert set(turn["stages"]) == {"asr", "llm", "tts", "total"}
+
+
+async def test_the_sound_of_a_turn_is_kept_where_home_assistant_heard_words() -> None:
+    """An open microphone hears the room all day: what had no words in it is nobody's turn."""
+    async with running(replace(satellites(), turns=TurnSettings(sound=True))) as host:
+        peers, turns = Peers(host.url), host.services.turns
+        async with taken(host, peers) as (peer, other):
+            await utterance(peer, other)
+            await other.send(Error(text="No text recognized", code="stt-no-text-recognized"))
+            await peer.receive("tts", state="stop")
+            assert (turns.of(DEVICE)[-1]["sound"], turns.sounds.held_bytes) == ([], 0)
+            await listening(peer)
+            await peer.send(type="listen", state="stop")
+            await other.until("audio-stop", 2)
+            await other.send(Transcript(text="turn on the light"))
+            await peer.receive("stt")
+            await other.send(Synthesize(text="It is on."))
+            await other.say(0.3)
+            await other.until_played()
+            turn = turns.of(DEVICE)[-1]
+            assert turn["sound"] == ["heard", "said"]
+            heard, said = (turns.sound(DEVICE, turn["id"], part) for part in turn["sound"])
+            assert heard is not None
+            assert said is not None
+            assert b"".join(heard.frames) == FRAME * 3
+            assert sum(map(len, said.frames)) >= 0.3 * 32000
+        await peers.close()
 
 
 async def test_what_the_satellite_says_of_itself(host: Host, peers: Peers) -> None:

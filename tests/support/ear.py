@@ -5,7 +5,7 @@ import asyncio
 import numpy as np
 
 from posewire.sound.pcm import Pcm
-from posewire.voice.output import TurnReport
+from posewire.voice.output import HeardSound, TurnReport
 from posewire.voice.phrase import Sound, samples_of
 
 
@@ -25,6 +25,9 @@ class Ear:
     def _note(self, event: str) -> None:
         self.events.append(event)
         self._changed.set()
+
+    def keep_heard(self) -> HeardSound | None:
+        return None
 
     def heard(self, text: str) -> None:
         self._note(f"heard {text}")

@@ -1,8 +1,9 @@
 """Show the data about people that the host keeps, and erase it.
 
-Sound is never kept. The store holds timers with their labels, summaries of conversations (only where [voice.chat]
-memory is on), voiceprints of enrolled people, and, while a host is stopped, the dialogues that devices may come back
-to. The command works on the store's file, whether a host runs or not.
+Sound is never written down. The store holds timers with their labels, summaries of conversations (only where
+[voice.chat] memory is on), voiceprints of enrolled people, and, while a host is stopped, the dialogues that devices may
+come back to. The command works on the store's file, whether a host runs or not. A host that runs has the last turns of
+each device in memory, with their sound where [turns] sound is on: it forgets them when they are erased here.
 
 examples:
   posewire privacy list
@@ -19,6 +20,7 @@ from typing import Any
 
 from posewire.errors import ConfigError
 from posewire.identity.stored import find_device
+from posewire.server.state.erasures import EVERYTHING, order_erasure
 from posewire.terminal import show, show_json
 
 
@@ -66,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
         show_json({"erased": count})
     else:
         show(f"{count} erased")
+        if args.device or args.everything:
+            show("a host that runs forgets the last turns within a second, too")
     return 0 if count else 1
 
 
@@ -111,11 +115,13 @@ def _erase(connection: sqlite3.Connection, args: argparse.Namespace) -> int:
     connection.execute("PRAGMA secure_delete=ON")
     count = 0
     if args.everything:
+        order_erasure(connection, EVERYTHING)
         for table in ("reminders", "memories", "voiceprints", "kept_sessions", "kept_rooms", "kept_states"):
             count += connection.execute(f"DELETE FROM {table}").rowcount  # noqa: S608 - our own names
         return count
     if args.device:
         device = (find_device(connection, args.device),)
+        order_erasure(connection, *device)
         count += connection.execute("DELETE FROM reminders WHERE device = ?", device).rowcount
         count += connection.execute("DELETE FROM memories WHERE device = ?", device).rowcount
         count += connection.execute("DELETE FROM kept_sessions WHERE device = ?", device).rowcount

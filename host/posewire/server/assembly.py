@@ -17,6 +17,7 @@ from posewire.server.scheduler import Job
 from posewire.server.services import Services
 from posewire.server.settings import Settings
 from posewire.server.state.cache_registry import Caches
+from posewire.server.state.erasures import Erasures
 from posewire.server.state.happenings import Happenings
 from posewire.server.state.shared_states import REFRESH
 from posewire.server.state.voiceprints import Voiceprints
@@ -27,7 +28,7 @@ from posewire.voice.assistant import Assistant
 
 CERTIFICATE_EVERY = 10.0
 REVOCATIONS_EVERY = 1.0
-"""Seconds between checks of the certificate's files, and of the identities for changes by other processes."""
+"""Seconds between checks of the certificate's files, and of the store for what other processes wrote."""
 
 RELIEF_EVERY = 1.0
 """Seconds between attempts to give memory back while the process uses more than it may."""
@@ -75,10 +76,12 @@ def periodic_jobs(services: Services, listener: Listener, sweep_every: float) ->
             await malloc_trim()
             services.metrics.measure_memory()
 
+    erasures = Erasures(services.store, services.turns.forget, services.turns.forget_all)
     jobs = [
         Job("memory", RELIEF_EVERY, relieve),
         Job("signs of life", sweep_every, sweep),
         Job("revocations", REVOCATIONS_EVERY, services.identities.refresh_quietly),
+        Job("erasures", REVOCATIONS_EVERY, erasures.carry_out),
         Job("state of the host", REFRESH, services.states.refresh),
     ]
     if listener.certificate is not None:

@@ -46,6 +46,7 @@ class ConfigReload:
             for handler in self._services.registry:
                 handler.check_access()
         self._services.rooms.change_settings(merged.rooms)
+        self._services.turns.sounds.change_settings(merged.turns)
         self._services.counters["config_reloads"] += 1
         self._log.info("config_reloaded", changed=", ".join(live) or "nothing")
         if later:

@@ -34,6 +34,7 @@ from posewire.server.state.cache_registry import Caches
 from posewire.server.state.happenings import Happenings
 from posewire.server.state.shared_states import HOST, StateDirectory
 from posewire.server.state.turn_log import TurnLog
+from posewire.server.state.turn_sounds import TurnSounds
 from posewire.server.state.voiceprints import Voiceprints
 from posewire.server.webrtc.service import WebRtcService
 from posewire.store import Store
@@ -74,7 +75,7 @@ class Services:
     failures: FailureLimit = field(default_factory=FailureLimit)
     rooms: RoomDirectory = field(init=False)
     reports: BoardReports = field(default_factory=BoardReports)
-    turns: TurnLog = field(default_factory=TurnLog)
+    turns: TurnLog = field(init=False)
     log_tail: LogTail = field(default_factory=LogTail)
     sim_boards: SimBoards = field(default_factory=SimBoards)
     recordings: Recordings = field(init=False)
@@ -95,6 +96,7 @@ class Services:
             self.store, self.identities, self.settings.store.path, self.settings.rooms.recordings
         )
         self.rooms = RoomDirectory(self.settings.rooms, self.counters)
+        self.turns = TurnLog(TurnSounds(self.settings.turns))
         self.webrtc = WebRtcService(lambda: self.settings.webrtc, self.counters)
         if self.settings.tracing.enabled:
             self.tracing = Tracing()

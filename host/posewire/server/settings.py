@@ -18,6 +18,7 @@ from posewire.server.monitoring.settings import AlertSettings, TracingSettings
 from posewire.server.mqtt.settings import MqttSettings
 from posewire.server.push.settings import PushSettings
 from posewire.server.satellites.settings import SatelliteSettings
+from posewire.server.state.settings import TurnSettings
 from posewire.server.transport.settings import MdnsSettings
 from posewire.server.webrtc.settings import WebRtcSettings
 from posewire.store.settings import StoreSettings, default_path
@@ -72,6 +73,7 @@ class Settings:
     alerts: AlertSettings = field(default_factory=AlertSettings)
     tracing: TracingSettings = field(default_factory=TracingSettings)
     voice: VoiceSettings | None = field(default_factory=VoiceSettings)
+    turns: TurnSettings = field(default_factory=TurnSettings)
     tools: ToolsSettings = field(default_factory=ToolsSettings)
     push: PushSettings = field(default_factory=PushSettings)
     satellites: SatelliteSettings = field(default_factory=SatelliteSettings)
@@ -135,6 +137,7 @@ def load_settings(path: Path | None = None, token: str | None = None) -> Setting
         alerts=section(AlertSettings, "alerts").with_secret(),
         rooms=section(RoomSettings, "rooms"),
         voice=voice if voice.enabled else None,
+        turns=section(TurnSettings, "turns"),
         tools=section(ToolsSettings, "tools"),
         push=section(PushSettings, "push"),
         satellites=section(SatelliteSettings, "satellites"),

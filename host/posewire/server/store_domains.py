@@ -6,7 +6,7 @@ from posewire.server.connection import session_store as kept_sessions
 from posewire.server.push import reminders
 from posewire.server.satellites import service as satellites
 from posewire.server.state import conversation_memory as memory
-from posewire.server.state import voiceprints
+from posewire.server.state import erasures, voiceprints
 from posewire.store import Domain
 
 DOMAINS: tuple[Domain, ...] = (
@@ -17,5 +17,6 @@ DOMAINS: tuple[Domain, ...] = (
     voiceprints.TABLES,
     kept_sessions.TABLES,
     satellites.TABLES,
+    erasures.TABLES,
     RECORDINGS,
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from posewire.ttl_cache import TtlCache
 from posewire.voice.asr.base import SpeechRecognizer
+from posewire.voice.asr.kept import KeepingRecognizer
 from posewire.voice.commands.intents import normal_text
 from posewire.voice.commands.responder import CommandResponder
 from posewire.voice.commands.sentences import Sentences
@@ -122,7 +123,7 @@ class Assistant:
                 memory.history = conversation.history
             conversation.history = memory.history
             conversation.memorable = memorable
-        recognizer: SpeechRecognizer = self._recognizer
+        recognizer: SpeechRecognizer = KeepingRecognizer(self._recognizer, out.keep_heard)
         if identifier is not None:
             identifying = IdentifyingRecognizer(recognizer, identifier, device_name)
             recognizer = identifying

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from posewire.sound.pcm import Pcm
 from posewire.voice.phrase import Sound
 
 Outcome = Literal["answered", "nothing heard", "not understood", "no answer", "interrupted", "failed"]
@@ -33,8 +34,28 @@ STAGES: Mapping[str, str] = {
 }
 
 
+class HeardSound(Protocol):
+    """Keeps the sound of one utterance."""
+
+    def add(self, pcm: Pcm) -> None:
+        """Add 16 kHz mono samples."""
+        ...
+
+    def end(self) -> None:
+        """Make it the sound of the turn that begins now."""
+        ...
+
+    def drop(self) -> None:
+        """Forget it: no turn came of it. Harmless after ``end``."""
+        ...
+
+
 class VoiceOut(Protocol):
     """The output of a voice session; the connection implements it."""
+
+    def keep_heard(self) -> HeardSound | None:
+        """Return what keeps the sound of an utterance that begins now; None: nothing does."""
+        ...
 
     def hearing(self, text: str) -> None:
         """Report the words so far, in an utterance that goes on; they may change, and some engines give none."""

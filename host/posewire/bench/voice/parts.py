@@ -45,6 +45,9 @@ class Line:
 
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def keep_heard(self) -> None:
+        """Keep nothing."""
+
     def still_working(self, silence: float) -> None:
         """Ignore it."""
 

@@ -13,6 +13,7 @@ LIVE = {
     "flood": None,
     "rooms": None,
     "alerts": None,
+    "turns": None,
 }
 """Sections whose settings take effect at once (None: all of them). Limits of a connection count for new connections."""
 

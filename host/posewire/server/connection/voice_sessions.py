@@ -38,6 +38,10 @@ class VoiceOutputs:
             turns.note_sent(peer.device_id, message)
             peer.send(message)
 
+        def send_audio(frame: bytes) -> None:
+            turns.note_frame(peer.device_id, peer.audio, frame)
+            peer.send_audio(frame)
+
         def end_conversation() -> None:
             # A stock device would listen again after each reply: only the end of its connection stops it. A board with
             # this project's firmware stops by itself, and stays for its room.
@@ -46,10 +50,11 @@ class VoiceOutputs:
 
         return ConnectionVoiceOut(
             send,
-            AudioDownlink(peer.audio, peer.send_audio, self._encoding, self._burst),
+            AudioDownlink(peer.audio, send_audio, self._encoding, self._burst),
             peer.log,
             end_conversation,
             lambda report: note_turn(report, peer.device_id, peer.session_id),
+            lambda: turns.keep_heard(peer.device_id),
         )
 
 

@@ -82,6 +82,7 @@ def _gauges(services: Services) -> Iterator[tuple[str, str, float]]:
         "Shared states and their patches, also of devices that may come back",
         services.states.held_bytes,
     )
+    yield "turn_sound_bytes", "The sound of the last turns of all devices", services.turns.sounds.held_bytes
     yield "tasks", "asyncio tasks", len(asyncio.all_tasks())
     yield "resident_bytes", "Resident memory", resident
     yield "resident_bytes_per_connection", "Resident memory divided by connections", resident / (connections or 1)

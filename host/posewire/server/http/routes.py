@@ -5,11 +5,12 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import BaseRoute, Route
 
 from posewire.server.http.configuration import check_configuration, save_configuration, show_configuration
-from posewire.server.http.devices.listing import list_devices, list_turns, rename_device, show_device
+from posewire.server.http.devices.listing import list_devices, rename_device, show_device
 from posewire.server.http.devices.pairing import list_waiting, pair_device, refuse_pairing, revoke_pairing
 from posewire.server.http.devices.settings import change_device_setting, show_device_settings
 from posewire.server.http.devices.speech import ask, say
 from posewire.server.http.devices.tools import call_tool, list_tools
+from posewire.server.http.devices.turns import forget_turns, give_sound, list_turns
 from posewire.server.http.devices.updates import list_images, show_update, start_update
 from posewire.server.http.devices.voiceprints import enrol_next, enrol_recording, erase_voiceprint, list_voiceprints
 from posewire.server.http.new_boards import give_image, list_boards, plan_files
@@ -106,6 +107,8 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/api/devices/{device}/say", say, methods=["POST"]),
     Route("/api/devices/{device}/ask", ask, methods=["POST"]),
     Route("/api/devices/{device}/turns", list_turns),
+    Route("/api/devices/{device}/turns", forget_turns, methods=["DELETE"]),
+    Route("/api/devices/{device}/turns/{turn}/{part}.wav", give_sound),
     Route("/api/devices/{device}/enrol", enrol_next, methods=["POST"]),
     Route("/api/voiceprints", list_voiceprints),
     Route("/api/voiceprints/{name}", enrol_recording, methods=["POST"]),

@@ -81,6 +81,7 @@ def _abilities(host: Services) -> list[str]:
         "compile": can_compile(),
         "opus": opus_available(),
         "pair": host.settings.auth.required and host.settings.auth.pairing,
+        "sound": host.turns.sounds.on,
         "voice": host.assistant is not None or host.settings.upstream.wanted,
     }
     return [name for name, there in abilities.items() if there]

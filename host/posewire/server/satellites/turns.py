@@ -15,7 +15,7 @@ from posewire.server.satellites.timers import SatelliteTimers, beeps
 from posewire.server.satellites.turn_clock import TurnClock
 from posewire.sound.pcm import SAMPLE_RATE, Pcm
 from posewire.task_scope import TaskScope
-from posewire.voice.output import Outcome, TurnReport, VoiceOut
+from posewire.voice.output import HeardSound, Outcome, TurnReport, VoiceOut
 from posewire.voice.protocols.wyoming import Event
 from posewire.voice.session import SIGN_EVERY, VoiceSession, VoiceState
 from posewire.wire.json_shape import as_text
@@ -62,6 +62,9 @@ class SatelliteTurns:
         self._state = VoiceState.IDLE
         self._mode: ListenMode = "auto"
         self._wake_word = ""
+        self._heard: HeardSound | None = None
+        """Keeps the sound of the utterance, until its words are there."""
+
         self._clock = TurnClock()
         self._awaiting = False
         """Home Assistant owes the end of an answer."""
@@ -118,6 +121,8 @@ class SatelliteTurns:
         """Queue 16 kHz mono samples for the program that listens."""
         own = self._own()
         if self._hears and self._link is not None:
+            if self._heard is not None:
+                self._heard.add(pcm)
             before = self._link.dropped
             self._link.send_audio(Event("audio-chunk", _FORMAT, pcm.astype("<i2", copy=False).tobytes()))
             self._dropped += (self._link.dropped - before) * len(pcm)
@@ -177,6 +182,7 @@ class SatelliteTurns:
         if self._hears and self._link is not None:
             self._link.send(Event("audio-stop"))
         self._link = None
+        self._drop_heard()
         self._clock.silence()
         await self._reply.close()
         await self._tasks.close()
@@ -245,6 +251,7 @@ class SatelliteTurns:
             return
         self._state = VoiceState.LISTENING
         self._clock.restart()
+        self._heard = self._out.keep_heard()
         self._awaiting = True
         word, self._wake_word = self._wake_word, ""
         if word:
@@ -267,6 +274,8 @@ class SatelliteTurns:
         self._clock.begin("llm")
         self._state = VoiceState.ACTING
         if text:
+            if self._heard is not None:
+                self._heard.end()
             self._out.heard(text)
 
     def _synthesize(self, text: str) -> None:
@@ -347,11 +356,18 @@ class SatelliteTurns:
 
     def _finish(self, outcome: Outcome) -> None:
         self._clock.silence()
+        self._drop_heard()
         self._state = VoiceState.IDLE
         self._over.set()
         self._out.turn(TurnReport(outcome, dict(self._clock.stages)))
         if self._mode == "realtime" and outcome != "interrupted":
             self._clock.alarm("again", _PAUSES.get(outcome, _LONG_PAUSE), self._run)
+
+    def _drop_heard(self) -> None:
+        """Forget the sound of an utterance that had no words: an open microphone hears the room all day."""
+        if self._heard is not None:
+            self._heard.drop()
+            self._heard = None
 
     # --- time
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from posewire.log import EventLog
 from posewire.server.connection.voice.downlink import AudioDownlink
 from posewire.voice.emotions import EMOJI
-from posewire.voice.output import TurnReport
+from posewire.voice.output import HeardSound, TurnReport
 from posewire.voice.phrase import Sound
 from posewire.wire.messages import Message
 
@@ -22,6 +22,7 @@ class ConnectionVoiceOut:
         log: EventLog,
         conversation_over: Callable[[], None],
         turn_over: Callable[[TurnReport], None],
+        keep_heard: Callable[[], HeardSound | None] = lambda: None,
     ) -> None:
         self._device = send
         self._last_sent = -math.inf
@@ -33,6 +34,7 @@ class ConnectionVoiceOut:
         self._log = log
         self._conversation_over = conversation_over
         self._turn_over = turn_over
+        self.keep_heard = keep_heard
 
     def hearing(self, text: str) -> None:
         """Log the words that an engine recognises before the end of the speech."""

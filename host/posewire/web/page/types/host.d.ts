@@ -11,8 +11,6 @@ declare namespace Host {
     device: string;
     name: string;
     session: DeviceSession | null;
-    /** Since when its connection is lost, in unix time. */
-    lost: number | null;
     pairing: { scopes: string[]; paired: number; revoked: number | null } | null;
     report: Report | null;
     update: Update | null;
@@ -81,6 +79,7 @@ declare namespace Host {
   }
 
   interface Turn {
+    id: string;
     at: number;
     heard: string | null;
     calls: { tool: string; arguments: string; result: string | null; ms: number | null; failed?: boolean }[];
@@ -89,6 +88,8 @@ declare namespace Host {
     /** The ms of each. */
     stages: Record<string, number>;
     over_budget: string;
+    /** The parts whose sound is kept. */
+    sound: ("heard" | "said")[];
   }
 
   interface Room {

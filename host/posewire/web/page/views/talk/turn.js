@@ -2,6 +2,7 @@
 
 import { html } from "/vendor/htm-preact.js";
 import { clockTime, t } from "../../text.js";
+import { PlaySound } from "./play_sound.js";
 
 /**
  * The stages for people; their names in the log and the documents are the keys.
@@ -17,15 +18,20 @@ const STAGES = {
   total: () => t("in all"),
 };
 
-/** @param {{turn: Host.Turn, budget: number | null}} props `budget`: the ms that a turn may take */
-export function Turn({ turn, budget }) {
+/** @param {{device: string, turn: Host.Turn, budget: number | null}} props `budget`: the ms that a turn may take */
+export function Turn({ device, turn, budget }) {
   const { endpoint, ...stages } = turn.stages;
+  const time = clockTime(turn.at);
+  const labels = { heard: t("Play what was heard at {time}", { time }), said: t("Play what was said at {time}", { time }) };
+  const sound = (/** @type {"heard" | "said"} */ part) =>
+    turn.sound.includes(part) &&
+    html` <${PlaySound} label=${labels[part]} url=${`/api/devices/${encodeURIComponent(device)}/turns/${turn.id}/${part}.wav`} />`;
   return html`<article class="turn">
-    <p class="faint">${clockTime(turn.at)} ${turn.outcome ? t(turn.outcome) : t("under way…")}${endpoint !== undefined && t(", after {ms} ms of silence", { ms: Math.round(endpoint) })}
+    <p class="faint">${time} ${turn.outcome ? t(turn.outcome) : t("under way…")}${endpoint !== undefined && t(", after {ms} ms of silence", { ms: Math.round(endpoint) })}
       ${turn.over_budget && html`<span class="warn"> ${t("too slow: {stage}", { stage: STAGES[turn.over_budget]?.() ?? turn.over_budget })}</span>`}</p>
-    ${turn.heard && html`<p><span class="faint">${t("Heard")}</span> ${turn.heard}</p>`}
+    ${(turn.heard || turn.sound.includes("heard")) && html`<p><span class="faint">${t("Heard")}</span> ${turn.heard}${sound("heard")}</p>`}
     ${turn.calls.map((call) => html`<p><span class="faint">${t("Called")}</span> <code>${call.tool} ${call.arguments}</code> → <span class=${call.failed ? "bad" : ""}>${call.result ?? "…"}</span> ${call.ms !== null && html`<span class="faint">${Math.round(call.ms)} ms</span>`}</p>`)}
-    ${turn.said.length > 0 && html`<p><span class="faint">${t("Said")}</span> ${turn.said.join(" ")}</p>`}
+    ${(turn.said.length > 0 || turn.sound.includes("said")) && html`<p><span class="faint">${t("Said")}</span> ${turn.said.join(" ")}${sound("said")}</p>`}
     ${Object.keys(stages).length > 0 && html`<${Waterfall} stages=${stages} budget=${budget} />`}
   </article>`;
 }
