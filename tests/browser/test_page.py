@@ -132,8 +132,12 @@ async def test_a_restarted_host_finds_the_page_again(chromium: Browser) -> None:
     await open_view(page, first, "rooms/studio")
     await first.stop()
     await expect(page.locator(".top .state")).to_have_class(re.compile("warn"))
+    # What stands on the page looks as it did before.
+    away = page.get_by_text("what is shown here is from before")
+    await expect(away).to_be_visible()
     async with running(Settings(server=ServerSettings(port=port), voice=None)) as second:
         await expect(page.locator(".top .state")).to_have_class(re.compile("good"), timeout=40_000)
+        await expect(away).to_have_count(0)
         stop = asyncio.Event()
         async with posewire.connect(second.url, device="ann") as connection:
             task = asyncio.create_task(publish(await connection.join("studio", publish=["pose"]), stop))
@@ -141,6 +145,14 @@ async def test_a_restarted_host_finds_the_page_again(chromium: Browser) -> None:
             stop.set()
             await task
         await page.close()
+
+
+async def test_an_address_that_was_cut_off_is_no_dead_end(watched: Watched, host: Host) -> None:
+    page = watched.page
+    await open_view(page, host, "devices/%E0%A4")
+    await expect(page.get_by_role("heading", name="Devices")).to_be_visible()
+    await page.evaluate("location.hash = '#/rooms/100%'")
+    await expect(page.get_by_role("heading", name="100%")).to_be_visible()
 
 
 async def test_the_owner_of_a_room_rules_from_the_page(watched: Watched, host: Host) -> None:

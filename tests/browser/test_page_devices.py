@@ -39,8 +39,43 @@ async def test_devices_are_listed_and_looked_at(watched: Watched, host: Host, pe
     await rename.get_by_role("textbox").fill("kitchen")
     await page.keyboard.press("Enter")
     await expect(rows.first).to_contain_text("kitchen")
-    await first.socket.close()
+    await expect(page.get_by_text("It is called kitchen now.")).to_be_visible()
+    await first.send(type="goodbye")
     await expect(rows).to_have_count(0)
+    await expect(page.get_by_text(f"The device {DEVICE} is not here")).to_be_visible()
+
+
+async def test_a_board_that_was_lost_stays_in_the_list(watched: Watched, host: Host, peers: Peers) -> None:
+    """Nobody has paired it, and it did not say goodbye: that it is gone is what one wants to see."""
+    page = watched.page
+    first = await board(peers, 1)
+    await board(peers, 2)
+    await open_view(page, host, f"devices/{DEVICE}")
+    rows = page.locator("tbody tr")
+    await expect(rows).to_have_count(2)
+    first.socket.transport.abort()
+    await expect(rows.first).to_contain_text("lost at")
+    await expect(rows.first).to_contain_text(DEVICE)
+    await expect(page.locator("dl.facts")).to_contain_text("Connection lost")
+    again = await board(peers, 1)
+    await expect(page.get_by_text("lost at")).to_have_count(0)
+    await again.send(type="goodbye")
+    await expect(rows).to_have_count(1)
+
+
+async def test_a_device_of_many_is_seen_as_soon_as_it_is_chosen(watched: Watched, host: Host, peers: Peers) -> None:
+    page = watched.page
+    for number in range(40):
+        await board(peers, number)
+    await open_view(page, host, "devices")
+    link = page.get_by_role("link", name="aa:bb:cc:00:00:1f")
+    await link.focus()
+    await page.keyboard.press("Enter")
+    heading = page.get_by_role("heading", name="aa:bb:cc:00:00:1f")
+    await expect(heading).to_be_in_viewport()
+    await expect(heading).to_be_focused()
+    await page.get_by_role("link", name="Close").click()
+    await expect(link).to_be_focused()
 
 
 async def test_a_board_is_set_from_the_page(watched: Watched, host: Host) -> None:

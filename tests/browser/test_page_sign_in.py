@@ -54,6 +54,16 @@ async def test_signing_in_and_a_link_to_look(chromium: Browser) -> None:
         await expect(viewer.get_by_role("row", name="ann")).to_be_visible()
         assert "link=" not in viewer.url
         await expect(viewer.locator("nav a")).to_have_count(1)
+        # Who has made the link tries it, and loses nothing by that: neither in a new tab nor in the one that is open.
+        second = await context.new_page()
+        await second.goto(address)
+        await expect(second.get_by_role("row", name="ann").first).to_be_visible()
+        await expect(second.locator("nav a")).to_have_count(5)
+        await second.goto(http_url(host, "/#/devices"))
+        await second.evaluate("address => { location.hash = new URL(address).hash; }", address)
+        await expect(second.get_by_role("heading", name="studio")).to_be_visible()
+        assert "link=" not in second.url
+        await second.close()
         # A sign-in that has ended, seen by a page that is open, is not asked for again and again.
         await page.goto(http_url(host, "/#/devices"))
         await context.clear_cookies()
@@ -62,6 +72,12 @@ async def test_signing_in_and_a_link_to_look(chromium: Browser) -> None:
         await page.keyboard.press("Enter")
         await page.get_by_role("button", name="Sign out").click()
         await expect(page.get_by_role("textbox", name="Token")).to_be_visible()
+        await viewer.goto(address.replace("link=", "link=x"))
+        await expect(viewer.get_by_role("row", name="ann")).to_be_visible()
+        await viewer.context.clear_cookies()
+        await viewer.goto("about:blank")
+        await viewer.goto(address.replace("link=", "link=x"))
+        await expect(viewer.get_by_text("This link lets nobody in any more")).to_be_visible()
         await viewer.context.close()
         await context.close()
 

@@ -248,6 +248,7 @@ class ConnectionHandler(SocketSide):
             self.room.close(leave=True)
             self._context.rooms.states.drop_if_gone(device_state(self.device_id))
             return
+        self._context.registry.note_loss(self)
         state = self._state()
         self.room.close(leave=False)
         self._context.resumption.keep(self.session_id, state, self._context.settings().resume_window)

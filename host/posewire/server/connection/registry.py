@@ -1,12 +1,15 @@
 """The connections of a host: by session, by device and by address, also those that have not said hello yet."""
 
 import asyncio
-from collections import Counter
+import time
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 
 from posewire.address_group import address_group
 from posewire.hub import ConnectionPool
 from posewire.server.connection.peer import Peer
+
+_MOST_LOST = 1000
 
 
 class ConnectionRegistry:
@@ -15,6 +18,9 @@ class ConnectionRegistry:
     def __init__(self, pool: ConnectionPool[Peer]) -> None:
         self.open = 0
         """How many connections are open."""
+
+        self.lost: OrderedDict[str, float] = OrderedDict()
+        """Boards whose connection was lost, and that have not come back: unix time of the loss, the newest last."""
 
         self._pool = pool
         self._pending: dict[Peer, None] = {}
@@ -86,6 +92,7 @@ class ConnectionRegistry:
     def add(self, peer: Peer) -> Peer | None:
         """Add a connection that has said hello; return the older connection of its device, which it replaces."""
         self._pending.pop(peer, None)
+        self.lost.pop(peer.device_id, None)
         for waiting in self._waiting.get(peer.device_id, ()):
             if not waiting.done():
                 waiting.set_result(None)
@@ -95,3 +102,12 @@ class ConnectionRegistry:
         """Remove a connection; entries that another connection has taken over stay."""
         self._pending.pop(peer, None)
         self._pool.remove(peer.session_id, peer)
+
+    def note_loss(self, peer: Peer) -> None:
+        """Remember that a board is away without having said goodbye; programs and pages come and go."""
+        if peer.hello is None or not peer.hello.board or self.device(peer.device_id) is not None:
+            return
+        self.lost[peer.device_id] = time.time()
+        self.lost.move_to_end(peer.device_id)
+        while len(self.lost) > _MOST_LOST:
+            self.lost.popitem(last=False)

@@ -5,6 +5,7 @@ import { t } from "./text.js";
 
 /** Seconds: as old may an answer be that is asked for again and again. */
 const POLL_AGE = 1;
+const POLL_TIMEOUT_MS = 15_000;
 
 /** The host has refused, or does not answer (status 0). `status` is HTTP's, `answer` what else the host has said. */
 export class ApiError extends Error {
@@ -21,8 +22,9 @@ export class ApiError extends Error {
 }
 
 /**
- * How a request is sent; `maxAge`: the answer may be as many seconds old, so that many pages share one.
- * @typedef {{method?: string, body?: object, maxAge?: number}} Options
+ * How a request is sent; `maxAge`: the answer may be as many seconds old, so that many pages share one;
+ * `timeoutMs`: it is given up after so long.
+ * @typedef {{method?: string, body?: object, maxAge?: number, timeoutMs?: number}} Options
  */
 
 /**
@@ -30,7 +32,7 @@ export class ApiError extends Error {
  * @param {string} path
  * @param {Options} [options]
  */
-async function request(path, { method, body, maxAge } = {}) {
+async function request(path, { method, body, maxAge, timeoutMs } = {}) {
   let answer;
   try {
     answer = await fetch(path, {
@@ -38,6 +40,7 @@ async function request(path, { method, body, maxAge } = {}) {
       headers: { "Posewire-Page": "1", ...(maxAge && { "Cache-Control": `max-age=${maxAge}` }) },
       body: body && JSON.stringify(body),
       cache: "no-store",
+      signal: timeoutMs ? AbortSignal.timeout(timeoutMs) : undefined,
     });
   } catch {
     throw new ApiError("the host does not answer", 0);
@@ -105,24 +108,40 @@ export function usePolled(path, everyMs) {
   const [state, setState] = useState(
     /** @type {{path: string | null, value: any, error: any}} */ ({ path, value: null, error: null }),
   );
+  const asked = useRef(0);
+  const shown = useRef(0);
   const wanted = useRef(path);
   wanted.current = path;
   const look = useCallback(async (/** @type {Options} */ options) => {
     if (path === null || document.hidden) return;
+    const number = ++asked.current;
+    // An older answer that comes late is none any more.
+    const newest = () => wanted.current === path && number > shown.current;
     try {
-      const value = await ask(path, options);
-      if (wanted.current === path) setState({ path, value, error: null });
+      const value = await ask(path, { ...options, timeoutMs: POLL_TIMEOUT_MS });
+      if (newest()) setState({ path, value, error: null });
     } catch (error) {
-      if (wanted.current === path) setState((before) => ({ path, value: before.path === path ? before.value : null, error }));
+      if (newest()) setState((before) => ({ path, value: before.path === path ? before.value : null, error }));
     }
+    shown.current = Math.max(number, shown.current);
   }, [path]);
   const refresh = useCallback(() => look({}), [look]);
   useEffect(() => {
+    let timer = 0;
+    let alive = true;
+    // The next one after the answer: a host that is slow is not asked more and more.
+    const wait = () => {
+      timer = setTimeout(async () => {
+        await look({ maxAge: POLL_AGE });
+        if (alive) wait();
+      }, everyMs);
+    };
     refresh();
-    const timer = setInterval(() => look({ maxAge: POLL_AGE }), everyMs);
+    wait();
     document.addEventListener("visibilitychange", refresh);
     return () => {
-      clearInterval(timer);
+      alive = false;
+      clearTimeout(timer);
       document.removeEventListener("visibilitychange", refresh);
     };
   }, [look, refresh, everyMs]);

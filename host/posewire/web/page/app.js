@@ -1,10 +1,12 @@
 /** The page: who is there, which view, and what is the same in all of them. */
 
 import { html, render, useCallback, useEffect, useState } from "/vendor/htm-preact.js";
+import { allows, followLink } from "./access.js";
+import { useAddress } from "./address.js";
 import { ask, inWords } from "./api.js";
-import { Qr, typed } from "./parts.js";
+import { Qr, Ticking, typed } from "./parts.js";
 import { goLive, useHost } from "./live.js";
-import { currentLanguage, languages, t, useLanguage } from "./text.js";
+import { clockTime, currentLanguage, languages, t, useLanguage } from "./text.js";
 import { Devices } from "./views/devices/devices.js";
 import { Health } from "./views/health/health.js";
 import { NewBoard } from "./views/new_board/new_board.js";
@@ -15,6 +17,8 @@ import { Talk } from "./views/talk/talk.js";
 /** Whether the page is looked at on the host's own machine: its address is of no use to a telephone. */
 const LOCAL = ["127.0.0.1", "localhost", "[::1]"].includes(location.hostname);
 
+const ROUND_TRIP_MS = 2000;
+
 const VIEWS = [
   { path: "devices", name: "Devices", view: Devices },
   { path: "rooms", name: "Rooms", view: Rooms },
@@ -22,22 +26,6 @@ const VIEWS = [
   { path: "health", name: "Health", view: Health },
   { path: "new", name: "New board", view: NewBoard },
 ];
-
-/** The view and its parts, as the address says: `#/rooms/studio`. */
-function readAddress() {
-  const [path, ...rest] = location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
-  return { path, rest };
-}
-
-function useAddress() {
-  const [address, setAddress] = useState(readAddress);
-  useEffect(() => {
-    const changed = () => setAddress(readAddress());
-    addEventListener("hashchange", changed);
-    return () => removeEventListener("hashchange", changed);
-  }, []);
-  return address;
-}
 
 /** The light or dark look: what the system has, unless the person wants another. */
 function useTheme() {
@@ -59,10 +47,6 @@ function useTheme() {
   return { theme, flip };
 }
 
-/** May somebody with these scopes do that? As the host decides it, for what has no name. @param {string[]} scopes @param {string} need */
-const allows = (scopes, need) =>
-  scopes.some((scope) => new RegExp(`^${scope.split(":")[0].replace(/[.]/g, "\\.").replace(/[*]/g, ".*")}$`).test(need));
-
 function Presence() {
   const { host, state } = useHost();
   const words = {
@@ -72,12 +56,26 @@ function Presence() {
     connecting: t("connecting…"),
     new: t("connecting…"),
   };
-  const round = host?.status().roundTripMs;
-  return html`<span class=${`state ${state === "connected" ? "good" : "warn"}`} role="status">${words[state]}${state === "connected" && round ? html`<span class="wide faint"> ${Math.round(round)} ms</span>` : ""}</span>`;
+  // Beside the words, which screen readers read aloud whenever they change.
+  const round = () => {
+    const ms = host?.status().roundTripMs;
+    return state === "connected" && ms ? `${Math.round(ms)} ms` : "";
+  };
+  return html`<span class=${`state ${state === "connected" ? "good" : "warn"}`} role="status">${words[state]}</span>
+    <span class="wide faint" title=${t("Round trip")}><${Ticking} everyMs=${ROUND_TRIP_MS} text=${round} /></span>`;
 }
 
-/** @param {{session: Host.Session | null, refused: import("./api.js").ApiError | null, onSession: (session: Host.Session) => void}} props */
-function App({ session, refused, onSession }) {
+/** What stands in a view while the host is away is old, and looks as if it were not. */
+function Away() {
+  const { lostAt } = useHost();
+  return lostAt && html`<p class="note bad">${t("The host has not answered since {time}: what is shown here is from before. The page comes back by itself.", { time: clockTime(lostAt) })}</p>`;
+}
+
+/**
+ * @param {{session: Host.Session | null, refused: import("./api.js").ApiError | null, problem: string,
+ *   onSession: (session: Host.Session) => void}} props `problem`: why a link has not let anybody in
+ */
+function App({ session, refused, problem, onSession }) {
   const { path, rest } = useAddress();
   const { theme, flip } = useTheme();
   const [, redraw] = useState(0);
@@ -115,25 +113,18 @@ function App({ session, refused, onSession }) {
     </header>
     <main id="main" tabindex="-1">
       ${phone && html`<section class="card row"><${Qr} text=${location.origin} /><p>${location.origin}</p></section>`}
+      <${Away} />
       ${
         session
           ? html`<${view.view} rest=${rest} may=${may} can=${can} session=${session} looker=${looker} />`
-          : html`<${SignIn} onSession=${onSession} withFile=${refused?.answer.config_file} />`
+          : html`<${SignIn} onSession=${onSession} problem=${problem} withFile=${refused?.answer.config_file} />`
       }
     </main>`;
 }
 
-/** Take the token out of a link to a room (`#link=…&room=…`), so that it is in no history and no picture of the screen. */
-async function followLink() {
-  const link = new URLSearchParams(location.hash.replace(/^#/, ""));
-  const token = link.get("link");
-  if (!token) return;
-  history.replaceState(null, "", `#/rooms/${encodeURIComponent(link.get("room") ?? "")}`);
-  await ask("/api/session", { body: { token } }).catch(() => {});
-}
-
 async function start() {
-  await Promise.all([useLanguage(), followLink()]);
+  await useLanguage();
+  const problem = await followLink();
   const root = /** @type {HTMLElement} */ (document.getElementById("app"));
   root.replaceChildren();
   let live = false;
@@ -143,7 +134,7 @@ async function start() {
       live = true;
       goLive();
     }
-    render(html`<${App} session=${session} refused=${refused} onSession=${show} />`, root);
+    render(html`<${App} session=${session} refused=${refused} problem=${problem} onSession=${show} />`, root);
   };
   for (;;) {
     try {

@@ -9,6 +9,8 @@ const AFTER_REFUSAL_MS = 30_000;
 
 /** @type {HostConnection | null} */
 let host = null;
+/** Since when it is away, after it was there: unix time. @type {number | null} */
+let lostAt = null;
 /** @type {Set<() => void>} */
 const watchers = new Set();
 
@@ -16,7 +18,11 @@ const watchers = new Set();
 export async function goLive() {
   for (;;) {
     const next = new HostConnection(ownHost());
-    next.on("changed", () => watchers.forEach((look) => look()));
+    next.on("changed", (before, now) => {
+      if (before === "connected") lostAt = Date.now() / 1000;
+      if (now === "connected") lostAt = null;
+      watchers.forEach((look) => look());
+    });
     host = next;
     let pause = AGAIN_MS;
     next.on("error", (error) => {
@@ -33,7 +39,7 @@ export async function goLive() {
   }
 }
 
-/** Return the connection and its state, now and whenever it changes. */
+/** Return the connection, its state, and since when it is lost, now and whenever it changes. */
 export function useHost() {
   const [, look] = useState(0);
   useEffect(() => {
@@ -41,5 +47,5 @@ export function useHost() {
     watchers.add(again);
     return () => watchers.delete(again);
   }, []);
-  return { host, state: host?.state ?? "new" };
+  return { host, state: host?.state ?? "new", lostAt };
 }

@@ -11,10 +11,10 @@ export const typed = (take) => (event) => take(event.target.value);
 export const Outcome = ({ outcome }) =>
   html`<div role="status" aria-live="polite">${outcome && html`<p class=${outcome.bad ? "note bad" : "note"}>${outcome.text}</p>`}</div>`;
 
-/** An error of the host, if there is one. @param {{error: import("./api.js").ApiError | null}} props */
+/** An error of the host, if there is one; that it does not answer at all stands above all views. @param {{error: import("./api.js").ApiError | null}} props */
 export const Trouble = ({ error }) =>
-  error &&
-  html`<p class="note bad" role="alert">${error.status === 403 ? t("Your token does not allow this.") : inWords(error)}</p>`;
+  Boolean(error?.status) &&
+  html`<p class="note bad" role="alert">${error?.status === 403 ? t("Your token does not allow this.") : inWords(error)}</p>`;
 
 /**
  * A question that is a form: its fields are the children, `onSubmit` gets their values by name, and the form.
@@ -70,16 +70,18 @@ export const Facts = ({ facts }) =>
  * @param {{columns: Page.Column<Row>[], rows: Row[], keyOf: (row: Row) => string | number, selected?: string, label: string}} props
  */
 export function Table({ columns, rows, keyOf, selected, label }) {
-  const [order, setOrder] = useState({ column: 0, down: false });
-  const of = columns[order.column]?.of ?? (() => 0);
+  const [order, setOrder] = useState({ name: columns[0]?.name, down: false });
+  // By its name: some columns come and go.
+  const chosen = columns.find(({ name }) => name === order.name) ?? columns[0];
+  const of = chosen?.of ?? (() => 0);
   const sorted = [...rows].sort((a, b) => compare(of(a), of(b)) * (order.down ? -1 : 1));
-  const sort = (/** @type {number} */ column) => setOrder({ column, down: order.column === column && !order.down });
+  const sort = (/** @type {string} */ name) => setOrder({ name, down: chosen?.name === name && !order.down });
   const direction = order.down ? "descending" : "ascending";
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${label}><table>
     <caption class="visually-hidden">${label}</caption>
     <thead><tr>${columns.map(
-      ({ name, number }, index) => html`<th scope="col" class=${number && "number"}
-        aria-sort=${order.column === index ? direction : "none"}><button onClick=${() => sort(index)}>${name}${order.column === index ? (order.down ? " ▾" : " ▴") : ""}</button></th>`,
+      (column) => html`<th scope="col" class=${column.number && "number"}
+        aria-sort=${column === chosen ? direction : "none"}><button onClick=${() => sort(column.name)}>${column.name}${column === chosen ? (order.down ? " ▾" : " ▴") : ""}</button></th>`,
     )}</tr></thead>
     <tbody>${sorted.map(
       (row) =>

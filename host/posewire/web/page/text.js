@@ -45,5 +45,9 @@ export const clockTime = (seconds) => new Date(1000 * seconds).toLocaleTimeStrin
 /** A time of day without seconds. @param {number} seconds since 1970 */
 export const shortTime = (seconds) => new Date(1000 * seconds).toLocaleTimeString(locale(), { hour: "numeric", minute: "2-digit" });
 
+/** A moment of today by its time, another with its day. @param {number} seconds since 1970 */
+export const momentTime = (seconds) =>
+  new Date(1000 * seconds).toDateString() === new Date().toDateString() ? shortTime(seconds) : dayAndTime(seconds);
+
 /** A day and its time. @param {number} seconds since 1970 */
 export const dayAndTime = (seconds) => new Date(1000 * seconds).toLocaleString(locale());

@@ -1,4 +1,4 @@
-"""``/api/devices``: the devices that are connected or paired, each with its session, pairing, report and update."""
+"""``/api/devices``: the devices that are connected, known or lost, with session, pairing, report and update."""
 
 from typing import Any
 
@@ -16,12 +16,13 @@ _NAME_MAX = 64
 
 
 async def list_devices(request: Request) -> Response:
-    """Answer all devices: the connected ones first, then those that are away but paired, or have a token."""
+    """Answer all devices: the connected ones first, then those that are away but paired, have a token, or were lost."""
     authorize(request, READ)
     here = services(request)
 
     def describe() -> dict[str, Any]:
-        names = dict.fromkeys([peer.device_id for peer in here.registry] + here.identities.known())
+        connected = [peer.device_id for peer in here.registry]
+        names = dict.fromkeys([*connected, *here.identities.known(), *here.registry.lost])
         return {"devices": [_describe(here, name) for name in names]}
 
     return shared_answer(request, describe)
@@ -31,8 +32,7 @@ async def show_device(request: Request) -> JSONResponse:
     """Answer one device."""
     authorize(request, READ)
     here, device = services(request), device_id(request)
-    if here.registry.device(device) is None and device not in here.identities.known():
-        raise WireError(f"the device {device[:64]} is neither connected nor paired", "not_found")
+    _require_known(here, device)
     return JSONResponse(_describe(here, device))
 
 
@@ -43,8 +43,7 @@ async def rename_device(request: Request) -> JSONResponse:
     name = get_field(await json_body(request), "name", str).strip()
     if len(name) > _NAME_MAX or not name.isprintable():
         raise WireError(f"a name has at most {_NAME_MAX} characters, all of which can be shown")
-    if here.registry.device(device) is None and device not in here.identities.known():
-        raise WireError(f"the device {device[:64]} is neither connected nor paired", "not_found")
+    _require_known(here, device)
     await here.identities.rename(device, name, principal.name)
     return JSONResponse(_describe(here, device))
 
@@ -62,12 +61,19 @@ def find_connection(request: Request) -> Peer:
     return peer
 
 
+def _require_known(here: Services, device: str) -> None:
+    of_this_run = here.registry.device(device) is not None or device in here.registry.lost
+    if not of_this_run and device not in here.identities.known():
+        raise WireError(f"the device {device[:64]} is neither connected nor paired", "not_found")
+
+
 def _describe(here: Services, device: str) -> dict[str, Any]:
     peer, report, update = here.registry.device(device), here.reports.get(device), here.updates.get(device)
     return {
         "device": device,
         "name": here.identities.name_of(device),
         "session": _session(peer) if peer is not None else None,
+        "lost": here.registry.lost.get(device),
         "pairing": _pairing(here, device),
         "report": report.as_dict() if report is not None else None,
         "update": update.as_dict() if update is not None else None,

@@ -11,6 +11,8 @@ declare namespace Host {
     device: string;
     name: string;
     session: DeviceSession | null;
+    /** Since when its connection is lost, in unix time. */
+    lost: number | null;
     pairing: { scopes: string[]; paired: number; revoked: number | null } | null;
     report: Report | null;
     update: Update | null;

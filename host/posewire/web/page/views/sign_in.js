@@ -7,8 +7,11 @@ import { t } from "../text.js";
 
 const ISSUE = "posewire tokens issue NAME";
 
-/** @param {{onSession: (session: Host.Session) => void, withFile: boolean}} props `withFile`: the host was started with a file */
-export function SignIn({ onSession, withFile }) {
+/**
+ * @param {{onSession: (session: Host.Session) => void, problem: string, withFile: boolean}} props `problem`: why a link has
+ *   not let anybody in; `withFile`: the host was started with a file
+ */
+export function SignIn({ onSession, problem, withFile }) {
   const [outcome, run] = useOutcome();
   const signIn = (/** @type {Page.Values} */ { token }) =>
     run(async () => {
@@ -22,11 +25,13 @@ export function SignIn({ onSession, withFile }) {
   const file = withFile ? " --config FILE" : "";
   return html`<section class="card">
     <h1>${t("Sign in")}</h1>
+    ${problem && html`<p class="note bad" role="alert">${problem}</p>`}
     <p>${t("This host asks who you are. Enter a token: the shared one, or one that was made for you.")}</p>
     <${Form} label=${t("Sign in")} button=${t("Sign in")} onSubmit=${signIn}>
       <${Field} label=${t("Token")} grow><input name="token" type="password" autocomplete="current-password" required /><//>
     <//>
     <${Outcome} outcome=${outcome} />
+    ${withFile && html`<p class="faint">${t("On the host's machine, posewire init has written the shared one into posewire.token, beside the configuration.")}</p>`}
     <p class="faint">${t("On the host's machine, this makes a token for looking, and one for everything:")}</p>
     <${Command} text=${`${ISSUE} --scope operator.read --scope room.join${file}`} />
     <${Command} text=${`${ISSUE} --scope "*"${file}`} />

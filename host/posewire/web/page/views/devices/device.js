@@ -12,8 +12,11 @@ import { Update } from "./update.js";
 const SIMULATED_MS = 5000;
 const TOOLS_MS = 10_000;
 
-/** @param {{device: Host.Device, may: Page.ViewProps["may"], can: Page.ViewProps["can"], refresh: () => Promise<void>}} props */
-export function Device({ device, may, can, refresh }) {
+/**
+ * @param {{device: Host.Device, heading: {current: HTMLElement | null}, may: Page.ViewProps["may"], can: Page.ViewProps["can"],
+ *   refresh: () => Promise<void>}} props `heading` gets its element
+ */
+export function Device({ device, heading, may, can, refresh }) {
   const { device: id, session, report, pairing } = device;
   const path = `/api/devices/${encodeURIComponent(id)}`;
   const [outcome, run] = useOutcome();
@@ -28,7 +31,7 @@ export function Device({ device, may, can, refresh }) {
   /** @type {(work: () => Promise<unknown>, done: string) => Promise<void>} */
   const act = (work, done) => run(async () => (await work(), await refresh(), done));
   const acts = session && may("operator.act");
-  const rename = (/** @type {Page.Values} */ { name }) => act(() => ask(path, { method: "PATCH", body: { name } }), "");
+  const rename = (/** @type {Page.Values} */ { name }) => act(() => ask(path, { method: "PATCH", body: { name } }), name.trim() ? t("It is called {name} now.", { name: name.trim() }) : t("It has no name now."));
   const revoke = () =>
     confirm(t("Take away the access of {name}?", { name: device.name || id })) &&
     act(() => ask(`${path}/pairing`, { method: "DELETE" }), t("It has no access any more."));
@@ -37,7 +40,7 @@ export function Device({ device, may, can, refresh }) {
   // What was said of an earlier session (that it restarts) holds no longer.
   useEffect(() => void run(async () => ""), [session?.id]);
   return html`<section class="card" aria-label=${device.name || id}>
-    <div class="row"><h2 class="grow">${device.name || id} <${State} device=${device} /></h2><a href="#/devices">${t("Close")}</a></div>
+    <div class="row"><h2 class="grow" tabindex="-1" ref=${heading}>${device.name || id} <${State} device=${device} /></h2><a href="#/devices">${t("Close")}</a></div>
     <div class="columns">
       <div>
         <${Facts} facts=${factsOf(device)} />

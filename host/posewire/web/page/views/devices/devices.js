@@ -1,6 +1,6 @@
 /** All devices; one of them closely, those that wait to be paired. */
 
-import { html, useMemo, useState } from "/vendor/htm-preact.js";
+import { html, useEffect, useMemo, useRef, useState } from "/vendor/htm-preact.js";
 import { ask, useOutcome, usePolled } from "../../api.js";
 import { Check, Outcome, Table, Trouble, duration, kilobytes, typed } from "../../parts.js";
 import { t } from "../../text.js";
@@ -28,7 +28,11 @@ export function Devices({ rest, may, can }) {
       );
   }, [all, search, programs, chosen]);
   const found = all?.find((device) => device.device === chosen);
+  const heading = useFocus(chosen, Boolean(found));
+  const here = devices.some(({ session }) => session);
   return html`
+    ${found && html`<${Device} key=${chosen} device=${found} heading=${heading} may=${may} can=${can} refresh=${refresh} />`}
+    ${chosen && all && !found && html`<p class="note warn row" role="status"><span class="grow">${t("The device {id} is not here: it has left, or was never here.", { id: chosen })}</span> <a href="#/devices">${t("Close")}</a></p>`}
     <section class="card">
       <div class="row">
         <h1 class="grow">${t("Devices")} <span class="faint">${value ? devices.length : ""}</span></h1>
@@ -36,20 +40,39 @@ export function Devices({ rest, may, can }) {
         <${Check} label=${t("programs and pages, too")} checked=${programs} onTick=${setPrograms} />
       </div>
       <${Trouble} error=${error} />
-      ${value && !devices.length && !search ? html`<${NoBoard} may=${may} />` : html`<${Table} label=${t("Devices")} rows=${devices} keyOf=${(/** @type {Host.Device} */ { device }) => device} selected=${chosen} columns=${columns()} />`}
+      ${(devices.length > 0 || search) && html`<${Table} label=${t("Devices")} rows=${devices} keyOf=${(/** @type {Host.Device} */ { device }) => device} selected=${chosen} columns=${columns(devices)} />`}
+      ${value && !here && !search && html`<${NoBoard} may=${may} before=${devices.length > 0} />`}
     </section>
-    ${found && html`<${Device} key=${chosen} device=${found} may=${may} can=${can} refresh=${refresh} />`}
     ${may("operator.pair") && can("pair") && html`<${Pair} refresh=${refresh} />`}`;
 }
 
-/** @param {Host.Device} device */
-const isBoard = ({ session, pairing, report }) => Boolean(session?.board || pairing || report);
+/**
+ * Go to the device that was chosen, which the list may have far above it, and back to its name when it is closed.
+ * @param {string | undefined} chosen
+ * @param {boolean} found
+ */
+function useFocus(chosen, found) {
+  const heading = useRef(/** @type {HTMLElement | null} */ (null));
+  const shown = useRef("");
+  useEffect(() => {
+    if (chosen && found && shown.current !== chosen) heading.current?.focus();
+    else if (!chosen && shown.current) linkTo(shown.current)?.focus();
+    shown.current = chosen && found ? chosen : "";
+  }, [chosen, found]);
+  return heading;
+}
 
-/** @type {() => Page.Column<Host.Device>[]} */
-const columns = () => [
+/** @param {string} device @returns {HTMLElement | null} */
+const linkTo = (device) => document.querySelector(`td a[href="#/devices/${CSS.escape(encodeURIComponent(device))}"]`);
+
+/** @param {Host.Device} device */
+const isBoard = ({ session, pairing, report, lost }) => Boolean(session?.board || pairing || report || lost);
+
+/** @type {(devices: Host.Device[]) => Page.Column<Host.Device>[]} */
+const columns = (devices) => [
   {
     name: t("State"),
-    of: (device) => (device.session ? (trouble(device) ? 0 : 1) : 2),
+    of: (device) => (trouble(device) ? 0 : device.session ? 1 : 2),
     show: (device) => html`<${State} device=${device} />`,
   },
   {
@@ -90,12 +113,7 @@ const columns = () => [
     of: (device) => device.report?.heap_free,
     show: ({ report }) => report?.heap_free !== undefined && kilobytes(report.heap_free),
   },
-  {
-    name: t("Battery"),
-    number: true,
-    of: (device) => device.report?.battery,
-    show: ({ report }) => report?.battery !== undefined && `${report.battery} %`,
-  },
+  ...(devices.some(({ report }) => report?.battery !== undefined) ? [battery()] : []),
   {
     name: t("Up for"),
     number: true,
@@ -104,11 +122,19 @@ const columns = () => [
   },
 ];
 
+/** Few boards have one. @type {() => Page.Column<Host.Device>} */
+const battery = () => ({
+  name: t("Battery"),
+  number: true,
+  of: (device) => device.report?.battery,
+  show: ({ report }) => report?.battery !== undefined && `${report.battery} %`,
+});
+
 /** What is known, in words. @param {number | null} value @param {(value: number) => string} inWords */
 const shown = (value, inWords) => (value === null ? "" : inWords(value));
 
-/** Nobody is here yet: a simulated board can be. @param {{may: (need: string) => boolean}} props */
-function NoBoard({ may }) {
+/** Nobody is here: a simulated board can be. @param {{may: (need: string) => boolean, before: boolean}} props `before`: some were */
+function NoBoard({ may, before }) {
   const { value, refresh } = usePolled("/api/sim-boards", SIMULATED_MS);
   const [outcome, run] = useOutcome();
   /** @type {{running: boolean, lines: string[]}[] | undefined} */
@@ -123,7 +149,7 @@ function NoBoard({ may }) {
     );
   const ended = boards?.find((board) => !board.running);
   return html`<div class="stack">
-    <p>${t("No board is here yet.")} <a href="#/new">${t("Set up a new board")}</a></p>
+    <p>${before ? t("No board is here now.") : t("No board is here yet.")} <a href="#/new">${t("Set up a new board")}</a></p>
     ${value?.available && may("operator.act") && html`<p><button class="main" onClick=${start}>${t("Try a simulated one")}</button> <span class="faint">${t("The real firmware, with a simulated microphone, light, camera and motion sensor.")}</span></p>`}
     ${ended ? html`<p class="note bad" role="alert">${t("The simulated board has ended. The last that it said:")}</p><pre tabindex="0">${ended.lines.join("\n")}</pre>` : html`<${Outcome} outcome=${outcome} />`}
   </div>`;

@@ -1,16 +1,17 @@
 /** What is known of a device, for people. */
 
-import { duration } from "../../parts.js";
+import { duration, kilobytes } from "../../parts.js";
 import { dayAndTime, t } from "../../text.js";
 import { roundTrip, uptimeMs } from "./state.js";
 
 /** @type {(device: Host.Device) => [string, unknown][]} */
 export function factsOf(device) {
-  const { session, report, pairing } = device;
+  const { session, report, pairing, lost } = device;
   const trip = roundTrip(device);
   const up = uptimeMs(device);
   return [
     [t("Device id"), device.device],
+    [t("Connection lost"), lost && dayAndTime(lost)],
     [t("Session"), session?.id],
     [t("Board"), session?.board],
     [t("Firmware"), session?.firmware],
@@ -22,12 +23,12 @@ export function factsOf(device) {
     [
       t("Free memory"),
       report?.heap_free !== undefined
-        ? `${report.heap_free} B${report.heap_free_min !== undefined ? `, ${t("at least")} ${report.heap_free_min} B` : ""}`
+        ? `${kilobytes(report.heap_free)}${report.heap_free_min !== undefined ? ` (${t("least so far: {size}", { size: kilobytes(report.heap_free_min) })})` : ""}`
         : null,
     ],
     [
       t("Memory of the chip"),
-      report?.idf_free !== undefined ? `${report.idf_free} B, ${t("in one piece")} ${report.idf_largest} B` : null,
+      report?.idf_free !== undefined ? `${kilobytes(report.idf_free)} (${t("in one piece: {size}", { size: kilobytes(report.idf_largest ?? 0) })})` : null,
     ],
     [t("Battery"), report?.battery !== undefined ? `${report.battery} %` : null],
     [t("Up for"), up !== null ? duration(up) : null],

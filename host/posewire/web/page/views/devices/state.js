@@ -1,11 +1,14 @@
 /** How a device is. */
 
 import { html } from "/vendor/htm-preact.js";
-import { t } from "../../text.js";
+import { momentTime, t } from "../../text.js";
+
+/** A board that was lost so long ago may have been put away: it is trouble no longer. */
+const LOST_SECONDS = 3600;
 
 /** What is wrong with a device, in a word; empty where nothing is. @param {Host.Device} device */
-export function trouble({ session, report, pairing }) {
-  if (!session) return pairing?.revoked ? t("revoked") : t("away");
+export function trouble({ session, report, pairing, lost }) {
+  if (!session) return lost && !pairing?.revoked && Date.now() / 1000 - lost < LOST_SECONDS ? t("lost at {time}", { time: momentTime(lost) }) : "";
   if (report?.crash) return t("has crashed");
   if (report?.left_out) return t("parts left out");
   if (report?.rssi !== undefined && report.rssi < -80) return t("weak signal");
@@ -16,9 +19,15 @@ export function trouble({ session, report, pairing }) {
 /** How a device is, in a word and a colour. @param {{device: Host.Device}} props */
 export function State({ device }) {
   const wrong = trouble(device);
-  const { session } = device;
-  const level = !session ? "faint" : wrong ? "warn" : "good";
-  return html`<span class=${`state ${level}`}>${wrong || (session?.voice && session.voice !== "idle" ? t(session.voice) : t("there"))}</span>`;
+  const level = wrong ? "warn" : device.session ? "good" : "faint";
+  return html`<span class=${`state ${level}`}>${wrong || presence(device)}</span>`;
+}
+
+/** Where a device is with which nothing is wrong. @param {Host.Device} device */
+function presence({ session, pairing, lost }) {
+  if (session) return session.voice && session.voice !== "idle" ? t(session.voice) : t("there");
+  if (pairing?.revoked) return t("revoked");
+  return lost ? t("away since {time}", { time: momentTime(lost) }) : t("away");
 }
 
 /** Milliseconds to the device and back: as it measures itself, or of the connection, by the host's kernel; or null. @param {Host.Device} device */
