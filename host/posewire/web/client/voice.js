@@ -15,6 +15,10 @@ export class Voice {
   #speaker = new Speaker();
   #speakerOpen = false;
   #listening = false;
+  /** Samples are sent: somewhat longer than it listens. */
+  #sending = false;
+  /** Until the last words are sent. @type {Promise<void>} */
+  #ended = Promise.resolve();
   /** @type {(() => void)[]} */
   #stop = [];
 
@@ -62,16 +66,30 @@ export class Voice {
   async start(mode = "auto") {
     await this.openSpeaker();
     this.#microphone ??= await openMicrophone((samples, rate) => {
-      if (this.#listening) this.sender.send(samples, rate);
+      if (this.#sending) this.sender.send(samples, rate);
     });
+    await this.#ended.catch(() => {}); // who has ended it was told
     this.host.send({ type: "listen", state: "start", mode });
-    this.#listening = true;
+    this.#listening = this.#sending = true;
   }
 
-  /** The utterance is over. */
+  /** The utterance is over: what was spoken until now is sent, and the host told then. */
   stopListening() {
-    if (this.#listening) this.host.send({ type: "listen", state: "stop" });
+    if (this.#listening) this.#ended = this.#end();
+    return this.#ended;
+  }
+
+  async #end() {
     this.#listening = false;
+    try {
+      await this.#microphone?.flush();
+      this.#sending = false;
+      await this.sender.flush();
+    } finally {
+      this.#sending = false;
+      // Where the connection was closed meanwhile, nobody waits for it.
+      if (!["new", "closed"].includes(this.host.state)) this.host.send({ type: "listen", state: "stop" });
+    }
   }
 
   /**
@@ -90,11 +108,16 @@ export class Voice {
 
   /** Give the microphone and the speaker back. */
   async close() {
-    this.stopListening();
-    for (const stop of this.#stop) stop();
-    this.#microphone?.stop();
+    const [ended, microphone, speakerOpen] = [this.stopListening(), this.#microphone, this.#speakerOpen];
+    // Who starts meanwhile gets others.
     this.#microphone = null;
-    if (this.#speakerOpen) await this.#speaker.close();
     this.#speakerOpen = false;
+    for (const stop of this.#stop) stop();
+    try {
+      await ended;
+    } finally {
+      microphone?.stop();
+    }
+    if (speakerOpen) await this.#speaker.close();
   }
 }

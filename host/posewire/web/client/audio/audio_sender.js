@@ -8,6 +8,9 @@ import { audioEncoder } from "./stream_codec.js";
 /** Unsent bytes of the socket from which on audio is dropped: it would only become older. */
 const CONGESTED = 64 * 1024;
 
+/** Silence after the last samples: it brings out what the resampler and an Opus encoder hold back. */
+const TAIL_S = 0.02;
+
 /** Cuts samples into frames and sends them; what comes while the host is away, or cannot take it, is dropped. */
 export class AudioSender {
   sent = 0;
@@ -40,6 +43,7 @@ export class AudioSender {
       this.#encoder?.close();
       this.#encoder = audioEncoder(params, (frame) => this.#put(frame));
       this.#resampler = null;
+      this.#rest = new Int16Array(0);
     }
     const from = rate ?? params.sample_rate;
     if (!this.#resampler || from !== this.#rate) {
@@ -57,7 +61,25 @@ export class AudioSender {
     return at / size;
   }
 
-  /** End the sender. */
+  /**
+   * End the stream: what does not fill a frame yet is sent with silence after it. It returns when all frames are sent.
+   * The samples that follow begin a new stream.
+   */
+  async flush() {
+    const [params, encoder] = [this.#params, this.#encoder];
+    if (this.#closed || !params || !encoder) return;
+    this.send(new Float32Array(Math.ceil(TAIL_S * this.#rate)), this.#rate);
+    if (this.#rest.length) {
+      const last = new Int16Array(frameSamples(params));
+      last.set(this.#rest);
+      encoder.encode(last);
+    }
+    this.#params = this.#encoder = null;
+    await encoder.flush();
+    encoder.close();
+  }
+
+  /** End the sender at once; what does not fill a frame is dropped. */
   stop() {
     this.#closed = true;
     this.#encoder?.close();

@@ -42,7 +42,8 @@ export class Speaker {
   }
 
   async close() {
-    await this.#context?.close();
+    const context = this.#context;
     this.#context = this.#node = null;
+    await context?.close();
   }
 }

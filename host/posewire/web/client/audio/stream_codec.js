@@ -23,12 +23,13 @@ export async function opusWorks() {
  * Return what encodes the frames of one stream; throws FrameError for a format that is not here.
  * @param {AudioParams} params
  * @param {(frame: Uint8Array) => void} onFrame
- * @returns {{encode: (samples: Int16Array) => void, close: () => void}}
+ * @returns {{encode: (samples: Int16Array) => void, flush: () => Promise<void>, close: () => void}} `flush`: until all
+ *   frames have come
  */
 export function audioEncoder(params, onFrame) {
   if (params.format !== "opus") {
     const encode = frameEncoder(params);
-    return { encode: (samples) => onFrame(encode(samples)), close: () => {} };
+    return { encode: (samples) => onFrame(encode(samples)), flush: async () => {}, close: () => {} };
   }
   if (typeof AudioEncoder === "undefined") throw new FrameError("this browser has no Opus: ask for pcm or ima-adpcm");
   const encoder = new AudioEncoder({
@@ -55,6 +56,10 @@ export function audioEncoder(params, onFrame) {
       timestamp += 1000 * params.frame_duration;
       encoder.encode(data);
       data.close();
+    },
+    flush: async () => {
+      // It is rejected where the encoder fails or is closed: no more frames come then.
+      if (encoder.state === "configured") await encoder.flush().catch(() => {});
     },
     close: () => encoder.state !== "closed" && encoder.close(),
   };

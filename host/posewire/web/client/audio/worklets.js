@@ -5,10 +5,19 @@ const PIECE = 1024;
 const AHEAD_S = 0.12;
 const LONGEST_S = 30;
 
-/** Posts what it hears, `PIECE` samples at a time. */
+/** Posts what it hears, `PIECE` samples at a time; asked for more it posts what it has, and then null. */
 class Capture extends AudioWorkletProcessor {
   #piece = new Float32Array(PIECE);
   #filled = 0;
+
+  constructor() {
+    super();
+    this.port.onmessage = () => {
+      if (this.#filled) this.port.postMessage(this.#piece.slice(0, this.#filled));
+      this.#filled = 0;
+      this.port.postMessage(null);
+    };
+  }
 
   process([[channel]]) {
     if (!channel) return true;

@@ -1,7 +1,7 @@
 /** Talking from this page: by the computer's own microphone and loudspeaker, or in writing. */
 
 import { html, useEffect, useState } from "/vendor/htm-preact.js";
-import { useOutcome } from "../../api.js";
+import { inWords, useOutcome } from "../../api.js";
 import { Field, Form, Outcome, Ticking } from "../../parts.js";
 import { t } from "../../text.js";
 import { pageDevice } from "./page_device.js";
@@ -19,22 +19,22 @@ function Speaking({ host, voice }) {
   const [listening, setListening] = useState(false);
   const [outcome, run] = useOutcome();
   const stopListening = () => {
-    voice.stopListening();
     setListening(false);
+    return voice.stopListening();
   };
   useEffect(() => {
     const stop = [
       host.on("stt", ({ text }) => setState(t("heard: {text}", { text }))),
       host.on("tts", ({ state: now, text }) => {
         if (now === "sentence_start") setState(t("says: {text}", { text }));
-        if (now === "start") stopListening();
+        if (now === "start") stopListening().catch((error) => setState(inWords(error)));
       }),
       host.on("error", (error) => setState(error.message)),
     ];
     return () => {
       stop.forEach((end) => end());
       // Who looks at something else is not listened to.
-      voice.close();
+      voice.close().catch(() => {});
     };
   }, []);
   const ready = () => (["new", "closed"].includes(host.state) ? host.open() : host.waitConnected());
