@@ -147,6 +147,19 @@ async def test_a_restarted_host_finds_the_page_again(chromium: Browser) -> None:
         await page.close()
 
 
+async def test_a_room_calls_its_members_by_their_names(watched: Watched, host: Host) -> None:
+    """Who is projected on a wall has a name there, not the address of a board."""
+    page, stop = watched.page, asyncio.Event()
+    await host.services.identities.rename("ann", "Dancer <b>One</b>")
+    async with posewire.connect(host.url, device="ann") as ann:
+        sending = asyncio.create_task(publish(await ann.join("studio", publish=["pose"]), stop))
+        await open_view(page, host, "rooms/studio")
+        await expect(page.locator(".stage .label")).to_contain_text("Dancer <b>One</b> body33")
+        await expect(page.get_by_role("row", name="Dancer <b>One</b>")).to_be_visible()
+        stop.set()
+        await sending
+
+
 async def test_an_address_that_was_cut_off_is_no_dead_end(watched: Watched, host: Host) -> None:
     page = watched.page
     await open_view(page, host, "devices/%E0%A4")
@@ -221,6 +234,8 @@ async def test_the_keyboard_is_enough(watched: Watched, host: Host, peers: Peers
     await page.get_by_role("link", name=DEVICE).focus()
     await page.keyboard.press("Enter")
     await expect(page.locator("dl.facts")).to_be_visible()
+    # The board goes before the page, which may ask for its tools just then.
+    await page.goto("about:blank")
 
 
 async def test_a_rate_is_that_of_the_stream(watched: Watched, host: Host, four: None) -> None:

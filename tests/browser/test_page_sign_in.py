@@ -22,6 +22,12 @@ from support.hosts import http_url, running, settings
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(400)]
 
 
+GIVEN = """async path => {
+    const answer = await fetch(path);
+    return [answer.status, (await answer.json()).members?.map((member) => member.device).slice(0, 1) ?? null];
+}"""
+
+
 async def test_signing_in_and_a_link_to_look(chromium: Browser) -> None:
     async with (
         running(replace(settings(), auth=AuthSettings(token=TOKEN, pairing=True))) as host,
@@ -51,6 +57,9 @@ async def test_signing_in_and_a_link_to_look(chromium: Browser) -> None:
         viewer = await (await chromium.new_context()).new_page()
         await viewer.goto(address)
         await expect(viewer.get_by_role("heading", name="studio")).to_be_visible()
+        # What people call it, but nothing of another room.
+        assert await viewer.evaluate(GIVEN, "/api/rooms/studio") == [200, ["ann"]]
+        assert await viewer.evaluate(GIVEN, "/api/rooms/other") == [403, None]
         await expect(viewer.get_by_role("row", name="ann")).to_be_visible()
         assert "link=" not in viewer.url
         await expect(viewer.locator("nav a")).to_have_count(1)

@@ -8,8 +8,10 @@ from starlette.responses import Response
 
 from posewire.rooms.member import Member
 from posewire.rooms.room import Room
-from posewire.server.http.request import READ, authorize, services
+from posewire.server.http.request import READ, authorize, sender, services
 from posewire.server.http.shared_answers import shared_answer
+from posewire.server.messages.room import may_enter
+from posewire.server.services import Services
 
 _WINDOW = 2.0
 """Seconds over which rates are taken."""
@@ -18,14 +20,33 @@ _WINDOW = 2.0
 async def list_rooms(request: Request) -> Response:
     """Answer the rooms with their members and what each publishes and misses."""
     authorize(request, READ)
-    rooms = services(request).rooms.rooms.values()
+    here = services(request)
+    rooms = here.rooms.rooms.values()
     now = monotonic()
-    return shared_answer(request, lambda: {"rooms": [_describe(room, now) for room in rooms]})
+    return shared_answer(request, lambda: {"rooms": [_describe(here, room, now) for room in rooms]})
 
 
-def _describe(room: Room, now: float) -> dict[str, Any]:
+async def show_room(request: Request) -> Response:
+    """Answer one room, also to those who may only be in it; one that is not there has no members."""
+    principal, here, name = sender(request), services(request), str(request.path_params["room"])
+    if not may_enter(principal, name):
+        principal.require(READ)
+
+    def describe() -> dict[str, Any]:
+        room = here.rooms.rooms.get(name)
+        return {"room": name, "locked": False, "members": []} if room is None else _describe(here, room, monotonic())
+
+    return shared_answer(request, describe)
+
+
+def _describe(here: Services, room: Room, now: float) -> dict[str, Any]:
     members = [
-        {**member.describe(), "rates": _rates(member, now), "dropped": dict(member.dropped)}
+        {
+            **member.describe(),
+            "name": here.identities.name_of(member.device),
+            "rates": _rates(member, now),
+            "dropped": dict(member.dropped),
+        }
         for member in room.members.values()
     ]
     return {"room": room.name, "locked": room.locked, "members": members}

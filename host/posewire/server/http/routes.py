@@ -27,7 +27,7 @@ from posewire.server.http.recordings import (
 )
 from posewire.server.http.request import sender
 from posewire.server.http.room_links import make_room_link
-from posewire.server.http.rooms import list_rooms
+from posewire.server.http.rooms import list_rooms, show_room
 from posewire.server.http.sign_in import show_session, sign_in, sign_out
 from posewire.server.http.sim_boards import list_sim_boards, start_sim_board, stop_sim_board
 from posewire.server.http.status import alerts, history, log_tail, metrics, ready, statistics
@@ -69,6 +69,7 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/api/session", sign_in, methods=["POST"]),
     Route("/api/session", sign_out, methods=["DELETE"]),
     Route("/api/rooms", list_rooms),
+    Route("/api/rooms/{room}", show_room),
     Route("/api/rooms/{room}/links", make_room_link, methods=["POST"]),
     Route("/api/statistics", statistics),
     Route("/api/history", history),

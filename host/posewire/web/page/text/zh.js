@@ -7,6 +7,8 @@ export default {
   "The host has not answered since {time}: what is shown here is from before. The page comes back by itself.": "主机自 {time} 起没有响应：这里显示的是之前的内容。页面会自动恢复。",
   "This link lets nobody in any more: ask for a new one.": "此链接已失效：请索取新的链接。",
   "On the host's machine, posewire init has written the shared one into posewire.token, beside the configuration.": "在主机所在的机器上，posewire init 已把共享令牌写入配置旁边的 posewire.token。",
+  "Remove {name}": "移除 {name}",
+  "Make {name} the owner": "把 {name} 设为房主",
   "To the content": "跳到内容",
   "Views": "视图",
   "Language": "语言",

@@ -102,6 +102,9 @@ declare namespace Host {
 
   interface RoomMember {
     member_id: number;
+    device: string;
+    /** The name that somebody gave the device, or nothing. */
+    name: string;
     publish: string[];
     rates: Record<string, { fps: number; kbit_s: number }>;
     dropped: { pose: number; audio: number };

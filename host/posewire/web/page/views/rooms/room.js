@@ -1,7 +1,7 @@
 /** A room closely: its poses in space, who is in it, what its owner and the host's people do with it. */
 
 import { html, useState } from "/vendor/htm-preact.js";
-import { ask, useOutcome } from "../../api.js";
+import { ask, useOutcome, usePolled } from "../../api.js";
 import { Check, Command, Outcome, Qr } from "../../parts.js";
 import { dayAndTime, t } from "../../text.js";
 import { HostRecord, Record } from "../recordings/record.js";
@@ -10,13 +10,18 @@ import { Members } from "./members.js";
 import { Stage } from "./stage.js";
 
 const LINK_HOURS = 24;
+const ROOM_MS = 2000;
 
 /**
- * `state`: of the connection; `linked`: links to the room can be made; `described`: the room as the host knows it.
+ * `state`: of the connection; `linked`: links to the room can be made.
  * @param {{name: string, host: import("./joined.js").HostConnection, state: string, may: (need: string) => boolean,
- *   linked: boolean, described: Host.Room | undefined}} props
+ *   linked: boolean}} props
  */
-export function Room({ name, host, state, may, linked, described }) {
+export function Room({ name, host, state, may, linked }) {
+  /** @type {Host.Room | null} */
+  const described = usePolled(`/api/rooms/${encodeURIComponent(name)}`, ROOM_MS).value;
+  const names = new Map(described?.members.map((member) => [member.device, member.name]));
+  const nameOf = (/** @type {string} */ device) => names.get(device) || device;
   const { room, problem } = useJoined(host, name, state);
   const [trails, setTrails] = useState(true);
   const [together, setTogether] = useState(false);
@@ -47,9 +52,9 @@ export function Room({ name, host, state, may, linked, described }) {
       <p class="row"><${Qr} text=${link.address} /><button onClick=${() => setLink(null)}>${t("Close")}</button></p>
     </div>`
     }
-    <${Stage} room=${room} options=${{ trails, together }} problem=${problem} />
+    <${Stage} room=${room} nameOf=${nameOf} options=${{ trails, together }} problem=${problem} />
     <h2>${t("Members")}</h2>
-    <${Members} room=${room} described=${described} run=${run} />
+    <${Members} room=${room} nameOf=${nameOf} described=${described} run=${run} />
     ${room?.role === "owner" && html`<p><button onClick=${() => run(() => room.lock(!room.locked))}>${room.locked ? t("Unlock") : t("Lock")}</button></p>`}
   </section>`;
 }

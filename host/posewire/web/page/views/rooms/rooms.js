@@ -17,11 +17,10 @@ export function Rooms({ rest, may, session, looker }) {
   const { value, error } = usePolled(may("operator.read") ? "/api/rooms" : null, ROOMS_MS);
   /** @type {Host.Room[] | undefined} */
   const rooms = value?.rooms;
-  const described = rooms?.find(({ room }) => room === chosen);
   const shown =
     chosen &&
     host &&
-    html`<${Room} key=${`${chosen} ${host.device}`} name=${chosen} host=${host} state=${state} may=${may} linked=${session.authentication} described=${described} />`;
+    html`<${Room} key=${`${chosen} ${host.device}`} name=${chosen} host=${host} state=${state} may=${may} linked=${session.authentication} />`;
   return html`
     ${shown}
     ${!looker && html`<${List} rooms=${rooms} error=${error} chosen=${chosen} />`}
