@@ -3,7 +3,7 @@
 # make test   sets everything up and runs every check and test
 # make coverage   the tests, and which lines none of them reaches; noting every line makes them more than twice as slow
 
-.PHONY: demo try test lint unit coverage rv32 browser programs docs clean
+.PHONY: demo try test lint collected unit coverage rv32 browser programs docs clean
 
 demo:
 	@tools/setup.sh espeak
@@ -13,8 +13,14 @@ try:
 	@tools/setup.sh espeak
 	@.venv/bin/posewire serve --try
 
-test: lint rv32 browser programs
+test: rv32 browser programs typings
+	@$(MAKE) --no-print-directory --jobs=2 lint collected
 	tools/run_tests.sh
+
+# Beside the checks, which take one processor: the tests' code compiled once. Otherwise each of their processes compiles
+# all of it. What cannot be collected the tests themselves tell.
+collected: .venv/bin/python
+	@unset PYTHONDONTWRITEBYTECODE; .venv/bin/pytest --collect-only -qq >/dev/null 2>&1 || true
 
 lint: typings
 	.venv/bin/ruff check .

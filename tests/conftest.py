@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 
 from posewire.boards.chips import CHIPS
-from posewire.install.bundle import firmware_files
+from posewire.sim.firmware.compiled import copy_compiled
 from posewire.store.settings import STORE_VARIABLE
 from riscv.interpreter import UnavailableError, find
 from riscv.machine import ROOT, Machine
@@ -26,5 +26,7 @@ def rv32(tmp_path_factory: pytest.TempPathFactory) -> Machine:
         interpreter = find()
     except UnavailableError as error:
         pytest.skip(f"no MicroPython for rv32imc: {error}")
-    files = firmware_files(ROOT / "firmware", CHIPS["esp32c3"].mpy)
-    return Machine(interpreter, {file.path: file.data for file in files}, tmp_path_factory.mktemp("rv32"))
+    work = tmp_path_factory.mktemp("rv32")
+    folder = copy_compiled(ROOT / "firmware", work / "firmware", CHIPS["esp32c3"].mpy, "full")
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return Machine(interpreter, files, work)

@@ -135,8 +135,10 @@ class SimulatedWay:
         self.session = Session(
             _Transport(self._up, self._relayed), self.queue, ConnectionStatistics(), lambda message: None
         )
-        self.sender = PoseSender(self, changed=self._changed, fps=FPS, **sender)  # type: ignore[arg-type]
-        self._streams = PoseStreams(lambda member_id, packet: self._back(lambda: self.sender.control(packet)))
+        self.sender = PoseSender(self, changed=self._changed, fps=FPS, compiled=True, **sender)  # type: ignore[arg-type]
+        self._streams = PoseStreams(
+            lambda member_id, packet: self._back(lambda: self.sender.control(packet)), compiled=True
+        )
         self._reports = ReceiverReports(self._streams.counts, lambda: 0, self._report)
         self._troubled = float("-inf")
 

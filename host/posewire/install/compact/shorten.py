@@ -8,6 +8,7 @@ and ``original_names`` says what is meant.
 """
 
 import ast
+import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources import files
@@ -23,13 +24,20 @@ _CALLED_BY_USERS = {"app", "board", "led", "pose_receiver", "servo", "tools", "w
 _Functions = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def shorten(sources: Mapping[Path, str]) -> dict[Path, str]:
+def shorten(sources: Mapping[Path, str]) -> Mapping[Path, str]:
     """The source of each file, modules merged and names replaced; all files of a program must be given at once.
+
+    It takes more than a second, so what the last two programs became is kept: boards of two profiles are common.
 
     Raises:
         InstallError: a file that is not Python.
     """
-    trees = _merged(_parse(sources))
+    return _shortened(tuple(sources.items()))
+
+
+@functools.lru_cache(2)
+def _shortened(sources: tuple[tuple[Path, str], ...]) -> Mapping[Path, str]:
+    trees = _merged(_parse(dict(sources)))
     rename = _Rename(_replacements(trees))
     # An argument that a text names may be given by name: fn(**arguments).
     keywords = _keywords(trees.values()).union(*(_texts(tree) for tree in trees.values()))
