@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import numpy as np
 import pytest
+import pytest_asyncio
 
 from posewire.errors import ProviderError
 from posewire.voice import session as session_module
@@ -34,7 +35,24 @@ from support.scripted import (
 )
 from support.waiting import eventually
 
+# One assistant for all of these sessions, as a host has it.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 BLUE = ("self.led.set_color", {"red": 0, "green": 0, "blue": 255})
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def assistant() -> AsyncIterator[Assistant]:
+    made = await asyncio.to_thread(Assistant.create, VoiceSettings(tts="espeak-lib"))
+    yield made
+    await made.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def session(assistant: Assistant, ear: Ear, board: Board) -> AsyncIterator[VoiceSession]:
+    made = assistant.session(ear, board, device_name="kitchen")
+    yield made
+    await made.close()
 
 
 async def test_a_spoken_command_calls_the_tool_and_is_answered(session: VoiceSession, ear: Ear, board: Board) -> None:
