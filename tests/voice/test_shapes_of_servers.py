@@ -75,6 +75,7 @@ async def test_depth_is_an_error_of_the_server() -> None:
 
 
 @given(st.lists(json_objects(*EVENT), max_size=5))
+@settings(max_examples=50, deadline=None)
 def test_any_events_make_an_answer(events: list[dict[str, Any]]) -> None:
     answer = AnswerParts()
     for event in events:
@@ -216,7 +217,7 @@ WORDS = ("object", "integer", "string", "number", "boolean", "array", "#", "#/$d
 
 
 @given(json_objects(*SCHEMA, "a", words=WORDS), json_objects("a", "type"))
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_any_schema_of_others_lets_arguments_pass_or_says_what_is_wrong(
     schema: dict[str, Any], arguments: dict[str, Any]
 ) -> None:

@@ -57,7 +57,7 @@ def test_a_parser_returns_or_raises_a_wire_error(message: dict[str, Any]) -> Non
 
 
 @given(st.lists(st.tuples(st.sampled_from(sorted(MESSAGES)), OBJECTS), min_size=1, max_size=12))
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_no_message_is_an_internal_error(messages: list[tuple[str, dict[str, Any]]]) -> None:
     async def run() -> None:
         parts = Parts()
