@@ -47,6 +47,21 @@ async def link(host: Host) -> AsyncIterator[Link]:
     await between.close()
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def other_site() -> AsyncIterator[int]:
+    """A web server on this machine that is not the host: its port."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi")
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+
+
 # Without a graphics card each frame of a scene costs processor time: ten a second show as much as sixty. The loop of
 # the scene calls itself "frame"; all other frames are the page's own and come as they are asked for.
 FEW_FRAMES = """

@@ -1,12 +1,9 @@
 """Pages of other sites, in a real browser, that try to use a host on the same machine."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from posewire.identity.settings import AuthSettings
@@ -42,21 +39,6 @@ ATTACK = """async (base) => {
   return said;
 }"""
 REFUSED = {"read": "refused", "order": "refused", "header": "refused", "script": "refused", "socket": "refused"}
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def other_site() -> AsyncIterator[int]:
-    """A web server on this machine that is not the host: its port."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi")
-        await writer.drain()
-        writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    yield server.sockets[0].getsockname()[1]
-    server.close()
 
 
 async def attack(page: Page, site: str, host: Host) -> Any:

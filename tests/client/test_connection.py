@@ -202,6 +202,16 @@ async def test_what_cannot_be_is_said_before_it_is_tried(host: Host) -> None:
         await connection.open()
 
 
+async def test_a_room_that_was_left_is_not_confused_with_the_present_one(host: Host) -> None:
+    async with posewire.connect(host.url) as connection:
+        old = await connection.join("one")
+        room = await connection.join("two")
+        await old.leave()
+        with pytest.raises(WireError) as refused:
+            await old.lock()
+        assert (refused.value.code, room.closed, room.locked) == ("not_in_room", None, False)
+
+
 async def test_who_joins_two_rooms_at_once_is_in_the_last(host: Host) -> None:
     async with posewire.connect(host.url) as connection:
         rooms = await asyncio.gather(*(connection.join(f"room-{number}") for number in range(3)))

@@ -68,6 +68,8 @@ def test_messages(block: Block) -> None:
     elif "mcpServers" in data:
         for server in data["mcpServers"].values():
             assert server["command"] == "posewire"
+    elif "compilerOptions" in data:
+        assert "paths" in data["compilerOptions"]  # tests/browser/web_client/test_client_code.py compiles with it
     else:
         from posewire_fw import config
 

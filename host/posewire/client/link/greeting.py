@@ -47,7 +47,8 @@ def read_answer(answer: Mapping[str, Any]) -> Agreement:
         HostUnreachableError: it refuses.
     """
     if answer["type"] != "hello":
-        raise HostUnreachableError(str(answer.get("message") or answer.get("reason") or "the host refuses"))
+        told = str(answer.get("message") or answer.get("reason") or "the host refuses")
+        raise HostUnreachableError(told, answer.get("code"))
     features = answer.get("features", {})
     return Agreement(
         session_id=answer["session_id"],

@@ -7,7 +7,7 @@ from posewire.client.link.host_link import HostLink
 from posewire.client.listeners import Handler, Listeners
 from posewire.client.room.member import RoomMember
 from posewire.client.room.mirror import RoomInfo, RoomMirror, read_info
-from posewire.errors import ConfigError
+from posewire.errors import ConfigError, WireError
 from posewire.task_scope import TaskScope
 from posewire.wire.messages import Message
 
@@ -116,6 +116,9 @@ class Membership:
         ]
 
     async def _act(self, action: str, **fields: Any) -> None:
+        if self.closed is not None:
+            # The connection may be in another room by now, which this is not about.
+            raise WireError(f'this program is no longer in the room "{self.name}": {self.closed}', "not_in_room")
         await self._host.request({"type": "room", "action": action, **fields})
 
     def _id_of(self, member: int | str) -> int:

@@ -200,6 +200,8 @@ class Room(Membership):
 
     async def leave(self) -> None:
         """Leave the room; loops over it end."""
+        if self.closed is not None:
+            return
         await self._act("leave")
         self.gone("left")
 

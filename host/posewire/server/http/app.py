@@ -288,6 +288,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     if error.code == "internal":
         raise error
     response = error_response(status_of(error), error.code, str(error))
+    response.headers.update(getattr(request.state, "headers", {}))
     if response.status_code == http.HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response

@@ -15,6 +15,7 @@ from posewire.server.http.devices.updates import list_images, show_update, start
 from posewire.server.http.devices.voiceprints import enrol_next, enrol_recording, erase_voiceprint, list_voiceprints
 from posewire.server.http.new_boards import give_image, list_boards, plan_files
 from posewire.server.http.ota import activate, allow_pages, check_version
+from posewire.server.http.other_pages import readable
 from posewire.server.http.qr import make_qr
 from posewire.server.http.recordings import (
     delete_recording,
@@ -44,8 +45,10 @@ async def websocket_here(request: Request) -> PlainTextResponse:
 
     Browsers do not tell a page why its WebSocket was not opened: the JavaScript client asks here.
     """
+    headers = request.state.headers = readable(request)  # a refusal has them, too
     sender(request)
-    return PlainTextResponse("this is a Posewire host: connect with WebSocket\n", 426, {"Upgrade": "websocket"})
+    text = "this is a Posewire host: connect with WebSocket\n"
+    return PlainTextResponse(text, 426, {"Upgrade": "websocket", **headers})
 
 
 ROUTES: tuple[BaseRoute, ...] = (
@@ -55,7 +58,7 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/examples/{path:path}", web_files("examples", index="index.html")),
     Route("/posewire/v1/", websocket_here),
     Route("/xiaozhi/v1/", websocket_here),
-    Route("/posewire/v1/client/{path:path}", web_files("client")),
+    Route("/posewire/v1/client/{path:path}", web_files("client", for_other_pages=True)),
     Route("/favicon.ico", web_files("page", index="icon.svg")),
     Route("/healthz", health),
     Route("/readyz", ready),

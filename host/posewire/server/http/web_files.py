@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import posewire
+from posewire.server.http.other_pages import readable
 
 _FOLDER = Path(posewire.__file__).parent / "web"
 _TYPES = {
@@ -54,10 +55,11 @@ class _File(NamedTuple):
     etag: str
 
 
-def web_files(folder: str, index: str = "") -> Callable[[Request], Awaitable[Response]]:
+def web_files(folder: str, index: str = "", for_other_pages: bool = False) -> Callable[[Request], Awaitable[Response]]:
     """Return an endpoint for the files in a folder of ``posewire/web``; its route has ``{path:path}``, or none.
 
-    ``index``: the file for a path that is empty or ends with a slash.
+    ``index``: the file for a path that is empty or ends with a slash. ``for_other_pages``: pages of other servers may
+    import the files, too.
     """
     base = _FOLDER / folder
 
@@ -71,6 +73,8 @@ def web_files(folder: str, index: str = "") -> Callable[[Request], Awaitable[Res
             raise HTTPException(404, "no such file")
         found = await asyncio.to_thread(_read, file, file.stat().st_mtime_ns)
         headers = {**_HEADERS, "ETag": found.etag, "Vary": "Accept-Encoding"}
+        if for_other_pages:
+            headers |= readable(request) | {"Vary": "Accept-Encoding, Origin"}
         if request.headers.get("if-none-match") == found.etag:
             return Response(status_code=304, headers=headers)
         body = found.body

@@ -1,22 +1,23 @@
 /** A connection to a host that comes back by itself, and the room that it is in. */
 
 import { PCM } from "./audio/codec.js";
-import { NotConnectedError, WireError } from "./errors.js";
-import { AUDIO, buildFrame, parseFrame } from "./frames.js";
+import { ConfigError } from "./errors.js";
+import { buildFrame } from "./frames.js";
 import { Dialer } from "./link/dialer.js";
 import { Exchange } from "./link/exchange.js";
 import { Heartbeat } from "./link/heartbeat.js";
 import { writeJson } from "./link/json_text.js";
 import { Life } from "./link/life.js";
 import { Outbox } from "./link/outbox.js";
+import { Presence } from "./link/presence.js";
+import { Reception } from "./link/reception.js";
 import { exponentialBackoff } from "./link/reconnect.js";
 import { Requests } from "./link/requests.js";
 import { Listeners } from "./listeners.js";
 import { Room } from "./rooms/room.js";
 import { RoomPlace } from "./rooms/room_place.js";
 import { PoseChannel } from "./transports/pose_channel.js";
-
-/** @typedef {"new" | "connecting" | "connected" | "reconnecting" | "closed"} ConnectionState */
+import { uniqueName } from "./unique_name.js";
 
 /**
  * @typedef {object} ConnectOptions
@@ -27,14 +28,15 @@ import { PoseChannel } from "./transports/pose_channel.js";
  * @property {number} [heartbeatMs]
  * @property {number} [silenceMs] after so long without an answer the host is given up
  * @property {number} [timeoutMs]
+ * @property {AbortSignal} [signal] closes the connection, be it open or still being opened
  * @property {boolean | import("./transports/pose_channel.js").WebRtcOptions} [webrtc] poses by a data channel, where the
  *   host has one; its options say when it is left, and tried again
  */
 
 /**
  * @typedef {object} JoinOptions
- * @property {string[]} [publish] kinds: `pose`, `audio`
- * @property {import("./rooms/room.js").Wanted[]} [subscribe]
+ * @property {readonly ("pose" | "audio")[]} [publish]
+ * @property {readonly import("./rooms/membership.js").Wanted[]} [subscribe]
  * @property {boolean} [create] true: the room must be new; false: it must be there
  * @property {boolean} [echo] own frames come back, too
  * @property {boolean} [acknowledge] tell publishers which frames have arrived, for their `reliable` streams
@@ -42,32 +44,25 @@ import { PoseChannel } from "./transports/pose_channel.js";
  */
 
 /**
- * Connect to a host; throws HostUnreachableError, or UnauthorizedError where it does not let this page in.
- * @param {string | string[]} [urls] the page's own host unless given; several stand in for each other
- * @param {ConnectOptions} [options]
+ * What handlers of the connection's events get. All other names are types of the host's text messages (`stt`, `tts`, …):
+ * their handlers get the message.
+ * @typedef {object} HostEvents
+ * @property {[old: import("./link/presence.js").ConnectionState, state: import("./link/presence.js").ConnectionState]} changed
+ * @property {[resumed: boolean]} connected
+ * @property {[reason: string]} disconnected
+ * @property {[reason: string]} closed
+ * @property {[transport: string, cause: string]} transport the one that poses go by from now on, and why
+ * @property {[error: Error]} error a PosewireError, or what a handler has thrown
+ * @property {[frame: Uint8Array]} audio of the host's voice
  */
-export async function connect(urls, options = {}) {
-  const host = new HostConnection(urls ?? ownHost(), options);
-  await host.open();
-  return host;
-}
 
-/** The address of the host that has served this page. */
-export const ownHost = () => new URL("/posewire/v1/", location.href.replace(/^http/, "ws")).href;
-
-/**
- * Events (`on`): `changed` (old, new state), `connected` (whether resumed), `disconnected` (reason), `closed` (reason),
- * `transport` (the one that poses go by from now on, why),
- * `error` (a PosewireError, or the exception of a handler), `audio` (a frame of the host's voice), and each text message
- * of the host by its type (`stt`, `tts`, …).
- */
+/** Made by `connect`, which also opens it. */
 export class HostConnection {
-  closeReason = "";
-  /** @type {ConnectionState} */
-  state = "new";
   #outbox = new Outbox();
   #listeners = new Listeners();
+  #presence = new Presence(this.#listeners);
   #timeoutMs;
+  #signal;
   #channel;
   #heartbeat;
   #requests;
@@ -77,15 +72,16 @@ export class HostConnection {
   #life;
 
   /**
-   * @param {string | string[]} urls
+   * @param {string | readonly string[]} urls
    * @param {ConnectOptions} [options]
    */
   constructor(urls, options = {}) {
     this.device = options.device ?? uniqueName("browser");
+    this.#signal = options.signal;
     this.#timeoutMs = options.timeoutMs ?? 10_000;
-    if (!(this.#timeoutMs > 0)) throw new RangeError("timeoutMs must be more than 0");
+    if (!(this.#timeoutMs > 0)) throw new ConfigError("timeoutMs must be more than 0");
     const say = (/** @type {object} */ message) => this.#exchange.put(message);
-    const receive = (/** @type {string | ArrayBuffer} */ message) => this.#receive(message);
+    const receive = (/** @type {string | ArrayBuffer} */ message) => reception.receive(message);
     this.#channel = new PoseChannel({
       wanted: options.webrtc ?? false,
       say,
@@ -108,28 +104,48 @@ export class HostConnection {
       place: this.#place,
       greeted: (session, resumed) => this.#greeted(session, resumed),
     });
+    const reception = new Reception({
+      heartbeat: this.#heartbeat,
+      channel: this.#channel,
+      place: this.#place,
+      requests: this.#requests,
+      exchange: this.#exchange,
+      listeners: this.#listeners,
+    });
     this.#dialer = new Dialer({
       urls: typeof urls === "string" ? [urls] : urls,
       token: options.token ?? "",
       device: this.device,
       clientId: uniqueName("page"),
+      over: this.#presence.over,
       receive,
-      begin: (session, timeoutMs) => this.#exchange.begin(session, timeoutMs),
+      begin: (session, url, timeoutMs) => this.#exchange.begin(session, url, timeoutMs),
     });
     this.#life = new Life(this.#dialer, this.device, options.reconnect ?? exponentialBackoff(), this.#timeoutMs, {
       talk: (session) => this.#exchange.talk(session),
-      lost: (reason) => this.#lost(reason),
+      lost: (reason) => this.#presence.lost(reason),
       refused: (error) => this.#listeners.emit("error", error),
       failed: (error) => this.#listeners.failed(error, "reconnect"),
       ended: (reason) => this.#end(reason),
-      isClosed: () => this.#isClosed(),
+      over: this.#presence.over,
     });
   }
 
   // --- life
 
+  /** The state of the connection. */
+  get state() {
+    return this.#presence.state;
+  }
+
+  /** Whether the host is there at this moment. */
   get connected() {
-    return this.state === "connected";
+    return this.#presence.connected;
+  }
+
+  /** Why the connection is over; empty while it is not. */
+  get closeReason() {
+    return this.#presence.closeReason;
   }
 
   get sessionId() {
@@ -163,13 +179,17 @@ export class HostConnection {
 
   /** Connect: every address is tried once. */
   async open() {
-    if (this.state !== "new") throw new NotConnectedError("this connection was opened before: make another one");
-    this.#change("connecting");
+    this.#presence.begins();
+    const signal = this.#signal;
+    const abort = () => void this.close();
+    signal?.addEventListener("abort", abort);
+    this.#presence.over.addEventListener("abort", () => signal?.removeEventListener("abort", abort));
+    if (signal?.aborted) abort();
     try {
-      const session = await this.#dialer.dial(this.#timeoutMs);
-      this.#life.run(session);
+      void this.#life.run(await this.#dialer.dial(this.#timeoutMs));
     } catch (error) {
       this.#end(error instanceof Error ? error.message : String(error));
+      signal?.throwIfAborted();
       throw error;
     }
   }
@@ -188,24 +208,7 @@ export class HostConnection {
    * @returns {Promise<void>}
    */
   waitConnected(timeoutMs = this.#timeoutMs) {
-    return new Promise((resolve, reject) => {
-      /** @param {() => void} settle */
-      const finish = (settle) => {
-        clearTimeout(timer);
-        stop();
-        settle();
-      };
-      const look = () => {
-        if (this.connected) finish(resolve);
-        else if (this.state === "closed") finish(() => reject(new NotConnectedError(this.closeReason)));
-      };
-      const timer = setTimeout(
-        () => finish(() => reject(new NotConnectedError(`the host has been away for ${timeoutMs} ms`))),
-        timeoutMs,
-      );
-      const stop = this.on("changed", look);
-      look();
-    });
+    return this.#presence.waitConnected(timeoutMs);
   }
 
   /** Go back to the way that poses went by before, and stay there until this is called again. */
@@ -217,11 +220,14 @@ export class HostConnection {
 
   /**
    * Call a function at each event of this name; returns a function that stops that.
-   * @param {string} event
-   * @param {import("./listeners.js").Handler} handler
+   * @template {keyof HostEvents | (string & {})} Name
+   * @param {Name} event
+   * @param {(...values: Name extends keyof HostEvents ? HostEvents[Name] : [message: any]) => unknown} handler
+   * @param {{signal?: AbortSignal}} [options] `signal` stops that, too
+   * @returns {() => void}
    */
-  on(event, handler) {
-    return this.#listeners.on(event, handler);
+  on(event, handler, options) {
+    return this.#listeners.on(event, /** @type {import("./listeners.js").Handler} */ (handler), options);
   }
 
   /**
@@ -239,7 +245,7 @@ export class HostConnection {
 
   /**
    * Return the rooms that this page may join.
-   * @returns {Promise<{room: string, members: number, locked: boolean}[]>}
+   * @returns {Promise<{room: string, members: number, locked: boolean, created: number, last_active: number}[]>}
    */
   async listRooms() {
     /** @type {any[]} */
@@ -254,14 +260,13 @@ export class HostConnection {
   }
 
   /**
-   * Send a text message (docs/wire.md section 2); throws WireError where it is no JSON. While the host is away it is
-   * kept, for 30 s at most.
+   * Send a text message (docs/wire.md section 2); throws WireError where it is no JSON, QueueFullError where 100 are kept
+   * already, NotConnectedError. While the host is away it is kept, for 30 s at most.
    * @param {Record<string, any>} message
    * @param {number | null} [number] of a message that the host confirms: it is said again after a reconnect
    */
   send(message, number = null) {
-    if (this.state === "new" || this.state === "closed")
-      throw new NotConnectedError(this.closeReason || "the connection is not open");
+    this.#presence.requireOpen();
     const away = !this.connected || !this.#exchange.isOpen;
     if (number !== null || away) {
       writeJson(message);
@@ -301,6 +306,15 @@ export class HostConnection {
     return this.#requests.ask(message);
   }
 
+  /**
+   * Report an exception of a function of the page: to the handlers of `error`, else on the console.
+   * @param {unknown} error
+   * @param {string} where
+   */
+  failed(error, where) {
+    this.#listeners.failed(error, where);
+  }
+
   // --- what a page asks
 
   /** The host's clock, in milliseconds since 1970; null before it is known. */
@@ -334,13 +348,7 @@ export class HostConnection {
     return { attempts, reconnects, ...this.#exchange.counts, roundTripMs, expired: this.#outbox.expired };
   }
 
-  // --- the life of the connection
-
-  /** @param {string} reason */
-  #lost(reason) {
-    this.#change("reconnecting");
-    this.#listeners.emit("disconnected", reason);
-  }
+  // --- inside
 
   /**
    * A session has begun: what waits for the host is said.
@@ -348,82 +356,21 @@ export class HostConnection {
    * @param {boolean} resumed
    */
   #greeted(session, resumed) {
-    if (this.#isClosed()) {
-      session.abort("closed by this page");
-      throw new NotConnectedError(this.closeReason);
-    }
-    this.#change("connected");
+    const { over } = this.#presence;
+    if (over.aborted) session.abort("closed by this page");
+    over.throwIfAborted();
+    this.#presence.arrives();
     for (const kept of this.#outbox.toResend()) this.#exchange.put(kept.message);
     this.#listeners.emit("connected", resumed);
   }
 
   /** @param {string} reason */
   #end(reason) {
-    if (this.state === "closed") return;
-    this.closeReason = reason;
+    if (!this.#presence.ends(reason)) return;
     const lost = this.#outbox.close();
-    this.#change("closed");
     this.#channel.end();
     this.room?.gone(reason);
     if (lost) this.#listeners.emit("error", lost);
     this.#listeners.emit("closed", reason);
   }
-
-  #isClosed() {
-    return this.state === "closed";
-  }
-
-  /** @param {ConnectionState} state */
-  #change(state) {
-    const old = this.state;
-    this.state = state;
-    this.#listeners.emit("changed", old, state);
-  }
-
-  // --- inside
-
-  /**
-   * Take a message of the host. A defect in a handler, or in a message, does not end the connection.
-   * @param {string | ArrayBuffer} message
-   */
-  #receive(message) {
-    this.#exchange.received(message);
-    try {
-      if (typeof message === "string") this.#receiveText(JSON.parse(message));
-      else this.#receiveBinary(new Uint8Array(message));
-    } catch (error) {
-      this.#listeners.failed(error, "a message of the host");
-    }
-  }
-
-  /** @param {Record<string, any>} message */
-  #receiveText(message) {
-    const kind = message.type;
-    /** @type {WireError | null} */
-    let error = null;
-    if (kind === "pong") this.#heartbeat.onPong(message);
-    else if (kind === "room") this.#place.receive(message);
-    else if (kind === "webrtc") this.#channel.take(message);
-    else if (kind === "error") {
-      error = new WireError(String(message.message ?? "refused"), String(message.code ?? "internal"));
-      this.#requests.refused(error);
-    }
-    if (!this.#exchange.takeGreeting(message) && error) this.#listeners.emit("error", error);
-    if (!error) this.#listeners.emit(kind, message);
-  }
-
-  /** @param {Uint8Array} message */
-  #receiveBinary(message) {
-    const frame = parseFrame(message);
-    if (frame.type === AUDIO && !frame.memberId) this.#listeners.emit("audio", frame.payload);
-    else this.room?.receiveFrame(frame);
-  }
-}
-
-/**
- * A device id that nobody else has.
- * @param {string} kind
- */
-export function uniqueName(kind) {
-  return `${kind}-${crypto.getRandomValues(new Uint32Array(1))[0].toString(16).padStart(8, "0")}`;
 }

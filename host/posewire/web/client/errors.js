@@ -1,89 +1,132 @@
-/** The errors of the client: one small tree; `code` is stable (docs/wire.md section 2.1). */
+/**
+ * The errors of the client: one small tree with stable codes, those of the host and of the Python client
+ * (docs/commands.md, docs/wire.md section 2.1). Every error that the client throws on purpose is one of these.
+ */
 
 export class PosewireError extends Error {
+  /** The code of an error of this class, unless it is given another. */
+  static code = "internal";
+  // Written out: a bundler that makes names shorter would change it.
+  /** @override */
+  name = "PosewireError";
+
   /**
    * @param {string} message
    * @param {string} [code]
+   * @param {ErrorOptions} [options] `cause`: what has led to it
    */
-  constructor(message, code = "internal") {
-    super(message);
-    this.name = new.target.name;
-    this.code = code;
+  constructor(message, code, options) {
+    super(message, options);
+    /** Stable, and made for programs; `message` is for people. */
+    this.code = code ?? new.target.code;
   }
 }
 
-/** The host refuses what it was sent; `code` says why. */
+/** An option is out of range, or names what is not there. */
+export class ConfigError extends PosewireError {
+  /** @override */
+  static code = "bad_config";
+  /** @override */
+  name = "ConfigError";
+}
+
+/** What a host refuses, or would refuse; `code` says why. */
 export class WireError extends PosewireError {
-  /**
-   * @param {string} message
-   * @param {string} [code]
-   */
-  constructor(message, code = "bad_message") {
-    super(message, code);
-  }
+  /** @override */
+  static code = "bad_message";
+  /** @override */
+  name = "WireError";
 }
 
 /** A binary message that does not parse, or that cannot be built. */
 export class FrameError extends WireError {
-  /** @param {string} message */
-  constructor(message) {
-    super(message, "bad_frame");
-  }
+  /** @override */
+  static code = "bad_frame";
+  /** @override */
+  name = "FrameError";
 }
 
-/** No host answers at any of the addresses. */
+/** What is no pose, or a pose packet that does not decode. */
+export class PoseError extends WireError {
+  /** @override */
+  static code = "bad_pose";
+  /** @override */
+  name = "PoseError";
+}
+
+/** The host is not there, or what is there is none; `code` and the message say why. */
 export class HostUnreachableError extends PosewireError {
-  /**
-   * @param {string} message
-   * @param {string} [code]
-   */
-  constructor(message, code = "not_available") {
-    super(message, code);
-  }
+  /** @override */
+  static code = "not_available";
+  /** @override */
+  name = "HostUnreachableError";
 }
 
-/** The host is there, and does not let this page in. */
+/** The host is there, and does not let this page in: its token is missing, wrong, expired or revoked. */
 export class UnauthorizedError extends HostUnreachableError {
-  /** @param {string} message */
-  constructor(message) {
-    super(message, "unauthorized");
-  }
+  /** @override */
+  static code = "unauthorized";
+  /** @override */
+  name = "UnauthorizedError";
 }
 
 /** There will be no connection any more, or none in time. */
 export class NotConnectedError extends PosewireError {
-  /** @param {string} message */
-  constructor(message) {
-    super(message, "not_connected");
-  }
+  /** @override */
+  static code = "not_connected";
+  /** @override */
+  name = "NotConnectedError";
 }
 
 /** The host has not answered in time. */
 export class AnswerTimeoutError extends PosewireError {
-  /** @param {number} ms */
+  /** @override */
+  static code = "timeout";
+  /** @override */
+  name = "AnswerTimeoutError";
+
+  /** @param {number} ms the time that it had */
   constructor(ms) {
-    super(`the host has not answered within ${ms} ms`, "timeout");
-    this.threshold = ms;
+    super(`the host has not answered within ${ms / 1000} s`);
+    this.thresholdMs = ms;
   }
 }
 
 /** As many messages wait for the host already. */
 export class QueueFullError extends PosewireError {
+  /** @override */
+  static code = "queue_full";
+  /** @override */
+  name = "QueueFullError";
+
   /** @param {number} capacity */
   constructor(capacity) {
-    super(`${capacity} messages wait for the host already`, "queue_full");
+    super(`${capacity} messages wait for the host already`);
     this.capacity = capacity;
   }
 }
 
-/** Messages that the host has not confirmed, or that were never sent. */
+/** Messages that did not reach the host. */
 export class NotDeliveredError extends PosewireError {
+  /** @override */
+  static code = "not_delivered";
+  /** @override */
+  name = "NotDeliveredError";
+
   /**
    * @param {string} message
-   * @param {number} [count]
+   * @param {number} [count] how many
    */
   constructor(message, count = 1) {
-    super(message, "not_delivered");
+    super(message);
     this.count = count;
   }
+}
+
+/** A part of the browser or the computer is not there, or failed: a microphone, Opus. */
+export class ProviderError extends PosewireError {
+  /** @override */
+  static code = "not_available";
+  /** @override */
+  name = "ProviderError";
 }

@@ -4,26 +4,37 @@
 
 /**
  * Calls the handlers of an event in the order in which they were added. A handler that fails harms nobody else: its
- * exception goes to the handlers of `error`, or to the console where there are none.
+ * exception goes to the handlers of `error`, or where there are none to `orElse`, as it is the console.
  */
 export class Listeners {
-  /** @type {Map<string, Handler[]>} */
-  #handlers = new Map();
+  /** @type {Map<string, Set<{handler: Handler}>>} */
+  #added = new Map();
+  #else;
+
+  /** @param {(error: unknown, event: string) => void} [orElse] gets exceptions for which there is no handler */
+  constructor(orElse = (error, event) => console.error(`a handler of "${event}" failed`, error)) {
+    this.#else = orElse;
+  }
 
   /**
-   * Add a handler; returns a function that removes it.
+   * Add a handler; returns a function that removes it. A signal that is aborted does so, too.
    * @param {string} event
    * @param {Handler} handler
+   * @param {{signal?: AbortSignal}} [options]
    * @returns {() => void}
    */
-  on(event, handler) {
-    const handlers = this.#handlers.get(event) ?? [];
-    this.#handlers.set(event, [...handlers, handler]);
-    return () =>
-      this.#handlers.set(
-        event,
-        (this.#handlers.get(event) ?? []).filter((known) => known !== handler),
-      );
+  on(event, handler, { signal } = {}) {
+    if (signal?.aborted) return () => {};
+    const added = this.#added.get(event) ?? new Set();
+    this.#added.set(event, added);
+    const entry = { handler };
+    added.add(entry);
+    const remove = () => {
+      added.delete(entry);
+      signal?.removeEventListener("abort", remove);
+    };
+    signal?.addEventListener("abort", remove);
+    return remove;
   }
 
   /**
@@ -32,16 +43,18 @@ export class Listeners {
    * @param {...any} values
    */
   emit(event, ...values) {
-    const handlers = this.#handlers.get(event) ?? [];
-    for (const handler of handlers) {
+    const added = this.#added.get(event) ?? new Set();
+    const now = [...added];
+    for (const entry of now) {
+      if (!added.has(entry)) continue; // one before it has removed it
       try {
-        const work = handler(...values);
+        const work = entry.handler(...values);
         if (work instanceof Promise) work.catch((error) => this.failed(error, event));
       } catch (error) {
         this.failed(error, event);
       }
     }
-    return handlers.length > 0;
+    return now.length > 0;
   }
 
   /**
@@ -50,7 +63,7 @@ export class Listeners {
    * @param {string} event
    */
   failed(error, event) {
-    if (event === "error" || !this.emit("error", error)) console.error(`a handler of "${event}" failed`, error);
+    if (event === "error" || !this.emit("error", error)) this.#else(error, event);
   }
 }
 

@@ -1,6 +1,6 @@
 /** The types of pose.js, which is generated in part and checked by the vectors instead. */
 
-export class PoseError extends Error {}
+export { PoseError } from "./errors.js";
 
 export interface LandmarkSet {
   readonly id: number;

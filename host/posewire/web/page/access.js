@@ -1,6 +1,6 @@
 /** Who looks at the page may do what; and links to a room, which let somebody in. */
 
-import { ApiError, ask } from "./api.js";
+import { RefusedError, ask } from "./api.js";
 import { t } from "./text.js";
 
 /** May somebody with these scopes do that? As the host decides it, for what has no name. @param {string[]} scopes @param {string} need */
@@ -28,8 +28,8 @@ export async function followLink() {
     await ask("/api/session", { body: { token } });
     return "";
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status === 0) return "";
-    return error.status === 429
+    if (!(error instanceof RefusedError)) return "";
+    return error.code === "too_many"
       ? t("Too many wrong tokens: wait a minute, then try again.")
       : t("This link lets nobody in any more: ask for a new one.");
   }

@@ -1,5 +1,6 @@
 /** The host's HTTP interface (docs/http-api.md), and hooks to follow it. */
 
+import { HostUnreachableError, PosewireError, UnauthorizedError, WireError } from "/posewire/v1/client/errors.js";
 import { useCallback, useEffect, useRef, useState } from "/vendor/htm-preact.js";
 import { t } from "./text.js";
 
@@ -7,16 +8,14 @@ import { t } from "./text.js";
 const POLL_AGE = 1;
 const POLL_TIMEOUT_MS = 15_000;
 
-/** The host has refused, or does not answer (status 0). `status` is HTTP's, `answer` what else the host has said. */
-export class ApiError extends Error {
-  /**
-   * @param {string} message
-   * @param {number} status
-   * @param {Record<string, any>} [answer]
-   */
-  constructor(message, status, answer = {}) {
-    super(message);
-    this.status = status;
+/** The host has refused; `code` says why, `answer` is what else it has said. */
+export class RefusedError extends WireError {
+  /** @override */
+  name = "RefusedError";
+
+  /** @param {{code: string, message: string} & Record<string, any>} answer */
+  constructor(answer) {
+    super(answer.message, answer.code);
     this.answer = answer;
   }
 }
@@ -28,7 +27,7 @@ export class ApiError extends Error {
  */
 
 /**
- * Send a request; throws ApiError where the host refuses it.
+ * Send a request; throws RefusedError where the host refuses it, HostUnreachableError where none answers.
  * @param {string} path
  * @param {Options} [options]
  */
@@ -42,14 +41,15 @@ async function request(path, { method, body, maxAge, timeoutMs } = {}) {
       cache: "no-store",
       signal: timeoutMs ? AbortSignal.timeout(timeoutMs) : undefined,
     });
-  } catch {
-    throw new ApiError("the host does not answer", 0);
+  } catch (cause) {
+    throw new HostUnreachableError("the host does not answer", undefined, { cause });
   }
   if (answer.ok) return answer;
   // The sign-in has ended: asking on would only make the host shut out this address.
   if (answer.status === 401 && path !== "/api/session") location.reload();
-  const value = await answer.json().catch(() => ({}));
-  throw new ApiError(value.message ?? `HTTP ${answer.status}`, answer.status, value);
+  const refusal = await answer.json().catch(() => null);
+  if (refusal?.code) throw new RefusedError(refusal);
+  throw new HostUnreachableError(`a server before the host answers ${answer.status}`);
 }
 
 /**
@@ -86,23 +86,31 @@ export const askBytes = async (path) => new Uint8Array(await (await request(path
  */
 export const drawQr = async (text) => (await request("/api/qr", { body: { text } })).text();
 
+/** What the codes of errors mean to whoever looks at the page. @type {Record<string, () => string>} */
+const WORDS = {
+  not_connected: () => t("The host does not answer."),
+  not_owner: () => t("Only the owner of the room may do that."),
+  room_locked: () => t("The room is locked."),
+  timeout: () => t("The host does not answer."),
+  unauthorized: () => t("This host does not know that token: it is mistyped, has expired, or was revoked."),
+};
+
 /**
- * What has failed, for people.
+ * What has failed, for people: by its code where there are words of the page for it, else in the words of the error.
  * @param {unknown} error
  */
 export function inWords(error) {
-  if (error instanceof ApiError) {
-    if (error.status === 0) return t("The host does not answer.");
-    if (error.status === 401) return t("This host does not know that token: it is mistyped, has expired, or was revoked.");
-  }
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof PosewireError)) return error instanceof Error ? error.message : String(error);
+  // The host itself says `not_available`, too, of a part that it does not have.
+  if (error instanceof HostUnreachableError && !(error instanceof UnauthorizedError)) return t("The host does not answer.");
+  return WORDS[error.code]?.() ?? error.message;
 }
 
 /**
  * Ask again and again, while the page is seen; returns the newest answer, an error, and a function to ask now.
  * @param {string | null} path null: nothing is asked
  * @param {number} everyMs
- * @returns {{value: any, error: ApiError | null, refresh: () => Promise<void>}}
+ * @returns {{value: any, error: PosewireError | null, refresh: () => Promise<void>}}
  */
 export function usePolled(path, everyMs) {
   const [state, setState] = useState(

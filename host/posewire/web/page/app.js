@@ -72,7 +72,7 @@ function Away() {
 }
 
 /**
- * @param {{session: Host.Session | null, refused: import("./api.js").ApiError | null, problem: string,
+ * @param {{session: Host.Session | null, refused: import("./api.js").RefusedError | null, problem: string,
  *   onSession: (session: Host.Session) => void}} props `problem`: why a link has not let anybody in
  */
 function App({ session, refused, problem, onSession }) {
@@ -128,7 +128,7 @@ async function start() {
   const root = /** @type {HTMLElement} */ (document.getElementById("app"));
   root.replaceChildren();
   let live = false;
-  /** @type {(session: Host.Session | null, refused?: import("./api.js").ApiError | null) => void} */
+  /** @type {(session: Host.Session | null, refused?: import("./api.js").RefusedError | null) => void} */
   const show = (session, refused = null) => {
     if (session && !live) {
       live = true;
@@ -141,7 +141,7 @@ async function start() {
       show(await ask("/api/session"));
       return;
     } catch (error) {
-      if (error.status === 401) return show(null, error);
+      if (error.code === "unauthorized") return show(null, error);
       // Another refusal is none that a token changes; it may pass, as the host's absence does.
       root.textContent = `${inWords(error)} ${t("Trying again…")}`;
       await new Promise((resolve) => setTimeout(resolve, 2000));

@@ -1,6 +1,7 @@
 /** Small parts that several views use. */
 
 import { html, useEffect, useState } from "/vendor/htm-preact.js";
+import { HostUnreachableError } from "/posewire/v1/client/errors.js";
 import { drawQr, inWords } from "./api.js";
 import { t } from "./text.js";
 
@@ -11,10 +12,11 @@ export const typed = (take) => (event) => take(event.target.value);
 export const Outcome = ({ outcome }) =>
   html`<div role="status" aria-live="polite">${outcome && html`<p class=${outcome.bad ? "note bad" : "note"}>${outcome.text}</p>`}</div>`;
 
-/** An error of the host, if there is one; that it does not answer at all stands above all views. @param {{error: import("./api.js").ApiError | null}} props */
+/** An error of the host, if there is one; that it does not answer at all stands above all views. @param {{error: import("/posewire/v1/client/posewire.js").PosewireError | null}} props */
 export const Trouble = ({ error }) =>
-  Boolean(error?.status) &&
-  html`<p class="note bad" role="alert">${error?.status === 403 ? t("Your token does not allow this.") : inWords(error)}</p>`;
+  error &&
+  !(error instanceof HostUnreachableError) &&
+  html`<p class="note bad" role="alert">${error.code === "forbidden" ? t("Your token does not allow this.") : inWords(error)}</p>`;
 
 /**
  * A question that is a form: its fields are the children, `onSubmit` gets their values by name, and the form.

@@ -1,5 +1,6 @@
 /** Audio to the host, or to a room, in the format that the connection's hello ended in. */
 
+import { ConfigError } from "../errors.js";
 import { AUDIO } from "../frames.js";
 import { frameSamples } from "./codec.js";
 import { Resampler, toFloat, toInt16 } from "./resampler.js";
@@ -31,12 +32,16 @@ export class AudioSender {
   }
 
   /**
-   * Give the sender samples of one channel; returns how many frames they completed.
+   * Give the sender samples of one channel; returns how many frames they completed. Throws ConfigError for what are no
+   * samples.
    * @param {Int16Array | Float32Array} samples floats from -1 to 1
    * @param {number} [rate] in Hz; the connection's unless given
    */
   send(samples, rate) {
     const params = this.host.audio;
+    if (!(samples instanceof Int16Array || samples instanceof Float32Array))
+      throw new ConfigError("audio must be an Int16Array, or a Float32Array of values from -1 to 1");
+    if (rate !== undefined && !(rate > 0)) throw new ConfigError(`rate must be more than 0 Hz, not ${rate}`);
     if (this.#closed) return 0;
     if (this.#params !== params) {
       this.#params = params;
@@ -59,6 +64,11 @@ export class AudioSender {
     for (; at + size <= all.length; at += size) this.#encoder?.encode(all.subarray(at, at + size));
     this.#rest = all.slice(at);
     return at / size;
+  }
+
+  /** Whether it was ended. */
+  get stopped() {
+    return this.#closed;
   }
 
   /**

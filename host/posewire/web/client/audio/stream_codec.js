@@ -1,6 +1,6 @@
 /** Audio of any format as a stream: what is encoded or decoded may come a little later, as Opus does (WebCodecs). */
 
-import { FrameError } from "../errors.js";
+import { ProviderError } from "../errors.js";
 import { frameDecoder, frameEncoder } from "./codec.js";
 import { toFloat, toInt16 } from "./resampler.js";
 
@@ -20,7 +20,8 @@ export async function opusWorks() {
 }
 
 /**
- * Return what encodes the frames of one stream; throws FrameError for a format that is not here.
+ * Return what encodes the frames of one stream; throws FrameError for a format that is not here,
+ * ProviderError where the browser has no Opus.
  * @param {AudioParams} params
  * @param {(frame: Uint8Array) => void} onFrame
  * @returns {{encode: (samples: Int16Array) => void, flush: () => Promise<void>, close: () => void}} `flush`: until all
@@ -31,7 +32,7 @@ export function audioEncoder(params, onFrame) {
     const encode = frameEncoder(params);
     return { encode: (samples) => onFrame(encode(samples)), flush: async () => {}, close: () => {} };
   }
-  if (typeof AudioEncoder === "undefined") throw new FrameError("this browser has no Opus: ask for pcm or ima-adpcm");
+  if (typeof AudioEncoder === "undefined") throw new ProviderError("this browser has no Opus: ask for pcm or ima-adpcm");
   const encoder = new AudioEncoder({
     output: (chunk) => {
       const frame = new Uint8Array(chunk.byteLength);
@@ -44,7 +45,7 @@ export function audioEncoder(params, onFrame) {
   let timestamp = 0;
   return {
     encode: (samples) => {
-      if (encoder.state !== "configured") throw new FrameError("the browser's Opus encoder has failed");
+      if (encoder.state !== "configured") throw new ProviderError("the browser's Opus encoder has failed");
       const data = new AudioData({
         format: "f32",
         sampleRate: params.sample_rate,
@@ -66,7 +67,8 @@ export function audioEncoder(params, onFrame) {
 }
 
 /**
- * Return what decodes the frames of one stream; throws FrameError for a format that is not here. Opus comes at the
+ * Return what decodes the frames of one stream; throws FrameError for a format that is not here,
+ * ProviderError where the browser has no Opus. Opus comes at the
  * rate that the browser has chosen, which is often 48 kHz.
  * @param {AudioParams} params
  * @param {(samples: Int16Array, rate: number) => void} onSamples
@@ -77,7 +79,7 @@ export function audioDecoder(params, onSamples) {
     const decode = frameDecoder(params);
     return { decode: (frame) => onSamples(decode(frame), params.sample_rate), close: () => {} };
   }
-  if (typeof AudioDecoder === "undefined") throw new FrameError("this browser has no Opus: ask for pcm or ima-adpcm");
+  if (typeof AudioDecoder === "undefined") throw new ProviderError("this browser has no Opus: ask for pcm or ima-adpcm");
   let timestamp = 0;
   /** @type {AudioDecoder | null} */
   let decoder = null;

@@ -1,6 +1,7 @@
 /** One session after another with a host: hello, what was agreed on, and what goes over the WebSocket. */
 
-import { HostUnreachableError, WireError } from "../errors.js";
+import { AnswerTimeoutError, HostUnreachableError, WireError } from "../errors.js";
+import { noHost, silent } from "./host_problems.js";
 import { writeJson } from "./json_text.js";
 
 /** The code with which a host closes that was sent a longer message than it takes. */
@@ -22,8 +23,8 @@ export class Exchange {
   #use;
   /** @type {import("./session.js").Session | null} */
   #session = null;
-  /** @type {((message: Record<string, any>) => void) | null} */
-  #answered = null;
+  /** Takes the host's answer to this page's hello. @type {{take: (message: Record<string, any>) => void, misread: () => void} | null} */
+  #answer = null;
 
   /** @param {ExchangeUse} use */
   constructor(use) {
@@ -50,17 +51,19 @@ export class Exchange {
   /**
    * Begin a session on an opened WebSocket: say hello, and get the room back. Throws HostUnreachableError.
    * @param {import("./session.js").Session} session
+   * @param {URL} url
    * @param {number} timeoutMs
    */
-  async begin(session, timeoutMs) {
+  async begin(session, url, timeoutMs) {
     try {
-      const resumed = await session.within(timeoutMs, this.#greet(session));
+      const resumed = await session.within(timeoutMs, this.#greet(session, url));
       this.#use.greeted(session, resumed);
     } catch (error) {
+      this.#answer = null;
       session.abort("the host does not answer as a host does");
       this.#use.heartbeat.lost();
       this.#session = null;
-      throw error;
+      throw error instanceof AnswerTimeoutError ? silent(url, "does not answer in time") : error;
     }
   }
 
@@ -84,9 +87,15 @@ export class Exchange {
    * @param {Record<string, any>} message
    */
   takeGreeting(message) {
-    if (!this.#answered || !["hello", "error", "goodbye"].includes(message.type)) return false;
-    this.#answered(message);
+    if (!this.#answer || !["hello", "error", "goodbye"].includes(message.type)) return false;
+    this.#answer.take(message);
     return true;
+  }
+
+  /** Take the notice that what came is no message; returns whether it came in place of an answer to the hello. */
+  takeMisread() {
+    this.#answer?.misread();
+    return this.#answer !== null;
   }
 
   /**
@@ -115,13 +124,19 @@ export class Exchange {
     this.counts.bytesIn += typeof message === "string" ? message.length : message.byteLength;
   }
 
-  /** @param {import("./session.js").Session} session */
-  async #greet(session) {
+  /**
+   * @param {import("./session.js").Session} session
+   * @param {URL} url
+   */
+  async #greet(session, url) {
     const { audio, channel, place } = this.#use;
     this.#session = session;
     place.lost();
     /** @type {Promise<Record<string, any>>} */
-    const answered = new Promise((resolve) => (this.#answered = resolve));
+    const answered = new Promise((take, fail) => {
+      this.#answer = { take, misread: () => fail(noHost(url, "it does not speak JSON")) };
+    });
+    const broken = session.lost.then(({ reason }) => Promise.reject(silent(url, `broke off: ${reason}`)));
     this.put({
       type: "hello",
       version: 3,
@@ -130,9 +145,10 @@ export class Exchange {
       audio_params: audio,
       ...(this.sessionId ? { resume: this.sessionId } : {}),
     });
-    const answer = await session.first(answered);
-    this.#answered = null;
-    if (answer.type !== "hello") throw new HostUnreachableError(String(answer.message ?? answer.reason ?? "the host refuses"));
+    const answer = await Promise.race([answered, broken]);
+    this.#answer = null;
+    if (answer.type !== "hello")
+      throw new HostUnreachableError(String(answer.message ?? answer.reason ?? "the host refuses"), answer.code);
     this.sessionId = answer.session_id;
     this.audio = answer.audio_params;
     const resumed = Boolean(answer.resumed);

@@ -1,7 +1,8 @@
 /** Pings to the host: they find out that it is gone, and measure the way to it. */
 
 import { ClockOffset, monotonicMs } from "../clock.js";
-import { AnswerTimeoutError } from "../errors.js";
+import { AnswerTimeoutError, ConfigError, HostUnreachableError } from "../errors.js";
+import { onWaking } from "./waking.js";
 
 /**
  * A ping is also a barrier: the host handles messages in order, so the answer to a ping that followed a message says
@@ -16,6 +17,7 @@ export class Heartbeat {
   #timer;
   /** @type {number | null} */
   #unanswered = null;
+  #stopWaking = () => {};
 
   /**
    * @param {number} intervalMs
@@ -23,7 +25,7 @@ export class Heartbeat {
    * @param {(message: object) => void} send
    */
   constructor(intervalMs, silenceMs, send) {
-    if (!(intervalMs > 0 && silenceMs > 0)) throw new RangeError("heartbeatMs and silenceMs must be more than 0");
+    if (!(intervalMs > 0 && silenceMs > 0)) throw new ConfigError("heartbeatMs and silenceMs must be more than 0");
     this.intervalMs = intervalMs;
     this.silenceMs = silenceMs;
     this.send = send;
@@ -31,23 +33,23 @@ export class Heartbeat {
 
   /**
    * Ping at the interval; `lost` is called with the reason when nothing came for too long after a ping. A page in the
-   * background gets its timers late: so it is not the clock alone that tells, but a ping that had its time.
+   * background gets its timers late: so it is not the clock alone that tells, but a ping that had its time. When it is
+   * seen again, or the network is back, it pings at once: what it believes may be long past.
    * @param {(reason: string) => void} lost
    */
   watch(lost) {
     this.#unanswered = null;
-    this.#timer = setInterval(
-      () => {
-        const now = monotonicMs();
-        if (this.#unanswered !== null && now - this.#unanswered >= this.silenceMs) {
-          lost(`the host has sent nothing for ${Math.round(now - this.#unanswered)} ms`);
-          return;
-        }
-        this.#unanswered ??= now;
-        this.ping().catch(() => {});
-      },
-      Math.min(this.intervalMs, this.silenceMs / 2),
-    );
+    const look = () => {
+      const now = monotonicMs();
+      if (this.#unanswered !== null && now - this.#unanswered >= this.silenceMs) {
+        lost(`the host has sent nothing for ${Math.round(now - this.#unanswered)} ms`);
+        return;
+      }
+      this.#unanswered ??= now;
+      this.ping().catch(() => {});
+    };
+    this.#timer = setInterval(look, Math.min(this.intervalMs, this.silenceMs / 2));
+    this.#stopWaking = onWaking(look);
   }
 
   /** Note that something has come. */
@@ -95,8 +97,9 @@ export class Heartbeat {
    * Give up the pings that were not answered: the connection is gone.
    * @param {Error} [why] what a barrier throws then
    */
-  lost(why = new Error("the connection was lost")) {
+  lost(why = new HostUnreachableError("the connection was lost before the host answered")) {
     clearInterval(this.#timer);
+    this.#stopWaking();
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     for (const { lost } of waiting) lost(why);

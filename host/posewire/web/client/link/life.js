@@ -1,6 +1,7 @@
 /** The life of a connection: talked over until it is lost, opened again, until it is over. */
 
-import { PosewireError, UnauthorizedError } from "../errors.js";
+import { ConfigError, PosewireError, UnauthorizedError } from "../errors.js";
+import { pause } from "./waking.js";
 
 /** Ms for the first attempt after a loss; each further one has twice as long, up to the connection's time-out. */
 const FIRST_TIMEOUT_MS = 1500;
@@ -13,7 +14,7 @@ const REPLACED = 4000;
  * @property {(error: UnauthorizedError) => void} refused the host no longer lets this page in
  * @property {(error: unknown) => void} failed an exception that is no error of ours
  * @property {(reason: string) => void} ended it is over
- * @property {() => boolean} isClosed whether this page has closed it
+ * @property {AbortSignal} over is aborted when it is over, also because this page has closed it
  */
 
 export class Life {
@@ -28,7 +29,7 @@ export class Life {
    */
   constructor(dialer, device, reconnect, timeoutMs, events) {
     if (typeof reconnect !== "function")
-      throw new TypeError("reconnect must be a strategy: a function from the number of the attempt to milliseconds, or null");
+      throw new ConfigError("reconnect must be a strategy: a function from the number of the attempt to milliseconds, or null");
     this.dialer = dialer;
     this.device = device;
     this.reconnect = reconnect;
@@ -41,12 +42,23 @@ export class Life {
    * @param {import("./session.js").Session} first
    */
   async run(first) {
+    try {
+      await this.#run(first);
+    } catch (error) {
+      // The page's own function, `reconnect`, has failed: nothing else here does.
+      this.events.failed(error);
+      this.events.ended(`reconnect failed: ${error}`);
+    }
+  }
+
+  /** @param {import("./session.js").Session} first */
+  async #run(first) {
     /** @type {import("./session.js").Session | null} */
     let session = first;
     while (session) {
       /** @type {import("./session.js").Loss} */
       const loss = await this.events.talk(session);
-      session = this.events.isClosed() ? null : await this.#comeBack(loss);
+      session = this.events.over.aborted ? null : await this.#comeBack(loss);
     }
   }
 
@@ -59,20 +71,21 @@ export class Life {
     }
     events.lost(reason);
     for (let attempt = 1; ; attempt++) {
-      const pause = this.reconnect(attempt);
-      if (pause === null) {
+      const ms = this.reconnect(attempt);
+      if (ms === null) {
         events.ended(reason);
         return null;
       }
-      await new Promise((resolve) => setTimeout(resolve, pause));
-      if (events.isClosed()) return null;
+      await pause(ms, events.over);
+      if (events.over.aborted) return null;
       try {
         const session = await this.dialer.dial(Math.min(this.timeoutMs, FIRST_TIMEOUT_MS * 2 ** Math.min(attempt - 1, 8)));
         this.reconnects++;
         return session;
       } catch (error) {
-        if (events.isClosed()) return null;
-        if (!(error instanceof PosewireError)) events.failed(error);
+        if (events.over.aborted) return null;
+        // What is wrong in this page is not mended by trying again, and is told.
+        if (!(error instanceof PosewireError) || error instanceof ConfigError) events.failed(error);
         if (error instanceof UnauthorizedError) {
           events.refused(error);
           events.ended(error.message);

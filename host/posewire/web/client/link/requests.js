@@ -1,7 +1,5 @@
 /** Requests to the host: something is said, and the host has handled it when it answers the ping behind it. */
 
-import { HostUnreachableError, PosewireError } from "../errors.js";
-
 /** Codes of errors that only frames cause: they are no answer to a request. */
 const OF_FRAMES = ["bad_pose", "bad_frame"];
 
@@ -62,12 +60,7 @@ export class Requests {
     await waitConnected();
     this.begin();
     say(message);
-    try {
-      await heartbeat.barrier(timeoutMs);
-    } catch (error) {
-      if (error instanceof PosewireError) throw error;
-      throw new HostUnreachableError("the connection was lost before the host answered");
-    }
+    await heartbeat.barrier(timeoutMs);
     if (this.refusal) throw this.refusal;
   }
 }

@@ -1,6 +1,8 @@
 /** One opened WebSocket, until it is lost. */
 
-import { AnswerTimeoutError, HostUnreachableError, UnauthorizedError } from "../errors.js";
+import { AnswerTimeoutError, HostUnreachableError, ProviderError } from "../errors.js";
+import { pageWantsTls, silent } from "./host_problems.js";
+import { whyUnopened } from "./unopened.js";
 
 /** @typedef {{code: number, reason: string}} Loss */
 
@@ -61,49 +63,51 @@ export class Session {
 
   /** Wait for the host to close, a second at most. */
   async close() {
-    await Promise.race([this.lost, new Promise((resolve) => setTimeout(resolve, 1000))]);
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer;
+    await Promise.race([this.lost, new Promise((resolve) => (timer = setTimeout(resolve, 1000)))]);
+    clearTimeout(timer);
     this.abort("closed by this page");
   }
 }
 
 /**
- * Open a WebSocket; throws HostUnreachableError, or UnauthorizedError.
+ * Open a WebSocket; throws HostUnreachableError, UnauthorizedError, or the signal's reason.
  * @param {URL} url
  * @param {number} timeoutMs
  * @param {(message: string | ArrayBuffer) => void} receive
+ * @param {AbortSignal} signal ends the attempt
  * @returns {Promise<Session>}
  */
-export async function openSocket(url, timeoutMs, receive) {
-  const socket = new WebSocket(url);
+export async function openSocket(url, timeoutMs, receive, signal) {
+  signal.throwIfAborted();
+  const socket = newSocket(url);
   socket.binaryType = "arraybuffer";
   socket.onmessage = ({ data }) => receive(data);
   const session = new Session(socket);
   const opened = new Promise((resolve) => (socket.onopen = () => resolve(undefined)));
+  const stop = () => session.abort("closed by this page");
+  signal.addEventListener("abort", stop);
   try {
     await session.within(timeoutMs, session.first(opened));
   } catch (error) {
     session.abort("no answer");
-    throw (
-      (await refusal(url)) ??
-      new HostUnreachableError(`no host answers at ${url.origin}: ${error instanceof Error ? error.message : error}`)
-    );
+    signal.throwIfAborted();
+    throw error instanceof AnswerTimeoutError ? silent(url, "does not answer in time") : await whyUnopened(url);
+  } finally {
+    signal.removeEventListener("abort", stop);
   }
   return session;
 }
 
-/**
- * Find out whether a host has refused: browsers do not say why a WebSocket did not open.
- * @param {URL} url
- */
-async function refusal(url) {
-  const http = new URL(url);
-  http.protocol = url.protocol.replace("ws", "http");
+/** @param {URL} url */
+function newSocket(url) {
+  if (typeof WebSocket === "undefined")
+    throw new ProviderError("this program has no WebSocket: browsers have it, and Node from version 22 on");
   try {
-    const answer = await fetch(http, { cache: "no-store", signal: AbortSignal.timeout(3000) });
-    if (![401, 403, 429].includes(answer.status)) return null;
-    const { message } = await answer.json();
-    return new UnauthorizedError(message);
-  } catch {
-    return null;
+    return new WebSocket(url);
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "SecurityError") throw pageWantsTls(url);
+    throw error;
   }
 }

@@ -37,6 +37,19 @@ function inPage(ask, decoded, acknowledge) {
   };
 }
 
+/** A worker, also for a page of another server than the client's: that one imports it by a script of the page's own. */
+function openWorker() {
+  try {
+    return new Worker(new URL("./pose_worker.js", import.meta.url), { type: "module" });
+  } catch {
+    const { href } = new URL("./pose_worker.js", import.meta.url);
+    const script = URL.createObjectURL(new Blob([`import ${JSON.stringify(href)};`], { type: "text/javascript" }));
+    const worker = new Worker(script, { type: "module" });
+    URL.revokeObjectURL(script);
+    return worker;
+  }
+}
+
 /**
  * @param {(memberId: number, packet: Uint8Array) => void} ask
  * @param {(pose: import("./pose_streams.js").ReceivedPose) => void} decoded
@@ -44,7 +57,7 @@ function inPage(ask, decoded, acknowledge) {
  * @returns {PoseDecoding}
  */
 function inWorker(ask, decoded, acknowledge) {
-  const worker = new Worker(new URL("./pose_worker.js", import.meta.url), { type: "module" });
+  const worker = openWorker();
   /** Where the worker could not be loaded: the network was lost just then. @type {PoseDecoding | null} */
   let instead = null;
   worker.onmessage = ({ data }) => (data.kind === "pose" ? decoded(data.pose) : ask(data.memberId, data.packet));

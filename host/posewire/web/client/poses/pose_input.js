@@ -1,6 +1,7 @@
 /** What a page has of a pose, as the landmark sets of the wire. */
 
-import { PoseError, landmarkSet } from "../pose.js";
+import { PoseError } from "../errors.js";
+import { landmarkSet } from "../pose.js";
 
 /** @typedef {{x: number, y: number, z?: number, visibility?: number}} Landmark as MediaPipe has it */
 /** @typedef {ArrayLike<number> | ArrayLike<Landmark>} Landmarks flat numbers, or MediaPipe's landmarks */

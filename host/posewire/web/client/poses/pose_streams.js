@@ -1,6 +1,7 @@
 /** The pose streams of a room: a decoder for each, what was received of it, and what its publisher is asked for. */
 
-import { PoseDecoder, PoseError } from "../pose.js";
+import { PoseError } from "../errors.js";
+import { PoseDecoder } from "../pose.js";
 
 const KEY = 0;
 const CONTROL = 7;

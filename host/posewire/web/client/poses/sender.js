@@ -1,9 +1,10 @@
 /** Senders of poses: paced, bounded, never in the way of the page. */
 
 import { monotonicMs, percentile } from "../clock.js";
+import { ConfigError, PoseError } from "../errors.js";
 import { POSE } from "../frames.js";
 import { ByteBudget, Pacer, WIRE_OVERHEAD } from "./pacing.js";
-import { PoseEncoder, PoseError, landmarkSet } from "../pose.js";
+import { PoseEncoder, landmarkSet } from "../pose.js";
 import { readPose } from "./pose_input.js";
 
 /** How far the sequence jumps when a stream gets other sets: more than what a decoder takes for lateness. */
@@ -84,7 +85,7 @@ export class PoseSender {
   }
 
   set fps(fps) {
-    if (fps <= 0) throw new RangeError("fps must be more than 0");
+    if (!(fps > 0)) throw new ConfigError("fps must be more than 0");
     this.#pacer.rate = fps;
   }
 
@@ -246,10 +247,10 @@ export class PoseSender {
  */
 function check({ layers = 1, coarse = 0, keyEvery = 0 }, { stream, fps, every, maxKbitS, qos, capacity }) {
   if (!(fps > 0 && (maxKbitS === null || maxKbitS > 0) && every >= 1 && capacity >= 1))
-    throw new RangeError("fps and maxKbitS must be more than 0, every and capacity 1 or more");
+    throw new ConfigError("fps and maxKbitS must be more than 0, every and capacity 1 or more");
   if (!["latest", "ordered", "reliable"].includes(qos))
-    throw new RangeError(`qos must be "latest", "ordered" or "reliable", not "${qos}"`);
+    throw new ConfigError(`qos must be "latest", "ordered" or "reliable", not "${qos}"`);
   if (![1, 2].includes(layers) || !(stream >= 0 && stream <= 255 && coarse >= 0 && coarse <= 7 && keyEvery >= 0))
-    throw new RangeError("layers must be 1 or 2, stream 0 to 255, coarse 0 to 7, keyEvery 0 or more");
-  if (layers === 2 && qos === "reliable") throw new RangeError('qos "reliable" has one layer: each pose refers to one that has arrived');
+    throw new ConfigError("layers must be 1 or 2, stream 0 to 255, coarse 0 to 7, keyEvery 0 or more");
+  if (layers === 2 && qos === "reliable") throw new ConfigError('qos "reliable" has one layer: each pose refers to one that has arrived');
 }

@@ -1,18 +1,15 @@
 /** A room that a page is in: its members, their poses, audio and messages, and its shared state. */
 
-import { AudioSender } from "../audio/audio_sender.js";
 import { monotonicMs } from "../clock.js";
-import { WireError } from "../errors.js";
 import { AUDIO, POSE } from "../frames.js";
 import { Feed, Listeners } from "../listeners.js";
-import { followMembers } from "./members.js";
 import { control } from "../pose.js";
 import { openDecoding } from "../poses/pose_decoding.js";
+import { Membership } from "./membership.js";
+import { Publishers } from "./publishers.js";
 import { RoomMessages } from "./room_messages.js";
-import { PoseSender } from "../poses/sender.js";
 import { LiveState } from "./shared_state.js";
 
-/** @typedef {string | {kind: string, member_id?: number, device?: string}} Wanted a kind from everybody, or of one member */
 /** @typedef {import("../poses/pose_streams.js").ReceivedPose} ReceivedPose */
 /** @typedef {import("../poses/pose_streams.js").StreamCount} StreamCount */
 /** @typedef {import("./room_messages.js").RoomMessage} RoomMessage */
@@ -24,37 +21,36 @@ import { LiveState } from "./shared_state.js";
  * @property {Uint8Array} payload
  */
 
+/**
+ * What handlers of the room's events get. All other names are the host's room events (`welcome`, `joined`, `left`, `away`,
+ * `back`, `role`, `locked`, `kicked`, `replay`): their handlers get the whole message.
+ * @typedef {object} RoomEvents
+ * @property {[pose: ReceivedPose]} pose
+ * @property {[audio: ReceivedAudio]} audio
+ * @property {[message: RoomMessage]} message
+ * @property {[reason: string]} closed this page left, was kicked, the room ended, or the connection did
+ * @property {[event: Record<string, any>]} event each room event of the host
+ * @property {[frame: {type: number, memberId: number, payload: Uint8Array}]} frame each as it came, not decoded
+ * @property {[error: Error]} error what a handler has thrown; without a handler of this it is an event of the connection
+ */
+
 const KEY_REQUEST = 1;
 const RATE = 3;
 const POSES = 256;
 const MESSAGES = 1000;
+/** Events that are about a message, and the business of `RoomMessages`. */
+const OF_MESSAGES = ["message", "sent", "refused", "caught_up"];
 
-/**
- * `HostConnection.join` makes one. Events (`on`): `pose` (a ReceivedPose), `audio` (a ReceivedAudio), `message` (a
- * RoomMessage), `closed` (the reason: this page left, was kicked, the room ended, or the connection did), and the host's
- * room events by their name, each with the whole message, and all of them as `event`; undecoded frames as `frame`: `welcome`, `joined`, `left`, `away`, `back`, `role`, `locked`,
- * `kicked`, `replay`.
- */
-export class Room {
-  memberId = 0;
-  role = "";
-  locked = false;
-  /** The members by their ids, this page included; kept up to date. @type {Map<number, import("./members.js").RoomMember>} */
-  members = new Map();
-  isWelcome = false;
-  /** Why this page is no longer in the room; null while it is. @type {string | null} */
-  closed = null;
-  #listeners = new Listeners();
+/** `HostConnection.join` makes one. */
+export class Room extends Membership {
+  #listeners = new Listeners((error, event) => this.host.failed(error, event));
   /** @type {Map<number, Map<number, ReceivedPose>>} */
   #latest = new Map();
   /** @type {Set<Feed<any>>} */
   #feeds = new Set();
-  /** @type {Map<number, (packet: Uint8Array) => void>} */
-  #publishers = new Map();
-  /** @type {PoseSender[]} */
-  #senders = [];
-  /** @type {(() => void)[]} */
-  #ends = [];
+  /** @type {Set<LiveState>} */
+  #states = new Set();
+  #publishers;
   #messages;
   #decoding;
 
@@ -65,9 +61,8 @@ export class Room {
    * @param {{acknowledge: boolean, worker: boolean}} decoding
    */
   constructor(host, name, request, decoding) {
-    this.host = host;
-    this.name = name;
-    this.request = request;
+    super(host, name, request);
+    this.#publishers = new Publishers(host);
     this.#messages = new RoomMessages(host, name);
     this.#decoding = openDecoding(
       (memberId, packet) => host.sendFrame(POSE, packet, memberId),
@@ -80,11 +75,14 @@ export class Room {
 
   /**
    * Call a function at each event of this name; returns a function that stops that.
-   * @param {string} event
-   * @param {import("../listeners.js").Handler} handler
+   * @template {keyof RoomEvents | (string & {})} Name
+   * @param {Name} event
+   * @param {(...values: Name extends keyof RoomEvents ? RoomEvents[Name] : [message: any]) => unknown} handler
+   * @param {{signal?: AbortSignal}} [options] `signal` stops that, too
+   * @returns {() => void}
    */
-  on(event, handler) {
-    return this.#listeners.on(event, handler);
+  on(event, handler, options) {
+    return this.#listeners.on(event, /** @type {import("../listeners.js").Handler} */ (handler), options);
   }
 
   /** Iterate over the poses of the other members until this page is no longer in the room: `for await`. */
@@ -107,16 +105,6 @@ export class Room {
     if (!streams) return null;
     if (stream !== undefined) return streams.get(stream) ?? null;
     return [...streams.values()].reduce((newest, next) => (next.arrivedMs > newest.arrivedMs ? next : newest));
-  }
-
-  /**
-   * Return the id of a member, named by its id or its device; null where it is not in the room.
-   * @param {number | string} member
-   */
-  memberIdOf(member) {
-    if (typeof member === "number") return this.members.has(member) ? member : null;
-    for (const found of this.members.values()) if (found.device === member) return found.memberId;
-    return null;
   }
 
   /** Return what was received of each stream, and its newest pose. */
@@ -161,22 +149,12 @@ export class Room {
    * @param {import("../poses/sender.js").SenderOptions} [options]
    */
   sender(options = {}) {
-    if (this.#senders.some((sender) => sender.stream === options.stream && !sender.stopped))
-      throw new RangeError(`another sender of this room has the stream ${options.stream}: stop it first`);
-    let stream = options.stream ?? 0;
-    while (options.stream === undefined && this.#publishers.has(stream)) stream++;
-    const sender = new PoseSender(this.host, { ...options, stream });
-    this.addPublisher(stream, (packet) => sender.control(packet));
-    this.#senders.push(sender);
-    this.#ends.push(() => sender.stop());
-    return sender;
+    return this.#publishers.poseSender(options);
   }
 
   /** Return a sender of audio; join with `publish: ["audio"]`. */
   audioSender() {
-    const sender = new AudioSender(this.host);
-    this.#ends.push(() => sender.stop());
-    return sender;
+    return this.#publishers.audioSender();
   }
 
   /**
@@ -185,7 +163,7 @@ export class Room {
    * @param {(packet: Uint8Array) => void} take
    */
   addPublisher(stream, take) {
-    this.#publishers.set(stream, take);
+    this.#publishers.add(stream, take);
   }
 
   /**
@@ -196,7 +174,7 @@ export class Room {
    * @returns {Promise<number>}
    */
   async send(data, { to } = {}) {
-    return this.#messages.send(data, this.#receiver(to));
+    return this.#messages.send(data, to === undefined ? null : this.receiver(to));
   }
 
   /**
@@ -205,61 +183,21 @@ export class Room {
    * @param {{to?: number | string}} [options]
    */
   post(data, { to } = {}) {
-    this.#messages.post(data, this.#receiver(to));
+    this.#messages.post(data, to === undefined ? null : this.receiver(to));
   }
 
   /** Return the room's shared state, which this page follows from now on. */
   async sharedState() {
-    const state = new LiveState(this.host, `room:${this.name}`);
+    const state = new LiveState(this.host, `room:${this.name}`, () => this.#states.delete(state));
     await state.follow();
-    this.#ends.push(() => state.close());
+    this.#states.add(state);
     return state;
   }
 
-  // --- what members may do
-
-  /**
-   * Change what this page gets.
-   * @param {Wanted[]} wanted
-   */
-  async subscribe(wanted) {
-    this.request.subscribe = wanted;
-    await this.#act("subscribe", { subscribe: wanted });
-  }
-
-  /** Close the room to newcomers, or open it again; only its owner may. */
-  async lock(locked = true) {
-    await this.#act(locked ? "lock" : "unlock");
-  }
-
-  /**
-   * Remove a member, named by its id or its device; only the owner may.
-   * @param {number | string} member
-   * @param {string} [reason]
-   */
-  async kick(member, reason = "") {
-    await this.#act("kick", { member_id: this.#receiver(member), reason });
-  }
-
-  /**
-   * Make another member the owner, named by its id or its device; only the owner may.
-   * @param {number | string} member
-   */
-  async passOn(member) {
-    await this.#act("role", { member_id: this.#receiver(member), role: "owner" });
-  }
-
-  /**
-   * Ask for a member's last frames; they come as `replay` events (docs/rooms.md).
-   * @param {number} memberId
-   * @param {number} [frames]
-   */
-  async askReplay(memberId, frames = 100) {
-    await this.#act("replay", { member_id: memberId, frames });
-  }
-
+  /** Leave the room; loops over it end. */
   async leave() {
-    await this.#act("leave");
+    if (this.closed !== null) return;
+    await this.act("leave");
     this.gone("left");
   }
 
@@ -272,20 +210,14 @@ export class Room {
   receive(event) {
     const name = event.event;
     for (const message of this.#messages.receive(event)) this.#listeners.emit("message", message);
-    if (["message", "sent", "refused", "caught_up"].includes(name)) return;
+    if (OF_MESSAGES.includes(name)) return;
     const before = [...this.members.values()];
-    followMembers(this.members, event);
+    this.follow(event);
     for (const { memberId, device } of before) {
       if (this.members.get(memberId)?.device === device) continue;
       this.#decoding.forget(memberId);
       this.#latest.delete(memberId);
     }
-    if (name === "welcome") {
-      this.memberId = event.member_id;
-      this.isWelcome = true;
-    }
-    if (name === "welcome" || name === "locked") this.locked = event.locked;
-    this.role = this.members.get(this.memberId)?.role ?? this.role;
     this.#listeners.emit("event", event);
     this.#listeners.emit(name, event);
     if (name === "kicked" || name === "closed") this.gone(event.reason ? `${name}: ${event.reason}` : name);
@@ -297,7 +229,7 @@ export class Room {
    */
   receiveFrame({ type, payload, memberId }) {
     if (type === POSE && !memberId) {
-      this.#publishers.get(payload[1])?.(payload);
+      this.#publishers.control(payload);
       return;
     }
     this.#listeners.emit("frame", { type, memberId, payload });
@@ -310,10 +242,9 @@ export class Room {
    * @param {string} reason
    */
   gone(reason) {
-    if (this.closed !== null) return;
-    this.closed = reason;
-    this.members.clear();
-    for (const end of this.#ends) end();
+    if (!this.ends(reason)) return;
+    this.#publishers.stop();
+    for (const state of [...this.#states]) state.close();
     this.#messages.gone(reason);
     this.#decoding.close();
     for (const feed of this.#feeds) feed.end();
@@ -332,23 +263,7 @@ export class Room {
   }
 
   /**
-   * @param {string} action
-   * @param {object} [fields]
-   */
-  #act(action, fields = {}) {
-    return this.host.request({ type: "room", action, ...fields });
-  }
-
-  /** @param {number | string | undefined} to */
-  #receiver(to) {
-    if (typeof to !== "string") return to ?? null;
-    const memberId = this.memberIdOf(to);
-    if (memberId === null) throw new WireError(`nobody in the room "${this.name}" has the device id "${to}"`, "not_found");
-    return memberId;
-  }
-
-  /**
-   * @param {string} event
+   * @param {"pose" | "message"} event
    * @param {number} capacity
    */
   #feed(event, capacity) {

@@ -39,13 +39,18 @@ export class LiveState {
   /** @type {(() => void)[]} */
   #stop;
 
+  /** Is called when it is followed no longer. */
+  #closed;
+
   /**
    * @param {import("../connection.js").HostConnection} host
    * @param {string} name
+   * @param {() => void} [closed]
    */
-  constructor(host, name) {
+  constructor(host, name, closed = () => {}) {
     this.name = name;
     this.host = host;
+    this.#closed = closed;
     this.#stop = [
       host.on("state", (message) => this.#receive(message)),
       host.on("connected", () => host.send(this.#message("subscribe", { version: this.version }))),
@@ -84,6 +89,7 @@ export class LiveState {
   /** Follow it no longer. */
   close() {
     for (const stop of this.#stop) stop();
+    this.#closed();
     if (this.host.connected) this.host.send(this.#message("unsubscribe"));
   }
 

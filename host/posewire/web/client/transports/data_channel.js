@@ -1,7 +1,7 @@
 /** A data channel of WebRTC to a host (docs/wire.md section 2.13): messages may be lost or overtaken, none waits. */
 
 import { monotonicMs } from "../clock.js";
-import { HostUnreachableError } from "../errors.js";
+import { HostUnreachableError, NotConnectedError } from "../errors.js";
 import { PROBE, buildFrame } from "../frames.js";
 
 /** Bytes that may wait for the network; poses beyond are left out. */
@@ -92,7 +92,7 @@ export class DataChannel {
    * @param {Uint8Array<ArrayBuffer>} message
    */
   send(message) {
-    if (this.#channel.readyState !== "open") throw new Error("the data channel is not open");
+    if (this.#channel.readyState !== "open") throw new NotConnectedError("the data channel is not open");
     if (this.#channel.bufferedAmount > MAX_WAITING) {
       this.#counts.leftOut++;
       return;

@@ -1,6 +1,7 @@
 /** When a connection goes by another transport, and a record of how often it did. */
 
 import { monotonicMs } from "../clock.js";
+import { ConfigError } from "../errors.js";
 
 const KEPT = 50;
 
@@ -30,9 +31,9 @@ export function fallbackPolicy(given) {
   const policy = { ...DEFAULT, ...given };
   const { share, window, intervalMs, patienceMs, probeMs, replay } = policy;
   if (!(share > 0 && share <= 1 && window >= 1 && replay >= 0))
-    throw new RangeError("share must be more than 0 and at most 1, window 1 or more, replay 0 or more");
+    throw new ConfigError("share must be more than 0 and at most 1, window 1 or more, replay 0 or more");
   if (!(Math.min(intervalMs, patienceMs, probeMs) > 0))
-    throw new RangeError("intervalMs, patienceMs and probeMs must be more than 0");
+    throw new ConfigError("intervalMs, patienceMs and probeMs must be more than 0");
   return policy;
 }
 

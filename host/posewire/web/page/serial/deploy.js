@@ -19,7 +19,7 @@ import { Repl } from "./repl.js";
 const LOOK_MS = 180_000;
 
 /**
- * Write what the board lacks, put it in place at once, and check it; the host says what that is. Throws SerialError or ApiError.
+ * Write what the board lacks, put it in place at once, and check it; the host says what that is. Throws SerialError or a PosewireError.
  * @param {import("./line.js").Port} port
  * @param {{board: string, profile: string, look: string}} what `look`: the program that asks the board what it has
  * @param {(what: string, done: number, total: number) => void} onProgress

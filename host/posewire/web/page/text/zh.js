@@ -344,6 +344,8 @@ export default {
   "Tell it your Wi-Fi, for which it asks, and this host.": "告诉它您的 Wi-Fi（命令会询问）和本主机。",
   "The board runs {version}.": "开发板正在运行 {version}。",
   "The host does not answer.": "主机没有响应。",
+  "Only the owner of the room may do that.": "只有房主可以这样做。",
+  "The room is locked.": "房间已锁定。",
   "The host knows of no turn of this device.": "主机没有此设备的对话记录。",
   "The kind of the board": "板型",
   "The line in each is the budget: {ms} ms.": "各图中的竖线是时限：{ms} ms。",

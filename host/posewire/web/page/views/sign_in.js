@@ -18,7 +18,7 @@ export function SignIn({ onSession, problem, withFile }) {
       try {
         onSession(await ask("/api/session", { body: { token } }));
       } catch (error) {
-        if (error.status === 429) throw new Error(t("Too many wrong tokens: wait a minute, then try again."));
+        if (error.code === "too_many") throw new Error(t("Too many wrong tokens: wait a minute, then try again."));
         throw error;
       }
     });

@@ -1,6 +1,7 @@
 /** Being in a room for as long as it is looked at. */
 
 import { useEffect, useState } from "/vendor/htm-preact.js";
+import { inWords } from "../../api.js";
 import { t } from "../../text.js";
 
 /** @typedef {import("/posewire/v1/client/posewire.js").HostConnection} HostConnection */
@@ -37,7 +38,7 @@ export function useJoined(host, name, state) {
         setRoom(joined);
       } catch (error) {
         if (!current) return;
-        setProblem(error.code === "no_such_room" ? t("Nobody is in this room yet.") : error.message);
+        setProblem(error.code === "no_such_room" ? t("Nobody is in this room yet.") : inWords(error));
         timer = setTimeout(join, AGAIN_MS);
       }
     };

@@ -44,7 +44,7 @@ const columns = () => [
   { name: t("Locked"), of: ({ locked }) => Number(locked), show: ({ locked }) => (locked ? t("locked") : "") },
 ];
 
-/** @param {{rooms: Host.Room[] | undefined, error: import("../../api.js").ApiError | null, chosen: string | undefined}} props */
+/** @param {{rooms: Host.Room[] | undefined, error: import("/posewire/v1/client/posewire.js").PosewireError | null, chosen: string | undefined}} props */
 function List({ rooms, error, chosen }) {
   const open = (/** @type {Page.Values} */ { room }) => (location.hash = `#/rooms/${encodeURIComponent(room)}`);
   const table = html`<${Table} label=${t("Rooms")} rows=${rooms} keyOf=${(/** @type {Host.Room} */ { room }) => room} selected=${chosen} columns=${columns()} />`;

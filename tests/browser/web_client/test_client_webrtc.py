@@ -11,7 +11,7 @@ from playwright.async_api import Page
 
 import posewire
 from browser.conftest import Watched
-from browser.test_client_rooms import body, load
+from browser.web_client.conftest import body, load
 from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
 from posewire.server.webrtc.settings import WebRtcSettings

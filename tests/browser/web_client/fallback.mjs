@@ -8,7 +8,7 @@ const { Fallback } = await load("transports/fallback.js");
 const { ReplayBuffer } = await load("transports/replay_buffer.js");
 const { FailureShare, SwitchLog, fallbackPolicy } = await load("transports/switches.js");
 const { POSE, buildFrame, parseFrame } = await load("frames.js");
-const { HostUnreachableError, WireError } = await load("errors.js");
+const { ConfigError, HostUnreachableError, WireError } = await load("errors.js");
 const { PoseDecoder, PoseEncoder, PoseError, control, landmarkSet } = await load("pose.js");
 
 const SLOW = { intervalMs: 3_600_000, probeMs: 3_600_000 };
@@ -184,7 +184,7 @@ class TwoWays {
   assert.ok(share.note(false)); // four of five
   assert.ok(!share.note(false));
   for (const wrong of [{ share: 0 }, { share: 1.1 }, { window: 0 }, { probeMs: 0 }, { replay: -1 }, { share: NaN }])
-    assert.throws(() => fallbackPolicy(wrong), RangeError, JSON.stringify(wrong));
+    assert.throws(() => fallbackPolicy(wrong), ConfigError, JSON.stringify(wrong));
 }
 
 {
