@@ -267,10 +267,13 @@ def _cannot_start(exc):
     # An application that cannot even be imported. Ctrl-C during the pause leads to the REPL.
     print("boot: the application cannot be imported")
     sys.print_exception(exc)
+    pause = _CRASH_PAUSE_MS
     try:
+        if load_state().trial:
+            pause = _TRIAL_PAUSE_MS
         with open("crash.txt", "w") as file:
             sys.print_exception(exc, file)
-    except OSError:
-        pass
-    time.sleep_ms(_TRIAL_PAUSE_MS if load_state().trial else _CRASH_PAUSE_MS)
+    except Exception:
+        pass  # it starts anew all the same
+    time.sleep_ms(pause)
     machine.reset()

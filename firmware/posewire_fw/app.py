@@ -280,10 +280,14 @@ def run():
             machine.WDT(timeout=_REPL_WATCHDOG_MS)
         raise
     except Exception as exc:
-        log.exception("app", "crashed", exc)
-        from posewire_fw import crash
+        try:
+            log.exception("app", "crashed", exc)
+            from posewire_fw import crash
 
-        crash.record(exc)
+            crash.record(exc)
+        except Exception:
+            # No memory to say what it was: the restart is all the more needed.
+            print("app: crashed, and cannot say why")
         # During the pause Ctrl-C is for whoever wants to see what is wrong.
         micropython.kbd_intr(3)
         time.sleep_ms(_CRASH_PAUSE_MS)

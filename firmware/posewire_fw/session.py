@@ -142,6 +142,8 @@ class Session:
         self._iot = None
         self._iot_due = False
         self.member_id = None
+        self.joining = False
+        self.join_in(0)
         self._enter(OFFLINE)
         if was_online:
             self._events.emit("disconnected")

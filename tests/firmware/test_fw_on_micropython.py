@@ -52,6 +52,10 @@ def test_supervisor() -> None:
     run_on_micropython("mp_supervisor.py")
 
 
+def test_a_crash_without_memory(tmp_path: Path) -> None:
+    assert "cannot say why" in run_on_micropython("mp_crash.py", cwd=tmp_path, hardware=True)
+
+
 # the other end of mp_link.py
 
 

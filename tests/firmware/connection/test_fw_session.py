@@ -1012,6 +1012,30 @@ def test_a_room_that_does_not_let_the_board_in_is_asked_again_where_that_may_cha
         assert asked(scene) == ([JOIN] if again else [])
 
 
+def test_what_was_asked_of_a_room_ends_with_the_connection():
+    scene = Scene().online()
+    scene.host(type="error", code="too_many", message="no")
+    scene.session.lost()
+    scene.said()
+    # While there is no host nothing is asked, and nothing is loaded for it.
+    scene.later(60000)
+    assert asked(scene) == []
+    # The next host's hello comes first.
+    scene.session.opened()
+    scene.later(9000)
+    assert asked(scene) == []
+    scene.host(type="hello", transport="websocket", session_id="s2", features={"pose": True})
+    assert asked(scene) == [JOIN]
+    scene.session.lost()
+    # A join without an answer is over, too: this error is none.
+    scene.online(resumed=True)
+    scene.host(type="error", code="bad_message", message="what was that?")
+    assert scene.session.room_problem == "too_many: no"
+    scene.said()
+    scene.later(2001)
+    assert asked(scene) == [JOIN]
+
+
 def test_an_error_of_the_host_ends_the_turn_at_once_unless_it_tries_again():
     scene = Scene(room=None).online()
     scene.tap()
