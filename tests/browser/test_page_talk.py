@@ -12,7 +12,7 @@ from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
 from posewire.server.state.settings import TurnSettings
 from posewire.wire.opus import require_opus
-from support.hosts import running
+from support.hosts import http_url, running
 from support.peers import Peers
 from support.recordings import recording
 from support.waiting import eventually
@@ -134,3 +134,24 @@ async def test_a_host_without_a_voice_offers_no_talk(watched: Watched, host: Hos
         await expect(page.get_by_text("This host runs without a voice")).to_be_visible()
         await expect(page.get_by_role("textbox", name="Ask in writing")).to_have_count(0)
         await expect(page.get_by_role("button", name="Speak")).to_have_count(0)
+
+
+async def test_what_a_host_refuses_is_said_in_the_language_of_the_page(watched: Watched) -> None:
+    """What the code means, and the host's own words, which name what it is about."""
+    page = watched.page
+    async with running(Settings(server=ServerSettings(port=0))) as host:
+        await page.goto(http_url(host, "/"))
+        for language, words in (
+            ("en", "the device {} is not connected"),
+            ("zh", "没有找到（the device {} is not connected）"),
+        ):
+            await page.evaluate(f"localStorage.setItem('language', '{language}')")
+            await page.goto("about:blank")
+            await open_view(page, host, f"talk/{DEVICE}")
+            question = page.locator("input[name=text]").first
+            await question.fill("what time is it")
+            await question.press("Enter")
+            await expect(page.locator(".note.bad", has_text="is not connected").last).to_have_text(words.format(DEVICE))
+            await page.goto(http_url(host, "/"))
+        await page.goto("about:blank")
+    watched.errors = [error for error in watched.errors if "404" not in error]

@@ -35,6 +35,9 @@ _HEAD_TIMEOUT = 10.0
 _KEEP_ALIVE = 28
 _STALLED = 30.0
 _GRACE = 2.0
+HTTP_CODES = {404: "not_found", 405: "bad_method"}
+"""Codes of what no endpoint answers; another status is a code by itself."""
+
 _HEALTH = ("/healthz", "/readyz")
 """Answered also where all places are taken: a supervisor must not end a host that is only busy."""
 
@@ -273,7 +276,7 @@ def _limited(receive: Receive, settings: HttpSettings) -> Receive:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    code = {404: "not_found", 405: "bad_method"}.get(error.status_code, f"http_{error.status_code}")
+    code = HTTP_CODES.get(error.status_code, f"http_{error.status_code}")
     response = error_response(error.status_code, code, f"{error.detail}: {request.method} {request.url.path}")
     response.headers.update(error.headers or {})
     return response

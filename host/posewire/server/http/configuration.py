@@ -36,7 +36,7 @@ async def check_configuration(request: Request) -> JSONResponse:
     try:
         return _told(await asyncio.to_thread(file.check, text, services(request).settings))
     except ConfigError as error:
-        raise WireError(str(error)) from None
+        raise WireError(str(error), error.code) from None
 
 
 async def save_configuration(request: Request) -> JSONResponse:
@@ -54,7 +54,7 @@ async def save_configuration(request: Request) -> JSONResponse:
         change = await asyncio.to_thread(file.save, text, stamp, here.settings)
         await here.control.reload()
     except ConfigError as error:
-        raise WireError(str(error)) from None
+        raise WireError(str(error), error.code) from None
     return _told(change)
 
 

@@ -18,10 +18,11 @@ _TIMEOUT = 5.0
 
 def rules(settings: AlertSettings) -> list[Rule]:
     """Return the rules that are on."""
-    return [rule for rule in _every_rule(settings) if rule.threshold]
+    return [rule for rule in every_rule(settings) if rule.threshold]
 
 
-def _every_rule(settings: AlertSettings) -> list[Rule]:
+def every_rule(settings: AlertSettings) -> list[Rule]:
+    """Return all rules, also those that are off."""
     return [
         Rule("latency_ms", settings.latency_ms),
         Rule("loop_lag_ms", settings.loop_lag_ms),

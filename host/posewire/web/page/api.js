@@ -2,7 +2,7 @@
 
 import { HostUnreachableError, PosewireError, UnauthorizedError, WireError } from "/posewire/v1/client/errors.js";
 import { useCallback, useEffect, useRef, useState } from "/vendor/htm-preact.js";
-import { t } from "./text.js";
+import { errorText, t } from "./text.js";
 
 /** Seconds: as old may an answer be that is asked for again and again. */
 const POLL_AGE = 1;
@@ -103,7 +103,7 @@ export function inWords(error) {
   if (!(error instanceof PosewireError)) return error instanceof Error ? error.message : String(error);
   // The host itself says `not_available`, too, of a part that it does not have.
   if (error instanceof HostUnreachableError && !(error instanceof UnauthorizedError)) return t("The host does not answer.");
-  return WORDS[error.code]?.() ?? error.message;
+  return WORDS[error.code]?.() ?? errorText(error.code, error.message);
 }
 
 /**

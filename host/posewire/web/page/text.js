@@ -36,6 +36,17 @@ export function t(english, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? String(values[name]) : whole));
 }
 
+/**
+ * Return what an error says. In English its own words say it; in another language what its code means, with its own
+ * words behind: they name what it is about.
+ * @param {string} code stable (docs/wire.md section 2.1)
+ * @param {string} words
+ */
+export function errorText(code, words) {
+  const meaning = texts[`error ${code}`];
+  return meaning ? t("{meaning} ({words})", { meaning, words }) : words;
+}
+
 /** The browser's own way to write times where it speaks the language in use, else the language's. */
 const locale = () => navigator.languages.find((name) => name.split("-")[0] === language) ?? language;
 

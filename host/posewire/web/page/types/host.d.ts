@@ -57,6 +57,7 @@ declare namespace Host {
     running: string;
     done: number;
     total: number;
+    code: string;
     message: string;
   }
 

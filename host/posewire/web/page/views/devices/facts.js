@@ -32,7 +32,7 @@ export function factsOf(device) {
     ],
     [t("Battery"), report?.battery !== undefined ? `${report.battery} %` : null],
     [t("Up for"), up !== null ? duration(up) : null],
-    [t("Started by"), report?.reset_cause],
+    [t("Started by"), report?.reset_cause && t(report.reset_cause)],
     [t("Connections lost"), report?.reconnects],
     [t("Audio dropped"), report?.audio_dropped],
     [t("Poses dropped"), report?.pose_dropped],

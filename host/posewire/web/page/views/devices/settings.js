@@ -4,6 +4,7 @@ import { html, useState } from "/vendor/htm-preact.js";
 import { ask, useOutcome } from "../../api.js";
 import { Outcome } from "../../parts.js";
 import { t } from "../../text.js";
+import { nameOf } from "./setting_names.js";
 
 /** @typedef {{name: string, value: any, default: any, is: string}} Setting */
 
@@ -40,12 +41,12 @@ function Field({ setting }) {
   const { name, value, is } = setting;
   const kind = kindOf(setting);
   const [low, high] = kind.range ?? [];
-  return html`<label><span>${name}</span>
+  return html`<label><span>${nameOf(name)} <code class="faint">${name}</code></span>
     ${
       kind.choices
         ? html`<select name=${name}>${kind.choices.map((choice) => html`<option value=${choice} selected=${choice === JSON.stringify(value)}>${plain(choice)}</option>`)}</select>`
         : html`<input name=${name} type=${kind.range ? "number" : "text"} step=${kind.whole ? 1 : "any"} min=${low} max=${high} required=${!kind.empty} defaultValue=${kind.json ? JSON.stringify(value) : (value ?? "")} />`
-    }<span class="faint">${is}</span></label>`;
+    }<span class="faint">${kind.choices ? "" : t(is)}</span></label>`;
 }
 
 /** How a setting is asked for, from the words in which the board says what it must be. @param {Setting} setting */

@@ -3,7 +3,7 @@
 import { html } from "/vendor/htm-preact.js";
 import { ask, useOutcome, usePolled } from "../../api.js";
 import { Field, Form, Outcome } from "../../parts.js";
-import { t } from "../../text.js";
+import { errorText, t } from "../../text.js";
 
 /**
  * What a stage of an update is for people; the host's names of them are in docs/http-api.md.
@@ -16,7 +16,7 @@ const STAGES = {
   restarting: () => t("the board restarts with it"),
   done: ({ running }) => t("The board runs {version}.", { version: running }),
   rolled_back: ({ running }) => t("The new firmware did not reach the host: the board runs {version} again.", { version: running }),
-  failed: ({ message }) => t("The update has failed: {message}", { message }),
+  failed: ({ code, message }) => t("The update has failed: {message}", { message: errorText(code, message) }),
 };
 const OVER = ["done", "rolled_back", "failed"];
 

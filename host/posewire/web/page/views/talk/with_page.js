@@ -29,7 +29,7 @@ function Speaking({ host, voice }) {
         if (now === "sentence_start") setState(t("says: {text}", { text }));
         if (now === "start") stopListening().catch((error) => setState(inWords(error)));
       }),
-      host.on("error", (error) => setState(error.message)),
+      host.on("error", (error) => setState(inWords(error))),
     ];
     return () => {
       stop.forEach((end) => end());
