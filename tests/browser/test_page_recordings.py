@@ -26,7 +26,7 @@ async def test_a_room_is_recorded_and_gone_through(
     page = watched.page
     await open_view(page, host, "rooms/studio")
     await until(page, "globalThis.scene?.streams().filter((s) => s.fps > 5).length === 4")
-    await page.get_by_role("button", name="Record", exact=True).click()
+    await page.get_by_role("button", name="Record to a file").click()
     before = await page.evaluate("scene.frames")
     await until(page, f"scene.frames > {before} + 30")
     async with page.expect_download() as download:
@@ -87,6 +87,10 @@ async def test_the_host_records_a_room_and_plays_it_again(
         await recording.locator("summary").click()
         await page.get_by_role("button", name="Look at it").click()
         await until(page, "globalThis.player !== undefined")
+        await expect(page.get_by_role("heading", name=".pwrec")).to_be_focused()
+        await expect(page.get_by_role("heading", name=".pwrec")).to_be_in_viewport()
+        await page.get_by_role("button", name="Close").click()
+        await expect(page.get_by_label("Time")).to_have_count(0)
         (kept,) = (await host.services.recordings.describe())["recordings"]
         # How far an export is that takes its time.
         making = Export(Path(kept["file"]), "bvh", percent=37)

@@ -41,6 +41,8 @@ async def test_settings_that_were_written_start_a_host_that_wants_their_token(tm
     assert done.returncode == 0, done.stderr
     token_file = tmp_path / "new" / "posewire.token"
     assert token_file.stat().st_mode & 0o077 == 0
+    # Nothing that a command line would take for an option of its own.
+    assert token_file.read_text().strip().isalnum()
     wanted = load_settings(tmp_path / "new" / "posewire.toml", None).with_address("127.0.0.1", 0)
     host = Host(wanted)
     await host.start()

@@ -127,6 +127,25 @@ def test_landmarks_are_published_once(run: Run, host: SmallHost, tmp_path: Path)
     assert host.of_type("room")[0]["room"] == "stage"
 
 
+def test_landmarks_that_are_played_again_and_again_are_never_over(run: Run, host: SmallHost, tmp_path: Path) -> None:
+    data = np.random.default_rng(6).random((6, 33, 4)).astype(np.float32)
+    np.savez(tmp_path / "dance.npz", data=data, fps=30.0, kind="body33")
+
+    def end_when_it_was_played_often() -> None:
+        until = time.monotonic() + 60
+        while len(host.pose) < 30 and time.monotonic() < until:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    ending = threading.Thread(target=end_when_it_was_played_often)
+    ending.start()
+    status, report, story = run("--pose", str(tmp_path / "dance.npz"), "--pose-loop", "--no-imu")
+    ending.join()
+    assert status == 0
+    assert report["sent"]["pose"] >= 30
+    assert "stopped" in story
+
+
 def test_for_so_many_seconds(run: Run, host: SmallHost) -> None:
     status, report, _ = run("--for", "4", "--device-id", "02:00:00:00:00:77", "--heap", "400000")
     assert status == 0

@@ -74,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if network:
-            _write_secret(token, secrets.token_urlsafe(24))
+            # Hexadecimal: nothing that a command would take for an option, or a shell for its own.
+            _write_secret(token, secrets.token_hex(24))
         settings.write_text(text)
     except OSError as error:
         # Neither was there before: an empty file of a token would look like one.

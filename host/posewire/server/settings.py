@@ -160,7 +160,7 @@ def check_exposure(settings: Settings) -> None:
     if 0 < len(settings.auth.token) < MIN_TOKEN:
         raise ConfigError(
             f"{where} needs a shared token of at least {MIN_TOKEN} characters, this has "
-            f"{len(settings.auth.token)}: make one by  python3 -c 'import secrets; print(secrets.token_urlsafe())'"
+            f"{len(settings.auth.token)}: make one by  python3 -c 'import secrets; print(secrets.token_hex(24))'"
         )
     if not settings.auth.required:
         raise ConfigError(

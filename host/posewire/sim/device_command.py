@@ -118,7 +118,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_seconds,
         metavar="SECONDS",
         help="stop so long after the board was switched on (default: when the last turn and the landmarks are over; "
-        "with nothing to do, at Ctrl-C)",
+        "with --pose-loop and no --press, or with nothing to do, at Ctrl-C)",
     )
     add(
         "--room",
@@ -237,7 +237,8 @@ def _run(board: SimBoard, args: argparse.Namespace, presses: list[Press], story:
         board.button.up()
         _sleep(board, time.monotonic() + _SETTLE_SECONDS, ends)
         story.mic = None
-    if args.seconds is not None or not (presses or length):
+    # Landmarks that are played again and again are never over; a turn is.
+    if args.seconds is not None or not presses and (args.pose_loop or not length):
         _sleep(board, ends, ends)
     else:
         board.wait(lambda: _over(board, args.pose_loop), _TURN_SECONDS + length, "the turn to be over")

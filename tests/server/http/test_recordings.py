@@ -54,7 +54,10 @@ async def test_a_room_is_recorded_played_and_exported(host: Host, operator: http
     token = host.services.settings.auth.token
     async with posewire.connect(host.url, device="ann", token=token) as ann:
         room = await ann.join("studio", publish=["pose"])
-        assert (await operator.post("/recordings", json={"room": "studio"})).status_code == 201
+        # Two pages ask for the same, at once and later: there is one recording.
+        asked = await asyncio.gather(*(operator.post("/recordings", json={"room": "studio"}) for _ in range(2)))
+        assert sorted(answer.status_code for answer in asked) == [201, 409]
+        assert (await operator.post("/recordings", json={"room": "studio"})).json()["code"] == "busy"
         found = await until(operator, lambda found: [each["running"] for each in found["recordings"]] == [True])
         number = found["recordings"][0]["number"]
         sender = room.sender(fps=1000)

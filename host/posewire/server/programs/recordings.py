@@ -51,6 +51,9 @@ class Recordings:
         self._path = path if path in _MEMORY else str(Path(path).absolute())
         self._folder = Path(folder).expanduser() if folder else Path(path).parent / "recordings"
         self._recorders: dict[Path, _Program] = {}
+        self._begun: set[str] = set()
+        """The rooms for which a recorder is being started."""
+
         self._players: dict[int, _Program] = {}
         self.exports: list[Export] = []
         """Those that are under way."""
@@ -102,9 +105,11 @@ class Recordings:
         """Record a room until ``stop``; return the file's name. ``with_token``: the host wants one.
 
         Raises:
-            WireError: ``not_available``, or ``too_many``.
+            WireError: ``not_available``, ``too_many``, or ``busy``: it records this room already.
         """
         self._require_list()
+        if room in self._begun or any(recorder.room == room for recorder in self._recorders.values()):
+            raise WireError(f"this host records the room {room} already", "busy")
         if len(self._recorders) >= MOST:
             raise WireError(f"at most {MOST} recordings at a time", "too_many")
         name = f"{_NOT_IN_NAMES.sub('-', room)[:60]}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -116,7 +121,11 @@ class Recordings:
         while file in self._recorders or file.exists():
             file = file.with_name(f"{file.stem}-1.pwrec")
         words = ("record", room, str(file), "--url", url, "--store", self._path)
-        recorder = await self._run(words, file, room, ("room.join",), who, with_token)
+        self._begun.add(room)
+        try:
+            recorder = await self._run(words, file, room, ("room.join",), who, with_token)
+        finally:
+            self._begun.discard(room)
         self._recorders[file] = recorder
         recorder.watch = asyncio.create_task(self._watch(recorder))
         return file.name

@@ -83,7 +83,7 @@ export function Table({ columns, rows, keyOf, selected, label }) {
     <caption class="visually-hidden">${label}</caption>
     <thead><tr>${columns.map(
       (column) => html`<th scope="col" class=${column.number && "number"}
-        aria-sort=${column === chosen ? direction : "none"}><button onClick=${() => sort(column.name)}>${column.name}${column === chosen ? (order.down ? " ▾" : " ▴") : ""}</button></th>`,
+        aria-sort=${column === chosen ? direction : "none"}><button onClick=${() => sort(column.name)}>${column.name}</button></th>`,
     )}</tr></thead>
     <tbody>${sorted.map(
       (row) =>

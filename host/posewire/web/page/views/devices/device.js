@@ -40,7 +40,7 @@ export function Device({ device, heading, may, can, refresh }) {
   // What was said of an earlier session (that it restarts) holds no longer.
   useEffect(() => void run(async () => ""), [session?.id]);
   return html`<section class="card" aria-label=${device.name || id}>
-    <div class="row"><h2 class="grow" tabindex="-1" ref=${heading}>${device.name || id} <${State} device=${device} /></h2><a href="#/devices">${t("Close")}</a></div>
+    <div class="row"><h1 class="grow" tabindex="-1" ref=${heading}>${device.name || id} <${State} device=${device} /></h1><a href="#/devices">${t("Close")}</a></div>
     <div class="columns">
       <div>
         <${Facts} facts=${factsOf(device)} />

@@ -35,7 +35,7 @@ export function Devices({ rest, may, can }) {
     ${chosen && all && !found && html`<p class="note warn row" role="status"><span class="grow">${t("The device {id} is not here: it has left, or was never here.", { id: chosen })}</span> <a href="#/devices">${t("Close")}</a></p>`}
     <section class="card">
       <div class="row">
-        <h1 class="grow">${t("Devices")} <span class="faint">${value ? devices.length : ""}</span></h1>
+        <${found ? "h2" : "h1"} class="grow">${t("Devices")} <span class="faint">${value ? devices.length : ""}</span><//>
         <label><span class="visually-hidden">${t("Search")}</span><input type="search" placeholder=${t("Search")} value=${search} onInput=${typed(setSearch)} /></label>
         <${Check} label=${t("programs and pages, too")} checked=${programs} onTick=${setPrograms} />
       </div>

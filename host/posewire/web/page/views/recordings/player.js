@@ -10,10 +10,11 @@ import { t } from "../../text.js";
 const BEFORE_MS = 1500;
 const STEP_MS = 40;
 
-/** @param {{recording: import("./recordings.js").Opened}} props */
-export function Player({ recording }) {
+/** @param {{recording: import("./recordings.js").Opened, onClose: () => void}} props */
+export function Player({ recording, onClose }) {
   const { poses, durationMs, room } = recording;
   const canvas = useRef(null);
+  const heading = useRef(/** @type {HTMLElement | null} */ (null));
   const scene = useRef(/** @type {Scene | null} */ (null));
   const [at, setAt] = useState(Math.ceil(poses[0].arrivedMs));
   const [speed, setSpeed] = useState(0);
@@ -21,6 +22,8 @@ export function Player({ recording }) {
     scene.current = new Scene(canvas.current);
     scene.current.options.still = true;
     /** @type {Page.Shown} */ (globalThis).player = scene.current;
+    // It may have been chosen far below.
+    heading.current?.focus();
     return () => scene.current.close();
   }, []);
   useEffect(() => {
@@ -50,7 +53,8 @@ export function Player({ recording }) {
     if (!speed && at >= durationMs) setAt(0);
     setSpeed(speed ? 0 : 1);
   };
-  return html`<p class="faint">${recording.name}: ${t("room")} ${room}, ${Math.round(durationMs / 1000)} s, ${poses.length} ${t("poses")}</p>
+  return html`<div class="row"><h3 class="grow" tabindex="-1" ref=${heading}>${recording.name}</h3><button onClick=${onClose}>${t("Close")}</button></div>
+    <p class="faint">${t("room")} ${room}, ${Math.round(durationMs / 1000)} s, ${poses.length} ${t("poses")}</p>
     <div class="stage"><canvas ref=${canvas} tabindex="0" role="img" aria-label=${t("The poses in space. Arrow keys turn the view, plus and minus come closer and go away, 0 is the beginning.")}></canvas></div>
     <div class="row">
       <button onClick=${play}>${speed ? t("Pause") : t("Play")}</button>

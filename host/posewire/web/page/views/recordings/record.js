@@ -17,7 +17,7 @@ export function Record({ room }) {
     saveFile(recorder.stop(), `${recorder.room.name}-${new Date().toISOString().slice(0, 19).replace(/:/g, "")}.pwrec`);
     return setRecorder(null);
   };
-  return html`<button onClick=${flip} disabled=${!room && !recorder} aria-pressed=${Boolean(recorder)}>${recorder ? t("Stop and save") : t("Record")}
+  return html`<button onClick=${flip} disabled=${!room && !recorder} aria-pressed=${Boolean(recorder)}>${recorder ? t("Stop and save") : t("Record to a file")}
     ${recorder && html` <span class="bad">● <${Ticking} everyMs=${500} text=${() => `${Math.round(recorder.seconds)} s, ${kilobytes(recorder.bytes)}`} /></span>`}</button>`;
 }
 

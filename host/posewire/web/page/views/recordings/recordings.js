@@ -29,8 +29,8 @@ export function Recordings({ may }) {
   return html`<section class="card" aria-label=${t("Recordings")}>
     <div class="row"><h2 class="grow">${t("Recordings")}</h2>
       <label class="row">${t("Open a recording")} <input type="file" accept=".pwrec" onChange=${openFile} /></label></div>
-    ${may("operator.act") && html`<${OnHost} open=${open} run=${run} />`}
     <${Outcome} outcome=${outcome} />
-    ${recording && html`<${Player} key=${recording.name} recording=${recording} />`}
+    ${recording && html`<${Player} key=${recording.name} recording=${recording} onClose=${() => setRecording(null)} />`}
+    ${may("operator.act") && html`<${OnHost} open=${open} run=${run} />`}
   </section>`;
 }

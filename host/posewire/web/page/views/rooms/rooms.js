@@ -49,7 +49,7 @@ function List({ rooms, error, chosen }) {
   const open = (/** @type {Page.Values} */ { room }) => (location.hash = `#/rooms/${encodeURIComponent(room)}`);
   const table = html`<${Table} label=${t("Rooms")} rows=${rooms} keyOf=${(/** @type {Host.Room} */ { room }) => room} selected=${chosen} columns=${columns()} />`;
   return html`<section class="card">
-    <div class="row"><h1 class="grow">${t("Rooms")}</h1>
+    <div class="row"><${chosen ? "h2" : "h1"} class="grow">${t("Rooms")}<//>
       <${Form} label=${t("Look")} button=${t("Look")} onSubmit=${open}><label>${t("Room")} <input name="room" required maxlength="64" size="12" /></label><//></div>
     <${Trouble} error=${error} />
     ${rooms && (rooms.length ? table : html`<p>${t("There is no room: the first member makes one.")}</p>`)}

@@ -30,7 +30,7 @@ export function Talk({ rest, may, can }) {
       </select></label>
     </div>
     ${!can("voice") && html`<p class="note warn">${t("This host runs without a voice: it hears and says nothing. On its machine, posewire doctor tells what is missing.")}</p>`}
-    ${chosen === PAGE ? can("voice") && html`<${WithPage} opus=${can("opus")} />` : html`<${WithDevice} key=${chosen} device=${chosen} may=${may} voice=${can("voice")} />`}
+    ${chosen === PAGE ? can("voice") && (may("voice") ? html`<${WithPage} opus=${can("opus")} />` : html`<p class="note">${t("Your token does not let you talk: it lacks the scope voice.")}</p>`) : html`<${WithDevice} key=${chosen} device=${chosen} may=${may} voice=${can("voice")} />`}
     ${may("operator.read") && html`<${Conversation} key=${`turns ${chosen}`} device=${chosen} act=${may("operator.act")} kept=${can("sound")} />`}
   </section>`;
 }

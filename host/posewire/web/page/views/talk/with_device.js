@@ -23,7 +23,7 @@ export function WithDevice({ device, may, voice }) {
       form.reset();
       return t("“{text}”: {outcome}.", { text, outcome: t(String(Object.values(devices)[0])) });
     }, t("It is said when the device is free."));
-  const call = (/** @type {Page.Values} */ { name, arguments: written }) => run(() => callTool(device, name, JSON.parse(written || "{}")));
+  const call = (/** @type {Page.Values} */ { name, arguments: written }) => run(() => callTool(device, name, readArguments(written)));
   /** @type {Host.Tool[]} */
   const tools = value?.tools ?? [];
   const tool = tools.find(({ name }) => name === chosen) ?? tools[0];
@@ -47,6 +47,15 @@ export function WithDevice({ device, may, voice }) {
     <//><p class="faint">${tool.description}</p>`
     }
     <${Outcome} outcome=${outcome} />`;
+}
+
+/** Arguments as somebody has written them. @param {string} written @returns {object} */
+function readArguments(written) {
+  try {
+    return JSON.parse(written || "{}");
+  } catch (error) {
+    throw new Error(t("These arguments are not JSON: {why}", { why: error.message }));
+  }
 }
 
 /** Arguments that fit a tool's schema, as an example. @param {Host.Tool["inputSchema"]} schema */
