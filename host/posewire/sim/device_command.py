@@ -238,7 +238,7 @@ def _run(board: SimBoard, args: argparse.Namespace, presses: list[Press], story:
         _sleep(board, time.monotonic() + _SETTLE_SECONDS, ends)
         story.mic = None
     # Landmarks that are played again and again are never over; a turn is.
-    if args.seconds is not None or not presses and (args.pose_loop or not length):
+    if args.seconds is not None or (not presses and (args.pose_loop or not length)):
         _sleep(board, ends, ends)
     else:
         board.wait(lambda: _over(board, args.pose_loop), _TURN_SECONDS + length, "the turn to be over")
