@@ -24,7 +24,7 @@ async def show_configuration(request: Request) -> JSONResponse:
     try:
         text, stamp = await asyncio.to_thread(file.text)
     except (ConfigError, WireError) as error:
-        return JSONResponse({"path": str(file.path), "why": str(error), "sections": sections})
+        return JSONResponse({"path": str(file.path), "why": str(error), "code": error.code, "sections": sections})
     answer = {"path": str(file.path), "text": text, "stamp": stamp, "sections": sections}
     return JSONResponse({**answer, "editable": here.settings.auth.required})
 

@@ -464,7 +464,7 @@ export default {
   "Samples of the motion sensor a second": "运动传感器每秒采样数",
   "Bytes a second for all poses (0: what the link takes)": "全部姿态每秒字节数（0：不限）",
   "Smoothing of landmarks": "关键点平滑",
-  "How little fast motion is smoothed": "快速动作减弱平滑的程度",
+  "How little fast motion is smoothed": "快速动作时减少平滑的程度",
   "Landmarks that it follows": "跟随的关键点集",
   "Device that it follows": "跟随的设备",
   "Milliseconds after which a pose is held": "多少毫秒后保持姿态不变",

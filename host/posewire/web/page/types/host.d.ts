@@ -157,6 +157,7 @@ declare namespace Host {
     stamp?: string;
     editable?: boolean;
     why?: string;
+    code?: string;
     sections: Section[];
   }
 

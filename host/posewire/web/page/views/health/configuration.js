@@ -3,7 +3,7 @@
 import { html, useEffect, useState } from "/vendor/htm-preact.js";
 import { ask, useOutcome } from "../../api.js";
 import { Field, Outcome, Trouble, typed } from "../../parts.js";
-import { t } from "../../text.js";
+import { errorText, t } from "../../text.js";
 
 export function Configuration() {
   const [found, setFound] = useState(/** @type {Host.Configuration | null} */ (null));
@@ -17,7 +17,7 @@ export function Configuration() {
   return html`<section class="card" aria-label=${t("Configuration")}>
     <h2>${t("Configuration")}</h2>
     <${Trouble} error=${error} />
-    ${found && html`<p class="faint">${found.path ? t("From {path}.", { path: found.path }) : t("This host was started without a file: posewire init makes one.")} ${found.why ?? ""}</p>
+    ${found && html`<p class="faint">${found.path ? t("From {path}.", { path: found.path }) : t("This host was started without a file: posewire init makes one.")} ${found.why ? errorText(found.code ?? "", found.why) : ""}</p>
       ${found.text !== undefined && html`<${Editor} found=${found} load=${load} />`}
       <details><summary>${t("What is in force")}</summary><${InForce} sections=${found.sections} /></details>`}
   </section>`;
