@@ -11,12 +11,19 @@ _NAME = "posewire"
 
 def own_command(*words: str, config: Path | None = None) -> str:
     """Return a command line for a shell of this machine. ``config``: the file of settings that it is to use."""
+    return shlex.join([*_start(), *words]) + config_option(config)
+
+
+def config_option(config: Path | None) -> str:
+    """Return what a command line ends with, so that the command uses this file of settings; empty for none."""
+    return "" if config is None else f" --config {shlex.quote(str(config.absolute()))}"
+
+
+def _start() -> list[str]:
     program = Path(sys.executable).with_name(_NAME)
     found = shutil.which(_NAME)
     if found is not None and os.path.realpath(found) == os.path.realpath(program):
-        start = [_NAME]
-    elif os.access(program, os.X_OK):
-        start = [str(program)]
-    else:
-        start = [sys.executable, "-m", _NAME]
-    return shlex.join([*start, *words, *(["--config", str(config.absolute())] if config is not None else [])])
+        return [_NAME]
+    if os.access(program, os.X_OK):
+        return [str(program)]
+    return [sys.executable, "-m", _NAME]

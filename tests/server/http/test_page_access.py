@@ -4,6 +4,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,8 @@ from posewire.config import ConfigError
 from posewire.errors import UnauthorizedError, WireError
 from posewire.identity.settings import AuthSettings, read_auth
 from posewire.identity.stored import revoke_token
+from posewire.own_command import own_command
+from posewire.server.configuration.config_file import ConfigFile
 from posewire.server.host import Host
 from support.hosts import http_url, running, settings
 from support.waiting import eventually
@@ -208,6 +211,21 @@ async def test_an_open_host_needs_no_link(host: Host) -> None:
         assert (await client.post("/api/rooms/studio/links", json={})).status_code == 501
         session = (await client.get("/api/session")).json()
         assert (session["authentication"], session["scopes"]) == (False, ["*"])
+
+
+async def test_who_may_not_look_learns_no_path_of_the_hosts_machine(
+    closed_host: Host, browser: httpx2.AsyncClient
+) -> None:
+    """Commands are shown as they are typed there: to who may look, and to a browser on that machine."""
+    closed_host.services.config_file = ConfigFile(Path("/home/ann/our host.toml"), lambda path: settings())
+    whole = {"start": own_command(), "config": " --config '/home/ann/our host.toml'"}
+    plain = {"start": "posewire", "config": " --config FILE"}
+    assert (await browser.get("/api/session")).json()["command"] == whole
+    # A proxy on the host's machine asks for others.
+    named = {"Host": "posewire.example.org"}
+    assert (await browser.get("/api/session", headers=named)).json()["command"] == plain
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    assert (await browser.get("/api/session", headers=named | bearer)).json()["command"] == whole
 
 
 async def test_origins_of_other_servers_can_be_allowed() -> None:

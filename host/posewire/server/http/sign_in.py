@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse
 from posewire.errors import WireError
 from posewire.identity.principal import Principal
 from posewire.install.bundle import can_compile
+from posewire.server.http.commands import command_words
 from posewire.server.http.request import client_address, client_group, json_body, limits, sender, services
 from posewire.server.page_access import refuse_other_pages, sign_in_cookie
 from posewire.server.services import Services
@@ -26,9 +27,7 @@ async def show_session(request: Request) -> JSONResponse:
     except WireError as error:
         if error.code != "unauthorized":
             raise
-        # A command on the host's machine must read the file that the host has read.
-        with_file = services(request).config_file is not None
-        return JSONResponse({**error_message(error), "config_file": with_file}, 401)
+        return JSONResponse({**error_message(error), "command": command_words(request)}, 401)
     return JSONResponse(await _describe(request, principal))
 
 
@@ -72,6 +71,7 @@ async def _describe(request: Request, principal: Principal) -> dict[str, object]
         "scopes": sorted(principal.scopes),
         "expires": principal.expires,
         "can": await asyncio.to_thread(_abilities, host),
+        "command": command_words(request, principal),
     }
 
 

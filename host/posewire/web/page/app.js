@@ -117,7 +117,7 @@ function App({ session, refused, problem, onSession }) {
       ${
         session
           ? html`<${view.view} rest=${rest} may=${may} can=${can} session=${session} looker=${looker} />`
-          : html`<${SignIn} onSession=${onSession} problem=${problem} withFile=${refused?.answer.config_file} />`
+          : html`<${SignIn} onSession=${onSession} problem=${problem} command=${refused?.answer.command} />`
       }
     </main>`;
 }

@@ -5,6 +5,13 @@ declare namespace Host {
     scopes: string[];
     /** What this host can do that another may not: `compile`, `opus`, `pair`, `voice`. */
     can: string[];
+    command: Command;
+  }
+
+  /** What a command of the host begins with on its machine, and ends with where it uses the host's settings. */
+  interface Command {
+    start: string;
+    config: string;
   }
 
   interface Device {

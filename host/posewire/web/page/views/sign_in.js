@@ -5,13 +5,11 @@ import { ask, useOutcome } from "../api.js";
 import { Command, Field, Form, Outcome } from "../parts.js";
 import { t } from "../text.js";
 
-const ISSUE = "posewire tokens issue NAME";
-
 /**
- * @param {{onSession: (session: Host.Session) => void, problem: string, withFile: boolean}} props `problem`: why a link has
- *   not let anybody in; `withFile`: the host was started with a file
+ * @param {{onSession: (session: Host.Session) => void, problem: string, command: Host.Command}} props `problem`: why a link
+ *   has not let anybody in
  */
-export function SignIn({ onSession, problem, withFile }) {
+export function SignIn({ onSession, problem, command: { start, config } }) {
   const [outcome, run] = useOutcome();
   const signIn = (/** @type {Page.Values} */ { token }) =>
     run(async () => {
@@ -22,7 +20,7 @@ export function SignIn({ onSession, problem, withFile }) {
         throw error;
       }
     });
-  const file = withFile ? " --config FILE" : "";
+  const issue = `${start} tokens issue NAME`;
   return html`<section class="card">
     <h1>${t("Sign in")}</h1>
     ${problem && html`<p class="note bad" role="alert">${problem}</p>`}
@@ -31,10 +29,10 @@ export function SignIn({ onSession, problem, withFile }) {
       <${Field} label=${t("Token")} grow><input name="token" type="password" autocomplete="current-password" required /><//>
     <//>
     <${Outcome} outcome=${outcome} />
-    ${withFile && html`<p class="faint">${t("On the host's machine, posewire init has written the shared one into posewire.token, beside the configuration.")}</p>`}
+    ${config && html`<p class="faint">${t("On the host's machine, posewire init has written the shared one into posewire.token, beside the configuration.")}</p>`}
     <p class="faint">${t("On the host's machine, this makes a token for looking, and one for everything:")}</p>
-    <${Command} text=${`${ISSUE} --scope operator.read --scope room.join${file}`} />
-    <${Command} text=${`${ISSUE} --scope "*"${file}`} />
-    ${withFile && html`<p class="faint">${t("FILE is the configuration with which the host was started.")}</p>`}
+    <${Command} text=${`${issue} --scope operator.read --scope room.join${config}`} />
+    <${Command} text=${`${issue} --scope "*"${config}`} />
+    ${config.endsWith(" FILE") && html`<p class="faint">${t("FILE is the configuration with which the host was started.")}</p>`}
   </section>`;
 }

@@ -5,7 +5,8 @@ import { ask, useOutcome } from "../../api.js";
 import { Field, Outcome, Trouble, typed } from "../../parts.js";
 import { errorText, t } from "../../text.js";
 
-export function Configuration() {
+/** @param {{start: string}} props `start`: what a command of the host begins with */
+export function Configuration({ start }) {
   const [found, setFound] = useState(/** @type {Host.Configuration | null} */ (null));
   const [error, setError] = useState(/** @type {any} */ (null));
   const load = async () => {
@@ -17,7 +18,7 @@ export function Configuration() {
   return html`<section class="card" aria-label=${t("Configuration")}>
     <h2>${t("Configuration")}</h2>
     <${Trouble} error=${error} />
-    ${found && html`<p class="faint">${found.path ? t("From {path}.", { path: found.path }) : t("This host was started without a file: posewire init makes one.")} ${found.why ? errorText(found.code ?? "", found.why) : ""}</p>
+    ${found && html`<p class="faint">${found.path ? t("From {path}.", { path: found.path }) : t("This host was started without a file: {command} makes one.", { command: `${start} init` })} ${found.why ? errorText(found.code ?? "", found.why) : ""}</p>
       ${found.text !== undefined && html`<${Editor} found=${found} load=${load} />`}
       <details><summary>${t("What is in force")}</summary><${InForce} sections=${found.sections} /></details>`}
   </section>`;

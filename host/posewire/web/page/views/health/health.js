@@ -13,8 +13,8 @@ import { rounded } from "./rounded.js";
 const NUMBERS_MS = 2000;
 const ALERTS_MS = 4000;
 
-/** @param {{may: (need: string) => boolean}} props */
-export function Health({ may }) {
+/** @param {Page.ViewProps} props */
+export function Health({ may, session }) {
   const { value: numbers, error } = usePolled("/api/statistics", NUMBERS_MS);
   const { value: alerts } = usePolled("/alerts", ALERTS_MS);
   return html`
@@ -34,7 +34,7 @@ export function Health({ may }) {
     </section>
     ${may("operator.read") && html`<${Charts} />`}
     ${may("operator.act") && html`<${Log} />`}
-    ${may("server.config") && html`<${Configuration} />`}
+    ${may("server.config") && html`<${Configuration} start=${session.command.start} />`}
     ${alerts?.history.length > 0 && html`<${PastAlerts} alerts=${alerts.history} />`}`;
 }
 

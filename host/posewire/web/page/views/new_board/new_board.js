@@ -23,7 +23,7 @@ export function NewBoard({ session, may, can }) {
   const byPort = Boolean(serial) && may("operator.update");
   return html`<section class="card">
     <h1>${t("New board")}</h1>
-    ${LOCAL && !session.authentication && html`<${OnThisComputerOnly} />`}
+    ${LOCAL && !session.authentication && html`<${OnThisComputerOnly} start=${session.command.start} />`}
     <${Trouble} error=${error} />
     ${boards && html`<${Field} label=${t("The kind of the board")}><select class="kind" onChange=${typed(setKind)}>
       <option value="">${t("choose…")}</option>
@@ -35,11 +35,11 @@ export function NewBoard({ session, may, can }) {
   </section>`;
 }
 
-/** What to do first where no board can reach the host. */
-const OnThisComputerOnly = () => html`<div class="note warn stack">
+/** What to do first where no board can reach the host. @param {{start: string}} props */
+const OnThisComputerOnly = ({ start }) => html`<div class="note warn stack">
   <p>${t("This host listens on this computer only: a board cannot reach it. End it, and start one for your network:")}</p>
-  <${Command} text="posewire init ~/posewire --network" />
-  <${Command} text="posewire serve --config ~/posewire/posewire.toml" />
+  <${Command} text=${`${start} init ~/posewire --network`} />
+  <${Command} text=${`${start} serve --config ~/posewire/posewire.toml`} />
 </div>`;
 
 /** @param {(need: string) => boolean} may */

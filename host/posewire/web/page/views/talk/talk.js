@@ -13,7 +13,7 @@ const DEVICES_MS = 3000;
 const TURNS_MS = 1000;
 
 /** @param {Page.ViewProps} props */
-export function Talk({ rest, may, can }) {
+export function Talk({ rest, may, can, session }) {
   const { value } = usePolled(may("operator.read") ? "/api/devices" : null, DEVICES_MS);
   const chosen = rest[0] ?? PAGE;
   /** @type {Host.Device[]} */
@@ -29,7 +29,7 @@ export function Talk({ rest, may, can }) {
         ${chosen !== PAGE && !boards.some(({ device }) => device === chosen) && html`<option value=${chosen} selected>${chosen}</option>`}
       </select></label>
     </div>
-    ${!can("voice") && html`<p class="note warn">${t("This host runs without a voice: it hears and says nothing. On its machine, posewire doctor tells what is missing.")}</p>`}
+    ${!can("voice") && html`<p class="note warn">${t("This host runs without a voice: it hears and says nothing. On its machine, {command} tells what is missing.", { command: `${session.command.start} doctor` })}</p>`}
     ${chosen === PAGE ? can("voice") && (may("voice") ? html`<${WithPage} opus=${can("opus")} />` : html`<p class="note">${t("Your token does not let you talk: it lacks the scope voice.")}</p>`) : html`<${WithDevice} key=${chosen} device=${chosen} may=${may} voice=${can("voice")} />`}
     ${may("operator.read") && html`<${Conversation} key=${`turns ${chosen}`} device=${chosen} act=${may("operator.act")} kept=${can("sound")} />`}
   </section>`;
