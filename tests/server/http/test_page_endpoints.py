@@ -54,6 +54,20 @@ async def test_rooms_say_who_publishes_what(host: Host, operator: httpx2.AsyncCl
     assert watcher["dropped"] == {"pose": 0, "audio": 0}
 
 
+async def test_names_may_have_any_character(host: Host, operator: httpx2.AsyncClient) -> None:
+    async with posewire.connect(host.url, device="stage/left 100%") as left:
+        await left.join("class 3/b?", publish=["pose"])
+        device, room = "/devices/stage%2Fleft100%25", "/rooms/class%203%2Fb%3F"
+        assert (await operator.patch(device, json={"name": "Left"})).json()["name"] == "Left"
+        assert (await operator.get(device)).json()["device"] == "stage/left100%"
+        assert (await operator.get(f"{device}/turns")).json()["turns"] == []
+        assert (await operator.get(f"{device}/tools")).json()["tools"] == []
+        found = (await operator.get(room)).json()
+        assert [(member["device"], member["name"]) for member in found["members"]] == [("stage/left100%", "Left")]
+        # A link to it cannot be followed on a host that only this machine reaches: that is what is refused.
+        assert (await operator.post(f"{room}/links", json={})).json()["code"] == "not_available"
+
+
 async def test_a_text_becomes_a_code_for_telephones(operator: httpx2.AsyncClient) -> None:
     drawn = await operator.post("/qr", json={"text": "http://10.0.0.7:8000/"})
     assert drawn.headers["content-type"] == "image/svg+xml"
