@@ -179,7 +179,7 @@ def test_landmarks_that_the_board_has_no_room_for_are_told(
     capsys: pytest.CaptureFixture[str], host: SmallHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As on a machine without the compiler of native code.
-    monkeypatch.setattr("posewire.sim.board.can_compile", lambda: False)
+    monkeypatch.setattr("posewire.sim.programs.can_compile", lambda: False)
     np.savez(tmp_path / "dance.npz", data=np.full((9, 33, 4), 0.5, np.float32), fps=30.0, kind="body33")
     status = cli.main(["sim", "device", "--url", host.url, "--chip", "esp32", "--pose", str(tmp_path / "dance.npz")])
     told = capsys.readouterr().out

@@ -1,6 +1,7 @@
 """Finding a MicroPython: which one is taken, and what is said when there is none."""
 
 import os
+import platform
 import shutil
 import stat
 import subprocess
@@ -114,3 +115,21 @@ def test_a_failed_fetch_leaves_nothing_and_says_why(monkeypatch: pytest.MonkeyPa
         interpreter_fetch.fetch(tmp_path / "cache")
     assert "\n" not in str(caught.value)
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["lock"]
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the names of the files are those of another machine")
+@pytest.mark.parametrize(("deaths", "word_bits"), [(1, 32), (9, 64)])
+def test_a_narrow_interpreter_that_is_stopped_once_is_asked_again_and_never_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deaths: int, word_bits: int
+) -> None:
+    monkeypatch.delenv(ENVIRONMENT_VARIABLE, raising=False)
+    cache = tmp_path / "cache"
+    (cache / "i386-linux/usr/lib/i386-linux-gnu").mkdir(parents=True)
+    script(cache / "i386-linux/usr/bin/micropython", "exit 1")
+    dies = f'echo >>{tmp_path}/starts; test "$(wc -l <{tmp_path}/starts)" -gt {deaths} || kill -9 $$'
+    script(cache / "i386-linux/usr/lib/ld-linux.so.2", f"{dies}; echo MicroPython 1 25 0 1 32 0")
+    (tmp_path / "bin").mkdir()
+    script(tmp_path / "bin/micropython", "echo MicroPython 1 25 0 1 64 0")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    assert find_interpreter(cache).word_bits == word_bits
+    assert not list(cache.glob("*.failed"))

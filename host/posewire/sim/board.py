@@ -11,7 +11,6 @@ with SimBoard("ws://127.0.0.1:8000/posewire/v1/", room="studio") as board:
 import contextlib
 import json
 import re
-import struct
 import tempfile
 import threading
 import time
@@ -26,10 +25,8 @@ from posewire.boards.budgets import device_tables
 from posewire.boards.definition import BoardDefinition
 from posewire.boards.folders import board_folder, firmware_folder
 from posewire.errors import SimulatorError
-from posewire.install.bundle import can_compile
 from posewire.sim.console import Console
-from posewire.sim.firmware.bytecode import copy_as_bytecode
-from posewire.sim.firmware.compiled import compile_user_tools, copy_compiled, sizes_of_native_code
+from posewire.sim.counters import Counters
 from posewire.sim.firmware_reports import Event, FirmwareReports
 from posewire.sim.interpreter import find_interpreter
 from posewire.sim.memory_model import LEAST_HEAP, MemoryModel, memory_of
@@ -38,8 +35,8 @@ from posewire.sim.parts.flash import merged, write_flash
 from posewire.sim.parts.hardware import Hardware
 from posewire.sim.parts.watchdog import Watchdog
 from posewire.sim.parts.wifi import PASSWORD, SSID
-from posewire.sim.paths import HARDWARE
 from posewire.sim.process import BoardProcess
+from posewire.sim.programs import programs_for
 
 DEVICE_ID = "02:00:00:00:00:01"
 
@@ -47,7 +44,6 @@ DEVICE_ID = "02:00:00:00:00:01"
 _POWER_ON = 1
 _WATCHDOG = 3
 
-_MEMORY_FIELDS = ("heap_size", "heap_free", "heap_free_min", "idf_free", "idf_free_min")
 _BOOT_SECONDS = 0.2
 _GOODBYE_SECONDS = 0.5
 
@@ -149,9 +145,7 @@ class SimBoard(FirmwareReports):
 
         self._power = threading.RLock()
         self._process: BoardProcess | None = None
-        self._snapshot: dict[str, Any] = {}
-        self._snapshots = 0
-        self._chip_memory: dict[str, Any] = {}
+        self._counters = Counters()
         # Until the board has said that its interpreter cannot be given a chip's memory.
         self._has_memory = True
         self._closing = threading.Event()
@@ -180,20 +174,16 @@ class SimBoard(FirmwareReports):
             merged(settings, config or {}),
             user_tools or folder / "user_tools.py",
         )
-        self._copy_programs(firmware or firmware_folder())
-
-    def _copy_programs(self, firmware: Path) -> None:
-        """Give this board its own copy of the firmware where the interpreter needs another form than the source."""
-        self._programs, self._simulation = firmware, HARDWARE
-        self.native_code: dict[str, list[int]] = {}
-        if not self._interpreter.viper:
-            self._programs = copy_as_bytecode(firmware, self._folder / "firmware")
-            self._simulation = copy_as_bytecode(HARDWARE, self._folder / "hardware")
-        elif self._interpreter.mpy and can_compile():
-            self.native_code = sizes_of_native_code(firmware, self._chip.mpy, self.profile)
-            self._programs = copy_compiled(firmware, self._folder / "firmware", self._interpreter.mpy, self.profile)
-            if self.profile != "full":
-                compile_user_tools(self.flash, self._interpreter.mpy)
+        self._programs = programs_for(
+            self._interpreter,
+            firmware or firmware_folder(),
+            definition.chip,
+            self.profile,
+            folder=self._folder,
+            flash=self.flash,
+        )
+        self.native_code = self._programs.native_code
+        """Bytes of each function that is machine code, by .mpy file; empty where the interpreter takes the source."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -260,38 +250,26 @@ class SimBoard(FirmwareReports):
         """Ask the firmware for its counters; the last known ones when it does not run."""
         process = self._process
         if process is None or not process.alive():
-            return self._snapshot
-        before = self._snapshots
+            return self._counters.last
+        before = self._counters.told
         process.bus.send(Kind.SNAPSHOT)
-        self.wait(lambda: self._snapshots > before, timeout, "the firmware to report its counters")
-        return self._snapshot
+        self.wait(lambda: self._counters.told > before, timeout, "the firmware to report its counters")
+        return self._counters.last
 
     def report(self) -> dict[str, Any]:
         """All that is known of this run, ready for JSON."""
         # A firmware that hangs does not answer; its last counters are better than none.
         with contextlib.suppress(SimulatorError):
             self.snapshot()
-        snapshot = self._snapshot
-        nothing = {"audio": 0, "pose": 0, "text": 0}
-        memory = self._chip_memory
         return {
             "chip": self.memory.name,
             "chip_measured": self.memory.measured,
             "word_bits": self._interpreter.word_bits,
             "heap_model": self._model.name() if self._has_memory else "plain",
-            "heap_size": memory.get("heap_size"),
-            "idf_free": memory.get("idf_free"),
-            "idf_free_min": memory.get("idf_free_min"),
             "url": self.url,
             "device_id": self.device_id,
             "connected": self.connected,
             "session_id": self.session_id,
-            "sent": snapshot.get("sent", nothing),
-            "received": snapshot.get("received", nothing),
-            "dropped": snapshot.get("dropped", {}),
-            "heap_free_min": memory.get("heap_free_min", snapshot.get("heap_free_min")),
-            "alloc_per_frame": snapshot.get("alloc_per_frame"),
-            "reconnects": snapshot.get("reconnects", 0),
             "resets": self.resets,
             "tool_calls": self.tool_calls,
             "stt": self.stt,
@@ -300,8 +278,7 @@ class SimBoard(FirmwareReports):
             "speaker_seconds": round(self.speaker.seconds, 3),
             "camera": {"frames": self.camera.frames_sent, "skipped": self.camera.frames_skipped},
             "errors": self.errors,
-            "firmware": snapshot,
-        }
+        } | self._counters.report()
 
     def wait_connected(self, timeout: float = 30.0) -> None:
         """Wait until the board has a session with the host."""
@@ -325,14 +302,14 @@ class SimBoard(FirmwareReports):
                 "i2c_ports": self._chip.i2c_ports,
                 "i2s_ports": self._chip.i2s_ports,
                 "clock_set": self._clock_set,
-                "firmware": str(self._programs),
+                "firmware": str(self._programs.firmware),
                 "native": self.native_code,
                 "memory": self._model.settings(),
             }
             self._process = BoardProcess(
                 self._interpreter,
-                self._simulation,
-                self._programs,
+                self._programs.hardware,
+                self._programs.firmware,
                 self.flash,
                 *self._model.process_heap(),
                 settings,
@@ -391,11 +368,9 @@ class SimBoard(FirmwareReports):
                 if self._on_event is not None:
                     self._on_event(event)
             case Kind.STATUS:
-                self._snapshot = json.loads(record.payload)
-                self._snapshots += 1
+                self._counters.take_status(record.payload)
             case Kind.MEMORY:
-                numbers = struct.unpack("<5I", record.payload)
-                self._chip_memory = dict(zip(_MEMORY_FIELDS, numbers, strict=True))
+                self._counters.take_memory(record.payload)
             case Kind.WDT:
                 self._watchdog.arm(record.a)
             case Kind.FEED:

@@ -132,7 +132,8 @@ def _narrow(cache: Path) -> tuple[Interpreter | None, str]:
             found, why = _try([program, *argv], f"fetched from the system's package archive ({architecture}, emulated)")
             if found is not None:
                 return found, ""
-        return None, _note_failure(failed, f"{architecture}: {why}")
+        # Not noted: it is soon found out again, and a machine that is short of memory may stop any program.
+        return None, f"{architecture}: {why}"
     return found, ""
 
 
@@ -153,13 +154,15 @@ def cache_folder() -> Path:
 
 
 def _try(argv: list[str], source: str) -> tuple[Interpreter | None, str]:
-    """Run the probe; return what was found, or None and why not."""
+    """Run the probe; return what was found, or None and why not. One that the system stopped runs once more."""
     try:
-        done = subprocess.run(  # noqa: S603
-            [*argv, "-c", _PROBE], capture_output=True, text=True, timeout=20, check=False
-        )
+        done = _probe(argv)
+        if done.returncode < 0:
+            done = _probe(argv)
     except (OSError, subprocess.TimeoutExpired) as error:
         return None, f"does not start: {error}"
+    if done.returncode < 0:
+        return None, f"was stopped by signal {-done.returncode}"
     words = done.stdout.split()
     if done.returncode or len(words) != 7 or words[0] != "MicroPython":
         last = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()[-1]
@@ -170,6 +173,12 @@ def _try(argv: list[str], source: str) -> tuple[Interpreter | None, str]:
     if (major, minor) < OLDEST:
         return None, f"is version {major}.{minor}, too old"
     return Interpreter(argv, (major, minor, patch), source, bool(viper), bits, compiled), ""
+
+
+def _probe(argv: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603
+        [*argv, "-c", _PROBE], capture_output=True, text=True, timeout=20, check=False
+    )
 
 
 def _advice() -> str:
