@@ -1,4 +1,4 @@
-/** The types of pose.js, which is generated in part and checked by the vectors instead. */
+/** The types of pose.js, whose modules are checked by the vectors instead. */
 
 export { PoseError } from "./errors.js";
 

@@ -1,6 +1,6 @@
 /** The page's own connection to the host: one for all views, which comes back by itself. */
 
-import { HostConnection, UnauthorizedError, ownHost } from "/posewire/v1/client/posewire.js";
+import { HostConnection, PosewireError, UnauthorizedError, ownHost } from "/posewire/v1/client/posewire.js";
 import { useEffect, useState } from "/vendor/htm-preact.js";
 
 const AGAIN_MS = 2000;
@@ -14,6 +14,9 @@ let lostAt = null;
 /** @type {Set<() => void>} */
 const watchers = new Set();
 
+/** @param {unknown} error */
+const isRefusal = (error) => error instanceof UnauthorizedError || (error instanceof PosewireError && error.code === "too_many");
+
 /** Connect, and again, as long as the page is open. */
 export async function goLive() {
   for (;;) {
@@ -26,14 +29,14 @@ export async function goLive() {
     host = next;
     let pause = AGAIN_MS;
     next.on("error", (error) => {
-      if (error instanceof UnauthorizedError) pause = AFTER_REFUSAL_MS;
+      if (isRefusal(error)) pause = AFTER_REFUSAL_MS;
     });
     try {
       await next.open();
       await new Promise((resolve) => next.on("closed", resolve));
     } catch (error) {
       // The state says it, and the next attempt follows.
-      if (error instanceof UnauthorizedError) pause = AFTER_REFUSAL_MS;
+      if (isRefusal(error)) pause = AFTER_REFUSAL_MS;
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
