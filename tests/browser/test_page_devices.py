@@ -30,6 +30,9 @@ async def test_devices_are_listed_and_looked_at(watched: Watched, host: Host, pe
     await expect(rows).to_have_count(2)
     # Who is in trouble comes first.
     await expect(rows.first).to_contain_text("has crashed")
+    await expect(page.get_by_role("heading", name="Devices 2")).to_contain_text("in trouble: 1")
+    await page.get_by_role("searchbox").fill("crashed")
+    await expect(rows).to_have_count(1)
     await page.get_by_role("searchbox").fill("00:01")
     await expect(rows).to_have_count(1)
     await page.get_by_role("link", name=DEVICE).click()
@@ -123,6 +126,8 @@ async def test_who_waits_is_paired_or_refused_by_a_click(chromium: Browser) -> N
         await expect(page.get_by_text("esp32-devkit is paired.")).to_be_visible()
         await expect(page.get_by_text(waiting.code)).to_have_count(0)
         assert host.services.identities.devices[DEVICE].revoked is None
+        # A new one is seen at once, also where it was set up; and what came of it is said there.
+        await page.goto(http_url(host, "/#/new"))
         unwanted = await host.services.identities.want_pairing("aa:bb:cc:00:00:99", "c", "", "10.0.0.8")
         await page.get_by_role("button", name=f"Refuse the device with the code {unwanted.code}").click()
         await expect(page.get_by_text("aa:bb:cc:00:00:99 is refused")).to_be_visible()

@@ -11,6 +11,7 @@ export default {
   "Make {name} the owner": "把 {name} 设为房主",
   "Your token does not let you talk: it lacks the scope voice.": "您的令牌不允许对话：它缺少权限范围 voice。",
   "These arguments are not JSON: {why}": "这些参数不是 JSON：{why}",
+  "in trouble: {count}": "有问题：{count}",
   "To the content": "跳到内容",
   "Views": "视图",
   "Language": "语言",

@@ -5,7 +5,7 @@ import { ask, useOutcome, usePolled } from "../../api.js";
 import { Check, Outcome, Table, Trouble, duration, kilobytes, typed } from "../../parts.js";
 import { t } from "../../text.js";
 import { Device } from "./device.js";
-import { Pair } from "./pairing.js";
+import { Pair, useWaiting } from "./pairing.js";
 import { State, roundTrip, trouble, uptimeMs } from "./state.js";
 
 const POLL_MS = 2000;
@@ -24,18 +24,25 @@ export function Devices({ rest, may, can }) {
     return (all ?? [])
       .filter((device) => programs || isBoard(device) || device.device === chosen)
       .filter((device) =>
-        [device.device, device.name, device.session?.board, device.session?.room].join(" ").toLowerCase().includes(words),
+        [device.device, device.name, device.session?.board, device.session?.firmware, device.session?.room, trouble(device)].join(" ").toLowerCase().includes(words),
       );
   }, [all, search, programs, chosen]);
   const found = all?.find((device) => device.device === chosen);
   const heading = useFocus(chosen, Boolean(found));
+  const troubled = devices.filter(trouble).length;
+  const pairs = may("operator.pair") && can("pair");
+  const waiting = useWaiting(pairs);
+  const pair = pairs && html`<${Pair} key="pair" waiting=${waiting} refresh=${refresh} />`;
   const here = devices.some(({ session }) => session);
+  // Who waits is seen before all that is here, be it fifty.
   return html`
+    ${waiting.some && pair}
     ${found && html`<${Device} key=${chosen} device=${found} heading=${heading} may=${may} can=${can} refresh=${refresh} />`}
     ${chosen && all && !found && html`<p class="note warn row" role="status"><span class="grow">${t("The device {id} is not here: it has left, or was never here.", { id: chosen })}</span> <a href="#/devices">${t("Close")}</a></p>`}
     <section class="card">
       <div class="row">
-        <${found ? "h2" : "h1"} class="grow">${t("Devices")} <span class="faint">${value ? devices.length : ""}</span><//>
+        <${found ? "h2" : "h1"} class="grow">${t("Devices")} <span class="faint">${value ? devices.length : ""}</span>
+          ${troubled > 0 && html` <span class="state warn">${t("in trouble: {count}", { count: troubled })}</span>`}<//>
         <label><span class="visually-hidden">${t("Search")}</span><input type="search" placeholder=${t("Search")} value=${search} onInput=${typed(setSearch)} /></label>
         <${Check} label=${t("programs and pages, too")} checked=${programs} onTick=${setPrograms} />
       </div>
@@ -43,7 +50,7 @@ export function Devices({ rest, may, can }) {
       ${(devices.length > 0 || search) && html`<${Table} label=${t("Devices")} rows=${devices} keyOf=${(/** @type {Host.Device} */ { device }) => device} selected=${chosen} columns=${columns(devices)} />`}
       ${value && !here && !search && html`<${NoBoard} may=${may} before=${devices.length > 0} />`}
     </section>
-    ${may("operator.pair") && can("pair") && html`<${Pair} refresh=${refresh} />`}`;
+    ${!waiting.some && pair}`;
 }
 
 /**

@@ -1,18 +1,31 @@
 /** Devices that wait to be paired. */
 
-import { html } from "/vendor/htm-preact.js";
+import { html, useRef } from "/vendor/htm-preact.js";
 import { ask, useOutcome, usePolled } from "../../api.js";
 import { Field, Form, Outcome } from "../../parts.js";
 import { t } from "../../text.js";
 
 const POLL_MS = 3000;
 
-/** Those that wait, and a form for a code that somebody reads from a device. @param {{refresh: () => Promise<void>}} props */
-export function Pair({ refresh }) {
+/** @typedef {{list: Host.Waiting[], some: boolean, refresh: () => Promise<void>}} Waiting `some`: there are, or were just now */
+
+/** The devices that wait. @param {boolean} wanted @returns {Waiting} */
+export function useWaiting(wanted) {
+  const { value, refresh } = usePolled(wanted ? "/api/pairings" : null, POLL_MS);
+  const some = useRef(false);
+  const list = value?.waiting ?? [];
+  // What came of them stays where it was asked for.
+  some.current ||= list.length > 0;
+  return { list, some: some.current, refresh };
+}
+
+/**
+ * Those that wait, and a form for a code that somebody reads from a device.
+ * @param {{waiting: Waiting, refresh?: () => Promise<void>}} props `refresh`: the list of the devices
+ */
+export function Pair({ waiting, refresh = async () => {} }) {
   const [outcome, run] = useOutcome();
-  const waiting = usePolled("/api/pairings", POLL_MS);
-  /** @type {Host.Waiting[]} */
-  const list = waiting.value?.waiting ?? [];
+  const { list } = waiting;
   /** @type {(values: Page.Values, form?: HTMLFormElement) => Promise<void>} */
   const pair = ({ code, name }, form) =>
     run(async () => {

@@ -5,6 +5,7 @@ import { usePolled } from "../../api.js";
 import { Command, Field, Trouble, typed } from "../../parts.js";
 import { serial } from "../../serial/line.js";
 import { t } from "../../text.js";
+import { Pair, useWaiting } from "../devices/pairing.js";
 import { ByCommands } from "./by_commands.js";
 import { BySerialPort } from "./by_serial_port.js";
 import { LOCAL } from "./host_address.js";
@@ -20,6 +21,7 @@ export function NewBoard({ session, may, can }) {
   const there = devices.filter(({ session: live }) => live?.board);
   const names = there.map(({ name, device }) => name || device).join(", ");
   const board = boards?.boards.find(({ name }) => name === kind);
+  const waiting = useWaiting(may("operator.pair") && can("pair"));
   const byPort = Boolean(serial) && may("operator.update");
   return html`<section class="card">
     <h1>${t("New board")}</h1>
@@ -32,7 +34,8 @@ export function NewBoard({ session, may, can }) {
     <details open=${!byPort}><summary>${t("The same by commands")}</summary><${ByCommands} board=${board} session=${session} can=${can} /></details>
     <h2>${t("It appears here, or shows a code to pair it with.")}</h2>
     <p role="status">${there.length ? t("There now: {names}", { names }) : t("No board is there yet.")} <a href="#/devices">${t("Devices")}</a></p>
-  </section>`;
+  </section>
+  ${waiting.some && html`<${Pair} waiting=${waiting} />`}`;
 }
 
 /** What to do first where no board can reach the host. @param {{start: string}} props */
