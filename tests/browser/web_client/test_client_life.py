@@ -4,14 +4,16 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Page, async_playwright
 
 import posewire
-from browser.web_client.conftest import body, join
+from browser.chromium import ARGUMENTS, find_chromium
+from browser.web_client.conftest import body, join, load
 from client.conftest import Link
 from posewire.client.connection import HostConnection
 from posewire.server.host import Host
 from riscv.machine import ROOT
+from support.hosts import http_url
 from support.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -172,6 +174,37 @@ async def test_a_page_that_was_frozen_goes_on(page: Page, link: Link, stage: Hos
         sender.send(body=body(0))
         await asyncio.wait([arrived], timeout=0.02)
     arrived.result()
+
+
+async def test_a_page_that_is_shown_again_goes_on(host: Host) -> None:
+    """The browser keeps a page that was left as it is, closes its connection, and shows it again by Back."""
+    said: list[str] = []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=find_chromium(),
+            args=list(ARGUMENTS),
+            ignore_default_args=["--disable-back-forward-cache"],
+        )
+        page = await browser.new_page()
+        page.on("console", lambda message: said.append(message.text))
+        await load(page, host.url)
+        await page.evaluate(
+            """async () => {
+              addEventListener("pageshow", ({ persisted }) => console.log(persisted ? "kept" : "loaded anew"));
+              window.host = await connect();
+              const room = await host.join("studio");
+              room.on("message", ({ data }) => console.log(data));
+              host.on("changed", (old, state) => console.log(state));
+            }"""
+        )
+        await page.goto(http_url(host, "/readyz"))
+        await page.evaluate("history.back()")
+        await eventually(lambda: said[-2:] == ["reconnecting", "connected"])
+        assert "kept" in said
+        async with posewire.connect(host.url, device="stage") as stage:
+            await (await stage.join("studio")).send("welcome back")
+            await eventually(lambda: "welcome back" in said)
+        await browser.close()
 
 
 async def test_the_client_works_in_a_worker(page: Page, stage: HostConnection) -> None:

@@ -28,16 +28,20 @@ export const roomName = new URLSearchParams(location.search).get("room") ?? "dem
 export async function watchBodies(seen) {
   const status = document.querySelector("[role=status]");
   status.textContent = `waiting for somebody in the room “${roomName}”`;
-  const host = await connect();
-  host.on("changed", (_, state) => (status.textContent = state));
-  const room = await host.join(roomName);
-  for await (const { device, values } of room.poses()) {
-    const flat = values.body33;
-    if (!flat) continue;
-    status.textContent = device;
-    seen(Array.from({ length: 33 }, (_, i) => (Number.isNaN(flat[4 * i]) ? null : { x: 1 - flat[4 * i], y: flat[4 * i + 1] })));
+  try {
+    const host = await connect();
+    host.on("changed", (_, state) => (status.textContent = state));
+    const room = await host.join(roomName);
+    for await (const { device, values } of room.poses()) {
+      const flat = values.body33;
+      if (!flat) continue;
+      status.textContent = device;
+      seen(Array.from({ length: 33 }, (_, i) => (Number.isNaN(flat[4 * i]) ? null : { x: 1 - flat[4 * i], y: flat[4 * i + 1] })));
+    }
+    status.textContent = room.closed;
+  } catch (error) {
+    status.textContent = error.message; // in words for people: there is no host, or it does not let this page in
   }
-  status.textContent = room.closed;
 }
 
 /**
