@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -267,3 +268,20 @@ async def test_the_charts_speak_in_words(watched: Watched, host: Host) -> None:
     for text in await captions.all_text_contents():
         assert "_" not in text
         assert not re.search(r"\.\d{3}", text)
+
+
+async def test_an_alert_that_is_on_says_since_when_and_what_is_now(watched: Watched, host: Host) -> None:
+    """A value that is back inside its threshold for a moment does not end an alert: then the page must not puzzle."""
+    page, health = watched.page, host.services.health
+    assert health is not None
+    now = time.monotonic()
+    for seconds, lag in ((0, 900.0), (60, 900.0), (61, 50.0)):
+        health.alerts.check({"loop_lag_ms": lag}, now + seconds, time.time())
+    await open_view(page, host, "health")
+    alert = page.get_by_role("alert")
+    await expect(alert).to_contain_text("Something holds the host up")
+    # The numbers change all the time: read aloud is only what the alert means.
+    assert re.search(r"\d", await alert.inner_text()) is None
+    await expect(
+        page.get_by_text(re.compile(r"Since .*, with 900 ms\. Now [\d.]+ ms; the threshold is 100 ms"))
+    ).to_be_visible()

@@ -1,7 +1,7 @@
 /** The host's alerts: what each means, and what helps. */
 
 import { html } from "/vendor/htm-preact.js";
-import { dayAndTime, t } from "../../text.js";
+import { dayAndTime, momentTime, t } from "../../text.js";
 import { rounded } from "./rounded.js";
 
 /**
@@ -55,13 +55,24 @@ const ALERTS = {
 
 /** @typedef {{name: string, value?: number, threshold: number}} Alert */
 
-/** @param {{alerts: Alert[]}} props */
-export const ActiveAlerts = ({ alerts }) =>
+/** @typedef {Alert & {time: number, state: string}} Change */
+
+/** @param {{alerts: Alert[], history: Change[]}} props `history`: oldest first */
+export const ActiveAlerts = ({ alerts, history }) =>
   alerts.length
-    ? alerts.map((alert) => html`<p class="note bad" role="alert"><b>${title(alert)}</b> ${amount(alert, alert.value)} (${t("threshold")} ${amount(alert, alert.threshold)}). ${ALERTS[alert.name]?.advice()}</p>`)
+    ? alerts.map((alert) => html`<${ActiveAlert} key=${alert.name} alert=${alert} began=${history.findLast(({ name, state }) => name === alert.name && state === "firing")} />`)
     : html`<p class="state good">${t("No alert is on.")}</p>`;
 
-/** @param {{alerts: (Alert & {time: number, state: string})[]}} props oldest first */
+/**
+ * What an alert means is read aloud once; its value, which may be back inside the threshold for a moment, is not.
+ * @param {{alert: Alert, began: Change | undefined}} props
+ */
+const ActiveAlert = ({ alert, began }) => html`<div class="note bad stack">
+  <p role="alert"><b>${title(alert)}.</b> ${ALERTS[alert.name]?.advice()}</p>
+  <p class="faint">${began && t("Since {time}, with {value}.", { time: momentTime(began.time), value: amount(alert, began.value) })} ${t("Now {value}; the threshold is {threshold}.", { value: amount(alert, alert.value), threshold: amount(alert, alert.threshold) })}</p>
+</div>`;
+
+/** @param {{alerts: Change[]}} props oldest first */
 export const PastAlerts = ({ alerts }) => html`<section class="card"><h2>${t("Past alerts")}</h2>
   <ul class="log" tabindex="0">${[...alerts].reverse().map((alert) => html`<li>${dayAndTime(alert.time)} <b>${title(alert)}</b> ${t(alert.state)} ${amount(alert, alert.value)}</li>`)}</ul></section>`;
 

@@ -21,7 +21,7 @@ export function Health({ may, session }) {
     <section class="card">
       <h1>${t("Health")}</h1>
       <${Trouble} error=${error} />
-      ${alerts && html`<${ActiveAlerts} alerts=${alerts.active} />`}
+      ${alerts && html`<${ActiveAlerts} alerts=${alerts.active} history=${alerts.history} />`}
       ${
         numbers &&
         html`<${Facts} facts=${[
