@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from posewire.client.commands.staying import stay_in_room
-from posewire.client.connection import HostConnection, unique_name
+from posewire.client.connection import HostConnection
 from posewire.client.room.room import Room
+from posewire.client.unique_name import unique_name
 from posewire.host_address import add_host_arguments, websocket_url
 from posewire.host_problems import silent
 from posewire.terminal import LiveLine, is_live, show, show_json

@@ -23,8 +23,9 @@ from posewire.camera.libraries import opencv
 from posewire.camera.program import CameraCounts, send_pictures
 from posewire.camera.sources import Picture, Wanted, list_cameras, pictures
 from posewire.camera.tracker import Tracker
-from posewire.client.connection import HostConnection, unique_name
+from posewire.client.connection import HostConnection
 from posewire.client.sending.pose_sender import PoseSender
+from posewire.client.unique_name import unique_name
 from posewire.errors import ConfigError
 from posewire.host_address import add_host_arguments, websocket_url
 from posewire.terminal import LiveLine, is_live, show, show_json

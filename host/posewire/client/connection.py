@@ -1,7 +1,6 @@
 """A connection to a host that comes back by itself, and the room that it is in."""
 
 import asyncio
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
@@ -37,6 +36,7 @@ from posewire.client.transports.by_url import by_url
 from posewire.client.transports.jitsi import Jitsi
 from posewire.client.transports.switches import Switch
 from posewire.client.transports.webrtc import WebRtc
+from posewire.client.unique_name import unique_name
 from posewire.errors import WireError
 from posewire.task_scope import TaskScope
 from posewire.wire.frames import FrameType
@@ -375,8 +375,3 @@ class HostConnection:
         if not switch.address:  # else the connection was lost, which is noted
             self.recoveries.note(cause, "switch_transport", "recovered", detail=f"{switch.now}: {switch.cause}")
         self._listeners.emit("transport", switch.now, switch.cause)
-
-
-def unique_name(kind: str) -> str:
-    """Return a device id for a program of that kind: no two have the same."""
-    return f"{kind}-{secrets.token_hex(4)}"

@@ -7,10 +7,11 @@ from time import monotonic
 from types import TracebackType
 from typing import Any
 
-from posewire.client.connection import HostConnection, unique_name
+from posewire.client.connection import HostConnection
 from posewire.client.endpoints import Endpoint
 from posewire.client.link.connection_state import ConnectionState
 from posewire.client.room.room import Room
+from posewire.client.unique_name import unique_name
 from posewire.errors import ConfigError, NotConnectedError, PosewireError, QueueFullError
 from posewire.task_scope import TaskScope
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import Any
 
-from posewire.client.connection import HostConnection, unique_name
+from posewire.client.connection import HostConnection
 from posewire.client.reconnect import NO_RECONNECT
 from posewire.client.room.frames import Arrival, ReceivedFrame
 from posewire.client.room.member import RoomMember
@@ -14,7 +14,7 @@ from posewire.client.room.room import Room
 from posewire.errors import HostUnreachableError
 from posewire.wire.messages import AudioParams
 
-__all__ = ["HostUnreachableError", "ReceivedFrame", "ReceivedPose", "RoomClient", "StreamCount", "unique_name"]
+__all__ = ["HostUnreachableError", "ReceivedFrame", "ReceivedPose", "RoomClient", "StreamCount"]
 
 
 class RoomClient:

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from posewire.client.rejoin import join_again
-from posewire.client.room_client import ReceivedFrame, RoomClient, unique_name
+from posewire.client.room_client import ReceivedFrame, RoomClient
+from posewire.client.unique_name import unique_name
 from posewire.errors import PosewireError, StoreError, WireError
 from posewire.host_address import add_host_arguments, websocket_url
 from posewire.rooms.recording import AUDIO, EVENT, POSE, Record, RecordingWriter

@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from posewire.client.room.member import RoomMember, follow_members
-from posewire.client.room_client import RoomClient, unique_name
+from posewire.client.room_client import RoomClient
+from posewire.client.unique_name import unique_name
 from posewire.errors import PosewireError
 from posewire.host_address import add_host_arguments, websocket_url
 from posewire.rooms.recording import AUDIO, EVENT, POSE, Record, RecordingError, read_recording
