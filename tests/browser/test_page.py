@@ -121,6 +121,12 @@ async def test_four_skeletons_move(watched: Watched, host: Host, four: None) -> 
     await page.keyboard.press("ArrowLeft")
     assert await page.evaluate("scene.camera.yaw") < yaw
     await page.screenshot(path=picture("room"))
+    # On a projector the poses have all of the screen.
+    await page.get_by_role("button", name="Whole screen").click()
+    await until(page, "document.querySelector('.stage canvas').clientHeight === innerHeight")
+    await page.screenshot(path=picture("whole-screen"))
+    await page.evaluate("document.exitFullscreen()")
+    await until(page, "document.querySelector('.stage canvas').clientHeight < innerHeight")
     await page.get_by_label("in one space").check()
     assert await page.evaluate("scene.options.together") is True
 

@@ -40,7 +40,7 @@ export function Room({ name, host, state, may, linked }) {
       <${Check} label=${t("in one space")} checked=${together} onTick=${setTogether} />
       <${Record} room=${room} />
       ${may("operator.act") && html`<${HostRecord} name=${name} />`}
-      <button onClick=${whole}>${t("Whole screen")}</button>
+      ${document.fullscreenEnabled && html`<button onClick=${whole}>${t("Whole screen")}</button>`}
       ${linked && may("operator.act") && html`<button onClick=${share}>${t("Link to look")}</button>`}
     </div>
     <${Outcome} outcome=${outcome} />
