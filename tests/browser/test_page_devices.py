@@ -81,6 +81,10 @@ async def test_a_device_of_many_is_seen_as_soon_as_it_is_chosen(watched: Watched
     await expect(heading).to_be_focused()
     await page.get_by_role("link", name="Close").click()
     await expect(link).to_be_focused()
+    await page.goto("about:blank")
+    await open_view(page, host, "devices/aa:bb:cc:00:00:1f")
+    await expect(heading).to_be_visible()
+    assert await page.evaluate("document.activeElement === document.body")
 
 
 async def test_a_board_is_set_from_the_page(watched: Watched, host: Host) -> None:

@@ -60,11 +60,13 @@ export function Devices({ rest, may, can }) {
  */
 function useFocus(chosen, found) {
   const heading = useRef(/** @type {HTMLElement | null} */ (null));
-  const shown = useRef("");
+  // What the address had from the beginning was not chosen here: the keyboard begins at the top.
+  const shown = useRef(chosen ?? "");
   useEffect(() => {
-    if (chosen && found && shown.current !== chosen) heading.current?.focus();
+    if (chosen && !found) return;
+    if (chosen && shown.current !== chosen) heading.current?.focus();
     else if (!chosen && shown.current) linkTo(shown.current)?.focus();
-    shown.current = chosen && found ? chosen : "";
+    shown.current = chosen ?? "";
   }, [chosen, found]);
   return heading;
 }
