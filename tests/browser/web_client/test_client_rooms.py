@@ -216,3 +216,30 @@ async def test_the_rules_of_a_room_reach_the_page(page: Page, stage: HostConnect
     await other.kick(await page.evaluate("room.memberId"), "enough")
     assert await page.evaluate("loop") == "kicked: enough"
     assert await page.evaluate("host.join('studio').catch((error) => error.code)") == "room_denied"
+
+
+async def test_who_forgot_to_say_what_it_publishes_is_told(page: Page) -> None:
+    """Nobody waits for the answer to a pose: without a handler the console has it, once."""
+    said: list[str] = []
+    page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+    await page.evaluate(
+        """async () => {
+          window.host = await connect();
+          window.sender = (await host.join("studio")).sender({ fps: 1000 });
+          window.pose = (n) => sender.send({ body: new Float32Array(132).fill(n / 4) });
+          pose(0);
+        }"""
+    )
+    await eventually(lambda: bool(said))
+    await page.evaluate(
+        """async () => {
+          const refused = new Promise((resolve) => host.on("error", resolve));
+          pose(1);
+          await refused;
+          await host.join("nowhere", { create: false }).catch(() => {}); // who asks is told: not the console
+          await host.close();
+        }"""
+    )
+    (told,) = said
+    assert told.startswith("warning: the host refuses what this page has sent (room_denied): ")
+    assert "publish" in told

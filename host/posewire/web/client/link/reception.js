@@ -16,6 +16,8 @@ import { AUDIO, parseFrame } from "../frames.js";
 /** Takes the messages of one connection. A defect in a handler, or in a message, does not end it. */
 export class Reception {
   #use;
+  /** The codes of refusals that were shown. @type {Set<string>} */
+  #shown = new Set();
 
   /** @param {ReceptionUse} use */
   constructor(use) {
@@ -36,7 +38,7 @@ export class Reception {
 
   /** @param {string} text */
   #receiveText(text) {
-    const { heartbeat, channel, place, requests, exchange, listeners } = this.#use;
+    const { heartbeat, channel, place, exchange, listeners } = this.#use;
     /** @type {Record<string, any>} */
     let message;
     try {
@@ -46,17 +48,28 @@ export class Reception {
       throw new WireError("a message of the host is not JSON", "bad_json", { cause });
     }
     const kind = message.type;
-    /** @type {WireError | null} */
-    let error = null;
+    if (kind === "error") {
+      this.#refused(message);
+      return;
+    }
     if (kind === "pong") heartbeat.onPong(message);
     else if (kind === "room") place.receive(message);
     else if (kind === "webrtc") channel.take(message);
-    else if (kind === "error") {
-      error = new WireError(String(message.message ?? "refused"), String(message.code ?? "internal"));
-      requests.refused(error);
-    }
-    if (!exchange.takeGreeting(message) && error) listeners.emit("error", error);
-    if (!error) listeners.emit(kind, message);
+    exchange.takeGreeting(message);
+    listeners.emit(kind, message);
+  }
+
+  /**
+   * Take a refusal: who has asked is told, else the handlers of `error`, else the console, once for each code.
+   * @param {Record<string, any>} message
+   */
+  #refused(message) {
+    const { requests, exchange, listeners } = this.#use;
+    const error = new WireError(String(message.message ?? "refused"), String(message.code ?? "internal"));
+    const isAnswer = requests.refused(error);
+    if (exchange.takeGreeting(message) || listeners.emit("error", error) || isAnswer || this.#shown.has(error.code)) return;
+    this.#shown.add(error.code);
+    console.warn(`the host refuses what this page has sent (${error.code}): ${error.message}`);
   }
 
   /** @param {Uint8Array} message */

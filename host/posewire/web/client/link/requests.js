@@ -16,6 +16,7 @@ export class Requests {
   #use;
   /** @type {import("../errors.js").WireError[]} */
   #refusals = [];
+  #asking = false;
   /** @type {Promise<unknown>} */
   #last = Promise.resolve();
 
@@ -35,11 +36,14 @@ export class Requests {
   }
 
   /**
-   * Take an error that the host has sent: of the request under way, unless a frame has caused it.
+   * Take an error that the host has sent: of the request under way, unless a frame has caused it. Returns whether one
+   * is under way, whose caller is told.
    * @param {import("../errors.js").WireError} error
    */
   refused(error) {
-    if (!OF_FRAMES.includes(error.code)) this.#refusals.push(error);
+    if (OF_FRAMES.includes(error.code)) return false;
+    this.#refusals.push(error);
+    return this.#asking;
   }
 
   /**
@@ -59,8 +63,13 @@ export class Requests {
     const { heartbeat, say, waitConnected, timeoutMs } = this.#use;
     await waitConnected();
     this.begin();
-    say(message);
-    await heartbeat.barrier(timeoutMs);
+    this.#asking = true;
+    try {
+      say(message);
+      await heartbeat.barrier(timeoutMs);
+    } finally {
+      this.#asking = false;
+    }
     if (this.refusal) throw this.refusal;
   }
 }
