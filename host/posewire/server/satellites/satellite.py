@@ -53,7 +53,7 @@ class Satellite:
         """Take the turns of a connection of the device."""
         self._turns = turns
         if self._running is not None:
-            turns.connect(self._running)
+            turns.pipeline.connect(self._running)
 
     def board_left(self, turns: SatelliteTurns) -> None:
         """Let go of the turns of a connection that has closed, unless a newer one has come."""
@@ -103,12 +103,12 @@ class Satellite:
                     older.close()
                 self._log.info("satellite_taken", peer=address)
                 if self._turns is not None:
-                    self._turns.connect(link)
+                    self._turns.pipeline.connect(link)
             case "pause-satellite" if link is self._running:
                 self._pause("it said so")
             case _ if link is self._running:
                 if self._turns is not None:
-                    await self._turns.take(event)
+                    await self._turns.pipeline.take(event)
                 elif event.type == "audio-start":
                     link.send(_NOT_HERE)
 
@@ -116,7 +116,7 @@ class Satellite:
         self._running = None
         self._log.info("satellite_free", why=why)
         if self._turns is not None:
-            self._turns.disconnect()
+            self._turns.pipeline.disconnect()
 
     def _description(self) -> Mapping[str, Any]:
         return {
