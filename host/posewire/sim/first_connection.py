@@ -21,7 +21,8 @@ _ASK_SECONDS = 5.0
 _PAIRING_SECONDS = 600.0
 """So long a code can be confirmed."""
 
-_NO_PAIRING = (" pairing: the host gives neither a token nor a code", " pairing: this host has refused")
+_REFUSED = " pairing: this host has refused"
+_NO_PAIRING = (" pairing: the host gives neither a token nor a code", _REFUSED)
 _NO_MEMORY = "no memory left for a connection"
 
 
@@ -45,8 +46,13 @@ def wait_connected(
         # Perhaps the host offers to pair the board: it asks for a code after a refusal.
         _wait(board, lambda: board.connected or _code(board) or _no_pairing(board), ends)
         if _code(board):
-            tell("confirm the code on the host's page; the host's log has a command that does it, too")
             problem, ends = None, ends if patient else time.monotonic() + _PAIRING_SECONDS
+            tell("confirm the code on the host's page, or by the command in the host's log")
+            tell(f"waiting for that, {_PAIRING_SECONDS / 60:.0f} minutes for each code; Ctrl-C ends it")
+            if not _wait(board, lambda: board.connected or (not patient and _refused(board)), ends):
+                raise SimulatorError("nobody has confirmed the code in time: start the board again for a new one")
+            if not board.connected:
+                raise HostUnreachableError("this host has refused to pair the board", "refused")
     if problem is not None and not patient:
         raise problem
     if problem is not None:
@@ -101,6 +107,10 @@ def _trust(ca: Path | None) -> ssl.SSLContext:
 
 def _code(board: SimBoard) -> str:
     return str(next(iter(board.values("pairing")[-1:]), ""))
+
+
+def _refused(board: SimBoard) -> bool:
+    return any(_REFUSED in line for line in board.log)
 
 
 def _no_pairing(board: SimBoard) -> bool:

@@ -53,11 +53,11 @@ async def until(operator: httpx2.AsyncClient, ready: Any) -> dict[str, Any]:
 async def test_a_room_is_recorded_played_and_exported(host: Host, operator: httpx2.AsyncClient, tmp_path: Path) -> None:
     token = host.services.settings.auth.token
     async with posewire.connect(host.url, device="ann", token=token) as ann:
-        room = await ann.join("studio", publish=["pose"])
+        room = await ann.join("-studio", publish=["pose"])
         # Two pages ask for the same, at once and later: there is one recording.
-        asked = await asyncio.gather(*(operator.post("/recordings", json={"room": "studio"}) for _ in range(2)))
+        asked = await asyncio.gather(*(operator.post("/recordings", json={"room": "-studio"}) for _ in range(2)))
         assert sorted(answer.status_code for answer in asked) == [201, 409]
-        assert (await operator.post("/recordings", json={"room": "studio"})).json()["code"] == "busy"
+        assert (await operator.post("/recordings", json={"room": "-studio"})).json()["code"] == "busy"
         found = await until(operator, lambda found: [each["running"] for each in found["recordings"]] == [True])
         number = found["recordings"][0]["number"]
         sender = room.sender(fps=1000)
@@ -84,8 +84,8 @@ async def test_a_room_is_recorded_played_and_exported(host: Host, operator: http
         assert "no poses of the devices" in refused.json()["message"]
         assert (await operator.get(f"/recordings/{number}/file", params={"format": "exe"})).status_code == 400
 
-        stage = await ann.join("stage", subscribe=["pose"])
-        played = await operator.post(f"/recordings/{number}/play", json={"room": "stage", "speed": 1})
+        stage = await ann.join("-stage", subscribe=["pose"])
+        played = await operator.post(f"/recordings/{number}/play", json={"room": "-stage", "speed": 1})
         assert played.status_code == 201
         async with asyncio.timeout(60):
             pose = await anext(aiter(stage.poses()))
@@ -122,7 +122,7 @@ async def test_an_export_says_how_far_it_is(host: Host, operator: httpx2.AsyncCl
     assert len(seen) > 2
     assert (tmp_path / "long.csv").read_text().count("\n") > 400 * 17
     with pytest.raises(WireError, match="no poses of the devices"):
-        await Export(source, "csv", "nobody").run(tmp_path / "none.csv")
+        await Export(source, "csv", "-nobody").run(tmp_path / "none.csv")
 
 
 async def test_what_is_not_there_is_said(host: Host, operator: httpx2.AsyncClient) -> None:
@@ -135,7 +135,7 @@ async def test_what_is_not_there_is_said(host: Host, operator: httpx2.AsyncClien
         assert (await operator.post("/recordings", json={"room": "*"})).status_code == 400
         token = await host.services.identities.issue("x", "person", ["operator.act", "room.join:mine"], 1)
         other = {"Authorization": f"Bearer {token}"}
-        assert (await operator.post("/recordings", json={"room": "studio"}, headers=other)).status_code == 403
+        assert (await operator.post("/recordings", json={"room": "-studio"}, headers=other)).status_code == 403
 
 
 async def test_a_host_that_keeps_nothing_says_so() -> None:
@@ -144,4 +144,4 @@ async def test_a_host_that_keeps_nothing_says_so() -> None:
         httpx2.AsyncClient(base_url=http_url(host, "/api")) as client,
     ):
         assert (await client.get("/recordings")).json()["available"] is False
-        assert (await client.post("/recordings", json={"room": "studio"})).status_code == 501
+        assert (await client.post("/recordings", json={"room": "-studio"})).status_code == 501

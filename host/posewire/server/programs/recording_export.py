@@ -27,7 +27,7 @@ class Export:
     async def run(self, out: Path) -> None:
         """Write the new file. Raises WireError where the exporter says why it is not possible."""
         words = ["export", str(self.file), str(out), "--json", "--percent"]
-        words += ["--device", self.device] if self.device else []
+        words += [f"--device={self.device}"] if self.device else []  # it may begin with a dash
         try:
             child = await ChildProcess.start(
                 sys.executable, "-m", "posewire", *words, environment=child_environment(), errors=True

@@ -120,7 +120,7 @@ class Recordings:
         file = (self._folder / f"{name}.pwrec").absolute()
         while file in self._recorders or file.exists():
             file = file.with_name(f"{file.stem}-1.pwrec")
-        words = ("record", room, str(file), "--url", url, "--store", self._path)
+        words = ("record", "--url", url, "--store", self._path, "--", room, str(file))  # it may begin with a dash
         self._begun.add(room)
         try:
             recorder = await self._run(words, file, room, ("room.join",), who, with_token)
@@ -146,7 +146,7 @@ class Recordings:
         recording = await self.find(number)
         if len(self._players) >= MOST:
             raise WireError(f"at most {MOST} players at a time", "too_many")
-        words = ("replay", str(recording.file), "--url", url, "--room", room, "--speed", f"{speed:g}")
+        words = ("replay", str(recording.file), "--url", url, f"--room={room}", "--speed", f"{speed:g}")
         player = await self._run(words, recording.file, room, ("room.join", "room.publish"), who, with_token)
         self._number += 1
         self._players[self._number] = player

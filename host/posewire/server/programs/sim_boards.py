@@ -72,7 +72,8 @@ class SimBoards:
             await self._end(board)
         if len(self._boards) >= MOST:
             raise WireError(f"at most {MOST} simulated boards at a time", "too_many")
-        words = ["sim", "device", "--chip", _CHIP, "--url", url, "--room", room, "--pose", str(_MOTION), "--pose-loop"]
+        words = ["sim", "device", "--chip", _CHIP, "--url", url, f"--room={room}", "--pose", str(_MOTION)]
+        words += ["--pose-loop"]
         if talking:
             words += ["--mic", str(_SPEECH), *(word for at in _ASKS_AFTER for word in ("--press", str(at)))]
         try:

@@ -45,7 +45,7 @@ class Announcements:
             return
         # Imported here: a host on loopback, or without a name, starts sooner.
         from zeroconf import Error as ZeroconfError
-        from zeroconf import IPVersion, ServiceInfo
+        from zeroconf import IPVersion, NonUniqueNameException, ServiceInfo
         from zeroconf.asyncio import AsyncZeroconf
 
         if addresses is None:
@@ -65,6 +65,10 @@ class Announcements:
             if key not in self._zeroconf:
                 self._zeroconf[key] = AsyncZeroconf(interfaces=addresses, ip_version=IPVersion.V4Only)
             await self._zeroconf[key].async_register_service(info)
+        except NonUniqueNameException:
+            why = f"another host has the name {label or self._name} here: give this one its own, [mdns] name"
+            self._log.warning("no_mdns", service=service, why=why)
+            return
         except (OSError, ZeroconfError) as error:
             self._log.warning("no_mdns", service=service, why=str(error) or type(error).__name__)
             return
