@@ -139,7 +139,13 @@ class ProgramOutput:
     returncode: int
 
 
-async def run_program(*command: str, text: bytes = b"", within: float, max_output: int) -> ProgramOutput:
+async def run_program(
+    *command: str,
+    text: bytes = b"",
+    within: float,
+    max_output: int,
+    environment: Mapping[str, str] | None = None,
+) -> ProgramOutput:
     """Run a program with ``text`` on its standard input, and return its output. Cancelling kills it.
 
     What its own children write after its end does not count.
@@ -149,7 +155,7 @@ async def run_program(*command: str, text: bytes = b"", within: float, max_outpu
         TimeoutError: it takes over ``within`` seconds.
         ValueError: it writes more than ``max_output`` bytes.
     """
-    child = await ChildProcess.start(*command, errors=True)
+    child = await ChildProcess.start(*command, environment=environment, errors=True)
     assert child.stderr is not None
     output, errors = bytearray(), bytearray()
     reading: list[asyncio.Task[Any]] = [

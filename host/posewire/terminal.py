@@ -4,11 +4,15 @@ Names, texts and figures come from peers, boards, files and other programs, and 
 obeys. Here they are escaped; sequences of our own (colours, a line that changes) are made here and nowhere else.
 """
 
+import _thread
+import contextlib
 import os
-import shutil
+import re
 import sys
+import threading
 import unicodedata
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TextIO
 
@@ -25,7 +29,9 @@ _STYLES: Mapping[str, str] = {
     "paper": "\x1b[97;40m",
 }
 _PLAIN = "\x1b[0m"
-_WIDTH = 28
+_DONE = re.compile("█+")
+"""The part of a bar that is green on a line that changes."""
+
 _BLOCKS: Mapping[tuple[int, int], str] = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}
 """What shows two modules of a QR code, one above the other, in a light colour on a dark ground; 1 is dark."""
 
@@ -80,19 +86,33 @@ def clear_screen() -> None:
     sys.stdout.write("\x1b[H\x1b[2J")
 
 
-def screen_size() -> tuple[int, int]:
-    """Return the columns and lines of the terminal; 80 and 24 where there is none."""
-    return shutil.get_terminal_size()
+def screen_size(stream: TextIO | None = None) -> tuple[int, int]:
+    """Return the columns and lines of the terminal that a stream goes to; 80 and 24 where it goes to none.
+
+    ``stream``: standard output unless given. COLUMNS and LINES in the environment come first.
+    """
+    fallback = (80, 24)
+    with contextlib.suppress(OSError, ValueError):
+        seen = os.get_terminal_size((stream or sys.stdout).fileno())
+        fallback = (seen.columns or 80, seen.lines or 24)  # a serial console has no size
+    return _from_environment("COLUMNS", fallback[0]), _from_environment("LINES", fallback[1])
 
 
 def cut(text: str, columns: int) -> str:
     """Return the beginning of a line that fits into so many columns; wide characters take two."""
     width = 0
     for index, char in enumerate(text):
-        width += 0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
+        width += columns_of(char)
         if width > columns:
             return text[:index]
     return text
+
+
+def columns_of(text: str) -> int:
+    """Return how many columns a text takes on a terminal."""
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
+    )
 
 
 def is_live(stream: TextIO) -> bool:
@@ -127,71 +147,47 @@ class LiveLine:
 
     def show(self, line: str, step: str = "") -> None:
         """Show a new state of the line."""
+        before, self._shown = self._shown, line
         if self._live:
-            if line != self._shown:
+            if line != before:
                 # A line that wraps could not be changed any more.
-                fitting = cut(_encodable(printable(line), self._out), screen_size()[0] - 1)
+                fitting = cut(_encodable(printable(line), self._out), screen_size(self._out)[0] - 1)
+                if has_color(self._out):
+                    fitting = _DONE.sub(rf"{_STYLES['green']}\g<0>{_PLAIN}", fitting)
                 self._out.write(f"\r\x1b[K{fitting}")
                 self._out.flush()
         elif step != self._step:
             show(line, out=self._out)
-        self._shown, self._step = line, step
+        self._step = step
 
-    def end(self) -> None:
-        """End the line; what is shown next begins a new one."""
+    def end(self, keep: bool = True) -> None:
+        """End the line; what is shown next begins a new one. Without ``keep``: it takes this one's place."""
         if self._live and self._shown:
-            self._out.write("\n")
+            self._out.write("\n" if keep else "\r\x1b[K")
             self._out.flush()
         self._shown, self._step = "", None
 
 
-class Progress:
-    """Shows on standard error how far ``total`` steps have come: a bar on a terminal, one line at the end elsewhere.
-
-    Use as a context manager. ``total`` None: not known, the number of steps is shown. ``quiet``: shows nothing.
-    """
-
-    def __init__(self, title: str, total: int | None, quiet: bool = False) -> None:
-        self._title = title
-        self._total = total
-        self._quiet = quiet
-        self._live = is_live(sys.stderr) and not quiet
-        self._line = LiveLine(sys.stderr)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._live:
-            self._line.end()
-        elif not self._quiet and kind is None:
-            show(f"{self._title}: done", out=sys.stderr)
-
-    def show(self, done: int, what: str = "") -> None:
-        """Show the number of finished steps, and the current one."""
-        if self._live:
-            figure = f"{bar(done, self._total)} {percent(done, self._total):3} %" if self._total else f"{done}"
-            self._line.show(f"{self._title} {figure} {what[:40]}".rstrip())
-
-
-def percent(done: int, total: int) -> int:
-    """Return the share in percent, from 0 to 100 whatever the numbers are."""
-    return max(0, min(100, 100 * done // total)) if total > 0 else 0
-
-
-def bar(done: int, total: int, width: int = _WIDTH) -> str:
-    """Return a bar of ``width`` characters for the share of ``total`` that is done."""
-    return f"{'█' * (width * percent(done, total) // 100):·<{width}}"
+def _from_environment(name: str, size: int) -> int:
+    text = os.environ.get(name, "")
+    return int(text) if text.isdecimal() and int(text) else size
 
 
 def _write(stream: TextIO, text: str, style: Style | None, end: str) -> None:
     text = _encodable(text, stream)
     if style is not None and has_color(stream):
         text = f"{_STYLES[style]}{text}{_PLAIN}"
-    stream.write(text + end)
-    stream.flush()
+    try:
+        stream.write(text + end)
+        stream.flush()
+    except BrokenPipeError:
+        # Said once: whoever ends in order after this writes to nobody.
+        with contextlib.suppress(OSError), Path(os.devnull).open("wb") as nobody:
+            os.dup2(nobody.fileno(), stream.fileno())
+        if threading.current_thread() is threading.main_thread():
+            raise
+        # This thread may serve a board or a host, which wait for it; the command is ended by its main thread.
+        _thread.interrupt_main()
 
 
 def _encodable(text: str, stream: TextIO) -> str:

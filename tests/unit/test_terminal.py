@@ -2,13 +2,14 @@
 
 import ast
 import io
+import os
+import pty
 import sys
+import termios
 from pathlib import Path
 
 import pytest
 import segno
-from hypothesis import given
-from hypothesis import strategies as st
 
 from posewire import terminal
 
@@ -75,12 +76,6 @@ def test_colours_are_for_terminals_and_not_with_no_color(monkeypatch: pytest.Mon
     assert shown(Terminal()) == "bad\n"
 
 
-@given(st.integers(), st.integers())
-def test_a_bar_has_its_width_whatever_is_reported(done: int, total: int) -> None:
-    assert len(terminal.bar(done, total)) == len(terminal.bar(0, 1))
-    assert 0 <= terminal.percent(done, total) <= 100
-
-
 def test_a_changing_line_is_one_line_on_a_terminal_and_a_line_for_each_step_elsewhere(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -94,23 +89,6 @@ def test_a_changing_line_is_one_line_on_a_terminal_and_a_line_for_each_step_else
             line.show("sending 2", "sending")
             line.show("done\r", "done")
         assert out.getvalue() == expected
-
-
-def test_progress_says_that_it_is_done_where_it_has_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    with terminal.Progress("copying", 10) as progress:
-        progress.show(5, "a file")
-    assert capsys.readouterr() == ("", "copying: done\n")
-    with terminal.Progress("copying", 10, quiet=True):
-        pass
-    assert capsys.readouterr() == ("", "")
-
-
-def test_progress_is_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(sys, "stderr", out := Terminal())
-    with terminal.Progress("copying", 2) as progress:
-        progress.show(1, "a\x1b[2J")
-    assert out.getvalue() == f"\r\x1b[Kcopying {'█' * 14}{'·' * 14}  50 % a\\x1b[2J\n"
 
 
 def test_a_qr_code_has_the_modules_of_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,6 +111,30 @@ def test_a_terminal_without_blocks_gets_no_qr_code(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
     terminal.show_qr("http://192.168.1.10:8000/")
     assert raw.getvalue() == b""
+
+
+def test_what_is_done_is_green(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    with terminal.LiveLine(out := Terminal()) as line:
+        line.show("sending ██·· 50 %")
+    assert out.getvalue() == "\r\x1b[Ksending \x1b[32m██\x1b[0m·· 50 %\n"
+    monkeypatch.setenv("NO_COLOR", "1")
+    with terminal.LiveLine(out := Terminal()) as line:
+        line.show("sending ██·· 50 %")
+    assert out.getvalue() == "\r\x1b[Ksending ██·· 50 %\n"
+
+
+def test_the_size_is_that_of_the_terminal_that_is_written_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.delenv("LINES", raising=False)
+    leader, follower = pty.openpty()
+    with os.fdopen(leader, "rb", buffering=0), os.fdopen(follower, "w") as out:
+        termios.tcsetwinsize(out.fileno(), (10, 33))
+        assert terminal.screen_size(out) == (33, 10)
+        assert terminal.screen_size(io.StringIO()) == (80, 24)
+        monkeypatch.setenv("COLUMNS", "50")
+        assert terminal.screen_size(out) == (50, 10)
 
 
 def test_a_changing_line_never_wraps(monkeypatch: pytest.MonkeyPatch) -> None:

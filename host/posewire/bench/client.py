@@ -8,10 +8,10 @@ shown: on a machine that does other things, trust the ratios.
 import argparse
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import statistics
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -19,7 +19,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from posewire.boards.folders import firmware_folder
+from posewire.child_process import run_program
 from posewire.errors import SimulatorError
+from posewire.progress import Progress, meanwhile
 from posewire.sim.interpreter import find_micropython
 from posewire.terminal import show, show_json
 
@@ -27,6 +29,7 @@ _SCRIPT = Path(__file__).parent / "micropython" / "websocket_speed.py"
 _NAMES = {"link": "posewire_fw.link", "client": "posewire_fw.websocket_client", "aiohttp": "micropython-lib aiohttp"}
 _MODES = ("send", "echo")
 _SECONDS = 300
+_MAX_OUTPUT = 1_000_000
 
 _EPILOG = """\
 aiohttp is not part of this project: give the folder that holds it, or let mip fetch it (needs the network):
@@ -51,12 +54,13 @@ def run(args: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as folder:
         aiohttp = args.aiohttp
         if args.fetch:
-            _micropython("-c", f"import mip; mip.install('aiohttp', target={folder!r})")
+            asyncio.run(_micropython("-c", f"import mip; mip.install('aiohttp', target={folder!r})"))
             aiohttp = Path(folder)
         if aiohttp is not None and not (aiohttp / "aiohttp").is_dir():
             raise SimulatorError(f"there is no package aiohttp in {aiohttp}")
         clients = ["link", "client", *(["aiohttp"] if aiohttp is not None else [])]
-        rows = asyncio.run(_measure(clients, args.sizes, args.count, args.rounds, aiohttp))
+        with meanwhile("client", len(_MODES) * len(args.sizes) * args.rounds * len(clients)) as progress:
+            rows = asyncio.run(_measure(clients, args.sizes, args.count, args.rounds, aiohttp, progress))
     if args.json:
         show_json(rows)
     else:
@@ -67,27 +71,31 @@ def run(args: argparse.Namespace) -> int:
 Row = dict[str, float | str | int]
 
 
-async def _measure(clients: list[str], sizes: list[int], count: int, rounds: int, aiohttp: Path | None) -> list[Row]:
+async def _measure(
+    clients: list[str], sizes: list[int], count: int, rounds: int, aiohttp: Path | None, progress: Progress
+) -> list[Row]:
     rows: list[Row] = []
+    done = 0
     async with serve(_serve, "127.0.0.1", 0, compression=None, max_size=None) as server:
         url = f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
-        for mode in _MODES:
-            for size in sizes:
-                results: dict[str, list[dict[str, float]]] = {client: [] for client in clients}
-                for _ in range(rounds):
-                    for client in clients:
-                        arguments = [str(_SCRIPT), client, mode, f"{url}/{mode}", str(size), str(count)]
-                        output = await asyncio.to_thread(_micropython, *arguments, folder=aiohttp)
-                        results[client].append(json.loads(output.splitlines()[-1]))
-                middle = {
-                    client: {name: statistics.median(one[name] for one in found) for name in found[0]}
-                    for client, found in results.items()
-                }
-                for client, figures in middle.items():
-                    row: Row = {"client": client, "mode": mode, "size": size, **figures}
-                    if "aiohttp" in middle:
-                        row["ratio"] = middle["aiohttp"]["cpu_us"] / figures["cpu_us"]
-                    rows.append(row)
+        for mode, size in itertools.product(_MODES, sizes):
+            results: dict[str, list[dict[str, float]]] = {client: [] for client in clients}
+            for _, client in itertools.product(range(rounds), clients):
+                progress.show(done, f"{mode}, {size} bytes, {client}")
+                done += 1
+                output = await _micropython(
+                    str(_SCRIPT), client, mode, f"{url}/{mode}", str(size), str(count), folder=aiohttp
+                )
+                results[client].append(json.loads(output.splitlines()[-1]))
+            middle = {
+                client: {name: statistics.median(one[name] for one in found) for name in found[0]}
+                for client, found in results.items()
+            }
+            for client, figures in middle.items():
+                row: Row = {"client": client, "mode": mode, "size": size, **figures}
+                if "aiohttp" in middle:
+                    row["ratio"] = middle["aiohttp"]["cpu_us"] / figures["cpu_us"]
+                rows.append(row)
     return rows
 
 
@@ -99,20 +107,24 @@ async def _serve(connection: ServerConnection) -> None:
                 await connection.send(message)
 
 
-def _micropython(*arguments: str, folder: Path | None = None) -> str:
+async def _micropython(*arguments: str, folder: Path | None = None) -> str:
     # No collection within a round: what a client throws away is counted, and must fit.
     path = ":".join([str(firmware_folder()), *([str(folder)] if folder else []), ".frozen"])
-    done = subprocess.run(  # noqa: S603
-        [*find_micropython(), "-X", "heapsize=512m", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-        env={**os.environ, "MICROPYPATH": path},
-        check=False,
-    )
+    try:
+        done = await run_program(
+            *find_micropython(),
+            "-X",
+            "heapsize=512m",
+            *arguments,
+            within=_SECONDS,
+            max_output=_MAX_OUTPUT,
+            environment={**os.environ, "MICROPYPATH": path},
+        )
+    except TimeoutError:
+        raise SimulatorError(f"the measurement failed: it took over {_SECONDS} seconds") from None
     if done.returncode:
-        raise SimulatorError(f"the measurement failed: {(done.stderr or done.stdout).strip()}")
-    return done.stdout
+        raise SimulatorError(f"the measurement failed: {(done.stderr or done.stdout).decode().strip()}")
+    return done.stdout.decode()
 
 
 def _print_table(rows: list[Row]) -> None:

@@ -20,6 +20,7 @@ import argparse
 import asyncio
 import multiprocessing
 import random
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -42,6 +43,7 @@ from posewire.bench.relay import NO_VOICE, serve_host
 from posewire.client.connection import HostConnection
 from posewire.errors import PosewireError
 from posewire.measure.summary import percentile
+from posewire.progress import meanwhile
 from posewire.sim.network.link_conditions import LinkConditions
 from posewire.sim.network.link_proxy import LinkProxy
 from posewire.terminal import show, show_json
@@ -79,29 +81,33 @@ def run(args: argparse.Namespace) -> int:
     parts = args.only or (PARTS + CHANNEL_PARTS if channels else PARTS)
     with serve_host(NO_VOICE + (_CHANNELS if channels else "")) as (url, token, pid):
         for part in parts:
-            match part:
-                case "latency":
-                    results[part] = latency(url, token, args.seconds)
-                case "rooms":
-                    results[part] = asyncio.run(rooms(url, token, args.seed))
-                case "cuts":
-                    results[part] = asyncio.run(cuts(url, token, args.cuts, args.seed))
-                case "squeeze":
-                    results[part] = asyncio.run(squeeze(url, token))
-                case "loss":
-                    results[part] = _judge(asyncio.run(loss(url, token, args.seed)), LOSS_BARS, LOSS_WORDS)
-                case "fallback":
-                    found = asyncio.run(fallback(url, token, _FALLBACKS))
-                    results[part] = _judge(found, FALLBACK_BARS, FALLBACK_WORDS)
-                case _:
-                    found = asyncio.run(memory(url, token, pid, 60 * args.minutes))
-                    bars = memory_bars(found)
-                    results[part] = _judge(found, bars, dict.fromkeys(bars, "none beyond noise"))
+            with meanwhile(part):
+                results[part] = _measure(part, args, url, token, pid)
             if not args.json:
                 _show(part, results[part])
     if args.json:
         show_json(results, 1)
     return int(any(missed for result in results.values() for missed in result["missed"]))
+
+
+def _measure(part: str, args: argparse.Namespace, url: str, token: str, pid: int) -> dict[str, Any]:
+    match part:
+        case "latency":
+            return latency(url, token, args.seconds)
+        case "rooms":
+            return asyncio.run(rooms(url, token, args.seed))
+        case "cuts":
+            return asyncio.run(cuts(url, token, args.cuts, args.seed))
+        case "squeeze":
+            return asyncio.run(squeeze(url, token))
+        case "loss":
+            return _judge(asyncio.run(loss(url, token, args.seed)), LOSS_BARS, LOSS_WORDS)
+        case "fallback":
+            return _judge(asyncio.run(fallback(url, token, _FALLBACKS)), FALLBACK_BARS, FALLBACK_WORDS)
+        case _:
+            found = asyncio.run(memory(url, token, pid, 60 * args.minutes))
+            bars = memory_bars(found)
+            return _judge(found, bars, dict.fromkeys(bars, "none beyond noise"))
 
 
 def _show(part: str, result: dict[str, Any]) -> None:
@@ -135,7 +141,12 @@ def latency(url: str, token: str, seconds: float) -> dict[str, Any]:
     ):
         ours, theirs = spawn.Pipe()
         process = spawn.Process(target=target, args=(theirs, *arguments), daemon=True)
-        process.start()
+        # Ctrl-C is for this program: a child that is told, too, while it starts has a lot to say about it.
+        told = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            process.start()
+        finally:
+            signal.signal(signal.SIGINT, told)
         theirs.close()  # so that the end of the process is the end of the pipe
         assert ours.recv() == "ready"
         pipes.append(ours)

@@ -26,6 +26,7 @@ from posewire.bench.relay import NO_VOICE, serve_host
 from posewire.bench.relay_load import cpu
 from posewire.errors import PosewireError
 from posewire.measure.summary import percentile
+from posewire.progress import meanwhile
 from posewire.terminal import show, show_json
 from posewire.wire.pose import landmark_set
 
@@ -46,10 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure and print a row for each number of clients."""
     with serve_host(NO_VOICE + _SECTION) as (url, token, pid):
-        rows = [
-            asyncio.run(_measure(url, token, pid, count, args.dancers, args.set, args.seconds))
-            for count in args.clients
-        ]
+        rows: list[dict[str, Any]] = []
+        with meanwhile("gateway", len(args.clients)) as progress:
+            for count in args.clients:
+                progress.show(len(rows), f"{count} clients")
+                rows.append(asyncio.run(_measure(url, token, pid, count, args.dancers, args.set, args.seconds)))
     if args.json:
         show_json(rows)
         return 0

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from posewire.bench.opus_stream import BoardEncoder
 from posewire.bench.voice.corpus import COMMANDS, UNRELATED, Spoken, speak
 from posewire.errors import ProviderError
+from posewire.progress import meanwhile
 from posewire.sim.parts.recording import read_wav
 from posewire.sound.pcm import Framer, Pcm
 from posewire.terminal import show, show_json, warn
@@ -82,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         }
         for name in args.only or _PARTS:
             try:
-                results[name] = asyncio.run(_PARTS[name](codecs, args))
+                results[name] = _PARTS[name](codecs, args)
             except ProviderError as exc:
                 warn(f"{name} is not measured: {exc}")
                 continue
@@ -141,27 +142,29 @@ def by_libopus(pcm: Pcm, bitrate: int, application: int, complexity: int) -> Pcm
 # --- the sound
 
 
-async def measure_sound(codecs: Mapping[str, Codec], args: argparse.Namespace) -> dict[str, dict[str, str]]:
+def measure_sound(codecs: Mapping[str, Codec], args: argparse.Namespace) -> dict[str, dict[str, str]]:
     """Compare spectra and samples: mean over all recordings."""
-    spoken = [*await _spoken(("flite", "espeak-ng"), COMMANDS["tuning"][:4])]
+    spoken = _spoken(("flite", "espeak-ng"), COMMANDS["tuning"][:4])
     sounds = [read_wav(path, RATE) for path in args.recordings] + [one.pcm for one in spoken]
-    rows = {}
-    for name, codec in codecs.items():
-        row = {}
-        for rate in args.rate or BITRATES:
-            found = [compare(pcm, codec(pcm, rate)) for pcm in sounds]
-            distance, ratio = np.mean(found, axis=0)
-            row[f"{rate // 1000} kbit/s"] = f"{distance:.2f} dB, {ratio:.1f} dB"
-        rows[name] = row
+    rates = args.rate or BITRATES
+    rows: dict[str, dict[str, str]] = {}
+    with meanwhile("sound", len(codecs) * len(rates)) as progress:
+        for name, codec in codecs.items():
+            row = rows[name] = {}
+            for rate in rates:
+                progress.show(sum(map(len, rows.values())), f"{name}, {rate // 1000} kbit/s")
+                found = [compare(pcm, codec(pcm, rate)) for pcm in sounds]
+                distance, ratio = np.mean(found, axis=0)
+                row[f"{rate // 1000} kbit/s"] = f"{distance:.2f} dB, {ratio:.1f} dB"
     return rows
 
 
-async def _spoken(engines: tuple[str, ...], texts: tuple[str, ...]) -> list[Spoken]:
+def _spoken(engines: tuple[str, ...], texts: tuple[str, ...]) -> list[Spoken]:
     """Speech from the synthesizers that are installed."""
     found: list[Spoken] = []
     for engine in engines:
         try:
-            found += await speak(engine, texts)
+            found += asyncio.run(speak(engine, texts))
         except ProviderError as exc:
             warn(f"without {engine}: {exc}")
     if not found:
@@ -216,9 +219,15 @@ def _mel(count: int = 32, low: float = 100, high: float = 8000) -> NDArray[np.fl
 # --- words
 
 
-async def measure_commands(codecs: Mapping[str, Codec], args: argparse.Namespace) -> dict[str, dict[str, str]]:
+def measure_commands(codecs: Mapping[str, Codec], args: argparse.Namespace) -> dict[str, dict[str, str]]:
     """Count the commands that the host's grammar understands."""
-    spoken = await _spoken(("flite",), COMMANDS["verification"])
+    spoken = _spoken(("flite",), COMMANDS["verification"])
+    return asyncio.run(_understood(spoken, codecs, args))
+
+
+async def _understood(
+    spoken: list[Spoken], codecs: Mapping[str, Codec], args: argparse.Namespace
+) -> dict[str, dict[str, str]]:
     settings, sentences = VoiceSettings(asr_decoders=2), load_sentences()
     recognizer: SpeechRecognizer = load_provider("asr", "pocketsphinx", settings, sentences)
     matcher = CommandResponder(sentences).matcher
@@ -236,23 +245,21 @@ async def measure_commands(codecs: Mapping[str, Codec], args: argparse.Namespace
     async def right(one: Spoken, pcm: Pcm) -> bool:
         return meaning(await understood(pcm)) == meaning(one.text)
 
+    rows: dict[str, dict[str, str]] = {}
     try:
-        return {
-            name: {
-                rate: f"{sum([await right(one, codec(one.pcm)) for one in spoken])} of {len(spoken)}"
-                for rate, codec in each.items()
-            }
-            for name, each in _with_uncoded(codecs, args)
-        }
+        for name, rate, codec in _shown("commands", codecs, args):
+            count = sum([await right(one, codec(one.pcm)) for one in spoken])
+            rows.setdefault(name, {})[rate] = f"{count} of {len(spoken)}"
+        return rows
     finally:
         await recognizer.close()
 
 
-async def measure_dictation(codecs: Mapping[str, Codec], args: argparse.Namespace) -> dict[str, dict[str, str]]:
+def measure_dictation(codecs: Mapping[str, Codec], args: argparse.Namespace) -> dict[str, dict[str, str]]:
     """Count words of free speech that PocketSphinx's own language model gets wrong."""
     import pocketsphinx
 
-    spoken = [one for one in await _spoken(("flite",), UNRELATED["tuning"][:10]) if one.voice != "awb"]
+    spoken = [one for one in _spoken(("flite",), UNRELATED["tuning"][:10]) if one.voice != "awb"]
     words = sum(len(one.text.split()) for one in spoken)
 
     def errors(one: Spoken, pcm: Pcm) -> int:
@@ -264,22 +271,24 @@ async def measure_dictation(codecs: Mapping[str, Codec], args: argparse.Namespac
         found = decoder.hyp()
         return word_errors(one.text.split(), found.hypstr.split() if found else [])
 
-    return {
-        name: {
-            rate: f"{100 * sum(errors(one, codec(one.pcm)) for one in spoken) / words:.1f} %"
-            for rate, codec in each.items()
-        }
-        for name, each in _with_uncoded(codecs, args)
-    }
+    rows: dict[str, dict[str, str]] = {}
+    for name, rate, codec in _shown("dictation", codecs, args):
+        wrong = sum(errors(one, codec(one.pcm)) for one in spoken)
+        rows.setdefault(name, {})[rate] = f"{100 * wrong / words:.1f} %"
+    return rows
 
 
-def _with_uncoded(
-    codecs: Mapping[str, Codec], args: argparse.Namespace
-) -> Iterator[tuple[str, dict[str, Callable[[Pcm], Pcm]]]]:
-    rates = args.rate or BITRATES
-    yield "not coded", {"as it is": lambda pcm: pcm}
+def _shown(
+    part: str, codecs: Mapping[str, Codec], args: argparse.Namespace
+) -> Iterator[tuple[str, str, Callable[[Pcm], Pcm]]]:
+    """Give row, column and codec of all that is measured, and show which it is; first the sound that is not coded."""
+    wanted: list[tuple[str, str, Callable[[Pcm], Pcm]]] = [("not coded", "as it is", lambda pcm: pcm)]
     for name, codec in codecs.items():
-        yield name, {f"{rate // 1000} kbit/s": partial(codec, bitrate=rate) for rate in rates}
+        wanted += [(name, f"{rate // 1000} kbit/s", partial(codec, bitrate=rate)) for rate in args.rate or BITRATES]
+    with meanwhile(part, len(wanted)) as progress:
+        for done, (name, rate, coded) in enumerate(wanted):
+            progress.show(done, f"{name}, {rate}")
+            yield name, rate, coded
 
 
 def word_errors(said: list[str], heard: list[str]) -> int:

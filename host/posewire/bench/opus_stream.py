@@ -34,6 +34,7 @@ class BoardEncoder:
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, "MICROPYPATH": f"{firmware_folder()}:.frozen"},
+            process_group=0,  # Ctrl-C is for this program, which ends it
         )
 
     def __enter__(self) -> Self:
@@ -45,7 +46,8 @@ class BoardEncoder:
         self.close()
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, whatever it is doing."""
+        self._process.kill()
         self._process.communicate()
 
     def packets(self, pcm: Pcm, bitrate: int = 24000, frame_ms: int = 60, quiet: int = 0) -> list[bytes]:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from posewire.errors import ConfigError, PoseError
+from posewire.progress import meanwhile
 from posewire.terminal import show_json, show_text, warn
 from posewire.wire.pose import LandmarkSet, PoseDecoder, PoseEncoder, landmark_set
 from posewire.wire.pose.grid import quantise
@@ -99,8 +100,10 @@ def run(args: argparse.Namespace) -> int:
     rows: list[Row] = []
     for path in args.files:
         try:
-            for job, recording in jobs(path, args.bits):
-                rows.append(measure(job, recording, args))
+            with meanwhile(path.name) as progress:
+                for job, recording in jobs(path, args.bits):
+                    progress.show(0, job.name)
+                    rows.append(measure(job, recording, args))
         except ImportError:
             raise ConfigError("--compiled needs numba: pip install 'posewire[fast]'") from None
         except (PoseError, OSError, KeyError, ValueError) as error:

@@ -32,6 +32,7 @@ from posewire.bench.relay_client import Arrivals, LoadConnection, PosewireDialec
 from posewire.bench.relay_load import FPS, RECEIVERS
 from posewire.bench.talk import END_SILENCE_MS, SENTENCE, backends, voice_config
 from posewire.bench.talk_load import TalkTask
+from posewire.progress import meanwhile
 from posewire.server.monitoring.file_limit import raise_file_limit
 from posewire.terminal import show_json, show_text, warn
 
@@ -54,7 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run and print; 0 when nothing grew."""
     raise_file_limit()
-    result = soak(args.minutes * 60, args.rooms, args.talkers)
+    with meanwhile(f"under load for {args.minutes:g} minutes"):
+        result = soak(args.minutes * 60, args.rooms, args.talkers)
     if args.json:
         show_json(result, 1)
     else:
@@ -83,7 +85,11 @@ def _talk(url: str, token: str, boards: int, seconds: float) -> Iterator[Callabl
     with as_file(SENTENCE) as sentence:
         task = TalkTask(url, token, str(sentence), boards, sys.maxsize, END_SILENCE_MS, seconds)
         process = subprocess.Popen(
-            [sys.executable, "-m", "posewire.bench.talk_load"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "posewire.bench.talk_load"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            process_group=0,  # Ctrl-C is for this program, which ends it
         )
         assert process.stdin is not None
         assert process.stdout is not None

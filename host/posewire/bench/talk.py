@@ -29,6 +29,7 @@ from typing import Any
 from posewire.bench.relay_load import cpu, waited
 from posewire.bench.talk_load import FORMATS, TalkTask
 from posewire.errors import PosewireError
+from posewire.progress import meanwhile
 from posewire.server.host_process import HostProcess
 from posewire.terminal import show_json, show_text
 
@@ -80,7 +81,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print; 0 when every board got through."""
-    result = measure(args.boards, args.turns, args.wav, args.audio, args.distinct)
+    with meanwhile(f"{args.boards} boards talk"):
+        result = measure(args.boards, args.turns, args.wav, args.audio, args.distinct)
     if args.json:
         show_json(result, 1)
     else:

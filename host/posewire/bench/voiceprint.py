@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posewire.errors import ProviderError
+from posewire.progress import meanwhile
 from posewire.sound.pcm import SAMPLE_RATE, to_int16
 from posewire.sound.resampling import resample
 from posewire.sound.wav import read_wav
@@ -52,12 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, and print a table."""
-    train, test = make_voices()
+    with meanwhile("making voices"):
+        train, test = make_voices()
     if args.write is not None:
         np.savez_compressed(args.write, weights=weights_of(train))
         show(f"{args.write}: weights from {len(train)} voices")
         return 0
-    own, others = trials(SpectralVoiceprint(), test)
+    with meanwhile("comparing voices"):
+        own, others = trials(SpectralVoiceprint(), test)
     rate, at = equal_error(own, others)
     if args.json:
         result = {

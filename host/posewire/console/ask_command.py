@@ -11,6 +11,7 @@ examples:
 
 import argparse
 import asyncio
+import contextlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 from posewire.console.host_client import HostClient
 from posewire.errors import ConfigError
 from posewire.host_address import add_host_arguments
+from posewire.progress import meanwhile
 from posewire.terminal import show, show_json, show_part
 
 
@@ -62,15 +64,19 @@ async def _answer(args: argparse.Namespace, text: str) -> None:
     if settings.voice is None:
         raise ConfigError("[voice] is not enabled in these settings")
     tools = HostTools(settings.tools, Counter(), Caches())
-    tools.start()
-    await tools.ready()
-    responder = load_responder(settings.voice, load_sentences(map(Path, settings.voice.sentences)))
+    with meanwhile("loading the tools"):
+        tools.start()
+        await tools.ready()
+        responder = load_responder(settings.voice, load_sentences(map(Path, settings.voice.sentences)))
+    waiting = contextlib.ExitStack()
     try:
+        waiting.enter_context(meanwhile("waiting for the answer"))
         conversation = responder.conversation(UnifiedToolHandler(tools.manager, ToolContext()), "this computer")
         result: dict[str, Any] = {"text": "", "stages_ms": {}, "emotions": []}
         async for piece in conversation.answer(text):
             match piece:
                 case str():
+                    waiting.close()
                     result["text"] += piece
                 case StageTime():
                     result["stages_ms"][piece.stage] = round(piece.milliseconds, 1)
@@ -81,12 +87,15 @@ async def _answer(args: argparse.Namespace, text: str) -> None:
             if isinstance(piece, str):
                 show_part(piece)
             elif args.stages and isinstance(piece, StageTime | Emotion):
+                waiting.close()
                 shown = f"{piece.stage} {piece.milliseconds:.0f} ms" if isinstance(piece, StageTime) else piece.name
                 show_part(f"[{shown}] ")
+        waiting.close()
         if args.json:
             show_json(result)
         else:
             show()
     finally:
+        waiting.close()
         await responder.close()
         await tools.close()

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from posewire import __version__
 from posewire.errors import PosewireError
+from posewire.progress import meanwhile
 from posewire.terminal import Style, show, show_json
 
 _STYLES: Mapping[str, Style | None] = {"ok  ": None, "FAIL": "red", "note": "yellow"}
@@ -37,18 +38,20 @@ def run(args: argparse.Namespace) -> int:
     found: list[Check] = []
 
     def tell(check: Check) -> None:
+        progress.hide()
         found.append(check)
         if not args.json:
             mark = "ok  " if check.fine else "FAIL" if check.needed else "note"
             show(f"{mark} {check.name:12} {check.text}", style=_STYLES[mark])
 
-    if args.port:
-        from posewire.install.port_check import check_port
+    with meanwhile("checking") as progress:
+        if args.port:
+            from posewire.install.port_check import check_port
 
-        check_port(args.port, lambda finding: tell(Check(*finding)))
-    else:
-        for check in _checks():
-            tell(check)
+            check_port(args.port, lambda finding: tell(Check(*finding)))
+        else:
+            for check in _checks():
+                tell(check)
     if args.json:
         show_json([check._asdict() for check in found])
     return int(any(check.needed and not check.fine for check in found))

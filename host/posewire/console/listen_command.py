@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from posewire.errors import ConfigError
+from posewire.progress import meanwhile
 from posewire.sound.pcm import SAMPLE_RATE, Pcm, to_int16
 from posewire.sound.resampling import resample
 from posewire.terminal import show, show_json
@@ -71,9 +72,10 @@ async def _listen(pcm: Pcm, config: Path | None, as_json: bool) -> int:
     if settings is None:
         raise ConfigError("[voice] is not enabled in these settings")
     sentences = load_sentences(map(Path, settings.sentences))
-    vad: VadEngine = load_provider("vad", settings.vad, settings, sentences)
-    recognizer: SpeechRecognizer = load_provider("asr", settings.asr, settings, sentences)
-    recognizer.prepare()
+    with meanwhile("loading the recogniser"):
+        vad: VadEngine = load_provider("vad", settings.vad, settings, sentences)
+        recognizer: SpeechRecognizer = load_provider("asr", settings.asr, settings, sentences)
+        recognizer.prepare()
     result: dict[str, Any] = {
         "seconds": round(len(pcm) / SAMPLE_RATE, 3), "vad": vad.name, "asr": recognizer.name, "utterances": [],
     }  # fmt: skip
@@ -82,7 +84,6 @@ async def _listen(pcm: Pcm, config: Path | None, as_json: bool) -> int:
         if not as_json:
             show(line)
 
-    tell(f"{len(pcm) / SAMPLE_RATE:.2f} s, vad {vad.name}, asr {recognizer.name}")
     detector = vad.detector()
     endpointer = Endpointer(settings.vad_threshold, settings.end_silence_ms, settings.max_utterance_s)
     # The silence at the end lets an utterance that goes to the last sample end.
@@ -91,6 +92,7 @@ async def _listen(pcm: Pcm, config: Path | None, as_json: bool) -> int:
     utterance: Utterance | None = None
     partial, understood, began = "", 0, 0.0
     try:
+        tell(f"{len(pcm) / SAMPLE_RATE:.2f} s, vad {vad.name}, asr {recognizer.name}")
         for start in range(0, len(padded) - VAD_FRAME + 1, VAD_FRAME):
             frame = padded[start : start + VAD_FRAME]
             step = endpointer.push(frame, detector.probability(frame))

@@ -19,6 +19,7 @@ import numpy as np
 from posewire.console.host_client import HostClient
 from posewire.errors import ConfigError, ProviderError
 from posewire.host_address import add_host_arguments
+from posewire.progress import meanwhile
 from posewire.sound.pcm import SAMPLE_RATE, Pcm
 from posewire.sound.wav import wav_bytes
 from posewire.terminal import show, show_json, warn
@@ -72,7 +73,8 @@ async def _say(device: str, text: str, args: argparse.Namespace) -> int:
             device = found.device
             if not found.connected and keep and not args.no_wait:
                 warn(f"{device} is not connected: waiting for it for {keep:g} s at most")
-        outcomes = await host.say(device, text, urgent=args.urgent, keep=keep, wait=not args.no_wait)
+        with meanwhile(f"waiting for {device}"):
+            outcomes = await host.say(device, text, urgent=args.urgent, keep=keep, wait=not args.no_wait)
     if args.json:
         show_json({"devices": outcomes})
     else:
@@ -99,9 +101,12 @@ async def _speak_here(text: str, args: argparse.Namespace) -> None:
         raise ProviderError(NO_SYNTHESIZER)
     synthesis = Synthesis(engine)
     try:
-        parts = [
-            samples_of(sound) for sentence in split_sentences(text) async for sound in synthesis.synthesize(sentence)
-        ]
+        with meanwhile("speaking"):
+            parts = [
+                samples_of(sound)
+                for sentence in split_sentences(text)
+                async for sound in synthesis.synthesize(sentence)
+            ]
     finally:
         await engine.close()
     samples = np.concatenate(parts) if parts else np.empty(0, np.int16)

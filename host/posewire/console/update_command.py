@@ -12,7 +12,8 @@ from typing import Any, TextIO
 from posewire.console.host_client import HostClient
 from posewire.errors import PosewireError
 from posewire.host_address import add_host_arguments
-from posewire.terminal import LiveLine, bar, show, show_json
+from posewire.progress import bar_line
+from posewire.terminal import LiveLine, show, show_json
 
 _POLL_SECONDS = 0.5
 
@@ -74,19 +75,20 @@ async def _follow(host: HostClient, device: str, out: TextIO) -> dict[str, Any]:
     with LiveLine(out) as line:
         while True:
             update = await host.update(device)
-            line.show(f"{device}  {_describe(update)}", update["stage"])
+            line.show(_describe(device, update), update["stage"])
             if update["stage"] in ("done", "rolled_back", "failed"):
                 return update
             await asyncio.sleep(_POLL_SECONDS)
 
 
-def _describe(update: dict[str, Any]) -> str:
+def _describe(device: str, update: dict[str, Any]) -> str:
     stage, version = update["stage"], update["version"]
     if stage == "sending":
         done, total = update["done"], update["total"]
-        return f"sending {version} {bar(done, total)} {done // 1024} of {total // 1024} KiB"
+        figure = f"{done // 1024} of {total // 1024} KiB"
+        return bar_line(f"{device}  sending {version}", done, total, figure)
     if stage == "done":
-        return f"done: the board runs {update['running']}"
+        return f"{device}  done: the board runs {update['running']}"
     if stage in ("failed", "rolled_back"):
-        return f"{stage}: {update['message']} ({update['code']})"
-    return f"{stage} {update['message']}".rstrip()
+        return f"{device}  {stage}: {update['message']} ({update['code']})"
+    return f"{device}  {stage} {update['message']}".rstrip()

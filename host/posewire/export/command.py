@@ -26,8 +26,9 @@ from posewire.export.poses import RecordedPoses, Told, Wanted
 from posewire.export.rerun_file import write_rrd
 from posewire.export.sound import write_wav
 from posewire.export.tables import write_csv, write_jsonl
+from posewire.progress import Progress, percent
 from posewire.rooms.recording import RecordingError
-from posewire.terminal import Progress, is_live, percent, show, show_json
+from posewire.terminal import is_live, show, show_json
 
 _ENDINGS = {".csv": 1, ".jsonl": 1, ".npz": 2, ".bvh": 3, ".wav": 2, ".rrd": 1}
 """How often each reads the recording."""

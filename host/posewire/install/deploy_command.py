@@ -22,7 +22,8 @@ from posewire.install.deploy import BoardState, Plan, carry_out, make_plan, read
 from posewire.install.interpreter import check_interpreter
 from posewire.install.repl import BoardRepl, open_repl
 from posewire.install.serial_ports import choose_port
-from posewire.terminal import Progress, show, show_json
+from posewire.progress import Progress, meanwhile
+from posewire.terminal import show, show_json
 
 _NAME_MAX = 64
 
@@ -67,13 +68,15 @@ def run(args: argparse.Namespace) -> int:
             refuse(board, _read_config(args.config) if args.config is not None else {})
         profile = board.board.profile if board is not None else args.profile or "full"
         architecture = "" if args.source else _architecture(args, board)
-        files = firmware_files(firmware, architecture, profile)
+        with meanwhile("compiling the firmware"):
+            files = firmware_files(firmware, architecture, profile)
         if args.folder is not None and not args.dry_run:
             write_folder(args.folder, [*files, *_fit_programs(extras, architecture, profile)])
         _tell_sizes(files, firmware, args.json)
         return 0
     with open_repl(choose_port(args.port)) as repl:
-        state = read_state(repl)
+        with meanwhile("looking at the board"):
+            state = read_state(repl)
         check_interpreter(state.interpreter, board)
         if board is None and "board.json" not in state.files:
             raise InstallError("the board has no definition yet: name it with --board (docs/boards)")
@@ -88,13 +91,15 @@ def run(args: argparse.Namespace) -> int:
             tables["board"]["profile"] = args.profile
             extras.append(json_file("board.json", tables))
         profile = _profile_of(tables)
-        wanted = [*firmware_files(firmware, architecture, profile), *_fit_programs(extras, architecture, profile)]
+        with meanwhile("compiling the firmware"):
+            wanted = [*firmware_files(firmware, architecture, profile), *_fit_programs(extras, architecture, profile)]
         plan = make_plan(wanted, state)
         if not args.dry_run:
             if plan.write or plan.remove:
                 with Progress("deploy", plan.bytes, args.json) as progress:
                     carry_out(repl, plan, state, progress.show)
-                verify(repl, wanted)
+                with meanwhile("comparing what is on the board"):
+                    verify(repl, wanted)
             if not args.no_reset:
                 repl.reset()
     _tell(args, plan, state)

@@ -4,6 +4,7 @@ All content of the board is erased, also its settings, unless --keep is given. N
 """
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from posewire.install.deploy_command import find_board
 from posewire.install.esptool import check_detected, detect_command, parse_detected, run_esptool, write_command
 from posewire.install.image import VERSION, check_image, find_image, image_url
 from posewire.install.serial_ports import choose_port
+from posewire.progress import meanwhile
 from posewire.terminal import show, show_json, show_output
 
 _BAUD = 460800
@@ -47,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
     port = choose_port(args.port)
     image = find_image(source)
     check_image(image, board)
-    detected = parse_detected(run_esptool(detect_command(port)))
+    with meanwhile("looking at the board"):
+        detected = parse_detected(run_esptool(detect_command(port)))
     for warning in check_detected(detected, board):
         show(f"note: {warning}", style="yellow", out=sys.stderr)
     if not (args.yes or args.keep):
@@ -57,7 +60,10 @@ def run(args: argparse.Namespace) -> int:
             return 1
     on_text = (lambda text: None) if args.json else show_output
     offset = board.image.offset
-    output = run_esptool(write_command(port, board.board.chip, args.baud, offset, image, not args.keep), on_text)
+    write = write_command(port, board.board.chip, args.baud, offset, image, not args.keep)
+    # Without --json esptool shows a bar of its own.
+    with meanwhile("writing the image") if args.json else contextlib.nullcontext():
+        output = run_esptool(write, on_text)
     if "Hash of data verified" not in output:
         raise InstallError("esptool did not verify the image: try again with --baud 115200")
     result = {"board": board.board.name, "chip": detected.chip, "image": image.name, "offset": offset}

@@ -11,7 +11,7 @@ from typing import Any
 from posewire.boards.chips import CHIPS
 from posewire.boards.definition import BoardDefinition
 from posewire.errors import InstallError
-from posewire.terminal import Progress
+from posewire.progress import Progress
 
 VERSION = "20250911-v1.26.1"
 """The default version of MicroPython, as in the names of its files."""

@@ -14,6 +14,7 @@ from posewire.errors import InstallError
 from posewire.install.repl import open_patiently
 from posewire.install.serial_ports import choose_port, missing_extra
 from posewire.printable import printable
+from posewire.progress import meanwhile
 from posewire.provision.improv_client import ImprovClient
 from posewire.terminal import show, show_json
 
@@ -49,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     with open_line(choose_port(args.port)) as line:
         client = ImprovClient(line)
-        client.connect()
+        with meanwhile("looking for the board"):
+            client.connect()
         result = _talk(args, client, token)
     if args.json:
         show_json(result)
@@ -75,7 +77,8 @@ def _talk(args: argparse.Namespace, client: ImprovClient, token: str) -> dict[st
         client.identify()
         return result
     if args.scan:
-        networks = client.scan()
+        with meanwhile("the board looks for networks"):
+            networks = client.scan()
         for network in networks:
             _say(args, f"{network.rssi:5} dBm  {'locked' if network.secured else 'open  '}  {network.ssid}")
         result["networks"] = [network.ssid for network in networks]
@@ -87,7 +90,8 @@ def _talk(args: argparse.Namespace, client: ImprovClient, token: str) -> dict[st
     password = _password(args, ssid)
     _say(args, f"joining {ssid} …")
     result["ssid"] = ssid
-    result["urls"] = list(client.set_wifi(ssid, password))
+    with meanwhile("joining"):
+        result["urls"] = list(client.set_wifi(ssid, password))
     _say(args, f"{info.name} is on {ssid}" + (f": {result['urls'][0]}" if result["urls"] else ""))
     return result
 
@@ -96,7 +100,8 @@ def _ask_network(args: argparse.Namespace, client: ImprovClient) -> str:
     if args.json or not sys.stdin.isatty():
         raise InstallError("name the network with --ssid NAME (--scan lists those that the board hears)")
     _say(args, "the board looks for networks …")
-    networks = client.scan()
+    with meanwhile("looking"):
+        networks = client.scan()
     if not networks:
         raise InstallError("the board hears no network: it needs one on 2.4 GHz that is near enough")
     for number, network in enumerate(networks, 1):

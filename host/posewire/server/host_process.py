@@ -85,6 +85,9 @@ class HostProcess:
             line = ready.get(timeout=_READY_TIMEOUT)
         except queue.Empty:
             line = None
+        except KeyboardInterrupt:
+            self.kill()  # nobody else knows it yet
+            raise
         found = re.search(r"ready on (\S+:(\d+)/\S*)", line or "")
         if found is None:
             self.kill()

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from posewire.errors import SimulatorError
-from posewire.terminal import Progress
+from posewire.progress import Progress
 
 _KEYRINGS = Path("/usr/share/keyrings")
 _TIMEOUT_SECONDS = 300

@@ -52,10 +52,11 @@ def run(args: argparse.Namespace) -> int:
     if args.frames < 1 or heap < LEAST_HEAP or (args.minutes is not None and args.minutes <= 0):
         warn(f"frames and minutes must be more than 0, the heap at least {LEAST_HEAP}")
         return 2
+    out = sys.stderr if args.json else sys.stdout
+    show(f"a board is to stream {args.frames} frames; what it has done is shown every {_EVERY_SECONDS:g} s", out=out)
     with SoakHost() as host:
         board = SimBoard(host.url, room="soak", chip=args.chip, heap=args.heap, config=SETTINGS, firmware=args.firmware)
         with stream(board):
-            out = sys.stderr if args.json else sys.stdout
             last, complaints = _watch(board, args.frames, None if args.minutes is None else args.minutes * 60, out)
     if args.json:
         show_json({"passed": not complaints, "complaints": complaints, "frames": count(last), "board": last})

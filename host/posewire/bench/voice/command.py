@@ -15,6 +15,7 @@ from posewire.bench.voice.remains import measure_cancelling, measure_endurance
 from posewire.bench.voice.speed import measure_latency, measure_people, measure_sessions, measure_streaming
 from posewire.errors import ProviderError
 from posewire.printable import printable_json
+from posewire.progress import meanwhile
 from posewire.terminal import show, show_json, warn
 
 _PARTS: dict[str, Callable[[argparse.Namespace], Any]] = {
@@ -48,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
         out = sys.stderr if args.json else sys.stdout
         show(f"── {name}", out=out)
         try:
-            results[name] = asyncio.run(_PARTS[name](args))
+            with meanwhile("measuring"):
+                results[name] = asyncio.run(_PARTS[name](args))
         except ProviderError as exc:
             warn(f"{name} is not measured: {exc}")
             results[name] = None

@@ -22,8 +22,9 @@ from posewire.client.room_client import RoomClient
 from posewire.client.unique_name import unique_name
 from posewire.errors import PosewireError
 from posewire.host_address import add_host_arguments, websocket_url
+from posewire.progress import bar_line
 from posewire.rooms.recording import AUDIO, EVENT, POSE, Record, RecordingError, read_recording
-from posewire.terminal import LiveLine, bar, is_live, show, show_json
+from posewire.terminal import LiveLine, is_live, show, show_json
 from posewire.wire.messages import AudioParams
 
 _Part = tuple[str, AudioParams | None]
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
         def tell(done: int, count: int) -> None:
             if is_live(sys.stderr):
-                line.show(f"{bar(done, count)} {done} of {count} frames")
+                line.show(bar_line("", done, count, f"{done} of {count} frames"))
 
         played = asyncio.run(replay(args.file, websocket_url(args.url), args.room, args.token, args.speed, tell))
     if args.json:
