@@ -166,6 +166,7 @@ def test_the_command_shows_on_a_terminal_how_far_it_is(
     ending: str, recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("posewire.terminal.is_live", lambda stream: True)
+    monkeypatch.setattr("posewire.progress.is_live", lambda stream: True)
     monkeypatch.setattr("posewire.export.command.is_live", lambda stream: True)
     words = ["export", str(recording), str(tmp_path / f"out{ending}"), "--device", "camera", "--set", "world33"]
     assert main(words) == 0
