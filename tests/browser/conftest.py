@@ -91,8 +91,10 @@ class Watched:
         page.on("request", lambda request: self.origins.add("/".join(request.url.split("/")[:3])))
 
     def _note(self, kind: str, text: str) -> None:
-        # Chromium reports each attempt to reach a host that is away, or that the page broke off itself.
-        if kind == "error" and not text.startswith(("WebSocket connection to", "Failed to load resource: net::")):
+        # Chromium reports each attempt to reach a host that is away, or that the page broke off itself; on a loaded
+        # machine also a WebSocket that took too long, and the status by which the client finds out why (426).
+        reported = ("WebSocket connection to", "Failed to load resource: net::")
+        if kind == "error" and not text.startswith(reported) and "status of 426" not in text:
             self.errors.append(text)
 
 
