@@ -1,9 +1,12 @@
 /** Small parts that several views use. */
 
-import { html, useEffect, useState } from "/vendor/htm-preact.js";
+import { html, useEffect, useRef, useState } from "/vendor/htm-preact.js";
 import { HostUnreachableError } from "/posewire/v1/client/errors.js";
 import { drawQr, inWords } from "./api.js";
 import { t } from "./text.js";
+
+/** Who sends the same twice in so short a time wants it once. */
+const DOUBLE_CLICK_MS = 500;
 
 /** A handler that passes on what was typed or chosen. @type {(take: (value: string) => void) => (event: any) => void} */
 export const typed = (take) => (event) => take(event.target.value);
@@ -24,9 +27,14 @@ export const Trouble = ({ error }) =>
  *   children?: any, disabled?: boolean}} props
  */
 export function Form({ label, button, onSubmit, children, disabled }) {
+  const last = useRef({ at: -DOUBLE_CLICK_MS, written: "" });
   const submit = (/** @type {any} */ event) => {
     event.preventDefault();
-    onSubmit(Object.fromEntries(new FormData(event.target)), event.target);
+    const values = Object.fromEntries(new FormData(event.target));
+    const [at, written] = [event.timeStamp, JSON.stringify(values)];
+    if (at - last.current.at < DOUBLE_CLICK_MS && written === last.current.written) return;
+    last.current = { at, written };
+    onSubmit(values, event.target);
   };
   return html`<form class="row" aria-label=${label} onSubmit=${submit}>${children}<button class="main" disabled=${disabled}>${button}</button></form>`;
 }

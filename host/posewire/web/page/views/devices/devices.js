@@ -148,18 +148,22 @@ function NoBoard({ may, before }) {
   const [outcome, run] = useOutcome();
   /** @type {{running: boolean, lines: string[]}[] | undefined} */
   const boards = value?.boards;
+  const [asked, setAsked] = useState(false);
   const start = () =>
-    run(
-      async () => (
-        await ask("/api/sim-boards", { body: {} }),
-        await refresh(),
-        t("It starts: in some seconds it is in the list, and moves in the room “demo”.")
-      ),
-    );
+    run(async () => {
+      setAsked(true);
+      try {
+        await ask("/api/sim-boards", { body: {} });
+        await refresh();
+      } finally {
+        setAsked(false);
+      }
+      return t("It starts: in some seconds it is in the list, and moves in the room “demo”.");
+    });
   const ended = boards?.find((board) => !board.running);
   return html`<div class="stack">
     <p>${before ? t("No board is here now.") : t("No board is here yet.")} <a href="#/new">${t("Set up a new board")}</a></p>
-    ${value?.available && may("operator.act") && html`<p><button class="main" onClick=${start}>${t("Try a simulated one")}</button> <span class="faint">${t("The real firmware, with a simulated microphone, light, camera and motion sensor.")}</span></p>`}
+    ${value?.available && may("operator.act") && html`<p><button class="main" disabled=${asked || boards?.some(({ running }) => running)} onClick=${start}>${t("Try a simulated one")}</button> <span class="faint">${t("The real firmware, with a simulated microphone, light, camera and motion sensor.")}</span></p>`}
     ${ended ? html`<p class="note bad" role="alert">${t("The simulated board has ended. The last that it said:")}</p><pre tabindex="0">${ended.lines.join("\n")}</pre>` : html`<${Outcome} outcome=${outcome} />`}
   </div>`;
 }

@@ -46,7 +46,7 @@ export function Pair({ waiting, refresh = async () => {} }) {
     ${list.map(
       (each) => html`<div class="row" key=${each.code}>
         <span class="grow"><code class="code">${each.code}</code> ${each.board || t("a device")} <span class="faint">${each.device}, ${each.address}</span></span>
-        <button onClick=${() => pair({ code: each.code, name: "" })} aria-label=${t("Pair the device with the code {code}", { code: each.code })}>${t("Pair")}</button>
+        <button onClick=${(/** @type {MouseEvent} */ { detail }) => detail < 2 && pair({ code: each.code, name: "" })} aria-label=${t("Pair the device with the code {code}", { code: each.code })}>${t("Pair")}</button>
         <button onClick=${() => refuse(each)} aria-label=${t("Refuse the device with the code {code}", { code: each.code })}>${t("Refuse")}</button>
       </div>`,
     )}
