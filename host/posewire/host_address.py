@@ -56,6 +56,11 @@ def _parts(url: str) -> tuple[str, str, str]:
         host, _ = parts.hostname, parts.port
     except ValueError:
         parts, host = urlsplit(""), None
+    if parts.scheme.startswith("jitsi+"):
+        raise ConfigError(
+            f"{url!r} leads through a conference, which programs can join (posewire.connect) and commands cannot: "
+            f"write the address like {DEFAULT_URL}"
+        )
     if parts.scheme not in _HTTP or not host:
         raise ConfigError(f"{url!r} is not the address of a host: write it like {DEFAULT_URL}")
     path = urlunsplit(("", "", parts.path if parts.path != "/" else "", parts.query, ""))

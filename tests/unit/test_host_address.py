@@ -37,3 +37,8 @@ def test_the_address_may_be_in_the_environment(monkeypatch: pytest.MonkeyPatch) 
     add_host_arguments(parser)
     assert vars(parser.parse_args([])) == {"url": "https://example.org", "token": "secret"}
     assert "secret" not in parser.format_help()
+
+
+def test_a_conference_is_a_way_for_programs_only() -> None:
+    with pytest.raises(ConfigError, match=r"through a conference, which programs can join \(posewire.connect\)"):
+        websocket_url("jitsi+wss://meet.example.org/rehearsal#key")

@@ -89,7 +89,6 @@ def _systemd(config: Path | None) -> tuple[Path, str]:
     text = f"""\
 [Unit]
 Description=Posewire, the host of ESP32 boards
-After=network-online.target
 
 [Service]
 ExecStart={" ".join(words)}
