@@ -118,8 +118,11 @@ class App:
 
     def give_up(self, why):
         """Only a reset can help."""
-        self.note_crash(why)
-        log.error("app", "%sonly a reset can help", why.replace("\n", ": "))
+        try:
+            log.error("app", "%sonly a reset can help", why.replace("\n", ": "))
+            self.note_crash(why)
+        except Exception:
+            print("app: only a reset can help")
         # At once: what would do it in good order may be what does not recover.
         machine.reset()
 

@@ -7,13 +7,17 @@ import time
 
 from micropython import const
 
-from posewire_fw import log
+from posewire_fw import log, memory
 from posewire_fw.unload import unload_modules
 
 _PAUSE_MS = const(250)
 _BAD_CERTIFICATE = const(-0x2700)
 # So many attempts in a row (some minutes) that lead nowhere, and the Wi-Fi itself is doubted: it may be up and dead.
 _FRUITLESS_MAX = const(10)
+# With less of the chip's own memory there is no connection; a heap that has grown by it does not give it back. After so
+# many attempts in a row only a reset helps.
+_NETWORK_LEAST = const(4096)
+_STARVED_MAX = const(5)
 
 # Waiting times between attempts: doubled from the first to the last, with jitter: many boards do not come at once.
 FIRST_MS = const(500)
@@ -62,6 +66,7 @@ async def pause_after(connection, failure, opened, idle):
     """
     _note(connection, failure)
     _count_fruitless(connection, opened or connection.unauthorized)
+    _count_starved(connection)
     # Its absolute value: the difference turns negative for a connection that lasted a week.
     lasted = abs(time.ticks_diff(time.ticks_ms(), opened)) if opened else 0
     closed = hasattr(failure, "code") and idle
@@ -100,6 +105,17 @@ def _count_fruitless(connection, reached):
         connection.fruitless = 0
         if connection.wifi.connected():
             connection.wifi.leave()
+
+
+def _count_starved(connection):
+    gc.collect()
+    found = memory.idf()
+    if found is None or found[0] >= _NETWORK_LEAST:
+        connection.starved = 0
+        return
+    connection.starved += 1
+    if connection.starved == _STARVED_MAX:
+        connection.give_up("the heap has taken the network's memory: %d bytes are left\n" % found[0])
 
 
 def next_wait(wait, lasted_ms, failed):

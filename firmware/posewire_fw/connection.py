@@ -17,10 +17,11 @@ _LOST = const(1006)
 class Connection:
     """headers() gives those of the handshake; on_phase(name) hears what is going on (led.py knows the names).
 
-    setup(beat) opens the board's own page and returns when it is done, pair(beat) asks the host for a token.
+    setup(beat) opens the board's own page and returns when it is done, pair(beat) asks the host for a token,
+    give_up(text) resets the board.
     """
 
-    def __init__(self, config, wifi, link, session, headers, on_phase, setup, pair):
+    def __init__(self, config, wifi, link, session, headers, on_phase, setup, pair, give_up):
         self.config = config
         self.wifi = wifi
         self.link = link
@@ -29,11 +30,13 @@ class Connection:
         self.on_phase = on_phase
         self.setup = setup
         self.pair = pair
+        self.give_up = give_up
         self.setup_wanted = False
         # What connecting.py remembers of the attempts before.
         self.unauthorized = False
         self.clock_doubted = False
         self.fruitless = 0
+        self.starved = 0
         self.wait_ms = 0
         self.beat = 0
         self.connections = 0

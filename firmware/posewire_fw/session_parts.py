@@ -30,7 +30,7 @@ def build(app):
     app.events.on("connected", app.on_connected)
     app.events.on("disconnected", app.on_disconnected)
     app.connection = Connection(
-        settings, app.wifi, app.link, session, app.headers, app.led.set_phase, app.setup, app.pair
+        settings, app.wifi, app.link, session, app.headers, app.led.set_phase, app.setup, app.pair, app.give_up
     )
     app.link.recall = app.last_address
     # More than the first heap can hold lives now: the heap has grown and stays so. Machine code needs what was held.

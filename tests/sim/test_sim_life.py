@@ -30,6 +30,23 @@ def register(tools, board):
         app.on("connected", lambda session: time.sleep(1000))
 """
 
+FILL_ONCE = """
+import esp32, machine
+from posewire_fw import app
+
+kept = []
+
+
+def fill(session):
+    while sum([region[1] for region in esp32.idf_heap_info(esp32.HEAP_DATA)]) > 3000:
+        kept.append(bytearray(1000))
+
+
+def register(tools, board):
+    if machine.reset_cause() == machine.PWRON_RESET:
+        app.on("connected", fill)
+"""
+
 
 def connections(board: SimBoard) -> int:
     return sum(event.name == "connected" for event in list(board.events))
@@ -199,6 +216,17 @@ def test_a_board_that_hangs_is_reset_by_its_watchdog(real_host: HostProcess) -> 
         with board:
             board.wait(lambda: board.resets == 1, 40, "the watchdog")
             board.wait(lambda: host.logged("board_started", reset_cause="watchdog"), 40, "the board to tell")
+
+
+def test_a_board_whose_heap_has_taken_the_networks_memory_restarts_and_says_why(real_host: HostProcess) -> None:
+    with real_host as host:
+        board = SimBoard(host.url, chip="esp32", board="esp32-devkit")
+        (board.flash / "user_tools.py").write_text(FILL_ONCE)
+        with board:
+            board.wait(lambda: board.resets == 1, 90, "the board to give up")
+            board.wait(lambda: host.logged("board_crashed"), 60, "the board to tell")
+        assert "the heap has taken the network's memory" in host.logged("board_crashed")[0]["what"]
+        assert board.resets == 1
 
 
 @pytest.mark.parametrize("kind", ["sim", "esp32-s3-devkitc-1"])  # the second one's button is GPIO0, the BOOT button

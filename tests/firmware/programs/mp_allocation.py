@@ -141,7 +141,7 @@ def test_steady_streaming_allocates_nothing():
     keypoints = KeypointReader(Camera(), uplink.add_source, link.reserve)
     tools = Tools("bench", None)
     session = VoiceSession(settings, Hardware(), "0", link, uplink, tools, events, None, mic, ring, speaker)
-    connection = Connection(settings, Air(), link, session, list, lambda phase: None, None, None)
+    connection = Connection(settings, Air(), link, session, list, lambda phase: None, None, None, None)
     led = Led(None)
     button = Button(Level())
 
