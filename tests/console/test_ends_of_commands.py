@@ -1,5 +1,6 @@
 """Ctrl-C ends every command soon, whatever it is doing, and so does a reader of its output that goes away."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,8 @@ WORKING = {
 
 @pytest.mark.parametrize("line", WORKING, ids=lambda line: line.split(" /")[0])
 def test_ctrl_c_ends_a_command_that_works(line: str, tmp_path: Path) -> None:
+    if line.startswith(("bench opus", "bench voice")) and shutil.which("flite") is None:
+        pytest.skip("it speaks by flite")
     words = [word.format(folder=tmp_path) for word in line.split()]
     with PtySession(words) as session:
         session.wait_for(WORKING[line])
