@@ -25,7 +25,9 @@ from posewire.errors import ConfigError, HostUnreachableError, NotConnectedError
 from posewire.identity.settings import AuthSettings, JwtKey
 from posewire.server.host import Host
 from posewire.server.settings import ServerSettings, Settings
+from posewire.wire.frames import FrameType
 from posewire.wire.messages import AudioParams
+from posewire.wire.pose import PoseEncoder
 from support.certificates import self_signed
 from support.hosts import running, settings
 
@@ -210,6 +212,17 @@ async def test_a_room_that_was_left_is_not_confused_with_the_present_one(host: H
         with pytest.raises(WireError) as refused:
             await old.lock()
         assert (refused.value.code, room.closed, room.locked) == ("not_in_room", None, False)
+
+
+async def test_a_refused_frame_is_not_taken_for_an_answer(host: Host) -> None:
+    async with posewire.connect(host.url) as connection:
+        room = await connection.join("studio", publish=[])
+        refused: asyncio.Future[WireError] = asyncio.get_running_loop().create_future()
+        connection.on("error", refused.set_result)
+        packet = PoseEncoder("coco17").encode(np.full((17, 3), 0.5, np.float32), 0)
+        assert await connection.deliver(FrameType.POSE, packet)
+        await room.lock()
+        assert (room.locked, (await refused).code) == (True, "room_denied")
 
 
 async def test_who_joins_two_rooms_at_once_is_in_the_last(host: Host) -> None:

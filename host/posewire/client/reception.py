@@ -49,7 +49,8 @@ class Reception:
             case "error":
                 error = WireError(str(message.get("message", "refused")), str(message.get("code", "internal")))
                 self._statistics.errors[error.code] += 1
-                self._requests.refused(error)
+                if message.get("of") != "frame":
+                    self._requests.refused(error)
         if not self._exchange.take_greeting(message) and error is not None:
             self._listeners.emit("error", error)
         if isinstance(kind, str) and error is None:

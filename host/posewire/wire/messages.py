@@ -200,6 +200,9 @@ def in_range(value: int, low: int, high: int, name: str) -> int:
     return value
 
 
-def error_message(error: WireError) -> Message:
-    """Return the ``error`` message that tells a peer what was refused."""
-    return {"type": "error", "code": error.code, "message": str(error)}
+def error_message(error: WireError, of_frame: bool = False) -> Message:
+    """Return the ``error`` message that tells a peer what was refused; ``of_frame``: a frame, and no message."""
+    message: Message = {"type": "error", "code": error.code, "message": str(error)}
+    if of_frame:
+        message["of"] = "frame"
+    return message

@@ -10,6 +10,7 @@ from browser.web_client.conftest import body, join
 from posewire.client.connection import HostConnection
 from posewire.client.room.room import Room
 from posewire.errors import WireError
+from posewire.wire.pose import PoseEncoder
 from support.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -155,6 +156,22 @@ async def test_an_owner_names_members_by_their_devices(page: Page, stage: HostCo
     await page.evaluate("until(() => room.role === 'owner')")
     await page.evaluate("room.kick('stage', 'too loud')")
     await eventually(lambda: room.closed == "kicked: too loud")
+
+
+async def test_a_refused_frame_is_not_taken_for_an_answer(page: Page) -> None:
+    packet = PoseEncoder("coco17").encode(np.full((17, 3), 0.5, np.float32), 0)
+    found = await page.evaluate(
+        """async (packet) => {
+          const host = await connect();
+          const room = await host.join("studio", { publish: [] });
+          const refused = new Promise((resolve) => host.on("error", resolve));
+          host.sendFrame(16, Uint8Array.from(packet));
+          await room.lock();
+          return [room.locked, (await refused).code];
+        }""",
+        list(packet),
+    )
+    assert found == [True, "room_denied"]
 
 
 async def test_who_joins_two_rooms_at_once_is_in_the_last(page: Page) -> None:

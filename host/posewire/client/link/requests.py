@@ -7,9 +7,6 @@ from typing import Any
 from posewire.client.link.heartbeat import Heartbeat
 from posewire.errors import HostUnreachableError, WireError
 
-_OF_FRAMES = frozenset({"bad_pose", "bad_frame"})
-"""Codes of errors that only frames cause: they are no answer to a request."""
-
 
 class Requests:
     """Makes one request at a time. ``send`` puts a message on the way, ``wait_connected`` waits for the host."""
@@ -33,9 +30,8 @@ class Requests:
         self._refusals.clear()
 
     def refused(self, error: WireError) -> None:
-        """Take an error that the host has sent: of the request under way, unless a frame has caused it."""
-        if error.code not in _OF_FRAMES:
-            self._refusals.append(error)
+        """Take an error that a message has caused: the request under way."""
+        self._refusals.append(error)
 
     @property
     def refusal(self) -> WireError | None:

@@ -67,7 +67,7 @@ class Datagrams:
         try:
             self._receive(peer, message)
         except PosewireError as error:
-            peer.refuse(error if isinstance(error, WireError) else WireError(str(error), error.code))
+            peer.refuse(error if isinstance(error, WireError) else WireError(str(error), error.code), of_frame=True)
 
     def close(self) -> None:
         """Close the way, with the connection."""

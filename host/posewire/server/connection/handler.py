@@ -105,9 +105,9 @@ class ConnectionHandler(SocketSide):
         """Send one encoded audio frame of the host's voice."""
         self.websocket.send_framed(binary_frame(frame, frame_header(FrameType.AUDIO, len(frame), self.protocol)))
 
-    def refuse(self, error: WireError) -> None:
-        """Tell the peer that something was refused; the session goes on."""
-        self.limits.refuse(self, error)
+    def refuse(self, error: WireError, of_frame: bool = False) -> None:
+        """Tell the peer that a message, or a frame, was refused; the session goes on."""
+        self.limits.refuse(self, error, of_frame)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run a coroutine as a task that ends with the connection; its failure is logged."""

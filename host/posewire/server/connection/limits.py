@@ -41,7 +41,8 @@ class PeerLimits:
         """Count a message beyond the limit. The peer is told once a flood; a flood that goes on is closed with 1008."""
         self._counters[f"flood_{kind}"] += 1
         if bucket.dropped == 1:
-            self.refuse(peer, WireError(f"too many {kind} messages a second: further ones are dropped", "too_many"))
+            error = WireError(f"too many {kind} messages a second: further ones are dropped", "too_many")
+            self.refuse(peer, error, of_frame=kind != "text")
         elif bucket.is_abusive:
             peer.close(POLICY_VIOLATION, f"a flood of {kind} messages")
 
@@ -51,7 +52,7 @@ class PeerLimits:
         if self.frames.is_abusive:
             peer.close(POLICY_VIOLATION, "a flood of pings, or of pieces of messages")
 
-    def refuse(self, peer: Peer, error: WireError) -> None:
+    def refuse(self, peer: Peer, error: WireError, of_frame: bool = False) -> None:
         """Count, log and send an error; a peer that causes hundreds of errors is closed with 1008."""
         self._counters[f"refused_{error.code}"] += 1
         suppressed = self.throttle.admit(error.code)
@@ -62,6 +63,6 @@ class PeerLimits:
                 error.code, peer.identity.principal.name, device=peer.device_id, peer=peer.peer, why=str(error)
             )
         if self._errors.try_acquire():
-            peer.send(error_message(error))
+            peer.send(error_message(error, of_frame))
         elif self._errors.is_abusive:
             peer.close(POLICY_VIOLATION, "too many invalid messages")

@@ -190,8 +190,8 @@ class Peer(Connection, Protocol):
     def send_audio(self, frame: bytes) -> None:
         """Send one encoded audio frame of the host's voice."""
 
-    def refuse(self, error: WireError) -> None:
-        """Tell the peer that something was refused; the session goes on."""
+    def refuse(self, error: WireError, of_frame: bool = False) -> None:
+        """Tell the peer that a message, or a frame, was refused; the session goes on."""
 
     def check_access(self) -> bool:
         """Apply the settings as they are now: the peer gets its scopes, or is disconnected (then False)."""

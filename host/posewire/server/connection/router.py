@@ -82,7 +82,7 @@ class Router:
         try:
             route(data)
         except Exception as error:
-            self._failed(error)
+            self._failed(error, of_frame=isinstance(data, bytes))
         if sampled:
             self._routing.observe(monotonic() - started)
 
@@ -217,8 +217,8 @@ class Router:
         except Exception as error:
             self._failed(error)
 
-    def _failed(self, error: Exception) -> WireError:
-        """Tell the peer that its message failed, and return what it was told.
+    def _failed(self, error: Exception, of_frame: bool = False) -> WireError:
+        """Tell the peer that its message, or its frame, failed, and return what it was told.
 
         A defect of the host ends neither the connection nor the host.
         """
@@ -231,7 +231,7 @@ class Router:
             self._counters["internal_errors"] += 1
             connection.log.exception("internal_error")
             told = WireError("the host failed on this message; its log says why", "internal")
-        connection.refuse(told)
+        connection.refuse(told, of_frame)
         if told.code == "unsupported_audio":
             connection.close(UNSUPPORTED_DATA, str(told))
         return told

@@ -66,7 +66,7 @@ export class Reception {
   #refused(message) {
     const { requests, exchange, listeners } = this.#use;
     const error = new WireError(String(message.message ?? "refused"), String(message.code ?? "internal"));
-    const isAnswer = requests.refused(error);
+    const isAnswer = message.of !== "frame" && requests.refused(error);
     if (exchange.takeGreeting(message) || listeners.emit("error", error) || isAnswer || this.#shown.has(error.code)) return;
     this.#shown.add(error.code);
     console.warn(`the host refuses what this page has sent (${error.code}): ${error.message}`);

@@ -1,8 +1,5 @@
 /** Requests to the host: something is said, and the host has handled it when it answers the ping behind it. */
 
-/** Codes of errors that only frames cause: they are no answer to a request. */
-const OF_FRAMES = ["bad_pose", "bad_frame"];
-
 /**
  * @typedef {object} RequestsUse
  * @property {import("./heartbeat.js").Heartbeat} heartbeat
@@ -36,12 +33,10 @@ export class Requests {
   }
 
   /**
-   * Take an error that the host has sent: of the request under way, unless a frame has caused it. Returns whether one
-   * is under way, whose caller is told.
+   * Take an error that a message has caused: the request under way. Returns whether one is, whose caller is told.
    * @param {import("../errors.js").WireError} error
    */
   refused(error) {
-    if (OF_FRAMES.includes(error.code)) return false;
     this.#refusals.push(error);
     return this.#asking;
   }
