@@ -43,7 +43,7 @@ async def prepare(connection):
         unload_modules("wifi_join", "credentials")
         if not joined:
             raise OSError("no Wi-Fi")
-    connection.on_phase("trouble" if connection.config["errors"] else "offline")
+    connection.on_phase("trouble" if connection.config["errors"] or connection.starved else "offline")
     if host["url"].startswith("wss:"):
         if host["ca"]:
             from posewire_fw import ntp
@@ -114,6 +114,7 @@ def _count_starved(connection):
         connection.starved = 0
         return
     connection.starved += 1
+    connection.on_phase("trouble")
     if connection.starved == _STARVED_MAX:
         connection.give_up("the heap has taken the network's memory: %d bytes are left\n" % found[0])
 

@@ -71,8 +71,7 @@ def _begin(updates, message):
 
 
 def fail(updates, exc):
-    """The update cannot go on."""
-    updates.drop()
+    """The update, which was dropped, could not go on."""
     unload_modules(*_MODULES)
     no_memory = isinstance(exc, MemoryError)
     if no_memory and updates.without_motion is False and credentials.put(credentials.NO_MOTION, "1"):

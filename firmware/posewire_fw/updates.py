@@ -50,7 +50,7 @@ class Updates:
             else:
                 self._do("obey", message)
         except Exception as exc:
-            self._do("fail", exc)
+            self._fail(exc)
 
     def poll(self):
         """Do a little of the work. Called every few milliseconds."""
@@ -76,7 +76,7 @@ class Updates:
         try:
             message = self.update.step()
         except Exception as exc:
-            self._do("fail", exc)
+            self._fail(exc)
             return
         if message is None:
             return
@@ -84,6 +84,11 @@ class Updates:
         if message["event"] == "installed":
             self.update = None
             self.reboot()
+
+    def _fail(self, exc):
+        # What says so is loaded where the update was: there may be room for one of them only.
+        self.drop()
+        self._do("fail", exc)
 
     def _do(self, name, argument):
         from posewire_fw import update_control

@@ -1,6 +1,5 @@
 """``posewire`` and ``python -m posewire``: the command line, from the first import on ended in order by Ctrl-C."""
 
-import os
 import sys
 
 INTERRUPTED = 130
@@ -41,8 +40,9 @@ def main() -> int:
 
 
 def _discard_output() -> None:
-    """Give up what is still in the buffer: it would fail once more when the interpreter ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    from posewire.termination import discard_output
+
+    discard_output(sys.stdout)
 
 
 if __name__ == "__main__":

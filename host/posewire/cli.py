@@ -9,7 +9,7 @@ from importlib import import_module
 from posewire import __version__
 from posewire.errors import PosewireError, SystemRefusalError
 from posewire.terminal import show_json, warn
-from posewire.termination import ended_in_order
+from posewire.termination import complain_no_more, ended_in_order
 
 # name (words separated by a space make groups): one line of help, module with add_arguments(parser) and run(args)
 COMMANDS = {
@@ -121,6 +121,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         except OSError as error:
             return _failed(_refusal(error), getattr(args, "json", False))
         except KeyboardInterrupt:
+            if argv is None:  # this process is the command's own
+                complain_no_more()
             return told.status
     return status
 

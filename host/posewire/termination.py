@@ -1,10 +1,14 @@
-"""SIGTERM ends a command as Ctrl-C does: in order, with what it has to say at its end."""
+"""The end of a process that is told to end, or whose reader is gone: in order, with what it has to say at its end."""
 
+import os
 import signal
+import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import IO, Any
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -38,3 +42,14 @@ def ended_in_order() -> Iterator[Termination]:
         yield told
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def complain_no_more() -> None:
+    """Let what an interrupt has cut off, such as an event loop that was being made, be taken apart silently."""
+    sys.unraisablehook = lambda unraisable: None
+    warnings.simplefilter("ignore")
+
+
+def discard_output(stream: IO[Any]) -> None:
+    """Give up what the buffer of a stream that nobody reads still holds: it would fail once more at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import BinaryIO
 
+from posewire.termination import discard_output
 from posewire.wire.pose import PoseRelay
 
 SIZE = struct.Struct("<I")
@@ -59,10 +60,13 @@ def main() -> None:
 
     if find_spec("numba") is not None:
         threading.Thread(target=compile_codec, daemon=True).start()
-    for packets in _chains(sys.stdin.buffer):
-        snapshot = snapshot_of(packets, compiled.is_set()) or b""
-        sink.write(SIZE.pack(len(snapshot)) + snapshot)
-        sink.flush()
+    try:
+        for packets in _chains(sys.stdin.buffer):
+            snapshot = snapshot_of(packets, compiled.is_set()) or b""
+            sink.write(SIZE.pack(len(snapshot)) + snapshot)
+            sink.flush()
+    except BrokenPipeError:
+        discard_output(sink)  # the host is gone
 
 
 if __name__ == "__main__":

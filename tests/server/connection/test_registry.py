@@ -40,6 +40,13 @@ async def test_waiting_for_a_device_ends_with_its_hello(parts: Parts) -> None:
     await asyncio.wait_for(waiting, 5)
 
 
+async def test_a_hello_between_the_look_and_the_wait_is_not_missed(parts: Parts) -> None:
+    assert parts.registry.device("board") is None
+    waiting = asyncio.create_task(parts.registry.wait_for_device("board"))
+    parts.greeted("board")
+    await asyncio.wait_for(waiting, 5)
+
+
 async def test_waiting_can_be_given_up_without_a_trace(parts: Parts) -> None:
     waiting = asyncio.create_task(parts.registry.wait_for_device("board"))
     await asyncio.sleep(0)

@@ -74,7 +74,9 @@ class ConnectionRegistry:
         return self._pool.device(device_id)
 
     async def wait_for_device(self, device_id: str) -> None:
-        """Wait until a device says hello; one that is connected already does not count."""
+        """Wait until a device is connected and has said hello."""
+        if self.device(device_id) is not None:
+            return
         waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         all_waiting = self._waiting.setdefault(device_id, set())
         all_waiting.add(waiting)

@@ -120,13 +120,20 @@ class Router:
             if not connection.pose:
                 raise WireError('pose frames need frame protocol 3 and "features":{"pose":true} in the hello')
             connection.room.publish_pose(frame.payload, frame.member_id)
-        elif frame.type == FrameType.JSON:
-            self._route_text(frame.payload)
-        elif frame.type == FrameType.DEFLATED and connection.deflate:
-            if self._may_route_text():
-                self._handle_text(inflate(frame.payload, _LONGEST_INFLATED))
+        elif frame.type == FrameType.JSON or (frame.type == FrameType.DEFLATED and connection.deflate):
+            self._route_framed_text(frame)
         else:
             raise FrameError(f"unknown frame type {frame.type}")
+
+    def _route_framed_text(self, frame: Frame) -> None:
+        """Route a text message that came in a frame: what is wrong with it is told of a message, not of a frame."""
+        try:
+            if frame.type == FrameType.JSON:
+                self._route_text(frame.payload)
+            elif self._may_route_text():
+                self._handle_text(inflate(frame.payload, _LONGEST_INFLATED))
+        except Exception as error:
+            self._failed(error)
 
     def _parse(self, data: bytes) -> Frame:
         connection = self._connection

@@ -19,6 +19,7 @@ import numpy as np
 
 from posewire.errors import PosewireError
 from posewire.sound.pcm import Pcm
+from posewire.termination import discard_output
 from posewire.voice.asr.base import Transcript
 
 HEADER = struct.Struct("<BII")
@@ -180,13 +181,19 @@ def _read(stream: BinaryIO) -> tuple[int, int, bytes] | None:
 
 
 def main() -> None:
-    """Serve standard input until it ends."""
+    """Serve standard input until it ends, or until nobody reads the answers."""
     # A Ctrl-C at the terminal is the host's business; this process ends with its input.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     # A library that prints must not get in between the frames.
     sys.stdout = sys.stderr
+    try:
+        _serve(source, sink)
+    except BrokenPipeError:
+        discard_output(sink)
 
+
+def _serve(source: BinaryIO, sink: BinaryIO) -> None:
     def send(kind: int, number: int, body: bytes) -> None:
         sink.write(HEADER.pack(kind, number, len(body)) + body)
         sink.flush()

@@ -30,11 +30,11 @@ export function Form({ label, button, onSubmit, children, disabled }) {
   const last = useRef({ at: -DOUBLE_CLICK_MS, written: "" });
   const submit = (/** @type {any} */ event) => {
     event.preventDefault();
-    const values = Object.fromEntries(new FormData(event.target));
-    const [at, written] = [event.timeStamp, JSON.stringify(values)];
-    if (at - last.current.at < DOUBLE_CLICK_MS && written === last.current.written) return;
-    last.current = { at, written };
-    onSubmit(values, event.target);
+    const written = [...event.target.elements].map(({ value, checked }) => `${value} ${checked}`).join("\n");
+    const { at, written: before } = last.current;
+    if (event.timeStamp - at < DOUBLE_CLICK_MS && written === before) return;
+    last.current = { at: event.timeStamp, written };
+    onSubmit(Object.fromEntries(new FormData(event.target)), event.target);
   };
   return html`<form class="row" aria-label=${label} onSubmit=${submit}>${children}<button class="main" disabled=${disabled}>${button}</button></form>`;
 }
