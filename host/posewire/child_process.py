@@ -72,16 +72,27 @@ class ChildProcess:
             OSError: it cannot be started.
         """
         loop = asyncio.get_running_loop()
-        transport, protocol = await loop.subprocess_exec(
-            lambda: _Streams(loop),
-            *command,
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=PIPE if errors else None,
-            env=environment,
-            start_new_session=True,
-        )
-        return cls(Process(transport, protocol, loop), transport, protocol.exited)
+
+        async def begin() -> "ChildProcess":
+            transport, protocol = await loop.subprocess_exec(
+                lambda: _Streams(loop),
+                *command,
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=PIPE if errors else None,
+                env=environment,
+                start_new_session=True,
+            )
+            return cls(Process(transport, protocol, loop), transport, protocol.exited)
+
+        # Cancelled in its middle, asyncio waits for the ends of the pipes, which a grandchild may hold for long.
+        beginning = asyncio.create_task(begin())
+        try:
+            return await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            with contextlib.suppress(OSError):
+                await (await beginning).end()
+            raise
 
     @property
     def returncode(self) -> int | None:

@@ -81,6 +81,17 @@ async def test_cancelling_returns_and_leaves_no_process_and_no_task() -> None:
     await eventually(lambda: asyncio.all_tasks() <= before)
 
 
+async def test_cancelling_a_start_does_not_wait_for_who_holds_the_pipes() -> None:
+    for turns in range(6):
+        starting = asyncio.create_task(shell(HOLDER + "sleep 60"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            async with asyncio.timeout(10):
+                await starting
+
+
 async def test_a_stopped_process_is_ended_and_a_willing_one_may_end_itself() -> None:
     stopped = await ChildProcess.start("/bin/cat")
     os.kill(stopped.pid, signal.SIGSTOP)

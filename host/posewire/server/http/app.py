@@ -7,6 +7,7 @@ An endpoint is an ordinary Starlette endpoint, with the helpers of ``server/http
 import asyncio
 import http
 from collections.abc import Sequence
+from contextlib import suppress
 
 import h11
 from starlette.applications import Starlette
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
+from websockets.exceptions import InvalidState
 
 from posewire.errors import PosewireError
 from posewire.log import EventLog
@@ -86,7 +88,8 @@ class HttpSide:
     async def stop(self, within: float) -> None:
         """Close idle connections, wait for running requests, then cut what is left."""
         for connection in list(self._state.connections):
-            connection.shutdown()
+            with suppress(InvalidState):  # of a WebSocket that is closing already
+                connection.shutdown()
         if self._state.tasks:
             await asyncio.wait(self._state.tasks, timeout=within)
         for task in list(self._state.tasks):

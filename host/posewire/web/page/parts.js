@@ -1,12 +1,12 @@
 /** Small parts that several views use. */
 
-import { html, useEffect, useRef, useState } from "/vendor/htm-preact.js";
+import { html, useEffect, useState } from "/vendor/htm-preact.js";
 import { HostUnreachableError } from "/posewire/v1/client/errors.js";
 import { drawQr, inWords } from "./api.js";
 import { t } from "./text.js";
 
-/** Who sends the same twice in so short a time wants it once. */
-const DOUBLE_CLICK_MS = 500;
+/** Who clicks twice wants it once. @param {MouseEvent} event */
+const once = (event) => event.detail > 1 && event.preventDefault();
 
 /** A handler that passes on what was typed or chosen. @type {(take: (value: string) => void) => (event: any) => void} */
 export const typed = (take) => (event) => take(event.target.value);
@@ -27,16 +27,11 @@ export const Trouble = ({ error }) =>
  *   children?: any, disabled?: boolean}} props
  */
 export function Form({ label, button, onSubmit, children, disabled }) {
-  const last = useRef({ at: -DOUBLE_CLICK_MS, written: "" });
   const submit = (/** @type {any} */ event) => {
     event.preventDefault();
-    const written = [...event.target.elements].map(({ value, checked }) => `${value} ${checked}`).join("\n");
-    const { at, written: before } = last.current;
-    if (event.timeStamp - at < DOUBLE_CLICK_MS && written === before) return;
-    last.current = { at: event.timeStamp, written };
     onSubmit(Object.fromEntries(new FormData(event.target)), event.target);
   };
-  return html`<form class="row" aria-label=${label} onSubmit=${submit}>${children}<button class="main" disabled=${disabled}>${button}</button></form>`;
+  return html`<form class="row" aria-label=${label} onSubmit=${submit}>${children}<button class="main" disabled=${disabled} onClick=${once}>${button}</button></form>`;
 }
 
 /** A field of a form with its label above; `grow`: as wide as there is room. @param {{label: string, grow?: boolean, children?: any}} props */
