@@ -26,23 +26,18 @@ def main() -> int:
             sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        _discard_output()
-        return OUTPUT_CLOSED
     except OSError as error:
-        _discard_output()
+        from posewire.termination import discard_output
+
+        discard_output(sys.stdout)
+        if isinstance(error, BrokenPipeError):
+            return OUTPUT_CLOSED
         if not status:  # otherwise it is said already
             from posewire.terminal import warn
 
             warn(f"the output cannot be written: {error.strerror}")
         return status or OUTPUT_LOST
     return status
-
-
-def _discard_output() -> None:
-    from posewire.termination import discard_output
-
-    discard_output(sys.stdout)
 
 
 if __name__ == "__main__":

@@ -12,11 +12,11 @@ import sys
 import threading
 import unicodedata
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self, TextIO
 
 from posewire.printable import printable, printable_json
+from posewire.termination import discard_output
 
 Style = Literal["bold", "dim", "green", "yellow", "red", "paper"]
 
@@ -182,8 +182,8 @@ def _write(stream: TextIO, text: str, style: Style | None, end: str) -> None:
         stream.flush()
     except BrokenPipeError:
         # Said once: whoever ends in order after this writes to nobody.
-        with contextlib.suppress(OSError), Path(os.devnull).open("wb") as nobody:
-            os.dup2(nobody.fileno(), stream.fileno())
+        with contextlib.suppress(OSError):
+            discard_output(stream)
         if threading.current_thread() is threading.main_thread():
             raise
         # This thread may serve a board or a host, which wait for it; the command is ended by its main thread.

@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import IO, Any
 
@@ -52,4 +53,5 @@ def complain_no_more() -> None:
 
 def discard_output(stream: IO[Any]) -> None:
     """Give up what the buffer of a stream that nobody reads still holds: it would fail once more at the end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    with Path(os.devnull).open("wb") as nobody:
+        os.dup2(nobody.fileno(), stream.fileno())

@@ -59,7 +59,7 @@ def main() -> None:
     if args.ask:
         asyncio.run(_ask(*args.ask, json.loads(sys.stdin.readline())))
         return
-    wishes = [wish for _ in range(args.pages // len(VIEWS)) for wish in _record_wishes()]
+    wishes = _record_wishes() * (args.pages // len(VIEWS))
     rounds = []
     for number in range(1, args.rounds + 1):
         found = [_measure(state, args.pages, wishes, args.seconds) for state in STATES]

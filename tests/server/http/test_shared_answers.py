@@ -57,6 +57,13 @@ def test_any_other_wish_gets_the_answer_of_this_moment(wish: str) -> None:
     assert builds(wish) == 2
 
 
+def test_rooms_that_come_and_go_leave_nothing_behind() -> None:
+    answers = SharedAnswers()
+    for number in range(1000):
+        answers.answer(f"/api/rooms/{number}", {}, dict)
+    assert len(answers._newest) < 100
+
+
 def builds(wish: str) -> int:
     """How often the answer is made for two requests."""
     answers, built = SharedAnswers(), []

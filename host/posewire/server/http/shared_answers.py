@@ -11,11 +11,14 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+_KEPT = 32
+"""Answers that are kept: a room's path is what somebody has called it, and rooms come and go."""
+
 _MAX_AGE = re.compile(r"(?:^|[\s,])max-age=(\d{1,5})(?=$|[\s,])", re.IGNORECASE)
 
 
 class SharedAnswers:
-    """The newest answer of each path that is shared; part of the HTTP side."""
+    """The newest answers, by their paths; part of the HTTP side."""
 
     def __init__(self) -> None:
         self._newest: dict[str, tuple[float, bytes]] = {}
@@ -29,7 +32,10 @@ class SharedAnswers:
         made, body = self._newest.get(path, (0.0, b""))
         if not body or now - made >= _oldest(headers.get("cache-control", "")):
             made, body = now, bytes(JSONResponse(build()).body)
+            self._newest.pop(path, None)
             self._newest[path] = made, body
+            if len(self._newest) > _KEPT:
+                del self._newest[next(iter(self._newest))]
         return Response(body, headers={"Age": str(int(now - made))}, media_type="application/json")
 
 

@@ -9,7 +9,6 @@ from starlette.responses import JSONResponse, StreamingResponse
 from posewire.errors import FrameError, WireError
 from posewire.server.http.request import ACT, READ, authorize, device_id, record_order, services
 from posewire.server.services import Services
-from posewire.server.state.turn_sounds import KeptSound
 from posewire.sound.wav import wav_head
 from posewire.wire.audio import frame_decoder
 from posewire.wire.messages import AudioParams
@@ -38,15 +37,16 @@ async def give_sound(request: Request) -> StreamingResponse:
     if sound is None:
         raise WireError("this sound is not kept, or not any more", "not_found")
     record_order(request, principal, "turn listened to", device, part=part)
-    # The list may grow, or be emptied, while the file is on its way.
-    sizes = [_samples_in(frame, sound.format) for frame in sound.frames]
+    # As it is now: it may grow, or be forgotten, while the file is on its way.
+    frames = list(sound.frames)
+    sizes = [_samples_in(frame, sound.format) for frame in frames]
     head = wav_head(sum(sizes), sound.format.sample_rate)
     headers = {
         "Content-Length": str(len(head) + 2 * sum(sizes)),
         "Content-Disposition": f'inline; filename="{part}.wav"',
         "Cache-Control": "no-store",
     }
-    return StreamingResponse(_wav(head, sound, sizes), headers=headers, media_type="audio/wav")
+    return StreamingResponse(_wav(head, frames, sound.format, sizes), headers=headers, media_type="audio/wav")
 
 
 async def forget_turns(request: Request) -> JSONResponse:
@@ -62,8 +62,8 @@ def _samples_in(frame: bytes, audio: AudioParams) -> int:
     return len(frame) // 2 if audio.format == "pcm" else audio.frame_samples
 
 
-def _wav(head: bytes, sound: KeptSound, sizes: list[int]) -> Iterator[bytes]:
-    frames, decoder = list(sound.frames), frame_decoder(sound.format)
+def _wav(head: bytes, frames: list[bytes], audio: AudioParams, sizes: list[int]) -> Iterator[bytes]:
+    decoder = frame_decoder(audio)
     yield head
     for start in range(0, len(sizes), _BATCH):
         pieces = []
